@@ -1,0 +1,109 @@
+package dev.live.protocol
+
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+
+/**
+ * Why a connection ended: the code of the WebSocket close frame, with what a client does next.
+ *
+ * @property wire the code as it is written on the wire
+ * @property reconnect whether and when a client may connect again
+ */
+public class CloseCode private constructor(public val wire: Int, public val reconnect: ReconnectRule) {
+    override fun equals(other: Any?): Boolean = other is CloseCode && wire == other.wire
+
+    override fun hashCode(): Int = wire
+
+    override fun toString(): String = wire.toString()
+
+    public companion object {
+        /** The client said goodbye, or the server ended the session for good. */
+        public val Normal: CloseCode = CloseCode(1000, ReconnectRule.Never)
+
+        /** One side goes away. */
+        public val GoingAway: CloseCode = CloseCode(1001, ReconnectRule.Backoff())
+
+        /** No close frame came: the connection broke. Never written on the wire. */
+        public val Abnormal: CloseCode = CloseCode(1006, ReconnectRule.Backoff())
+
+        /** A message was larger than the limit; what was sent must not be sent again. */
+        public val TooLarge: CloseCode = CloseCode(1009, ReconnectRule.Backoff())
+
+        /** The server failed. */
+        public val Internal: CloseCode = CloseCode(1011, ReconnectRule.Backoff())
+
+        /** The server restarts. */
+        public val Restart: CloseCode = CloseCode(1012, ReconnectRule.GoodbyeWindow)
+
+        /** Over a limit, try again later. */
+        public val TryAgainLater: CloseCode = CloseCode(1013, ReconnectRule.Backoff(minDelay = 5.seconds))
+
+        /** The client violated the protocol. */
+        public val ProtocolViolated: CloseCode = CloseCode(4400, ReconnectRule.Never)
+
+        /** Not authenticated, or the token ran out. */
+        public val NotAuthenticated: CloseCode = CloseCode(4401, ReconnectRule.FreshToken)
+
+        /** The server threw this session out. */
+        public val Kicked: CloseCode = CloseCode(4403, ReconnectRule.Never)
+
+        /** Nothing was heard within the heartbeat's timeout. */
+        public val HeartbeatTimeout: CloseCode = CloseCode(4408, ReconnectRule.Backoff())
+
+        /** The client sent too many messages. */
+        public val TooManyMessages: CloseCode = CloseCode(4429, ReconnectRule.Backoff())
+
+        /** The session's queue overflowed, or the client took no bytes for the write timeout. Messages were lost. */
+        public val SlowConsumer: CloseCode = CloseCode(4508, ReconnectRule.Backoff())
+
+        /** Every code of the protocol. */
+        public val All: List<CloseCode> =
+            listOf(
+                Normal,
+                GoingAway,
+                Abnormal,
+                TooLarge,
+                Internal,
+                Restart,
+                TryAgainLater,
+                ProtocolViolated,
+                NotAuthenticated,
+                Kicked,
+                HeartbeatTimeout,
+                TooManyMessages,
+                SlowConsumer,
+            )
+
+        private val byWire = All.associateBy { it.wire }
+
+        /** The code written as [wire]; one that this version does not know reconnects with backoff. */
+        public fun of(wire: Int): CloseCode = byWire[wire] ?: CloseCode(wire, ReconnectRule.Backoff())
+    }
+}
+
+/** What a client does after a connection ended. */
+public sealed class ReconnectRule {
+    /** Stay closed. */
+    public object Never : ReconnectRule() {
+        override fun toString(): String = "Never"
+    }
+
+    /**
+     * Connect again with growing, random delays.
+     *
+     * @property minDelay the shortest first delay, zero or more
+     */
+    public class Backoff(public val minDelay: Duration = Duration.ZERO) : ReconnectRule() {
+        override fun toString(): String = "Backoff(minDelay=$minDelay)"
+    }
+
+    /** Connect again only with a token other than the one that was refused. */
+    public object FreshToken : ReconnectRule() {
+        override fun toString(): String = "FreshToken"
+    }
+
+    /** Connect again after a random time in the window of the server's `goodbye`; without one, as [Backoff]. */
+    public object GoodbyeWindow : ReconnectRule() {
+        override fun toString(): String = "GoodbyeWindow"
+    }
+}

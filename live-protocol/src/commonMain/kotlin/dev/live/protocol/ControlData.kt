@@ -1,0 +1,54 @@
+package dev.live.protocol
+
+import kotlinx.serialization.Serializable
+import kotlin.time.Duration.Companion.milliseconds
+
+/**
+ * The payload of an `error` message.
+ *
+ * @property code see [ErrorCode]
+ * @property reason one short sentence for a person
+ * @property retryAfterMs milliseconds to wait before trying again, where waiting helps
+ */
+@Serializable
+public class ErrorData(public val code: String, public val reason: String, public val retryAfterMs: Long? = null) {
+    /** The exception that this payload stands for. */
+    public fun toException(): LiveException = LiveException(ErrorCode.of(code), reason, retryAfterMs?.milliseconds)
+}
+
+/** The `error` message that answers the message with [ref] on [topic]. */
+public fun LiveException.toMessage(topic: String = "", ref: String = ""): Message =
+    Message(
+        MessageType.ERROR,
+        topic,
+        ref,
+        Body.of(ErrorData(code.wire, reason, retryAfter?.inWholeMilliseconds)),
+    )
+
+/**
+ * The payload of a `goodbye` message.
+ *
+ * @property code the close code that follows
+ * @property reason one short sentence for a person
+ * @property reconnectInMs the window to reconnect in: shortest and longest wait, in milliseconds
+ */
+@Serializable
+public class GoodbyeData(public val code: Int, public val reason: String, public val reconnectInMs: List<Long>)
+
+/**
+ * The payload of an `auth` message.
+ *
+ * @property token the bearer token
+ */
+@Serializable
+public class AuthData(public val token: String) {
+    override fun toString(): String = "AuthData" // never the token
+}
+
+/**
+ * The payload of an `expiring` message.
+ *
+ * @property inMs milliseconds until the session's token runs out
+ */
+@Serializable
+public class ExpiringData(public val inMs: Long)

@@ -1,0 +1,46 @@
+package dev.live.protocol
+
+import kotlinx.serialization.DeserializationStrategy
+import kotlinx.serialization.SerializationException
+import kotlinx.serialization.SerializationStrategy
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.serializer
+
+/** How typed payloads are written and read: unknown fields are ignored, defaults and nulls are written only where they differ. */
+public val PayloadJson: Json =
+    Json {
+        ignoreUnknownKeys = true
+        explicitNulls = false
+    }
+
+/** A JSON payload that holds [value]. */
+public inline fun <reified T> Body.Companion.of(value: T): Body.Json = of(serializer(), value)
+
+/** A JSON payload that holds [value]. */
+public fun <T> Body.Companion.of(serializer: SerializationStrategy<T>, value: T): Body.Json =
+    Body.json(PayloadJson.encodeToString(serializer, value))
+
+/**
+ * The payload as a [T].
+ *
+ * @throws BadPayloadException if there is none, it is not JSON, or it does not fit [T]; the reason names the field
+ */
+public inline fun <reified T> Message.decode(): T = decode(serializer())
+
+/**
+ * The payload as what [deserializer] reads.
+ *
+ * @throws BadPayloadException if there is none, it is not JSON, or it does not fit; the reason names the field
+ */
+public fun <T> Message.decode(deserializer: DeserializationStrategy<T>): T {
+    val json = body as? Body.Json
+        ?: throw BadPayloadException(if (body == null) "data is missing" else "data must be JSON, was opaque bytes")
+    try {
+        return PayloadJson.decodeFromString(deserializer, json.text)
+    } catch (e: SerializationException) {
+        throw BadPayloadException(e.describe(), e)
+    } catch (e: IllegalArgumentException) {
+        // an init block of T refused its arguments
+        throw BadPayloadException(e.message.orEmpty().lineSequence().first(), e)
+    }
+}
