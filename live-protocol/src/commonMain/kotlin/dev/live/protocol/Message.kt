@@ -29,7 +29,7 @@ public class Message(
     }
 
     override fun equals(other: Any?): Boolean =
-        this === other || other is Message && type == other.type && topic == other.topic && ref == other.ref &&
+        other is Message && type == other.type && topic == other.topic && ref == other.ref &&
             body == other.body && offset == other.offset
 
     override fun hashCode(): Int {
