@@ -1,0 +1,65 @@
+package dev.live.protocol
+
+/** Names of the envelope's fields, the same in every codec. */
+internal object Field {
+    const val TYPE = "type"
+    const val TOPIC = "topic"
+    const val REF = "ref"
+    const val BODY = "body"
+    const val DATA = "data"
+    const val OFFSET = "offset"
+}
+
+internal const val OFFSET_RANGE = "offset must be an integer from 0 to 9223372036854775807"
+
+/**
+ * The message that the fields of a decoded envelope make up.
+ *
+ * @param body bytes that nobody else keeps
+ * @param data compact, well-formed JSON
+ * @throws MalformedMessageException if they make up none
+ */
+internal fun messageOf(
+    type: String?,
+    topic: String,
+    ref: String,
+    body: ByteArray?,
+    data: String?,
+    offset: Long?,
+): Message {
+    if (type == null) throw MalformedMessageException("type is missing")
+    if (body != null && data != null) throw MalformedMessageException("body and data exclude each other")
+    val payload = body?.let { Body.Bytes.owning(it) } ?: data?.let { Body.Json.trusted(it) }
+    return try {
+        Message(type, topic, ref, payload, offset)
+    } catch (e: IllegalArgumentException) {
+        throw MalformedMessageException(e.message ?: "a field is out of its bounds")
+    }
+}
+
+/**
+ * Refuses two equal names among those of [names] from [first] on.
+ *
+ * Sorts, where there are many: a hash set degrades to a walk over all of them when a client picks names whose hashes
+ * collide.
+ */
+internal fun requireDistinct(names: List<String>, first: Int) {
+    val isDistinct =
+        if (names.size - first <= FEW_NAMES) {
+            (first + 1 until names.size).all { i -> (first until i).none { names[it] == names[i] } }
+        } else {
+            val sorted = names.subList(first, names.size).sorted()
+            (1 until sorted.size).none { sorted[it] == sorted[it - 1] }
+        }
+    if (!isDistinct) throw MalformedMessageException("a name occurs twice in an object")
+}
+
+/** The text in these bytes. */
+internal fun ByteArray.decodeUtf8(from: Int = 0, to: Int = size): String =
+    try {
+        decodeToString(from, to, throwOnInvalidSequence = true)
+    } catch (_: CharacterCodingException) {
+        throw MalformedMessageException("text is not valid UTF-8")
+    }
+
+private const val FEW_NAMES = 16
