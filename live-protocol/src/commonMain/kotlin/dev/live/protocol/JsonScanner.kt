@@ -25,6 +25,11 @@ internal class JsonScanner(private val text: String, private val maxDepth: Int) 
     /** Where the part of the value begins that is not in [compact] yet, or -1 while nothing is cut out. */
     private var pending = -1
 
+    private var isInEnvelope = false
+
+    /** What a reason is about. */
+    private val subject get() = if (isInEnvelope && pending < 0) "the message" else "data"
+
     /** The character that comes next, white space left out, or [END]. */
     fun peek(): Char {
         val start = at
@@ -46,6 +51,7 @@ internal class JsonScanner(private val text: String, private val maxDepth: Int) 
      * [compactValue]. The object does not count as nesting.
      */
     fun fields(onField: (name: String) -> Unit) {
+        isInEnvelope = true
         expect('{', "an object is expected")
         val fields = ArrayList<String>()
         if (!skip('}')) {
@@ -130,7 +136,7 @@ internal class JsonScanner(private val text: String, private val maxDepth: Int) 
     }
 
     private fun open(firstName: Int) {
-        if (depth == maxDepth) fail("nested deeper than $maxDepth")
+        if (depth == maxDepth) throw MalformedMessageException("$subject is nested deeper than $maxDepth")
         if (depth == containers.size) containers = containers.copyOf(depth * 2)
         containers[depth++] = firstName
         at++
@@ -253,7 +259,7 @@ internal class JsonScanner(private val text: String, private val maxDepth: Int) 
     private fun charAt(index: Int): Char = if (index < text.length) text[index] else END
 
     private fun fail(problem: String): Nothing =
-        throw MalformedMessageException("not valid JSON at character $at: $problem")
+        throw MalformedMessageException("$subject is not valid JSON at character $at: $problem")
 
     private companion object {
         const val ARRAY = -1

@@ -55,5 +55,3 @@ internal fun hexDigit(c: Char): Int =
         in 'A'..'F' -> c - 'A' + 10
         else -> -1
     }
-
-internal fun kotlinx.serialization.SerializationException.describe(): String = "does not fit its type"

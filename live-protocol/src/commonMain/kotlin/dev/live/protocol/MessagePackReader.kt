@@ -63,7 +63,7 @@ internal class MessagePackReader(private val bytes: ByteArray, private val maxDe
             waiting[depth]--
             val items = skipHead()
             if (items < 0) continue
-            if (depth == maxDepth) throw MalformedMessageException("nested deeper than $maxDepth")
+            if (depth == maxDepth) throw MalformedMessageException("the message is nested deeper than $maxDepth")
             if (++depth == waiting.size) waiting = waiting.copyOf(depth * 2)
             waiting[depth] = items
         }
@@ -84,7 +84,9 @@ internal class MessagePackReader(private val bytes: ByteArray, private val maxDe
             marker == 0xdd -> return unsigned(4)
             marker == 0xde -> return unsigned(2) * 2
             marker == 0xdf -> return unsigned(4) * 2
-            marker == 0xc1 -> throw MalformedMessageException("not valid MessagePack: byte c1 is never used")
+            marker == 0xc1 -> throw MalformedMessageException(
+                "the message is not valid MessagePack: byte c1 is never used",
+            )
             else -> take(scalarLength(marker))
         }
         return -1
@@ -134,7 +136,11 @@ internal class MessagePackReader(private val bytes: ByteArray, private val maxDe
 
     /** Moves past [length] bytes and gives where they begin. */
     private fun take(length: Long): Int {
-        if (length > bytes.size - at) throw MalformedMessageException("not valid MessagePack: it ends too early")
+        if (length >
+            bytes.size - at
+        ) {
+            throw MalformedMessageException("the message is not valid MessagePack: it ends too early")
+        }
         return at.also { at += length.toInt() }
     }
 

@@ -1,22 +1,35 @@
 package dev.live.protocol
 
 import kotlinx.serialization.DeserializationStrategy
+import kotlinx.serialization.ExperimentalSerializationApi
 import kotlinx.serialization.SerializationException
 import kotlinx.serialization.SerializationStrategy
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.serializer
 
 /** How typed payloads are written and read: unknown fields are ignored, defaults and nulls are written only where they differ. */
+@OptIn(ExperimentalSerializationApi::class)
 public val PayloadJson: Json =
     Json {
         ignoreUnknownKeys = true
         explicitNulls = false
+        exceptionsWithDebugInfo = false // they would quote the payload
     }
 
-/** A JSON payload that holds [value]. */
+/**
+ * A JSON payload that holds [value].
+ *
+ * @throws kotlinx.serialization.SerializationException if [value] has a part that JSON cannot hold, such as `NaN`
+ * @throws MalformedMessageException if it nests deeper than the protocol allows
+ */
 public inline fun <reified T> Body.Companion.of(value: T): Body.Json = of(serializer(), value)
 
-/** A JSON payload that holds [value]. */
+/**
+ * A JSON payload that holds [value].
+ *
+ * @throws SerializationException if [serializer] cannot write it
+ * @throws MalformedMessageException if it nests deeper than the protocol allows, or [serializer] writes what is not JSON
+ */
 public fun <T> Body.Companion.of(serializer: SerializationStrategy<T>, value: T): Body.Json =
     Body.json(PayloadJson.encodeToString(serializer, value))
 
@@ -38,9 +51,9 @@ public fun <T> Message.decode(deserializer: DeserializationStrategy<T>): T {
     try {
         return PayloadJson.decodeFromString(deserializer, json.text)
     } catch (e: SerializationException) {
-        throw BadPayloadException(e.describe(), e)
+        throw BadPayloadException(e.describe()) // not as the cause: its message may quote the payload
     } catch (e: IllegalArgumentException) {
         // an init block of T refused its arguments
-        throw BadPayloadException(e.message.orEmpty().lineSequence().first(), e)
+        throw BadPayloadException(e.message?.lineSequence()?.first() ?: DOES_NOT_FIT, e)
     }
 }

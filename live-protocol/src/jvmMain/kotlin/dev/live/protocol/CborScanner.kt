@@ -102,7 +102,7 @@ internal class CborScanner(private val bytes: ByteArray, private val maxDepth: I
     }
 
     private fun open(items: Long) {
-        if (depth == maxDepth) throw MalformedMessageException("nested deeper than $maxDepth")
+        if (depth == maxDepth) throw MalformedMessageException("the message is nested deeper than $maxDepth")
         if (depth == waiting.size) waiting = waiting.copyOf(depth * 2)
         waiting[depth++] = items
     }
@@ -187,7 +187,9 @@ internal class CborScanner(private val bytes: ByteArray, private val maxDepth: I
         return at.also { at += length.toInt() }
     }
 
-    private fun fail(problem: String): Nothing = throw MalformedMessageException("not valid CBOR at byte $at: $problem")
+    private fun fail(problem: String): Nothing = throw MalformedMessageException(
+        "the message is not valid CBOR at byte $at: $problem",
+    )
 
     private companion object {
         // major types

@@ -1,0 +1,70 @@
+package dev.live.protocol
+
+import io.kotest.property.Arb
+import io.kotest.property.RandomSource
+import io.kotest.property.arbitrary.arbitrary
+import kotlin.random.Random
+
+val codecs: List<Codec> = listOf(JsonCodec, CborCodec, MessagePackCodec)
+
+/** Messages of every shape, with text from all over Unicode. */
+val arbMessage: Arb<Message> = arbitrary { it.random.message() }
+
+/** JSON text, with white space and escapes that a writer of compact JSON would leave out. */
+val arbJson: Arb<String> = arbitrary { it.random.json(depth = 5) }
+
+val arbBytes: Arb<ByteArray> = arbitrary { source: RandomSource -> source.random.run { nextBytes(nextInt(64)) } }
+
+private fun Random.message() =
+    Message(
+        type = text(1, Message.MAX_TYPE_BYTES),
+        topic = if (nextBoolean()) text(0, Message.MAX_TOPIC_BYTES).filterNot { it.isISOControl() } else "",
+        ref = if (nextBoolean()) text(0, Message.MAX_REF_BYTES) else "",
+        body =
+            when (nextInt(3)) {
+                0 -> Body.bytes(nextBytes(nextInt(400)))
+                1 -> Body.json(json(depth = 4))
+                else -> null
+            },
+        offset = if (nextBoolean()) nextLong() ushr nextInt(1, 64) else null,
+    )
+
+/** Text of at least [min] characters that takes at most [maxBytes] bytes of UTF-8. */
+private fun Random.text(min: Int, maxBytes: Int): String =
+    buildString {
+        repeat(min + nextInt(maxBytes / 4 - min + 1)) {
+            when (nextInt(6)) {
+                0 -> append(nextInt(0x20).toChar())
+                1 -> append("\"\\/\u007f\u2028"[nextInt(5)])
+                2 -> append(nextInt(0x80, 0xd800).toChar())
+                3 -> appendCodePoint(nextInt(0x10000, 0x110000))
+                else -> append('a' + nextInt(26))
+            }
+        }
+    }
+
+private fun Random.json(depth: Int): String =
+    when (nextInt(if (depth == 0) 5 else 7)) {
+        0 -> listOf("true", "false", "null").random(this)
+        1 -> listOf("0", "-0", "1e400", "-1.50E+7", nextLong().toString(), nextDouble().toString()).random(this)
+        in 2..4 -> quotedLoosely(text(0, 40))
+        5 -> List(nextInt(4)) { json(depth - 1) }.joinToString(",", "[", "]") { space() + it + space() }
+        else ->
+            List(nextInt(4)) { i -> quotedLoosely("$i" + text(0, 16)) + space() + ":" + space() + json(depth - 1) }
+                .joinToString(",", "{", "}") { space() + it + space() }
+    }
+
+private fun Random.space() = listOf("", "", " ", "\t\r\n").random(this)
+
+/** [text] in quotes, some of its characters in escapes that they do not need. */
+private fun Random.quotedLoosely(text: String): String =
+    buildString {
+        append('"')
+        for (c in text) {
+            if (c < ' ' || c == '"' || c == '\\' || nextInt(8) == 0) append("\\u%04x".format(c.code)) else append(c)
+        }
+        append('"')
+    }.let { if (it.hasBrokenPairs()) quote(text) else it }
+
+/** Half of a pair in an escape and the other half not is no JSON. */
+private fun String.hasBrokenPairs() = utf8Size(this) < 0

@@ -1,0 +1,34 @@
+package dev.live.protocol
+
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.inspectors.forAll
+import io.kotest.matchers.collections.shouldNotBeEmpty
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldNotContain
+import java.io.File
+
+class ArchitectureTest : FunSpec({
+    val sources = kotlinFiles("src/commonMain") + kotlinFiles("src/jvmMain")
+
+    test("common code mentions nothing of the JVM") {
+        kotlinFiles("src/commonMain").shouldNotBeEmpty().forAll {
+            it.readText() shouldNotContain Regex("""\bjavax?\.|\bkotlin\.jvm\b|@Jvm""")
+        }
+    }
+
+    test("every file is in the one package of this module, which its directory follows") {
+        sources.forAll {
+            it.readLines().first { line -> line.startsWith("package ") } shouldBe "package dev.live.protocol"
+            it.parentFile.invariantSeparatorsPath.substringAfter("/kotlin/") shouldBe "dev/live/protocol"
+        }
+    }
+
+    test("nothing of Ktor, coroutines or a logger is needed to read messages") {
+        sources.forAll {
+            it.readText() shouldNotContain
+                Regex("""^import (io\.ktor|kotlinx\.coroutines|org\.slf4j)""", RegexOption.MULTILINE)
+        }
+    }
+})
+
+private fun kotlinFiles(root: String): List<File> = File(root).walk().filter { it.extension == "kt" }.toList()

@@ -1,0 +1,73 @@
+package dev.live.protocol
+
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.shouldNotBe
+import io.kotest.matchers.types.shouldBeSameInstanceAs
+import io.kotest.property.checkAll
+import kotlinx.serialization.json.Json
+
+class BodyTest : FunSpec({
+
+    test("JSON text is held without white space and needless escapes, and means the same") {
+        checkAll(iterations = 2_000, arbJson) { text ->
+            val compact = Body.json(text).text
+
+            Json.parseToJsonElement(compact) shouldBe Json.parseToJsonElement(text)
+            compact shouldBe Json.parseToJsonElement(text).toString()
+        }
+    }
+
+    test("text that is compact already is not copied") {
+        val text = """{"a":[1,-2.5e+3,"\n\"é😀",true,null],"b":{}}"""
+
+        Body.json(text).text shouldBeSameInstanceAs text
+    }
+
+    test("numbers keep their text") {
+        Body.json("[ 1e400, 12345678901234567890.123, -0, 1E05 ]").text shouldBe
+            "[1e400,12345678901234567890.123,-0,1E05]"
+    }
+
+    test("half of a surrogate pair is refused, as it has no form in UTF-8") {
+        listOf("\"\ud83d\"", "\"\ude00\"", "\"\ud83d\\ude00\"", "\"\\ud83d\ude00\"").forEach {
+            shouldThrow<MalformedMessageException> { Body.json(it) }.code shouldBe ErrorCode.BadMessage
+        }
+    }
+
+    test("a reason names the place") {
+        shouldThrow<MalformedMessageException> { Body.json("[1,]") }.reason shouldBe
+            "data is not valid JSON at character 3: a value is expected"
+        shouldThrow<MalformedMessageException> { Body.json("[[1]]", DecodeLimits(maxDepth = 1)) }.reason shouldBe
+            "data is nested deeper than 1"
+    }
+
+    test("a size is in bytes") {
+        Body.json("\"é😀\"").size shouldBe 8
+        Body.bytes(ByteArray(3)).size shouldBe 3
+    }
+
+    test("bytes are copied in and out") {
+        val bytes = byteArrayOf(1, 2)
+        val body = Body.bytes(bytes)
+
+        bytes[0] = 9
+        body.toByteArray()[1] = 9
+
+        body.toByteArray() shouldBe byteArrayOf(1, 2)
+    }
+
+    test("bodies are equal by kind and content") {
+        Body.bytes(byteArrayOf(1)) shouldBe Body.bytes(byteArrayOf(1))
+        Body.bytes(byteArrayOf(1)).hashCode() shouldBe Body.bytes(byteArrayOf(1)).hashCode()
+        Body.bytes(byteArrayOf(1)) shouldNotBe Body.bytes(byteArrayOf(2))
+        Body.json(" 1").hashCode() shouldBe Body.json("1").hashCode()
+        (Body.json("1") as Body) shouldNotBe Body.bytes("1".encodeToByteArray())
+    }
+
+    test("a body does not show its content") {
+        Body.json("\"secret\"").toString() shouldBe "JSON of 8 characters"
+        Body.bytes("secret".encodeToByteArray()).toString() shouldBe "6 bytes"
+    }
+})

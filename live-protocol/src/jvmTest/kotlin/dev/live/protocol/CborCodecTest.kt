@@ -1,0 +1,3 @@
+package dev.live.protocol
+
+class CborCodecTest : CodecContract(CborCodec)

@@ -1,0 +1,153 @@
+package dev.live.protocol
+
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.inspectors.forAll
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldNotContain
+import kotlinx.serialization.ExperimentalSerializationApi
+import kotlinx.serialization.KSerializer
+import kotlinx.serialization.SerialName
+import kotlinx.serialization.Serializable
+import kotlinx.serialization.SerializationException
+import kotlinx.serialization.descriptors.PrimitiveKind
+import kotlinx.serialization.descriptors.PrimitiveSerialDescriptor
+import kotlinx.serialization.encoding.Decoder
+import kotlinx.serialization.encoding.Encoder
+import kotlinx.serialization.json.JsonEncoder
+import kotlinx.serialization.json.JsonUnquotedLiteral
+import kotlin.time.Duration.Companion.milliseconds
+
+class PayloadTest : FunSpec({
+
+    test("a value is read as it was written") {
+        val order = Order("a", listOf(Item("x", 3)), mapOf("k" to 1), Color.GREEN, Shape.Circle(2))
+
+        Message("x", body = Body.of(order)).decode<Order>() shouldBe order
+        Message("x", body = Body.of(7)).decode<Int>() shouldBe 7
+        Message("x", body = Body.of<String?>(null)).decode<String?>() shouldBe null
+    }
+
+    test("defaults are left out, and fields that the type does not have are ignored") {
+        Body.of(Order("a")).text shouldBe """{"text":"a"}"""
+        decode<Order>("""{"text":"a","more":[1]}""") shouldBe Order("a")
+    }
+
+    test("no payload and opaque bytes are refused") {
+        shouldThrow<BadPayloadException> { Message("x").decode<Int>() }.reason shouldBe "data is missing"
+        shouldThrow<BadPayloadException> { Message("x", body = Body.bytes(byteArrayOf(1))).decode<Int>() }
+            .reason shouldBe "data must be JSON, was opaque bytes"
+    }
+
+    test("a payload that does not fit is refused with the field's name and without its value") {
+        mapOf(
+            "{}" to "text is missing",
+            """{"text":"a","items":[{"name":"x","price":1},{"name":"s3cr3t"}]}""" to "items[1].price is missing",
+            """{"text":"a","items":[{"name":"x","price":1},{}]}""" to "items[1].name, items[1].price are missing",
+            """{"text":"a","items":[{"name":"x","price":"s3cr3t"}]}""" to
+                "items[0].price must be a number",
+            """{"text":"a","items":[{"name":"s3cr3t","price":99999999999}]}""" to
+                "items[0].price is out of range, or no number",
+            """{"text":"a","items":[{"name":"s3cr3t","price":99999999999999999999}]}""" to
+                "items[0].price is out of range",
+            """{"text":7}""" to "text must be a string",
+            """{"text":null}""" to "text must be a string",
+            """{"text":"a","items":{"s3cr3t":1}}""" to "items must be an array",
+            """{"text":"a","isPaid":"s3cr3t"}""" to "isPaid must be true or false",
+            """{"text":"a","weight":"s3cr3t"}""" to "weight is out of range, or no number",
+            """{"text":"a","counts":{"s3cr3t":"x"}}""" to "counts[…] must be a number",
+            """{"text":"a","counts":{"' at path ${'$'}.s3cr3t":"x"}}""" to
+                "counts[…] must be a number",
+            """{"text":"a","color":"s3cr3t"}""" to "color is none of the values it may have",
+            """{"text":"a","color":"s3cr3t at path ${'$'}.s3cr3t"}""" to "color is none of the values it may have",
+            """{"text":"a","shape":{"type":"s3cr3t"}}""" to "shape does not fit its type",
+            """{"text":"a","shape":{"radius":"s3cr3t","type":"circle"}}""" to "data does not fit its type",
+            """["s3cr3t"]""" to "data must be an object",
+            """"s3cr3t"""" to "data must be an object",
+        ).toList().forAll { (json, reason) ->
+            val refusal = shouldThrow<BadPayloadException> { decode<Order>(json) }
+
+            refusal.reason shouldBe reason
+            refusal.code shouldBe ErrorCode.BadPayload
+            refusal.stackTraceToString() shouldNotContain "s3cr3t"
+        }
+    }
+
+    test("what the application's own checks say is kept") {
+        shouldThrow<BadPayloadException> { decode<Item>("""{"name":"","price":1}""") }.reason shouldBe
+            "name must not be empty"
+    }
+
+    test("a value that JSON cannot hold is refused when it is written") {
+        shouldThrow<SerializationException> { Body.of(Double.NaN) }
+        shouldThrow<MalformedMessageException> { Body.of(BrokenSerializer, "{]") }
+    }
+
+    test("an error travels as a message") {
+        val refusal = LiveException(ErrorCode.RateLimited, "too many messages", 250.milliseconds)
+
+        val message = refusal.toMessage("room/1", "r1")
+        val received = message.decode<ErrorData>().toException()
+
+        message shouldBe
+            Message(
+                "error",
+                "room/1",
+                "r1",
+                Body.json("""{"code":"rate_limited","reason":"too many messages","retryAfterMs":250}"""),
+            )
+        received.code shouldBe ErrorCode.RateLimited
+        received.reason shouldBe "too many messages"
+        received.retryAfter shouldBe 250.milliseconds
+        received.message shouldBe "rate_limited: too many messages"
+    }
+
+    test("the payloads of the server's own messages have the protocol's names") {
+        Body.of(ErrorData("timeout", "r")).text shouldBe """{"code":"timeout","reason":"r"}"""
+        Body.of(GoodbyeData(1012, "restart", listOf(500, 5000))).text shouldBe
+            """{"code":1012,"reason":"restart","reconnectInMs":[500,5000]}"""
+        Body.of(AuthData("t")).text shouldBe """{"token":"t"}"""
+        Body.of(ExpiringData(30_000)).text shouldBe """{"inMs":30000}"""
+    }
+})
+
+private inline fun <reified T> decode(json: String): T = Message("x", body = Body.json(json)).decode()
+
+@Serializable
+private data class Order(
+    val text: String,
+    val items: List<Item> = emptyList(),
+    val counts: Map<String, Int> = emptyMap(),
+    val color: Color = Color.RED,
+    val shape: Shape? = null,
+    val isPaid: Boolean = false,
+    val weight: Double = 0.0,
+)
+
+@Serializable
+private data class Item(val name: String, val price: Int) {
+    init {
+        require(name.isNotEmpty()) { "name must not be empty" }
+    }
+}
+
+private enum class Color { RED, GREEN }
+
+@Serializable
+private sealed class Shape {
+    @Serializable
+    @SerialName("circle")
+    data class Circle(val radius: Int) : Shape()
+}
+
+/** Writes its text as it is. */
+@OptIn(ExperimentalSerializationApi::class)
+private object BrokenSerializer : KSerializer<String> {
+    override val descriptor = PrimitiveSerialDescriptor("broken", PrimitiveKind.STRING)
+
+    override fun serialize(encoder: Encoder, value: String) = (encoder as JsonEncoder).encodeJsonElement(
+        JsonUnquotedLiteral(value),
+    )
+
+    override fun deserialize(decoder: Decoder): String = decoder.decodeString()
+}
