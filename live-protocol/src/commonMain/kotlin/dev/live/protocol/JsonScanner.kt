@@ -30,6 +30,9 @@ internal class JsonScanner(private val text: String, private val maxDepth: Int) 
     /** What a reason is about. */
     private val subject get() = if (isInEnvelope && pending < 0) "the message" else "data"
 
+    /** Where reading goes on, in characters. */
+    val position: Int get() = at
+
     /** The character that comes next, white space left out, or [END]. */
     fun peek(): Char {
         val start = at

@@ -33,7 +33,7 @@ public object CborCodec : Codec {
                 cbor.decodeFromByteArray(CborEnvelope.serializer(), bytes)
             } catch (_: SerializationException) {
                 // its message may quote the payload
-                throw MalformedMessageException("not a message")
+                throw MalformedMessageException("the message cannot be read")
             }
         return messageOf(
             read.type,

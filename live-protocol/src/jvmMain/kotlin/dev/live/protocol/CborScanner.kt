@@ -3,8 +3,8 @@ package dev.live.protocol
 /**
  * Walks CBOR by the letter of RFC 8949 without building anything.
  *
- * Stands in front of kotlinx.serialization, which takes what is no message: trailing bytes, names twice, bytes that
- * are not UTF-8, an empty map for null. Nesting costs an array entry, not a stack frame, and nothing is allocated for a
+ * Stands in front of kotlinx.serialization, which takes what is no message: a name twice, text that is not
+ * UTF-8, an empty map for null, ill-formed items in what it skips. Nesting costs an array entry, not a stack frame, and nothing is allocated for a
  * length before the bytes that it claims are known to be there. Not thread-safe; one instance reads one input.
  *
  * @param maxDepth how deep an item that is skipped may nest arrays and maps

@@ -49,7 +49,7 @@ class PayloadTest : FunSpec({
             """{"text":"a","items":[{"name":"s3cr3t","price":99999999999}]}""" to
                 "items[0].price is out of range, or no number",
             """{"text":"a","items":[{"name":"s3cr3t","price":99999999999999999999}]}""" to
-                "items[0].price is out of range",
+                "items[0].price is out of range, or no number",
             """{"text":7}""" to "text must be a string",
             """{"text":null}""" to "text must be a string",
             """{"text":"a","items":{"s3cr3t":1}}""" to "items must be an array",
