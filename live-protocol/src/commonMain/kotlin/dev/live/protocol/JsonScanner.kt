@@ -9,8 +9,7 @@ package dev.live.protocol
  *
  * @param maxDepth how deep a value may nest arrays and objects
  */
-internal class JsonScanner(private val text: String, private val maxDepth: Int) {
-    private var at = 0
+internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(text) {
     private var depth = 0
 
     /** Per open container: where its names begin in [names], or [ARRAY]. */
@@ -19,27 +18,9 @@ internal class JsonScanner(private val text: String, private val maxDepth: Int) 
     /** The names of every open object, outermost first. */
     private val names = ArrayList<String>()
 
-    /** What of the value being cut out is not copied from [text] as it stands; null while all of it is. */
-    private var compact: StringBuilder? = null
-
-    /** Where the part of the value begins that is not in [compact] yet, or -1 while nothing is cut out. */
-    private var pending = -1
-
     private var isInEnvelope = false
 
-    /** What a reason is about. */
-    private val subject get() = if (isInEnvelope && pending < 0) "the message" else "data"
-
-    /** Where reading goes on, in characters. */
-    val position: Int get() = at
-
-    /** The character that comes next, white space left out, or [END]. */
-    fun peek(): Char {
-        val start = at
-        while (at < text.length && isSpace(text[at])) at++
-        if (at > start && pending >= 0) replace(start, at, "")
-        return charAt(at)
-    }
+    override val subject: String get() = if (isInEnvelope && pending < 0) "the message" else "data"
 
     /** The one value that the text holds, compact. */
     fun document(): String = compactValue().also { end() }
@@ -70,13 +51,9 @@ internal class JsonScanner(private val text: String, private val maxDepth: Int) 
 
     /** Reads one value and gives its compact text: no white space, numbers as written, strings with the fewest escapes. */
     fun compactValue(): String {
-        peek()
-        pending = at
-        compact = null
+        startCompact()
         skipValue()
-        val result = compact?.append(text, pending, at)?.toString() ?: text.substring(pending, at)
-        pending = -1
-        return result
+        return endCompact()
     }
 
     /** Reads one value and gives its text as it stands. */
@@ -169,105 +146,7 @@ internal class JsonScanner(private val text: String, private val maxDepth: Int) 
         if (!skip(char)) fail(otherwise)
     }
 
-    private fun literal(literal: String) {
-        if (!text.startsWith(literal, at)) fail("a value is expected")
-        at += literal.length
-    }
-
-    private fun number() {
-        val start = at
-        if (charAt(at) == '-') at++
-        if (charAt(at) == '0') at++ else digits(if (at == start) "a value is expected" else "a digit is expected")
-        if (charAt(at) in '0'..'9') fail("a number must not begin with zero")
-        if (charAt(at) == '.') {
-            at++
-            digits("a digit is expected")
-        }
-        if (charAt(at) == 'e' || charAt(at) == 'E') {
-            at++
-            if (charAt(at) == '+' || charAt(at) == '-') at++
-            digits("a digit is expected")
-        }
-    }
-
-    private fun digits(otherwise: String) {
-        if (charAt(at) !in '0'..'9') fail(otherwise)
-        while (charAt(at) in '0'..'9') at++
-    }
-
-    /** Reads a string, in its fewest escapes if a value is being cut out. True if it has escapes. */
-    private fun string(): Boolean {
-        val start = at++
-        var hasEscapes = false
-        var isCompact = true
-        while (true) {
-            val c = if (at < text.length) text[at] else fail("a string does not end")
-            when {
-                c == '"' -> break
-                c == '\\' -> {
-                    hasEscapes = true
-                    isCompact = escape() && isCompact
-                }
-                c < ' ' -> fail("a control character in a string is not escaped")
-                !c.isSurrogate() -> at++
-                c.isHighSurrogate() && charAt(at + 1).isLowSurrogate() -> at += 2
-                else -> fail("half of a surrogate pair")
-            }
-        }
-        at++
-        if (!isCompact && pending >= 0) replace(start, at, quote(unescape(text, start + 1, at - 1)))
-        return hasEscapes
-    }
-
-    /** Reads one escape. True if there is no shorter way to write it. */
-    private fun escape(): Boolean {
-        when (charAt(at + 1)) {
-            '"', '\\', 'b', 'f', 'n', 'r', 't' -> {
-                at += 2
-                return true
-            }
-            '/' -> at += 2
-            'u' -> unicodeEscape()
-            else -> fail("an escape that JSON does not have")
-        }
-        return false
-    }
-
-    private fun unicodeEscape() {
-        val c = hex4()
-        if (!c.isSurrogate()) return
-        val isPair = c.isHighSurrogate() && charAt(at) == '\\' && charAt(at + 1) == 'u' && hex4().isLowSurrogate()
-        if (!isPair) fail("half of a surrogate pair")
-    }
-
-    /** Reads `\uXXXX`. */
-    private fun hex4(): Char {
-        var code = 0
-        for (i in at + 2 until at + 6) {
-            val digit = hexDigit(charAt(i))
-            if (digit < 0) fail("an escape takes four hexadecimal digits")
-            code = code * 16 + digit
-        }
-        at += 6
-        return code.toChar()
-    }
-
-    private fun replace(from: Int, to: Int, with: String) {
-        val target = compact ?: StringBuilder(text.length - pending).also { compact = it }
-        target.append(text, pending, from).append(with)
-        pending = to
-    }
-
-    /** The character at [index], or [END] past the end; a NUL that the text itself holds is refused wherever it stands. */
-    private fun charAt(index: Int): Char = if (index < text.length) text[index] else END
-
-    private fun fail(problem: String): Nothing =
-        throw MalformedMessageException("$subject is not valid JSON at character $at: $problem")
-
     private companion object {
         const val ARRAY = -1
-        const val END = '\u0000'
     }
 }
-
-private fun isSpace(c: Char) = c == ' ' || c == '\n' || c == '\r' || c == '\t'
