@@ -1,0 +1,210 @@
+package dev.live.server
+
+import dev.live.protocol.DecodeLimits
+import dev.live.server.limits.OriginPolicy
+import dev.live.server.session.OverflowPolicy
+import io.ktor.utils.io.KtorDsl
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** What `session { ... }` can set. */
+@KtorDsl
+public class SessionConfig internal constructor() {
+    /** Messages that may wait for one client, at least 1. Default 256. */
+    public var queueCapacity: Int = 256
+        set(value) {
+            require(value >= 1) { "queueCapacity must be at least 1 message, was $value" }
+            field = value
+        }
+
+    /** Bytes that may wait for one client, at least 1,024. A larger message waits alone. Default 1 MiB. */
+    public var queueBytes: Int = 1024 * 1024
+        set(value) {
+            require(value >= 1024) { "queueBytes must be at least 1024 bytes, was $value" }
+            field = value
+        }
+
+    /** What happens when a message meets a full queue. Default [OverflowPolicy.Close]. */
+    public var onOverflow: OverflowPolicy = OverflowPolicy.Close
+
+    /** How long a client may take no bytes before its session ends (4508), at least 100 ms. Default 10 s. */
+    public var writeTimeout: Duration = 10.seconds
+        set(value) {
+            require(value >= 100.milliseconds) { "writeTimeout must be at least 100ms, was $value" }
+            field = value
+        }
+
+    /** How long a handler may take before its message is answered with `timeout`, positive. Default 30 s. */
+    public var handlerTimeout: Duration = 30.seconds
+        set(value) {
+            require(value.isPositive()) { "handlerTimeout must be positive, was $value" }
+            field = value
+        }
+
+    /** How long a closed connection may take to deliver its last words, positive. Default 5 s. */
+    public var closeTimeout: Duration = 5.seconds
+        set(value) {
+            require(value.isPositive()) { "closeTimeout must be positive, was $value" }
+            field = value
+        }
+
+    /** Topics that one session may join, at least 1; one more is answered with `too_many_topics`. Default 100. */
+    public var maxTopics: Int = 100
+        set(value) {
+            require(value >= 1) { "maxTopics must be at least 1, was $value" }
+            field = value
+        }
+}
+
+/** What `heartbeat { ... }` can set. */
+@KtorDsl
+public class HeartbeatConfig internal constructor() {
+    /** Silence after which the server pings, at least 100 ms. Default 25 s. */
+    public var interval: Duration = 25.seconds
+        set(value) {
+            require(value >= 100.milliseconds) { "heartbeat interval must be at least 100ms, was $value" }
+            field = value
+        }
+
+    /** Silence after which the session ends (4408), above [interval]. Default 60 s. */
+    public var timeout: Duration = 60.seconds
+        set(value) {
+            require(value.isPositive()) { "heartbeat timeout must be positive, was $value" }
+            field = value
+        }
+}
+
+/** What `topics { ... }` can set. */
+@KtorDsl
+public class TopicsConfig internal constructor() {
+    /** Messages that a topic's delivery may be behind before publishers wait, at least 1. Default 64. */
+    public var buffer: Int = 64
+        set(value) {
+            require(value >= 1) { "topic buffer must be at least 1 message, was $value" }
+            field = value
+        }
+
+    /** How long a topic that nobody uses is kept, zero or more. Default 30 s. */
+    public var linger: Duration = 30.seconds
+        set(value) {
+            require(!value.isNegative()) { "topic linger must not be negative, was $value" }
+            field = value
+        }
+}
+
+/** What `limits { ... }` can set. */
+@KtorDsl
+public class LimitsConfig internal constructor() {
+    /** Largest message a client may send, in bytes, at least 128; a larger one closes its session (1009). Default 64 KiB. */
+    public var messageSize: Int = 64 * 1024
+        set(value) {
+            require(value >= 128) { "messageSize must be at least 128 bytes, was $value" }
+            field = value
+        }
+
+    /** How deep arrays and objects may nest in a payload, 1 to 512. Default 64. */
+    public var nesting: Int = 64
+        set(value) {
+            require(value in 1..DecodeLimits.MAX_DEPTH) { "nesting must be 1 to ${DecodeLimits.MAX_DEPTH}, was $value" }
+            field = value
+        }
+
+    /** Messages a client may send per second on average, at least 1; more are answered with `rate_limited`. Default 100. */
+    public var messagesPerSecond: Int = 100
+        set(value) {
+            require(value >= 1) { "messagesPerSecond must be at least 1, was $value" }
+            field = value
+        }
+
+    /** Messages a client may send at once, at least 1. As many refused in a row close its session (4429). Default 200. */
+    public var burst: Int = 200
+        set(value) {
+            require(value >= 1) { "burst must be at least 1 message, was $value" }
+            field = value
+        }
+
+    /** Messages within a minute that cannot be decoded before the session is closed (4400), at least 1. Default 10. */
+    public var badMessages: Int = 10
+        set(value) {
+            require(value >= 1) { "badMessages must be at least 1, was $value" }
+            field = value
+        }
+
+    /** Connections this node accepts, at least 1; one more is answered with HTTP 503. Default: no limit. */
+    public var connections: Int = Int.MAX_VALUE
+        set(value) {
+            require(value >= 1) { "connections must be at least 1, was $value" }
+            field = value
+        }
+
+    /** Sessions one user may have on this node, at least 1; one more is closed (1013). Default: no limit. */
+    public var sessionsPerUser: Int = Int.MAX_VALUE
+        set(value) {
+            require(value >= 1) { "sessionsPerUser must be at least 1, was $value" }
+            field = value
+        }
+
+    /** How long a client may take to send its token where that comes in a message, positive. Default 10 s. */
+    public var authTimeout: Duration = 10.seconds
+        set(value) {
+            require(value.isPositive()) { "authTimeout must be positive, was $value" }
+            field = value
+        }
+}
+
+/** What `origins { ... }` can set. */
+@KtorDsl
+public class OriginsConfig internal constructor() {
+    private var sameHost = true
+    private val listed = mutableSetOf<String>()
+    private var any = false
+
+    /** Whether pages of the server's own host may connect. Default true. */
+    public fun sameHost(allowed: Boolean = true) {
+        sameHost = allowed
+    }
+
+    /**
+     * Lets pages from [origins] connect, each such as `https://app.example.com`, with a port where it is not the default.
+     *
+     * @throws IllegalArgumentException if one is not an origin
+     */
+    public fun allow(vararg origins: String) {
+        for (origin in origins) {
+            listed += requireNotNull(OriginPolicy.normalize(origin)) {
+                "an origin must be like 'https://app.example.com' or 'http://localhost:3000', was '$origin'"
+            }
+        }
+    }
+
+    /** Lets every page connect, in the name of whoever reads it: only for endpoints that do without cookies. */
+    public fun allowAny() {
+        any = true
+    }
+
+    internal fun build(): OriginPolicy = OriginPolicy(sameHost, listed.toSet(), any)
+}
+
+/** What `drain { ... }` can set. */
+@KtorDsl
+public class DrainConfig internal constructor() {
+    /** How long the application's stop waits for sessions to end, zero or more. Default 5 s. */
+    public var timeout: Duration = 5.seconds
+        set(value) {
+            require(!value.isNegative()) { "drain timeout must not be negative, was $value" }
+            field = value
+        }
+
+    /**
+     * The window in which clients come back, each after a random time, so that they do not come in step.
+     * Not negative. Default 0 to 5 s.
+     */
+    public var reconnectWindow: ClosedRange<Duration> = Duration.ZERO..5.seconds
+        set(value) {
+            require(!value.isEmpty() && !value.start.isNegative()) {
+                "reconnectWindow must not be empty or negative, was $value"
+            }
+            field = value
+        }
+}

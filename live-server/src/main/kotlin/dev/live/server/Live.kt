@@ -1,0 +1,70 @@
+package dev.live.server
+
+import io.ktor.server.application.Application
+import io.ktor.server.application.ApplicationPlugin
+import io.ktor.server.application.ApplicationStopPreparing
+import io.ktor.server.application.createApplicationPlugin
+import io.ktor.server.application.hooks.MonitoringEvent
+import io.ktor.util.AttributeKey
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.future.asCompletableFuture
+import kotlinx.coroutines.launch
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.TimeoutException
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.TimeSource
+
+/**
+ * Realtime topics over WebSocket.
+ *
+ * ```
+ * install(Live) {
+ *     session { queueCapacity = 512 }
+ * }
+ * routing {
+ *     live<User>("/live") {
+ *         authenticate { call -> users.byToken(call.bearerToken()) }
+ *         topic<Chat>("room/{room}") { onPublish { chat -> broadcast(chat.copy(from = meta.name)) } }
+ *     }
+ * }
+ * ```
+ *
+ * Needs no other plugin. When the application stops, sessions are drained: see [LiveConfig.drain].
+ */
+public val Live: ApplicationPlugin<LiveConfig> =
+    createApplicationPlugin("Live", ::LiveConfig) {
+        val settings = pluginConfig.build()
+        val start = TimeSource.Monotonic.markNow()
+        val server =
+            LiveServer(settings, application.coroutineContext + Dispatchers.Default) {
+                start.elapsedNow().inWholeMilliseconds
+            }
+        application.attributes.put(LiveServerKey, server)
+        on(MonitoringEvent(ApplicationStopPreparing)) { drain(application, server, settings.drainTimeout) }
+    }
+
+/** The server half of [Live]; throws [IllegalStateException] if the plugin is not installed. */
+public val Application.live: LiveServer
+    get() = attributes.getOrNull(LiveServerKey) ?: error(NOT_INSTALLED)
+
+/** Ktor's event cannot suspend, and the engine closes the sockets as soon as it returns: so this thread has to wait. */
+private fun drain(scope: CoroutineScope, server: LiveServer, timeout: Duration) {
+    val drained = scope.launch(Dispatchers.Default + CoroutineName("live-drain")) {
+        server.drain()
+    }.asCompletableFuture()
+    try {
+        drained.get((timeout + 1.seconds).inWholeMilliseconds, TimeUnit.MILLISECONDS)
+    } catch (_: TimeoutException) {
+        // the engine cuts what is left
+    } catch (_: java.util.concurrent.CancellationException) {
+        // the application is past waiting
+    }
+}
+
+private val LiveServerKey = AttributeKey<LiveServer>("dev.live.server")
+
+private const val NOT_INSTALLED =
+    "Live is not installed. Add install(Live) { ... } before routing { live(...) { ... } }."

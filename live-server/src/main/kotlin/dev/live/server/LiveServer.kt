@@ -1,0 +1,134 @@
+package dev.live.server
+
+import dev.live.protocol.Body
+import dev.live.protocol.CloseCode
+import dev.live.protocol.GoodbyeData
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.of
+import dev.live.server.broker.Broker
+import dev.live.server.broker.LocalBroker
+import dev.live.server.endpoint.EndpointContext
+import dev.live.server.endpoint.EndpointServer
+import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.session.CloseReason
+import dev.live.server.session.Offer
+import dev.live.server.session.Session
+import dev.live.server.session.SessionRegistry
+import dev.live.server.session.Sweeper
+import dev.live.server.topic.PreparedMessage
+import dev.live.server.topic.Topic
+import dev.live.server.topic.TopicRegistry
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.job
+import kotlinx.coroutines.joinAll
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeoutOrNull
+import kotlin.coroutines.CoroutineContext
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/**
+ * The server half of the [Live] plugin: its topics and its sessions on this node. Every function may be called from any
+ * thread.
+ *
+ * Its scope is a child of the application's job and ends with a drain, or with the application.
+ */
+public class LiveServer internal constructor(
+    private val settings: LiveSettings,
+    parent: CoroutineContext,
+    now: () -> Long,
+) {
+    private val scope = CoroutineScope(parent + SupervisorJob(parent.job) + CoroutineName("live"))
+    private val registry = SessionRegistry()
+    private val topics = TopicRegistry(scope, settings.codecs, settings.topicBuffer, settings.topicLinger, now)
+    private val broker: Broker = LocalBroker(topics::deliver)
+
+    @Volatile
+    private var isDraining = false
+
+    private val context =
+        EndpointContext(registry, topics, broker, settings.session, settings.limits, { isDraining }, now)
+
+    init {
+        // an eighth late at most, and never busier than a hundred times a second
+        val shortest = minOf(settings.session.writeTimeout, settings.session.heartbeatInterval, 8.seconds)
+        val period = (shortest / 8).coerceAtLeast(10.milliseconds)
+        scope.launch(CoroutineName("live-sweeper")) { Sweeper(registry, topics, period, now).run() }
+    }
+
+    /** The sessions that are open, as of now. */
+    public val sessions: List<Session<*>> get() = registry.all.toList()
+
+    /** Topics that somebody uses, or did within the linger. */
+    public val topicCount: Int get() = topics.size
+
+    /**
+     * The topic called [name], to publish to and to listen on. It need not be declared: a declaration says what clients
+     * may do with it.
+     *
+     * @throws IllegalArgumentException if [name] is empty, over 256 bytes of UTF-8, or has control characters
+     */
+    public fun topic(name: String): Topic {
+        require(name.isNotEmpty()) { "a topic's name must not be empty" }
+        Message(MessageType.MESSAGE, name) // checks the rest
+        return Topic(name, topics, broker)
+    }
+
+    /** The open session with this id, or null. */
+    public fun session(id: String): Session<*>? = registry.find(id)
+
+    /** The open sessions of [user], as the endpoint's `user` calls them. */
+    public fun sessionsOf(user: String): Set<Session<*>> = registry.ofUser(user)
+
+    /**
+     * Sends [message] to the session with this id, without waiting: a session whose queue is full is closed (4508), as
+     * by a topic.
+     *
+     * @return false if there is no such session, or it did not take the message
+     */
+    public fun sendToSession(id: String, message: Message): Boolean =
+        send(listOfNotNull(registry.find(id)), message) == 1
+
+    /** Sends [message] to every session of [user], as [sendToSession] does; returns how many took it. */
+    public fun sendToUser(user: String, message: Message): Int = send(registry.ofUser(user), message)
+
+    /** Sends [message] to every session of this node, as [sendToSession] does; returns how many took it. */
+    public fun broadcast(message: Message): Int = send(registry.all, message)
+
+    private fun send(sessions: Collection<Session<*>>, message: Message): Int {
+        val prepared = PreparedMessage(message, settings.codecs)
+        return sessions.count { it.state.deliver(prepared) }
+    }
+
+    internal fun <Meta : Any> serve(endpoint: LiveEndpoint<Meta>): EndpointServer<Meta> = EndpointServer(
+        endpoint,
+        context,
+    )
+
+    /**
+     * Ends every session for a restart: says goodbye with the window to come back in, writes what waits, closes (1012).
+     * What is not through by the drain's timeout is cut. New connections are refused from here on.
+     */
+    internal suspend fun drain() {
+        isDraining = true
+        val window = settings.reconnectWindow
+        val reason = "the server restarts"
+        val bounds = listOf(window.start.inWholeMilliseconds, window.endInclusive.inWholeMilliseconds)
+        val goodbye = Message(MessageType.GOODBYE, body = Body.of(GoodbyeData(CloseCode.Restart.wire, reason, bounds)))
+        val prepared = PreparedMessage(goodbye, settings.codecs)
+        val leaving = sessions
+        for (session in leaving) {
+            session.state.queue.offer(prepared) // a full queue has no room for it; the close code says the same
+            session.close(CloseCode.Restart, reason)
+        }
+        withTimeoutOrNull(settings.drainTimeout) { leaving.map { it.state.connection }.joinAll() }
+        for (session in sessions) {
+            session.state.cut(CloseReason(CloseCode.GoingAway, "the server stops", byClient = false))
+        }
+        scope.cancel()
+    }
+}

@@ -1,0 +1,17 @@
+package dev.live.server
+
+import dev.live.server.limits.LimitSettings
+import dev.live.server.session.SessionSettings
+import dev.live.server.topic.CodecTable
+import kotlin.time.Duration
+
+/** What `install(Live) { }` set, checked and frozen. */
+internal class LiveSettings(
+    val codecs: CodecTable,
+    val session: SessionSettings,
+    val limits: LimitSettings,
+    val topicBuffer: Int,
+    val topicLinger: Duration,
+    val drainTimeout: Duration,
+    val reconnectWindow: ClosedRange<Duration>,
+)

@@ -1,0 +1,20 @@
+package dev.live.server.broker
+
+import dev.live.protocol.Body
+
+/**
+ * Carries publications between nodes. Even on one node every publish goes through it, so one node and ten order
+ * messages alike.
+ */
+internal fun interface Broker {
+    /** Hands [publication] to every node; suspends while their topics catch up. */
+    suspend fun publish(publication: Publication)
+}
+
+/** A payload on its way to the subscribers of [topic]; [except] is the id of a session that does not get it. */
+internal class Publication(val topic: String, val body: Body?, val except: String? = null)
+
+/** The broker of a single node: delivers in the publisher's coroutine, so a slow topic slows its publishers. */
+internal class LocalBroker(private val deliver: suspend (Publication) -> Unit) : Broker {
+    override suspend fun publish(publication: Publication) = deliver(publication)
+}

@@ -1,0 +1,37 @@
+package dev.live.server.endpoint
+
+import io.ktor.http.HttpHeaders
+import io.ktor.server.application.ApplicationCall
+import io.ktor.server.request.header
+import io.ktor.util.AttributeKey
+import kotlin.io.encoding.Base64
+
+/**
+ * The bearer token of this request, or null if it carries none.
+ *
+ * Looks into `Authorization: Bearer ...`, then for a subprotocol `live.bearer.<base64url token>`, because a page cannot
+ * set headers on a WebSocket, then into the query where the endpoint names a `tokenParameter`. Never log it.
+ */
+public fun ApplicationCall.bearerToken(): String? {
+    val header = request.header(HttpHeaders.Authorization)
+    if (header != null && header.startsWith(SCHEME, ignoreCase = true)) return header.substring(SCHEME.length).trim()
+    offeredSubprotocols().firstOrNull { it.startsWith(BEARER_SUBPROTOCOL) }?.let { offered ->
+        return decodeToken(offered.removePrefix(BEARER_SUBPROTOCOL))
+    }
+    return attributes.getOrNull(TokenParameter)?.let { request.queryParameters[it] }
+}
+
+/** Which query parameter may carry the token, where the endpoint allows one. */
+internal val TokenParameter = AttributeKey<String>("dev.live.tokenParameter")
+
+private fun decodeToken(text: String): String? =
+    try {
+        TOKEN_BASE64.decode(text).decodeToString(throwOnInvalidSequence = true)
+    } catch (_: IllegalArgumentException) {
+        null
+    } catch (_: CharacterCodingException) {
+        null
+    }
+
+private val TOKEN_BASE64 = Base64.UrlSafe.withPadding(Base64.PaddingOption.PRESENT_OPTIONAL)
+private const val SCHEME = "Bearer "

@@ -1,0 +1,137 @@
+package dev.live.server.endpoint
+
+import dev.live.protocol.AuthData
+import dev.live.protocol.CloseCode
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
+import dev.live.protocol.MalformedMessageException
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.decode
+import dev.live.protocol.toMessage
+import dev.live.server.limits.BadMessageCounter
+import dev.live.server.limits.LimitSettings
+import dev.live.server.limits.RateLimiter
+import dev.live.server.session.CloseReason
+import dev.live.server.session.Session
+import dev.live.server.transport.Inbound
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+
+/**
+ * Decodes what one session receives, holds it to the limits and hands it to the endpoint's handlers.
+ *
+ * Only accessed by the session's reader: one message at a time.
+ */
+internal class Dispatcher<Meta : Any>(
+    private val endpoint: LiveEndpoint<Meta>,
+    private val topics: TopicCommands<Meta>,
+    private val limits: LimitSettings,
+    handlerTimeout: Duration,
+    private val now: () -> Long,
+) {
+    private val guard = HandlerGuard(handlerTimeout)
+    private val rate = RateLimiter(limits.messagesPerSecond, limits.burst, now())
+    private val badMessages = BadMessageCounter(limits.badMessages, BAD_MESSAGE_WINDOW_MILLIS)
+
+    suspend fun dispatch(session: Session<Meta>, data: Inbound.Data) {
+        val retryAfter = rate.take(now())
+        val message =
+            try {
+                decode(session, data)
+            } catch (e: MalformedMessageException) {
+                return refuse(session, e)
+            }
+        if (retryAfter > 0) return tooFast(session, message, retryAfter)
+        val failure = guard.run(message.type) { handle(session, message) } ?: return
+        session.send(failure.toMessage(message.topic, message.ref))
+    }
+
+    private fun decode(session: Session<Meta>, data: Inbound.Data): Message {
+        val codec = session.codec
+        if (data.isText == codec.isBinary) {
+            val expected = if (codec.isBinary) "binary" else "text"
+            throw MalformedMessageException("${codec.subprotocol} takes $expected frames")
+        }
+        return codec.decode(data.bytes, limits.decode)
+    }
+
+    private suspend fun refuse(session: Session<Meta>, cause: MalformedMessageException) {
+        session.send(cause.toMessage())
+        if (badMessages.isTooMany(now())) {
+            session.close(CloseCode.ProtocolViolated, "${limits.badMessages} bad messages within a minute")
+        }
+    }
+
+    private suspend fun tooFast(session: Session<Meta>, message: Message, retryAfter: Long) {
+        val reason = "at most ${limits.messagesPerSecond} messages a second"
+        val refusal = LiveException(ErrorCode.RateLimited, reason, retryAfter.milliseconds)
+        session.send(refusal.toMessage(message.topic, message.ref))
+        if (rate.isExhausted) session.close(CloseCode.TooManyMessages, reason)
+    }
+
+    private suspend fun handle(session: Session<Meta>, message: Message) {
+        when (message.type) {
+            MessageType.PING -> session.send(Message(MessageType.PONG, ref = message.ref))
+            MessageType.PONG -> Unit
+            MessageType.AUTH -> if (endpoint.authenticateByMessage !=
+                null
+            ) {
+                renew(session, message)
+            } else {
+                other(session, message)
+            }
+            MessageType.SUBSCRIBE, MessageType.UNSUBSCRIBE, MessageType.PUBLISH ->
+                if (endpoint.topics.isEmpty()) other(session, message) else command(session, message)
+            else -> other(session, message)
+        }
+    }
+
+    private suspend fun command(session: Session<Meta>, message: Message) {
+        when (message.type) {
+            MessageType.SUBSCRIBE -> topics.subscribe(session, message)
+            MessageType.UNSUBSCRIBE -> topics.unsubscribe(session, message)
+            else -> topics.publish(session, message)
+        }
+    }
+
+    private suspend fun renew(session: Session<Meta>, message: Message) {
+        val meta = endpoint.authenticateByMessage?.invoke(message.decode<AuthData>().token)
+        if (meta == null) {
+            session.send(LiveException(ErrorCode.Forbidden, NOT_ACCEPTED).toMessage(ref = message.ref))
+            session.close(CloseCode.NotAuthenticated, NOT_ACCEPTED)
+            return
+        }
+        session.renew(meta)
+        session.send(Message(MessageType.ACK, ref = message.ref))
+    }
+
+    private suspend fun other(session: Session<Meta>, message: Message) {
+        val scope = SessionScope(session)
+        val request = endpoint.requests[message.type]
+        val raw = endpoint.onMessage
+        when {
+            request != null -> session.send(
+                Message(MessageType.REPLY, message.topic, message.ref, request.answer(scope, message)),
+            )
+            raw != null -> scope.raw(message)
+            else -> throw LiveException(ErrorCode.UnknownType, "no handler for messages of this type")
+        }
+    }
+
+    suspend fun opened(session: Session<Meta>): CloseReason? {
+        val onOpen = endpoint.onOpen ?: return null
+        val failure = guard.run("onOpen") { SessionScope(session).onOpen() } ?: return null
+        return CloseReason(CloseCode.Internal, failure.reason, byClient = false)
+    }
+
+    suspend fun closed(session: Session<Meta>, reason: CloseReason) {
+        val onClose = endpoint.onClose ?: return
+        guard.run("onClose") { SessionScope(session).onClose(reason) }
+    }
+
+    companion object {
+        const val NOT_ACCEPTED = "the token was not accepted"
+        private const val BAD_MESSAGE_WINDOW_MILLIS = 60_000L
+    }
+}

@@ -1,0 +1,163 @@
+package dev.live.server.endpoint
+
+import dev.live.protocol.CloseCode
+import dev.live.server.broker.Broker
+import dev.live.server.limits.LimitSettings
+import dev.live.server.session.CloseReason
+import dev.live.server.session.Session
+import dev.live.server.session.SessionHandler
+import dev.live.server.session.SessionRegistry
+import dev.live.server.session.SessionRunner
+import dev.live.server.session.SessionRuntime
+import dev.live.server.session.SessionSettings
+import dev.live.server.topic.TopicRegistry
+import dev.live.server.transport.Inbound
+import dev.live.server.transport.Socket
+import io.ktor.http.HttpHeaders
+import io.ktor.http.HttpStatusCode
+import io.ktor.server.application.ApplicationCall
+import io.ktor.server.plugins.origin
+import io.ktor.server.request.header
+import io.ktor.server.response.header
+import io.ktor.server.response.respond
+import io.ktor.server.response.respondText
+import kotlinx.coroutines.CoroutineScope
+import java.io.IOException
+import java.security.SecureRandom
+import kotlin.time.Clock
+
+/** What an endpoint needs of its server. */
+internal class EndpointContext(
+    val sessions: SessionRegistry,
+    val topics: TopicRegistry,
+    val broker: Broker,
+    val sessionSettings: SessionSettings,
+    val limits: LimitSettings,
+    val isDraining: () -> Boolean,
+    val now: () -> Long,
+)
+
+/** Answers the requests for one endpoint: refuses them, or runs a session on each. */
+internal class EndpointServer<Meta : Any>(
+    private val endpoint: LiveEndpoint<Meta>,
+    private val context: EndpointContext,
+) {
+    private val limits = context.limits
+    private val commands = TopicCommands(endpoint.topics, context.broker, context.sessionSettings.maxTopics)
+
+    /** The checks come in the order that the protocol names: the cheapest first, and nobody is asked in vain. */
+    suspend fun answer(call: ApplicationCall) {
+        val handshake =
+            when (val result = handshake(call, context.topics.codecs)) {
+                is Handshake.Refused -> return refuse(call, result.status, result.reason)
+                is Handshake.Accepted -> result
+            }
+        if (context.isDraining()) return refuseForNow(call, "The server restarts.")
+        val connections = context.sessions.connections
+        if (connections.incrementAndGet() > limits.connections) {
+            connections.decrementAndGet()
+            return refuseForNow(call, "The server has as many connections as it may have.")
+        }
+        var upgrade: LiveUpgrade? = null
+        try {
+            upgrade = admit(call, handshake)
+            if (upgrade != null) call.respond(upgrade)
+        } finally {
+            if (upgrade?.isStarted != true) connections.decrementAndGet()
+        }
+    }
+
+    /** The upgrade for a client that may come in, or null: then it has been answered. */
+    private suspend fun admit(call: ApplicationCall, handshake: Handshake.Accepted): LiveUpgrade? {
+        if (!limits.origins.allows(call.request.header(HttpHeaders.Origin), call.request.header(HttpHeaders.Host))) {
+            refuse(call, HttpStatusCode.Forbidden, "Pages from this origin may not connect to this endpoint.")
+            return null
+        }
+        endpoint.tokenParameter?.let { call.attributes.put(TokenParameter, it) }
+        val meta = endpoint.authenticate?.invoke(call)
+        if (meta == null && endpoint.authenticateByMessage == null) {
+            refuse(call, HttpStatusCode.Unauthorized, "Not authenticated.")
+            return null
+        }
+        val address = call.request.origin.remoteAddress
+        val release: () -> Unit = { context.sessions.connections.decrementAndGet() }
+        return LiveUpgrade(handshake, limits.messageSize, call, release) { socket ->
+            serve(socket, handshake.codecSlot, meta, address)
+        }
+    }
+
+    private suspend fun serve(socket: Socket, codecSlot: Int, known: Meta?, address: String) {
+        try {
+            val verify = endpoint.authenticateByMessage
+            val meta =
+                known
+                    ?: verify?.let { FirstMessageAuth(socket, context.topics.codecs[codecSlot], limits, it).await() }
+                    ?: return
+            val handler = Handler(meta, codecSlot, address)
+            SessionRunner(socket, handler, context.sessionSettings, context.now).run()
+        } catch (_: IOException) {
+            // the connection broke before there was a session that could have been told
+        } finally {
+            socket.abort()
+        }
+    }
+
+    private suspend fun refuseForNow(call: ApplicationCall, reason: String) {
+        call.response.header(HttpHeaders.RetryAfter, RETRY_AFTER_SECONDS)
+        refuse(call, HttpStatusCode.ServiceUnavailable, reason)
+    }
+
+    private suspend fun refuse(call: ApplicationCall, status: HttpStatusCode, reason: String) {
+        if (status == HttpStatusCode.UpgradeRequired) {
+            // Ktor counts this header as unsafe because a body would be misread behind it; RFC 9110, 15.5.22 asks for it
+            call.response.headers.append(HttpHeaders.Upgrade, "websocket", safeOnly = false)
+            call.response.header(HttpHeaders.SecWebSocketVersion, WEBSOCKET_VERSION)
+        }
+        call.respondText(reason, status = status)
+    }
+
+    /** The life of one session, as far as the endpoint has a say in it. */
+    private inner class Handler(
+        private val meta: Meta,
+        private val codecSlot: Int,
+        private val address: String,
+    ) : SessionHandler<Meta> {
+        private val dispatcher =
+            Dispatcher(endpoint, commands, limits, context.sessionSettings.handlerTimeout, context.now)
+
+        override fun create(scope: CoroutineScope): Session<Meta> {
+            val runtime = SessionRuntime(context.sessionSettings, context.topics, codecSlot, context.now)
+            val user = endpoint.user?.invoke(meta)
+            return Session(newSessionId(), meta, user, address, Clock.System.now(), runtime, scope.coroutineContext)
+        }
+
+        override suspend fun open(session: Session<Meta>): CloseReason? {
+            if (!context.sessions.add(session, limits.sessionsPerUser)) {
+                val reason = "a user may have at most ${limits.sessionsPerUser} sessions"
+                return CloseReason(CloseCode.TryAgainLater, reason, byClient = false)
+            }
+            return dispatcher.opened(session)
+        }
+
+        override suspend fun handle(session: Session<Meta>, data: Inbound.Data) = dispatcher.dispatch(session, data)
+
+        override suspend fun closed(session: Session<Meta>, reason: CloseReason) {
+            context.sessions.remove(session)
+            dispatcher.closed(session, reason)
+        }
+    }
+
+    private companion object {
+        const val RETRY_AFTER_SECONDS = 5
+    }
+}
+
+/** 128 random bits, which nobody can guess: an id finds a session for whoever knows it. */
+internal fun newSessionId(): String {
+    val bytes = ByteArray(SESSION_ID_BYTES)
+    secureRandom.nextBytes(bytes)
+    return bytes.toHexString()
+}
+
+private const val SESSION_ID_BYTES = 16
+private val secureRandom = SecureRandom()

@@ -1,0 +1,168 @@
+package dev.live.server.endpoint
+
+import dev.live.protocol.Body
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.server.session.CloseReason
+import io.ktor.server.application.ApplicationCall
+import io.ktor.utils.io.KtorDsl
+import kotlinx.serialization.KSerializer
+import kotlinx.serialization.serializer
+
+/**
+ * What a `live<Meta>("/path") { }` block declares. Handlers run one message at a time per session, in the session's
+ * scope; one that throws answers `internal` with a log id, and the session goes on.
+ *
+ * @param Meta what the application knows of a client, made by [authenticate]
+ */
+@KtorDsl
+public class LiveEndpoint<Meta : Any> internal constructor(private val path: String) {
+    internal var authenticate: (suspend (ApplicationCall) -> Meta?)? = null
+        private set
+    internal var authenticateByMessage: (suspend (String) -> Meta?)? = null
+        private set
+    internal var user: ((Meta) -> String?)? = null
+        private set
+    internal var onOpen: (suspend SessionScope<Meta>.() -> Unit)? = null
+        private set
+    internal var onMessage: (suspend SessionScope<Meta>.(Message) -> Unit)? = null
+        private set
+    internal var onClose: (suspend SessionScope<Meta>.(CloseReason) -> Unit)? = null
+        private set
+    internal val topics: MutableList<TopicDeclaration<Meta, *>> = mutableListOf()
+    internal val requests: MutableMap<String, RequestHandler<Meta, *, *>> = mutableMapOf()
+
+    /**
+     * Name of the query parameter that may carry the bearer token, or null: none may, the default. A token in a URL ends
+     * up in logs and histories of others; live itself never logs it.
+     */
+    public var tokenParameter: String? = null
+
+    /** Decides before the upgrade who the client is: what [block] returns becomes the session's meta, null answers 401. */
+    public fun authenticate(block: suspend (call: ApplicationCall) -> Meta?) {
+        check(authenticate == null) { "live(\"$path\") has authenticate twice" }
+        authenticate = block
+    }
+
+    /**
+     * Takes a bearer token in an `auth` message: as the first one, within `limits { authTimeout }`, from clients that
+     * [authenticate] does not know or where there is none; later as a fresh one. Null ends the session (4401).
+     */
+    public fun authenticateByMessage(block: suspend (token: String) -> Meta?) {
+        check(authenticateByMessage == null) { "live(\"$path\") has authenticateByMessage twice" }
+        authenticateByMessage = block
+    }
+
+    /** What the application calls the user behind a session, to find and reach all of a user's sessions; null for nobody. */
+    public fun user(block: (meta: Meta) -> String?) {
+        check(user == null) { "live(\"$path\") has user twice" }
+        user = block
+    }
+
+    /**
+     * Declares the topics whose name matches [pattern], such as `room/{room}`: segments between slashes, each literal or
+     * a parameter; a last `{rest...}` stands for all that remains. Where two match, the more literal one counts.
+     *
+     * Their payloads are JSON of type [T]; what does not fit is answered with `bad_payload`.
+     *
+     * @throws IllegalArgumentException if [pattern] is not one, or was declared already
+     */
+    public inline fun <reified T> topic(
+        pattern: String,
+        noinline configure: TopicDeclaration<Meta, T>.() -> Unit = {},
+    ): Unit = topic(pattern, serializer<T>(), configure)
+
+    /** Declares topics whose payloads are what [serializer] reads; see the other `topic`. */
+    public fun <T> topic(
+        pattern: String,
+        serializer: KSerializer<T>,
+        configure: TopicDeclaration<Meta, T>.() -> Unit = {},
+    ): Unit = declare(TopicDeclaration(TopicPattern(pattern), JsonPayload(serializer)), configure)
+
+    /** Declares topics whose payloads live does not look into: bytes, JSON or none. See `topic` for [pattern]. */
+    public fun rawTopic(pattern: String, configure: TopicDeclaration<Meta, Body?>.() -> Unit = {}): Unit =
+        declare(TopicDeclaration(TopicPattern(pattern), RawPayload), configure)
+
+    /**
+     * Answers messages of [type] with a `reply` that holds what [handler] returns.
+     *
+     * @throws IllegalArgumentException if [type] is one of the protocol's own, or has a handler already
+     */
+    public inline fun <reified Req, reified Res> request(
+        type: String,
+        noinline handler: suspend SessionScope<Meta>.(Req) -> Res,
+    ): Unit = request(type, serializer<Req>(), serializer<Res>(), handler)
+
+    /** See the other `request`. */
+    public fun <Req, Res> request(
+        type: String,
+        requestSerializer: KSerializer<Req>,
+        responseSerializer: KSerializer<Res>,
+        handler: suspend SessionScope<Meta>.(Req) -> Res,
+    ) {
+        require(type !in RESERVED) { "request type '$type' is one of the protocol's own; choose another" }
+        require(type !in requests) { "request type '$type' is declared twice" }
+        requests[type] = RequestHandler(JsonPayload(requestSerializer), JsonPayload(responseSerializer), handler)
+    }
+
+    /** Runs when a session begins, before anything is read from it: the place to launch what lives as long as it. */
+    public fun onOpen(block: suspend SessionScope<Meta>.() -> Unit) {
+        check(onOpen == null) { "live(\"$path\") has onOpen twice" }
+        onOpen = block
+    }
+
+    /**
+     * Gets every message that nothing else here takes. Where no topics are declared that is every type but `ping` and
+     * `pong`; without this handler they are answered with `unknown_type`.
+     */
+    public fun onMessage(block: suspend SessionScope<Meta>.(message: Message) -> Unit) {
+        check(onMessage == null) { "live(\"$path\") has onMessage twice" }
+        onMessage = block
+    }
+
+    /** Runs once when a session has ended, after it has left its topics; nothing can be sent to it any more. */
+    public fun onClose(block: suspend SessionScope<Meta>.(reason: CloseReason) -> Unit) {
+        check(onClose == null) { "live(\"$path\") has onClose twice" }
+        onClose = block
+    }
+
+    private fun <T> declare(
+        declaration: TopicDeclaration<Meta, T>,
+        configure: TopicDeclaration<Meta, T>.() -> Unit,
+    ) {
+        val same = topics.find { it.pattern.shape == declaration.pattern.shape }
+        require(same == null) {
+            "topic pattern '${declaration.pattern}' is declared twice: '${same?.pattern}' matches the same names"
+        }
+        topics += declaration.apply(configure)
+    }
+
+    private companion object {
+        val RESERVED =
+            setOf(
+                MessageType.SUBSCRIBE,
+                MessageType.UNSUBSCRIBE,
+                MessageType.PUBLISH,
+                MessageType.ACK,
+                MessageType.MESSAGE,
+                MessageType.REPLY,
+                MessageType.ERROR,
+                MessageType.PRESENCE,
+                MessageType.AUTH,
+                MessageType.EXPIRING,
+                MessageType.PING,
+                MessageType.PONG,
+                MessageType.GOODBYE,
+            )
+    }
+}
+
+/** A declared `request`. */
+internal class RequestHandler<Meta : Any, Req, Res>(
+    private val request: PayloadType<Req>,
+    private val response: PayloadType<Res>,
+    private val handler: suspend SessionScope<Meta>.(Req) -> Res,
+) {
+    suspend fun answer(scope: SessionScope<Meta>, message: Message): Body? =
+        response.write(scope.handler(request.read(message)))
+}

@@ -1,0 +1,60 @@
+package dev.live.server.endpoint
+
+import dev.live.server.transport.KtorSocket
+import dev.live.server.transport.Socket
+import io.ktor.http.Headers
+import io.ktor.http.HttpHeaders
+import io.ktor.http.content.OutgoingContent
+import io.ktor.http.headers
+import io.ktor.http.websocket.websocketServerAccept
+import io.ktor.utils.io.ByteReadChannel
+import io.ktor.utils.io.ByteWriteChannel
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.launch
+import kotlin.coroutines.CoroutineContext
+
+/**
+ * The answer that turns an HTTP connection into a socket, and runs [serve] on it as a child of [call].
+ *
+ * [onEnd] is called once, when nothing of the connection is left.
+ *
+ * Ktor's `WebSockets` plugin is not involved: an application may have it for other routes, with settings of its own.
+ */
+internal class LiveUpgrade(
+    handshake: Handshake.Accepted,
+    private val maxMessageSize: Int,
+    private val call: CoroutineScope,
+    private val onEnd: () -> Unit,
+    private val serve: suspend (Socket) -> Unit,
+) : OutgoingContent.ProtocolUpgrade() {
+    override val headers: Headers =
+        headers {
+            append(HttpHeaders.Upgrade, "websocket")
+            append(HttpHeaders.Connection, "Upgrade")
+            append(HttpHeaders.SecWebSocketAccept, websocketServerAccept(handshake.key))
+            handshake.offered?.let { append(HttpHeaders.SecWebSocketProtocol, it) }
+        }
+
+    /** Whether the engine has carried out the upgrade: from then on [onEnd] is certain. */
+    @Volatile
+    var isStarted: Boolean = false
+        private set
+
+    override suspend fun upgrade(
+        input: ByteReadChannel,
+        output: ByteWriteChannel,
+        engineContext: CoroutineContext,
+        userContext: CoroutineContext,
+    ): Job {
+        isStarted = true
+        // not the engine's dispatcher: a handler that blocks must not hold up the sockets of others
+        val job = call.launch(Dispatchers.Default + CoroutineName("live-session")) {
+            serve(KtorSocket(input, output, maxMessageSize))
+        }
+        job.invokeOnCompletion { onEnd() }
+        return job
+    }
+}

@@ -1,0 +1,18 @@
+package dev.live.server.session
+
+import dev.live.protocol.CloseCode
+
+/**
+ * Why a session ended.
+ *
+ * @property code what was written on the wire, or read from it; [CloseCode.Abnormal] if the connection just broke
+ * @property text one short sentence for a person; may be empty
+ * @property byClient whether the client ended it
+ */
+public class CloseReason internal constructor(
+    public val code: CloseCode,
+    public val text: String,
+    public val byClient: Boolean,
+) {
+    override fun toString(): String = "$code ($text${if (byClient) ", by the client" else ""})"
+}

@@ -1,0 +1,53 @@
+package dev.live.server.session
+
+import dev.live.protocol.Message
+import dev.live.server.topic.PreparedMessage
+import dev.live.server.topic.Subscriber
+import dev.live.server.topic.TopicHub
+import java.util.concurrent.ConcurrentHashMap
+
+/**
+ * The topics one session has joined.
+ *
+ * Changed only by the session's message handling, which does one thing at a time, and at its end by [leaveAll].
+ */
+internal class Memberships(private val session: Session<*>, private val runtime: SessionRuntime) {
+    private val joined = ConcurrentHashMap<String, Membership>()
+
+    val names: Set<String> get() = joined.keys.toSet()
+
+    val count: Int get() = joined.size
+
+    operator fun get(topic: String): Membership? = joined[topic]
+
+    /** Joins [topic]; [ack] is the first the client gets of it. [attachment] is whatever the caller wants to find again. */
+    suspend fun join(topic: String, attachment: Any, ack: Message) {
+        val membership = Membership(session, runtime.topics.retain(topic), attachment)
+        joined[topic] = membership // before the join: if that is cancelled half-way, leaveAll undoes it
+        membership.hub.join(membership, ack)
+    }
+
+    /** Leaves [topic]; [ack] is the last the client gets of it. False if it was not joined: then there is no ack. */
+    suspend fun leave(topic: String, ack: Message): Boolean {
+        val membership = joined[topic] ?: return false
+        membership.hub.leave(membership, ack)
+        joined.remove(topic)
+        runtime.topics.release(topic)
+        return true
+    }
+
+    /** Leaves everything in silence, at the session's end. */
+    suspend fun leaveAll() {
+        for ((topic, membership) in joined) {
+            membership.hub.leave(membership)
+            runtime.topics.release(topic)
+        }
+        joined.clear()
+    }
+}
+
+/** One session's place in one topic. */
+internal class Membership(private val owner: Session<*>, val hub: TopicHub, val attachment: Any) :
+    Subscriber(owner.id) {
+    override fun offer(message: PreparedMessage): Boolean = owner.state.deliver(message)
+}

@@ -1,0 +1,42 @@
+package dev.live.server.session
+
+import java.util.concurrent.ConcurrentHashMap
+import java.util.concurrent.atomic.AtomicInteger
+
+/** The open sessions of this node, by id and by user. Every function may be called from any thread. */
+internal class SessionRegistry {
+    private val byId = ConcurrentHashMap<String, Session<*>>()
+    private val byUser = ConcurrentHashMap<String, Set<Session<*>>>()
+
+    val all: Collection<Session<*>> get() = byId.values
+
+    val size: Int get() = byId.size
+
+    /** Connections that count against the limit: sessions, and upgrades on their way to become one. */
+    val connections = AtomicInteger()
+
+    fun find(id: String): Session<*>? = byId[id]
+
+    fun ofUser(user: String): Set<Session<*>> = byUser[user].orEmpty()
+
+    /** Adds [session]; false if its user has [perUser] already. */
+    fun add(session: Session<*>, perUser: Int): Boolean {
+        val user = session.user
+        if (user != null) {
+            val mine = byUser.compute(user) { _, sessions ->
+                val others = sessions.orEmpty()
+                if (others.size >= perUser) others else others + session
+            }!!
+            if (session !in mine) return false
+        }
+        byId[session.id] = session
+        return true
+    }
+
+    fun remove(session: Session<*>) {
+        byId.remove(session.id)
+        session.user?.let { user ->
+            byUser.computeIfPresent(user) { _, sessions -> (sessions - session).ifEmpty { null } }
+        }
+    }
+}

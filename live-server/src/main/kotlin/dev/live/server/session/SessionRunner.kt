@@ -1,0 +1,171 @@
+package dev.live.server.session
+
+import dev.live.protocol.CloseCode
+import dev.live.server.transport.Inbound
+import dev.live.server.transport.Opcode
+import dev.live.server.transport.OutboundFrame
+import dev.live.server.transport.Socket
+import dev.live.server.transport.SocketViolation
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.cancelChildren
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.job
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
+import org.slf4j.Logger
+import org.slf4j.LoggerFactory
+import java.io.IOException
+
+/** What an endpoint does with a session. */
+internal interface SessionHandler<Meta : Any> {
+    /** The session for this connection, in the scope it lives in. */
+    fun create(scope: CoroutineScope): Session<Meta>
+
+    /** Whether the session may begin; otherwise why not. Called once, before anything is read. */
+    suspend fun open(session: Session<Meta>): CloseReason?
+
+    /** Carries out one message; the next one is read when it returns. */
+    suspend fun handle(session: Session<Meta>, data: Inbound.Data)
+
+    /** Called once, when the session is out of every topic and registry. */
+    suspend fun closed(session: Session<Meta>, reason: CloseReason)
+}
+
+/**
+ * Runs one session from handshake to close, and returns when nothing of it is left.
+ *
+ * The scope is the block in [run] and nothing outlives it: whichever of reader, writer, handlers and the application's
+ * own coroutines fails first cancels the others.
+ */
+internal class SessionRunner<Meta : Any>(
+    private val socket: Socket,
+    private val handler: SessionHandler<Meta>,
+    private val settings: SessionSettings,
+    private val now: () -> Long,
+) {
+    suspend fun run() {
+        var session: Session<Meta>? = null
+        val connection = currentCoroutineContext().job
+        val reason =
+            try {
+                coroutineScope {
+                    val created = handler.create(this)
+                    created.state.connection = connection
+                    session = created
+                    val reason = handler.open(created) ?: converse(created)
+                    coroutineContext.cancelChildren()
+                    reason
+                }
+            } catch (_: CancellationException) {
+                session?.state?.endReason ?: CloseReason(CloseCode.GoingAway, "the server stops", byClient = false)
+            } catch (e: Exception) {
+                session?.state?.endReason ?: failed(session, e)
+            }
+        withContext(NonCancellable) { finish(session, reason) }
+        currentCoroutineContext().ensureActive() // the session's end was no cancellation of its caller, but this may be
+    }
+
+    /** Returns once the writer has run dry after the session's end; every other end cancels the scope. */
+    private suspend fun CoroutineScope.converse(session: Session<Meta>): CloseReason {
+        val writer = launch(CoroutineName("live-writer")) { write(session) }
+        launch(CoroutineName("live-reader")) { read(session) }
+        writer.join()
+        return session.state.endReason ?: error("unreachable: the writer ended without a reason")
+    }
+
+    private suspend fun write(session: Session<Meta>) {
+        val state = session.state
+        val batch = arrayOfNulls<OutboundFrame>(MAX_BATCH)
+        try {
+            while (true) {
+                val count = state.queue.takeBatch(batch)
+                if (count < 0) return
+                state.writingSince = now()
+                socket.write(batch, count)
+                state.writingSince = SessionState.IDLE
+            }
+        } catch (_: IOException) {
+            // also when it was flushing its last words, which now have nowhere to go
+            state.end(BROKEN, flush = false)
+        }
+    }
+
+    private suspend fun read(session: Session<Meta>) {
+        val state = session.state
+        try {
+            while (state.endReason == null) { // a session that says its last words listens no more
+                val inbound = socket.receive() ?: break
+                state.lastHeard = now()
+                when (inbound) {
+                    is Inbound.Data -> handler.handle(session, inbound)
+                    // no room for a pong means that enough is on its way to show that the server lives
+                    is Inbound.Ping -> state.queue.offer(OutboundFrame(Opcode.Pong, inbound.payload))
+                    is Inbound.Pong -> Unit
+                    is Inbound.Close -> return state.end(closedByClient(inbound.code), flush = false)
+                }
+            }
+            if (state.endReason == null) state.end(BROKEN, flush = false)
+        } catch (e: SocketViolation) {
+            val code = if (e.tooLarge) CloseCode.TooLarge else CloseCode.ProtocolViolated
+            state.end(CloseReason(code, e.message.orEmpty(), byClient = false), flush = true)
+        }
+    }
+
+    /** First everything that cannot suspend for long, so that nobody else is held up by a client that is. */
+    private suspend fun finish(session: Session<Meta>?, reason: CloseReason) {
+        if (session != null) {
+            session.state.end(reason, flush = false)
+            session.state.queue.cancel()
+            session.state.memberships.leaveAll()
+        }
+        coroutineScope {
+            launch { close(reason) }
+            if (session != null) handler.closed(session, reason)
+        }
+    }
+
+    private suspend fun close(reason: CloseReason) {
+        try {
+            withTimeoutOrNull(settings.closeTimeout) {
+                if (!reason.byClient || reason.code != CloseCode.Abnormal) {
+                    socket.close(reason.code.wire, reason.text)
+                }
+                if (!reason.byClient) socket.awaitClosed()
+            }
+        } catch (_: IOException) {
+            // gone already, which is what was wanted
+        } finally {
+            socket.abort()
+        }
+    }
+
+    private fun failed(session: Session<Meta>?, cause: Exception): CloseReason {
+        log.error("Session {} failed.", session?.id, cause)
+        return CloseReason(CloseCode.Internal, "internal error", byClient = false)
+    }
+
+    /** Codes that must not appear on the wire, and reasons of clients, are not echoed. */
+    private fun closedByClient(code: Int): CloseReason =
+        when (code) {
+            NO_CODE -> CloseReason(CloseCode.Normal, "", byClient = true)
+            in 1000..1003, in 1007..1014, in 3000..4999 -> CloseReason(CloseCode.of(code), "", byClient = true)
+            else -> CloseReason(CloseCode.ProtocolViolated, "a close frame carried the code $code", byClient = false)
+        }
+
+    private companion object {
+        val log: Logger = LoggerFactory.getLogger("dev.live.server.session")
+
+        /** Frames per write: enough to fill a socket with small ones, few enough to stay fair. */
+        const val MAX_BATCH = 64
+
+        const val NO_CODE = 1005
+
+        val BROKEN = CloseReason(CloseCode.Abnormal, "the connection broke", byClient = true)
+    }
+}

@@ -1,0 +1,16 @@
+package dev.live.server.session
+
+import kotlin.time.Duration
+
+/** What `session { }` and `heartbeat { }` set, frozen. */
+internal class SessionSettings(
+    val queueCapacity: Int,
+    val queueBytes: Int,
+    val onOverflow: OverflowPolicy,
+    val writeTimeout: Duration,
+    val handlerTimeout: Duration,
+    val closeTimeout: Duration,
+    val maxTopics: Int,
+    val heartbeatInterval: Duration,
+    val heartbeatTimeout: Duration,
+)

@@ -1,0 +1,120 @@
+package dev.live.server.session
+
+import dev.live.protocol.CloseCode
+import dev.live.protocol.Codec
+import dev.live.server.topic.CodecTable
+import dev.live.server.topic.PreparedMessage
+import dev.live.server.topic.TopicRegistry
+import dev.live.server.transport.Opcode
+import dev.live.server.transport.OutboundFrame
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.cancel
+import java.util.concurrent.atomic.AtomicReference
+
+/** What a session has from its server: settings, the topics, the codec it speaks and a clock in milliseconds. */
+internal class SessionRuntime(
+    val settings: SessionSettings,
+    val topics: TopicRegistry,
+    val codecSlot: Int,
+    val now: () -> Long,
+) {
+    val codecs: CodecTable get() = topics.codecs
+    val codec: Codec get() = codecs[codecSlot]
+}
+
+/** The moving parts of a [session], which the application does not see. */
+internal class SessionState(private val session: Session<*>, private val runtime: SessionRuntime) {
+    val queue: SessionQueue =
+        SessionQueue(
+            runtime.settings.queueCapacity,
+            runtime.settings.queueBytes,
+            runtime.codecSlot,
+            runtime.codec.isBinary,
+        )
+
+    val memberships = Memberships(session, runtime)
+
+    private val reason = AtomicReference<CloseReason?>()
+
+    /** Why the session ends, or null while it does not. */
+    val endReason: CloseReason? get() = reason.get()
+
+    /** The whole connection, which outlives the session by its last words. Set before the session is registered. */
+    lateinit var connection: Job
+
+    /** When the client was last heard, in the server's milliseconds. Written by the reader, read by the sweeper. */
+    @Volatile
+    var lastHeard: Long = runtime.now()
+
+    /** When the write in progress began, or [IDLE]. Written by the writer, read by the sweeper. */
+    @Volatile
+    var writingSince: Long = IDLE
+
+    /** When the last ping was sent. Only accessed by the sweeper. */
+    private var lastPing: Long = lastHeard
+
+    /**
+     * Ends the session for [why]; only the first reason counts.
+     *
+     * @param flush whether what waits in the queue is still written
+     */
+    fun end(why: CloseReason, flush: Boolean) {
+        if (!reason.compareAndSet(null, why)) return
+        if (flush) {
+            queue.close() // the writer runs dry, and that ends the session
+        } else {
+            queue.cancel()
+            session.cancel(SessionEndedException())
+        }
+    }
+
+    /** Ends the session for [why] even while it is writing its last words. */
+    fun cut(why: CloseReason) {
+        end(why, flush = false)
+        queue.cancel()
+        session.cancel(SessionEndedException())
+    }
+
+    /** Offers [message], and ends the session if its queue is full; false if it was not taken. */
+    fun deliver(message: PreparedMessage): Boolean =
+        when (queue.offer(message)) {
+            Offer.Taken -> true
+            Offer.Closed -> false
+            Offer.Full -> {
+                end(CloseReason(CloseCode.SlowConsumer, "the queue overflowed", byClient = false), flush = false)
+                false
+            }
+        }
+
+    /** Looks at the clock for everything about this session that can run out. Called by the sweeper alone. */
+    fun sweep(now: Long) {
+        val settings = runtime.settings
+        val writing = writingSince
+        if (writing != IDLE && now - writing >= settings.writeTimeout.inWholeMilliseconds) {
+            cut(CloseReason(CloseCode.SlowConsumer, "took no bytes for ${settings.writeTimeout}", byClient = false))
+            return
+        }
+        val silent = now - lastHeard
+        if (silent >= settings.heartbeatTimeout.inWholeMilliseconds) {
+            val text = "nothing heard for ${settings.heartbeatTimeout}"
+            end(CloseReason(CloseCode.HeartbeatTimeout, text, byClient = false), flush = false)
+            return
+        }
+        val interval = settings.heartbeatInterval.inWholeMilliseconds
+        if (silent >= interval && now - lastPing >= interval) {
+            lastPing = now
+            queue.offer(PING) // a full queue needs no ping: the write timeout watches it
+        }
+    }
+
+    companion object {
+        const val IDLE = -1L
+        private val PING = OutboundFrame(Opcode.Ping, ByteArray(0))
+    }
+}
+
+/** Cancels a session's scope when [SessionState.end] has said why. */
+internal class SessionEndedException : CancellationException("the session has ended") {
+    override fun fillInStackTrace(): Throwable = this // a signal, thrown once per session
+}

@@ -1,0 +1,41 @@
+package dev.live.server.session
+
+import dev.live.server.topic.TopicRegistry
+import kotlinx.coroutines.delay
+import org.slf4j.Logger
+import org.slf4j.LoggerFactory
+import kotlin.time.Duration
+
+/**
+ * Looks at every session and topic once a [period]: heartbeats, stalled writes and topics that nobody uses any more.
+ *
+ * One coroutine for all of them instead of timers for each; what runs out is noticed up to [period] late.
+ */
+internal class Sweeper(
+    private val sessions: SessionRegistry,
+    private val topics: TopicRegistry,
+    private val period: Duration,
+    private val now: () -> Long,
+) {
+    suspend fun run(): Nothing {
+        while (true) {
+            delay(period)
+            val time = now()
+            for (session in sessions.all) sweep(session, time)
+            topics.sweep()
+        }
+    }
+
+    private fun sweep(session: Session<*>, time: Long) {
+        try {
+            session.state.sweep(time)
+        } catch (e: Exception) {
+            // a fault in one session must not stop the clock of all others
+            log.error("Could not look after session {}.", session.id, e)
+        }
+    }
+
+    private companion object {
+        val log: Logger = LoggerFactory.getLogger("dev.live.server.session")
+    }
+}

@@ -1,0 +1,14 @@
+package dev.live.server.topic
+
+/**
+ * What a topic delivers to on this node: one session's place in one topic.
+ *
+ * @property session id of the session behind it
+ */
+internal abstract class Subscriber(val session: String) {
+    /** Place in the [SubscriberSet], -1 while in none. Only accessed by the topic's fan-out coroutine. */
+    var index: Int = -1
+
+    /** Takes [message] without suspending, or ends its session; false if it was not taken. Any thread. */
+    abstract fun offer(message: PreparedMessage): Boolean
+}

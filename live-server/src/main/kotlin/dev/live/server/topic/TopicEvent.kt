@@ -1,0 +1,25 @@
+package dev.live.server.topic
+
+import kotlinx.coroutines.CompletableDeferred
+
+/**
+ * What happens to a topic, in the one order in which its fan-out coroutine takes it.
+ *
+ * Joining and leaving travel with the messages: so a subscriber's `ack` has an exact place among them, with nothing
+ * before it and nothing missed after it.
+ */
+internal sealed interface TopicEvent
+
+/** [subscriber] gets [ack], then every message that follows; [done] completes once it is in. */
+internal class Join(
+    val subscriber: Subscriber,
+    val ack: PreparedMessage,
+    val done: CompletableDeferred<Unit>,
+) : TopicEvent
+
+/** [subscriber] gets nothing more of this topic but [ack], if there is one. */
+internal class Leave(
+    val subscriber: Subscriber,
+    val ack: PreparedMessage?,
+    val done: CompletableDeferred<Unit>?,
+) : TopicEvent

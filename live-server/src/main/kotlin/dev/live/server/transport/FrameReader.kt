@@ -1,0 +1,124 @@
+package dev.live.server.transport
+
+import io.ktor.utils.io.ByteReadChannel
+import io.ktor.utils.io.readByte
+import io.ktor.utils.io.readFully
+import io.ktor.websocket.FrameParser
+import io.ktor.websocket.FrameType
+import io.ktor.websocket.ProtocolViolationException
+import kotlinx.io.EOFException
+import java.io.ByteArrayOutputStream
+import java.io.IOException
+import java.nio.ByteBuffer
+
+/**
+ * Reads a client's frames with Ktor's [FrameParser], and checks what the parser leaves to its caller: that frames are
+ * masked (RFC 6455, section 5.1), use no extension bits (5.2) and claim a length that is in bounds.
+ *
+ * Only accessed by the session's reader.
+ */
+internal class FrameReader(private val input: ByteReadChannel, private val maxMessageSize: Int) {
+    private val parser = FrameParser()
+    private val header = ByteBuffer.allocate(MAX_HEADER_BYTES)
+
+    private var fragments: ByteArrayOutputStream? = null
+    private var fragmentCount = 0
+    private var fragmentsAreText = false
+
+    /** @throws SocketViolation if the client broke the WebSocket protocol or sent more than the limit */
+    suspend fun next(): Inbound? {
+        while (true) {
+            try {
+                if (!readHeader()) return null
+                val payload = readPayload()
+                val whole = assemble(payload)
+                parser.bodyComplete()
+                if (whole != null) return whole
+            } catch (_: EOFException) {
+                return null // in the middle of a frame: the connection broke
+            } catch (_: IOException) {
+                return null
+            } catch (e: ProtocolViolationException) {
+                throw SocketViolation(tooLarge = false, e.message)
+            }
+        }
+    }
+
+    /** False if the connection ended before a frame began. */
+    private suspend fun readHeader(): Boolean {
+        header.clear()
+        if (!input.awaitContent()) return false
+        while (!parser.bodyReady) {
+            header.put(input.readByte())
+            header.flip()
+            parser.frame(header) // takes a field only when all of it is there
+            header.compact()
+        }
+        return true
+    }
+
+    private suspend fun readPayload(): ByteArray {
+        val length = parser.length
+        if (parser.rsv1 || parser.rsv2 ||
+            parser.rsv3
+        ) {
+            violated("a frame used extension bits, and no extension was negotiated")
+        }
+        val mask = parser.maskKey ?: violated("frames of a client must be masked")
+        if (length < 0) violated("a frame claimed a length of more than 63 bits")
+        val buffered = if (parser.frameType.controlFrame) 0 else fragments?.size() ?: 0
+        if (length > maxMessageSize - buffered) {
+            throw SocketViolation(tooLarge = true, "a message must be at most $maxMessageSize bytes")
+        }
+        val payload = ByteArray(length.toInt())
+        input.readFully(payload)
+        unmask(payload, mask)
+        return payload
+    }
+
+    private fun assemble(payload: ByteArray): Inbound? =
+        when (parser.frameType) {
+            FrameType.TEXT, FrameType.BINARY -> assembleData(payload)
+            FrameType.PING -> Inbound.Ping(payload)
+            FrameType.PONG -> Inbound.Pong
+            FrameType.CLOSE -> Inbound.Close(closeCode(payload))
+        }
+
+    private fun assembleData(payload: ByteArray): Inbound? {
+        val before = fragments
+        if (before == null) {
+            val isText = parser.frameType == FrameType.TEXT
+            if (parser.fin) return Inbound.Data(payload, isText)
+            fragmentsAreText = isText
+            fragmentCount = 1
+            fragments = ByteArrayOutputStream().apply { write(payload) }
+            return null
+        }
+        before.write(payload)
+        // without it, empty fragments without end would pass every other limit
+        if (++fragmentCount > MAX_FRAGMENTS) violated("a message must be at most $MAX_FRAGMENTS fragments")
+        if (!parser.fin) return null
+        fragments = null
+        return Inbound.Data(before.toByteArray(), fragmentsAreText)
+    }
+
+    private fun closeCode(payload: ByteArray): Int {
+        if (payload.isEmpty()) return NO_CODE
+        if (payload.size == 1) violated("a close frame carried half a code")
+        return (payload[0].toInt() and 0xFF shl 8) or (payload[1].toInt() and 0xFF)
+    }
+
+    private fun unmask(payload: ByteArray, mask: Int) {
+        for (i in payload.indices) {
+            payload[i] = (payload[i].toInt() xor (mask ushr (24 - (i and 3) * 8))).toByte()
+        }
+    }
+
+    private fun violated(what: String): Nothing = throw SocketViolation(tooLarge = false, what)
+
+    private companion object {
+        const val MAX_HEADER_BYTES = 14 // 2, 8 of length, 4 of mask
+        const val MAX_FRAGMENTS = 1_024
+        const val NO_CODE = 1005 // RFC 6455, section 7.1.5
+    }
+}

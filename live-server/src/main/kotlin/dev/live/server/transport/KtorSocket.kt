@@ -1,0 +1,95 @@
+package dev.live.server.transport
+
+import io.ktor.utils.io.ByteReadChannel
+import io.ktor.utils.io.ByteWriteChannel
+import io.ktor.utils.io.cancel
+import io.ktor.utils.io.discard
+import io.ktor.utils.io.writeByte
+import io.ktor.utils.io.writeFully
+import io.ktor.utils.io.writeLong
+import io.ktor.utils.io.writeShort
+import java.io.IOException
+
+/**
+ * A socket over the byte channels that every Ktor engine hands to an upgraded connection.
+ *
+ * Ktor's own `WebSocketSession` is not used: its frame queues add a second, unlimited buffer on each side and two
+ * coroutines. Here nothing stands between the session's queue and the engine's pipe, which Ktor bounds at 1 MiB on the
+ * way to the socket and as much again in the hands of the engine.
+ */
+internal class KtorSocket(
+    private val input: ByteReadChannel,
+    private val output: ByteWriteChannel,
+    maxMessageSize: Int,
+) : Socket {
+    private val frames = FrameReader(input, maxMessageSize)
+
+    /** A write was cancelled inside a frame: nothing that follows would be understood. Only accessed by the writer. */
+    private var isInsideFrame = false
+
+    override suspend fun receive(): Inbound? = frames.next()
+
+    override suspend fun write(frames: Array<OutboundFrame?>, count: Int) {
+        for (i in 0 until count) {
+            val frame = frames[i]!!
+            frames[i] = null // lets the bytes go while the socket is slow
+            write(frame)
+        }
+        output.flush()
+        if (output.isClosedForWrite) throw IOException("the connection is gone")
+    }
+
+    override suspend fun close(code: Int, reason: String) {
+        if (isInsideFrame) return
+        write(OutboundFrame(Opcode.Close, closePayload(code, reason)))
+        output.flush()
+    }
+
+    override suspend fun awaitClosed() {
+        input.discard()
+    }
+
+    override fun abort() {
+        val cause = IOException("the session has ended")
+        input.cancel(cause)
+        output.cancel(cause)
+    }
+
+    /** Servers neither mask nor, here, fragment: a header is two bytes and the length (RFC 6455, section 5.2). */
+    private suspend fun write(frame: OutboundFrame) {
+        val size = frame.bytes.size
+        isInsideFrame = true
+        output.writeByte((FIN or frame.opcode.wire).toByte())
+        when {
+            size <= MAX_SHORT_LENGTH -> output.writeByte(size.toByte())
+            size <= 0xFFFF -> {
+                output.writeByte(LENGTH_IS_16_BITS)
+                output.writeShort(size.toShort())
+            }
+            else -> {
+                output.writeByte(LENGTH_IS_64_BITS)
+                output.writeLong(size.toLong())
+            }
+        }
+        output.writeFully(frame.bytes)
+        isInsideFrame = false
+    }
+
+    private companion object {
+        const val FIN = 0x80
+        const val MAX_SHORT_LENGTH = 125
+        const val LENGTH_IS_16_BITS: Byte = 126
+        const val LENGTH_IS_64_BITS: Byte = 127
+    }
+}
+
+/** The payload of a close frame: two bytes of [code], then at most 123 bytes of [reason] (RFC 6455, section 5.5.1). */
+internal fun closePayload(code: Int, reason: String): ByteArray {
+    val text = reason.encodeToByteArray()
+    var end = minOf(text.size, MAX_CLOSE_REASON_BYTES)
+    // never cut a character in two: bytes 10xxxxxx continue one
+    while (end < text.size && end > 0 && text[end].toInt() and 0xC0 == 0x80) end--
+    return byteArrayOf((code shr 8).toByte(), code.toByte()) + text.copyOf(end)
+}
+
+private const val MAX_CLOSE_REASON_BYTES = 123

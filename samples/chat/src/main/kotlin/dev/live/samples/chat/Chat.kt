@@ -1,0 +1,43 @@
+package dev.live.samples.chat
+
+import dev.live.server.Live
+import dev.live.server.live
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.http.content.staticResources
+import io.ktor.server.routing.routing
+import kotlinx.serialization.Serializable
+import kotlin.time.Clock
+
+/** What a person writes; [from] and [at] are filled in by the server, whatever the client claims. */
+@Serializable
+data class Chat(val text: String, val from: String? = null, val at: String? = null)
+
+/** Who is connected: anybody with a name. */
+class Guest(val name: String)
+
+/** The whole chat: one endpoint, one kind of topic, one page. */
+fun Application.chat() {
+    install(Live)
+    routing {
+        live<Guest>("/live") {
+            authenticate { call ->
+                val name = call.request.queryParameters["name"].orEmpty().trim()
+                if (name.isNotEmpty() && name.length <= MAX_NAME) Guest(name) else null
+            }
+            user { it.name }
+            topic<Chat>("room/{room}") {
+                onPublish { chat ->
+                    val text = chat.text.trim()
+                    if (text.isEmpty()) reject("text is empty")
+                    if (text.length > MAX_TEXT) reject("text is over $MAX_TEXT characters")
+                    broadcast(Chat(text, meta.name, Clock.System.now().toString()))
+                }
+            }
+        }
+        staticResources("/", "web")
+    }
+}
+
+private const val MAX_NAME = 40
+private const val MAX_TEXT = 2_000
