@@ -90,8 +90,7 @@ internal class FirstMessageAuth<Meta : Any>(
 
     private suspend fun refuse(code: CloseCode, reason: String) {
         withTimeoutOrNull(limits.authTimeout) {
-            socket.close(code.wire, reason)
-            socket.awaitClosed()
+            socket.close(code.wire, reason, answering = false)
         }
     }
 }

@@ -48,7 +48,7 @@ internal class TopicPattern(private val text: String) {
 
     private fun segment(part: String): Segment {
         val isParameter = part.startsWith('{') && part.endsWith('}')
-        require(isParameter || '{' !in part && '}' !in part) {
+        require(isParameter || part.none { it in "{}" }) {
             "topic pattern '$text': a parameter must be a whole segment, was '$part'"
         }
         if (!isParameter) return Segment(part, parameter = null, isTail = false)

@@ -15,7 +15,7 @@ internal class OriginPolicy(private val sameHost: Boolean, private val listed: S
     fun allows(origin: String?, host: String?): Boolean {
         if (origin == null || any) return true
         val page = normalize(origin) ?: return origin in listed
-        return page in listed || sameHost && host != null && isSame(page, host)
+        return page in listed || (sameHost && host != null && isSame(page, host))
     }
 
     /** The request's `Host` has no scheme: where it names no port, the default port of the page's scheme is meant. */

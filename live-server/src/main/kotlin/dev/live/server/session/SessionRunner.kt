@@ -132,11 +132,10 @@ internal class SessionRunner<Meta : Any>(
 
     private suspend fun close(reason: CloseReason) {
         try {
-            withTimeoutOrNull(settings.closeTimeout) {
-                if (!reason.byClient || reason.code != CloseCode.Abnormal) {
-                    socket.close(reason.code.wire, reason.text)
+            if (reason.code != CloseCode.Abnormal) {
+                withTimeoutOrNull(settings.closeTimeout) {
+                    socket.close(reason.code.wire, reason.text, answering = reason.byClient)
                 }
-                if (!reason.byClient) socket.awaitClosed()
             }
         } catch (_: IOException) {
             // gone already, which is what was wanted

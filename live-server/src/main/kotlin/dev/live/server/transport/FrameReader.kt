@@ -2,11 +2,10 @@ package dev.live.server.transport
 
 import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.readByte
-import io.ktor.utils.io.readFully
+import io.ktor.utils.io.readAvailable
 import io.ktor.websocket.FrameParser
 import io.ktor.websocket.FrameType
 import io.ktor.websocket.ProtocolViolationException
-import kotlinx.io.EOFException
 import java.io.ByteArrayOutputStream
 import java.io.IOException
 import java.nio.ByteBuffer
@@ -25,55 +24,65 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
     private var fragmentCount = 0
     private var fragmentsAreText = false
 
-    /** @throws SocketViolation if the client broke the WebSocket protocol or sent more than the limit */
+    /** The body of the frame that is being read, and how much of it is there. */
+    private var body: ByteArray? = null
+    private var filled = 0
+
+    /**
+     * The next message or control frame, or null when the connection has ended. Cancelled half-way, it can be called
+     * again and goes on where it was.
+     *
+     * @throws SocketViolation if the client broke the WebSocket protocol or sent more than the limit
+     */
     suspend fun next(): Inbound? {
         while (true) {
             try {
-                if (!readHeader()) return null
-                val payload = readPayload()
+                val payload = readFrame() ?: return null
                 val whole = assemble(payload)
                 parser.bodyComplete()
                 if (whole != null) return whole
-            } catch (_: EOFException) {
-                return null // in the middle of a frame: the connection broke
             } catch (_: IOException) {
-                return null
+                return null // also in the middle of a frame: the connection broke
             } catch (e: ProtocolViolationException) {
                 throw SocketViolation(tooLarge = false, e.message)
             }
         }
     }
 
-    /** False if the connection ended before a frame began. */
-    private suspend fun readHeader(): Boolean {
-        header.clear()
-        if (!input.awaitContent()) return false
+    /** The unmasked body of the next frame, whose header is then in the parser; null if the connection ended first. */
+    private suspend fun readFrame(): ByteArray? {
         while (!parser.bodyReady) {
+            if (!input.awaitContent()) return null
             header.put(input.readByte())
             header.flip()
             parser.frame(header) // takes a field only when all of it is there
             header.compact()
         }
-        return true
+        val payload = body ?: ByteArray(checkedLength()).also { body = it }
+        while (filled < payload.size) {
+            val count = input.readAvailable(payload, filled, payload.size - filled)
+            if (count < 0) return null
+            filled += count
+        }
+        body = null
+        filled = 0
+        unmask(payload, parser.maskKey ?: violated("frames of a client must be masked"))
+        return payload
     }
 
-    private suspend fun readPayload(): ByteArray {
+    /** Called before the body is read, so that a frame that is not allowed costs no memory. */
+    private fun checkedLength(): Int {
         val length = parser.length
-        if (parser.rsv1 || parser.rsv2 ||
-            parser.rsv3
-        ) {
+        if (parser.rsv1 || parser.rsv2 || parser.rsv3) {
             violated("a frame used extension bits, and no extension was negotiated")
         }
-        val mask = parser.maskKey ?: violated("frames of a client must be masked")
+        if (parser.maskKey == null) violated("frames of a client must be masked")
         if (length < 0) violated("a frame claimed a length of more than 63 bits")
         val buffered = if (parser.frameType.controlFrame) 0 else fragments?.size() ?: 0
         if (length > maxMessageSize - buffered) {
             throw SocketViolation(tooLarge = true, "a message must be at most $maxMessageSize bytes")
         }
-        val payload = ByteArray(length.toInt())
-        input.readFully(payload)
-        unmask(payload, mask)
-        return payload
+        return length.toInt()
     }
 
     private fun assemble(payload: ByteArray): Inbound? =

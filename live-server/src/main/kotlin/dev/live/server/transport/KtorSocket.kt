@@ -39,14 +39,25 @@ internal class KtorSocket(
         if (output.isClosedForWrite) throw IOException("the connection is gone")
     }
 
-    override suspend fun close(code: Int, reason: String) {
+    override suspend fun close(code: Int, reason: String, answering: Boolean) {
         if (isInsideFrame) return
         write(OutboundFrame(Opcode.Close, closePayload(code, reason)))
         output.flush()
+        if (!answering) awaitAnswer()
+        // the engine ends its side of the connection behind the last byte, and the client then ends the other
+        output.flushAndClose()
+        input.discard()
     }
 
-    override suspend fun awaitClosed() {
-        input.discard()
+    private suspend fun awaitAnswer() {
+        try {
+            while (true) {
+                val inbound = frames.next()
+                if (inbound == null || inbound is Inbound.Close) return
+            }
+        } catch (_: SocketViolation) {
+            // whatever the client says now, the connection ends
+        }
     }
 
     override fun abort() {

@@ -23,11 +23,13 @@ internal interface Socket {
      */
     suspend fun write(frames: Array<OutboundFrame?>, count: Int)
 
-    /** Writes a close frame; suspends while there is no room for it. */
-    suspend fun close(code: Int, reason: String)
-
-    /** Waits until the client has closed its end too. What it sends meanwhile is discarded. */
-    suspend fun awaitClosed()
+    /**
+     * Says goodbye and returns when the connection is closed on both sides: writes a close frame, waits for the client's
+     * unless [answering] it, and ends the stream. What the client sends meanwhile is discarded.
+     *
+     * Takes as long as the client does: callers set the limit, and [abort] after it.
+     */
+    suspend fun close(code: Int, reason: String, answering: Boolean)
 
     /** Drops the connection at once; what has not been written is lost. */
     fun abort()
