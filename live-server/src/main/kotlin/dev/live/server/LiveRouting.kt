@@ -1,7 +1,6 @@
 package dev.live.server
 
 import dev.live.server.endpoint.LiveEndpoint
-import io.ktor.server.application.application
 import io.ktor.server.routing.Route
 import io.ktor.server.routing.application
 import io.ktor.server.routing.route
@@ -14,7 +13,10 @@ import io.ktor.server.routing.route
  * @param Meta what a session carries as its meta
  * @throws IllegalStateException if [Live] is not installed, or nothing says how a [Meta] is made
  */
-public inline fun <reified Meta : Any> Route.live(path: String, noinline configure: LiveEndpoint<Meta>.() -> Unit) {
+public inline fun <reified Meta : Any> Route.live(
+    path: String,
+    noinline configure: LiveEndpoint<Meta>.() -> Unit = {},
+) {
     @Suppress("UNCHECKED_CAST") // Meta is Unit there
     liveEndpoint(path, if (Meta::class == Unit::class) Unit as Meta else null, configure)
 }

@@ -1,0 +1,202 @@
+package dev.live.server
+
+import dev.live.protocol.CloseCode
+import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.session.CloseReason
+import dev.live.server.support.Engine
+import dev.live.server.support.PlainClient
+import dev.live.server.support.RawSocket
+import dev.live.server.support.TestServer
+import dev.live.server.support.withServer
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainAll
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeout
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** Every close code of the protocol, provoked over a real socket: what the client reads and what `onClose` gets. */
+class CloseCodesTest : FunSpec({
+
+    val provoked = mutableSetOf<CloseCode>()
+
+    for (engine in Engine.entries) {
+        context("on $engine") {
+            for (case in cases) {
+                test("${case.code}: ${case.name}") {
+                    val reasons = Channel<CloseReason>(Channel.UNLIMITED)
+                    withServer(engine, { endpoint(case, reasons) }) {
+                        val client = PlainClient.connect(url())
+
+                        case.provoke(this, client)
+
+                        if (case.seenByClient) {
+                            val (code, reason) = client.closed()
+                            code shouldBe case.code.wire
+                            reason shouldContain case.reason
+                        }
+                        if (case.hasSession) {
+                            val reason = withTimeout(20.seconds) { reasons.receive() }
+                            reason.code shouldBe case.code
+                            reason.byClient shouldBe case.byClient
+                        }
+                        provoked += case.code
+                    }
+                }
+            }
+        }
+    }
+
+    test("no close code of the protocol is left out but 4508, which has a test of its own") {
+        provoked shouldContainAll CloseCode.All - CloseCode.SlowConsumer
+    }
+
+    test("the tenth bad message within a minute closes, the ninth does not") {
+        withServer(module = { install(Live); routing { live<Unit>("/live") } }) {
+            val client = PlainClient.connect(url())
+            repeat(9) { client.ask("nonsense") }
+            client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+
+            client.ask("nonsense") shouldContain "bad_message"
+
+            client.closed() shouldBe (4400 to "10 bad messages within a minute")
+        }
+    }
+
+    test("goodbye comes before the close of a drain, with the window to come back in") {
+        withServer(module = { install(Live) { drain { reconnectWindow = 1.seconds..3.seconds } }; routing { live<Unit>("/live") } }) {
+            val client = PlainClient.connect(url())
+            client.ask("""{"type":"ping"}""")
+
+            stop()
+
+            client.next() shouldBe
+                """{"type":"goodbye","data":{"code":1012,"reason":"the server restarts","reconnectInMs":[1000,3000]}}"""
+            client.closed() shouldBe (1012 to "the server restarts")
+        }
+    }
+})
+
+private class CloseCase(
+    val code: CloseCode,
+    val name: String,
+    val reason: String = "",
+    val byClient: Boolean = false,
+    val seenByClient: Boolean = true,
+    val hasSession: Boolean = true,
+    val config: LiveConfig.() -> Unit = {},
+    val endpoint: LiveEndpoint<Unit>.() -> Unit = {},
+    val provoke: suspend TestServer.(PlainClient) -> Unit,
+)
+
+private val cases =
+    listOf(
+        CloseCase(CloseCode.Normal, "the client says goodbye", byClient = true) { it.close(1000) },
+        CloseCase(
+            CloseCode.Normal,
+            "the server ends the session for good",
+            "that was all",
+            endpoint = { onMessage { session.close(reason = "that was all") } },
+        ) { it.send("""{"type":"bye"}""") },
+        CloseCase(CloseCode.GoingAway, "the client goes away", byClient = true) { it.close(1001) },
+        CloseCase(
+            CloseCode.GoingAway,
+            "the server goes away",
+            "moving",
+            endpoint = { onMessage { session.close(CloseCode.GoingAway, "moving") } },
+        ) { it.send("""{"type":"bye"}""") },
+        CloseCase(CloseCode.Abnormal, "the connection breaks", byClient = true, seenByClient = false) {
+            it.ask("""{"type":"ping"}""")
+            it.abort()
+        },
+        CloseCase(CloseCode.TooLarge, "a message over the limit", "a message must be at most 65536 bytes") {
+            it.send("""{"type":"x","data":"${"a".repeat(65_536)}"}""")
+        },
+        CloseCase(
+            CloseCode.Internal,
+            "a coroutine of the session fails",
+            "internal error",
+            endpoint = { onMessage { session.launch { error("boom") } } },
+        ) { it.send("""{"type":"go"}""") },
+        CloseCase(CloseCode.Internal, "onOpen fails", "internal error, log id", endpoint = { onOpen { error("boom") } }) {},
+        CloseCase(CloseCode.Restart, "the application stops", "the server restarts") {
+            it.ask("""{"type":"ping"}""")
+            stop()
+        },
+        CloseCase(
+            CloseCode.TryAgainLater,
+            "one session more than a user may have",
+            "a user may have at most 1 sessions",
+            hasSession = false,
+            config = { limits { sessionsPerUser = 1 } },
+            endpoint = { user { "ann" } },
+        ) { first ->
+            first.ask("""{"type":"ping"}""")
+            PlainClient.connect(url()).closed() shouldBe (1013 to "a user may have at most 1 sessions")
+            first.ask("""{"type":"ping"}""")
+            application.live.sessions.single().close(CloseCode.TryAgainLater, "a user may have at most 1 sessions")
+        },
+        CloseCase(CloseCode.ProtocolViolated, "ten bad messages", "10 bad messages within a minute") { client ->
+            repeat(10) { client.send("nonsense") }
+        },
+        CloseCase(
+            CloseCode.NotAuthenticated,
+            "no token in time",
+            "no accepted token came",
+            hasSession = false,
+            config = { limits { authTimeout = 100.milliseconds } },
+            endpoint = {
+                authenticate { null }
+                authenticateByMessage { token -> if (token == "good") Unit else null }
+            },
+        ) {},
+        CloseCase(
+            CloseCode.NotAuthenticated,
+            "a fresh token that is not accepted",
+            "the token was not accepted",
+            endpoint = { authenticateByMessage { token -> if (token == "good") Unit else null } },
+        ) {
+            it.ask("""{"type":"auth","ref":"1","data":{"token":"good"}}""") shouldBe """{"type":"ack","ref":"1"}"""
+            it.ask("""{"type":"auth","ref":"2","data":{"token":"good"}}""") shouldBe """{"type":"ack","ref":"2"}"""
+            it.ask("""{"type":"auth","ref":"3","data":{"token":"old"}}""") shouldContain "forbidden"
+        },
+        CloseCase(
+            CloseCode.Kicked,
+            "the server throws the client out",
+            "spam",
+            endpoint = { onMessage { session.kick("spam") } },
+        ) { it.send("""{"type":"spam"}""") },
+        CloseCase(
+            CloseCode.HeartbeatTimeout,
+            "a client that says nothing and answers no ping",
+            seenByClient = false,
+            config = { heartbeat { interval = 100.milliseconds; timeout = 300.milliseconds } },
+        ) {
+            it.ask("""{"type":"ping"}""")
+            val silent = RawSocket.upgrade(port)
+            silent.readCloseCode() shouldBe 4408
+            it.close() // this one answered its pings and is alive
+        },
+        CloseCase(
+            CloseCode.TooManyMessages,
+            "a client that does not heed rate_limited",
+            "at most 1 messages a second",
+            config = { limits { messagesPerSecond = 1; burst = 2 } },
+        ) { client -> repeat(4) { client.send("""{"type":"ping"}""") } },
+    )
+
+private fun Application.endpoint(case: CloseCase, reasons: Channel<CloseReason>) {
+    install(Live, case.config)
+    routing {
+        live<Unit>("/live") {
+            case.endpoint(this)
+            onClose { reason -> reasons.trySend(reason) }
+        }
+    }
+}

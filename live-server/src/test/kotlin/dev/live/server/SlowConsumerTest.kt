@@ -1,0 +1,181 @@
+package dev.live.server
+
+import dev.live.protocol.Body
+import dev.live.protocol.CloseCode
+import dev.live.protocol.Message
+import dev.live.server.session.CloseReason
+import dev.live.server.session.Session
+import dev.live.server.support.Engine
+import dev.live.server.support.MIB
+import dev.live.server.support.RawSocket
+import dev.live.server.support.TestServer
+import dev.live.server.support.liveHeap
+import dev.live.server.support.withServer
+import dev.live.server.topic.publish
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldHaveSize
+import io.kotest.matchers.longs.shouldBeLessThan
+import io.kotest.matchers.shouldBe
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeout
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+class SlowConsumerTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        context("on $engine") {
+            test("a client that stops reading is closed with 4508, costs little, and slows nobody down") {
+                val reasons = Channel<CloseReason>(Channel.UNLIMITED)
+                withServer(engine, { numbers(reasons) }) {
+                    val readers = List(READERS) { join() }
+                    val stalled = join(receiveBuffer = SMALL)
+                    val before = liveHeap()
+                    var during = 0L
+
+                    coroutineScope {
+                        val paces = readers.map { reader ->
+                            Channel<Int>(Channel.UNLIMITED).also { pace -> launch(Dispatchers.IO) { reader.readInOrder(pace) } }
+                        }
+                        publishTo(paces) { published -> if (published == MESSAGES / 2) during = liveHeap() }
+                    }
+
+                    val reason = withTimeout(20.seconds) { reasons.receive() }
+                    reason.code shouldBe CloseCode.SlowConsumer
+                    reason.byClient shouldBe false
+                    application.live.topic("numbers").subscribers shouldBe READERS
+                    (during - before) shouldBeLessThan 64 * MIB
+                    (liveHeap() - before) shouldBeLessThan 64 * MIB
+                    (readers + stalled).forEach { it.close() }
+                }
+            }
+
+            test("a client that reads on after it was closed learns that it was too slow") {
+                withServer(engine, { numbers(Channel(Channel.UNLIMITED)) }) {
+                    val stalled = join(receiveBuffer = SMALL)
+                    val text = "x".repeat(4_000)
+                    val topic = application.live.topic("numbers")
+
+                    while (application.live.sessions.isNotEmpty()) topic.publish(text)
+
+                    stalled.readCloseCode() shouldBe 4508
+                    stalled.close()
+                }
+            }
+
+            test("a client that takes no bytes ends after the write timeout, though its queue never overflows") {
+                val reasons = Channel<CloseReason>(Channel.UNLIMITED)
+                withServer(engine, { numbers(reasons, writeTimeout = 300.milliseconds, queueCapacity = 100_000) }) {
+                    val stalled = join(receiveBuffer = SMALL)
+                    val session = application.live.sessions.single()
+                    val message = Message("x", body = Body.bytes(ByteArray(60_000)))
+
+                    session.sendUntilItEnds(message) // waits for room, so it cannot overflow
+
+                    val reason = withTimeout(20.seconds) { reasons.receive() }
+                    reason.toString() shouldBe "4508 (took no bytes for 300ms)"
+                    stalled.close()
+                }
+            }
+
+            test("the memory of many stalled clients is bounded by their queues and the engine's pipe") {
+                withServer(engine, { numbers(Channel(Channel.UNLIMITED), writeTimeout = 60.seconds) }) {
+                    val before = liveHeap()
+                    val stalled = List(STALLED) { join(receiveBuffer = SMALL) }
+                    val message = Message("x", body = Body.bytes(ByteArray(10_000)))
+
+                    val senders = application.live.sessions.map { session ->
+                        session.launch { session.sendUntilItEnds(message) }
+                    }
+                    eventually(20.seconds) {
+                        application.live.sessions.count { it.state.queue.bytes > MIB - 20_000 } shouldBe STALLED
+                    }
+
+                    ((liveHeap() - before) / STALLED) shouldBeLessThan engine.queueAndPipes
+                    senders.forEach { it.cancel() }
+                    stalled.forEach { it.close() }
+                    eventually(10.seconds) { application.live.sessions shouldHaveSize 0 }
+                }
+            }
+        }
+    }
+})
+
+/**
+ * What one client that does not read may cost: 1 MiB of queue, and Ktor's pipe to the engine, which takes 1 MiB and holds
+ * as much again in the engine's hands. CIO has a second pipe behind it.
+ */
+private val Engine.queueAndPipes: Long get() = if (this == Engine.Netty) 3 * MIB + MIB / 2 else 6 * MIB
+
+private const val READERS = 50
+/** Makes what the stalled client does not read more than the kernel's buffers hold. */
+private val PADDING = "-".repeat(200)
+
+private const val STALLED = 20
+private const val MESSAGES = 100_000
+
+/** Messages between two looks at how far the readers are: well below the queue's 256, so that only a stall overflows. */
+private const val WINDOW = 100
+
+/** A receive buffer that the kernel does not grow: what a client does not read stays with the server. */
+private const val SMALL = 16 * 1024
+
+private fun TestServer.join(receiveBuffer: Int? = null): RawSocket {
+    val socket = RawSocket.upgrade(port, receiveBuffer = receiveBuffer)
+    socket.text("""{"type":"subscribe","topic":"numbers"}""")
+    socket.readFrame().second.decodeToString() shouldBe """{"type":"ack","topic":"numbers"}"""
+    return socket
+}
+
+private fun RawSocket.readInOrder(pace: Channel<Int>) {
+    for (expected in 1..MESSAGES) {
+        val text = readFrame().second.decodeToString()
+        check(text == """{"type":"message","topic":"numbers","data":"$expected$PADDING"}""") { "expected $expected, was $text" }
+        if (expected % WINDOW == 0) pace.trySend(expected)
+    }
+}
+
+private suspend fun TestServer.publishTo(paces: List<Channel<Int>>, onWindow: (Int) -> Unit) {
+    val topic = application.live.topic("numbers")
+    for (number in 1..MESSAGES) {
+        topic.publish("$number$PADDING")
+        if (number % WINDOW == 0) {
+            for (pace in paces) withTimeout(60.seconds) { pace.receive() } shouldBe number
+            onWindow(number)
+        }
+    }
+}
+
+private suspend fun Session<*>.sendUntilItEnds(message: Message) {
+    do {
+        val taken = send(message)
+    } while (taken)
+}
+
+private fun Application.numbers(
+    reasons: Channel<CloseReason>,
+    writeTimeout: Duration = 10.seconds,
+    queueCapacity: Int = 256,
+) {
+    install(Live) {
+        session {
+            this.writeTimeout = writeTimeout
+            this.queueCapacity = queueCapacity
+        }
+        topics { linger = Duration.ZERO }
+    }
+    routing {
+        live<Unit>("/live") {
+            rawTopic("numbers")
+            onClose { reason -> reasons.trySend(reason) }
+        }
+    }
+}
