@@ -58,7 +58,10 @@ class CloseCodesTest : FunSpec({
     }
 
     test("the tenth bad message within a minute closes, the ninth does not") {
-        withServer(module = { install(Live); routing { live<Unit>("/live") } }) {
+        withServer(module = {
+            install(Live)
+            routing { live<Unit>("/live") }
+        }) {
             val client = PlainClient.connect(url())
             repeat(9) { client.ask("nonsense") }
             client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
@@ -70,7 +73,10 @@ class CloseCodesTest : FunSpec({
     }
 
     test("goodbye comes before the close of a drain, with the window to come back in") {
-        withServer(module = { install(Live) { drain { reconnectWindow = 1.seconds..3.seconds } }; routing { live<Unit>("/live") } }) {
+        withServer(module = {
+            install(Live) { drain { reconnectWindow = 1.seconds..3.seconds } }
+            routing { live<Unit>("/live") }
+        }) {
             val client = PlainClient.connect(url())
             client.ask("""{"type":"ping"}""")
 
@@ -124,7 +130,9 @@ private val cases =
             "internal error",
             endpoint = { onMessage { session.launch { error("boom") } } },
         ) { it.send("""{"type":"go"}""") },
-        CloseCase(CloseCode.Internal, "onOpen fails", "internal error, log id", endpoint = { onOpen { error("boom") } }) {},
+        CloseCase(CloseCode.Internal, "onOpen fails", "internal error, log id", endpoint = {
+            onOpen { error("boom") }
+        }) {},
         CloseCase(CloseCode.Restart, "the application stops", "the server restarts") {
             it.ask("""{"type":"ping"}""")
             stop()
@@ -176,7 +184,12 @@ private val cases =
             CloseCode.HeartbeatTimeout,
             "a client that says nothing and answers no ping",
             seenByClient = false,
-            config = { heartbeat { interval = 100.milliseconds; timeout = 300.milliseconds } },
+            config = {
+                heartbeat {
+                    interval = 100.milliseconds
+                    timeout = 300.milliseconds
+                }
+            },
         ) {
             it.ask("""{"type":"ping"}""")
             val silent = RawSocket.upgrade(port)
@@ -187,7 +200,12 @@ private val cases =
             CloseCode.TooManyMessages,
             "a client that does not heed rate_limited",
             "at most 1 messages a second",
-            config = { limits { messagesPerSecond = 1; burst = 2 } },
+            config = {
+                limits {
+                    messagesPerSecond = 1
+                    burst = 2
+                }
+            },
         ) { client -> repeat(4) { client.send("""{"type":"ping"}""") } },
     )
 

@@ -53,13 +53,21 @@ class ErrorCodesTest : FunSpec({
 
             val answer = client.ask("""{"type":"boom","ref":"r"}""")
 
-            answer shouldMatch """\{"type":"error","ref":"r","data":\{"code":"internal","reason":"internal error, log id [0-9a-f]{8}"}}"""
+            answer shouldMatch
+                """\{"type":"error","ref":"r","data":\{"code":"internal","reason":"internal error, log id [0-9a-f]{8}"}}"""
             answer shouldNotContain "secret"
         }
     }
 
     test("rate_limited says when to try again") {
-        withServer(module = { endpoint({ limits { messagesPerSecond = 1; burst = 1 } }) }) {
+        withServer(module = {
+            endpoint({
+                limits {
+                    messagesPerSecond = 1
+                    burst = 1
+                }
+            })
+        }) {
             val client = PlainClient.connect(url())
             client.ask("""{"type":"ping"}""")
 
@@ -123,7 +131,12 @@ private val cases =
             ErrorCode.RateLimited,
             "a message over the burst",
             "at most 1 messages a second",
-            config = { limits { messagesPerSecond = 1; burst = 2 } },
+            config = {
+                limits {
+                    messagesPerSecond = 1
+                    burst = 2
+                }
+            },
         ) {
             it.ask("""{"type":"ping"}""")
             it.ask("""{"type":"ping"}""")
@@ -140,7 +153,10 @@ private val cases =
         },
         Case(ErrorCode.BadPayload, "a payload that is not the topic's type", "") {
             it.ask("""{"type":"subscribe","topic":"room/1"}""")
-            it.ask("""{"type":"publish","topic":"room/1","ref":"r","data":{"txt":"x"}}""").also { e -> e shouldContain "text" }
+            it.ask("""{"type":"publish","topic":"room/1","ref":"r","data":{"txt":"x"}}""").also { e ->
+                e shouldContain
+                    "text"
+            }
         },
         Case(
             ErrorCode.BadPayload,

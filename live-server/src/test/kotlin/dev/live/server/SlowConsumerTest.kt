@@ -43,7 +43,9 @@ class SlowConsumerTest : FunSpec({
 
                     coroutineScope {
                         val paces = readers.map { reader ->
-                            Channel<Int>(Channel.UNLIMITED).also { pace -> launch(Dispatchers.IO) { reader.readInOrder(pace) } }
+                            Channel<Int>(Channel.UNLIMITED).also { pace ->
+                                launch(Dispatchers.IO) { reader.readInOrder(pace) }
+                            }
                         }
                         publishTo(paces) { published -> if (published == MESSAGES / 2) during = liveHeap() }
                     }
@@ -116,6 +118,7 @@ class SlowConsumerTest : FunSpec({
 private val Engine.queueAndPipes: Long get() = if (this == Engine.Netty) 3 * MIB + MIB / 2 else 6 * MIB
 
 private const val READERS = 50
+
 /** Makes what the stalled client does not read more than the kernel's buffers hold. */
 private val PADDING = "-".repeat(200)
 
@@ -138,7 +141,9 @@ private fun TestServer.join(receiveBuffer: Int? = null): RawSocket {
 private fun RawSocket.readInOrder(pace: Channel<Int>) {
     for (expected in 1..MESSAGES) {
         val text = readFrame().second.decodeToString()
-        check(text == """{"type":"message","topic":"numbers","data":"$expected$PADDING"}""") { "expected $expected, was $text" }
+        check(text == """{"type":"message","topic":"numbers","data":"$expected$PADDING"}""") {
+            "expected $expected, was $text"
+        }
         if (expected % WINDOW == 0) pace.trySend(expected)
     }
 }

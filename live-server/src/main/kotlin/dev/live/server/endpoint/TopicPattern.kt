@@ -13,16 +13,36 @@ internal class TopicPattern(private val text: String) {
         require(text.isNotEmpty()) { "a topic pattern must not be empty" }
         val names = segments.mapNotNull { it.parameter }
         require(names.size == names.toSet().size) { "topic pattern '$text' names a parameter twice" }
-        require(segments.dropLast(1).none { it.isTail }) { "topic pattern '$text': only the last segment may end in '...}'" }
+        require(
+            segments.dropLast(1).none {
+                it.isTail
+            },
+        ) { "topic pattern '$text': only the last segment may end in '...}'" }
     }
 
     /** Equal for patterns that match the same names. */
     val shape: String =
-        segments.joinToString("/") { if (it.isTail) "{...}" else if (it.parameter != null) "{}" else it.literal }
+        segments.joinToString("/") {
+            if (it.isTail) {
+                "{...}"
+            } else if (it.parameter != null) {
+                "{}"
+            } else {
+                it.literal
+            }
+        }
 
     /** Orders patterns that match one name: literal segments win over parameters, and those over a tail. */
     val specificity: String =
-        segments.joinToString("") { if (it.isTail) "2" else if (it.parameter != null) "1" else "0" }
+        segments.joinToString("") {
+            if (it.isTail) {
+                "2"
+            } else if (it.parameter != null) {
+                "1"
+            } else {
+                "0"
+            }
+        }
 
     /** The parameters of [name], or null if it does not match. */
     fun match(name: String): TopicParameters? {
@@ -30,7 +50,19 @@ internal class TopicPattern(private val text: String) {
         var start = 0
         for ((i, segment) in segments.withIndex()) {
             if (start > name.length) return null
-            val end = if (segment.isTail) name.length else name.indexOf('/', start).let { if (it < 0) name.length else it }
+            val end = if (segment.isTail) {
+                name.length
+            } else {
+                name.indexOf('/', start).let {
+                    if (it <
+                        0
+                    ) {
+                        name.length
+                    } else {
+                        it
+                    }
+                }
+            }
             val value = name.substring(start, end)
             if (segment.parameter == null) {
                 if (value != segment.literal) return null

@@ -25,7 +25,8 @@ internal class OriginPolicy(private val sameHost: Boolean, private val listed: S
     }
 
     companion object {
-        private val SHAPE = Regex("""(https?)://([^/?#@\s:]+|\[[0-9a-fA-F:.]+])(?::(\d{1,5}))?""", RegexOption.IGNORE_CASE)
+        private val SHAPE =
+            Regex("""(https?)://([^/?#@\s:]+|\[[0-9a-fA-F:.]+])(?::(\d{1,5}))?""", RegexOption.IGNORE_CASE)
 
         /** [origin] in lower case and with its port, or null if it is not `http(s)://host` with or without a port. */
         fun normalize(origin: String): String? {

@@ -1,8 +1,8 @@
 package dev.live.server.transport
 
 import io.ktor.utils.io.ByteReadChannel
-import io.ktor.utils.io.readByte
 import io.ktor.utils.io.readAvailable
+import io.ktor.utils.io.readByte
 import io.ktor.websocket.FrameParser
 import io.ktor.websocket.FrameType
 import io.ktor.websocket.ProtocolViolationException
@@ -37,7 +37,7 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
     suspend fun next(): Inbound? {
         while (true) {
             try {
-                val payload = readFrame() ?: return null
+                val payload = channelIo { readFrame() } ?: return null
                 val whole = assemble(payload)
                 parser.bodyComplete()
                 if (whole != null) return whole

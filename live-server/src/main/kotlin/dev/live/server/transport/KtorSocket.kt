@@ -29,18 +29,22 @@ internal class KtorSocket(
 
     override suspend fun receive(): Inbound? = frames.next()
 
-    override suspend fun write(frames: Array<OutboundFrame?>, count: Int) {
-        for (i in 0 until count) {
-            val frame = frames[i]!!
-            frames[i] = null // lets the bytes go while the socket is slow
-            write(frame)
+    override suspend fun write(frames: Array<OutboundFrame?>, count: Int): Unit =
+        channelIo {
+            for (i in 0 until count) {
+                val frame = frames[i]!!
+                frames[i] = null // lets the bytes go while the socket is slow
+                write(frame)
+            }
+            output.flush()
+            if (output.isClosedForWrite) throw IOException("the connection is gone")
         }
-        output.flush()
-        if (output.isClosedForWrite) throw IOException("the connection is gone")
-    }
 
     override suspend fun close(code: Int, reason: String, answering: Boolean) {
-        if (isInsideFrame) return
+        if (!isInsideFrame) channelIo { shakeHands(code, reason, answering) }
+    }
+
+    private suspend fun shakeHands(code: Int, reason: String, answering: Boolean) {
         write(OutboundFrame(Opcode.Close, closePayload(code, reason)))
         output.flush()
         if (!answering) awaitAnswer()

@@ -47,7 +47,9 @@ internal class PlainClient private constructor(private val reading: Boolean) : W
     }
 
     /** What has arrived and was not asked for yet. */
-    fun drain(): List<String> = generateSequence { received.tryReceive().getOrNull() }.map { it.decodeToString() }.toList()
+    fun drain(): List<String> = generateSequence {
+        received.tryReceive().getOrNull()
+    }.map { it.decodeToString() }.toList()
 
     /** Code and reason of the server's close frame; 1006 if the connection broke. */
     suspend fun closed(): Pair<Int, String> = withTimeout(PATIENCE) { ended.await() }

@@ -18,17 +18,34 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
     }
 
     /** One frame as a client may write it; [mask] null writes what a client must not. */
-    fun frame(opcode: Int, payload: ByteArray, fin: Boolean = true, rsv: Int = 0, mask: ByteArray? = Random.nextBytes(4)) {
+    fun frame(
+        opcode: Int,
+        payload: ByteArray,
+        fin: Boolean = true,
+        rsv: Int = 0,
+        mask: ByteArray? = Random.nextBytes(4),
+    ) {
         val first = (if (fin) 0x80 else 0) or (rsv shl 4) or opcode
         val maskBit = if (mask == null) 0 else 0x80
         val header =
             when {
                 payload.size <= 125 -> byteArrayOf(first.toByte(), (maskBit or payload.size).toByte())
                 payload.size <= 0xFFFF ->
-                    byteArrayOf(first.toByte(), (maskBit or 126).toByte(), (payload.size shr 8).toByte(), payload.size.toByte())
+                    byteArrayOf(
+                        first.toByte(),
+                        (maskBit or 126).toByte(),
+                        (payload.size shr 8).toByte(),
+                        payload.size.toByte(),
+                    )
                 else -> error("longer than any test needs: ${payload.size} bytes")
             }
-        val body = if (mask == null) payload else ByteArray(payload.size) { (payload[it].toInt() xor mask[it % 4].toInt()).toByte() }
+        val body = if (mask ==
+            null
+        ) {
+            payload
+        } else {
+            ByteArray(payload.size) { (payload[it].toInt() xor mask[it % 4].toInt()).toByte() }
+        }
         write(header + (mask ?: ByteArray(0)) + body)
     }
 
@@ -59,6 +76,12 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
 
     override fun close() = socket.close()
 
+    /** Ends the connection with a reset, as a crash or a lost network does once it is noticed. */
+    fun reset() {
+        socket.setSoLinger(true, 0)
+        socket.close()
+    }
+
     companion object {
         private const val READ_BUFFER = 32 * 1024
 
@@ -74,8 +97,12 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
             socket.connect(InetSocketAddress("127.0.0.1", port))
             val raw = RawSocket(socket)
             val lines = listOf(
-                "GET $path HTTP/1.1", "Host: 127.0.0.1:$port", "Upgrade: websocket", "Connection: Upgrade",
-                "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: ${Base64.encode(Random.nextBytes(16))}",
+                "GET $path HTTP/1.1",
+                "Host: 127.0.0.1:$port",
+                "Upgrade: websocket",
+                "Connection: Upgrade",
+                "Sec-WebSocket-Version: 13",
+                "Sec-WebSocket-Key: ${Base64.encode(Random.nextBytes(16))}",
             ) + headers
             raw.write((lines.joinToString("\r\n") + "\r\n\r\n").toByteArray())
             val status = raw.readLine()

@@ -1,0 +1,127 @@
+package dev.live.server
+
+import dev.live.server.support.Engine
+import dev.live.server.support.RawSocket
+import dev.live.server.support.TestServer
+import dev.live.server.support.withServer
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.ints.shouldBeGreaterThan
+import io.kotest.matchers.ints.shouldBeLessThanOrEqual
+import io.kotest.matchers.shouldBe
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.debug.DebugProbes
+import kotlinx.coroutines.launch
+import java.io.File
+import java.io.IOException
+import java.util.concurrent.atomic.AtomicInteger
+import kotlin.random.Random
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.TimeSource
+
+/** A thousand sessions at a time that come, join, publish, leave and vanish: what is left of them afterwards is nothing. */
+@OptIn(ExperimentalCoroutinesApi::class)
+class ChurnTest : FunSpec({
+
+    beforeSpec {
+        DebugProbes.enableCreationStackTraces = false
+        DebugProbes.install()
+    }
+    afterSpec { DebugProbes.uninstall() }
+
+    // the engines differ in how a lost connection is seen, not in what is kept: one of them for the whole minute
+    for ((engine, duration) in listOf(Engine.Netty to 60.seconds, Engine.Cio to 20.seconds)) {
+        test("sessions that drop without goodbye for $duration leave nothing behind, on $engine") {
+            withServer(engine, { churn() }) {
+                // what an engine keeps for good is there from now on
+                RawSocket.upgrade(port).use { it.text("""{"type":"ping"}""") }
+                eventually(10.seconds) { application.live.sessions.shouldBeEmpty() }
+                val filesBefore = openFiles()
+                val coroutinesBefore = liveCoroutines()
+                val sessions = AtomicInteger()
+
+                coroutineScope {
+                    repeat(WORKERS) { launch(Dispatchers.IO) { Crowd(port, Random(it), sessions).runFor(duration) } }
+                }
+
+                eventually(20.seconds) {
+                    application.live.sessions.shouldBeEmpty()
+                    application.live.topicCount shouldBe 0
+                    List(TOPICS) { application.live.topic("room/$it").subscribers }.sum() shouldBe 0
+                    liveCoroutines() shouldBeLessThanOrEqual coroutinesBefore
+                    openFiles() shouldBeLessThanOrEqual filesBefore
+                }
+                sessions.get() shouldBeGreaterThan SESSIONS_AT_A_TIME
+            }
+        }
+    }
+})
+
+private const val WORKERS = 8
+private const val SESSIONS_AT_A_TIME = 1_000
+private const val TOPICS = 50
+
+/** One worker's share of the sessions, which it does something at random with. */
+private class Crowd(private val port: Int, private val random: Random, private val begun: AtomicInteger) {
+    private val sockets = arrayOfNulls<RawSocket>(SESSIONS_AT_A_TIME / WORKERS)
+
+    fun runFor(duration: Duration) {
+        val end = TimeSource.Monotonic.markNow() + duration
+        while (end.hasNotPassedNow()) step(random.nextInt(sockets.size))
+        sockets.forEach { it?.close() }
+    }
+
+    private fun step(place: Int) {
+        val socket = sockets[place] ?: return connect(place)
+        val topic = "room/${random.nextInt(TOPICS)}"
+        try {
+            when (random.nextInt(8)) {
+                0, 1, 2 -> socket.text("""{"type":"subscribe","topic":"$topic"}""")
+                3 -> socket.text("""{"type":"unsubscribe","topic":"$topic"}""")
+                4, 5 -> socket.text("""{"type":"publish","topic":"$topic","data":1}""")
+                6 -> socket.drop(place)
+                else -> socket.leave(place)
+            }
+        } catch (_: IOException) {
+            socket.drop(place) // the server was first, because this client does not read
+        }
+    }
+
+    private fun connect(place: Int) {
+        sockets[place] = RawSocket.upgrade(port)
+        begun.incrementAndGet()
+    }
+
+    private fun RawSocket.drop(place: Int) {
+        sockets[place] = null
+        reset()
+    }
+
+    private fun RawSocket.leave(place: Int) {
+        sockets[place] = null
+        frame(0x8, byteArrayOf(0x03, 0xE8.toByte()))
+        close()
+    }
+}
+
+@OptIn(ExperimentalCoroutinesApi::class)
+private fun liveCoroutines(): Int =
+    DebugProbes.dumpCoroutinesInfo().count { it.context[CoroutineName]?.name.orEmpty().startsWith("live-") }
+
+private fun openFiles(): Int = File("/proc/self/fd").list().orEmpty().size
+
+private fun Application.churn() {
+    install(Live) {
+        limits { messagesPerSecond = 1_000_000 }
+        topics { linger = Duration.ZERO }
+    }
+    routing { live<Unit>("/live") { topic<Int>("room/{room}") } }
+}

@@ -1,0 +1,115 @@
+package dev.live.server
+
+import dev.live.protocol.JsonCodec
+import dev.live.protocol.MessageType
+import dev.live.protocol.decode
+import dev.live.server.support.Engine
+import dev.live.server.support.RawSocket
+import dev.live.server.support.TestServer
+import dev.live.server.support.withServer
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.ints.shouldBeLessThanOrEqual
+import io.kotest.matchers.shouldBe
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.isActive
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+import kotlinx.serialization.Serializable
+import java.util.concurrent.atomic.AtomicIntegerArray
+
+/**
+ * A subscribe among publishes of other sessions: nothing before the ack, nothing missing after it, nothing after the ack
+ * of the unsubscribe, and each publisher's messages in order. Thousands of rounds, because each of them is a race.
+ */
+class SubscribeRaceTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        test("no subscribe that races with publishes loses a message or shows one too early, on $engine") {
+            withServer(engine, { race() }) {
+                val started = AtomicIntegerArray(PUBLISHERS)
+                coroutineScope {
+                    val publishers = List(PUBLISHERS) { launch(Dispatchers.IO) { publishUntilCancelled(it, started) } }
+                    val subscribers =
+                        List(SUBSCRIBERS) { launch(Dispatchers.IO) { Racer(this@withServer, started).run() } }
+                    subscribers.forEach { it.join() }
+                    publishers.forEach { it.cancelAndJoin() }
+                }
+            }
+        }
+    }
+})
+
+private const val PUBLISHERS = 3
+private const val SUBSCRIBERS = 2
+private const val ROUNDS = 2_500
+
+/** The [number]-th message of one [publisher], counted from 1. */
+@Serializable
+private class Numbered(val publisher: Int, val number: Int)
+
+private suspend fun TestServer.publishUntilCancelled(publisher: Int, started: AtomicIntegerArray) {
+    RawSocket.upgrade(port).use { socket ->
+        withContext(Dispatchers.IO) {
+            while (isActive) {
+                val number = started.incrementAndGet(publisher)
+                socket.text(
+                    """{"type":"publish","topic":"race","ref":"$number","data":{"publisher":$publisher,"number":$number}}""",
+                )
+                socket.readFrame() // its ack
+            }
+        }
+    }
+}
+
+private class Racer(server: TestServer, private val started: AtomicIntegerArray) {
+    private val socket = RawSocket.upgrade(server.port)
+
+    fun run() {
+        repeat(ROUNDS) { round(it) }
+        socket.close()
+    }
+
+    private fun round(round: Int) {
+        socket.text("""{"type":"subscribe","topic":"race","ref":"s$round"}""")
+        val first = next()
+        first.type to first.ref shouldBe (MessageType.ACK to "s$round")
+        val atAck = IntArray(PUBLISHERS) { started[it] }
+
+        val last = IntArray(PUBLISHERS)
+        repeat(MESSAGES_PER_ROUND) { check(next().decode<Numbered>(), last, atAck) }
+
+        socket.text("""{"type":"unsubscribe","topic":"race","ref":"u$round"}""")
+        while (true) {
+            val message = next()
+            if (message.type == MessageType.ACK) return message.ref.let { it shouldBe "u$round" }
+            check(message.decode<Numbered>(), last, atAck)
+        }
+    }
+
+    private fun check(message: Numbered, last: IntArray, atAck: IntArray) {
+        val before = last[message.publisher]
+        // what was begun after the ack must come; what was begun before it may
+        if (before == 0) message.number shouldBeLessThanOrEqual atAck[message.publisher] + 1
+        if (before != 0) message.number shouldBe before + 1
+        last[message.publisher] = message.number
+    }
+
+    private fun next() = JsonCodec.decode(socket.readFrame().second)
+
+    private companion object {
+        const val MESSAGES_PER_ROUND = 4
+    }
+}
+
+private fun Application.race() {
+    install(Live) {
+        limits { messagesPerSecond = 1_000_000 }
+        topics { linger = kotlin.time.Duration.ZERO } // so that rounds also race with the topic's end
+    }
+    routing { live<Unit>("/live") { topic<Numbered>("race") { publishWithoutSubscribing = true } } }
+}
