@@ -1,0 +1,97 @@
+package dev.live.client
+
+import dev.live.client.topic.ClientClosedException
+import dev.live.client.topic.CollectorOverflow
+import dev.live.client.topic.ConnectionLostException
+import dev.live.client.topic.Exchange
+import dev.live.client.topic.Router
+import dev.live.client.topic.SlowCollectorException
+import dev.live.protocol.BadPayloadException
+import dev.live.protocol.Body
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.decode
+import dev.live.protocol.of
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
+import kotlinx.serialization.KSerializer
+import kotlin.time.Duration
+
+/**
+ * One topic as a client sees it. Made by [LiveClient.topic]; any number of these for one name share its one
+ * subscription.
+ *
+ * @property name the routing key, as the server declares it
+ */
+public class ClientTopic<T> internal constructor(
+    public val name: String,
+    private val serializer: KSerializer<T>,
+    overflow: CollectorOverflow,
+    private val onBadPayload: (BadPayloadException) -> Unit,
+    router: Router,
+    private val exchange: Exchange,
+    private val requestTimeout: Duration,
+) {
+    init {
+        require(name.isNotEmpty()) { "topic must not be empty" }
+        Message(MessageType.SUBSCRIBE, name) // checks the name here rather than at the first use
+    }
+
+    private val payloads = router.messages(name, overflow) { it.type == MessageType.MESSAGE }
+
+    /**
+     * What is published to the topic, in order. Cold: the first collector subscribes, cancelling the last one
+     * unsubscribes, and a subscription survives reconnects. Payloads are decoded by the collector.
+     *
+     * Each collector has a buffer of 64 messages and never holds up the connection or another collector.
+     *
+     * The flow fails with a [LiveException]: with the server's code if it refuses the subscription, now or after a
+     * reconnect; [SlowCollectorException] if the collector falls too far behind; [BadPayloadException] for a payload that
+     * is no [T], unless `onBadPayload` skips it; [ClientClosedException] if the server ends the client. It completes
+     * when the client is closed.
+     */
+    public val messages: Flow<T> =
+        flow {
+            payloads.collect { message ->
+                val decoded =
+                    try {
+                        Decoded(message.decode(serializer))
+                    } catch (e: BadPayloadException) {
+                        onBadPayload(e)
+                        null
+                    }
+                if (decoded != null) emit(decoded.value)
+            }
+        }
+
+    /** Every message of the topic as it came, the application's own types and `presence` too; otherwise as [messages]. */
+    public val raw: Flow<Message> = router.messages(name, overflow) { true }
+
+    /**
+     * Publishes [value] and returns when the server has acked it, which says that it was accepted, not who received it.
+     * Most topics want their publishers to collect them: without that the server answers [ErrorCode.NotSubscribed].
+     *
+     * @param timeout for all of it, the wait for a connection included; null: the client's `requestTimeout`
+     * @throws LiveException with the server's code and reason if it refused, [ErrorCode.Timeout] if it did not answer
+     *   in time; what had not been sent by then will not be
+     * @throws ConnectionLostException if the connection broke before the ack; it may have been published, and is not
+     *   published again
+     * @throws ClientClosedException if the client is closed
+     */
+    public suspend fun publish(value: T, timeout: Duration? = null) {
+        publish(Body.of(serializer, value), timeout)
+    }
+
+    /** Publishes [body] as it is; otherwise as the other [publish]. */
+    public suspend fun publish(body: Body, timeout: Duration? = null) {
+        require(timeout == null || timeout.isPositive()) { "timeout must be positive, was $timeout" }
+        exchange.ask(MessageType.PUBLISH, name, body, timeout ?: requestTimeout)
+    }
+
+    override fun toString(): String = "ClientTopic($name)"
+
+    /** Tells a payload that is `null` from one that was skipped. */
+    private class Decoded<T>(val value: T)
+}

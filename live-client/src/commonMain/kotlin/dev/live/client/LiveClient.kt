@@ -1,0 +1,217 @@
+package dev.live.client
+
+import dev.live.client.connection.Bearer
+import dev.live.client.connection.ConnectionLoop
+import dev.live.client.connection.ConnectionSettings
+import dev.live.client.connection.ConnectionState
+import dev.live.client.connection.DisconnectCause
+import dev.live.client.topic.ClientClosedException
+import dev.live.client.topic.CollectorOverflow
+import dev.live.client.topic.ConnectionLostException
+import dev.live.client.topic.Exchange
+import dev.live.client.topic.Outbox
+import dev.live.client.topic.PendingReplies
+import dev.live.client.topic.Refs
+import dev.live.client.topic.Router
+import dev.live.protocol.BadPayloadException
+import dev.live.protocol.Body
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
+import dev.live.protocol.Message
+import dev.live.protocol.decode
+import dev.live.protocol.of
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.DelicateCoroutinesApi
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+import kotlinx.serialization.KSerializer
+import kotlinx.serialization.serializer
+import kotlin.coroutines.ContinuationInterceptor
+import kotlin.time.Duration
+
+/**
+ * Makes a client of the server at [url], which starts to connect at once and keeps connecting until it is closed.
+ *
+ * ```
+ * val live = LiveClient("wss://example.com/live") {
+ *     bearer { tokens.fresh() }
+ * }
+ * val room = live.topic<Chat>("room/42")
+ * launch { room.messages.collect { println("${it.from}: ${it.text}") } }
+ * room.publish(Chat("ann", "hello"))
+ * ```
+ *
+ * @param url `ws://` or `wss://`
+ * @throws IllegalArgumentException if [url] is not a WebSocket URL or a setting does not go with another
+ */
+public fun LiveClient(url: String, configure: LiveClientConfig.() -> Unit = {}): LiveClient =
+    LiveClient(LiveClientConfig().apply(configure).build(url))
+
+/**
+ * One connection to a server that outlives its sockets: topics as flows, `publish` and `request` as suspending calls.
+ *
+ * Thread-safe. When the connection breaks, the client connects again by itself and restores every subscription; flows go
+ * on, but what was published meanwhile is missed, and requests without an answer fail with [ConnectionLostException]
+ * rather than be sent twice. [state] tells how it stands. Everything runs in a scope of the client's own, which [close]
+ * ends.
+ */
+public class LiveClient internal constructor(private val settings: ClientSettings) {
+    private val workers: CoroutineDispatcher =
+        settings.context[ContinuationInterceptor] as? CoroutineDispatcher ?: Dispatchers.Default
+
+    // All state of the client is touched on this dispatcher only, which runs one thing at a time: there are no locks.
+    private val dispatcher = workers.limitedParallelism(1, "live-client")
+    private val scope =
+        CoroutineScope(
+            settings.context + SupervisorJob(settings.context[Job] ?: settings.parent?.get(Job)) + dispatcher +
+                CoroutineName("live-client"),
+        )
+
+    private val refs = Refs()
+    private val outbox = Outbox()
+    private val pending = PendingReplies()
+    private val router = Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout)
+    private val exchange = Exchange(dispatcher, refs, outbox, pending)
+    private val transport = settings.transport()
+    private val loop =
+        ConnectionLoop(
+            ConnectionSettings(
+                settings.url,
+                settings.codecs,
+                settings.headers,
+                settings.reconnect,
+                settings.heartbeat,
+                settings.timeSource,
+                settings.random,
+            ),
+            transport,
+            Bearer(workers, settings.bearer),
+            outbox,
+            router,
+        )
+
+    // atomic: closed before its first step, it still has to take its last
+    @OptIn(DelicateCoroutinesApi::class)
+    private val running = scope.launch(CoroutineName("live-connection"), CoroutineStart.ATOMIC) { run() }
+
+    /** How the client stands with its server, now and from now on. */
+    public val state: StateFlow<ConnectionState> get() = loop.state
+
+    /**
+     * Messages that answer nothing and are of no topic that is collected: an endpoint's own types. Each collector has a
+     * buffer of 64, and what it misses is dropped, the oldest first; nothing is kept for later collectors.
+     */
+    public val messages: Flow<Message> = router.unrouted(CollectorOverflow.DropOldest)
+
+    /**
+     * The topic called [name], with payloads of the type that [serializer] reads and writes. Cheap, and says nothing to
+     * the server: that is for its [ClientTopic.messages] and [ClientTopic.publish].
+     *
+     * @param overflow what happens to a collector that is 64 messages behind
+     * @param onBadPayload called by a collector with what it cannot read; the message is skipped if it returns, and the
+     *   flow fails if it throws, which is the default
+     * @throws IllegalArgumentException if [name] is empty, over 256 bytes or has control characters
+     */
+    public fun <T> topic(
+        name: String,
+        serializer: KSerializer<T>,
+        overflow: CollectorOverflow = CollectorOverflow.Fail,
+        onBadPayload: (BadPayloadException) -> Unit = { throw it },
+    ): ClientTopic<T> = ClientTopic(name, serializer, overflow, onBadPayload, router, exchange, settings.requestTimeout)
+
+    /** The topic called [name], with payloads of type [T]; see the other [topic]. */
+    public inline fun <reified T> topic(
+        name: String,
+        overflow: CollectorOverflow = CollectorOverflow.Fail,
+        noinline onBadPayload: (BadPayloadException) -> Unit = { throw it },
+    ): ClientTopic<T> = topic(name, serializer<T>(), overflow, onBadPayload)
+
+    /**
+     * Sends a request of [type] with [query] as its payload and returns what the server replies.
+     *
+     * @param timeout for all of it, the wait for a connection included; null: the client's `requestTimeout`
+     * @throws LiveException with the server's code if it refused, [ErrorCode.Timeout] if there was no reply in time,
+     *   [ErrorCode.BadPayload] if the reply is no [R]
+     * @throws ConnectionLostException if the connection broke before the reply; it may have been carried out
+     * @throws ClientClosedException if the client is closed
+     */
+    public suspend inline fun <reified Q, reified R> request(type: String, query: Q, timeout: Duration? = null): R =
+        request(type, body = Body.of(query), timeout = timeout).decode()
+
+    /**
+     * Sends a request of [type] with [body], to [topic] if it is not empty, and returns the server's reply as it is.
+     * Throws as the other [request].
+     */
+    public suspend fun request(
+        type: String,
+        topic: String = "",
+        body: Body? = null,
+        timeout: Duration? = null,
+    ): Message = exchange.ask(type, topic, body, checked(timeout))
+
+    /**
+     * Sends [message] as it is. Returns when it has been handed to the connection, which is no proof that it arrived.
+     * An answer to a [Message.ref] of the caller's own comes through [messages].
+     *
+     * @param timeout for the wait for a connection and for room among the 64 messages that may wait
+     * @throws IllegalArgumentException if the ref begins with `~`, as the client's own do
+     * @throws LiveException with [ErrorCode.Timeout] if it was not sent in time; it will not be sent later
+     * @throws ClientClosedException if the client is closed
+     */
+    public suspend fun send(message: Message, timeout: Duration? = null) {
+        require(!Refs.isOwn(message.ref)) { "ref must not begin with '${Refs.PREFIX}', was '${message.ref}'" }
+        exchange.send(message, checked(timeout))
+    }
+
+    /**
+     * Says goodbye to the server, which takes a second or two at most, and leaves nothing behind: no coroutine, no
+     * socket. Flows complete, calls that wait fail with [ClientClosedException]. Closing twice is harmless.
+     */
+    public suspend fun close() {
+        withContext(NonCancellable) {
+            running.cancelAndJoin()
+            scope.cancel()
+        }
+    }
+
+    private suspend fun run() {
+        var cause: DisconnectCause = DisconnectCause.ClosedByClient
+        try {
+            cause = loop.run()
+        } catch (e: CancellationException) {
+            throw e
+        } catch (e: Exception) {
+            scope.ensureActive()
+            cause = DisconnectCause.Broken(e) // the reconnect policy is the application's and may throw
+        } finally {
+            end(cause)
+        }
+    }
+
+    /** Whoever ended it, nothing is left waiting. */
+    private fun end(cause: DisconnectCause) {
+        val reason = "the client is closed: $cause"
+        router.end(reason, if (cause == DisconnectCause.ClosedByClient) null else { -> ClientClosedException(reason) })
+        outbox.end(ClientClosedException(reason))
+        loop.closed(cause)
+        transport.close()
+    }
+
+    private fun checked(timeout: Duration?): Duration {
+        require(timeout == null || timeout.isPositive()) { "timeout must be positive, was $timeout" }
+        return timeout ?: settings.requestTimeout
+    }
+}

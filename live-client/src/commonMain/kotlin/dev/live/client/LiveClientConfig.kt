@@ -1,0 +1,161 @@
+package dev.live.client
+
+import dev.live.client.connection.ExponentialBackoff
+import dev.live.client.connection.HeartbeatSettings
+import dev.live.client.connection.ReconnectPolicy
+import dev.live.client.transport.KtorTransport
+import dev.live.client.transport.Transport
+import dev.live.protocol.Codec
+import dev.live.protocol.JsonCodec
+import io.ktor.client.HttpClient
+import io.ktor.http.URLParserException
+import io.ktor.http.URLProtocol
+import io.ktor.http.Url
+import io.ktor.utils.io.KtorDsl
+import kotlinx.coroutines.Dispatchers
+import kotlin.coroutines.CoroutineContext
+import kotlin.random.Random
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.TimeSource
+
+/** What `LiveClient(url) { ... }` can set. */
+@KtorDsl
+public class LiveClientConfig internal constructor() {
+    private var codecs: List<Codec> = listOf(JsonCodec)
+    private val headers = LinkedHashMap<String, String>()
+    private val heartbeat = HeartbeatConfig()
+    private var bearer: (suspend () -> String)? = null
+
+    /** How long to wait before connecting again. Default [ExponentialBackoff] from 250 ms to 30 s, without an end. */
+    public var reconnect: ReconnectPolicy = ExponentialBackoff()
+
+    /**
+     * The Ktor client whose engine and plugins to use, such as `HttpClient(OkHttp)` on Android below API 24. It stays the
+     * application's to close, after this one; if its job is cancelled, so is this client. Default: one of its own, on CIO.
+     */
+    public var httpClient: HttpClient? = null
+
+    /** Replaces [httpClient] and everything below it, for tests. Default null: [KtorTransport]. */
+    public var transport: Transport? = null
+
+    /** How long the server may take to answer the upgrade. Default 10 s. Not for a [transport] of one's own. */
+    public var connectTimeout: Duration = 10.seconds
+        set(value) {
+            require(value.isPositive()) { "connectTimeout must be positive, was $value" }
+            field = value
+        }
+
+    /**
+     * How long `publish`, `request` and `send` take at most where they do not say otherwise, the wait for a connection
+     * included, and how long the server may take to answer a subscription. Default 10 s.
+     */
+    public var requestTimeout: Duration = 10.seconds
+        set(value) {
+            require(value.isPositive()) { "requestTimeout must be positive, was $value" }
+            field = value
+        }
+
+    /** Bytes of the largest message that is read, at least 1; a larger one ends the connection. Default 1 MiB. */
+    public var maxMessageSize: Int = 1024 * 1024
+        set(value) {
+            require(value >= 1) { "maxMessageSize must be at least 1 byte, was $value" }
+            field = value
+        }
+
+    /**
+     * Where the client's coroutines and the [bearer] function run: a dispatcher, and a parent job where one is wanted.
+     * Not `Dispatchers.Unconfined`, for the client needs one whose parallelism can be limited. Default
+     * `Dispatchers.Default`.
+     */
+    public var context: CoroutineContext = Dispatchers.Default
+
+    /** What time is measured with; a test in virtual time sets its scheduler's. Default [TimeSource.Monotonic]. */
+    public var timeSource: TimeSource = TimeSource.Monotonic
+
+    /** Where the jitter of waits comes from, other than [reconnect]'s own. */
+    internal var random: Random = Random.Default
+
+    /**
+     * The codecs to offer, the most wanted first; the server picks the first that it speaks. Default [JsonCodec] alone.
+     *
+     * @throws IllegalArgumentException if there is none, or one is listed twice
+     */
+    public fun codecs(vararg codecs: Codec) {
+        require(codecs.isNotEmpty()) { "codecs must name at least one codec, such as JsonCodec" }
+        val repeated = codecs.groupBy { it.subprotocol }.values.find { it.size > 1 }
+        require(repeated == null) { "codec '${repeated?.first()?.subprotocol}' is listed twice" }
+        this.codecs = codecs.toList()
+    }
+
+    /** A header of every upgrade request. The last one with a [name] counts. */
+    public fun header(name: String, value: String) {
+        headers[name] = value
+    }
+
+    /**
+     * Where the bearer token comes from. [token] is called before every connection and may suspend; it is sent as
+     * `Authorization: Bearer`. Where the server refuses it, the client connects again only with another one. If [token]
+     * throws, that counts as a failed attempt.
+     */
+    public fun bearer(token: suspend () -> String) {
+        bearer = token
+    }
+
+    /** How a dead connection is found. */
+    public fun heartbeat(configure: HeartbeatConfig.() -> Unit): Unit = heartbeat.configure()
+
+    internal fun build(url: String): ClientSettings {
+        requireWebSocketUrl(url)
+        return ClientSettings(
+            url = url,
+            codecs = codecs,
+            headers = headers.toMap(),
+            bearer = bearer,
+            reconnect = reconnect,
+            heartbeat = heartbeat.build(),
+            requestTimeout = requestTimeout,
+            context = context,
+            parent = if (transport == null) httpClient?.coroutineContext else null,
+            transport = { transport ?: KtorTransport(httpClient, connectTimeout, maxMessageSize) },
+            timeSource = timeSource,
+            random = random,
+        )
+    }
+}
+
+/** What `heartbeat { ... }` can set. */
+@KtorDsl
+public class HeartbeatConfig internal constructor() {
+    /** Silence after which the client sends a `ping`. Default 25 s. */
+    public var interval: Duration = 25.seconds
+        set(value) {
+            require(value.isPositive()) { "heartbeat interval must be positive, was $value" }
+            field = value
+        }
+
+    /** Silence after which the connection is given up and opened anew. Longer than [interval]. Default 60 s. */
+    public var timeout: Duration = 60.seconds
+        set(value) {
+            require(value.isPositive()) { "heartbeat timeout must be positive, was $value" }
+            field = value
+        }
+
+    internal fun build(): HeartbeatSettings {
+        require(timeout > interval) { "heartbeat timeout ($timeout) must be longer than its interval ($interval)" }
+        return HeartbeatSettings(interval, timeout)
+    }
+}
+
+private fun requireWebSocketUrl(url: String) {
+    val parsed =
+        try {
+            Url(url)
+        } catch (e: URLParserException) {
+            throw IllegalArgumentException("url is not a URL: '$url'", e)
+        }
+    require(parsed.protocol == URLProtocol.WS || parsed.protocol == URLProtocol.WSS) {
+        "url must begin with ws:// or wss://, was '$url'"
+    }
+    require("://" in url && parsed.host.isNotBlank()) { "url must name a host, was '$url'" }
+}

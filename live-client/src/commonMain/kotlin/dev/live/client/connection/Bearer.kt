@@ -1,0 +1,51 @@
+package dev.live.client.connection
+
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.withContext
+import kotlin.coroutines.CoroutineContext
+
+/** There is no token to connect with; [why] says more. */
+internal class NoTokenException(val why: DisconnectCause) : Exception(why.toString())
+
+/**
+ * Asks the application for a token before each connection, and remembers the one that was refused. Only used by the
+ * connection loop.
+ *
+ * @param context where the application's function runs: not the client's own dispatcher, which it might block
+ */
+internal class Bearer(
+    private val context: CoroutineContext,
+    private val provide: (suspend () -> String)?,
+) {
+    private var current: String? = null
+    private var refused: String? = null
+
+    val canRefresh: Boolean get() = provide != null
+
+    /**
+     * The token for the next connection, or null if the application connects without.
+     *
+     * @throws NoTokenException if its function failed, or came up with the refused token again
+     */
+    suspend fun next(): String? {
+        val token = ask(provide ?: return null)
+        if (token == refused) throw NoTokenException(DisconnectCause.StaleToken)
+        current = token
+        return token
+    }
+
+    /** The server did not accept the token last given out. */
+    fun refuse() {
+        refused = current
+    }
+
+    private suspend fun ask(provide: suspend () -> String): String {
+        try {
+            return withContext(context) { provide() }
+        } catch (e: Exception) {
+            currentCoroutineContext().ensureActive() // throws if it is the client that was closed
+            throw NoTokenException(DisconnectCause.NoToken(e))
+        }
+    }
+}

@@ -1,0 +1,148 @@
+package dev.live.client.connection
+
+import dev.live.client.topic.Outbox
+import dev.live.client.topic.Outgoing
+import dev.live.client.topic.Router
+import dev.live.client.transport.Wire
+import dev.live.client.transport.WireClosedException
+import dev.live.client.transport.WireEvent
+import dev.live.protocol.BadPayloadException
+import dev.live.protocol.CloseCode
+import dev.live.protocol.Codec
+import dev.live.protocol.GoodbyeData
+import dev.live.protocol.MalformedMessageException
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.decode
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.cancelChildren
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.launch
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.TimeSource
+
+/**
+ * One open connection: a reader, a writer and a heartbeat, until the first of them ends. Only used on the client's
+ * dispatcher.
+ */
+internal class Connection(
+    private val wire: Wire,
+    private val codec: Codec,
+    private val router: Router,
+    private val outbox: Outbox,
+    heartbeat: HeartbeatSettings,
+    timeSource: TimeSource,
+) {
+    private val openedAt = timeSource.markNow()
+    private val heartbeat = Heartbeat(heartbeat.interval, heartbeat.timeout, timeSource) { sendPing() }
+    private val pong = PongOnItsWay()
+    private var provenBy = 0 // messages from the server that were no goodbye
+    private var goodbye: GoodbyeData? = null
+
+    /** What [run] left behind. */
+    fun endedBy(cause: DisconnectCause): ConnectionEnd =
+        ConnectionEnd(cause, isProven = provenBy > 0 && openedAt.elapsedNow() >= PROVEN_AFTER, goodbye)
+
+    /** Runs the connection and returns why it ended. */
+    suspend fun run(): DisconnectCause =
+        try {
+            coroutineScope {
+                launch(CoroutineName("live-writer")) { write() }
+                launch(CoroutineName("live-heartbeat")) { heartbeat.run() }
+                read().also { currentCoroutineContext().cancelChildren() }
+            }
+        } catch (e: SilenceException) {
+            DisconnectCause.Silent(e.after)
+        } catch (e: MalformedMessageException) {
+            wire.close(CloseCode.ProtocolViolated, e.reason)
+            DisconnectCause.NotUnderstood(e.reason)
+        }
+
+    private suspend fun read(): DisconnectCause {
+        while (true) {
+            when (val event = wire.receive()) {
+                is WireEvent.Received -> receive(codec.decode(event.bytes))
+                is WireEvent.Closed -> return causeOf(event)
+            }
+        }
+    }
+
+    private fun receive(message: Message) {
+        heartbeat.heard()
+        when (message.type) {
+            MessageType.PING -> answer(message)
+            MessageType.PONG -> provenBy++
+            MessageType.GOODBYE -> goodbye = goodbyeIn(message)
+            else -> {
+                provenBy++
+                router.route(message)
+            }
+        }
+    }
+
+    private suspend fun write() {
+        try {
+            while (true) {
+                var next: Message? = outbox.take()
+                while (next != null) { // all that waits goes out in one flush
+                    wire.send(codec.encode(next), codec.isBinary)
+                    next = outbox.tryTake()
+                }
+                wire.flush()
+            }
+        } catch (_: WireClosedException) {
+            // the reader is told how it ended
+        }
+    }
+
+    private fun sendPing() {
+        val ping = Message(MessageType.PING)
+        outbox.putOwn(
+            object : Outgoing {
+                override fun take(): Message = ping
+            },
+        )
+    }
+
+    private fun answer(ping: Message) {
+        provenBy++
+        if (pong.answer(ping)) outbox.putOwn(pong)
+    }
+
+    private fun causeOf(event: WireEvent.Closed): DisconnectCause {
+        if (event.code != CloseCode.Abnormal) return DisconnectCause.ClosedByServer(event.code, event.reason)
+        val announced = goodbye ?: return DisconnectCause.Broken(event.error)
+        return DisconnectCause.ClosedByServer(CloseCode.of(announced.code), announced.reason)
+    }
+
+    private fun goodbyeIn(message: Message): GoodbyeData? =
+        try {
+            message.decode<GoodbyeData>()
+        } catch (_: BadPayloadException) {
+            null // it still closes, and then with backoff
+        }
+
+    private companion object {
+        /** How long a connection stands before it counts as proof that the server is well. */
+        val PROVEN_AFTER = 5.seconds
+    }
+}
+
+/** The `pong` to the newest `ping`. It waits in the outbox at most once, so a flood of pings fills nothing. */
+private class PongOnItsWay : Outgoing {
+    private var ref: String? = null
+
+    /** True if this has to be queued. */
+    fun answer(ping: Message): Boolean {
+        val isNew = ref == null
+        ref = ping.ref
+        return isNew
+    }
+
+    override fun take(): Message? {
+        val answered = ref ?: return null
+        ref = null
+        return Message(MessageType.PONG, ref = answered)
+    }
+}

@@ -1,0 +1,57 @@
+package dev.live.client.connection
+
+import dev.live.protocol.GoodbyeData
+import dev.live.protocol.ReconnectRule
+import kotlin.random.Random
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+
+/**
+ * What is left of a connection, or of the attempt to open one.
+ *
+ * @property isProven whether it was good for something, so that the next attempts start counting anew
+ * @property goodbye what the server announced before, or null
+ */
+internal class ConnectionEnd(
+    val cause: DisconnectCause,
+    val isProven: Boolean = false,
+    val goodbye: GoodbyeData? = null,
+)
+
+/** Counts attempts and turns the end of a connection into the wait for the next. Only used by the connection loop. */
+internal class Reconnection(
+    private val policy: ReconnectPolicy,
+    private val canRefreshToken: Boolean,
+    private val random: Random,
+) {
+    /** The attempt that is under way or comes next; 0 is the first connection. */
+    var attempt = 0
+        private set
+
+    /** The wait before the next attempt, which is counted; null if there is to be none. */
+    fun delayAfter(end: ConnectionEnd): Duration? {
+        if (end.isProven) attempt = 0
+        val delay =
+            when (val rule = end.cause.rule) {
+                ReconnectRule.Never -> null
+                ReconnectRule.FreshToken -> if (canRefreshToken) policy.delayBefore(attempt) else null
+                ReconnectRule.GoodbyeWindow -> inWindow(end.goodbye) ?: policy.delayBefore(attempt)
+                // a server that said goodbye and then fell over without a close frame has still named its window
+                is ReconnectRule.Backoff -> inWindow(end.goodbye) ?: atLeast(rule.minDelay)
+            }
+        if (delay != null) attempt++
+        return delay
+    }
+
+    /** [minDelay] is spread up to its double, or every client that was told "5 s" would be back in the same instant. */
+    private fun atLeast(minDelay: Duration): Duration? {
+        val backoff = policy.delayBefore(attempt) ?: return null
+        return maxOf(backoff, minDelay + minDelay * random.nextDouble())
+    }
+
+    private fun inWindow(goodbye: GoodbyeData?): Duration? {
+        val (min, max) = goodbye?.reconnectInMs?.takeIf { it.size == 2 } ?: return null
+        if (min < 0 || max < min) return null
+        return min.milliseconds + (max - min).milliseconds * random.nextDouble()
+    }
+}

@@ -1,0 +1,95 @@
+package dev.live.client.topic
+
+import dev.live.protocol.Message
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.sync.Semaphore
+
+/** Something that waits for its turn to be written. Called on the client's dispatcher. */
+internal interface Outgoing {
+    /** What to write, decided only now that it is written; null if there is nothing left to say. */
+    fun take(): Message?
+}
+
+/**
+ * What waits to be written, in order; it outlives connections.
+ *
+ * Messages of the application take room, [capacity] of them: whoever comes later suspends in line. The client's own
+ * (subscriptions, heartbeat) take none, for there is at most one per topic. Only used on the client's dispatcher.
+ */
+internal class Outbox(private val capacity: Int = CAPACITY) {
+    private val room = Semaphore(capacity)
+    private val queue = ArrayDeque<Outgoing>()
+    private val news = Channel<Unit>(Channel.CONFLATED)
+    private var end: ClientClosedException? = null
+
+    /**
+     * Queues [letter], after waiting for room.
+     *
+     * @throws ClientClosedException if the client is closed, or is while this waits
+     */
+    suspend fun put(letter: Letter) {
+        room.acquire()
+        end?.let {
+            room.release() // wakes the next in line, who learns the same
+            throw ClientClosedException(it.reason)
+        }
+        queue.addLast(letter)
+        news.trySend(Unit)
+    }
+
+    /** Queues something of the client's own, behind what waits already. */
+    fun putOwn(outgoing: Outgoing) {
+        queue.addLast(outgoing)
+        news.trySend(Unit)
+    }
+
+    /** Queues [outgoing] before everything that waits, in the order given. */
+    fun putOwnFirst(outgoing: List<Outgoing>) {
+        queue.addAll(0, outgoing)
+        news.trySend(Unit)
+    }
+
+    /** Takes [letter] back, if it still waits: it will not be written. */
+    fun withdraw(letter: Letter) {
+        if (queue.remove(letter)) room.release()
+    }
+
+    /** Drops what is the client's own: a new connection begins with its own. */
+    fun dropOwn() {
+        queue.removeAll { it !is Letter }
+    }
+
+    /** The next message to write. Waits for one. */
+    suspend fun take(): Message {
+        while (true) {
+            tryTake()?.let { return it }
+            news.receive()
+        }
+    }
+
+    /** The next message to write, or null if nothing waits. */
+    fun tryTake(): Message? {
+        while (true) {
+            val next = queue.removeFirstOrNull() ?: return null
+            if (next is Letter) room.release()
+            next.take()?.let { return it }
+        }
+    }
+
+    /** Fails what waits, and what comes later, with [cause]. */
+    fun end(cause: ClientClosedException) {
+        end = cause
+        while (true) {
+            val letter = queue.removeFirstOrNull() ?: return
+            if (letter is Letter) {
+                room.release()
+                letter.onClosed(cause.reason)
+            }
+        }
+    }
+
+    companion object {
+        /** Messages of the application that may wait. */
+        const val CAPACITY = 64
+    }
+}

@@ -1,0 +1,126 @@
+package dev.live.client.topic
+
+import dev.live.protocol.LiveException
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.withContext
+import kotlin.coroutines.CoroutineContext
+import kotlin.time.Duration
+
+/**
+ * Brings what arrives to who waits for it: answers to their askers, messages of topics to their collectors, the rest to
+ * the collectors of [unrouted].
+ *
+ * Only the flows may be touched from anywhere; everything else is used on the client's dispatcher.
+ */
+internal class Router(
+    private val scope: CoroutineScope,
+    private val dispatcher: CoroutineContext,
+    private val refs: Refs,
+    private val outbox: Outbox,
+    private val pending: PendingReplies,
+    private val answerTimeout: Duration,
+) {
+    private val subscriptions = LinkedHashMap<String, TopicSubscription>()
+    private val unroutedMailboxes = ArrayList<Mailbox>()
+    private var isConnected = false
+    private var end: End? = null
+
+    /** The topics that somebody collects. */
+    val topics: Set<String> get() = subscriptions.keys
+
+    /** Messages of [topic] that [accepts] takes. Cold: collecting joins the topic's one subscription, cancelling leaves it. */
+    fun messages(topic: String, overflow: CollectorOverflow, accepts: (Message) -> Boolean): Flow<Message> =
+        mailboxFlow({ Mailbox("topic '$topic'", overflow, accepts) }, { join(topic, it) }, { leave(topic, it) })
+
+    /** Messages that answer nothing and are of no topic that is collected. */
+    fun unrouted(overflow: CollectorOverflow): Flow<Message> =
+        mailboxFlow({ Mailbox("messages", overflow) { true } }, { unroutedMailboxes += it }, { unroutedMailboxes -= it })
+
+    fun route(message: Message) {
+        if (pending.answer(message)) return
+        if (message.ref.isNotEmpty() && Refs.isOwn(message.ref)) return // answers something given up since
+        val subscription = if (message.topic.isEmpty()) null else subscriptions[message.topic]
+        when {
+            subscription != null -> subscription.deliver(message)
+            message.type == MessageType.MESSAGE || message.type == MessageType.PRESENCE -> Unit // of a topic left meanwhile
+            else -> unroutedMailboxes.removeAll { !it.offer(message) }
+        }
+    }
+
+    /** A connection stands: says again, before anything else, what is subscribed to. */
+    fun connected() {
+        isConnected = true
+        val wanted = subscriptions.values.filter { !it.isSettled }
+        wanted.forEach { it.isQueued = true }
+        outbox.putOwnFirst(wanted)
+    }
+
+    /** The connection is gone: what was sent and not answered is lost, collectors and what waits to be sent stay. */
+    fun disconnected() {
+        isConnected = false
+        outbox.dropOwn()
+        pending.connectionLost()
+        for (subscription in subscriptions.values.toList()) {
+            subscription.isQueued = false
+            subscription.disconnected()
+            if (subscription.isForgettable) subscriptions.remove(subscription.topic)
+        }
+    }
+
+    /** Ends all flows, with [failure] or, where it is null, normally; [reason] is what later collectors are told. */
+    fun end(reason: String, failure: (() -> LiveException)?) {
+        disconnected()
+        end = End(reason)
+        val ended = subscriptions.values.toList()
+        subscriptions.clear()
+        ended.forEach { subscription -> subscription.end { failure?.invoke() } }
+        unroutedMailboxes.forEach { it.end(failure?.invoke()) }
+        unroutedMailboxes.clear()
+    }
+
+    private fun join(topic: String, mailbox: Mailbox) {
+        val subscription =
+            subscriptions.getOrPut(topic) {
+                TopicSubscription(topic, scope, refs, pending, answerTimeout, ::onChange)
+            }
+        subscription.add(mailbox)
+    }
+
+    private fun leave(topic: String, mailbox: Mailbox) {
+        subscriptions[topic]?.remove(mailbox)
+    }
+
+    private fun onChange(subscription: TopicSubscription) {
+        if (subscription.isForgettable) {
+            if (!subscription.isQueued) subscriptions.remove(subscription.topic)
+        } else if (isConnected && !subscription.isSettled && !subscription.isQueued) {
+            subscription.isQueued = true
+            outbox.putOwn(subscription)
+        }
+    }
+
+    private fun mailboxFlow(
+        create: () -> Mailbox,
+        join: (Mailbox) -> Unit,
+        leave: (Mailbox) -> Unit,
+    ): Flow<Message> =
+        flow {
+            val mailbox = create()
+            try {
+                withContext(dispatcher) {
+                    end?.let { throw ClientClosedException(it.reason) }
+                    join(mailbox)
+                }
+                for (message in mailbox.messages) emit(message)
+            } finally {
+                withContext(NonCancellable + dispatcher) { leave(mailbox) }
+            }
+        }
+
+    private class End(val reason: String)
+}

@@ -1,0 +1,115 @@
+package dev.live.client.transport
+
+import io.ktor.client.HttpClient
+import io.ktor.client.HttpClientConfig
+import io.ktor.client.call.body
+import io.ktor.client.plugins.expectSuccess
+import io.ktor.client.plugins.websocket.DefaultClientWebSocketSession
+import io.ktor.client.plugins.websocket.WebSockets
+import io.ktor.client.request.header
+import io.ktor.client.request.prepareGet
+import io.ktor.client.request.url
+import io.ktor.client.statement.HttpResponse
+import io.ktor.client.statement.bodyAsChannel
+import io.ktor.http.HttpHeaders
+import io.ktor.http.HttpStatusCode
+import io.ktor.utils.io.readRemaining
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeoutOrNull
+import kotlinx.io.readString
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+
+/**
+ * The [Transport] over Ktor's [HttpClient], with whatever engine it has.
+ *
+ * @param httpClient whose engine and plugins to use; it is not closed here. Null: a client of this transport's own
+ * @param connectTimeout how long the server may take to answer the upgrade, name resolution and TLS included
+ * @param maxMessageSize bytes of the largest message that is read; a larger one ends the connection with 1009
+ * @throws IllegalArgumentException if [connectTimeout] is not positive or [maxMessageSize] is below 1
+ */
+public class KtorTransport(
+    httpClient: HttpClient? = null,
+    private val connectTimeout: Duration = 10.seconds,
+    maxMessageSize: Int = 1024 * 1024,
+) : Transport {
+    init {
+        require(connectTimeout.isPositive()) { "connectTimeout must be positive, was $connectTimeout" }
+        require(maxMessageSize >= 1) { "maxMessageSize must be at least 1 byte, was $maxMessageSize" }
+    }
+
+    // a client derived from the application's shares its engine, and closing it leaves that engine alone
+    private val client =
+        httpClient?.config { webSockets(maxMessageSize, boundIncoming = false) }
+            ?: defaultHttpClient { webSockets(maxMessageSize, boundIncoming = true) }
+
+    override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
+        coroutineScope {
+            val opened = CompletableDeferred<Wire>()
+            val call = launch(CoroutineName("live-socket")) { hold(request, opened) }
+            try {
+                val wire = withTimeoutOrNull(connectTimeout) { opened.await() }
+                use(wire ?: throw ConnectTimeoutException(connectTimeout))
+            } finally {
+                call.cancel()
+            }
+        }
+
+    override fun close(): Unit = client.close()
+
+    /** Opens the connection into [opened] and keeps it until this coroutine is cancelled. */
+    private suspend fun hold(request: ConnectRequest, opened: CompletableDeferred<Wire>) {
+        try {
+            val call =
+                client.prepareGet {
+                    url(request.url)
+                    expectSuccess = false // a refusal is read here, not by the application's validators
+                    request.headers.forEach { (name, value) -> header(name, value) }
+                    header(HttpHeaders.SecWebSocketProtocol, request.subprotocols.joinToString(", "))
+                }
+            call.execute { response ->
+                if (response.status != HttpStatusCode.SwitchingProtocols) throw refusal(response)
+                val session = response.body<DefaultClientWebSocketSession>()
+                opened.complete(KtorWire(session, response.headers[HttpHeaders.SecWebSocketProtocol]))
+                awaitCancellation()
+            }
+        } catch (e: Exception) {
+            coroutineScope { ensureActive() } // throws if it is this connection that was ended
+            opened.completeExceptionally(e)
+        }
+    }
+
+    private suspend fun refusal(response: HttpResponse): UpgradeRefusedException {
+        val body = response.bodyAsChannel().readRemaining(MAX_REASON_BYTES).readString()
+        return UpgradeRefusedException(
+            response.status.value,
+            body.lineSequence().first().trim(),
+            response.headers[HttpHeaders.RetryAfter]?.let(::parseRetryAfter),
+        )
+    }
+
+    private companion object {
+        const val MAX_REASON_BYTES = 512L
+    }
+}
+
+/** An [HttpClient] on the engine that this platform has without further choice. */
+internal expect fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient
+
+/** Bounds Ktor's frame queues, which are unlimited by default, as far as the engine can: most cannot wait while reading. */
+private fun HttpClientConfig<*>.webSockets(maxMessageSize: Int, boundIncoming: Boolean) {
+    install(WebSockets) {
+        maxFrameSize = maxMessageSize.toLong()
+        channels {
+            if (boundIncoming) incoming = bounded(FRAME_QUEUE_CAPACITY)
+            outgoing = bounded(FRAME_QUEUE_CAPACITY)
+        }
+    }
+}
+
+private const val FRAME_QUEUE_CAPACITY = 16

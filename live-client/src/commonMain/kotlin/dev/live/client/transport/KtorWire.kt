@@ -1,0 +1,87 @@
+package dev.live.client.transport
+
+import dev.live.protocol.CloseCode
+import io.ktor.websocket.CloseReason
+import io.ktor.websocket.DefaultWebSocketSession
+import io.ktor.websocket.Frame
+import io.ktor.websocket.FrameTooBigException
+import io.ktor.websocket.close
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.channels.ClosedSendChannelException
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
+import kotlin.time.Duration.Companion.seconds
+
+/** A [Wire] over one WebSocket session of Ktor, whichever engine made it. */
+internal class KtorWire(
+    private val session: DefaultWebSocketSession,
+    override val subprotocol: String?,
+) : Wire {
+    override suspend fun receive(): WireEvent {
+        var error: Exception? = null
+        try {
+            while (true) {
+                val result = session.incoming.receiveCatching()
+                val frame = result.getOrNull()
+                if (frame == null) {
+                    error = result.exceptionOrNull() as? Exception
+                    break
+                }
+                if (frame is Frame.Text || frame is Frame.Binary) return WireEvent.Received(frame.data)
+            }
+        } catch (e: CancellationException) {
+            // Ktor cancels its own channel when a connection breaks: that is an end, not our cancellation
+            currentCoroutineContext().ensureActive()
+            error = e
+        }
+        return ended(error)
+    }
+
+    override suspend fun send(bytes: ByteArray, isBinary: Boolean) {
+        val frame = if (isBinary) Frame.Binary(fin = true, bytes) else Frame.Text(fin = true, bytes)
+        orClosed { session.outgoing.send(frame) }
+    }
+
+    override suspend fun flush(): Unit = orClosed { session.flush() }
+
+    override suspend fun close(code: CloseCode, reason: String) {
+        withContext(NonCancellable) {
+            withTimeoutOrNull(CLOSE_TIMEOUT) {
+                session.close(CloseReason(code.wire.toShort(), reason))
+                // the frame has left when the server's answer is here; until then the socket must stay open
+                do {
+                    val next = session.incoming.receiveCatching()
+                } while (next.isSuccess)
+            }
+        }
+    }
+
+    private suspend fun ended(error: Exception?): WireEvent.Closed {
+        if (error is FrameTooBigException) {
+            return WireEvent.Closed(CloseCode.TooLarge, "a message was over the limit of this client", error)
+        }
+        // completes at once after a close frame; a broken connection may leave it open
+        val reason = withTimeoutOrNull(CLOSE_TIMEOUT) { session.closeReason.await() }
+        val code = reason?.code?.toInt() ?: CloseCode.Abnormal.wire
+        if (code == CloseCode.Abnormal.wire) return WireEvent.Closed(CloseCode.Abnormal, error = error)
+        return WireEvent.Closed(CloseCode.of(code), reason?.message.orEmpty(), error)
+    }
+
+    private suspend inline fun orClosed(block: () -> Unit) {
+        try {
+            block()
+        } catch (e: ClosedSendChannelException) {
+            throw WireClosedException(e)
+        } catch (e: CancellationException) {
+            currentCoroutineContext().ensureActive()
+            throw WireClosedException(e)
+        }
+    }
+
+    private companion object {
+        val CLOSE_TIMEOUT = 1.seconds
+    }
+}

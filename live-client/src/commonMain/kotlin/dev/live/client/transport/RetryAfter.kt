@@ -1,0 +1,24 @@
+package dev.live.client.transport
+
+import io.ktor.http.fromHttpToGmtDate
+import io.ktor.util.date.GMTDate
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.hours
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** How long a `Retry-After` of [value] asks to wait: seconds or a date (RFC 9110, 10.2.3), at most an hour; null if it is neither. */
+internal fun parseRetryAfter(value: String, now: GMTDate = GMTDate()): Duration? {
+    val text = value.trim()
+    val wait = text.toLongOrNull()?.seconds ?: untilDate(text, now) ?: return null
+    return wait.coerceIn(Duration.ZERO, LONGEST)
+}
+
+private fun untilDate(text: String, now: GMTDate): Duration? =
+    try {
+        (text.fromHttpToGmtDate().timestamp - now.timestamp).milliseconds
+    } catch (_: IllegalStateException) {
+        null // Ktor's way to say that this is no date
+    }
+
+private val LONGEST = 1.hours

@@ -1,0 +1,64 @@
+package dev.live.client
+
+import dev.live.client.connection.ReconnectPolicy
+import dev.live.client.transport.FakeTransport
+import dev.live.protocol.Body
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.of
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.currentTime
+import kotlinx.coroutines.test.runTest
+import kotlinx.coroutines.test.testTimeSource
+import kotlinx.serialization.Serializable
+import kotlin.coroutines.ContinuationInterceptor
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+@Serializable
+internal data class Chat(val from: String, val text: String)
+
+/** A client on a [FakeTransport] in virtual time; the client is closed after [block]. */
+@OptIn(ExperimentalCoroutinesApi::class)
+internal fun clientTest(
+    configure: LiveClientConfig.() -> Unit = {},
+    transport: FakeTransport = FakeTransport(),
+    block: suspend ClientFixture.() -> Unit,
+) {
+    runTest {
+        val client =
+            LiveClient("ws://test/live") {
+                this.transport = transport
+                context = coroutineContext[ContinuationInterceptor]!!
+                timeSource = testTimeSource
+                reconnect = ReconnectPolicy { 1.seconds }
+                configure()
+            }
+        try {
+            ClientFixture(this, client, transport).block()
+        } finally {
+            client.close()
+        }
+    }
+}
+
+@OptIn(ExperimentalCoroutinesApi::class)
+internal class ClientFixture(val scope: TestScope, val client: LiveClient, val transport: FakeTransport) {
+    /** Virtual time since the test began. */
+    val now: Duration get() = scope.currentTime.milliseconds
+
+    /** Lets everything happen that can happen without time passing. */
+    fun settle(): Unit = scope.testScheduler.runCurrent()
+
+    /** Lets [time] pass, and everything happen that is due by then. */
+    fun pass(time: Duration) {
+        scope.testScheduler.advanceTimeBy(time)
+        scope.testScheduler.runCurrent()
+    }
+
+    /** The server publishes to [topic]. */
+    fun serverSays(topic: String, chat: Chat): Unit =
+        transport.wire.push(Message(MessageType.MESSAGE, topic, body = Body.of(chat)))
+}
