@@ -31,7 +31,6 @@ import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
-import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.StateFlow
@@ -181,10 +180,13 @@ public class LiveClient internal constructor(private val settings: ClientSetting
      * socket. Flows complete, calls that wait fail with [ClientClosedException]. Closing twice is harmless.
      */
     public suspend fun close() {
-        withContext(NonCancellable) {
-            running.cancelAndJoin()
-            scope.cancel()
-        }
+        withContext(NonCancellable) { beginClose().join() }
+    }
+
+    /** Starts to close; the job that is returned completes when nothing is left. */
+    internal fun beginClose(): Job {
+        running.cancel()
+        return running
     }
 
     private suspend fun run() {
@@ -208,6 +210,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
         outbox.end(ClientClosedException(reason))
         loop.closed(cause)
         transport.close()
+        scope.cancel()
     }
 
     private fun checked(timeout: Duration?): Duration {

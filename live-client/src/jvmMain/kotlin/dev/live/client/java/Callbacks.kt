@@ -1,0 +1,40 @@
+package dev.live.client.java
+
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.future.future
+import kotlinx.coroutines.launch
+import java.util.concurrent.CompletableFuture
+import java.util.function.Consumer
+
+/**
+ * Bridges flows to callbacks and suspending calls to futures. The scope is the Java client's, on its executor.
+ *
+ * One callback of a subscription runs at a time and in order, on the executor and never on the thread that reads the
+ * socket.
+ */
+internal class Callbacks(private val scope: CoroutineScope) {
+    /** Hands what [flow] emits to [onNext], until closed; a failure of either ends it and goes to [onFailure]. */
+    fun <T> subscribe(flow: Flow<T>, onNext: Consumer<in T>, onFailure: Consumer<in Exception>?): Subscription {
+        val job =
+            scope.launch(CoroutineName("live-callback")) {
+                try {
+                    flow.collect { onNext.accept(it) }
+                } catch (e: CancellationException) {
+                    throw e
+                } catch (e: Exception) {
+                    ensureActive()
+                    // without a listener it goes where uncaught exceptions go: silence would hide the end
+                    if (onFailure == null) throw e
+                    onFailure.accept(e)
+                }
+            }
+        return Subscription { job.cancel() }
+    }
+
+    /** Starts [block]; cancelling the future cancels it. */
+    fun <T> future(block: suspend () -> T): CompletableFuture<T> = scope.future(CoroutineName("live-call")) { block() }
+}

@@ -1,0 +1,126 @@
+package dev.live.client.java
+
+import dev.live.client.LiveClient
+import dev.live.protocol.BadPayloadException
+import dev.live.protocol.LiveException
+import dev.live.protocol.Message
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.asCoroutineDispatcher
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.future.asCompletableFuture
+import kotlinx.coroutines.flow.map
+import kotlinx.serialization.json.JsonElement
+import java.time.Duration
+import java.util.concurrent.CompletableFuture
+import java.util.concurrent.CancellationException
+import java.util.concurrent.Executor
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.TimeoutException
+import java.util.function.Consumer
+import kotlin.time.toKotlinDuration
+
+/**
+ * [LiveClient] for Java: futures for suspending calls, callbacks for flows, [java.time.Duration].
+ *
+ * ```java
+ * try (JavaLiveClient live = JavaLiveClient.builder("wss://example.com/live").bearer(tokens::fresh).build();
+ *      Subscription chat = live.topic("room/42").onMessage(System.out::println)) {
+ *     live.topic("room/42").publish("{\"text\":\"hello\"}").get();
+ * }
+ * ```
+ *
+ * Thread-safe. Callbacks run on the builder's executor, one subscription's one at a time. Needs a JVM with
+ * `CompletableFuture` (Android: API 24).
+ */
+public class JavaLiveClient internal constructor(
+    private val client: LiveClient,
+    private val mapper: JsonMapper?,
+    executor: Executor,
+) : AutoCloseable {
+    // the callbacks' own, cancelled by close(); the client below has another
+    private val scope = CoroutineScope(SupervisorJob() + executor.asCoroutineDispatcher() + CoroutineName("live-java"))
+    private val callbacks = Callbacks(scope)
+
+    /** How the client stands with its server now. */
+    public val status: ConnectionStatus get() = ConnectionStatus.of(client.state.value)
+
+    /** Calls [listener] with the status now and with every change that it can keep up with; the newest is never missed. */
+    public fun onStatus(listener: Consumer<in ConnectionStatus>): Subscription =
+        callbacks.subscribe(client.state.map { ConnectionStatus.of(it) }, listener, onFailure = null)
+
+    /** The topic called [name], with payloads as JSON text. */
+    public fun topic(name: String): JavaTopic<String> = JavaTopic(raw(name), Payloads(String::class.java, null), callbacks)
+
+    /** The topic called [name], with payloads of [type], which the builder's mapper reads and writes. */
+    public fun <T : Any> topic(name: String, type: Class<T>): JavaTopic<T> =
+        JavaTopic(raw(name), Payloads(type, mapper), callbacks)
+
+    /** Sends a request of [type] with [query], JSON text. The future has the reply's JSON text. */
+    @JvmOverloads
+    public fun request(type: String, query: String, timeout: Duration? = null): CompletableFuture<String> {
+        val payloads = Payloads(String::class.java, null)
+        return request(type, query, payloads, payloads, timeout)
+    }
+
+    /**
+     * Sends a request of [type] with [query], which the builder's mapper writes. The future has the reply, or fails with
+     * a [LiveException]: with the server's code, `timeout`, or as [BadPayloadException] if the reply is no [R].
+     *
+     * @param timeout for all of it, the wait for a connection included; null: the client's `requestTimeout`
+     */
+    @JvmOverloads
+    public fun <R : Any> request(
+        type: String,
+        query: Any,
+        replyType: Class<R>,
+        timeout: Duration? = null,
+    ): CompletableFuture<R> =
+        request(type, query, Payloads(Any::class.java, mapper), Payloads(replyType, mapper), timeout)
+
+    /** Calls [onMessage] with messages that answer nothing and are of no topic that is listened to. */
+    public fun onMessage(onMessage: Consumer<in Message>): Subscription =
+        callbacks.subscribe(client.messages, onMessage, onFailure = null)
+
+    /** Sends [message] as it is; the future completes when it has been handed to the connection. */
+    @JvmOverloads
+    public fun send(message: Message, timeout: Duration? = null): CompletableFuture<Void> =
+        callbacks.future { client.send(message, timeout?.toKotlinDuration()) }.thenApply { null }
+
+    /**
+     * Says goodbye and leaves nothing behind. Blocks while it does, for 5 s at most. Futures that wait fail; callbacks
+     * end. Not for use on an executor of one thread that the callbacks need too.
+     */
+    override fun close() {
+        try {
+            client.beginClose().asCompletableFuture().get(CLOSE_SECONDS, TimeUnit.SECONDS)
+        } catch (_: TimeoutException) {
+            // the closing goes on by itself
+        } catch (_: CancellationException) {
+            // closed: a cancelled job is how it ends
+        }
+        scope.cancel()
+    }
+
+    private fun <Q : Any, R : Any> request(
+        type: String,
+        query: Q,
+        queries: Payloads<Q>,
+        replies: Payloads<R>,
+        timeout: Duration?,
+    ): CompletableFuture<R> {
+        val body = queries.write(query)
+        return callbacks.future { replies.read(client.request(type, "", body, timeout?.toKotlinDuration())) }
+    }
+
+    private fun raw(name: String) = client.topic(name, JsonElement.serializer())
+
+    public companion object {
+        private const val CLOSE_SECONDS = 5L
+
+        /** A builder of a client of the server at [url], `ws://` or `wss://`. */
+        @JvmStatic
+        public fun builder(url: String): JavaLiveClientBuilder = JavaLiveClientBuilder(url)
+    }
+}

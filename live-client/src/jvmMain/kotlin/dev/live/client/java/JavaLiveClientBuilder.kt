@@ -1,0 +1,88 @@
+package dev.live.client.java
+
+import dev.live.client.LiveClient
+import dev.live.client.LiveClientConfig
+import dev.live.client.connection.ExponentialBackoff
+import dev.live.protocol.Codec
+import io.ktor.client.HttpClient
+import kotlinx.coroutines.asCoroutineDispatcher
+import kotlinx.coroutines.withContext
+import java.time.Duration
+import java.util.concurrent.Executor
+import java.util.concurrent.ForkJoinPool
+import java.util.function.Supplier
+import kotlin.time.toKotlinDuration
+
+/** What a [JavaLiveClient] is made with; see [LiveClientConfig] for defaults. Not thread-safe. */
+public class JavaLiveClientBuilder internal constructor(private val url: String) {
+    private val settings = mutableListOf<LiveClientConfig.() -> Unit>()
+    private var executor: Executor = ForkJoinPool.commonPool()
+    private var token: Supplier<String>? = null
+    private var mapper: JsonMapper? = null
+
+    /** Where the bearer token comes from: called on the executor before every connection, and may block. */
+    public fun bearer(token: Supplier<String>): JavaLiveClientBuilder = apply { this.token = token }
+
+    /** Where callbacks and [bearer] run. Default `ForkJoinPool.commonPool()`. It is not shut down by the client. */
+    public fun executor(executor: Executor): JavaLiveClientBuilder = apply { this.executor = executor }
+
+    /** What turns classes into JSON. Without one only JSON text can be published and received. */
+    public fun mapper(mapper: JsonMapper): JavaLiveClientBuilder = apply { this.mapper = mapper }
+
+    /** A header of every upgrade request. */
+    public fun header(name: String, value: String): JavaLiveClientBuilder = set { header(name, value) }
+
+    /** The codecs to offer, the most wanted first. */
+    public fun codecs(vararg codecs: Codec): JavaLiveClientBuilder = set { codecs(*codecs) }
+
+    /** Exponential backoff with full jitter, between zero and a ceiling that doubles from [baseDelay] to [maxDelay]. */
+    @JvmOverloads
+    public fun reconnect(
+        baseDelay: Duration,
+        maxDelay: Duration,
+        maxAttempts: Int = Int.MAX_VALUE,
+    ): JavaLiveClientBuilder {
+        val backoff = ExponentialBackoff(baseDelay.toKotlinDuration(), maxDelay.toKotlinDuration(), maxAttempts)
+        return set { reconnect = backoff }
+    }
+
+    /** Silence after which the client asks for a sign of life, and silence after which it gives the connection up. */
+    public fun heartbeat(interval: Duration, timeout: Duration): JavaLiveClientBuilder =
+        set {
+            heartbeat {
+                this.interval = interval.toKotlinDuration()
+                this.timeout = timeout.toKotlinDuration()
+            }
+        }
+
+    /** How long the server may take to answer the upgrade. */
+    public fun connectTimeout(timeout: Duration): JavaLiveClientBuilder =
+        set { connectTimeout = timeout.toKotlinDuration() }
+
+    /** How long calls take at most where they do not say otherwise. */
+    public fun requestTimeout(timeout: Duration): JavaLiveClientBuilder =
+        set { requestTimeout = timeout.toKotlinDuration() }
+
+    /** Bytes of the largest message that is read. */
+    public fun maxMessageSize(bytes: Int): JavaLiveClientBuilder = set { maxMessageSize = bytes }
+
+    /** The Ktor client whose engine to use; it stays the application's to close. */
+    public fun httpClient(client: HttpClient): JavaLiveClientBuilder = set { httpClient = client }
+
+    /**
+     * Makes the client, which starts to connect at once.
+     *
+     * @throws IllegalArgumentException if the URL or a setting is not valid; the message says which and why
+     */
+    public fun build(): JavaLiveClient {
+        val dispatcher = executor.asCoroutineDispatcher()
+        val client =
+            LiveClient(url) {
+                settings.forEach { it() }
+                token?.let { supplier -> bearer { withContext(dispatcher) { supplier.get() } } }
+            }
+        return JavaLiveClient(client, mapper, executor)
+    }
+
+    private fun set(setting: LiveClientConfig.() -> Unit): JavaLiveClientBuilder = apply { settings += setting }
+}

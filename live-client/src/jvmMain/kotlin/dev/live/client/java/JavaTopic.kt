@@ -1,0 +1,54 @@
+package dev.live.client.java
+
+import dev.live.client.ClientTopic
+import dev.live.client.topic.ClientClosedException
+import dev.live.client.topic.ConnectionLostException
+import dev.live.protocol.LiveException
+import dev.live.protocol.MessageType
+import kotlinx.coroutines.flow.filter
+import kotlinx.coroutines.flow.map
+import kotlinx.serialization.json.JsonElement
+import java.time.Duration
+import java.util.concurrent.CompletableFuture
+import java.util.function.Consumer
+import kotlin.time.toKotlinDuration
+
+/** [ClientTopic] for Java. Made by [JavaLiveClient.topic]; any number of these share one subscription. */
+public class JavaTopic<T : Any> internal constructor(
+    private val topic: ClientTopic<JsonElement>,
+    private val payloads: Payloads<T>,
+    private val callbacks: Callbacks,
+) {
+    /** The routing key, as the server declares it. */
+    public val name: String get() = topic.name
+
+    /**
+     * Calls [onMessage] with what is published from now on, one at a time and in order, on the client's executor. The
+     * subscription survives reconnects.
+     *
+     * It ends with a [LiveException] if the server refuses it, a payload is no [T], or [onMessage] is 64 messages behind;
+     * and with whatever [onMessage] throws. [onFailure] is told; without it the exception goes to the uncaught exception
+     * handler of the thread. Closing the client ends it without a word.
+     */
+    @JvmOverloads
+    public fun onMessage(onMessage: Consumer<in T>, onFailure: Consumer<in Exception>? = null): Subscription {
+        val values = topic.raw.filter { it.type == MessageType.MESSAGE }.map { payloads.read(it) }
+        return callbacks.subscribe(values, onMessage, onFailure)
+    }
+
+    /**
+     * Publishes [value]. The future completes when the server has acked it, or fails with a [LiveException]: with the
+     * server's code, with `timeout`, as [ConnectionLostException] or [ClientClosedException].
+     *
+     * @param timeout for all of it, the wait for a connection included; null: the client's `requestTimeout`
+     */
+    @JvmOverloads
+    public fun publish(value: T, timeout: Duration? = null): CompletableFuture<Void> {
+        val body = payloads.write(value)
+        return callbacks
+            .future { topic.publish(body, timeout?.toKotlinDuration()) }
+            .thenApply { null }
+    }
+
+    override fun toString(): String = "JavaTopic($name)"
+}

@@ -1,0 +1,27 @@
+package dev.live.client.java
+
+import dev.live.protocol.BadPayloadException
+import dev.live.protocol.Body
+import dev.live.protocol.Message
+
+/** Writes and reads payloads of one class. */
+internal class Payloads<T : Any>(private val type: Class<T>, private val mapper: JsonMapper?) {
+    fun write(value: T): Body.Json = Body.json(if (value is String && mapper == null) value else mapper().toJson(value))
+
+    fun read(message: Message): T {
+        val body =
+            message.body as? Body.Json
+                ?: throw BadPayloadException(if (message.body == null) "data is missing" else "data must be JSON, was opaque bytes")
+        if (mapper == null && type == String::class.java) return type.cast(body.text)
+        try {
+            return mapper().fromJson(body.text, type)
+        } catch (e: Exception) {
+            throw BadPayloadException("data is not a ${type.simpleName}: ${e.message.orEmpty().lineSequence().first()}", e)
+        }
+    }
+
+    private fun mapper(): JsonMapper =
+        checkNotNull(mapper) {
+            "there is no mapper for ${type.name}. Add mapper(...) to the builder, or use String.class for JSON text."
+        }
+}

@@ -1,0 +1,127 @@
+package dev.live.client
+
+import dev.live.protocol.Body
+import dev.live.protocol.CloseCode
+import dev.live.protocol.Codec
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.JsonCodec
+import dev.live.protocol.LiveException
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.toMessage
+import io.ktor.http.HttpHeaders
+import io.ktor.http.HttpStatusCode
+import io.ktor.server.application.ApplicationCallPipeline
+import io.ktor.server.application.call
+import io.ktor.server.application.install
+import io.ktor.server.engine.EmbeddedServer
+import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.Netty
+import io.ktor.server.request.header
+import io.ktor.server.response.header
+import io.ktor.server.response.respondText
+import io.ktor.server.routing.routing
+import io.ktor.server.websocket.DefaultWebSocketServerSession
+import io.ktor.server.websocket.WebSockets
+import io.ktor.server.websocket.webSocket
+import io.ktor.websocket.CloseReason
+import io.ktor.websocket.Frame
+import io.ktor.websocket.close
+import kotlinx.coroutines.runBlocking
+import java.util.concurrent.ConcurrentHashMap
+import java.util.concurrent.CopyOnWriteArrayList
+
+/**
+ * A real server on a real socket that speaks just enough of the protocol: topics without rules, `count` and `echo`
+ * requests, and an application type, `shout`, that it sends back. Public for the test in Java.
+ */
+public class TinyServer : AutoCloseable {
+    private val sessions = CopyOnWriteArrayList<DefaultWebSocketServerSession>()
+    private val joined = ConcurrentHashMap<DefaultWebSocketServerSession, MutableSet<String>>()
+    private val tokens = CopyOnWriteArrayList<String>()
+
+    /** Answered to every upgrade while it is not null. */
+    @Volatile
+    internal var refusal: Refusal? = null
+
+    private val server: EmbeddedServer<*, *> =
+        embeddedServer(Netty, port = 0) {
+            intercept(ApplicationCallPipeline.Plugins) {
+                val refused = refusal ?: return@intercept
+                refused.retryAfter?.let { call.response.header(HttpHeaders.RetryAfter, it) }
+                call.respondText(refused.body, status = refused.status)
+                finish()
+            }
+            install(WebSockets)
+            routing { webSocket("/live", protocol = "live.v1.json") { serve() } }
+        }.start(wait = false)
+
+    /** Where the server listens. */
+    public val url: String = "ws://127.0.0.1:${runBlocking { server.engine.resolvedConnectors().first().port }}/live"
+
+    /** The `Authorization` headers that were seen, in order. */
+    public fun tokens(): List<String> = tokens
+
+    /** How many connections are open. */
+    public fun connections(): Int = sessions.size
+
+    /** How many of them have joined [topic]. */
+    public fun subscribers(topic: String): Int = joined.values.count { topic in it }
+
+    /** Closes every connection with [code]. */
+    public fun closeAll(code: CloseCode): Unit =
+        runBlocking { sessions.forEach { it.close(CloseReason(code.wire.toShort(), "")) } }
+
+    /** Sends [message] to every connection. */
+    public fun sendAll(message: Message): Unit = runBlocking { sessions.forEach { it.write(message) } }
+
+    override fun close(): Unit = server.stop(gracePeriodMillis = 0, timeoutMillis = 1000)
+
+    private suspend fun DefaultWebSocketServerSession.serve() {
+        tokens += call.request.header(HttpHeaders.Authorization).orEmpty()
+        sessions += this
+        joined[this] = ConcurrentHashMap.newKeySet()
+        try {
+            for (frame in incoming) answer(codec.decode(frame.data))
+        } finally {
+            sessions -= this
+            joined.remove(this)
+        }
+    }
+
+    private suspend fun DefaultWebSocketServerSession.answer(message: Message) {
+        val topics = joined.getValue(this)
+        when (message.type) {
+            MessageType.SUBSCRIBE ->
+                if (message.topic == "secret") {
+                    write(LiveException(ErrorCode.Forbidden, "not for you").toMessage(message.topic, message.ref))
+                } else {
+                    topics += message.topic
+                    write(Message(MessageType.ACK, ref = message.ref))
+                }
+            MessageType.UNSUBSCRIBE -> {
+                topics -= message.topic
+                write(Message(MessageType.ACK, ref = message.ref))
+            }
+            MessageType.PUBLISH -> {
+                write(Message(MessageType.ACK, ref = message.ref))
+                val published = Message(MessageType.MESSAGE, message.topic, body = message.body)
+                sessions.filter { message.topic in joined[it].orEmpty() }.forEach { it.write(published) }
+            }
+            MessageType.PING -> write(Message(MessageType.PONG, ref = message.ref))
+            "count" -> write(Message(MessageType.REPLY, ref = message.ref, body = Body.json("7")))
+            "echo" -> write(Message(MessageType.REPLY, ref = message.ref, body = message.body))
+            "shout" -> write(message)
+            else -> write(LiveException(ErrorCode.UnknownType, "no handler for ${message.type}").toMessage(ref = message.ref))
+        }
+    }
+
+    private suspend fun DefaultWebSocketServerSession.write(message: Message): Unit =
+        outgoing.send(Frame.Text(fin = true, codec.encode(message)))
+
+    private companion object {
+        val codec: Codec = JsonCodec
+    }
+}
+
+internal class Refusal(val status: HttpStatusCode, val body: String = "", val retryAfter: String? = null)

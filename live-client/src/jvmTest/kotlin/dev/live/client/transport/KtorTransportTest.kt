@@ -1,0 +1,155 @@
+package dev.live.client.transport
+
+import dev.live.client.Refusal
+import dev.live.client.TinyServer
+import dev.live.protocol.CloseCode
+import dev.live.protocol.JsonCodec
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.types.shouldBeInstanceOf
+import io.ktor.client.HttpClient
+import io.ktor.client.engine.cio.CIO
+import io.ktor.http.HttpStatusCode
+import kotlinx.coroutines.isActive
+import java.net.ServerSocket
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+class KtorTransportTest : FunSpec({
+
+    test("messages go out and come in, and leaving closes the connection") {
+        withServer { server, transport ->
+            val answer =
+                transport.connect(server.request()) { wire ->
+                    wire.send(JsonCodec.encode(Message(MessageType.PING, ref = "1")), isBinary = false)
+                    wire.flush()
+                    wire.receive().shouldBeInstanceOf<WireEvent.Received>().bytes
+                }
+
+            JsonCodec.decode(answer) shouldBe Message(MessageType.PONG, ref = "1")
+            eventually(5.seconds) { server.connections() shouldBe 0 }
+        }
+    }
+
+    test("the subprotocol that the server picked is known") {
+        withServer { server, transport ->
+            transport.connect(server.request()) { it.subprotocol } shouldBe "live.v1.json"
+        }
+    }
+
+    test("the server's close code comes out as the end") {
+        withServer { server, transport ->
+            val end =
+                transport.connect(server.request()) { wire ->
+                    eventually(5.seconds) { server.connections() shouldBe 1 }
+                    server.closeAll(CloseCode.TryAgainLater)
+                    wire.receive()
+                }
+
+            end.shouldBeInstanceOf<WireEvent.Closed>().code shouldBe CloseCode.TryAgainLater
+        }
+    }
+
+    test("a server that vanishes without a goodbye is an abnormal end") {
+        ServerSocket(0).use { socket ->
+            KtorTransport(connectTimeout = 5.seconds).useIt { transport ->
+                val vanishing = upgradeThenCut(socket)
+
+                val request = ConnectRequest("ws://127.0.0.1:${socket.localPort}/live", listOf("live.v1.json"))
+                val end = transport.connect(request) { it.receive() }
+
+                end.shouldBeInstanceOf<WireEvent.Closed>().code shouldBe CloseCode.Abnormal
+                vanishing.join()
+            }
+        }
+    }
+
+    test("after the end nothing can be sent") {
+        withServer { server, transport ->
+            transport.connect(server.request()) { wire ->
+                eventually(5.seconds) { server.connections() shouldBe 1 }
+                server.closeAll(CloseCode.Restart)
+                wire.receive().shouldBeInstanceOf<WireEvent.Closed>()
+
+                shouldThrow<WireClosedException> {
+                    wire.send(ByteArray(1), isBinary = false)
+                    wire.flush()
+                }
+            }
+        }
+    }
+
+    test("a message over the limit ends the connection as too large") {
+        withServer(KtorTransport(maxMessageSize = 100)) { server, transport ->
+            val end =
+                transport.connect(server.request()) { wire ->
+                    eventually(5.seconds) { server.connections() shouldBe 1 }
+                    server.sendAll(Message("x".repeat(64), topic = "y".repeat(200)))
+                    wire.receive()
+                }
+
+            end.shouldBeInstanceOf<WireEvent.Closed>().code shouldBe CloseCode.TooLarge
+        }
+    }
+
+    test("a refused upgrade says its status, its reason and when to come back") {
+        withServer { server, transport ->
+            server.refusal = Refusal(HttpStatusCode.ServiceUnavailable, "over the limit\nmore", retryAfter = "7")
+
+            val refused = shouldThrow<UpgradeRefusedException> { transport.connect(server.request()) { } }
+
+            refused.status shouldBe 503
+            refused.reason shouldBe "over the limit"
+            refused.retryAfter shouldBe 7.seconds
+        }
+    }
+
+    test("a server that never answers the upgrade is given up after the timeout") {
+        ServerSocket(0).use { socket ->
+            KtorTransport(connectTimeout = 50.milliseconds).useIt { transport ->
+                val request = ConnectRequest("ws://127.0.0.1:${socket.localPort}/live", listOf("live.v1.json"))
+
+                shouldThrow<ConnectTimeoutException> { transport.connect(request) { } }.after shouldBe 50.milliseconds
+            }
+        }
+    }
+
+    test("the application's HttpClient is used and stays open") {
+        HttpClient(CIO).use { httpClient ->
+            withServer(KtorTransport(httpClient)) { server, transport ->
+                transport.connect(server.request()) { it.subprotocol } shouldBe "live.v1.json"
+            }
+
+            httpClient.isActive shouldBe true
+            httpClient.engine.isActive shouldBe true
+        }
+    }
+
+    test("settings that make no sense are refused, with the value") {
+        shouldThrow<IllegalArgumentException> { KtorTransport(maxMessageSize = 0) }.message shouldBe
+            "maxMessageSize must be at least 1 byte, was 0"
+        shouldThrow<IllegalArgumentException> { KtorTransport(connectTimeout = 0.seconds) }.message shouldBe
+            "connectTimeout must be positive, was 0s"
+    }
+})
+
+private suspend fun withServer(
+    transport: KtorTransport = KtorTransport(),
+    block: suspend (TinyServer, KtorTransport) -> Unit,
+) {
+    TinyServer().use { server -> transport.useIt { block(server, it) } }
+}
+
+private suspend fun KtorTransport.useIt(block: suspend (KtorTransport) -> Unit) {
+    try {
+        block(this)
+    } finally {
+        close()
+    }
+}
+
+private fun TinyServer.request() = ConnectRequest(url, listOf("live.v1.json"), mapOf("Authorization" to "Bearer t"))
