@@ -148,13 +148,13 @@ public class LiveClient internal constructor(private val settings: ClientSetting
      * @throws ClientClosedException if the client is closed
      */
     public suspend inline fun <reified Q, reified R> request(type: String, query: Q, timeout: Duration? = null): R =
-        request(type, body = Body.of(query), timeout = timeout).decode()
+        requestMessage(type, body = Body.of(query), timeout = timeout).decode()
 
     /**
      * Sends a request of [type] with [body], to [topic] if it is not empty, and returns the server's reply as it is.
-     * Throws as the other [request].
+     * Throws as [request]. Has a name of its own so that a query that is text is never taken for a topic.
      */
-    public suspend fun request(
+    public suspend fun requestMessage(
         type: String,
         topic: String = "",
         body: Body? = null,

@@ -157,5 +157,7 @@ private fun requireWebSocketUrl(url: String) {
     require(parsed.protocol == URLProtocol.WS || parsed.protocol == URLProtocol.WSS) {
         "url must begin with ws:// or wss://, was '$url'"
     }
-    require("://" in url && parsed.host.isNotBlank()) { "url must name a host, was '$url'" }
+    // Ktor reads a missing host as localhost
+    val authority = url.substringAfter("://", missingDelimiterValue = "").substringBefore('/')
+    require(authority.isNotBlank()) { "url must name a host, was '$url'" }
 }

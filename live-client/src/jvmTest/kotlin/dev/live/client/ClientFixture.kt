@@ -1,11 +1,13 @@
 package dev.live.client
 
+import app.cash.turbine.turbineScope
 import dev.live.client.connection.ReconnectPolicy
 import dev.live.client.transport.FakeTransport
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.currentTime
@@ -37,7 +39,7 @@ internal fun clientTest(
                 configure()
             }
         try {
-            ClientFixture(this, client, transport).block()
+            turbineScope { ClientFixture(this@runTest, this, client, transport).block() }
         } finally {
             client.close()
         }
@@ -45,7 +47,12 @@ internal fun clientTest(
 }
 
 @OptIn(ExperimentalCoroutinesApi::class)
-internal class ClientFixture(val scope: TestScope, val client: LiveClient, val transport: FakeTransport) {
+internal class ClientFixture(
+    val scope: TestScope,
+    val turbines: CoroutineScope,
+    val client: LiveClient,
+    val transport: FakeTransport,
+) {
     /** Virtual time since the test began. */
     val now: Duration get() = scope.currentTime.milliseconds
 

@@ -56,13 +56,14 @@ internal class ConnectionLoop(
     /** Runs until the server, the token or the policy ends it, and returns what it was. */
     suspend fun run(): DisconnectCause {
         while (true) {
-            states.value = ConnectionState.Connecting(reconnection.attempt)
+            currentCoroutineContext().ensureActive() // closed before its first step, it takes none
             val end = connectOnce()
             if (end.cause.rule == ReconnectRule.FreshToken) bearer.refuse()
             val wait = reconnection.delayAfter(end) ?: return end.cause
             val until = settings.timeSource.markNow() + wait
             states.value = ConnectionState.Waiting(reconnection.attempt, wait, until, end.cause)
             delay(wait)
+            states.value = ConnectionState.Connecting(reconnection.attempt)
         }
     }
 

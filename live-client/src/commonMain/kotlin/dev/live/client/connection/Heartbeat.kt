@@ -14,10 +14,9 @@ internal class SilenceException(val after: Duration) : Exception("nothing was he
 internal class Heartbeat(
     private val interval: Duration,
     private val timeout: Duration,
-    timeSource: TimeSource,
+    private val timeSource: TimeSource,
     private val ping: () -> Unit,
 ) {
-    private val timeSource = timeSource
     private var lastHeard = timeSource.markNow()
 
     /** Something came from the server. */
@@ -25,7 +24,11 @@ internal class Heartbeat(
         lastHeard = timeSource.markNow()
     }
 
-    /** Runs until cancelled. @throws SilenceException when the silence has lasted for the timeout */
+    /**
+     * Runs until cancelled.
+     *
+     * @throws SilenceException when the silence has lasted for the timeout
+     */
     suspend fun run(): Nothing {
         while (true) {
             val asked = lastHeard

@@ -10,9 +10,10 @@ import io.ktor.client.request.header
 import io.ktor.client.request.prepareGet
 import io.ktor.client.request.url
 import io.ktor.client.statement.HttpResponse
-import io.ktor.client.statement.bodyAsChannel
+import io.ktor.client.statement.HttpResponsePipeline
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
+import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.readRemaining
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineName
@@ -61,7 +62,6 @@ public class KtorTransport(
         }
 
     override fun close(): Unit = client.close()
-
     /** Opens the connection into [opened] and keeps it until this coroutine is cancelled. */
     private suspend fun hold(request: ConnectRequest, opened: CompletableDeferred<Wire>) {
         try {
@@ -73,7 +73,6 @@ public class KtorTransport(
                     header(HttpHeaders.SecWebSocketProtocol, request.subprotocols.joinToString(", "))
                 }
             call.execute { response ->
-                if (response.status != HttpStatusCode.SwitchingProtocols) throw refusal(response)
                 val session = response.body<DefaultClientWebSocketSession>()
                 opened.complete(KtorWire(session, response.headers[HttpHeaders.SecWebSocketProtocol]))
                 awaitCancellation()
@@ -84,18 +83,6 @@ public class KtorTransport(
         }
     }
 
-    private suspend fun refusal(response: HttpResponse): UpgradeRefusedException {
-        val body = response.bodyAsChannel().readRemaining(MAX_REASON_BYTES).readString()
-        return UpgradeRefusedException(
-            response.status.value,
-            body.lineSequence().first().trim(),
-            response.headers[HttpHeaders.RetryAfter]?.let(::parseRetryAfter),
-        )
-    }
-
-    private companion object {
-        const val MAX_REASON_BYTES = 512L
-    }
 }
 
 /** An [HttpClient] on the engine that this platform has without further choice. */
@@ -103,6 +90,13 @@ internal expect fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit)
 
 /** Bounds Ktor's frame queues, which are unlimited by default, as far as the engine can: most cannot wait while reading. */
 private fun HttpClientConfig<*>.webSockets(maxMessageSize: Int, boundIncoming: Boolean) {
+    // before Ktor's plugin, which says no more than "expected 101 but was 503"
+    install("live-refusals") {
+        responsePipeline.intercept(HttpResponsePipeline.Receive) { (_, content) ->
+            val response = context.response
+            if (response.status != HttpStatusCode.SwitchingProtocols) throw refusal(response, content as? ByteReadChannel)
+        }
+    }
     install(WebSockets) {
         maxFrameSize = maxMessageSize.toLong()
         channels {
@@ -112,4 +106,14 @@ private fun HttpClientConfig<*>.webSockets(maxMessageSize: Int, boundIncoming: B
     }
 }
 
+private suspend fun refusal(response: HttpResponse, body: ByteReadChannel?): UpgradeRefusedException {
+    val text = body?.readRemaining(MAX_REASON_BYTES)?.readString().orEmpty()
+    return UpgradeRefusedException(
+        response.status.value,
+        text.lineSequence().first().trim(),
+        response.headers[HttpHeaders.RetryAfter]?.let { parseRetryAfter(it) },
+    )
+}
+
+private const val MAX_REASON_BYTES = 512L
 private const val FRAME_QUEUE_CAPACITY = 16

@@ -111,7 +111,7 @@ public class JavaLiveClient internal constructor(
         timeout: Duration?,
     ): CompletableFuture<R> {
         val body = queries.write(query)
-        return callbacks.future { replies.read(client.request(type, "", body, timeout?.toKotlinDuration())) }
+        return callbacks.future { replies.read(client.requestMessage(type, "", body, timeout?.toKotlinDuration())) }
     }
 
     private fun raw(name: String) = client.topic(name, JsonElement.serializer())

@@ -1,0 +1,251 @@
+package dev.live.client.java;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.live.client.TinyServer;
+import dev.live.client.connection.DisconnectCause;
+import dev.live.protocol.CloseCode;
+import dev.live.protocol.ErrorCode;
+import dev.live.protocol.JsonCodec;
+import dev.live.protocol.LiveException;
+import dev.live.protocol.Message;
+import io.ktor.client.HttpClient;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Calls every public method of the facade as a Java program would, against a real server on a real socket. */
+class JavaLiveClientTest {
+    private final BlockingQueue<Object> events = new LinkedBlockingQueue<>();
+    private TinyServer server;
+    private ExecutorService executor;
+
+    @BeforeEach
+    void start() {
+        server = new TinyServer();
+        executor = Executors.newFixedThreadPool(2, task -> new Thread(task, "callbacks"));
+    }
+
+    @AfterEach
+    void stop() {
+        executor.shutdownNow();
+        server.close();
+    }
+
+    @Test
+    void textGoesToATopicAndBack() throws Exception {
+        try (JavaLiveClient live = builder().build();
+                Subscription chat = live.topic("room/42").onMessage(events::add)) {
+            awaitSubscribers("room/42", 1);
+            live.topic("room/42").publish("{\"text\":\"hello\"}").get(10, TimeUnit.SECONDS);
+
+            assertEquals("{\"text\":\"hello\"}", next());
+            assertEquals("room/42", live.topic("room/42").getName());
+            chat.close();
+            awaitSubscribers("room/42", 0);
+        }
+    }
+
+    @Test
+    void aMapperGivesClasses() throws Exception {
+        try (JavaLiveClient live = builder().mapper(new WordMapper()).build();
+                Subscription chat = live.topic("room/42", Word.class).onMessage(events::add, events::add)) {
+            awaitSubscribers("room/42", 1);
+            live.topic("room/42", Word.class)
+                    .publish(new Word("hello"), Duration.ofSeconds(10))
+                    .get(10, TimeUnit.SECONDS);
+
+            assertEquals("hello", ((Word) next()).text);
+            assertEquals("hi", live.request("echo", new Word("hi"), Word.class).get(10, TimeUnit.SECONDS).text);
+            Word slowly = live.request("echo", new Word("ho"), Word.class, Duration.ofSeconds(10)).get();
+            assertEquals("ho", slowly.text);
+        }
+    }
+
+    @Test
+    void withoutAMapperClassesAreRefused() {
+        try (JavaLiveClient live = builder().build()) {
+            IllegalStateException error =
+                    assertThrows(IllegalStateException.class, () -> live.topic("a", Word.class).publish(new Word("x")));
+            assertTrue(error.getMessage().startsWith("there is no mapper for " + Word.class.getName()));
+        }
+    }
+
+    @Test
+    void requestsHaveFutures() throws Exception {
+        try (JavaLiveClient live = builder().build()) {
+            assertEquals("7", live.request("count", "{}").get(10, TimeUnit.SECONDS));
+            assertEquals("7", live.request("count", "{}", Duration.ofSeconds(10)).get(10, TimeUnit.SECONDS));
+
+            ExecutionException refused =
+                    assertThrows(ExecutionException.class, () -> live.request("nonsense", "{}").get(10, TimeUnit.SECONDS));
+            LiveException cause = assertInstanceOf(LiveException.class, refused.getCause());
+            assertEquals(ErrorCode.Companion.getUnknownType(), cause.getCode());
+        }
+    }
+
+    @Test
+    void aRefusedSubscriptionIsReported() throws Exception {
+        try (JavaLiveClient live = builder().build();
+                Subscription secret = live.topic("secret").onMessage(events::add, events::add)) {
+            assertEquals("forbidden: not for you", ((LiveException) next()).getMessage());
+        }
+    }
+
+    @Test
+    void aCallbackThatThrowsEndsItsSubscription() throws Exception {
+        try (JavaLiveClient live = builder().build();
+                Subscription chat = live.topic("room/42").onMessage(text -> {
+                    throw new IllegalStateException("no: " + text);
+                }, events::add)) {
+            awaitSubscribers("room/42", 1);
+            live.topic("room/42").publish("1").get(10, TimeUnit.SECONDS);
+
+            assertEquals("no: 1", ((IllegalStateException) next()).getMessage());
+            awaitSubscribers("room/42", 0);
+        }
+    }
+
+    @Test
+    void callbacksRunOnTheExecutor() throws Exception {
+        try (JavaLiveClient live = builder().build();
+                Subscription chat = live.topic("room/42").onMessage(text -> events.add(Thread.currentThread().getName()))) {
+            awaitSubscribers("room/42", 1);
+            live.topic("room/42").publish("1").get(10, TimeUnit.SECONDS);
+
+            assertTrue(((String) next()).startsWith("callbacks"));
+        }
+    }
+
+    @Test
+    void rawMessagesGoOutAndComeIn() throws Exception {
+        try (JavaLiveClient live = builder().build();
+                Subscription all = live.onMessage(events::add)) {
+            Message first = new Message("shout", "", "a", null, null);
+            // until the callback is registered an echo is nobody's, so shout until one is heard
+            Object heard = null;
+            while (heard == null) {
+                live.send(first).get(10, TimeUnit.SECONDS);
+                heard = events.poll(100, TimeUnit.MILLISECONDS);
+            }
+            assertEquals(first, heard);
+            assertNull(live.send(first, Duration.ofSeconds(10)).get(10, TimeUnit.SECONDS));
+        }
+    }
+
+    @Test
+    void theStatusIsTold() throws Exception {
+        JavaLiveClient live = builder().build();
+        Subscription statuses = live.onStatus(status -> events.add(status));
+        ConnectionStatus status = (ConnectionStatus) next();
+        while (status.getPhase() != ConnectionStatus.Phase.CONNECTED) status = (ConnectionStatus) next();
+        assertNull(status.getCause());
+
+        server.closeAll(CloseCode.Companion.getKicked());
+        while (status.getPhase() != ConnectionStatus.Phase.CLOSED) status = (ConnectionStatus) next();
+
+        assertInstanceOf(DisconnectCause.ClosedByServer.class, status.getCause());
+        assertEquals(0, status.getAttempt());
+        assertEquals(Duration.ZERO, status.getDelay());
+        assertEquals(ConnectionStatus.Phase.CLOSED, live.getStatus().getPhase());
+        statuses.close();
+        live.close();
+    }
+
+    @Test
+    void closingFailsWhatWaitsAndLeavesNoConnection() throws Exception {
+        JavaLiveClient live = builder().build();
+        live.request("count", "{}").get(10, TimeUnit.SECONDS);
+
+        live.close();
+        live.close();
+
+        CompletableFuture<Void> late = live.topic("room/42").publish("1");
+        assertThrows(Exception.class, () -> late.get(10, TimeUnit.SECONDS));
+        await(() -> server.connections() == 0);
+    }
+
+    @Test
+    void everySettingCanBeMade() throws Exception {
+        try (JavaLiveClient live =
+                builder()
+                        .bearer(() -> "token")
+                        .header("X-Tenant", "a")
+                        .codecs(JsonCodec.INSTANCE)
+                        .reconnect(Duration.ofMillis(10), Duration.ofMillis(50))
+                        .reconnect(Duration.ofMillis(10), Duration.ofMillis(50), 3)
+                        .heartbeat(Duration.ofSeconds(5), Duration.ofSeconds(10))
+                        .connectTimeout(Duration.ofSeconds(5))
+                        .requestTimeout(Duration.ofSeconds(5))
+                        .maxMessageSize(65536)
+                        .build()) {
+            assertEquals("7", live.request("count", "{}").get(10, TimeUnit.SECONDS));
+            assertEquals(List.of("Bearer token"), server.tokens());
+        }
+        assertThrows(IllegalArgumentException.class, () -> JavaLiveClient.builder("http://example.com").build());
+    }
+
+    @Test
+    void anHttpClientOfTheApplicationsOwnIsUsed() throws Exception {
+        try (HttpClient http = io.ktor.client.HttpClientJvmKt.HttpClient(config -> kotlin.Unit.INSTANCE)) {
+            try (JavaLiveClient live = builder().httpClient(http).build()) {
+                assertEquals("7", live.request("count", "{}").get(10, TimeUnit.SECONDS));
+            }
+        }
+    }
+
+    private JavaLiveClientBuilder builder() {
+        return JavaLiveClient.builder(server.getUrl()).executor(executor);
+    }
+
+    private Object next() throws InterruptedException {
+        Object event = events.poll(10, TimeUnit.SECONDS);
+        if (event == null) throw new AssertionError("nothing came within 10 s");
+        return event;
+    }
+
+    private void awaitSubscribers(String topic, int count) throws InterruptedException {
+        await(() -> server.subscribers(topic) == count);
+    }
+
+    private static void await(java.util.function.BooleanSupplier condition) throws InterruptedException {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > deadline) throw new AssertionError("not within 10 s");
+            TimeUnit.MILLISECONDS.sleep(5);
+        }
+    }
+
+    static final class Word {
+        final String text;
+
+        Word(String text) {
+            this.text = text;
+        }
+    }
+
+    private static final class WordMapper implements JsonMapper {
+        @Override
+        public String toJson(Object value) {
+            return '"' + ((Word) value).text + '"';
+        }
+
+        @Override
+        public <T> T fromJson(String json, Class<T> type) {
+            return type.cast(new Word(json.substring(1, json.length() - 1)));
+        }
+    }
+}

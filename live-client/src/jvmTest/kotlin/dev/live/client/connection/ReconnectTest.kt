@@ -1,0 +1,270 @@
+package dev.live.client.connection
+
+import app.cash.turbine.test
+import dev.live.client.ClientFixture
+import dev.live.client.clientTest
+import dev.live.client.transport.UpgradeRefusedException
+import dev.live.protocol.Body
+import dev.live.protocol.CloseCode
+import dev.live.protocol.GoodbyeData
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.of
+import io.kotest.assertions.withClue
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.ranges.shouldBeIn
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.types.shouldBeInstanceOf
+import java.io.IOException
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+class ReconnectTest : FunSpec({
+
+    test("a broken connection is opened again after the policy's delay, and the state tells each step") {
+        clientTest {
+            client.state.test {
+                awaitItem().toString() shouldBe "Connecting(attempt=0)"
+                awaitItem().toString() shouldBe "Connected(live.v1.json)"
+
+                transport.wire.cut()
+
+                awaitItem().toString() shouldBe "Waiting(attempt=1, delay=1s, cause=the connection broke)"
+                awaitItem().toString() shouldBe "Connecting(attempt=1)"
+                awaitItem().shouldBeInstanceOf<ConnectionState.Connected>().since.elapsedNow() shouldBe 0.seconds
+                now shouldBe 1.seconds
+            }
+        }
+    }
+
+    test("a wait tells when it is over") {
+        clientTest {
+            settle()
+            transport.wire.cut()
+            pass(400.milliseconds)
+
+            waiting().until.elapsedNow() shouldBe (-600).milliseconds
+        }
+    }
+
+    test("attempts are counted until a connection has stood for 5 s and was heard on") {
+        val asked = mutableListOf<Int>()
+        clientTest({ reconnect = counting(asked) }) {
+            settle()
+            transport.wire.cut() // at once: proves nothing
+            pass(1.seconds)
+            pass(6.seconds)
+            transport.wire.cut() // stood, but nothing was heard
+            pass(1.seconds)
+            transport.wire.push(Message("news"))
+            pass(4.seconds)
+            transport.wire.cut() // heard, but did not stand
+            pass(1.seconds)
+            transport.wire.push(Message("news"))
+            pass(5.seconds)
+            transport.wire.cut() // good
+            settle()
+
+            asked shouldContainExactly listOf(0, 1, 2, 0)
+            waiting().attempt shouldBe 1
+        }
+    }
+
+    test("a server that cannot be reached is tried again, and the cause is what the network said") {
+        clientTest {
+            transport.refusals += IOException("connection refused")
+            settle()
+
+            waiting().cause.shouldBeInstanceOf<DisconnectCause.Unreachable>().error.message shouldBe "connection refused"
+            pass(1.seconds)
+            client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
+        }
+    }
+
+    for (code in listOf(CloseCode.Normal, CloseCode.ProtocolViolated, CloseCode.Kicked)) {
+        test("close code $code ends the client") {
+            clientTest {
+                settle()
+                transport.wire.cut(code, "enough")
+                settle()
+
+                val cause = closed().cause.shouldBeInstanceOf<DisconnectCause.ClosedByServer>()
+                cause.code shouldBe code
+                cause.reason shouldBe "enough"
+                transport.isClosed shouldBe true
+                pass(60.seconds)
+                transport.connections.size shouldBe 1
+            }
+        }
+    }
+
+    val retried = CloseCode.All.filter { it.reconnect is dev.live.protocol.ReconnectRule.Backoff && it != CloseCode.TryAgainLater }
+    for (code in retried) {
+        test("close code $code is followed by the policy's delay") {
+            clientTest {
+                settle()
+                transport.wire.cut(code)
+                settle()
+
+                waiting().delay shouldBe 1.seconds
+            }
+        }
+    }
+
+    test("a server over its limit is left alone for at least 5 s, and clients do not come back in step") {
+        val delays =
+            (1..20).map {
+                var delay = 0.seconds
+                clientTest {
+                    settle()
+                    transport.wire.cut(CloseCode.TryAgainLater)
+                    settle()
+                    delay = waiting().delay
+                }
+                delay
+            }
+
+        delays.forEach { it shouldBeIn 5.seconds..10.seconds }
+        withClue(delays) { (delays.toSet().size > 1) shouldBe true }
+    }
+
+    test("a server that restarts is waited for within the window of its goodbye") {
+        clientTest {
+            settle()
+            transport.wire.push(goodbye(CloseCode.Restart, 2_000, 3_000))
+            transport.wire.cut(CloseCode.Restart, "deploy")
+            settle()
+
+            waiting().delay shouldBeIn 2.seconds..3.seconds
+        }
+    }
+
+    test("a server that said goodbye and fell over without a close frame has still named its window and its code") {
+        clientTest {
+            settle()
+            transport.wire.push(goodbye(CloseCode.Restart, 7_000, 7_000))
+            transport.wire.cut()
+            settle()
+
+            waiting().delay shouldBe 7.seconds
+            waiting().cause.shouldBeInstanceOf<DisconnectCause.ClosedByServer>().code shouldBe CloseCode.Restart
+        }
+    }
+
+    test("a goodbye without a usable window falls back to the policy") {
+        clientTest {
+            settle()
+            transport.wire.push(goodbye(CloseCode.Restart, 3_000, 2_000))
+            transport.wire.cut(CloseCode.Restart)
+            settle()
+
+            waiting().delay shouldBe 1.seconds
+        }
+    }
+
+    test("the last goodbye is forgotten with its connection") {
+        clientTest {
+            settle()
+            transport.wire.push(goodbye(CloseCode.Restart, 7_000, 7_000))
+            transport.wire.cut()
+            pass(7.seconds)
+            transport.wire.cut()
+            settle()
+
+            waiting().delay shouldBe 1.seconds
+        }
+    }
+
+    for (status in listOf(400, 403)) {
+        test("HTTP $status to the upgrade ends the client, with a typed cause") {
+            clientTest {
+                transport.refusals += UpgradeRefusedException(status, "no")
+                settle()
+
+                closed().cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe status
+            }
+        }
+    }
+
+    test("HTTP 503 to the upgrade waits for what Retry-After says, and spreads the clients") {
+        clientTest {
+            transport.refusals += UpgradeRefusedException(503, "full", retryAfter = 20.seconds)
+            settle()
+
+            waiting().delay shouldBeIn 20.seconds..40.seconds
+        }
+    }
+
+    test("HTTP 502 to the upgrade is tried again like a server that is not there") {
+        clientTest {
+            transport.refusals += UpgradeRefusedException(502, "")
+            settle()
+
+            waiting().delay shouldBe 1.seconds
+        }
+    }
+
+    test("a subprotocol that was not offered ends the client") {
+        clientTest {
+            transport.subprotocol = "chat"
+            settle()
+
+            closed().cause.toString() shouldContain "it chose chat, offered were [live.v1.json]"
+        }
+    }
+
+    test("a server that names no subprotocol speaks JSON") {
+        clientTest {
+            transport.subprotocol = null
+            settle()
+
+            client.state.value.toString() shouldBe "Connected(live.v1.json)"
+        }
+    }
+
+    test("the policy may give up, and the last state says on what") {
+        clientTest({ reconnect = ReconnectPolicy { attempt -> 1.seconds.takeIf { attempt < 2 } } }) {
+            repeat(3) { transport.refusals += IOException("refused $it") }
+            pass(2.seconds)
+
+            closed().cause.toString() shouldBe "the server was not reached: refused 2"
+        }
+    }
+
+    test("a policy that throws ends the client rather than leave it without a state") {
+        clientTest({ reconnect = ReconnectPolicy { error("broken policy") } }) {
+            settle()
+            transport.wire.cut()
+            settle()
+
+            closed().cause.toString() shouldContain "broken policy"
+        }
+    }
+
+    test("a message that cannot be read ends the connection, not the client") {
+        clientTest {
+            settle()
+            val first = transport.wire
+            first.pushBytes("not a message".encodeToByteArray())
+            settle()
+
+            waiting().cause.shouldBeInstanceOf<DisconnectCause.NotUnderstood>()
+            first.closedWith shouldBe CloseCode.ProtocolViolated
+        }
+    }
+})
+
+private fun ClientFixture.waiting() = client.state.value.shouldBeInstanceOf<ConnectionState.Waiting>()
+
+private fun ClientFixture.closed() = client.state.value.shouldBeInstanceOf<ConnectionState.Closed>()
+
+private fun counting(asked: MutableList<Int>) =
+    ReconnectPolicy { attempt ->
+        asked += attempt
+        1.seconds
+    }
+
+private fun goodbye(code: CloseCode, min: Long, max: Long) =
+    Message(MessageType.GOODBYE, body = Body.of(GoodbyeData(code.wire, "deploy", listOf(min, max))))

@@ -1,0 +1,32 @@
+package dev.live.client.topic
+
+import dev.live.client.Chat
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.launch
+
+/** A collector that takes one message and no more until [goOn]. */
+internal class SlowCollector {
+    val goOn = CompletableDeferred<Unit>()
+    val texts = mutableListOf<String>()
+    var error: Exception? = null
+    lateinit var job: Job
+}
+
+internal fun CoroutineScope.collectSlowly(flow: Flow<Chat>): SlowCollector {
+    val collector = SlowCollector()
+    collector.job =
+        launch {
+            try {
+                flow.collect {
+                    collector.texts += it.text
+                    collector.goOn.await()
+                }
+            } catch (e: SlowCollectorException) {
+                collector.error = e
+            }
+        }
+    return collector
+}
