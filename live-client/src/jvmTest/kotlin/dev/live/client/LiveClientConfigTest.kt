@@ -46,7 +46,10 @@ class LiveClientConfigTest : FunSpec({
     }
 
     test("headers go with every upgrade") {
-        clientTest({ header("X-Tenant", "a"); header("X-Tenant", "b") }) {
+        clientTest({
+            header("X-Tenant", "a")
+            header("X-Tenant", "b")
+        }) {
             settle()
 
             transport.requests.single().headers shouldBe mapOf("X-Tenant" to "b")

@@ -52,7 +52,8 @@ class LiveClientTest : FunSpec({
             client.close()
 
             wire.closedWith shouldBe CloseCode.Normal
-            client.state.value.shouldBeInstanceOf<ConnectionState.Closed>().cause shouldBe DisconnectCause.ClosedByClient
+            client.state.value.shouldBeInstanceOf<ConnectionState.Closed>().cause shouldBe
+                DisconnectCause.ClosedByClient
             transport.isClosed shouldBe true
             parent.children.shouldBeEmpty()
         }

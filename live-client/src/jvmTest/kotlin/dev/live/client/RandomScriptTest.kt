@@ -53,7 +53,12 @@ private data class Step(val action: Action, val topic: String)
 
 private val topics = listOf("a", "b", "c")
 
-private val scripts = Arb.list(Arb.bind(Arb.enum<Action>(), Arb.int(topics.indices)) { action, n -> Step(action, topics[n]) }, 0..40)
+private val scripts = Arb.list(
+    Arb.bind(Arb.enum<Action>(), Arb.int(topics.indices)) { action, n ->
+        Step(action, topics[n])
+    },
+    0..40,
+)
 
 private class Collector {
     lateinit var job: Job

@@ -47,7 +47,8 @@ class RealSocketTest : FunSpec({
 
             count shouldBe 7
             shouldThrow<LiveException> { client.requestMessage("nonsense") }.code shouldBe ErrorCode.UnknownType
-            shouldThrow<LiveException> { client.topic<Chat>("secret").messages.first() }.code shouldBe ErrorCode.Forbidden
+            shouldThrow<LiveException> { client.topic<Chat>("secret").messages.first() }.code shouldBe
+                ErrorCode.Forbidden
         }
     }
 

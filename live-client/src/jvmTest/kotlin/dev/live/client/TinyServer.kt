@@ -112,7 +112,9 @@ public class TinyServer : AutoCloseable {
             "count" -> write(Message(MessageType.REPLY, ref = message.ref, body = Body.json("7")))
             "echo" -> write(Message(MessageType.REPLY, ref = message.ref, body = message.body))
             "shout" -> write(message)
-            else -> write(LiveException(ErrorCode.UnknownType, "no handler for ${message.type}").toMessage(ref = message.ref))
+            else -> write(
+                LiveException(ErrorCode.UnknownType, "no handler for ${message.type}").toMessage(ref = message.ref),
+            )
         }
     }
 

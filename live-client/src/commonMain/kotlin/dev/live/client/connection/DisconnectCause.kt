@@ -110,7 +110,7 @@ public sealed class DisconnectCause {
     public object StaleToken : DisconnectCause() {
         override val rule: ReconnectRule get() = ReconnectRule.Never
 
-        override fun toString(): String = "the server refused the token, and the bearer function gave the same one again"
+        override fun toString(): String = "the server refused the token, and the bearer function gave the same again"
     }
 
     /** This client was closed. */

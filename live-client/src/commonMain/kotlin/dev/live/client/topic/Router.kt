@@ -33,7 +33,7 @@ internal class Router(
     /** The topics that somebody collects. */
     val topics: Set<String> get() = subscriptions.keys
 
-    /** Messages of [topic] that [accepts] takes. Collecting joins the topic's one subscription, cancelling leaves it. */
+    /** Messages of [topic] that [accepts] takes. Collecting joins its one subscription, cancelling leaves it. */
     fun messages(topic: String, overflow: CollectorOverflow, accepts: (Message) -> Boolean): Flow<Message> =
         mailboxFlow({ Mailbox("topic '$topic'", overflow, accepts) }, { join(topic, it) }, { leave(topic, it) })
 

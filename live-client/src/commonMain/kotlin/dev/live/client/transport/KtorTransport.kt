@@ -62,6 +62,7 @@ public class KtorTransport(
         }
 
     override fun close(): Unit = client.close()
+
     /** Opens the connection into [opened] and keeps it until this coroutine is cancelled. */
     private suspend fun hold(request: ConnectRequest, opened: CompletableDeferred<Wire>) {
         try {
@@ -82,7 +83,6 @@ public class KtorTransport(
             opened.completeExceptionally(e)
         }
     }
-
 }
 
 /** An [HttpClient] on the engine that this platform has without further choice. */
@@ -94,7 +94,11 @@ private fun HttpClientConfig<*>.webSockets(maxMessageSize: Int, boundIncoming: B
     install("live-refusals") {
         responsePipeline.intercept(HttpResponsePipeline.Receive) { (_, content) ->
             val response = context.response
-            if (response.status != HttpStatusCode.SwitchingProtocols) throw refusal(response, content as? ByteReadChannel)
+            if (response.status !=
+                HttpStatusCode.SwitchingProtocols
+            ) {
+                throw refusal(response, content as? ByteReadChannel)
+            }
         }
     }
     install(WebSockets) {

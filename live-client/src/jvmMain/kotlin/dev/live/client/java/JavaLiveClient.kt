@@ -9,12 +9,12 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.cancel
-import kotlinx.coroutines.future.asCompletableFuture
 import kotlinx.coroutines.flow.map
+import kotlinx.coroutines.future.asCompletableFuture
 import kotlinx.serialization.json.JsonElement
 import java.time.Duration
-import java.util.concurrent.CompletableFuture
 import java.util.concurrent.CancellationException
+import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executor
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.TimeoutException
@@ -51,7 +51,9 @@ public class JavaLiveClient internal constructor(
         callbacks.subscribe(client.state.map { ConnectionStatus.of(it) }, listener, onFailure = null)
 
     /** The topic called [name], with payloads as JSON text. */
-    public fun topic(name: String): JavaTopic<String> = JavaTopic(raw(name), Payloads(String::class.java, null), callbacks)
+    public fun topic(
+        name: String,
+    ): JavaTopic<String> = JavaTopic(raw(name), Payloads(String::class.java, null), callbacks)
 
     /** The topic called [name], with payloads of [type], which the builder's mapper reads and writes. */
     public fun <T : Any> topic(name: String, type: Class<T>): JavaTopic<T> =

@@ -11,12 +11,23 @@ internal class Payloads<T : Any>(private val type: Class<T>, private val mapper:
     fun read(message: Message): T {
         val body =
             message.body as? Body.Json
-                ?: throw BadPayloadException(if (message.body == null) "data is missing" else "data must be JSON, was opaque bytes")
+                ?: throw BadPayloadException(
+                    if (message.body ==
+                        null
+                    ) {
+                        "data is missing"
+                    } else {
+                        "data must be JSON, was opaque bytes"
+                    },
+                )
         if (mapper == null && type == String::class.java) return type.cast(body.text)
         try {
             return mapper().fromJson(body.text, type)
         } catch (e: Exception) {
-            throw BadPayloadException("data is not a ${type.simpleName}: ${e.message.orEmpty().lineSequence().first()}", e)
+            throw BadPayloadException(
+                "data is not a ${type.simpleName}: ${e.message.orEmpty().lineSequence().first()}",
+                e,
+            )
         }
     }
 

@@ -7,8 +7,8 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
-import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.withTimeout
 import kotlin.time.Duration.Companion.seconds
 
 class BearerTest : FunSpec({
@@ -42,7 +42,8 @@ class BearerTest : FunSpec({
                 refuse(this)
                 pass(1.seconds)
 
-                client.state.value.shouldBeInstanceOf<ConnectionState.Closed>().cause shouldBe DisconnectCause.StaleToken
+                client.state.value.shouldBeInstanceOf<ConnectionState.Closed>().cause shouldBe
+                    DisconnectCause.StaleToken
                 transport.requests.size shouldBe 1
             }
         }

@@ -19,7 +19,12 @@ import kotlin.time.Duration.Companion.seconds
 class ExponentialBackoffTest : FunSpec({
 
     test("every delay is between zero and the ceiling of its attempt, and never above maxDelay") {
-        checkAll(Arb.int(0..Int.MAX_VALUE - 1), Arb.long(1L..10_000L), Arb.long(0L..100_000L), Arb.long()) { attempt, base, extra, seed ->
+        checkAll(Arb.int(0..Int.MAX_VALUE - 1), Arb.long(1L..10_000L), Arb.long(0L..100_000L), Arb.long()) {
+            attempt,
+            base,
+            extra,
+            seed,
+            ->
             val baseDelay = base.milliseconds
             val maxDelay = (base + extra).milliseconds
             val ceiling = if (attempt < 20) minOf(maxDelay, baseDelay * (1 shl attempt)) else maxDelay

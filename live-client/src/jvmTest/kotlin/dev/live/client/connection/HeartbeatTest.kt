@@ -77,7 +77,12 @@ class HeartbeatTest : FunSpec({
     }
 
     test("the times are settings") {
-        clientTest({ heartbeat { interval = 2.seconds; timeout = 3.seconds } }) {
+        clientTest({
+            heartbeat {
+                interval = 2.seconds
+                timeout = 3.seconds
+            }
+        }) {
             settle()
             transport.wire.isStalled = true
             pass(3.seconds)

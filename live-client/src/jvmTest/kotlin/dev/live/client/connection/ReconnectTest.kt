@@ -77,7 +77,8 @@ class ReconnectTest : FunSpec({
             transport.refusals += IOException("connection refused")
             settle()
 
-            waiting().cause.shouldBeInstanceOf<DisconnectCause.Unreachable>().error.message shouldBe "connection refused"
+            waiting().cause.shouldBeInstanceOf<DisconnectCause.Unreachable>().error.message shouldBe
+                "connection refused"
             pass(1.seconds)
             client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
         }
@@ -100,7 +101,10 @@ class ReconnectTest : FunSpec({
         }
     }
 
-    val retried = CloseCode.All.filter { it.reconnect is dev.live.protocol.ReconnectRule.Backoff && it != CloseCode.TryAgainLater }
+    val retried = CloseCode.All.filter {
+        it.reconnect is dev.live.protocol.ReconnectRule.Backoff &&
+            it != CloseCode.TryAgainLater
+    }
     for (code in retried) {
         test("close code $code is followed by the policy's delay") {
             clientTest {

@@ -18,8 +18,8 @@ import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Deferred
-import kotlinx.coroutines.async
 import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelAndJoin
 import kotlin.coroutines.ContinuationInterceptor
 import kotlin.time.Duration.Companion.seconds
@@ -186,7 +186,8 @@ class ExchangeTest : FunSpec({
 
     test("a reply of another type is a bad payload") {
         clientTest {
-            transport.onMessage = { push(Message(MessageType.REPLY, ref = it.ref, body = Body.json("[]"))).let { true } }
+            transport.onMessage =
+                { push(Message(MessageType.REPLY, ref = it.ref, body = Body.json("[]"))).let { true } }
 
             shouldThrow<LiveException> { client.request<Chat, Int>("count", hello) }.code shouldBe ErrorCode.BadPayload
         }
@@ -247,5 +248,5 @@ private val hello = Chat("ann", "hello")
 private fun ClientFixture.room() = client.topic<Chat>("room")
 
 /** Runs [block] beside the test; its failure is the result's alone. */
-private fun <T> ClientFixture.start(block: suspend () -> T): Deferred<T> = 
+private fun <T> ClientFixture.start(block: suspend () -> T): Deferred<T> =
     CoroutineScope(scope.coroutineContext[ContinuationInterceptor]!! + SupervisorJob()).async { block() }

@@ -156,7 +156,8 @@ class TopicSubscriptionTest : FunSpec({
     test("a subscription that is not answered in time fails, and a late ack leaves nobody joined") {
         clientTest({ requestTimeout = 3.seconds }) {
             val unanswered = mutableListOf<Message>()
-            transport.onMessage = { message -> (message.type == MessageType.SUBSCRIBE).also { if (it) unanswered += message } }
+            transport.onMessage =
+                { message -> (message.type == MessageType.SUBSCRIBE).also { if (it) unanswered += message } }
             val collector = collect(client.topic<Chat>("room").messages)
             pass(3.seconds)
 
@@ -203,7 +204,8 @@ class TopicSubscriptionTest : FunSpec({
         clientTest {
             val first = collect(client.topic<Chat>("room").messages)
             val held = mutableListOf<Message>()
-            transport.onMessage = { message -> (message.type == MessageType.UNSUBSCRIBE).also { if (it) held += message } }
+            transport.onMessage =
+                { message -> (message.type == MessageType.UNSUBSCRIBE).also { if (it) held += message } }
             first.cancel()
             settle()
             val second = collect(client.topic<Chat>("room").messages)
@@ -356,4 +358,3 @@ private val hello = Chat("ann", "hello")
 
 /** Collects [flow] and waits until its subscription has been answered. */
 private fun <T> ClientFixture.collect(flow: Flow<T>): ReceiveTurbine<T> = flow.testIn(turbines).also { settle() }
-

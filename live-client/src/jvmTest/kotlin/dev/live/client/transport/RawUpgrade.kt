@@ -9,8 +9,12 @@ import kotlin.concurrent.thread
 internal fun upgradeThenCut(socket: ServerSocket): Thread =
     thread(name = "upgrade-then-cut") {
         socket.accept().use { connection ->
-            val headers = connection.getInputStream().bufferedReader().lineSequence().takeWhile { it.isNotEmpty() }.toList()
-            val key = headers.first { it.startsWith("Sec-WebSocket-Key:", ignoreCase = true) }.substringAfter(':').trim()
+            val headers = connection.getInputStream().bufferedReader().lineSequence().takeWhile {
+                it.isNotEmpty()
+            }.toList()
+            val key = headers.first {
+                it.startsWith("Sec-WebSocket-Key:", ignoreCase = true)
+            }.substringAfter(':').trim()
             val digest = MessageDigest.getInstance("SHA-1").digest((key + WEBSOCKET_GUID).toByteArray())
             val answer =
                 listOf(

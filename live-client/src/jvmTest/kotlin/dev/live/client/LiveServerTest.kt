@@ -1,0 +1,99 @@
+package dev.live.client
+
+import app.cash.turbine.test
+import dev.live.client.connection.ConnectionState
+import dev.live.client.connection.DisconnectCause
+import dev.live.protocol.CborCodec
+import dev.live.protocol.Codec
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.JsonCodec
+import dev.live.protocol.LiveException
+import dev.live.protocol.MessagePackCodec
+import dev.live.server.Live
+import dev.live.server.endpoint.bearerToken
+import dev.live.server.live
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.types.shouldBeInstanceOf
+import io.ktor.server.application.install
+import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.Netty
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.flow.first
+import kotlin.time.Duration.Companion.seconds
+
+/** The client against the project's own server, on Netty and a real socket. */
+class LiveServerTest : FunSpec({
+
+    for (codec in listOf(JsonCodec, CborCodec, MessagePackCodec)) {
+        test("topics and requests work over ${codec.subprotocol}") {
+            withLiveServer(codec) { client ->
+                val room = client.topic<Chat>("room/42")
+                room.messages.test(timeout = 10.seconds) {
+                    publishWhenJoined(room, Chat("ann", "hello"))
+                    awaitItem() shouldBe Chat("ann", "hello")
+                }
+
+                client.request<Chat, Int>("length", Chat("ann", "four")) shouldBe 4
+                client.state.value.toString() shouldBe "Connected(${codec.subprotocol})"
+            }
+        }
+    }
+
+    test("a topic that is not declared fails the flow with the server's code") {
+        withLiveServer { client ->
+            val refused = shouldThrow<LiveException> { client.topic<Chat>("nowhere").messages.first() }
+
+            refused.code shouldBe ErrorCode.UnknownTopic
+        }
+    }
+
+    test("a refused token ends the client") {
+        withLiveServer(token = "wrong") { client ->
+            val closed = client.state.first { it is ConnectionState.Closed }
+
+            closed.shouldBeInstanceOf<ConnectionState.Closed>().cause shouldBe DisconnectCause.StaleToken
+        }
+    }
+})
+
+/** The collector's subscribe may still be on its way to the outbox: until it is there, the server refuses to publish. */
+private suspend fun publishWhenJoined(room: ClientTopic<Chat>, chat: Chat) {
+    while (true) {
+        try {
+            return room.publish(chat)
+        } catch (e: LiveException) {
+            if (e.code != ErrorCode.NotSubscribed) throw e
+        }
+    }
+}
+
+private suspend fun withLiveServer(codec: Codec = JsonCodec, token: String = "right", block: suspend (LiveClient) -> Unit) {
+    val server =
+        embeddedServer(Netty, port = 0) {
+            install(Live)
+            routing {
+                live<String>("/live") {
+                    authenticate { call -> call.bearerToken()?.takeIf { it == "right" } }
+                    topic<Chat>("room/{room}")
+                    request<Chat, Int>("length") { chat -> chat.text.length }
+                }
+            }
+        }.start(wait = false)
+    try {
+        val port = server.engine.resolvedConnectors().first().port
+        val client =
+            LiveClient("ws://127.0.0.1:$port/live") {
+                codecs(codec)
+                bearer { token }
+            }
+        try {
+            block(client)
+        } finally {
+            client.close()
+        }
+    } finally {
+        server.stop(gracePeriodMillis = 0, timeoutMillis = 1000)
+    }
+}
