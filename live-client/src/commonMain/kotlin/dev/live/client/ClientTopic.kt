@@ -48,9 +48,9 @@ public class ClientTopic<T> internal constructor(
      * Each collector has a buffer of 64 messages and never holds up the connection or another collector.
      *
      * The flow fails with a [LiveException]: with the server's code if it refuses the subscription, now or after a
-     * reconnect; [SlowCollectorException] if the collector falls too far behind; [BadPayloadException] for a payload that
-     * is no [T], unless `onBadPayload` skips it; [ClientClosedException] if the server ends the client. It completes
-     * when the client is closed.
+     * reconnect; [SlowCollectorException] if the collector falls too far behind; [BadPayloadException] for a payload
+     * that is no [T], unless `onBadPayload` skips it; [ClientClosedException] if the server ends the client. It
+     * completes when the client is closed.
      */
     public val messages: Flow<T> =
         flow {
@@ -66,7 +66,9 @@ public class ClientTopic<T> internal constructor(
             }
         }
 
-    /** Every message of the topic as it came, the application's own types and `presence` too; otherwise as [messages]. */
+    /**
+     * Every message of the topic as it came, the application's own types and `presence` too; otherwise as [messages].
+     */
     public val raw: Flow<Message> = router.messages(name, overflow) { true }
 
     /**

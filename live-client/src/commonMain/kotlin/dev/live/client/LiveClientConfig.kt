@@ -31,8 +31,9 @@ public class LiveClientConfig internal constructor() {
     public var reconnect: ReconnectPolicy = ExponentialBackoff()
 
     /**
-     * The Ktor client whose engine and plugins to use, such as `HttpClient(OkHttp)` on Android below API 24. It stays the
-     * application's to close, after this one; if its job is cancelled, so is this client. Default: one of its own, on CIO.
+     * The Ktor client whose engine and plugins to use, such as `HttpClient(OkHttp)` on Android below API 24. It stays
+     * the application's to close, after this one; if its job is cancelled, so is this client. Default: one of its own,
+     * on CIO.
      */
     public var httpClient: HttpClient? = null
 

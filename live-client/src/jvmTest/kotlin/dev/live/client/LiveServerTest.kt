@@ -58,7 +58,9 @@ class LiveServerTest : FunSpec({
     }
 })
 
-/** The collector's subscribe may still be on its way to the outbox: until it is there, the server refuses to publish. */
+/**
+ * The collector's subscribe may still be on its way to the outbox: until it is there, the server refuses to publish.
+ */
 private suspend fun publishWhenJoined(room: ClientTopic<Chat>, chat: Chat) {
     while (true) {
         try {
@@ -69,7 +71,11 @@ private suspend fun publishWhenJoined(room: ClientTopic<Chat>, chat: Chat) {
     }
 }
 
-private suspend fun withLiveServer(codec: Codec = JsonCodec, token: String = "right", block: suspend (LiveClient) -> Unit) {
+private suspend fun withLiveServer(
+    codec: Codec = JsonCodec,
+    token: String = "right",
+    block: suspend (LiveClient) -> Unit,
+) {
     val server =
         embeddedServer(Netty, port = 0) {
             install(Live)

@@ -11,7 +11,8 @@ import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration
 
 /**
- * A message of the application on its way out, and the wait for what becomes of it. Only used on the client's dispatcher.
+ * A message of the application on its way out, and the wait for what becomes of it. Only used on the client's
+ * dispatcher.
  *
  * @param isAnswered whether the wait is for the server's answer; false: for being written
  */

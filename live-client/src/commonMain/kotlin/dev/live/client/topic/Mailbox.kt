@@ -5,7 +5,9 @@ import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.channels.ReceiveChannel
 
-/** What happens to a collector whose 64 buffered messages are full when one more arrives. The socket never waits for it. */
+/**
+ * What happens to a collector whose 64 buffered messages are full when one more arrives. The socket never waits for it.
+ */
 public enum class CollectorOverflow {
     /** Its flow delivers what is buffered and then fails with [SlowCollectorException]. Nothing is lost unnoticed. */
     Fail,

@@ -39,7 +39,11 @@ internal class Router(
 
     /** Messages that answer nothing and are of no topic that is collected. */
     fun unrouted(overflow: CollectorOverflow): Flow<Message> =
-        mailboxFlow({ Mailbox("messages", overflow) { true } }, { unroutedMailboxes += it }, { unroutedMailboxes -= it })
+        mailboxFlow(
+            { Mailbox("messages", overflow) { true } },
+            { unroutedMailboxes += it },
+            { unroutedMailboxes -= it },
+        )
 
     fun route(message: Message) {
         if (pending.answer(message)) return
@@ -47,7 +51,8 @@ internal class Router(
         val subscription = if (message.topic.isEmpty()) null else subscriptions[message.topic]
         when {
             subscription != null -> subscription.deliver(message)
-            message.type == MessageType.MESSAGE || message.type == MessageType.PRESENCE -> Unit // of a topic left meanwhile
+            // of a topic that was left meanwhile
+            message.type == MessageType.MESSAGE || message.type == MessageType.PRESENCE -> Unit
             else -> unroutedMailboxes.removeAll { !it.offer(message) }
         }
     }

@@ -88,7 +88,9 @@ public class KtorTransport(
 /** An [HttpClient] on the engine that this platform has without further choice. */
 internal expect fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient
 
-/** Bounds Ktor's frame queues, which are unlimited by default, as far as the engine can: most cannot wait while reading. */
+/**
+ * Bounds Ktor's frame queues, which are unlimited by default, as far as the engine can: most cannot wait while reading.
+ */
 private fun HttpClientConfig<*>.webSockets(maxMessageSize: Int, boundIncoming: Boolean) {
     // before Ktor's plugin, which says no more than "expected 101 but was 503"
     install("live-refusals") {

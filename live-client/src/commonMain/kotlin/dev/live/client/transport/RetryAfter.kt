@@ -7,7 +7,10 @@ import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** How long a `Retry-After` of [value] asks to wait: seconds or a date (RFC 9110, 10.2.3), at most an hour; null if it is neither. */
+/**
+ * How long a `Retry-After` of [value] asks to wait: seconds or a date (RFC 9110, 10.2.3), at most an hour; null if it
+ * is neither.
+ */
 internal fun parseRetryAfter(value: String, now: GMTDate = GMTDate()): Duration? {
     val text = value.trim()
     val wait = text.toLongOrNull()?.seconds ?: untilDate(text, now) ?: return null

@@ -46,7 +46,9 @@ public class JavaLiveClient internal constructor(
     /** How the client stands with its server now. */
     public val status: ConnectionStatus get() = ConnectionStatus.of(client.state.value)
 
-    /** Calls [listener] with the status now and with every change that it can keep up with; the newest is never missed. */
+    /**
+     * Calls [listener] with the status now and with every change that it can keep up with; the newest is never missed.
+     */
     public fun onStatus(listener: Consumer<in ConnectionStatus>): Subscription =
         callbacks.subscribe(client.state.map { ConnectionStatus.of(it) }, listener, onFailure = null)
 
@@ -67,8 +69,8 @@ public class JavaLiveClient internal constructor(
     }
 
     /**
-     * Sends a request of [type] with [query], which the builder's mapper writes. The future has the reply, or fails with
-     * a [LiveException]: with the server's code, `timeout`, or as [BadPayloadException] if the reply is no [R].
+     * Sends a request of [type] with [query], which the builder's mapper writes. The future has the reply, or fails
+     * with a [LiveException]: with the server's code, `timeout`, or as [BadPayloadException] if the reply is no [R].
      *
      * @param timeout for all of it, the wait for a connection included; null: the client's `requestTimeout`
      */

@@ -26,9 +26,9 @@ public class JavaTopic<T : Any> internal constructor(
      * Calls [onMessage] with what is published from now on, one at a time and in order, on the client's executor. The
      * subscription survives reconnects.
      *
-     * It ends with a [LiveException] if the server refuses it, a payload is no [T], or [onMessage] is 64 messages behind;
-     * and with whatever [onMessage] throws. [onFailure] is told; without it the exception goes to the uncaught exception
-     * handler of the thread. Closing the client ends it without a word.
+     * It ends with a [LiveException] if the server refuses it, a payload is no [T], or [onMessage] is 64 messages
+     * behind; and with whatever [onMessage] throws. [onFailure] is told; without it the exception goes to the uncaught
+     * exception handler of the thread. Closing the client ends it without a word.
      */
     @JvmOverloads
     public fun onMessage(onMessage: Consumer<in T>, onFailure: Consumer<in Exception>? = null): Subscription {

@@ -11,7 +11,8 @@ package dev.live.client.java
  * };
  * ```
  *
- * Thread-safe: it is called on the client's executor and by whoever publishes. It may throw whatever its library throws.
+ * Thread-safe: it is called on the client's executor and by whoever publishes. It may throw whatever its library
+ * throws.
  */
 public interface JsonMapper {
     /** The JSON text of [value]. */
