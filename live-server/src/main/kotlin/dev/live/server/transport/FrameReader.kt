@@ -24,6 +24,10 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
     private var fragmentCount = 0
     private var fragmentsAreText = false
 
+    /** The client broke the protocol: where its next frame begins is not known, and [next] must not be called again. */
+    var isBroken: Boolean = false
+        private set
+
     /** The body of the frame that is being read, and how much of it is there. */
     private var body: ByteArray? = null
     private var filled = 0
@@ -44,7 +48,7 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
             } catch (_: IOException) {
                 return null // also in the middle of a frame: the connection broke
             } catch (e: ProtocolViolationException) {
-                throw SocketViolation(tooLarge = false, e.message)
+                violated(e.message)
             }
         }
     }
@@ -80,7 +84,7 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
         if (length < 0) violated("a frame claimed a length of more than 63 bits")
         val buffered = if (parser.frameType.controlFrame) 0 else fragments?.size() ?: 0
         if (length > maxMessageSize - buffered) {
-            throw SocketViolation(tooLarge = true, "a message must be at most $maxMessageSize bytes")
+            violated("a message must be at most $maxMessageSize bytes", tooLarge = true)
         }
         return length.toInt()
     }
@@ -123,7 +127,10 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
         }
     }
 
-    private fun violated(what: String): Nothing = throw SocketViolation(tooLarge = false, what)
+    private fun violated(what: String, tooLarge: Boolean = false): Nothing {
+        isBroken = true
+        throw SocketViolation(tooLarge, what)
+    }
 
     private companion object {
         const val MAX_HEADER_BYTES = 14 // 2, 8 of length, 4 of mask

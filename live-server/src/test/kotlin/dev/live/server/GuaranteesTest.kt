@@ -1,0 +1,303 @@
+package dev.live.server
+
+import dev.live.protocol.Body
+import dev.live.protocol.Message
+import dev.live.server.session.Session
+import dev.live.server.support.Engine
+import dev.live.server.support.PlainClient
+import dev.live.server.support.RawSocket
+import dev.live.server.support.TestServer
+import dev.live.server.support.withServer
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeout
+import java.util.concurrent.CopyOnWriteArrayList
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** What the protocol promises beyond its codes, over a real socket. */
+class GuaranteesTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        context("on $engine") {
+            test("what one session publishes arrives in that order, at the publisher and at everybody else") {
+                withServer(engine, { rooms() }) {
+                    val ann = joined()
+                    val bob = joined()
+
+                    for (number in 1..MESSAGES) ann.send(publish(number))
+
+                    val expected = (1..MESSAGES).map { """{"type":"message","topic":"room/1","data":$it}""" }
+                    List(MESSAGES) { ann.next() } shouldContainExactly expected
+                    List(MESSAGES) { bob.next() } shouldContainExactly expected
+                }
+            }
+
+            test("requests of one session are handled one at a time and answered in order") {
+                val running = CopyOnWriteArrayList<String>()
+                withServer(engine, {
+                    install(Live)
+                    routing {
+                        live<Unit>("/live") {
+                            request<String, String>("slow") { name ->
+                                running += name
+                                delay(20.milliseconds) // a handler that takes a while is what is tested
+                                check(running.single() == name)
+                                running.clear()
+                                name.uppercase()
+                            }
+                        }
+                    }
+                }) {
+                    val client = PlainClient.connect(url())
+
+                    for (name in listOf("a", "b", "c")) client.send("""{"type":"slow","ref":"$name","data":"$name"}""")
+
+                    List(3) { client.next() } shouldContainExactly
+                        listOf("a", "b", "c").map { """{"type":"reply","ref":"$it","data":"${it.uppercase()}"}""" }
+                }
+            }
+
+            test("the ack of an unsubscribe is the last word of its topic") {
+                withServer(engine, { rooms() }) {
+                    val client = joined()
+                    val other = joined()
+                    val publisher = application.launch { while (true) other.publishAndWait() }
+                    client.next()
+
+                    client.send("""{"type":"unsubscribe","topic":"room/1","ref":"u"}""")
+                    client.skipTo("""{"type":"ack","topic":"room/1","ref":"u"}""")
+                    application.live.topic("room/1").subscribers shouldBe 1
+                    publisher.cancelAndJoin()
+
+                    client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+                }
+            }
+
+            test("an unsubscribe from what was not joined is acked, and a second subscribe too") {
+                withServer(engine, { rooms() }) {
+                    val client = PlainClient.connect(url())
+                    client.ask("""{"type":"unsubscribe","topic":"room/1","ref":"a"}""") shouldContain """"type":"ack""""
+                    client.ask("""{"type":"subscribe","topic":"room/1","ref":"b"}""") shouldContain """"type":"ack""""
+                    client.ask("""{"type":"subscribe","topic":"room/1","ref":"c"}""") shouldBe
+                        """{"type":"ack","topic":"room/1","ref":"c"}"""
+                    application.live.topic("room/1").subscribers shouldBe 1
+                }
+            }
+
+            test("a publish without a ref is not acked") {
+                withServer(engine, { rooms() }) {
+                    val client = joined()
+
+                    client.send(publish(1))
+
+                    client.next() shouldContain """"type":"message""""
+                    client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+                }
+            }
+
+            test("a message of exactly the limit passes, one byte more closes") {
+                withServer(engine, { rooms() }) {
+                    val client = RawSocket.upgrade(port)
+                    val rest = 65_536 - """{"type":"ping","x":""}""".length
+
+                    client.frame(0x1, """{"type":"ping","x":"${"a".repeat(rest - 1)}"}""".toByteArray())
+                    client.readFrame().second.decodeToString() shouldBe """{"type":"pong"}"""
+                    // in three fragments, which count together
+                    client.frame(0x1, ByteArray(30_000), fin = false)
+                    client.frame(0x0, ByteArray(30_000), fin = false)
+                    client.frame(0x0, ByteArray(5_537))
+
+                    client.readCloseCode() shouldBe 1009
+                }
+            }
+
+            test("the hundredth topic can be joined, the next cannot") {
+                withServer(engine, { rooms() }) {
+                    val client = PlainClient.connect(url())
+                    repeat(100) { client.ask("""{"type":"subscribe","topic":"room/$it"}""") shouldContain "ack" }
+
+                    client.ask("""{"type":"subscribe","topic":"room/100"}""") shouldContain "too_many_topics"
+                }
+            }
+
+            test("two hundred messages pass at once, and not many more") {
+                withServer(engine, { rooms() }) {
+                    val client = RawSocket.upgrade(port)
+
+                    repeat(250) { client.text("""{"type":"ping"}""") }
+
+                    val answers = List(250) { client.readFrame().second.decodeToString() }
+                    answers.take(200).all { "pong" in it } shouldBe true
+                    (answers.count { "rate_limited" in it } > 0) shouldBe true
+                }
+            }
+
+            test("a client's ping frame is answered with its payload") {
+                withServer(engine, { rooms() }) {
+                    val client = RawSocket.upgrade(port)
+
+                    client.frame(0x9, "hello".toByteArray())
+
+                    val (opcode, payload) = client.readFrame()
+                    opcode to payload.decodeToString() shouldBe (0xA to "hello")
+                }
+            }
+
+            test("the server pings a silent client, and one that answers stays") {
+                withServer(engine, {
+                    install(Live) {
+                        heartbeat {
+                            interval = 100.milliseconds
+                            timeout = 400.milliseconds
+                        }
+                    }
+                    routing { live<Unit>("/live") }
+                }) {
+                    val client = RawSocket.upgrade(port)
+
+                    repeat(8) {
+                        val (opcode, _) = client.readFrame()
+                        opcode shouldBe 0x9
+                        client.frame(0xA, ByteArray(0))
+                    }
+
+                    application.live.sessions.size shouldBe 1
+                    client.readCloseCode() shouldBe 4408 // now that it answers no more
+                }
+            }
+
+            test("frames that break the WebSocket protocol close with 4400") {
+                withServer(engine, { rooms() }) {
+                    val top = byteArrayOf(0x81.toByte(), 0xFF.toByte(), 0x80.toByte(), 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4)
+                    val violations =
+                        mapOf<String, RawSocket.() -> Unit>(
+                            "unmasked" to { frame(0x1, "{}".toByteArray(), mask = null) },
+                            "an extension bit" to { frame(0x1, "{}".toByteArray(), rsv = 4) },
+                            "a length with the top bit set" to { write(top) },
+                            "an unknown opcode" to { frame(0x3, ByteArray(0)) },
+                            "a continuation of nothing" to { frame(0x0, ByteArray(0)) },
+                            "a fragmented ping" to { frame(0x9, ByteArray(0), fin = false) },
+                        )
+                    for ((name, violate) in violations) {
+                        val client = RawSocket.upgrade(port)
+                        client.violate()
+                        (name to client.readCloseCode()) shouldBe (name to 4400)
+                    }
+                    eventually(10.seconds) { application.live.sessions.shouldBeEmpty() }
+                }
+            }
+
+            test("a session's coroutines end with it") {
+                val ended = CompletableDeferred<Unit>()
+                withServer(engine, {
+                    install(Live)
+                    routing {
+                        live<Unit>("/live") {
+                            onOpen {
+                                session.launch {
+                                    try {
+                                        delay(1.seconds * 3600)
+                                    } finally {
+                                        ended.complete(Unit)
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }) {
+                    PlainClient.connect(url()).close()
+
+                    withTimeout(10.seconds) { ended.await() }
+                }
+            }
+
+            test("sessions are found by id and by user, and reached one by one, by user and all at once") {
+                withServer(engine, {
+                    install(Live)
+                    routing {
+                        live<String>("/live") {
+                            authenticate { call -> call.request.queryParameters["name"] }
+                            user { it }
+                            request<String, String>("id") { session.id }
+                        }
+                    }
+                }) {
+                    val (ann1, ann2, bob) = listOf("ann", "ann", "bob").map {
+                        PlainClient.connect(url("/live?name=$it"))
+                    }
+                    val id = ann1.ask("""{"type":"id","data":""}""").substringAfter("data\":\"").substringBefore('"')
+                    val live = application.live
+
+                    live.session(id)?.meta shouldBe "ann"
+                    live.sendToSession(id, note("one")) shouldBe true
+                    live.sendToUser("ann", note("two")) shouldBe 2
+                    live.broadcast(note("three")) shouldBe 3
+
+                    List(3) { ann1.next() } shouldContainExactly listOf(wire("one"), wire("two"), wire("three"))
+                    List(2) { ann2.next() } shouldContainExactly listOf(wire("two"), wire("three"))
+                    bob.next() shouldBe wire("three")
+                    live.sendToUser("nobody", note("four")) shouldBe 0
+                    live.sendToSession("0".repeat(32), note("four")) shouldBe false
+                }
+            }
+
+            test("trySend says whether the message was taken") {
+                withServer(engine, { rooms() }) {
+                    val client = PlainClient.connect(url())
+                    client.ask("""{"type":"ping"}""")
+                    val session: Session<*> = application.live.sessions.single()
+
+                    session.trySend(note("hi")) shouldBe true
+                    client.next() shouldBe wire("hi")
+                    client.close()
+                    client.closed()
+                    eventually(10.seconds) { session.trySend(note("late")) shouldBe false }
+                    session.send(note("late")) shouldBe false
+                }
+            }
+        }
+    }
+})
+
+private const val MESSAGES = 150
+
+private suspend fun TestServer.joined(): PlainClient {
+    val client = PlainClient.connect(url())
+    client.ask("""{"type":"subscribe","topic":"room/1"}""") shouldBe """{"type":"ack","topic":"room/1"}"""
+    return client
+}
+
+/** Waits for its own message, so that it never publishes faster than everybody can read. */
+private suspend fun PlainClient.publishAndWait() {
+    send(publish(1))
+    next()
+}
+
+private suspend fun PlainClient.skipTo(message: String) {
+    do {
+        val next = next()
+    } while (next != message)
+}
+
+private fun publish(number: Int) = """{"type":"publish","topic":"room/1","data":$number}"""
+
+private fun note(text: String) = Message("note", body = Body.json("\"$text\""))
+
+private fun wire(text: String) = """{"type":"note","data":"$text"}"""
+
+private fun Application.rooms() {
+    install(Live)
+    routing { live<Unit>("/live") { topic<Int>("room/{room}") } }
+}

@@ -1,0 +1,44 @@
+package dev.live.server.support
+
+import java.net.Socket
+import kotlin.io.encoding.Base64
+
+/** What a server answered: status, headers with names in lower case, and body. */
+internal class HttpAnswer(val status: Int, val headers: Map<String, String>, val body: String)
+
+/**
+ * Asks for an upgrade with exactly these [headers] on top of the usual ones; null takes a usual one away. No library
+ * lets a test break the rules that are tested here.
+ */
+internal fun askForUpgrade(port: Int, path: String = "/live", vararg headers: Pair<String, String?>): HttpAnswer {
+    val usual =
+        mapOf(
+            "Host" to "127.0.0.1:$port",
+            "Upgrade" to "websocket",
+            "Connection" to "keep-alive, Upgrade",
+            "Sec-WebSocket-Version" to "13",
+            "Sec-WebSocket-Key" to Base64.encode(ByteArray(16)),
+        )
+    val lines = (usual + headers).filterValues { it != null }.map { (name, value) -> "$name: $value" }
+    return Socket("127.0.0.1", port).use { socket ->
+        socket.soTimeout = 10_000
+        socket.getOutputStream().write(("GET $path HTTP/1.1\r\n" + lines.joinToString("\r\n") + "\r\n\r\n").toByteArray())
+        read(socket)
+    }
+}
+
+private fun read(socket: Socket): HttpAnswer {
+    val input = socket.getInputStream().buffered()
+    val head = generateSequence {
+        buildString {
+            while (true) {
+                val byte = input.read()
+                if (byte < 0 || byte == '\n'.code) return@buildString
+                if (byte != '\r'.code) append(byte.toChar())
+            }
+        }
+    }.takeWhile { it.isNotEmpty() }.toList()
+    val headers = head.drop(1).associate { it.substringBefore(':').lowercase() to it.substringAfter(':').trim() }
+    val length = headers["content-length"]?.toInt() ?: 0
+    return HttpAnswer(head.first().split(' ')[1].toInt(), headers, input.readNBytes(length).decodeToString())
+}
