@@ -1,0 +1,98 @@
+/** Where a message is written. A draft belongs to its room, and nothing typed is ever thrown away. */
+import { MAX_TEXT } from "./limits.js";
+import { byId } from "./dom.js";
+
+const COUNT_FROM = MAX_TEXT - 200;
+
+export class Composer {
+  #form = byId("composer");
+  #input = byId("text");
+  #counter = byId("counter");
+  #error = byId("text-error");
+  #send;
+  #room = null;
+  #drafts = new Map();
+
+  /** @param send `send(text)`: what is wrong as a sentence to show, or null if the text was taken */
+  constructor(send) {
+    this.#send = send;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#input.addEventListener("keydown", (event) => {
+      // While an input method composes a word, Enter chooses it.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#input.addEventListener("input", () => {
+      this.#say("");
+      this.#measure();
+    });
+  }
+
+  open(room) {
+    if (this.#room !== null) this.#drafts.set(this.#room, this.#input.value);
+    this.#room = room;
+    this.#input.placeholder = `Message #${room}`;
+    this.#put(this.#drafts.get(room) ?? "");
+    this.#say("");
+  }
+
+  forget(room) {
+    this.#drafts.delete(room);
+    if (room === this.#room) this.#room = null;
+  }
+
+  focus() {
+    this.#input.focus();
+  }
+
+  /** Gives a text back to be changed. False if something else is being written there already. */
+  giveBack(room, text, problem) {
+    const draft = room === this.#room ? this.#input.value : (this.#drafts.get(room) ?? "");
+    if (draft.trim() !== "") return false;
+    if (room === this.#room) {
+      this.#put(text);
+      this.#say(problem);
+    } else {
+      this.#drafts.set(room, text);
+    }
+    return true;
+  }
+
+  #submit() {
+    const text = this.#input.value.trim();
+    if (text === "") return;
+    const problem = text.length > MAX_TEXT ? tooLong(text.length) : this.#send(text);
+    if (problem) return this.#say(problem);
+    this.#put("");
+    this.#say("");
+  }
+
+  #put(text) {
+    this.#input.value = text;
+    this.#measure();
+  }
+
+  #measure() {
+    const length = this.#input.value.trim().length;
+    this.#counter.hidden = length < COUNT_FROM;
+    this.#counter.textContent = `${length.toLocaleString("en")} / ${MAX_TEXT.toLocaleString("en")}`;
+    this.#counter.classList.toggle("over", length > MAX_TEXT);
+    this.#input.style.height = "auto"; // or it would never shrink
+    this.#input.style.height = `${this.#input.scrollHeight}px`;
+  }
+
+  #say(problem) {
+    this.#error.textContent = problem;
+    this.#error.hidden = problem === "";
+    this.#input.setAttribute("aria-invalid", String(problem !== ""));
+  }
+}
+
+function tooLong(length) {
+  const [is, limit, over] = [length, MAX_TEXT, length - MAX_TEXT].map((n) => n.toLocaleString("en"));
+  return `Not sent: ${is} characters is ${over} over the limit of ${limit}. Shorten it and send again.`;
+}
