@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { connected, say, scene, sees } from "./support/stage.js";
+
+for (const [signal, what] of [["SIGTERM", "a restart"], ["SIGKILL", "a crash"]]) {
+  scene(`tabs and terminal client go on by themselves after ${what} of the server`, async (stage) => {
+    const ann = await stage.tab("Ann");
+    const bob = await stage.tab("Bob");
+    const kim = await stage.terminal("Kim", "lobby");
+    await say(ann, "before");
+    await sees(bob, "before", "Ann");
+    await kim.waitFor(/^Ann: before$/m);
+    const before = kim.mark();
+
+    await stage.stopServer(signal);
+    await ann.locator('#connection[data-state="waiting"]').waitFor();
+    await ann.getByRole("button", { name: "Try now" }).waitFor();
+    await kim.waitFor(/^\* connection lost, trying again in [\d.]+ s/m, { since: before });
+    await say(ann, "written meanwhile");
+    await ann.getByText("Waiting for the connection").waitFor();
+    await stage.startServer();
+
+    for (const page of [ann, bob]) {
+      await connected(page);
+      await page.getByText(/^Connection was lost here .* messages sent meanwhile may be missing$/).waitFor();
+    }
+    await kim.waitFor(/^\* connected/m, { since: before });
+    await sees(ann, "written meanwhile", null);
+
+    await say(ann, "after, from a tab");
+    await sees(bob, "after, from a tab", "Ann");
+    await kim.waitFor(/^Ann: after, from a tab$/m, { since: before });
+    kim.type("after, from a terminal");
+    await sees(ann, "after, from a terminal", "Kim");
+    await sees(bob, "after, from a terminal", "Kim");
+    assert.equal(await bob.locator(".divider.gap").count(), 1);
+  });
+}

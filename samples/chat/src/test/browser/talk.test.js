@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { scene, say, sees } from "./support/stage.js";
+
+scene("two tabs and the terminal clients in Kotlin and Java talk to each other", async (stage) => {
+  const ann = await stage.tab("Ann");
+  const bob = await stage.tab("Bob");
+  const kim = await stage.terminal("Kim", "lobby");
+  const jim = await stage.terminal("Jim", "lobby", "JavaTerminal");
+
+  await say(ann, "hello from a tab");
+  await sees(ann, "hello from a tab", null);
+  await sees(bob, "hello from a tab", "Ann");
+  await kim.waitFor(/^Ann: hello from a tab$/m);
+  await jim.waitFor(/^Ann: hello from a tab$/m);
+
+  kim.type("hello from Kotlin");
+  await sees(ann, "hello from Kotlin", "Kim");
+  await sees(bob, "hello from Kotlin", "Kim");
+  await jim.waitFor(/^Kim: hello from Kotlin$/m);
+
+  jim.type("hello from Java");
+  await sees(bob, "hello from Java", "Jim");
+  await kim.waitFor(/^Jim: hello from Java$/m);
+});
+
+scene("the server logs the address to open, once", async (stage) => {
+  await stage.tab("Ann");
+
+  assert.equal(stage.serverOutput.split(new URL(stage.address).origin).length - 1, 1);
+});
+
+scene("a hostile name and text are shown as text", async (stage) => {
+  const hostile = '<img src=x onerror="alert(1)">';
+  const mallory = await stage.tab(hostile);
+  const proto = await stage.tab("__proto__");
+  const ann = await stage.tab("Ann");
+
+  await say(mallory, "<script>alert(2)</script><b>bold</b>");
+  await say(proto, "constructor");
+
+  await sees(ann, "<script>alert(2)</script><b>bold</b>", hostile);
+  await sees(ann, "constructor", "__proto__");
+  assert.equal(await ann.locator("#log img, #log script, #log b").count(), 0);
+});
+
+scene("rooms are separate, and count what was not read", async (stage) => {
+  const ann = await stage.tab("Ann");
+  const bob = await stage.tab("Bob", { hash: "#room/coffee" });
+
+  await say(bob, "coffee is ready");
+  await say(bob, "anyone?");
+
+  const coffee = ann.locator('[data-room="coffee"]');
+  await coffee.getByText("2", { exact: true }).waitFor();
+  await ann.getByRole("link", { name: "coffee 2 unread" }).waitFor();
+  assert.equal(await ann.title(), "(2) #lobby · live chat");
+  assert.equal(await ann.locator("#log .message").count(), 0);
+
+  await coffee.getByRole("link").click();
+  await sees(ann, "anyone?", "Bob");
+  await ann.locator(".divider.new").waitFor();
+  assert.equal(await coffee.locator(".badge").isVisible(), false);
+  assert.equal(new URL(ann.url()).hash, "#room/coffee");
+});
+
+scene("a room can be added, is remembered, and left", async (stage) => {
+  const ann = await stage.tab("Ann");
+
+  await ann.getByLabel("Name of the room to add").fill("a/b");
+  await ann.getByRole("button", { name: "Add the room" }).click();
+  await ann.getByText("Letters, digits, dots, dashes and underscores only.").waitFor();
+  await ann.getByLabel("Name of the room to add").fill("# Büro 7");
+  await ann.getByRole("button", { name: "Add the room" }).click();
+  await say(ann, "the first word");
+  await sees(ann, "the first word", null);
+
+  await ann.reload();
+  await ann.getByRole("heading", { name: "büro-7" }).waitFor();
+  await ann.getByRole("button", { name: "Leave büro-7" }).click();
+  await ann.getByRole("heading", { name: "coffee" }).waitFor();
+  assert.equal(await ann.locator('[data-room="büro-7"]').count(), 0);
+});
+
+scene("a name is checked before connecting, and remembered", async (stage) => {
+  const page = await stage.blankTab();
+  await page.goto(stage.address);
+  const name = page.getByLabel("Your name");
+  assert.match(await name.inputValue(), /^\w+ \w+$/);
+
+  await name.fill("  ");
+  await name.press("Enter");
+  await page.getByText("Please enter a name").waitFor();
+  await name.fill("n".repeat(41));
+  await name.press("Enter");
+  await page.getByText("That is 41 characters. A name can have 40 at most.").waitFor();
+  await name.fill("n".repeat(40));
+  await name.press("Enter");
+  await page.locator('#connection[data-state="connected"]').waitFor();
+
+  await page.reload();
+  await page.locator('#connection[data-state="connected"]').waitFor();
+  assert.equal(await page.locator("#me-name").textContent(), "n".repeat(40));
+});
+
+scene("a text over the limit gives a clear error and stays in the input", async (stage) => {
+  const ann = await stage.tab("Ann");
+  const input = ann.getByLabel("Message", { exact: true });
+  const text = "x".repeat(2012);
+
+  await say(ann, text);
+
+  await ann.getByText("Not sent: 2,012 characters is 12 over the limit of 2,000.").waitFor();
+  await ann.getByText("2,012 / 2,000").waitFor();
+  assert.equal(await input.inputValue(), text);
+
+  await say(ann, text.slice(0, 2000));
+  await sees(ann, text.slice(0, 2000), null);
+  assert.equal(await input.inputValue(), "");
+});
+
+scene("what the server refuses comes back to the input with its reason", async (stage) => {
+  const ann = await stage.blankTab();
+  // A page that believes in a higher limit than the server's.
+  await ann.route("**/limits.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: (await response.text()).replace("MAX_TEXT = 2000", "MAX_TEXT = 5000") });
+  });
+  await ann.goto(stage.address);
+  await ann.getByLabel("Your name").fill("Ann");
+  await ann.getByLabel("Your name").press("Enter");
+  await ann.locator('#connection[data-state="connected"]').waitFor();
+
+  await say(ann, "y".repeat(2001));
+
+  await ann.getByText(/^Not sent: the server says ".*2,?000/).waitFor();
+  assert.equal(await ann.getByLabel("Message", { exact: true }).inputValue(), "y".repeat(2001));
+  assert.equal(await ann.locator("#log .message").count(), 0);
+});
