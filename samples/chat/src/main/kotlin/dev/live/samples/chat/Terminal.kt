@@ -1,0 +1,101 @@
+package dev.live.samples.chat
+
+import dev.live.client.LiveClient
+import dev.live.client.connection.ConnectionState
+import dev.live.client.connection.DisconnectCause
+import dev.live.client.topic.ClientClosedException
+import dev.live.protocol.LiveException
+import kotlinx.coroutines.cancelChildren
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.channels.ReceiveChannel
+import kotlinx.coroutines.channels.trySendBlocking
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.flow.filterIsInstance
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.onEach
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import java.io.BufferedReader
+import java.io.FileDescriptor
+import java.io.FileOutputStream
+import java.io.PrintStream
+import java.util.Locale
+import kotlin.concurrent.thread
+import kotlin.system.exitProcess
+import kotlin.time.DurationUnit
+
+/** Chats in the terminal until the input ends or says `/quit`. See [TerminalOptions.USAGE]. */
+fun main(args: Array<String>) {
+    val options = TerminalOptions.parse(args)
+    if (options == null) {
+        System.err.println(TerminalOptions.USAGE)
+        exitProcess(2)
+    }
+    val out = PrintStream(FileOutputStream(FileDescriptor.out), true, Charsets.UTF_8)
+    val cause = runBlocking { Terminal(System.`in`.bufferedReader(), out).chat(options) }
+    exitProcess(if (cause == DisconnectCause.ClosedByClient) 0 else 1)
+}
+
+/** One person's chat: every line of [input] is published to the room, and what is said there goes to [out]. */
+class Terminal(private val input: BufferedReader, private val out: PrintStream) {
+    /** Returns when the client is closed, and why. */
+    suspend fun chat(options: TerminalOptions): DisconnectCause =
+        coroutineScope {
+            val live = LiveClient(options.url)
+            try {
+                val room = live.topic<Chat>(options.topic)
+                launch { orSayWhyNot { room.messages.collect { say("${it.from}: ${it.text}") } } }
+                launch {
+                    for (line in lines()) {
+                        if (line == "/quit") break
+                        orSayWhyNot { room.publish(Chat(line)) }
+                    }
+                    live.close()
+                }
+                live.state
+                    .onEach { state -> describe(state)?.let(::say) }
+                    .filterIsInstance<ConnectionState.Closed>()
+                    .first()
+                    .cause
+            } finally {
+                live.close()
+                coroutineContext.cancelChildren()
+            }
+        }
+
+    private suspend fun orSayWhyNot(block: suspend () -> Unit) {
+        try {
+            block()
+        } catch (_: ClientClosedException) {
+            // the state says why
+        } catch (e: LiveException) {
+            say("! ${e.reason}")
+        }
+    }
+
+    private fun describe(state: ConnectionState): String? =
+        when (state) {
+            is ConnectionState.Connecting -> null
+            is ConnectionState.Connected -> "* connected"
+            is ConnectionState.Waiting -> {
+                val seconds = String.format(Locale.ROOT, "%.1f", state.delay.toDouble(DurationUnit.SECONDS))
+                "* connection lost (${state.cause}), trying again in $seconds s"
+            }
+            is ConnectionState.Closed -> "* closed: ${state.cause}"
+        }
+
+    private fun say(line: String) {
+        out.println(line)
+        out.flush()
+    }
+
+    /** The lines of the input. They are read on a thread of their own, for nothing can interrupt a read from a terminal. */
+    private fun lines(): ReceiveChannel<String> {
+        val lines = Channel<String>()
+        thread(isDaemon = true, name = "terminal") {
+            for (line in input.lineSequence()) if (lines.trySendBlocking(line).isFailure) break
+            lines.close()
+        }
+        return lines
+    }
+}
