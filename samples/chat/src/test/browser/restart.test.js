@@ -14,7 +14,7 @@ for (const [signal, what] of [["SIGTERM", "a restart"], ["SIGKILL", "a crash"]])
     await stage.stopServer(signal);
     await ann.locator('#connection[data-state="waiting"]').waitFor();
     await ann.getByRole("button", { name: "Try now" }).waitFor();
-    await kim.waitFor(/^\* connection lost, trying again in [\d.]+ s/m, { since: before });
+    await kim.waitFor(/^\* connection lost \(.+\), trying again in [\d.]+ s/m, { since: before });
     await say(ann, "written meanwhile");
     await ann.getByText("Waiting for the connection").waitFor();
     await stage.startServer();
