@@ -37,13 +37,22 @@ internal class SubscriberSet {
         }
     }
 
-    /** Offers [message] to every subscriber but the session it excepts. */
+    /**
+     * Offers [message] to every subscriber but the session it excepts. What the first of them throws, such as a codec
+     * that cannot write the message, is thrown when all have been offered it.
+     */
     fun deliver(message: PreparedMessage) {
         val except = message.except
+        var failure: Exception? = null
         for (i in 0 until size) {
             val subscriber = members[i]!!
-            if (except == null || subscriber.session != except) subscriber.offer(message)
+            try {
+                if (except == null || subscriber.session != except) subscriber.offer(message)
+            } catch (e: Exception) {
+                if (failure == null) failure = e
+            }
         }
+        if (failure != null) throw failure
     }
 
     private companion object {

@@ -80,15 +80,19 @@ internal class TopicHub(private val name: String, scope: CoroutineScope, private
         try {
             handle(event)
         } catch (e: Exception) {
-            log.error("Topic {} could not deliver a message.", name, e)
+            if (event.done?.completeExceptionally(e) !=
+                true
+            ) {
+                log.error("Topic {} could not deliver a message.", name, e)
+            }
         }
     }
 
     private fun handle(event: TopicEvent) {
         when (event) {
             is PreparedMessage -> {
-                subscribers.deliver(event)
                 if (observed) inProcess.tryEmit(event.message)
+                subscribers.deliver(event) // last, because it may throw
             }
             is Join -> {
                 if (event.subscriber.offer(event.ack)) subscribers.add(event.subscriber)

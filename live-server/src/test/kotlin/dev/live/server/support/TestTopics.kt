@@ -1,0 +1,25 @@
+package dev.live.server.support
+
+import dev.live.protocol.Message
+import dev.live.server.topic.CodecTable
+import dev.live.server.topic.PreparedMessage
+import dev.live.server.topic.TopicRegistry
+import kotlinx.coroutines.CoroutineScope
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+
+/** A registry whose clock a test turns by hand. */
+internal class TestTopics(
+    scope: CoroutineScope,
+    codecs: CodecTable = CodecTable(listOf(FakeCodec())),
+    buffer: Int = 64,
+    linger: Duration = 30.seconds,
+) {
+    @Volatile
+    var now = 0L
+
+    val registry = TopicRegistry(scope, codecs, buffer, linger) { now }
+}
+
+internal fun prepared(message: Message, except: String? = null, codecs: CodecTable = CodecTable(listOf(FakeCodec()))) =
+    PreparedMessage(message, codecs, except)

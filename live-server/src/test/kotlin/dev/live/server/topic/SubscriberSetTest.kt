@@ -1,0 +1,82 @@
+package dev.live.server.topic
+
+import dev.live.server.support.FakeSubscriber
+import dev.live.server.support.prepared
+import dev.live.server.support.wordMessage
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.ints.shouldBeInRange
+import io.kotest.matchers.shouldBe
+import io.kotest.property.Arb
+import io.kotest.property.arbitrary.choice
+import io.kotest.property.arbitrary.constant
+import io.kotest.property.arbitrary.int
+import io.kotest.property.arbitrary.list
+import io.kotest.property.arbitrary.map
+import io.kotest.property.checkAll
+
+class SubscriberSetTest : FunSpec({
+
+    test("it holds and reaches exactly those who were added and not removed") {
+        checkAll(Arb.list(arbStep, 0..300)) { steps ->
+            val all = List(SUBSCRIBERS) { FakeSubscriber("s$it") }
+            val expected = all.associateWith { mutableListOf<String>() }
+            val model = LinkedHashSet<FakeSubscriber>()
+            val set = SubscriberSet()
+
+            for ((number, step) in steps.withIndex()) {
+                when (step) {
+                    is Step.Add -> set.add(all[step.who]).also { model += all[step.who] }
+                    is Step.Remove -> set.remove(all[step.who]).also { model -= all[step.who] }
+                    Step.Deliver -> set.deliver(prepared(wordMessage("$number"))).also {
+                        for (member in model) expected.getValue(member) += "$number"
+                    }
+                }
+                set.size shouldBe model.size
+                for (subscriber in all) {
+                    if (subscriber in
+                        model
+                    ) {
+                        subscriber.index shouldBeInRange 0..<set.size
+                    } else {
+                        subscriber.index shouldBe -1
+                    }
+                }
+            }
+
+            for (subscriber in all) subscriber.words() shouldContainExactly expected.getValue(subscriber)
+        }
+    }
+
+    test("a message does not reach the session it excepts, whatever else that session has joined") {
+        val publisher = FakeSubscriber("ann")
+        val other = FakeSubscriber("bob")
+        val set = SubscriberSet().apply {
+            add(publisher)
+            add(other)
+        }
+
+        set.deliver(prepared(wordMessage("a"), except = "ann"))
+
+        publisher.words() shouldBe emptyList()
+        other.words() shouldBe listOf("a")
+    }
+})
+
+private const val SUBSCRIBERS = 40
+
+private sealed interface Step {
+    data class Add(val who: Int) : Step
+
+    data class Remove(val who: Int) : Step
+
+    data object Deliver : Step
+}
+
+private val arbStep: Arb<Step> =
+    Arb.choice(
+        Arb.int(0..<SUBSCRIBERS).map { Step.Add(it) },
+        Arb.int(0..<SUBSCRIBERS).map { Step.Add(it) }, // twice: so that it grows, and shrinks seldom
+        Arb.int(0..<SUBSCRIBERS).map { Step.Remove(it) },
+        Arb.constant(Step.Deliver),
+    )

@@ -1,0 +1,218 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.topic
+
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.server.support.FakeCodec
+import dev.live.server.support.FakeSubscriber
+import dev.live.server.support.prepared
+import dev.live.server.support.wordMessage
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.ints.shouldBeLessThanOrEqual
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.joinAll
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.yield
+import java.util.concurrent.atomic.AtomicIntegerArray
+import kotlin.random.Random
+import kotlin.time.Duration.Companion.seconds
+
+class TopicHubTest : FunSpec({
+
+    test("a subscriber gets its ack, then every message, then the ack of its leaving and nothing more") {
+        runTest {
+            val hub = hub(backgroundScope)
+            val ann = FakeSubscriber()
+
+            hub.publish(prepared(wordMessage("before")))
+            hub.join(ann, ack)
+            hub.publish(prepared(wordMessage("a")))
+            hub.publish(prepared(wordMessage("b")))
+            hub.leave(ann, ack)
+            hub.publish(prepared(wordMessage("after")))
+            runCurrent()
+
+            ann.words() shouldContainExactly listOf("ack", "a", "b", "ack")
+        }
+    }
+
+    test("a subscriber that leaves in silence gets nothing more") {
+        runTest {
+            val hub = hub(backgroundScope)
+            val ann = FakeSubscriber()
+
+            hub.join(ann, ack)
+            hub.leave(ann)
+            hub.publish(prepared(wordMessage("after")))
+            runCurrent()
+
+            ann.words() shouldBe listOf("ack")
+            hub.size shouldBe 0
+        }
+    }
+
+    test("a subscriber that does not take its ack is not in") {
+        runTest {
+            val hub = hub(backgroundScope)
+            val ann = FakeSubscriber().apply { full = true }
+
+            hub.join(ann, ack)
+
+            hub.size shouldBe 0
+        }
+    }
+
+    test("whoever joins among many publishers misses nothing after the ack, and gets nothing before it")
+        .config(timeout = 60.seconds) {
+            withContext(Dispatchers.Default) {
+                repeat(ROUNDS) {
+                    val hub = hub(this)
+                    val started = AtomicIntegerArray(PUBLISHERS)
+                    val publishers = List(PUBLISHERS) { who -> launch { publishAll(hub, who, started) } }
+                    val joined = List(SUBSCRIBERS) { async { joinAmid(hub, started) } }.awaitAll()
+                    publishers.joinAll()
+                    hub.join(FakeSubscriber(), ack) // everything before its ack has been delivered
+
+                    for (one in joined) {
+                        one.subscriber.words().first() shouldBe "ack"
+                        for (who in 0..<PUBLISHERS) {
+                            val got = one.subscriber.words().filter {
+                                it.startsWith("$who:")
+                            }.map { it.substringAfter(':').toInt() }
+                            got shouldContainExactly (MESSAGES - got.size + 1..MESSAGES).toList()
+                            (MESSAGES - got.size) shouldBeLessThanOrEqual one.startedBefore[who]
+                        }
+                    }
+                    hub.stop()
+                }
+            }
+        }
+
+    test("whoever leaves among many publishers hears nothing after the ack").config(timeout = 60.seconds) {
+        withContext(Dispatchers.Default) {
+            val hub = hub(this)
+            val publishers = List(PUBLISHERS) { who -> launch { publishAll(hub, who, AtomicIntegerArray(PUBLISHERS)) } }
+
+            val left = List(SUBSCRIBERS) {
+                async {
+                    val subscriber = FakeSubscriber()
+                    hub.join(subscriber, wordMessage("in"))
+                    repeat(Random.nextInt(20)) { yield() }
+                    hub.leave(subscriber, wordMessage("out"))
+                    subscriber to subscriber.words().size
+                }
+            }.awaitAll()
+            publishers.joinAll()
+            hub.join(FakeSubscriber(), ack)
+
+            for ((subscriber, countAtAck) in left) {
+                subscriber.words().size shouldBe countAtAck
+                subscriber.words().last() shouldBe "out"
+            }
+            hub.stop()
+        }
+    }
+
+    test("a publisher waits while the fan-out is a full buffer behind") {
+        runTest {
+            val hub = hub(backgroundScope, buffer = 2)
+            var published = 0
+
+            launch(start = CoroutineStart.UNDISPATCHED) {
+                repeat(5) {
+                    hub.publish(prepared(wordMessage("$it")))
+                    published++
+                }
+            }
+
+            published shouldBe 2
+            runCurrent()
+            published shouldBe 5
+        }
+    }
+
+    context("a subscriber whose offer throws") {
+        test("costs the others no message, wherever it stands among them") {
+            runTest {
+                for (place in 0..2) {
+                    val hub = hub(backgroundScope)
+                    val subscribers = List(3) { FakeSubscriber("s$it") }
+                    for (subscriber in subscribers) hub.join(subscriber, ack)
+
+                    subscribers[place].broken = true
+                    hub.publish(prepared(wordMessage("a")))
+                    hub.publish(prepared(wordMessage("b")))
+                    runCurrent()
+
+                    for (other in subscribers - subscribers[place]) other.words() shouldBe listOf("ack", "a", "b")
+                }
+            }
+        }
+
+        test("fails its join instead of leaving it to wait") {
+            runTest {
+                val hub = hub(backgroundScope)
+                val ann = FakeSubscriber().apply { broken = true }
+
+                shouldThrow<IllegalStateException> { hub.join(ann, ack) }.message shouldBe "the subscriber is broken"
+
+                hub.size shouldBe 0
+            }
+        }
+
+        test("fails its leave instead of leaving it to wait, and is out") {
+            runTest {
+                val hub = hub(backgroundScope)
+                val ann = FakeSubscriber()
+                hub.join(ann, ack)
+                ann.broken = true
+
+                shouldThrow<IllegalStateException> { hub.leave(ann, ack) }.message shouldBe "the subscriber is broken"
+
+                hub.size shouldBe 0
+            }
+        }
+    }
+})
+
+private const val ROUNDS = 20
+private const val PUBLISHERS = 4
+private const val MESSAGES = 200
+private const val SUBSCRIBERS = 16
+
+private val ack = Message(MessageType.ACK)
+
+private fun hub(scope: CoroutineScope, buffer: Int = 64) =
+    TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer)
+
+/** Publishes 1 to [MESSAGES]; [started] says how far it has begun. */
+private suspend fun publishAll(hub: TopicHub, who: Int, started: AtomicIntegerArray) {
+    for (number in 1..MESSAGES) {
+        started.set(who, number)
+        hub.publish(prepared(wordMessage("$who:$number")))
+    }
+}
+
+/** What a publisher had not [startedBefore] the join returned must arrive. */
+private class Joined(val subscriber: FakeSubscriber, val startedBefore: List<Int>)
+
+private suspend fun joinAmid(hub: TopicHub, started: AtomicIntegerArray): Joined =
+    coroutineScope {
+        repeat(Random.nextInt(50)) { yield() }
+        val subscriber = FakeSubscriber()
+        hub.join(subscriber, ack)
+        Joined(subscriber, List(PUBLISHERS) { started.get(it) })
+    }

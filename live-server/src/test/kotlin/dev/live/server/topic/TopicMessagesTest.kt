@@ -1,0 +1,113 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.topic
+
+import app.cash.turbine.test
+import dev.live.protocol.Body
+import dev.live.server.broker.LocalBroker
+import dev.live.server.support.FakeSubscriber
+import dev.live.server.support.TestTopics
+import dev.live.server.support.word
+import dev.live.server.support.wordMessage
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.nulls.shouldBeNull
+import io.kotest.matchers.nulls.shouldNotBeNull
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+
+class TopicMessagesTest : FunSpec({
+
+    test("a collector gets what is published while it collects") {
+        runTest {
+            val topic = topic(TestTopics(backgroundScope))
+
+            topic.publish("before")
+            topic.messages.test {
+                runCurrent()
+                topic.publish("a")
+                topic.publish("b")
+
+                awaitItem().word() shouldBe "a"
+                awaitItem().word() shouldBe "b"
+            }
+        }
+    }
+
+    test("a slow collector loses the oldest and slows neither the publisher nor the subscribers") {
+        runTest {
+            val topics = TestTopics(backgroundScope, buffer = 3)
+            val topic = topic(topics)
+            val subscriber = FakeSubscriber()
+            topics.registry.retain("t").join(subscriber, wordMessage("ack"))
+            val collected = mutableListOf<String>()
+            val gate = CompletableDeferred<Unit>()
+            backgroundScope.launch {
+                topic.messages.collect {
+                    collected += it.word()
+                    gate.await()
+                }
+            }
+            runCurrent()
+
+            topic.publish("1")
+            runCurrent() // the collector has it in hand
+            for (number in 2..10) topic.publish("$number")
+            runCurrent()
+            subscriber.words().drop(1) shouldContainExactly (1..10).map { "$it" }
+            gate.complete(Unit)
+            runCurrent()
+
+            collected shouldContainExactly listOf("1", "8", "9", "10")
+        }
+    }
+
+    test("collecting keeps the topic, and cancelling lets it go") {
+        runTest {
+            val topics = TestTopics(backgroundScope)
+            val collector = backgroundScope.launch { topic(topics).messages.collect {} }
+            runCurrent()
+
+            topics.now = 1_000_000
+            topics.registry.sweep()
+            topics.registry.find("t").shouldNotBeNull()
+
+            collector.cancel()
+            runCurrent()
+            topics.now = 2_000_000
+            topics.registry.sweep()
+            topics.registry.find("t").shouldBeNull()
+        }
+    }
+
+    test("there is no replay") {
+        runTest {
+            val topic = topic(TestTopics(backgroundScope))
+
+            topic.messages.test { topic.publish("a").also { awaitItem() } }
+
+            topic.messages.replayCache shouldBe emptyList()
+            topic.messages.test { expectNoEvents() }
+        }
+    }
+
+    test("a topic that nobody uses has no subscribers, and one that is used counts them") {
+        runTest {
+            val topics = TestTopics(backgroundScope)
+            val topic = topic(topics)
+            topic.subscribers shouldBe 0
+
+            topics.registry.retain("t").join(FakeSubscriber(), wordMessage("ack"))
+
+            topic.subscribers shouldBe 1
+        }
+    }
+})
+
+private fun topic(topics: TestTopics) = Topic("t", topics.registry, LocalBroker(topics.registry::deliver))
+
+private suspend fun Topic.publish(word: String) = publish(Body.bytes(word.encodeToByteArray()))
