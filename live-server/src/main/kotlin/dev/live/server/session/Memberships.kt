@@ -4,6 +4,8 @@ import dev.live.protocol.Message
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Subscriber
 import dev.live.server.topic.TopicHub
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.withContext
 import java.util.concurrent.ConcurrentHashMap
 
 /**
@@ -23,17 +25,37 @@ internal class Memberships(private val session: Session<*>, private val runtime:
     /** Joins [topic]; [ack] is the first the client gets of it. [attachment] is whatever the caller wants to find again. */
     suspend fun join(topic: String, attachment: Any, ack: Message) {
         val membership = Membership(session, runtime.topics.retain(topic), attachment)
-        joined[topic] = membership // before the join: if that is cancelled half-way, leaveAll undoes it
-        membership.hub.join(membership, ack)
+        joined[topic] = membership
+        orDropped(topic, membership) { membership.hub.join(membership, ack) }
     }
 
     /** Leaves [topic]; [ack] is the last the client gets of it. False if it was not joined: then there is no ack. */
     suspend fun leave(topic: String, ack: Message): Boolean {
         val membership = joined[topic] ?: return false
-        membership.hub.leave(membership, ack)
+        orDropped(topic, membership) { membership.hub.leave(membership, ack) }
         joined.remove(topic)
         runtime.topics.release(topic)
         return true
+    }
+
+    /**
+     * Runs [change]; if it fails or runs out of its handler's time half-way, the session is out of [topic] for certain.
+     * Otherwise it could be taken for a member that it is not, and be acked without ever getting a message.
+     */
+    private suspend inline fun orDropped(topic: String, membership: Membership, change: () -> Unit) {
+        var isDone = false
+        try {
+            change()
+            isDone = true
+        } finally {
+            if (!isDone) {
+                withContext(NonCancellable) {
+                    membership.hub.leave(membership)
+                    joined.remove(topic)
+                    runtime.topics.release(topic)
+                }
+            }
+        }
     }
 
     /** Leaves everything in silence, at the session's end. */

@@ -1,0 +1,108 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.session
+
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.server.broker.Publication
+import dev.live.server.support.TestSession
+import dev.live.server.support.prepared
+import dev.live.server.support.wordMessage
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.nulls.shouldNotBeNull
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+
+class MembershipsTest : FunSpec({
+
+    test("a session has the topics it joined until it leaves them") {
+        withSession { one ->
+            val memberships = one.session.state.memberships
+            memberships.join("a", "attached", ack)
+            memberships.join("b", "attached", ack)
+
+            one.session.topics shouldBe setOf("a", "b")
+            memberships["a"].shouldNotBeNull().attachment shouldBe "attached"
+            memberships.leave("a", ack) shouldBe true
+            memberships.leave("a", ack) shouldBe false
+
+            one.session.topics shouldBe setOf("b")
+            one.topics.find("a")!!.users shouldBe 0
+            runCurrent()
+            one.socket.words() shouldContainExactly listOf("ack", "ack", "ack")
+        }
+    }
+
+    test("at its end a session is out of every topic, without a word") {
+        withSession { one ->
+            one.session.state.memberships.join("a", "", ack)
+            one.session.state.memberships.join("b", "", ack)
+
+            one.session.state.memberships.leaveAll()
+            runCurrent()
+
+            one.session.topics shouldBe emptySet()
+            for (topic in listOf("a", "b")) one.topics.find(topic)!!.run { listOf(size, users) } shouldBe listOf(0, 0)
+            one.socket.words() shouldContainExactly listOf("ack", "ack")
+        }
+    }
+
+    for (isBehind in listOf(false, true)) {
+        val situation = if (isBehind) "while the topic is behind" else "while the topic takes it"
+
+        test("joining that is given up $situation leaves the session out, so that it can join again") {
+            withSession { one ->
+                val memberships = one.session.state.memberships
+                if (isBehind) fallBehind(one)
+                val joining = launch(start = CoroutineStart.UNDISPATCHED) { memberships.join("t", "", ack) }
+
+                joining.cancel()
+                runCurrent()
+
+                one.session.topics shouldBe emptySet()
+                one.topics.find("t")!!.size shouldBe 0
+                memberships.join("t", "", wordMessage("again"))
+                one.topics.deliver(Publication("t", body = null))
+                runCurrent()
+                one.socket.words().takeLast(2) shouldContainExactly listOf("again", "message")
+            }
+        }
+
+        test("leaving that is given up $situation leaves the session out all the same") {
+            withSession { one ->
+                val memberships = one.session.state.memberships
+                memberships.join("t", "", ack)
+                if (isBehind) fallBehind(one)
+                val leaving = launch(start = CoroutineStart.UNDISPATCHED) { memberships.leave("t", ack) }
+
+                leaving.cancel()
+                runCurrent()
+
+                one.session.topics shouldBe emptySet()
+                one.topics.find("t")!!.run { listOf(size, users - if (isBehind) 1 else 0) } shouldBe listOf(0, 0)
+            }
+        }
+    }
+})
+
+private val ack = Message(MessageType.ACK)
+
+private fun withSession(test: suspend TestScope.(TestSession) -> Unit) =
+    runTest {
+        val one = TestSession(this)
+        one.start()
+        test(one)
+        one.socket.sayGoodbye()
+    }
+
+/** Fills the buffer of topic "t"; its fan-out runs when the test lets others run. */
+private fun TestScope.fallBehind(one: TestSession) {
+    val hub = one.topics.retain("t")
+    repeat(70) { launch(start = CoroutineStart.UNDISPATCHED) { hub.publish(prepared(wordMessage("$it"))) } }
+}

@@ -1,0 +1,93 @@
+package dev.live.server.support
+
+import dev.live.server.session.CloseReason
+import dev.live.server.session.OverflowPolicy
+import dev.live.server.session.Session
+import dev.live.server.session.SessionHandler
+import dev.live.server.session.SessionRegistry
+import dev.live.server.session.SessionRunner
+import dev.live.server.session.SessionRuntime
+import dev.live.server.session.SessionSettings
+import dev.live.server.topic.CodecTable
+import dev.live.server.transport.Inbound
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.currentTime
+import kotlinx.coroutines.test.runCurrent
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.Instant
+
+/** The protocol's limits, but for what a test sets. */
+internal fun sessionSettings(
+    queueCapacity: Int = 256,
+    queueBytes: Int = 1024 * 1024,
+    writeTimeout: Duration = 10.seconds,
+    closeTimeout: Duration = 5.seconds,
+    heartbeatInterval: Duration = 25.seconds,
+    heartbeatTimeout: Duration = 60.seconds,
+) = SessionSettings(
+    queueCapacity,
+    queueBytes,
+    OverflowPolicy.Close,
+    writeTimeout,
+    handlerTimeout = 30.seconds,
+    closeTimeout,
+    maxTopics = 100,
+    heartbeatInterval,
+    heartbeatTimeout,
+)
+
+internal fun testSession(
+    runtime: SessionRuntime,
+    scope: CoroutineScope,
+    id: String = "session",
+    user: String? = null,
+): Session<Unit> = Session(id, Unit, user, "127.0.0.1", Instant.DISTANT_PAST, runtime, scope.coroutineContext)
+
+/**
+ * A session over a [FakeSocket], in the virtual time of [test].
+ *
+ * What the application does is set in [onOpen] and [onMessage]; [reasons] is what its `onClose` got.
+ */
+@OptIn(ExperimentalCoroutinesApi::class)
+internal class TestSession(private val test: TestScope, settings: SessionSettings = sessionSettings()) {
+    val socket = FakeSocket()
+    val sessions = SessionRegistry()
+    val codec = FakeCodec()
+    val topics = TestTopics(test.backgroundScope, CodecTable(listOf(codec))).registry
+    val reasons = mutableListOf<CloseReason>()
+
+    var onOpen: suspend (Session<Unit>) -> CloseReason? = { null }
+    var onMessage: suspend (Session<Unit>, String) -> Unit = { _, _ -> }
+
+    private val runtime = SessionRuntime(settings, topics, codecSlot = 0) { test.currentTime }
+    private val runner = SessionRunner(socket, Handler(), settings) { test.currentTime }
+
+    lateinit var session: Session<Unit>
+        private set
+
+    /** Runs it as far as it goes by itself. */
+    fun start(): Job = test.launch { runner.run() }.also { test.runCurrent() }
+
+    private inner class Handler : SessionHandler<Unit> {
+        override fun create(scope: CoroutineScope): Session<Unit> =
+            testSession(runtime, scope, user = "ann").also { session = it }
+
+        override suspend fun open(session: Session<Unit>): CloseReason? {
+            sessions.add(session, perUser = Int.MAX_VALUE)
+            return onOpen(session)
+        }
+
+        override suspend fun handle(session: Session<Unit>, data: Inbound.Data) =
+            onMessage(session, data.bytes.decodeToString())
+
+        override suspend fun closed(session: Session<Unit>, reason: CloseReason) {
+            sessions.remove(session)
+            reasons += reason
+        }
+    }
+}
