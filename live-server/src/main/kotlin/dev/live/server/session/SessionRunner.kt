@@ -64,7 +64,8 @@ internal class SessionRunner<Meta : Any>(
                 }
             } catch (_: CancellationException) {
                 session?.state?.endReason ?: CloseReason(CloseCode.GoingAway, "the server stops", byClient = false)
-            } catch (e: Exception) {
+            } catch (e: Throwable) {
+                // an assertion in a coroutine of the application must not leave the session in its topics either
                 session?.state?.endReason ?: failed(session, e)
             }
         withContext(NonCancellable) { finish(session, reason) }
@@ -144,7 +145,7 @@ internal class SessionRunner<Meta : Any>(
         }
     }
 
-    private fun failed(session: Session<Meta>?, cause: Exception): CloseReason {
+    private fun failed(session: Session<Meta>?, cause: Throwable): CloseReason {
         log.error("Session {} failed.", session?.id, cause)
         return CloseReason(CloseCode.Internal, "internal error", byClient = false)
     }

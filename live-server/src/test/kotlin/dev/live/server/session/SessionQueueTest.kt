@@ -1,0 +1,229 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.session
+
+import dev.live.server.support.FakeCodec
+import dev.live.server.support.prepared
+import dev.live.server.support.wordMessage
+import dev.live.server.topic.PreparedMessage
+import dev.live.server.transport.Opcode
+import dev.live.server.transport.OutboundFrame
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.collections.shouldContainExactlyInAnyOrder
+import io.kotest.matchers.shouldBe
+import io.kotest.property.Arb
+import io.kotest.property.arbitrary.boolean
+import io.kotest.property.arbitrary.int
+import io.kotest.property.arbitrary.list
+import io.kotest.property.arbitrary.pair
+import io.kotest.property.checkAll
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlinx.coroutines.withContext
+import kotlin.random.Random
+import kotlin.time.Duration.Companion.seconds
+
+class SessionQueueTest : FunSpec({
+
+    test("it takes what fits both bounds, gives it back in order, and counts what waits") {
+        checkAll(Arb.int(1..8), Arb.int(1..60), Arb.list(Arb.pair(Arb.boolean(), Arb.int(0..40)), 0..80)) {
+            capacity,
+            maxBytes,
+            steps,
+            ->
+            val queue = queue(capacity, maxBytes)
+            val model = ArrayDeque<String>()
+
+            for ((number, step) in steps.withIndex()) {
+                val (isOffer, size) = step
+                if (isOffer) {
+                    val word = ('a' + number % 26).toString().repeat(size)
+                    val bytes = model.sumOf { it.length }
+                    val fits = model.size < capacity && (bytes == 0 || bytes + size <= maxBytes)
+                    queue.offer(prepared(wordMessage(word))) shouldBe if (fits) Offer.Taken else Offer.Full
+                    if (fits) model += word
+                } else if (model.isNotEmpty()) {
+                    val most = size % 5 + 1
+                    queue.take(most) shouldContainExactly List(minOf(most, model.size)) { model.removeFirst() }
+                }
+                queue.bytes shouldBe model.sumOf { it.length }
+            }
+        }
+    }
+
+    test("a message larger than the bound on bytes is taken by an empty queue only") {
+        val queue = queue(maxBytes = 10)
+
+        queue.offer(word(1)) shouldBe Offer.Taken
+        queue.offer(word(11)) shouldBe Offer.Full
+        queue.take()
+        queue.offer(word(11)) shouldBe Offer.Taken
+        queue.offer(word(1)) shouldBe Offer.Full
+    }
+
+    test("answers to control frames count as messages do, and keep their opcode") {
+        val queue = queue(capacity = 1)
+        val pong = OutboundFrame(Opcode.Pong, ByteArray(3))
+
+        queue.offer(pong) shouldBe Offer.Taken
+        queue.offer(pong) shouldBe Offer.Full
+
+        queue.bytes shouldBe 3
+        queue.takeFrames().single() shouldBe pong
+    }
+
+    test("messages travel in text frames, or in binary ones where the codec is binary") {
+        for ((isBinary, opcode) in listOf(false to Opcode.Text, true to Opcode.Binary)) {
+            val queue = SessionQueue(capacity = 4, maxBytes = 100, slot = 0, isBinary)
+
+            queue.offer(word(1))
+
+            queue.takeFrames().single().opcode shouldBe opcode
+        }
+    }
+
+    test("a batch ends with the frame that makes it 64 KiB") {
+        val queue = queue(maxBytes = Int.MAX_VALUE)
+        repeat(5) { queue.offer(word(30_000)) }
+
+        queue.take(64).size shouldBe 3
+        queue.take(64).size shouldBe 2
+    }
+
+    test("a sender waits for room, and its message goes to the end") {
+        runTest {
+            val queue = queue(capacity = 1)
+            queue.offer(word(1))
+
+            val sender = async { queue.send(word(2)) }
+            runCurrent()
+            sender.isCompleted shouldBe false
+            queue.take() shouldBe listOf("a")
+            runCurrent()
+
+            sender.await() shouldBe true
+            queue.take() shouldBe listOf("aa")
+        }
+    }
+
+    test("one batch taken wakes all senders that there is room for") {
+        runTest {
+            val queue = queue(capacity = 4)
+            repeat(4) { queue.offer(word(1)) }
+            val senders = List(6) { async { queue.send(word(2)) } }
+            runCurrent()
+
+            queue.take(4)
+            runCurrent()
+            senders.count { it.isCompleted } shouldBe 4
+            queue.take(4)
+            runCurrent()
+
+            senders.awaitAll() shouldBe List(6) { true }
+        }
+    }
+
+    test("a waiting sender that is cancelled does not keep its turn from the next one") {
+        runTest {
+            val queue = queue(capacity = 1)
+            queue.offer(word(1))
+            val first = async { queue.send(word(2)) }
+            val second = async { queue.send(word(3)) }
+            runCurrent()
+
+            queue.take() // signals the first
+            first.cancel()
+            runCurrent()
+
+            second.await() shouldBe true
+        }
+    }
+
+    test("of many senders on many threads all get through, whatever the sizes and however others are refused")
+        .config(timeout = 60.seconds) {
+            withContext(Dispatchers.Default) {
+                repeat(ROUNDS) { round ->
+                    val queue = queue(capacity = 2, maxBytes = 100)
+                    val senders = List(SENDERS) { who ->
+                        async {
+                            List(SENT) { queue.send(prepared(wordMessage("$who".padEnd(Random.nextInt(1, 100), '.')))) }
+                        }
+                    }
+                    val taken = mutableListOf<String>()
+                    while (taken.size < SENDERS * SENT) taken += queue.take(1 + round % 4)
+
+                    senders.awaitAll().flatten().all { it } shouldBe true
+                    taken.map { it.trimEnd('.') } shouldContainExactlyInAnyOrder
+                        List(SENDERS) { who -> List(SENT) { "$who" } }.flatten()
+                    queue.bytes shouldBe 0
+                }
+            }
+        }
+
+    test("closed, it takes nothing more and gives the rest") {
+        runTest {
+            val queue = queue(capacity = 2)
+            repeat(2) { queue.offer(word(1)) }
+            val waiting = async { queue.send(word(2)) }
+            runCurrent()
+
+            queue.close()
+
+            waiting.await() shouldBe false
+            queue.offer(word(1)) shouldBe Offer.Closed
+            queue.send(word(1)) shouldBe false
+            queue.take(64).size shouldBe 2
+            queue.takeBatch(arrayOfNulls(1)) shouldBe -1
+        }
+    }
+
+    test("cancelled, it takes nothing more and drops the rest") {
+        runTest {
+            val queue = queue(capacity = 2)
+            repeat(2) { queue.offer(word(1)) }
+            val waiting = async { queue.send(word(2)) }
+            runCurrent()
+
+            queue.cancel()
+
+            waiting.await() shouldBe false
+            queue.offer(word(1)) shouldBe Offer.Closed
+            queue.takeBatch(arrayOfNulls(1)) shouldBe -1
+        }
+    }
+
+    test("closing it ends the wait of the writer") {
+        runTest {
+            val queue = queue()
+            val writer = async { queue.takeBatch(arrayOfNulls(1)) }
+            runCurrent()
+
+            launch { queue.close() }
+
+            writer.await() shouldBe -1
+        }
+    }
+})
+
+private const val ROUNDS = 200
+private const val SENDERS = 6
+private const val SENT = 40
+
+private fun queue(capacity: Int = 256, maxBytes: Int = 1024 * 1024) =
+    SessionQueue(capacity, maxBytes, slot = 0, isBinary = FakeCodec().isBinary)
+
+private fun word(size: Int): PreparedMessage = prepared(wordMessage("a".repeat(size)))
+
+private suspend fun SessionQueue.take(most: Int = 1): List<String> = takeFrames(most).map { it.bytes.decodeToString() }
+
+private suspend fun SessionQueue.takeFrames(most: Int = 1): List<OutboundFrame> {
+    val batch = arrayOfNulls<OutboundFrame>(most)
+    val count = takeBatch(batch)
+    return batch.take(count).map { it!! }
+}

@@ -1,0 +1,87 @@
+package dev.live.server.session
+
+import dev.live.server.support.TestTopics
+import dev.live.server.support.sessionSettings
+import dev.live.server.support.testSession
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactlyInAnyOrder
+import io.kotest.matchers.nulls.shouldBeNull
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.withContext
+
+class SessionRegistryTest : FunSpec({
+
+    test("a session is found by its id and by its user until it is removed") {
+        val registry = SessionRegistry()
+        val (phone, laptop) = listOf(session("1", "ann"), session("2", "ann"))
+        registry.add(phone, perUser = 2) shouldBe true
+        registry.add(laptop, perUser = 2) shouldBe true
+
+        registry.find("1") shouldBe phone
+        registry.ofUser("ann") shouldContainExactlyInAnyOrder listOf(phone, laptop)
+        registry.all shouldContainExactlyInAnyOrder listOf(phone, laptop)
+
+        registry.remove(phone)
+        registry.find("1").shouldBeNull()
+        registry.ofUser("ann") shouldBe setOf(laptop)
+        registry.remove(laptop)
+        registry.ofUser("ann") shouldBe emptySet()
+        registry.size shouldBe 0
+    }
+
+    test("a user's sessions are capped, and one that leaves makes room for another") {
+        val registry = SessionRegistry()
+        val first = session("1", "ann")
+        registry.add(first, perUser = 1) shouldBe true
+
+        registry.add(session("2", "ann"), perUser = 1) shouldBe false
+        registry.find("2").shouldBeNull()
+        registry.add(session("3", "bob"), perUser = 1) shouldBe true
+
+        registry.remove(first)
+        registry.add(session("4", "ann"), perUser = 1) shouldBe true
+    }
+
+    test("removing a session that was refused takes nothing from its user's others") {
+        val registry = SessionRegistry()
+        val (first, refused) = listOf(session("1", "ann"), session("2", "ann"))
+        registry.add(first, perUser = 1)
+        registry.add(refused, perUser = 1)
+
+        registry.remove(refused)
+
+        registry.ofUser("ann") shouldBe setOf(first)
+        registry.find("1") shouldBe first
+    }
+
+    test("sessions without a user are not capped") {
+        val registry = SessionRegistry()
+
+        List(3) { registry.add(session("$it", user = null), perUser = 1) } shouldBe listOf(true, true, true)
+    }
+
+    test("however many come at once, a user has no more sessions than the cap, and none stays behind") {
+        val registry = SessionRegistry()
+        val sessions = List(200) { session("$it", "ann") }
+
+        val added = withContext(Dispatchers.Default) {
+            sessions.map { async { registry.add(it, perUser = 7) } }.awaitAll()
+        }
+
+        added.count { it } shouldBe 7
+        registry.size shouldBe 7
+        registry.ofUser("ann").size shouldBe 7
+        withContext(Dispatchers.Default) { sessions.map { async { registry.remove(it) } }.awaitAll() }
+        registry.size shouldBe 0
+        registry.ofUser("ann") shouldBe emptySet()
+    }
+})
+
+private val scope = CoroutineScope(Dispatchers.Unconfined)
+private val runtime = SessionRuntime(sessionSettings(), TestTopics(scope).registry, codecSlot = 0) { 0 }
+
+private fun session(id: String, user: String?) = testSession(runtime, scope, id, user)

@@ -1,0 +1,155 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.session
+
+import dev.live.protocol.CloseCode
+import dev.live.server.support.FakeSocket
+import dev.live.server.support.TestSession
+import dev.live.server.support.sessionSettings
+import dev.live.server.support.wordMessage
+import dev.live.server.transport.Opcode
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.currentTime
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+class SweeperTest : FunSpec({
+
+    test("the server pings after exactly the heartbeat's interval of silence, and once per interval") {
+        runTest {
+            val one = swept()
+            one.start()
+
+            advanceTimeTo(24_999)
+            one.socket.count(Opcode.Ping) shouldBe 0
+            advanceTimeTo(25_000)
+            one.socket.count(Opcode.Ping) shouldBe 1
+            advanceTimeTo(49_999)
+            one.socket.count(Opcode.Ping) shouldBe 1
+            advanceTimeTo(50_000)
+            one.socket.count(Opcode.Ping) shouldBe 2
+            one.socket.sayGoodbye()
+        }
+    }
+
+    test("a client that says something is not pinged, and one that answers lives on") {
+        runTest {
+            val one = swept()
+            one.start()
+
+            advanceTimeTo(20_000)
+            one.socket.say("here")
+            advanceTimeTo(44_999)
+            one.socket.count(Opcode.Ping) shouldBe 0
+            advanceTimeTo(45_000)
+            one.socket.count(Opcode.Ping) shouldBe 1
+            one.socket.pong()
+            advanceTimeTo(104_999)
+
+            one.session.isOpen shouldBe true
+            one.socket.sayGoodbye()
+        }
+    }
+
+    test("a client that is silent for the heartbeat's timeout is closed with 4408") {
+        runTest {
+            val one = swept()
+            val run = one.start()
+
+            advanceTimeTo(59_999)
+            one.session.isOpen shouldBe true
+            advanceTimeTo(60_000)
+
+            run.isCompleted shouldBe true
+            one.socket.closings shouldBe listOf(FakeSocket.Closing(4408, "nothing heard for 1m", answering = false))
+        }
+    }
+
+    test("a client that takes no bytes is closed with 4508 after the write timeout") {
+        runTest {
+            val one = swept()
+            one.start()
+            one.socket.stalled = true
+
+            advanceTimeTo(3_000)
+            one.session.trySend(wordMessage("a"))
+            advanceTimeTo(12_999)
+            one.session.isOpen shouldBe true
+            advanceTimeTo(13_000)
+
+            one.socket.closings shouldBe listOf(FakeSocket.Closing(4508, "took no bytes for 10s", answering = false))
+        }
+    }
+
+    test("a client that takes each batch within the write timeout may be as slow as it likes") {
+        runTest {
+            val one = swept()
+            one.start()
+
+            repeat(5) {
+                one.socket.stalled = true
+                one.session.trySend(wordMessage("a"))
+                advanceTimeTo(currentTime + 9_000)
+                one.socket.pong()
+                one.socket.stalled = false
+                runCurrent()
+            }
+
+            one.session.isOpen shouldBe true
+            one.socket.sayGoodbye()
+        }
+    }
+
+    test("a session that cannot write its last words is cut after the write timeout, with the reason it had") {
+        runTest {
+            val one = swept()
+            val run = one.start()
+            one.socket.stalled = true
+
+            one.session.trySend(wordMessage("a"))
+            one.session.kick("enough")
+            advanceTimeTo(9_999)
+            run.isCompleted shouldBe false
+            advanceTimeTo(10_000)
+
+            run.isCompleted shouldBe true
+            one.reasons.single().code shouldBe CloseCode.Kicked
+        }
+    }
+
+    test("what runs out between two looks is noticed at the next") {
+        runTest {
+            val one =
+                TestSession(
+                    this,
+                    sessionSettings(heartbeatInterval = 100.milliseconds, heartbeatTimeout = 1500.milliseconds),
+                )
+            backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 1.seconds) { currentTime }.run() }
+            one.start()
+
+            advanceTimeTo(1_999)
+            one.session.isOpen shouldBe true
+            advanceTimeTo(2_000)
+
+            one.session.isOpen shouldBe false
+        }
+    }
+})
+
+private fun TestScope.swept(): TestSession {
+    val one = TestSession(this)
+    backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 100.milliseconds) { currentTime }.run() }
+    return one
+}
+
+private fun TestScope.advanceTimeTo(millis: Long) {
+    advanceTimeBy(millis - currentTime)
+    runCurrent()
+}
