@@ -24,9 +24,8 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
     private var fragmentCount = 0
     private var fragmentsAreText = false
 
-    /** The client broke the protocol: where its next frame begins is not known, and [next] must not be called again. */
-    var isBroken: Boolean = false
-        private set
+    /** What the client did wrong; where its next frame begins is not known after it. */
+    private var violation: SocketViolation? = null
 
     /** The body of the frame that is being read, and how much of it is there. */
     private var body: ByteArray? = null
@@ -36,20 +35,27 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
      * The next message or control frame, or null when the connection has ended. Cancelled half-way, it can be called
      * again and goes on where it was.
      *
-     * @throws SocketViolation if the client broke the WebSocket protocol or sent more than the limit
+     * @throws SocketViolation if the client broke the WebSocket protocol or sent more than the limit; then at every call
      */
     suspend fun next(): Inbound? {
+        violation?.let { throw it }
+        return try {
+            channelIo { nextWhole() }
+        } catch (_: IOException) {
+            null // also in the middle of a frame: the connection broke
+        } catch (e: ProtocolViolationException) {
+            throw SocketViolation(tooLarge = false, e.message).also { violation = it }
+        } catch (e: SocketViolation) {
+            throw e.also { violation = it }
+        }
+    }
+
+    private suspend fun nextWhole(): Inbound? {
         while (true) {
-            try {
-                val payload = channelIo { readFrame() } ?: return null
-                val whole = assemble(payload)
-                parser.bodyComplete()
-                if (whole != null) return whole
-            } catch (_: IOException) {
-                return null // also in the middle of a frame: the connection broke
-            } catch (e: ProtocolViolationException) {
-                violated(e.message)
-            }
+            val payload = readFrame() ?: return null
+            val whole = assemble(payload)
+            parser.bodyComplete()
+            if (whole != null) return whole
         }
     }
 
@@ -84,7 +90,7 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
         if (length < 0) violated("a frame claimed a length of more than 63 bits")
         val buffered = if (parser.frameType.controlFrame) 0 else fragments?.size() ?: 0
         if (length > maxMessageSize - buffered) {
-            violated("a message must be at most $maxMessageSize bytes", tooLarge = true)
+            throw SocketViolation(tooLarge = true, "a message must be at most $maxMessageSize bytes")
         }
         return length.toInt()
     }
@@ -127,10 +133,7 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
         }
     }
 
-    private fun violated(what: String, tooLarge: Boolean = false): Nothing {
-        isBroken = true
-        throw SocketViolation(tooLarge, what)
-    }
+    private fun violated(what: String): Nothing = throw SocketViolation(tooLarge = false, what)
 
     private companion object {
         const val MAX_HEADER_BYTES = 14 // 2, 8 of length, 4 of mask

@@ -55,7 +55,7 @@ internal class KtorSocket(
 
     private suspend fun awaitAnswer() {
         try {
-            while (!frames.isBroken) {
+            while (true) {
                 val inbound = frames.next()
                 if (inbound == null || inbound is Inbound.Close) return
             }

@@ -1,0 +1,370 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.transport
+
+import dev.live.server.support.clientFrame
+import dev.live.server.support.fragmented
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.ints.shouldBeInRange
+import io.kotest.matchers.nulls.shouldBeNull
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.types.shouldBeInstanceOf
+import io.kotest.property.Arb
+import io.kotest.property.arbitrary.long
+import io.kotest.property.checkAll
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.async
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import java.io.ByteArrayOutputStream
+import java.io.IOException
+import kotlin.random.Random
+
+/** The client's end of a [socket] under test: raw bytes, in virtual time. */
+internal interface ClientEnd {
+    val socket: Socket
+
+    /** Sends [bytes], so that the socket can receive just them. */
+    suspend fun send(bytes: ByteArray)
+
+    /** Ends the client's side of the connection. */
+    suspend fun end()
+
+    /** Drops the connection. */
+    fun abort()
+
+    /** Takes exactly [count] bytes that the socket wrote. */
+    suspend fun take(count: Int): ByteArray
+
+    /** Whether the server has ended its side, and everything it wrote has been taken. */
+    suspend fun isEnded(): Boolean
+}
+
+/** What every [Socket] does, over whatever carries it. [connect] makes one with the given limit on a message's size. */
+internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientEnd) : FunSpec({
+
+    context("receiving") {
+        test("messages come out whole, however they are fragmented and however their bytes arrive") {
+            checkAll(300, Arb.long()) { seed ->
+                val random = Random(seed)
+                val messages =
+                    List(random.nextInt(1, 6)) { random.nextBoolean() to random.nextBytes(random.someSize()) }
+                val pings = mutableListOf<List<Byte>>()
+                val stream = ByteArrayOutputStream()
+                for ((isText, payload) in messages) stream.writeBytes(random.fragmented(payload, isText, pings))
+
+                val received = receiveAll(connect(LIMIT), stream.toByteArray(), random)
+
+                received.filterIsInstance<Inbound.Data>().map { it.isText to it.bytes.toList() } shouldContainExactly
+                    messages.map { (isText, payload) -> isText to payload.toList() }
+                received.filterIsInstance<Inbound.Ping>().map { it.payload.toList() } shouldContainExactly pings
+            }
+        }
+
+        test("a message of exactly the limit comes out, in one frame and in fragments") {
+            runTest {
+                val client = connect(LIMIT)
+                val payload = Random.nextBytes(LIMIT)
+                val half = LIMIT / 2
+                launch {
+                    client.send(clientFrame(2, payload))
+                    client.send(clientFrame(2, payload.copyOf(half), fin = false))
+                    client.send(clientFrame(0, payload.copyOfRange(half, LIMIT)))
+                }
+
+                repeat(2) {
+                    client.socket.receive().shouldBeInstanceOf<Inbound.Data>().bytes.contentEquals(payload) shouldBe
+                        true
+                }
+            }
+        }
+
+        test("a length may be written longer than it has to be") {
+            runTest {
+                val client = connect(LIMIT)
+                for (lengthBytes in listOf(0, 2, 8)) {
+                    client.send(clientFrame(1, "hello".toByteArray(), lengthBytes = lengthBytes))
+
+                    val data = client.socket.receive().shouldBeInstanceOf<Inbound.Data>()
+
+                    data.bytes.decodeToString() shouldBe "hello"
+                }
+            }
+        }
+
+        test("ping, pong and close are told apart, and a close frame without a code is 1005") {
+            runTest {
+                val client = connect(LIMIT)
+
+                client.send(clientFrame(0x9, byteArrayOf(1, 2)))
+                client.socket.receive().shouldBeInstanceOf<Inbound.Ping>().payload.toList() shouldBe listOf<Byte>(1, 2)
+                client.send(clientFrame(0xA))
+                client.socket.receive() shouldBe Inbound.Pong
+                client.send(clientFrame(0x8, closePayload(4999, "why")))
+                client.socket.receive().shouldBeInstanceOf<Inbound.Close>().code shouldBe 4999
+                client.send(clientFrame(0x8))
+                client.socket.receive().shouldBeInstanceOf<Inbound.Close>().code shouldBe 1005
+            }
+        }
+
+        test("cancelled at any byte, receiving goes on where it was") {
+            val payload = Random.nextBytes(200)
+            val bytes = clientFrame(2, payload.copyOf(150), fin = false) +
+                clientFrame(0x9, byteArrayOf(7)) +
+                clientFrame(0, payload.copyOfRange(150, 200))
+            for (cut in 0..bytes.size) {
+                runTest {
+                    val client = connect(LIMIT)
+                    val received = mutableListOf<Inbound>()
+                    client.send(bytes.copyOf(cut))
+                    val first = launch(start = CoroutineStart.UNDISPATCHED) {
+                        while (received.size < 2) received += client.socket.receive()!!
+                    }
+                    runCurrent()
+
+                    first.cancel()
+                    client.send(bytes.copyOfRange(cut, bytes.size))
+                    while (received.size < 2) received += client.socket.receive()!!
+
+                    received[0].shouldBeInstanceOf<Inbound.Ping>()
+                    received[1].shouldBeInstanceOf<Inbound.Data>().bytes.toList() shouldBe payload.toList()
+                }
+            }
+        }
+
+        test("the end of the connection is null, between frames and in the middle of one") {
+            val bytes = clientFrame(2, ByteArray(300))
+            for (cut in listOf(0, 1, 3, 7, 8, 200)) {
+                runTest {
+                    val client = connect(LIMIT)
+
+                    client.send(bytes.copyOf(cut))
+                    client.end()
+
+                    client.socket.receive().shouldBeNull()
+                }
+            }
+        }
+
+        test("a connection that broke is null") {
+            runTest {
+                val client = connect(LIMIT)
+                val received = async { client.socket.receive() }
+                runCurrent()
+
+                client.abort()
+
+                received.await().shouldBeNull()
+            }
+        }
+    }
+
+    context("what a client must not do is a violation") {
+        for (violation in violations) {
+            test(violation.name) {
+                runTest {
+                    val client = connect(LIMIT)
+                    client.send(violation.bytes)
+
+                    val thrown = shouldThrow<SocketViolation> { while (true) client.socket.receive()!! }
+
+                    thrown.tooLarge shouldBe violation.tooLarge
+                    thrown.message!!.encodeToByteArray().size shouldBeInRange 1..123 // it goes into the close frame
+                }
+            }
+
+            test("${violation.name}: and the client still gets its close frame") {
+                runTest {
+                    val client = connect(LIMIT)
+                    client.send(violation.bytes)
+                    shouldThrow<SocketViolation> { while (true) client.socket.receive()!! }
+
+                    val closing = launch { client.socket.close(4400, "why", answering = false) }
+                    runCurrent()
+                    client.take(7).toList() shouldBe frame(0x88, closePayload(4400, "why"))
+                    client.send(clientFrame(0x8, closePayload(4400, "")))
+                    client.end()
+                    runCurrent()
+
+                    closing.isCompleted shouldBe true
+                    closing.isCancelled shouldBe false
+                }
+            }
+        }
+    }
+
+    context("writing") {
+        test("a length takes one byte, three or nine") {
+            runTest {
+                val client = connect(LIMIT)
+                for (size in listOf(0, 1, 125, 126, 127, 32_768, 65_535, 65_536, 70_000)) {
+                    val payload = Random.nextBytes(size)
+
+                    launch { client.socket.write(arrayOf(OutboundFrame(Opcode.Binary, payload)), 1) }
+
+                    val header = byteArrayOf(0x82.toByte()) + when (size) {
+                        in 0..125 -> byteArrayOf(size.toByte())
+                        in 126..0xFFFF -> byteArrayOf(126, (size shr 8).toByte(), size.toByte())
+                        else -> byteArrayOf(
+                            127,
+                            0,
+                            0,
+                            0,
+                            0,
+                            (size shr 24).toByte(),
+                            (size shr 16).toByte(),
+                            (size shr 8).toByte(),
+                            size.toByte(),
+                        )
+                    }
+                    client.take(header.size).toList() shouldBe header.toList()
+                    client.take(size).contentEquals(payload) shouldBe true
+                }
+            }
+        }
+
+        test("every opcode is written as what it is, unmasked and final") {
+            runTest {
+                val client = connect(LIMIT)
+                for ((opcode, first) in listOf(
+                    Opcode.Text to 0x81,
+                    Opcode.Binary to 0x82,
+                    Opcode.Ping to 0x89,
+                    Opcode.Pong to 0x8A,
+                )) {
+                    client.socket.write(arrayOf(OutboundFrame(opcode, byteArrayOf(5))), 1)
+
+                    client.take(3).toList() shouldBe listOf(first.toByte(), 1, 5)
+                }
+            }
+        }
+
+        test("as many frames as asked for are written in order, let go of, and their bytes left alone") {
+            runTest {
+                val client = connect(LIMIT)
+                val payloads = List(3) { byteArrayOf(it.toByte()) }
+                val batch = Array<OutboundFrame?>(4) {
+                    payloads.getOrNull(it)?.let { bytes ->
+                        OutboundFrame(Opcode.Text, bytes)
+                    }
+                }
+
+                client.socket.write(batch, 2)
+
+                client.take(6).toList() shouldBe listOf(0x81.toByte(), 1, 0, 0x81.toByte(), 1, 1)
+                batch.map { it == null } shouldBe listOf(true, true, false, true)
+                payloads.map { it.single().toInt() } shouldBe listOf(0, 1, 2)
+            }
+        }
+
+        test("a connection that is gone is an IOException") {
+            runTest {
+                val client = connect(LIMIT)
+                client.abort()
+
+                shouldThrow<IOException> { client.socket.write(arrayOf(OutboundFrame(Opcode.Text, ByteArray(1))), 1) }
+            }
+        }
+    }
+
+    context("the close handshake") {
+        test("begun by the server, it waits for the client's close frame and end, and discards what comes before") {
+            runTest {
+                val client = connect(LIMIT)
+                val closing = launch { client.socket.close(1001, "bye", answering = false) }
+                runCurrent()
+
+                client.take(7).toList() shouldBe frame(0x88, closePayload(1001, "bye"))
+                client.send(clientFrame(1, "still talking".toByteArray()))
+                runCurrent()
+                closing.isCompleted shouldBe false
+                client.send(clientFrame(0x8, closePayload(1001, "")))
+                client.isEnded() shouldBe true // whoever began, the server ends the connection first
+                runCurrent()
+                closing.isCompleted shouldBe false
+                client.end()
+                runCurrent()
+
+                closing.isCompleted shouldBe true
+            }
+        }
+
+        test("begun by the client, it is answered at once") {
+            runTest {
+                val client = connect(LIMIT)
+                client.send(clientFrame(0x8, closePayload(1000, "")))
+                client.socket.receive().shouldBeInstanceOf<Inbound.Close>()
+
+                val closing = launch { client.socket.close(1000, "", answering = true) }
+                client.take(4).toList() shouldBe frame(0x88, closePayload(1000, ""))
+                client.isEnded() shouldBe true
+                client.end()
+                runCurrent()
+
+                closing.isCompleted shouldBe true
+            }
+        }
+
+        test("a client that just ends instead of answering is let go") {
+            runTest {
+                val client = connect(LIMIT)
+                val closing = launch { client.socket.close(1001, "", answering = false) }
+                runCurrent()
+
+                client.end()
+                runCurrent()
+
+                closing.isCompleted shouldBe true
+            }
+        }
+
+        test("a client that answers with nonsense is let go when it ends") {
+            runTest {
+                val client = connect(LIMIT)
+                val closing = launch { client.socket.close(1001, "", answering = false) }
+                runCurrent()
+
+                client.send(clientFrame(3))
+                client.end()
+                runCurrent()
+
+                closing.isCompleted shouldBe true
+                closing.isCancelled shouldBe false
+            }
+        }
+    }
+})
+
+private fun frame(first: Int, payload: ByteArray): List<Byte> =
+    listOf(first.toByte(), payload.size.toByte()) + payload.toList()
+
+private fun Random.someSize(): Int =
+    when (nextInt(10)) {
+        0 -> 0
+        1 -> nextInt(65_530, 65_540)
+        2 -> nextInt(120, 130)
+        else -> nextInt(2_000)
+    }
+
+/** Sends [bytes] in random pieces while it receives, until the connection's end. */
+private suspend fun receiveAll(client: ClientEnd, bytes: ByteArray, random: Random): List<Inbound> =
+    coroutineScope {
+        launch {
+            var start = 0
+            while (start < bytes.size) {
+                val end = minOf(bytes.size, start + if (random.nextInt(4) == 0) 1 else random.nextInt(1, 5_000))
+                client.send(bytes.copyOfRange(start, end))
+                start = end
+            }
+            client.end()
+        }
+        takeAll { client.socket.receive() }
+    }
+
+private suspend fun <T : Any> takeAll(next: suspend () -> T?): List<T> =
+    buildList { while (true) add(next() ?: break) }
