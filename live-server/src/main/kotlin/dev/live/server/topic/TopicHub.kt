@@ -80,11 +80,8 @@ internal class TopicHub(private val name: String, scope: CoroutineScope, private
         try {
             handle(event)
         } catch (e: Exception) {
-            if (event.done?.completeExceptionally(e) !=
-                true
-            ) {
-                log.error("Topic {} could not deliver a message.", name, e)
-            }
+            val isToldToCaller = event.done?.completeExceptionally(e) ?: false
+            if (!isToldToCaller) log.error("Topic {} could not deliver a message.", name, e)
         }
     }
 
