@@ -1,0 +1,321 @@
+package dev.live.server
+
+import dev.live.protocol.JsonCodec
+import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.session.OverflowPolicy
+import io.kotest.assertions.throwables.shouldThrowAny
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.Route
+import io.ktor.server.routing.routing
+import io.ktor.server.testing.testApplication
+import kotlinx.serialization.builtins.serializer
+import kotlin.reflect.KClass
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+
+class LiveConfigTest : FunSpec({
+
+    context("a mistake in install(Live) says what to write instead") {
+        for (mistake in configMistakes) {
+            test(mistake.message) {
+                val thrown = shouldThrowAny { LiveConfig().apply(mistake.configure).build() }
+
+                thrown::class shouldBe mistake.type
+                thrown.message shouldBe mistake.message
+            }
+        }
+    }
+
+    context("a mistake in live { } says what to write instead") {
+        for (mistake in endpointMistakes) {
+            test(mistake.message) {
+                val thrown = shouldThrowAny { LiveEndpoint<String>("/live").apply(mistake.configure) }
+
+                thrown::class shouldBe mistake.type
+                thrown.message shouldBe mistake.message
+            }
+        }
+    }
+
+    test("an endpoint without install(Live) says so") {
+        startFailure { routing { live<Unit>("/live") } } shouldBe
+            "Live is not installed. Add install(Live) { ... } before routing { live(...) { ... } }."
+    }
+
+    test("using the server without install(Live) says so") {
+        startFailure { live } shouldBe
+            "Live is not installed. Add install(Live) { ... } before routing { live(...) { ... } }."
+    }
+
+    test("an endpoint with a meta and nothing to make it says so") {
+        startFailure { installed { live<String>("/live") } } shouldBe
+            "live(\"/live\") has a meta and no authenticate. Add authenticate { call -> ... }, or declare live<Unit>(\"/live\")."
+    }
+
+    test("either way to authenticate makes a meta") {
+        testApplication {
+            application {
+                installed {
+                    live<String>("/before") { authenticate { "ann" } }
+                    live<String>("/after") { authenticateByMessage { "ann" } }
+                    live<Unit>("/nobody")
+                }
+            }
+            startApplication()
+        }
+    }
+
+    test("an overflow policy is found by its name, in any case") {
+        OverflowPolicy.of("Close") shouldBe OverflowPolicy.Close
+        "${OverflowPolicy.Close}" shouldBe "close"
+        shouldThrowAny { OverflowPolicy.of("wait") }.run { this::class to message } shouldBe
+            (IllegalArgumentException::class to "onOverflow must be one of 'close', was 'wait'")
+    }
+
+    test("the smallest values that are allowed are accepted") {
+        val settings = LiveConfig().apply {
+            session {
+                queueCapacity = 1
+                queueBytes = 1_024
+                writeTimeout = 100.milliseconds
+                handlerTimeout = 1.milliseconds
+                closeTimeout = 1.milliseconds
+                maxTopics = 1
+            }
+            heartbeat {
+                interval = 100.milliseconds
+                timeout = 101.milliseconds
+            }
+            topics {
+                buffer = 1
+                linger = Duration.ZERO
+            }
+            limits {
+                messageSize = 128
+                nesting = 1
+                messagesPerSecond = 1
+                burst = 1
+                badMessages = 1
+                connections = 1
+                sessionsPerUser = 1
+                authTimeout = 1.milliseconds
+            }
+            drain {
+                timeout = Duration.ZERO
+                reconnectWindow = Duration.ZERO..Duration.ZERO
+            }
+        }.build()
+
+        settings.session.queueCapacity shouldBe 1
+        settings.topicLinger shouldBe Duration.ZERO
+    }
+
+    test("blocks of one name add up, and the last word counts") {
+        val settings = LiveConfig().apply {
+            session { queueCapacity = 7 }
+            session { maxTopics = 8 }
+            session { queueCapacity = 9 }
+        }.build()
+
+        settings.session.run { listOf(queueCapacity, maxTopics) } shouldBe listOf(9, 8)
+    }
+
+    test("what was built does not change when the configuration does") {
+        val config = LiveConfig()
+        val settings = config.build()
+
+        config.codecs(JsonCodec)
+        config.origins { allow("https://example.com") }
+        config.session { queueCapacity = 1 }
+
+        settings.codecs.size shouldBe 3
+        settings.limits.origins.allows("https://example.com", host = null) shouldBe false
+        settings.session.queueCapacity shouldBe 256
+    }
+
+    test("the defaults are the limits of the protocol") {
+        val settings = LiveConfig().build()
+
+        settings.codecs.subprotocols shouldBe listOf("live.v1.json", "live.v1.cbor", "live.v1.msgpack")
+        settings.limits.messageSize shouldBe 64 * 1024
+        settings.session.maxTopics shouldBe 100
+        settings.limits.decode.maxDepth shouldBe 64
+        settings.session.queueCapacity shouldBe 256
+        settings.session.queueBytes shouldBe 1024 * 1024
+        settings.limits.messagesPerSecond shouldBe 100
+        settings.limits.burst shouldBe 200
+        settings.limits.connections shouldBe Int.MAX_VALUE
+        settings.session.heartbeatInterval shouldBe 25.seconds
+        settings.session.heartbeatTimeout shouldBe 60.seconds
+        settings.session.writeTimeout shouldBe 10.seconds
+        settings.limits.authTimeout shouldBe 10.seconds
+        settings.limits.badMessages shouldBe 10
+        settings.session.onOverflow shouldBe OverflowPolicy.Close
+    }
+
+    test("by default pages of the server's own host connect, and no others") {
+        val origins = LiveConfig().build().limits.origins
+
+        origins.allows("https://example.com", "example.com") shouldBe true
+        origins.allows("https://other.com", "example.com") shouldBe false
+    }
+
+    test("origins that were allowed connect whatever their case, and the own host can be left out") {
+        val origins = LiveConfig().apply {
+            origins {
+                sameHost(false)
+                allow("https://APP.example.com", "http://localhost:3000")
+            }
+        }.build().limits.origins
+
+        origins.allows("https://app.example.com:443", "example.com") shouldBe true
+        origins.allows("http://localhost:3000", "example.com") shouldBe true
+        origins.allows("https://example.com", "example.com") shouldBe false
+    }
+})
+
+private class Mistake<T>(val type: KClass<out Exception>, val message: String, val configure: T.() -> Unit)
+
+private fun config(message: String, configure: LiveConfig.() -> Unit) =
+    Mistake(IllegalArgumentException::class, message, configure)
+
+private val configMistakes: List<Mistake<LiveConfig>> =
+    listOf(
+        config("Live has no codec. Name at least one, such as codecs(JsonCodec).") { codecs() },
+        config("codec 'live.v1.json' is named twice") { codecs(JsonCodec, JsonCodec) },
+        config("queueCapacity must be at least 1 message, was 0") { session { queueCapacity = 0 } },
+        config("queueBytes must be at least 1024 bytes, was 1023") { session { queueBytes = 1_023 } },
+        config("writeTimeout must be at least 100ms, was 99ms") { session { writeTimeout = 99.milliseconds } },
+        config("handlerTimeout must be positive, was 0s") { session { handlerTimeout = Duration.ZERO } },
+        config("closeTimeout must be positive, was -1s") { session { closeTimeout = (-1).seconds } },
+        config("maxTopics must be at least 1, was 0") { session { maxTopics = 0 } },
+        config("heartbeat interval must be at least 100ms, was 0s") { heartbeat { interval = Duration.ZERO } },
+        config("heartbeat timeout must be positive, was -1s") { heartbeat { timeout = (-1).seconds } },
+        Mistake(IllegalStateException::class, "heartbeat timeout (1m) must be above its interval (1m)") {
+            heartbeat { interval = 1.minutes }
+        },
+        Mistake(IllegalStateException::class, "heartbeat timeout (20s) must be above its interval (25s)") {
+            heartbeat { timeout = 20.seconds }
+        },
+        config("topic buffer must be at least 1 message, was 0") { topics { buffer = 0 } },
+        config("topic linger must not be negative, was -1ms") { topics { linger = (-1).milliseconds } },
+        config("messageSize must be at least 128 bytes, was 127") { limits { messageSize = 127 } },
+        config("nesting must be 1 to 512, was 0") { limits { nesting = 0 } },
+        config("nesting must be 1 to 512, was 513") { limits { nesting = 513 } },
+        config("messagesPerSecond must be at least 1, was 0") { limits { messagesPerSecond = 0 } },
+        config("burst must be at least 1 message, was 0") { limits { burst = 0 } },
+        config("badMessages must be at least 1, was 0") { limits { badMessages = 0 } },
+        config("connections must be at least 1, was 0") { limits { connections = 0 } },
+        config("sessionsPerUser must be at least 1, was -5") { limits { sessionsPerUser = -5 } },
+        config("authTimeout must be positive, was 0s") { limits { authTimeout = Duration.ZERO } },
+        config("an origin must be like 'https://app.example.com' or 'http://localhost:3000', was 'example.com'") {
+            origins { allow("https://app.example.com", "example.com") }
+        },
+        config("an origin must be like 'https://app.example.com' or 'http://localhost:3000', was 'https://a.com/'") {
+            origins { allow("https://a.com/") }
+        },
+        config("an origin must be like 'https://app.example.com' or 'http://localhost:3000', was 'null'") {
+            origins { allow("null") }
+        },
+        config("drain timeout must not be negative, was -1s") { drain { timeout = (-1).seconds } },
+        config("reconnectWindow must not be empty or negative, was 2s..1s") {
+            drain {
+                reconnectWindow =
+                    2.seconds..1.seconds
+            }
+        },
+        config("reconnectWindow must not be empty or negative, was -1s..1s") {
+            drain { reconnectWindow = (-1).seconds..1.seconds }
+        },
+    )
+
+private val reserved =
+    listOf(
+        "subscribe",
+        "unsubscribe",
+        "publish",
+        "ack",
+        "message",
+        "reply",
+        "error",
+        "presence",
+        "auth",
+        "expiring",
+        "ping",
+        "pong",
+        "goodbye",
+    )
+
+private fun twice(what: String, configure: LiveEndpoint<String>.() -> Unit) =
+    Mistake<LiveEndpoint<String>>(IllegalStateException::class, what) {
+        configure()
+        configure()
+    }
+
+private val endpointMistakes: List<Mistake<LiveEndpoint<String>>> =
+    reserved.map { type ->
+        Mistake<LiveEndpoint<String>>(
+            IllegalArgumentException::class,
+            "request type '$type' is one of the protocol's own; choose another",
+        ) { request<Int, Int>(type) { it } }
+    } + listOf(
+        Mistake(IllegalArgumentException::class, "request type 'count' is declared twice") {
+            request<Int, Int>("count") { it }
+            request("count", String.serializer(), String.serializer()) { it }
+        },
+        Mistake(
+            IllegalArgumentException::class,
+            "topic pattern 'room/{id}' is declared twice: 'room/{room}' matches the same names",
+        ) {
+            topic<String>("room/{room}")
+            rawTopic("room/{id}")
+        },
+        Mistake(IllegalArgumentException::class, "a topic pattern must not be empty") { rawTopic("") },
+        Mistake(IllegalArgumentException::class, "maxPayload must be at least 1 byte, was 0") {
+            rawTopic("a") { maxPayload = 0 }
+        },
+        Mistake(IllegalStateException::class, "topic 'a' has authorize twice") {
+            rawTopic("a") {
+                authorize { true }
+                authorize { false }
+            }
+        },
+        Mistake(IllegalStateException::class, "topic 'a' has onPublish twice") {
+            rawTopic("a") {
+                onPublish {}
+                onPublish {}
+            }
+        },
+        twice("live(\"/live\") has authenticate twice") { authenticate { "ann" } },
+        twice("live(\"/live\") has authenticateByMessage twice") { authenticateByMessage { "ann" } },
+        twice("live(\"/live\") has user twice") { user { it } },
+        twice("live(\"/live\") has onOpen twice") { onOpen {} },
+        twice("live(\"/live\") has onMessage twice") { onMessage {} },
+        twice("live(\"/live\") has onClose twice") { onClose {} },
+    )
+
+private fun Application.installed(routes: Route.() -> Unit) {
+    install(Live)
+    routing(routes)
+}
+
+/** The message of the [IllegalStateException] that [module] fails with when the application starts. */
+private fun startFailure(module: Application.() -> Unit): String? {
+    var failure: Throwable? = null
+    testApplication {
+        application {
+            try {
+                module()
+            } catch (e: IllegalStateException) {
+                failure = e
+            }
+        }
+        startApplication()
+    }
+    return failure?.message
+}

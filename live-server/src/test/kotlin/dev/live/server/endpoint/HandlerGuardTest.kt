@@ -1,0 +1,139 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.endpoint
+
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.nulls.shouldBeNull
+import io.kotest.matchers.nulls.shouldNotBeNull
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldMatch
+import io.kotest.matchers.types.shouldBeSameInstanceAs
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.TimeoutCancellationException
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.currentTime
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlinx.coroutines.withTimeout
+import kotlin.time.Duration.Companion.seconds
+
+class HandlerGuardTest : FunSpec({
+
+    test("what goes well needs no answer") {
+        runTest { guard.run("x") {}.shouldBeNull() }
+    }
+
+    test("a refusal of the handler reaches the client as it is") {
+        runTest {
+            val refusal = LiveException(ErrorCode.Forbidden, "not you", retryAfter = 3.seconds)
+
+            guard.run("x") { throw refusal }.shouldNotBeNull() shouldBeSameInstanceAs refusal
+        }
+    }
+
+    test("a failure of any kind is internal, and says no more than a log id") {
+        runTest {
+            for (failure in listOf(
+                IllegalStateException("secret"),
+                AssertionError("secret"),
+                NoClassDefFoundError("secret"),
+            )) {
+                val answer = guard.run("x") { throw failure }.shouldNotBeNull()
+
+                answer.code shouldBe ErrorCode.Internal
+                answer.reason shouldMatch Regex("internal error, log id [0-9a-f]{8}")
+                answer.cause.shouldBeNull()
+            }
+        }
+    }
+
+    test("a handler that takes too long is stopped and answered with timeout") {
+        runTest {
+            var isStopped = false
+
+            val answer = guard.run("x") {
+                try {
+                    awaitCancellation()
+                } finally {
+                    isStopped = true
+                }
+            }.shouldNotBeNull()
+
+            answer.code shouldBe ErrorCode.Timeout
+            answer.reason shouldBe "the handler took longer than 30s"
+            isStopped shouldBe true
+            currentTime shouldBe 30_000
+        }
+    }
+
+    test("a timeout of the handler's own is a failure of the handler") {
+        runTest {
+            val answer = guard.run("x") { withTimeout(1.seconds) { awaitCancellation() } }.shouldNotBeNull()
+
+            answer.code shouldBe ErrorCode.Internal
+            currentTime shouldBe 1_000
+        }
+    }
+
+    test("waiting for something that was cancelled is a failure of the handler") {
+        runTest {
+            val cancelled = CompletableDeferred<Unit>().apply { cancel() }
+
+            guard.run("x") { cancelled.await() }.shouldNotBeNull().code shouldBe ErrorCode.Internal
+        }
+    }
+
+    test("the end of the session is no failure of the handler") {
+        runTest {
+            var answer: LiveException? = null
+            val session = launch { answer = guard.run("x") { awaitCancellation() } }
+            runCurrent()
+
+            session.cancel()
+            session.join()
+
+            answer.shouldBeNull()
+        }
+    }
+
+    test("a handler that fails because the session ends is not answered") {
+        runTest {
+            val session = launch {
+                shouldThrow<CancellationException> {
+                    guard.run("x") {
+                        try {
+                            awaitCancellation()
+                        } finally {
+                            error("failed while it was cancelled")
+                        }
+                    }
+                }
+                throw CancellationException("as it should be")
+            }
+            runCurrent()
+
+            session.cancel()
+            session.join()
+
+            session.isCancelled shouldBe true
+        }
+    }
+
+    test("whoever is over its own time limit gets that, and not an answer") {
+        runTest {
+            shouldThrow<TimeoutCancellationException> {
+                withTimeout(1.seconds) { guard.run("x") { awaitCancellation() } }
+            }
+
+            currentTime shouldBe 1_000
+        }
+    }
+})
+
+private val guard = HandlerGuard(timeout = 30.seconds)

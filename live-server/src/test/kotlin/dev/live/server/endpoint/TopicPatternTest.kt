@@ -1,0 +1,138 @@
+package dev.live.server.endpoint
+
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.nulls.shouldBeNull
+import io.kotest.matchers.nulls.shouldNotBeNull
+import io.kotest.matchers.shouldBe
+import io.kotest.property.Arb
+import io.kotest.property.arbitrary.Codepoint
+import io.kotest.property.arbitrary.alphanumeric
+import io.kotest.property.arbitrary.list
+import io.kotest.property.arbitrary.of
+import io.kotest.property.arbitrary.pair
+import io.kotest.property.arbitrary.string
+import io.kotest.property.checkAll
+
+class TopicPatternTest : FunSpec({
+
+    context("names and their parameters") {
+        for ((pattern, name, parameters) in matches) {
+            test("$pattern ${if (parameters == null) "does not match" else "matches"} '$name'") {
+                TopicPattern(pattern).match(name)?.toString() shouldBe parameters?.toString()
+            }
+        }
+    }
+
+    test("a pattern matches what its parameters are filled with, and gives it back") {
+        val segment = Arb.pair(Arb.of("literal", "parameter"), Arb.string(1, 8, legalInSegments))
+        checkAll(Arb.list(segment, 1..5), Arb.list(Arb.string(0, 4, legalInSegments), 1..4)) { segments, tail ->
+            val rest = tail.joinToString("/")
+            val pattern = segments.withIndex().joinToString("/") { (i, it) ->
+                if (it.first ==
+                    "literal"
+                ) {
+                    it.second
+                } else {
+                    "{p$i}"
+                }
+            }
+            val name = segments.joinToString("/") { it.second }
+
+            val plain = TopicPattern(pattern).match(name).shouldNotBeNull()
+            val tailed = TopicPattern("$pattern/{rest...}").match("$name/$rest")
+
+            for ((i, it) in segments.withIndex()) if (it.first == "parameter") plain["p$i"] shouldBe it.second
+            if (rest.isEmpty()) tailed.shouldBeNull() else tailed.shouldNotBeNull()["rest"] shouldBe rest
+            TopicPattern(pattern).match("$name/more").shouldBeNull()
+            TopicPattern(pattern).match("$name/").shouldBeNull()
+            TopicPattern("more/$pattern").match(name)?.let { error("'more/$pattern' matched '$name'") }
+        }
+    }
+
+    test("of patterns that match one name the more literal comes first") {
+        val patterns = listOf("{rest...}", "room/{rest...}", "{a}/{b}", "room/{room}", "{a}/lobby", "room/lobby")
+
+        patterns.shuffled().sortedBy { TopicPattern(it).specificity } shouldBe
+            listOf("room/lobby", "room/{room}", "room/{rest...}", "{a}/lobby", "{a}/{b}", "{rest...}")
+    }
+
+    test("patterns have one shape exactly when they match the same names") {
+        TopicPattern("a/{x}").shape shouldBe TopicPattern("a/{y}").shape
+        TopicPattern("a/{x...}").shape shouldBe TopicPattern("a/{y...}").shape
+        listOf("a/{x}", "a/{x...}", "a/b", "{x}/b", "a/{x}/{y}", "a").map {
+            TopicPattern(it).shape
+        }.toSet().size shouldBe
+            6
+    }
+
+    context("what is no pattern says why") {
+        for ((pattern, reason) in mistakes) {
+            test("'$pattern': $reason") {
+                shouldThrow<IllegalArgumentException> { TopicPattern(pattern) }.message shouldBe reason
+            }
+        }
+    }
+
+    test("a parameter that the pattern has not says which it has") {
+        val parameters = TopicPattern("room/{room}").match("room/1").shouldNotBeNull()
+
+        parameters["room"] shouldBe "1"
+        shouldThrow<IllegalArgumentException> { parameters["rom"] }.message shouldBe
+            "topic pattern 'room/{room}' has no parameter 'rom'; it has [room]"
+    }
+
+    test("any text is a pattern or an error, and any name matches or does not") {
+        val text = Arb.list(Arb.of("a", "/", "{", "}", "{x}", "{x...}", "..."), 0..8)
+        checkAll(text, text) { pattern, name ->
+            try {
+                TopicPattern(pattern.joinToString("")).match(name.joinToString(""))
+            } catch (e: IllegalArgumentException) {
+                e.message.shouldNotBeNull()
+            }
+        }
+    }
+})
+
+private val legalInSegments = Codepoint.alphanumeric()
+
+private val matches: List<Triple<String, String, Map<String, String>?>> =
+    listOf(
+        Triple("lobby", "lobby", mapOf()),
+        Triple("lobby", "Lobby", null),
+        Triple("lobby", "", null),
+        Triple("lobby", "lobby/", null),
+        Triple("lobby", "lobby2", null),
+        Triple("room/{room}", "room/42", mapOf("room" to "42")),
+        Triple("room/{room}", "room/ä ö", mapOf("room" to "ä ö")),
+        Triple("room/{room}", "room/", null),
+        Triple("room/{room}", "room", null),
+        Triple("room/{room}", "room/42/x", null),
+        Triple("room/{room}", "rooms/42", null),
+        Triple("{a}/{b}", "x/y", mapOf("a" to "x", "b" to "y")),
+        Triple("{a}/{b}", "/y", null),
+        Triple("{a}", "x/y", null),
+        Triple("doc/{path...}", "doc/a", mapOf("path" to "a")),
+        Triple("doc/{path...}", "doc/a/b//c", mapOf("path" to "a/b//c")),
+        Triple("doc/{path...}", "doc/", null),
+        Triple("doc/{path...}", "doc", null),
+        Triple("{all...}", "a/b", mapOf("all" to "a/b")),
+        Triple("a//b", "a//b", mapOf()),
+        Triple("a//b", "a/x/b", null),
+        Triple("a/", "a/", mapOf()),
+        Triple("a/", "a", null),
+    )
+
+private val mistakes =
+    listOf(
+        "" to "a topic pattern must not be empty",
+        "a/{x}/{x}" to "topic pattern 'a/{x}/{x}' names a parameter twice",
+        "{x...}/a" to "topic pattern '{x...}/a': only the last segment may end in '...}'",
+        "room-{x}" to "topic pattern 'room-{x}': a parameter must be a whole segment, was 'room-{x}'",
+        "a/{x" to "topic pattern 'a/{x': a parameter must be a whole segment, was '{x'",
+        "a/x}" to "topic pattern 'a/x}': a parameter must be a whole segment, was 'x}'",
+        "a/{}" to "topic pattern 'a/{}': a parameter's name must be letters, digits and '_', was ''",
+        "a/{...}" to "topic pattern 'a/{...}': a parameter's name must be letters, digits and '_', was ''",
+        "a/{x-y}" to "topic pattern 'a/{x-y}': a parameter's name must be letters, digits and '_', was 'x-y'",
+        "a/{x}{y}" to "topic pattern 'a/{x}{y}': a parameter's name must be letters, digits and '_', was 'x}{y'",
+    )

@@ -1,0 +1,41 @@
+package dev.live.server.limits
+
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.kotest.property.Arb
+import io.kotest.property.arbitrary.int
+import io.kotest.property.arbitrary.list
+import io.kotest.property.checkAll
+
+class BadMessageCounterTest : FunSpec({
+
+    test("the tenth bad message within a minute is one too many") {
+        val counter = BadMessageCounter(limit = 10, windowMillis = 60_000)
+
+        List(10) { counter.isTooMany(it * 6_000L) } shouldBe List(9) { false } + true
+    }
+
+    test("a bad message is forgotten after a minute") {
+        val counter = BadMessageCounter(limit = 2, windowMillis = 60_000)
+
+        counter.isTooMany(0) shouldBe false
+        counter.isTooMany(60_001) shouldBe false
+        counter.isTooMany(120_001) shouldBe true
+    }
+
+    test("where one is too many, the first is") {
+        BadMessageCounter(limit = 1, windowMillis = 60_000).isTooMany(0) shouldBe true
+    }
+
+    test("it is too many exactly when as many as the limit lie within the window") {
+        checkAll(Arb.int(1..6), Arb.int(1..100), Arb.list(Arb.int(0..60), 0..50)) { limit, window, pauses ->
+            val counter = BadMessageCounter(limit, window.toLong())
+            val times = pauses.runningFold(0L, Long::plus).drop(1)
+
+            for ((number, now) in times.withIndex()) {
+                val recent = times.take(number + 1).count { now - it <= window }
+                counter.isTooMany(now) shouldBe (recent >= limit)
+            }
+        }
+    }
+})
