@@ -280,11 +280,12 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
                 runCurrent()
 
                 client.take(7).toList() shouldBe frame(0x88, closePayload(1001, "bye"))
+                val ended = async { client.isEnded() }
                 client.send(clientFrame(1, "still talking".toByteArray()))
                 runCurrent()
-                closing.isCompleted shouldBe false
+                ended.isCompleted shouldBe false
                 client.send(clientFrame(0x8, closePayload(1001, "")))
-                client.isEnded() shouldBe true // whoever began, the server ends the connection first
+                ended.await() shouldBe true // whoever began, the server ends the connection first
                 runCurrent()
                 closing.isCompleted shouldBe false
                 client.end()
