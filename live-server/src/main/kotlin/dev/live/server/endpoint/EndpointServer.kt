@@ -136,6 +136,8 @@ internal class EndpointServer<Meta : Any>(
                 val reason = "a user may have at most ${limits.sessionsPerUser} sessions"
                 return CloseReason(CloseCode.TryAgainLater, reason, byClient = false)
             }
+            // looked at after adding: whichever of this and the drain is later sees the other
+            if (context.isDraining()) return CloseReason(CloseCode.Restart, DRAINING, byClient = false)
             return dispatcher.opened(session)
         }
 
@@ -149,6 +151,7 @@ internal class EndpointServer<Meta : Any>(
 
     private companion object {
         const val RETRY_AFTER_SECONDS = 5
+        const val DRAINING = "the server restarts"
     }
 }
 

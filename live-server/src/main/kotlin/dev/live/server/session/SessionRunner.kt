@@ -104,7 +104,7 @@ internal class SessionRunner<Meta : Any>(
                 val inbound = socket.receive() ?: break
                 state.lastHeard = now()
                 when (inbound) {
-                    is Inbound.Data -> handler.handle(session, inbound)
+                    is Inbound.Data -> handle(session, inbound)
                     // no room for a pong means that enough is on its way to show that the server lives
                     is Inbound.Ping -> state.queue.offer(OutboundFrame(Opcode.Pong, inbound.payload))
                     is Inbound.Pong -> Unit
@@ -116,6 +116,14 @@ internal class SessionRunner<Meta : Any>(
             val code = if (e.tooLarge) CloseCode.TooLarge else CloseCode.ProtocolViolated
             state.end(CloseReason(code, e.message.orEmpty(), byClient = false), flush = true)
         }
+    }
+
+    private suspend fun handle(session: Session<Meta>, data: Inbound.Data) {
+        val state = session.state
+        state.isHandling = true
+        handler.handle(session, data)
+        state.lastHeard = now() // first: the sweeper must not see an old time and no handler
+        state.isHandling = false
     }
 
     /** First everything that cannot suspend for long, so that nobody else is held up by a client that is. */

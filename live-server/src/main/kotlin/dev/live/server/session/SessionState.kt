@@ -47,6 +47,13 @@ internal class SessionState(private val session: Session<*>, private val runtime
     @Volatile
     var lastHeard: Long = runtime.now()
 
+    /**
+     * Whether a handler is at work: nothing is read meanwhile, so nothing can be heard, and the handler has a timeout of
+     * its own. Written by the reader, read by the sweeper.
+     */
+    @Volatile
+    var isHandling: Boolean = false
+
     /** When the write in progress began, or [IDLE]. Written by the writer, read by the sweeper. */
     @Volatile
     var writingSince: Long = IDLE
@@ -95,6 +102,7 @@ internal class SessionState(private val session: Session<*>, private val runtime
             cut(CloseReason(CloseCode.SlowConsumer, "took no bytes for ${settings.writeTimeout}", byClient = false))
             return
         }
+        if (isHandling) return
         val silent = now - lastHeard
         if (silent >= settings.heartbeatTimeout.inWholeMilliseconds) {
             val text = "nothing heard for ${settings.heartbeatTimeout}"
