@@ -15,17 +15,30 @@ import java.util.concurrent.atomic.AtomicLong
  *
  * @param slot the session's codec in the table
  */
-internal class SessionQueue(capacity: Int, private val maxBytes: Int, private val slot: Int, isBinary: Boolean) {
+internal class SessionQueue(
+    private val capacity: Int,
+    private val maxBytes: Int,
+    private val slot: Int,
+    isBinary: Boolean,
+) {
     private val channel = Channel<Any>(capacity)
     private val dataOpcode = if (isBinary) Opcode.Binary else Opcode.Text
-    private val waitingBytes = AtomicLong()
+
+    /**
+     * How many wait, in the upper half, and their bytes in the lower. One word, so that whoever is refused is refused by
+     * what waits and not by another's offer that is refused as well: after that nothing would be taken that could wake it.
+     */
+    private val waiting = AtomicLong()
+
+    @Volatile
+    private var isClosed = false
 
     /** Senders in [send]; the writer signals [room] only if there are any. */
     private val waitingSenders = AtomicInteger()
     private val room = Channel<Unit>(Channel.CONFLATED)
 
     /** Bytes that wait. */
-    val bytes: Long get() = waitingBytes.get()
+    val bytes: Long get() = waiting.get() and BYTES
 
     fun offer(message: PreparedMessage): Offer = offer(message, message.bytesFor(slot).size)
 
@@ -33,15 +46,21 @@ internal class SessionQueue(capacity: Int, private val maxBytes: Int, private va
     fun offer(frame: OutboundFrame): Offer = offer(frame, frame.bytes.size)
 
     private fun offer(item: Any, size: Int): Offer {
-        val before = waitingBytes.getAndAdd(size.toLong())
-        if (before > 0 && before + size > maxBytes) {
-            waitingBytes.addAndGet(-size.toLong())
-            return Offer.Full
-        }
+        if (!reserve(size)) return if (isClosed) Offer.Closed else Offer.Full
         val result = channel.trySend(item)
         if (result.isSuccess) return Offer.Taken
-        waitingBytes.addAndGet(-size.toLong())
-        return if (result.isClosed) Offer.Closed else Offer.Full
+        check(result.isClosed) { "unreachable: there is room for what was reserved" }
+        waiting.addAndGet(-(ONE + size))
+        return Offer.Closed
+    }
+
+    private fun reserve(size: Int): Boolean {
+        while (true) {
+            val before = waiting.get()
+            val bytes = before and BYTES
+            if (before / ONE >= capacity || (bytes > 0 && bytes + size > maxBytes)) return false
+            if (waiting.compareAndSet(before, before + ONE + size)) return true
+        }
     }
 
     /** Waits for room; false if the session ended first. */
@@ -78,7 +97,7 @@ internal class SessionQueue(capacity: Int, private val maxBytes: Int, private va
             size += frame.bytes.size
             item = if (count < batch.size && size < MAX_BATCH_BYTES) channel.tryReceive().getOrNull() else null
         }
-        waitingBytes.addAndGet(-size.toLong())
+        waiting.addAndGet(-(count * ONE + size)) // after the channel gave them: it never holds more than was reserved
         if (waitingSenders.get() > 0) room.trySend(Unit)
         return count
     }
@@ -88,12 +107,14 @@ internal class SessionQueue(capacity: Int, private val maxBytes: Int, private va
 
     /** Takes nothing more; what waits is still handed to the writer. */
     fun close() {
+        isClosed = true
         channel.close()
         room.close()
     }
 
     /** Takes nothing more and drops what waits. */
     fun cancel() {
+        isClosed = true
         channel.cancel()
         room.close()
     }
@@ -101,6 +122,10 @@ internal class SessionQueue(capacity: Int, private val maxBytes: Int, private va
     internal companion object {
         /** Bytes after which a batch is written though more waits: a client that reads slowly is seen to read. */
         const val MAX_BATCH_BYTES = 64 * 1024
+
+        /** One message in the upper half of [waiting], and the mask of its lower half. */
+        private const val ONE = 1L shl 32
+        private const val BYTES = ONE - 1
     }
 }
 

@@ -211,7 +211,7 @@ class SessionQueueTest : FunSpec({
     }
 })
 
-private const val ROUNDS = 200
+private const val ROUNDS = 1_000
 private const val SENDERS = 6
 private const val SENT = 40
 
