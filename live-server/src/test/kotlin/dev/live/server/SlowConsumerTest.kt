@@ -27,6 +27,7 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
 class SlowConsumerTest : FunSpec({
@@ -176,6 +177,10 @@ private fun Application.numbers(
             this.queueCapacity = queueCapacity
         }
         topics { linger = Duration.ZERO }
+        heartbeat { // these clients never say anything, and a slow machine takes its time
+            interval = 10.minutes
+            timeout = 20.minutes
+        }
     }
     routing {
         live<Unit>("/live") {
