@@ -28,17 +28,25 @@ public class SessionConfig internal constructor() {
     /** What happens when a message meets a full queue. Default [OverflowPolicy.Close]. */
     public var onOverflow: OverflowPolicy = OverflowPolicy.Close
 
-    /** How long a client may take no bytes before its session ends (4508), at least 100 ms. Default 10 s. */
+    /**
+     * How long a client may take no bytes before its session ends (4508), at least 100 ms. Default 10 s.
+     *
+     * What is seen is the engine's pipe, which takes up to 2 MiB at a time: a client that reads less than that in this
+     * time, while more waits for it, may be taken for one that reads nothing.
+     */
     public var writeTimeout: Duration = 10.seconds
         set(value) {
             require(value >= 100.milliseconds) { "writeTimeout must be at least 100ms, was $value" }
             field = value
         }
 
-    /** How long a handler may take before its message is answered with `timeout`, positive. Default 30 s. */
+    /**
+     * How long a handler may take before its message is answered with `timeout`, positive and finite: nothing is heard
+     * from a client while its handler runs. Default 30 s.
+     */
     public var handlerTimeout: Duration = 30.seconds
         set(value) {
-            require(value.isPositive()) { "handlerTimeout must be positive, was $value" }
+            require(value.isPositive() && value.isFinite()) { "handlerTimeout must be positive and finite, was $value" }
             field = value
         }
 
@@ -85,8 +93,8 @@ public class TopicsConfig internal constructor() {
             field = value
         }
 
-    /** How long a topic that nobody uses is kept, zero or more. Default 30 s. */
-    public var linger: Duration = 30.seconds
+    /** How long a topic that nobody uses is kept, zero or more: it spares those that come and go. Default 1 s. */
+    public var linger: Duration = 1.seconds
         set(value) {
             require(!value.isNegative()) { "topic linger must not be negative, was $value" }
             field = value
@@ -117,7 +125,10 @@ public class LimitsConfig internal constructor() {
             field = value
         }
 
-    /** Messages a client may send at once, at least 1. As many refused in a row close its session (4429). Default 200. */
+    /**
+     * Messages a client may send at once, at least 1. As many refusals, which fade at the rate of [messagesPerSecond],
+     * close its session (4429). Pings and pongs count as messages. Default 200.
+     */
     public var burst: Int = 200
         set(value) {
             require(value >= 1) { "burst must be at least 1 message, was $value" }

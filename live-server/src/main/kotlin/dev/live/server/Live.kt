@@ -5,12 +5,14 @@ import io.ktor.server.application.ApplicationPlugin
 import io.ktor.server.application.ApplicationStopPreparing
 import io.ktor.server.application.createApplicationPlugin
 import io.ktor.server.application.hooks.MonitoringEvent
+import io.ktor.server.application.log
 import io.ktor.util.AttributeKey
 import kotlinx.coroutines.CoroutineName
-import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.future.asCompletableFuture
 import kotlinx.coroutines.launch
+import java.util.concurrent.CancellationException
+import java.util.concurrent.ExecutionException
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.TimeoutException
 import kotlin.time.Duration
@@ -51,7 +53,7 @@ public val Application.live: LiveServer
     get() = attributes.getOrNull(LiveServerKey) ?: error(NOT_INSTALLED)
 
 /** Ktor's event cannot suspend, and the engine closes the sockets as soon as it returns: so this thread has to wait. */
-private fun drain(scope: CoroutineScope, server: LiveServer, timeout: Duration) {
+private fun drain(scope: Application, server: LiveServer, timeout: Duration) {
     val drained = scope.launch(Dispatchers.Default + CoroutineName("live-drain")) {
         server.drain()
     }.asCompletableFuture()
@@ -59,8 +61,12 @@ private fun drain(scope: CoroutineScope, server: LiveServer, timeout: Duration) 
         drained.get((timeout + 1.seconds).inWholeMilliseconds, TimeUnit.MILLISECONDS)
     } catch (_: TimeoutException) {
         // the engine cuts what is left
-    } catch (_: java.util.concurrent.CancellationException) {
+    } catch (_: CancellationException) {
         // the application is past waiting
+    } catch (e: ExecutionException) {
+        scope.log.error("Live could not end its sessions in order; the engine cuts them.", e.cause)
+    } catch (_: InterruptedException) {
+        Thread.currentThread().interrupt()
     }
 }
 

@@ -38,22 +38,13 @@ internal class Dispatcher<Meta : Any>(
         val retryAfter = rate.take(now())
         val message =
             try {
-                decode(session, data)
+                session.codec.decode(data, limits.decode)
             } catch (e: MalformedMessageException) {
                 return refuse(session, e)
             }
         if (retryAfter > 0) return tooFast(session, message, retryAfter)
         val failure = guard.run(message.type) { handle(session, message) } ?: return
         session.send(failure.toMessage(message.topic, message.ref))
-    }
-
-    private fun decode(session: Session<Meta>, data: Inbound.Data): Message {
-        val codec = session.codec
-        if (data.isText == codec.isBinary) {
-            val expected = if (codec.isBinary) "binary" else "text"
-            throw MalformedMessageException("${codec.subprotocol} takes $expected frames")
-        }
-        return codec.decode(data.bytes, limits.decode)
     }
 
     private suspend fun refuse(session: Session<Meta>, cause: MalformedMessageException) {
@@ -68,6 +59,13 @@ internal class Dispatcher<Meta : Any>(
         val refusal = LiveException(ErrorCode.RateLimited, reason, retryAfter.milliseconds)
         session.send(refusal.toMessage(message.topic, message.ref))
         if (rate.isExhausted) session.close(CloseCode.TooManyMessages, reason)
+    }
+
+    /** Whether a ping or pong is within the rate; a flood of them ends the session as one of messages does. */
+    fun admitsControl(session: Session<Meta>): Boolean {
+        if (rate.take(now()) == 0L) return true
+        if (rate.isExhausted) session.close(CloseCode.TooManyMessages, "at most ${limits.messagesPerSecond} frames a second")
+        return false
     }
 
     private suspend fun handle(session: Session<Meta>, message: Message) {
@@ -97,7 +95,8 @@ internal class Dispatcher<Meta : Any>(
 
     private suspend fun renew(session: Session<Meta>, message: Message) {
         val meta = endpoint.authenticateByMessage?.invoke(message.decode<AuthData>().token)
-        if (meta == null) {
+        // a session is found by its user and has been let into topics as that user: another one needs another session
+        if (meta == null || endpoint.user?.invoke(meta) != session.user) {
             session.send(LiveException(ErrorCode.Forbidden, NOT_ACCEPTED).toMessage(ref = message.ref))
             session.close(CloseCode.NotAuthenticated, NOT_ACCEPTED)
             return

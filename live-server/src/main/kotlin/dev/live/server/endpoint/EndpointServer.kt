@@ -22,6 +22,7 @@ import io.ktor.server.response.header
 import io.ktor.server.response.respond
 import io.ktor.server.response.respondText
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
 import java.io.IOException
 import java.security.SecureRandom
 import kotlin.time.Clock
@@ -81,7 +82,7 @@ internal class EndpointServer<Meta : Any>(
         }
         val address = call.request.origin.remoteAddress
         val release: () -> Unit = { context.sessions.connections.decrementAndGet() }
-        return LiveUpgrade(handshake, limits.messageSize, call, release) { socket ->
+        return LiveUpgrade(handshake, limits.messageSize, isMasked = !call.isFromTestHost(), call, release) { socket ->
             serve(socket, handshake.codecSlot, meta, address)
         }
     }
@@ -94,7 +95,7 @@ internal class EndpointServer<Meta : Any>(
                     ?: verify?.let { FirstMessageAuth(socket, context.topics.codecs[codecSlot], limits, it).await() }
                     ?: return
             val handler = Handler(meta, codecSlot, address)
-            SessionRunner(socket, handler, context.sessionSettings, context.now).run()
+            SessionRunner(socket, handler, context.sessionSettings, Dispatchers.IO, context.now).run()
         } catch (_: IOException) {
             // the connection broke before there was a session that could have been told
         } finally {
@@ -125,6 +126,9 @@ internal class EndpointServer<Meta : Any>(
         private val dispatcher =
             Dispatcher(endpoint, commands, limits, context.sessionSettings.handlerTimeout, context.now)
 
+        /** A session that was not let in is none that the application hears the end of. */
+        private var isOpened = false
+
         override fun create(scope: CoroutineScope): Session<Meta> {
             val runtime = SessionRuntime(context.sessionSettings, context.topics, codecSlot, context.now)
             val user = endpoint.user?.invoke(meta)
@@ -138,14 +142,17 @@ internal class EndpointServer<Meta : Any>(
             }
             // looked at after adding: whichever of this and the drain is later sees the other
             if (context.isDraining()) return CloseReason(CloseCode.Restart, DRAINING, byClient = false)
+            isOpened = true
             return dispatcher.opened(session)
         }
+
+        override fun admitsControl(session: Session<Meta>): Boolean = dispatcher.admitsControl(session)
 
         override suspend fun handle(session: Session<Meta>, data: Inbound.Data) = dispatcher.dispatch(session, data)
 
         override suspend fun closed(session: Session<Meta>, reason: CloseReason) {
             context.sessions.remove(session)
-            dispatcher.closed(session, reason)
+            if (isOpened) dispatcher.closed(session, reason)
         }
     }
 

@@ -19,7 +19,7 @@ import kotlinx.coroutines.withTimeoutOrNull
 
 /**
  * Waits on a fresh connection for the `auth` message that says who the client is. Until it came there is no session:
- * nothing else is answered, and the connection is closed (4401) when the time is over.
+ * everything else is refused, [LimitSettings.badMessages] times, and the connection is closed (4401) when the time is over.
  */
 internal class FirstMessageAuth<Meta : Any>(
     private val socket: Socket,
@@ -27,60 +27,76 @@ internal class FirstMessageAuth<Meta : Any>(
     private val limits: LimitSettings,
     private val verify: suspend (String) -> Meta?,
 ) {
+    private val guard = HandlerGuard(limits.authTimeout)
+    private var strikes = 0
+
     /** The client's meta, or null: then the connection has been closed. */
     suspend fun await(): Meta? {
-        val meta = withTimeoutOrNull(limits.authTimeout) { firstToken() }
-        if (meta ==
-            null
-        ) {
-            refuse(
-                CloseCode.NotAuthenticated,
-                "no accepted token came in an auth message within ${limits.authTimeout}",
-            )
+        val late = Outcome.Ended(CloseCode.NotAuthenticated, "no token came in an auth message within ${limits.authTimeout}")
+        return when (val outcome = withTimeoutOrNull(limits.authTimeout) { converse() } ?: late) {
+            is Outcome.Accepted -> outcome.meta
+            is Outcome.Ended -> {
+                close(outcome)
+                null
+            }
         }
-        return meta
     }
 
-    private suspend fun firstToken(): Meta? {
-        val data = firstMessage() ?: return null
+    private suspend fun converse(): Outcome<Meta> {
+        while (true) {
+            val outcome =
+                try {
+                    when (val inbound = socket.receive()) {
+                        null -> Outcome.Ended(CloseCode.Abnormal)
+                        is Inbound.Close -> Outcome.Ended(CloseCode.Normal, byClient = true)
+                        is Inbound.Data -> take(inbound)
+                        is Inbound.Ping -> pong(inbound)
+                        is Inbound.Pong -> strike()
+                    }
+                } catch (e: SocketViolation) {
+                    val code = if (e.tooLarge) CloseCode.TooLarge else CloseCode.ProtocolViolated
+                    Outcome.Ended(code, e.message.orEmpty())
+                }
+            if (outcome != null) return outcome
+        }
+    }
+
+    /** Null if the client may try again. */
+    private suspend fun take(data: Inbound.Data): Outcome<Meta>? {
         val message =
             try {
-                codec.decode(data.bytes, limits.decode)
+                codec.decode(data, limits.decode)
             } catch (e: LiveException) {
                 write(e.toMessage())
-                return null
+                return strike()
             }
-        val guard = HandlerGuard(limits.authTimeout)
-        var meta: Meta? = null
-        val failure =
-            if (message.type != MessageType.AUTH) {
-                LiveException(ErrorCode.Forbidden, "the first message must be 'auth' with a token")
-            } else {
-                guard.run("auth") { meta = verify(message.decode<AuthData>().token) }
-            }
-        when {
-            failure != null -> write(failure.toMessage(ref = message.ref))
-            meta == null -> write(
-                LiveException(ErrorCode.Forbidden, Dispatcher.NOT_ACCEPTED).toMessage(ref = message.ref),
-            )
-            else -> write(Message(MessageType.ACK, ref = message.ref))
-        }
-        return meta
+        if (message.type == MessageType.AUTH) return judge(message)
+        val refusal = LiveException(ErrorCode.Forbidden, "the first message must be 'auth' with a token")
+        write(refusal.toMessage(message.topic, message.ref))
+        return strike()
     }
 
-    private suspend fun firstMessage(): Inbound.Data? {
-        while (true) {
-            try {
-                when (val inbound = socket.receive()) {
-                    null, is Inbound.Close -> return null
-                    is Inbound.Data -> return inbound
-                    is Inbound.Ping -> writeFrame(OutboundFrame(Opcode.Pong, inbound.payload))
-                    is Inbound.Pong -> Unit
-                }
-            } catch (_: SocketViolation) {
-                return null
-            }
+    private suspend fun judge(message: Message): Outcome<Meta> {
+        var meta: Meta? = null
+        val failure = guard.run(MessageType.AUTH) { meta = verify(message.decode<AuthData>().token) }
+        meta?.let {
+            write(Message(MessageType.ACK, ref = message.ref))
+            return Outcome.Accepted(it)
         }
+        val refusal = failure ?: LiveException(ErrorCode.Forbidden, Dispatcher.NOT_ACCEPTED)
+        write(refusal.toMessage(ref = message.ref))
+        return Outcome.Ended(CloseCode.NotAuthenticated, refusal.reason)
+    }
+
+    private suspend fun pong(ping: Inbound.Ping): Outcome<Meta>? {
+        writeFrame(OutboundFrame(Opcode.Pong, ping.payload))
+        return strike()
+    }
+
+    /** Everything that is no token counts, so that nobody is kept busy by a client that nobody knows. */
+    private fun strike(): Outcome<Meta>? {
+        if (++strikes < limits.badMessages) return null
+        return Outcome.Ended(CloseCode.ProtocolViolated, "$strikes messages before a token")
     }
 
     private suspend fun write(message: Message) =
@@ -88,9 +104,14 @@ internal class FirstMessageAuth<Meta : Any>(
 
     private suspend fun writeFrame(frame: OutboundFrame) = socket.write(arrayOf(frame), 1)
 
-    private suspend fun refuse(code: CloseCode, reason: String) {
-        withTimeoutOrNull(limits.authTimeout) {
-            socket.close(code.wire, reason, answering = false)
-        }
+    private suspend fun close(end: Outcome.Ended) {
+        if (end.code == CloseCode.Abnormal) return
+        withTimeoutOrNull(limits.authTimeout) { socket.close(end.code.wire, end.reason, answering = end.byClient) }
+    }
+
+    private sealed interface Outcome<out Meta> {
+        class Accepted<Meta>(val meta: Meta) : Outcome<Meta>
+
+        class Ended(val code: CloseCode, val reason: String = "", val byClient: Boolean = false) : Outcome<Nothing>
     }
 }

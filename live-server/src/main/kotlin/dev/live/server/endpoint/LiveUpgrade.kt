@@ -26,6 +26,7 @@ import kotlin.coroutines.CoroutineContext
 internal class LiveUpgrade(
     handshake: Handshake.Accepted,
     private val maxMessageSize: Int,
+    private val isMasked: Boolean,
     private val call: CoroutineScope,
     private val onEnd: () -> Unit,
     private val serve: suspend (Socket) -> Unit,
@@ -50,9 +51,9 @@ internal class LiveUpgrade(
         userContext: CoroutineContext,
     ): Job {
         isStarted = true
-        // not the engine's dispatcher: a handler that blocks must not hold up the sockets of others
+        // not the engine's dispatcher: an event loop that is kept busy holds up the sockets of others
         val job = call.launch(Dispatchers.Default + CoroutineName("live-session")) {
-            serve(KtorSocket(input, output, maxMessageSize))
+            serve(KtorSocket(input, output, maxMessageSize, isMasked))
         }
         job.invokeOnCompletion { onEnd() }
         return job

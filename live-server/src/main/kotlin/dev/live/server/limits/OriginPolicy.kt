@@ -14,7 +14,7 @@ internal class OriginPolicy(private val sameHost: Boolean, private val listed: S
     /** Whether a page from [origin] may connect to the server that the request called [host]. */
     fun allows(origin: String?, host: String?): Boolean {
         if (origin == null || any) return true
-        val page = normalize(origin) ?: return origin in listed
+        val page = normalize(origin) ?: return false
         return page in listed || (sameHost && host != null && isSame(page, host))
     }
 

@@ -8,23 +8,26 @@ package dev.live.server.limits
 internal class RateLimiter(private val perSecond: Int, private val burst: Int, start: Long) {
     private var tokens = burst.toDouble()
     private var filled = start
-    private var refusedInARow = 0
+
+    /** Refusals that are not forgotten yet: they fade at the rate at which messages may come. */
+    private var refusals = 0.0
 
     /** Takes a token: zero if there was one, else the milliseconds until there will be. */
     fun take(now: Long): Long {
-        tokens = minOf(burst.toDouble(), tokens + (now - filled) * perSecond / MILLIS)
+        val refill = (now - filled) * perSecond / MILLIS
+        tokens = minOf(burst.toDouble(), tokens + refill)
+        refusals = maxOf(0.0, refusals - refill)
         filled = now
         if (tokens >= 1) {
             tokens -= 1
-            refusedInARow = 0
             return 0
         }
-        refusedInARow++
+        refusals += 1
         return ((1 - tokens) * MILLIS / perSecond).toLong() + 1
     }
 
-    /** Whether the client went on for another whole burst without heeding the refusals. */
-    val isExhausted: Boolean get() = refusedInARow >= burst
+    /** Whether the client did not heed the refusals of a whole burst: it sends more than twice what it may, and goes on. */
+    val isExhausted: Boolean get() = refusals >= burst
 
     private companion object {
         const val MILLIS = 1_000.0

@@ -6,7 +6,7 @@ import dev.live.protocol.CloseCode
  * Why a session ended.
  *
  * @property code what was written on the wire, or read from it; [CloseCode.Abnormal] if the connection just broke
- * @property text one short sentence for a person; may be empty
+ * @property text one short sentence for a person; empty where the client ended it
  * @property byClient whether the client ended it
  */
 public class CloseReason internal constructor(

@@ -66,9 +66,10 @@ public class Session<out Meta : Any> internal constructor(
      * Ends the session, after what waits in its queue has been written. Returns at once; the first reason counts.
      *
      * @param reason one short sentence for a person, which the client gets; at most 123 bytes of UTF-8 arrive
+     * @throws IllegalArgumentException if [code] is not one that may be written on the wire (RFC 6455, section 7.4)
      */
     public fun close(code: CloseCode = CloseCode.Normal, reason: String = "") {
-        require(code != CloseCode.Abnormal) { "1006 is never written on the wire; close with another code" }
+        require(isSendable(code.wire)) { "a close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, was $code" }
         state.end(CloseReason(code, reason, byClient = false), flush = true)
     }
 
@@ -83,3 +84,6 @@ public class Session<out Meta : Any> internal constructor(
 
     override fun toString(): String = "Session($id)"
 }
+
+/** Whether [code] may stand in a close frame: RFC 6455, section 7.4, and what the IANA registry added since. */
+internal fun isSendable(code: Int): Boolean = code in 1000..1003 || code in 1007..1014 || code in 3000..4999

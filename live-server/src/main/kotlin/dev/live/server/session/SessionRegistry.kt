@@ -6,7 +6,7 @@ import java.util.concurrent.atomic.AtomicInteger
 /** The open sessions of this node, by id and by user. Every function may be called from any thread. */
 internal class SessionRegistry {
     private val byId = ConcurrentHashMap<String, Session<*>>()
-    private val byUser = ConcurrentHashMap<String, Set<Session<*>>>()
+    private val byUser = ConcurrentHashMap<String, MutableSet<Session<*>>>()
 
     val all: Collection<Session<*>> get() = byId.values
 
@@ -17,17 +17,18 @@ internal class SessionRegistry {
 
     fun find(id: String): Session<*>? = byId[id]
 
-    fun ofUser(user: String): Set<Session<*>> = byUser[user].orEmpty()
+    fun ofUser(user: String): Set<Session<*>> = byUser[user].orEmpty().toSet()
 
     /** Adds [session]; false if its user has [perUser] already. */
     fun add(session: Session<*>, perUser: Int): Boolean {
         val user = session.user
         if (user != null) {
             val mine = byUser.compute(user) { _, sessions ->
-                val others = sessions.orEmpty()
-                if (others.size >= perUser) others else others + session
-            }!!
-            if (session !in mine) return false
+                val all = sessions ?: ConcurrentHashMap.newKeySet()
+                if (all.size < perUser) all += session
+                all.ifEmpty { null }
+            }
+            if (mine == null || session !in mine) return false
         }
         byId[session.id] = session
         return true
@@ -36,7 +37,7 @@ internal class SessionRegistry {
     fun remove(session: Session<*>) {
         byId.remove(session.id)
         session.user?.let { user ->
-            byUser.computeIfPresent(user) { _, sessions -> (sessions - session).ifEmpty { null } }
+            byUser.computeIfPresent(user) { _, sessions -> sessions.apply { remove(session) }.ifEmpty { null } }
         }
     }
 }

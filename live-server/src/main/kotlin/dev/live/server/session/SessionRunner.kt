@@ -21,6 +21,7 @@ import kotlinx.coroutines.withTimeoutOrNull
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.io.IOException
+import kotlin.coroutines.CoroutineContext
 
 /** What an endpoint does with a session. */
 internal interface SessionHandler<Meta : Any> {
@@ -29,6 +30,9 @@ internal interface SessionHandler<Meta : Any> {
 
     /** Whether the session may begin; otherwise why not. Called once, before anything is read. */
     suspend fun open(session: Session<Meta>): CloseReason?
+
+    /** Whether the session may send a ping or a pong now; it is asked for each. */
+    fun admitsControl(session: Session<Meta>): Boolean
 
     /** Carries out one message; the next one is read when it returns. */
     suspend fun handle(session: Session<Meta>, data: Inbound.Data)
@@ -42,11 +46,15 @@ internal interface SessionHandler<Meta : Any> {
  *
  * The scope is the block in [run] and nothing outlives it: whichever of reader, writer, handlers and the application's
  * own coroutines fails first cancels the others.
+ *
+ * @param handlers where the application's handlers run: apart from the writers, so that one that blocks its thread does
+ *   not hold up what is sent to others
  */
 internal class SessionRunner<Meta : Any>(
     private val socket: Socket,
     private val handler: SessionHandler<Meta>,
     private val settings: SessionSettings,
+    private val handlers: CoroutineContext,
     private val now: () -> Long,
 ) {
     suspend fun run() {
@@ -58,12 +66,13 @@ internal class SessionRunner<Meta : Any>(
                     val created = handler.create(this)
                     created.state.connection = connection
                     session = created
-                    val reason = handler.open(created) ?: converse(created)
+                    val reason = converse(created)
                     coroutineContext.cancelChildren()
                     reason
                 }
             } catch (_: CancellationException) {
-                session?.state?.endReason ?: CloseReason(CloseCode.GoingAway, "the server stops", byClient = false)
+                val text = if (connection.isCancelled) "the server stops" else "the session was cancelled"
+                session?.state?.endReason ?: CloseReason(CloseCode.GoingAway, text, byClient = false)
             } catch (e: Throwable) {
                 // an assertion in a coroutine of the application must not leave the session in its topics either
                 session?.state?.endReason ?: failed(session, e)
@@ -72,10 +81,14 @@ internal class SessionRunner<Meta : Any>(
         currentCoroutineContext().ensureActive() // the session's end was no cancellation of its caller, but this may be
     }
 
-    /** Returns once the writer has run dry after the session's end; every other end cancels the scope. */
+    /**
+     * Returns once the writer has run dry after the session's end, or the session was not to begin; every other end
+     * cancels the scope. The writer comes first, so that there is room for what is sent at the opening.
+     */
     private suspend fun CoroutineScope.converse(session: Session<Meta>): CloseReason {
         val writer = launch(CoroutineName("live-writer")) { write(session) }
-        launch(CoroutineName("live-reader")) { read(session) }
+        withContext(handlers) { handler.open(session) }?.let { return it }
+        launch(handlers + CoroutineName("live-reader")) { read(session) }
         writer.join()
         return session.state.endReason ?: error("unreachable: the writer ended without a reason")
     }
@@ -105,9 +118,8 @@ internal class SessionRunner<Meta : Any>(
                 state.lastHeard = now()
                 when (inbound) {
                     is Inbound.Data -> handle(session, inbound)
-                    // no room for a pong means that enough is on its way to show that the server lives
-                    is Inbound.Ping -> state.queue.offer(OutboundFrame(Opcode.Pong, inbound.payload))
-                    is Inbound.Pong -> Unit
+                    is Inbound.Ping -> pong(session, inbound)
+                    is Inbound.Pong -> handler.admitsControl(session)
                     is Inbound.Close -> return state.end(closedByClient(inbound.code), flush = false)
                 }
             }
@@ -116,6 +128,11 @@ internal class SessionRunner<Meta : Any>(
             val code = if (e.tooLarge) CloseCode.TooLarge else CloseCode.ProtocolViolated
             state.end(CloseReason(code, e.message.orEmpty(), byClient = false), flush = true)
         }
+    }
+
+    private fun pong(session: Session<Meta>, ping: Inbound.Ping) {
+        // no room for a pong means that enough is on its way to show that the server lives
+        if (handler.admitsControl(session)) session.state.queue.offer(OutboundFrame(Opcode.Pong, ping.payload))
     }
 
     private suspend fun handle(session: Session<Meta>, data: Inbound.Data) {
@@ -135,7 +152,7 @@ internal class SessionRunner<Meta : Any>(
         }
         coroutineScope {
             launch { close(reason) }
-            if (session != null) handler.closed(session, reason)
+            if (session != null) withContext(handlers) { handler.closed(session, reason) }
         }
     }
 
@@ -160,9 +177,9 @@ internal class SessionRunner<Meta : Any>(
 
     /** Codes that must not appear on the wire, and reasons of clients, are not echoed. */
     private fun closedByClient(code: Int): CloseReason =
-        when (code) {
-            NO_CODE -> CloseReason(CloseCode.Normal, "", byClient = true)
-            in 1000..1003, in 1007..1014, in 3000..4999 -> CloseReason(CloseCode.of(code), "", byClient = true)
+        when {
+            code == NO_CODE -> CloseReason(CloseCode.Normal, "", byClient = true)
+            isSendable(code) -> CloseReason(CloseCode.of(code), "", byClient = true)
             else -> CloseReason(CloseCode.ProtocolViolated, "a close frame carried the code $code", byClient = false)
         }
 

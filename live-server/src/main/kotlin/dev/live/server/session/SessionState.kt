@@ -88,11 +88,16 @@ internal class SessionState(private val session: Session<*>, private val runtime
         when (queue.offer(message)) {
             Offer.Taken -> true
             Offer.Closed -> false
-            Offer.Full -> {
-                end(CloseReason(CloseCode.SlowConsumer, "the queue overflowed", byClient = false), flush = false)
-                false
-            }
+            Offer.Full -> false.also { overflowed() }
         }
+
+    private fun overflowed() {
+        check(runtime.settings.onOverflow == OverflowPolicy.Close) { "unreachable: there is no other policy" }
+        if (!reason.compareAndSet(null, OVERFLOWED)) return
+        queue.cancel()
+        // not here: cancelling may run code of the application, and this is the fan-out of a topic
+        runtime.topics.aside { session.cancel(SessionEndedException()) }
+    }
 
     /** Looks at the clock for everything about this session that can run out. Called by the sweeper alone. */
     fun sweep(now: Long) {
@@ -118,6 +123,7 @@ internal class SessionState(private val session: Session<*>, private val runtime
 
     companion object {
         const val IDLE = -1L
+        private val OVERFLOWED = CloseReason(CloseCode.SlowConsumer, "the queue overflowed", byClient = false)
         private val PING = OutboundFrame(Opcode.Ping, ByteArray(0))
     }
 }

@@ -3,7 +3,10 @@ package dev.live.server.topic
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
+import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.isActive
+import kotlinx.coroutines.launch
 import java.util.concurrent.ConcurrentHashMap
 import kotlin.time.Duration
 
@@ -38,6 +41,11 @@ internal class TopicRegistry(
             if (--hub.users == 0) hub.idleSince = now()
             hub
         }
+    }
+
+    /** Runs [block] soon, and not in the caller's place; at once if the server has ended. */
+    fun aside(block: () -> Unit) {
+        if (scope.isActive) scope.launch(CoroutineName("live-aside")) { block() } else block()
     }
 
     fun find(name: String): TopicHub? = hubs[name]

@@ -16,7 +16,11 @@ import java.nio.ByteBuffer
  *
  * Only accessed by the session's reader.
  */
-internal class FrameReader(private val input: ByteReadChannel, private val maxMessageSize: Int) {
+internal class FrameReader(
+    private val input: ByteReadChannel,
+    private val maxMessageSize: Int,
+    private val isMasked: Boolean = true,
+) {
     private val parser = FrameParser()
     private val header = ByteBuffer.allocate(MAX_HEADER_BYTES)
 
@@ -76,7 +80,7 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
         }
         body = null
         filled = 0
-        unmask(payload, parser.maskKey ?: violated("frames of a client must be masked"))
+        parser.maskKey?.let { unmask(payload, it) }
         return payload
     }
 
@@ -86,7 +90,7 @@ internal class FrameReader(private val input: ByteReadChannel, private val maxMe
         if (parser.rsv1 || parser.rsv2 || parser.rsv3) {
             violated("a frame used extension bits, and no extension was negotiated")
         }
-        if (parser.maskKey == null) violated("frames of a client must be masked")
+        if (isMasked && parser.maskKey == null) violated("frames of a client must be masked")
         if (length < 0) violated("a frame claimed a length of more than 63 bits")
         val buffered = if (parser.frameType.controlFrame) 0 else fragments?.size() ?: 0
         if (length > maxMessageSize - buffered) {

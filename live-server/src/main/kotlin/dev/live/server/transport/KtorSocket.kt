@@ -16,13 +16,16 @@ import java.io.IOException
  * Ktor's own `WebSocketSession` is not used: its frame queues add a second, unlimited buffer on each side and two
  * coroutines. Here nothing stands between the session's queue and the engine's pipe, which Ktor bounds at 1 MiB on the
  * way to the socket and as much again in the hands of the engine.
+ *
+ * @param isMasked whether the client masks its frames, as every client on a network must
  */
 internal class KtorSocket(
     private val input: ByteReadChannel,
     private val output: ByteWriteChannel,
     maxMessageSize: Int,
+    isMasked: Boolean = true,
 ) : Socket {
-    private val frames = FrameReader(input, maxMessageSize)
+    private val frames = FrameReader(input, maxMessageSize, isMasked)
 
     /** A write was cancelled inside a frame: nothing that follows would be understood. Only accessed by the writer. */
     private var isInsideFrame = false
