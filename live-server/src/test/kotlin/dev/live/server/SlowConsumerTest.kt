@@ -177,7 +177,8 @@ private fun Application.numbers(
             this.queueCapacity = queueCapacity
         }
         topics { linger = Duration.ZERO }
-        heartbeat { // these clients never say anything, and a slow machine takes its time
+        heartbeat {
+            // these clients never say anything, and a slow machine takes its time
             interval = 10.minutes
             timeout = 20.minutes
         }

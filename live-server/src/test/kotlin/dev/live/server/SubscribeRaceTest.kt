@@ -109,6 +109,11 @@ private class Racer(server: TestServer, private val started: AtomicIntegerArray)
 private fun Application.race() {
     install(Live) {
         limits { messagesPerSecond = 1_000_000 }
+        session {
+            // a subscriber that the machine lets wait is another test's subject
+            queueCapacity = 1_000_000
+            queueBytes = 1_000_000_000
+        }
         topics { linger = kotlin.time.Duration.ZERO } // so that rounds also race with the topic's end
     }
     routing { live<Unit>("/live") { topic<Numbered>("race") { publishWithoutSubscribing = true } } }

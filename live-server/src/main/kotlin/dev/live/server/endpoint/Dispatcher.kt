@@ -64,7 +64,12 @@ internal class Dispatcher<Meta : Any>(
     /** Whether a ping or pong is within the rate; a flood of them ends the session as one of messages does. */
     fun admitsControl(session: Session<Meta>): Boolean {
         if (rate.take(now()) == 0L) return true
-        if (rate.isExhausted) session.close(CloseCode.TooManyMessages, "at most ${limits.messagesPerSecond} frames a second")
+        if (rate.isExhausted) {
+            session.close(
+                CloseCode.TooManyMessages,
+                "at most ${limits.messagesPerSecond} frames a second",
+            )
+        }
         return false
     }
 

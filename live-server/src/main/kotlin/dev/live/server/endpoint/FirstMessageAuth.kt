@@ -32,7 +32,10 @@ internal class FirstMessageAuth<Meta : Any>(
 
     /** The client's meta, or null: then the connection has been closed. */
     suspend fun await(): Meta? {
-        val late = Outcome.Ended(CloseCode.NotAuthenticated, "no token came in an auth message within ${limits.authTimeout}")
+        val late = Outcome.Ended(
+            CloseCode.NotAuthenticated,
+            "no token came in an auth message within ${limits.authTimeout}",
+        )
         return when (val outcome = withTimeoutOrNull(limits.authTimeout) { converse() } ?: late) {
             is Outcome.Accepted -> outcome.meta
             is Outcome.Ended -> {

@@ -60,14 +60,14 @@ class RateLimiterTest : FunSpec({
         }
     }
 
-    test("a client is exhausting once it was refused a whole burst in a row") {
+    test("a client is exhausting once it was refused a whole burst") {
         val limiter = RateLimiter(perSecond = 1, burst = 3, start = 0)
         repeat(3) { limiter.take(0) }
 
         List(3) { limiter.take(0).let { limiter.isExhausted } } shouldBe listOf(false, false, true)
     }
 
-    test("one message that passes forgives the refusals before it") {
+    test("refusals fade at the rate, and a message that passes does not wipe them out") {
         val limiter = RateLimiter(perSecond = 1, burst = 3, start = 0)
         repeat(5) { limiter.take(0) }
 
@@ -75,6 +75,21 @@ class RateLimiterTest : FunSpec({
         limiter.take(1_000) shouldBeGreaterThan 0
 
         limiter.isExhausted shouldBe false
+        limiter.take(1_000)
+        limiter.isExhausted shouldBe true
+    }
+
+    test("a steady flood is exhausting however many of its messages pass, and a client a little too fast is not") {
+        fun isExhaustedWithin(seconds: Int, perSecond: Int): Boolean {
+            val limiter = RateLimiter(perSecond = 100, burst = 200, start = 0)
+            return (1..seconds * perSecond).any { n ->
+                limiter.take(n * 1_000L / perSecond)
+                limiter.isExhausted
+            }
+        }
+
+        for (flood in listOf(250, 1_000, 19_000)) isExhaustedWithin(seconds = 60, flood) shouldBe true
+        isExhaustedWithin(seconds = 60, perSecond = 150) shouldBe false
     }
 })
 

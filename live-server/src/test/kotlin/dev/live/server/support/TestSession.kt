@@ -17,6 +17,7 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.currentTime
 import kotlinx.coroutines.test.runCurrent
+import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.Instant
@@ -65,7 +66,7 @@ internal class TestSession(private val test: TestScope, settings: SessionSetting
     var onMessage: suspend (Session<Unit>, String) -> Unit = { _, _ -> }
 
     private val runtime = SessionRuntime(settings, topics, codecSlot = 0) { test.currentTime }
-    private val runner = SessionRunner(socket, Handler(), settings) { test.currentTime }
+    private val runner = SessionRunner(socket, Handler(), settings, EmptyCoroutineContext) { test.currentTime }
 
     lateinit var session: Session<Unit>
         private set
@@ -81,6 +82,8 @@ internal class TestSession(private val test: TestScope, settings: SessionSetting
             sessions.add(session, perUser = Int.MAX_VALUE)
             return onOpen(session)
         }
+
+        override fun admitsControl(session: Session<Unit>): Boolean = true
 
         override suspend fun handle(session: Session<Unit>, data: Inbound.Data) =
             onMessage(session, data.bytes.decodeToString())
