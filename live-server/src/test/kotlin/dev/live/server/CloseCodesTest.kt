@@ -156,7 +156,7 @@ private val cases =
         CloseCase(
             CloseCode.NotAuthenticated,
             "no token in time",
-            "no accepted token came",
+            "no token came",
             hasSession = false,
             config = { limits { authTimeout = 100.milliseconds } },
             endpoint = {
@@ -206,7 +206,7 @@ private val cases =
                     burst = 2
                 }
             },
-        ) { client -> repeat(4) { client.send("""{"type":"ping"}""") } },
+        ) { client -> repeat(6) { client.send("""{"type":"ping"}""") } },
     )
 
 private fun Application.endpoint(case: CloseCase, reasons: Channel<CloseReason>) {

@@ -2,6 +2,7 @@ package dev.live.server.endpoint
 
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.routing.RoutingCall
+import io.ktor.server.routing.RoutingPipelineCall
 
 /**
  * Whether this call comes from Ktor's test host, which hands frames over in memory: they are not masked, and the key of
@@ -9,6 +10,7 @@ import io.ktor.server.routing.RoutingCall
  * because a server must not depend on a test library.
  */
 internal fun ApplicationCall.isFromTestHost(): Boolean {
-    val call = (this as? RoutingCall)?.pipelineCall ?: this
+    val routed = (this as? RoutingCall)?.pipelineCall ?: this
+    val call = (routed as? RoutingPipelineCall)?.engineCall ?: routed
     return call.javaClass.name.startsWith("io.ktor.server.testing.")
 }
