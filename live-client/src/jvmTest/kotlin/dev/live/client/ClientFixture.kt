@@ -2,11 +2,11 @@ package dev.live.client
 
 import app.cash.turbine.turbineScope
 import dev.live.client.connection.ReconnectPolicy
-import dev.live.client.transport.FakeTransport
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
+import dev.live.test.FakeTransport
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.test.TestScope

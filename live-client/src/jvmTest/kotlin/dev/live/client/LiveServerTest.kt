@@ -20,6 +20,9 @@ import io.ktor.server.application.install
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
 import io.ktor.server.routing.routing
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.async
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.first
 import kotlin.time.Duration.Companion.seconds
 
@@ -31,13 +34,35 @@ class LiveServerTest : FunSpec({
             withLiveServer(codec) { client ->
                 val room = client.topic<Chat>("room/42")
                 room.messages.test(timeout = 10.seconds) {
-                    publishWhenJoined(room, Chat("ann", "hello"))
+                    room.publish(Chat("ann", "hello"))
                     awaitItem() shouldBe Chat("ann", "hello")
                 }
 
                 client.request<Chat, Int>("length", Chat("ann", "four")) shouldBe 4
                 client.state.value.toString() shouldBe "Connected(${codec.subprotocol})"
             }
+        }
+    }
+
+    test("publishing while a collector begins is no race") {
+        withLiveServer { client ->
+            repeat(40) { i ->
+                // the server allows a burst of 200 messages, and one round is five at most
+                val room = client.topic<Chat>("room/$i")
+                val first = async { room.messages.first() }
+
+                room.publish(Chat("ann", "hello"))
+
+                first.await() shouldBe Chat("ann", "hello")
+            }
+        }
+    }
+
+    test("publishing to a topic that nobody collects is refused") {
+        withLiveServer { client ->
+            val refused = shouldThrow<LiveException> { client.topic<Chat>("room/42").publish(Chat("ann", "hello")) }
+
+            refused.code shouldBe ErrorCode.NotSubscribed
         }
     }
 
@@ -58,23 +83,10 @@ class LiveServerTest : FunSpec({
     }
 })
 
-/**
- * The collector's subscribe may still be on its way to the outbox: until it is there, the server refuses to publish.
- */
-private suspend fun publishWhenJoined(room: ClientTopic<Chat>, chat: Chat) {
-    while (true) {
-        try {
-            return room.publish(chat)
-        } catch (e: LiveException) {
-            if (e.code != ErrorCode.NotSubscribed) throw e
-        }
-    }
-}
-
 private suspend fun withLiveServer(
     codec: Codec = JsonCodec,
     token: String = "right",
-    block: suspend (LiveClient) -> Unit,
+    block: suspend CoroutineScope.(LiveClient) -> Unit,
 ) {
     val server =
         embeddedServer(Netty, port = 0) {
@@ -95,7 +107,7 @@ private suspend fun withLiveServer(
                 bearer { token }
             }
         try {
-            block(client)
+            coroutineScope { block(client) }
         } finally {
             client.close()
         }

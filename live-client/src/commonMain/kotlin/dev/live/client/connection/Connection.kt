@@ -72,7 +72,10 @@ internal class Connection(
         heartbeat.heard()
         when (message.type) {
             MessageType.PING -> answer(message)
-            MessageType.PONG -> provenBy++
+            MessageType.PONG -> {
+                provenBy++
+                router.routeAnswer(message) // the application may ping too, to see that all before it was handled
+            }
             MessageType.GOODBYE -> goodbye = goodbyeIn(message)
             else -> {
                 provenBy++

@@ -37,7 +37,8 @@ internal class Reconnection(
                 ReconnectRule.FreshToken -> if (canRefreshToken) policy.delayBefore(attempt) else null
                 ReconnectRule.GoodbyeWindow -> inWindow(end.goodbye) ?: policy.delayBefore(attempt)
                 // a server that said goodbye and then fell over without a close frame has still named its window
-                is ReconnectRule.Backoff -> inWindow(end.goodbye) ?: atLeast(rule.minDelay)
+                is ReconnectRule.Backoff -> inWindow(end.goodbye)?.let { maxOf(it, rule.minDelay) }
+                    ?: atLeast(rule.minDelay)
             }
         if (delay != null) attempt++
         return delay

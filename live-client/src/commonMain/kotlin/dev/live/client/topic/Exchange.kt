@@ -26,7 +26,14 @@ internal class Letter(
     var wasTaken = false
         private set
 
+    val type: String get() = message.type
+
     suspend fun await(): Message = outcome.await()
+
+    /** Its answer is waited for no longer. */
+    fun forget() {
+        if (isAnswered) pending.forget(message.ref)
+    }
 
     override fun take(): Message {
         wasTaken = true
@@ -62,40 +69,57 @@ internal class Exchange(
     /**
      * Sends a message with a new ref and returns its answer. The wait for a connection counts towards [timeout].
      *
+     * @param asksAgain whether a message that was refused is sent once more; called on the client's dispatcher
      * @throws LiveException with the server's code if it refused, [ErrorCode.Timeout] if it did not answer in time
      */
-    suspend fun ask(type: String, topic: String, body: Body?, timeout: Duration): Message =
+    suspend fun ask(
+        type: String,
+        topic: String,
+        body: Body?,
+        timeout: Duration,
+        asksAgain: (LiveException) -> Boolean = { false },
+    ): Message =
         withContext(dispatcher) {
-            val message = Message(type, topic, refs.next(), body)
-            try {
-                deliver(message, Letter(message, isAnswered = true, pending), timeout)
-            } finally {
-                pending.forget(message.ref)
-            }
+            var letter = question(type, topic, body)
+            withTimeoutOrNull(timeout) {
+                try {
+                    deliver(letter)
+                } catch (e: LiveException) {
+                    if (!asksAgain(e)) throw e
+                    letter = question(type, topic, body)
+                    deliver(letter)
+                }
+            } ?: throw timedOut(letter, timeout)
         }
 
     /** Sends [message] as it is, and returns when it has been handed to the connection. */
     suspend fun send(message: Message, timeout: Duration) {
-        withContext(dispatcher) { deliver(message, Letter(message, isAnswered = false, pending), timeout) }
+        withContext(dispatcher) {
+            val letter = Letter(message, isAnswered = false, pending)
+            withTimeoutOrNull(timeout) { deliver(letter) } ?: throw timedOut(letter, timeout)
+        }
     }
 
-    private suspend fun deliver(message: Message, letter: Letter, timeout: Duration): Message {
+    private fun question(type: String, topic: String, body: Body?) =
+        Letter(Message(type, topic, refs.next(), body), isAnswered = true, pending)
+
+    private suspend fun deliver(letter: Letter): Message {
         try {
-            val outcome =
-                withTimeoutOrNull(timeout) {
-                    outbox.put(letter)
-                    letter.await()
-                }
-            return outcome ?: throw LiveException(ErrorCode.Timeout, describeTimeout(message, letter, timeout))
+            outbox.put(letter)
+            return letter.await()
         } finally {
             outbox.withdraw(letter) // what its caller has given up must not be written later
+            letter.forget()
         }
     }
 
-    private fun describeTimeout(message: Message, letter: Letter, timeout: Duration): String =
-        if (letter.wasTaken) {
-            "no answer to '${message.type}' within $timeout; whether it was carried out is not known"
-        } else {
-            "'${message.type}' was not sent within $timeout, for want of a connection"
-        }
+    private fun timedOut(letter: Letter, timeout: Duration): LiveException {
+        val reason =
+            if (letter.wasTaken) {
+                "no answer to '${letter.type}' within $timeout; whether it was carried out is not known"
+            } else {
+                "'${letter.type}' was not sent within $timeout, for want of a connection"
+            }
+        return LiveException(ErrorCode.Timeout, reason)
+    }
 }

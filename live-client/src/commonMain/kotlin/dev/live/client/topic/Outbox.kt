@@ -2,7 +2,9 @@ package dev.live.client.topic
 
 import dev.live.protocol.Message
 import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.Semaphore
+import kotlinx.coroutines.sync.withLock
 
 /** Something that waits for its turn to be written. Called on the client's dispatcher. */
 internal interface Outgoing {
@@ -18,6 +20,9 @@ internal interface Outgoing {
  */
 internal class Outbox(private val capacity: Int = CAPACITY) {
     private val room = Semaphore(capacity)
+
+    /** Held by whoever is next: a semaphore alone lets a newcomer pass one that it has woken and that has not run yet. */
+    private val line = Mutex()
     private val queue = ArrayDeque<Outgoing>()
     private val news = Channel<Unit>(Channel.CONFLATED)
     private var end: ClientClosedException? = null
@@ -28,13 +33,15 @@ internal class Outbox(private val capacity: Int = CAPACITY) {
      * @throws ClientClosedException if the client is closed, or is while this waits
      */
     suspend fun put(letter: Letter) {
-        room.acquire()
-        end?.let {
-            room.release() // wakes the next in line, who learns the same
-            throw ClientClosedException(it.reason)
+        line.withLock {
+            room.acquire()
+            end?.let {
+                room.release() // for the next in line, who learns the same
+                throw ClientClosedException(it.reason)
+            }
+            queue.addLast(letter)
+            news.trySend(Unit)
         }
-        queue.addLast(letter)
-        news.trySend(Unit)
     }
 
     /** Queues something of the client's own, behind what waits already. */

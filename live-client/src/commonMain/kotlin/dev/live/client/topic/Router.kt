@@ -45,6 +45,9 @@ internal class Router(
             { unroutedMailboxes -= it },
         )
 
+    /** Whether [topic] has a collector; its `subscribe` then stands before whatever is sent from now on. */
+    fun isCollected(topic: String): Boolean = subscriptions[topic]?.isCollected == true
+
     fun route(message: Message) {
         if (pending.answer(message)) return
         if (message.ref.isNotEmpty() && Refs.isOwn(message.ref)) return // answers something given up since
@@ -55,6 +58,11 @@ internal class Router(
             message.type == MessageType.MESSAGE || message.type == MessageType.PRESENCE -> Unit
             else -> unroutedMailboxes.removeAll { !it.offer(message) }
         }
+    }
+
+    /** Hands [message] to who waits for its ref, and to nobody else. */
+    fun routeAnswer(message: Message) {
+        pending.answer(message)
     }
 
     /** A connection stands: says again, before anything else, what is subscribed to. */

@@ -46,6 +46,8 @@ internal class TopicSubscription(
     /** Whether this waits in the outbox. Kept by the router, so that it waits there once. */
     var isQueued = false
 
+    val isCollected: Boolean get() = mailboxes.isNotEmpty()
+
     /** Whether what the server knows is what is wanted, or will be said when the answer is here. */
     val isSettled: Boolean
         get() =

@@ -106,8 +106,9 @@ public final class JavaTerminal {
         say("! " + (error instanceof LiveException refused ? refused.getReason() : error.toString()));
     }
 
+    /** Without control characters: what others write must not be able to move the cursor, or pass for somebody else. */
     private synchronized void say(String line) {
-        out.println(line);
+        out.println(line.replaceAll("\\p{Cntrl}", " "));
         out.flush();
     }
 

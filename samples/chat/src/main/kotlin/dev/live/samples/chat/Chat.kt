@@ -23,7 +23,7 @@ fun Application.chat() {
         live<Guest>("/live") {
             authenticate { call ->
                 val name = call.request.queryParameters["name"].orEmpty().trim()
-                if (name.isNotEmpty() && name.length <= MAX_NAME) Guest(name) else null
+                if (name.length in 1..MAX_NAME && name.none { it.isISOControl() }) Guest(name) else null
             }
             user { it.name }
             topic<Chat>("room/{room}") {

@@ -84,8 +84,9 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
             is ConnectionState.Closed -> "* closed: ${state.cause}"
         }
 
+    /** Without control characters: what others write must not be able to move the cursor, or pass for somebody else's line. */
     private fun say(line: String) {
-        out.println(line)
+        out.println(line.map { if (it.isISOControl()) ' ' else it }.joinToString(""))
         out.flush()
     }
 

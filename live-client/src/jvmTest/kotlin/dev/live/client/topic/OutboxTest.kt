@@ -1,0 +1,29 @@
+package dev.live.client.topic
+
+import dev.live.protocol.Message
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+
+@OptIn(ExperimentalCoroutinesApi::class)
+class OutboxTest : FunSpec({
+
+    test("who comes when there is room again does not pass those who wait in line") {
+        runTest {
+            val outbox = Outbox(capacity = 2)
+            for (type in listOf("a", "b", "waited")) launch { outbox.put(letter(type)) }
+            runCurrent()
+
+            val taken = mutableListOf(outbox.tryTake()?.type, outbox.tryTake()?.type)
+            outbox.put(letter("came later")) // "waited" has been woken and has not run yet
+            repeat(2) { taken += outbox.tryTake()?.type }
+
+            taken shouldContainExactly listOf("a", "b", "waited", "came later")
+        }
+    }
+})
+
+private fun letter(type: String) = Letter(Message(type), isAnswered = false, PendingReplies())
