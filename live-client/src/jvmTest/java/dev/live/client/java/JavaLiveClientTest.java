@@ -154,6 +154,7 @@ class JavaLiveClientTest {
         while (status.getPhase() != ConnectionStatus.Phase.CONNECTED) status = (ConnectionStatus) next();
         assertNull(status.getCause());
 
+        await(() -> server.connections() == 1); // the client knows of the connection before the server's handler does
         server.closeAll(CloseCode.Companion.getKicked());
         while (status.getPhase() != ConnectionStatus.Phase.CLOSED) status = (ConnectionStatus) next();
 
