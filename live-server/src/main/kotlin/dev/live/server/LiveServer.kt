@@ -61,7 +61,7 @@ public class LiveServer internal constructor(
     }
 
     /** The sessions that are open, as of now. */
-    public val sessions: List<Session<*>> get() = registry.all.toList()
+    public val sessions: List<Session<*>> get() = registry.snapshot()
 
     /** Topics that somebody uses, or did within the linger. */
     public val topicCount: Int get() = topics.size

@@ -16,7 +16,7 @@ import java.util.concurrent.ConcurrentHashMap
 internal class Memberships(private val session: Session<*>, private val runtime: SessionRuntime) {
     private val joined = ConcurrentHashMap<String, Membership>()
 
-    val names: Set<String> get() = joined.keys.toSet()
+    val names: Set<String> get() = HashSet(joined.keys) // not toSet(): see SessionRegistry
 
     val count: Int get() = joined.size
 

@@ -10,6 +10,9 @@ internal class SessionRegistry {
 
     val all: Collection<Session<*>> get() = byId.values
 
+    // Kotlin's toList() and toSet() ask for the size first and then for a first element, which may be gone by then
+    fun snapshot(): List<Session<*>> = ArrayList(byId.values)
+
     val size: Int get() = byId.size
 
     /** Connections that count against the limit: sessions, and upgrades on their way to become one. */
@@ -17,7 +20,7 @@ internal class SessionRegistry {
 
     fun find(id: String): Session<*>? = byId[id]
 
-    fun ofUser(user: String): Set<Session<*>> = byUser[user].orEmpty().toSet()
+    fun ofUser(user: String): Set<Session<*>> = byUser[user]?.let { HashSet(it) }.orEmpty()
 
     /** Adds [session]; false if its user has [perUser] already. */
     fun add(session: Session<*>, perUser: Int): Boolean {

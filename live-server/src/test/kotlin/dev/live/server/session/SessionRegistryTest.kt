@@ -4,6 +4,7 @@ import dev.live.server.support.TestTopics
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.testSession
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactlyInAnyOrder
 import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.shouldBe
@@ -11,6 +12,7 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 
 class SessionRegistryTest : FunSpec({
@@ -78,6 +80,24 @@ class SessionRegistryTest : FunSpec({
         withContext(Dispatchers.Default) { sessions.map { async { registry.remove(it) } }.awaitAll() }
         registry.size shouldBe 0
         registry.ofUser("ann") shouldBe emptySet()
+    }
+
+    test("the sessions can be listed while the last one comes and goes") {
+        val registry = SessionRegistry()
+        val session = session("1", "ann")
+        withContext(Dispatchers.Default) {
+            val churn = launch {
+                repeat(200_000) {
+                    registry.add(session, perUser = 1)
+                    registry.remove(session)
+                }
+            }
+
+            while (churn.isActive) {
+                (registry.snapshot() - session).shouldBeEmpty()
+                (registry.ofUser("ann") - session).shouldBeEmpty()
+            }
+        }
     }
 })
 
