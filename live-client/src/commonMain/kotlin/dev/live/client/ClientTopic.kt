@@ -75,8 +75,8 @@ public class ClientTopic<T> internal constructor(
      * Publishes [value] and returns when the server has acked it, which says that it was accepted, not who received it.
      *
      * Most topics want their publishers to collect them: without that the server answers [ErrorCode.NotSubscribed]. A
-     * collector may begin in the same moment: what is refused for having come before its `subscribe` is published
-     * again behind it.
+     * collector may begin in the same moment: what is refused for having come before its `subscribe` waits up to a
+     * quarter of a second for it, and is published again behind it.
      *
      * @param timeout for all of it, the wait for a connection included; null: the client's `requestTimeout`
      * @throws LiveException with the server's code and reason if it refused, [ErrorCode.Timeout] if it did not answer
@@ -94,7 +94,7 @@ public class ClientTopic<T> internal constructor(
         require(timeout == null || timeout.isPositive()) { "timeout must be positive, was $timeout" }
         exchange.ask(MessageType.PUBLISH, name, body, timeout ?: requestTimeout) { refused ->
             // nothing is published twice: what was refused was not carried out
-            refused.code == ErrorCode.NotSubscribed && router.isCollected(name)
+            refused.code == ErrorCode.NotSubscribed && router.awaitCollected(name)
         }
     }
 

@@ -77,7 +77,7 @@ internal class Exchange(
         topic: String,
         body: Body?,
         timeout: Duration,
-        asksAgain: (LiveException) -> Boolean = { false },
+        asksAgain: suspend (LiveException) -> Boolean = { false },
     ): Message =
         withContext(dispatcher) {
             var letter = question(type, topic, body)

@@ -6,10 +6,14 @@ import dev.live.protocol.MessageType
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
 
 /**
  * Brings what arrives to who waits for it: answers to their askers, messages of topics to their collectors, the rest to
@@ -26,6 +30,9 @@ internal class Router(
     private val answerTimeout: Duration,
 ) {
     private val subscriptions = LinkedHashMap<String, TopicSubscription>()
+
+    /** Counts the joins, for whoever waits for one. */
+    private val joins = MutableStateFlow(0)
     private val unroutedMailboxes = ArrayList<Mailbox>()
     private var isConnected = false
     private var end: End? = null
@@ -47,6 +54,13 @@ internal class Router(
 
     /** Whether [topic] has a collector; its `subscribe` then stands before whatever is sent from now on. */
     fun isCollected(topic: String): Boolean = subscriptions[topic]?.isCollected == true
+
+    /**
+     * Waits a moment until somebody collects [topic]; false if nobody does. A collector that was launched before a
+     * publish may begin after the server has answered that, where the connection is fast and the machine busy.
+     */
+    suspend fun awaitCollected(topic: String): Boolean =
+        withTimeoutOrNull(COLLECTOR_GRACE) { joins.first { isCollected(topic) } } != null
 
     fun route(message: Message) {
         if (pending.answer(message)) return
@@ -102,6 +116,7 @@ internal class Router(
                 TopicSubscription(topic, scope, refs, pending, answerTimeout, ::onChange)
             }
         subscription.add(mailbox)
+        joins.value++
     }
 
     private fun leave(topic: String, mailbox: Mailbox) {
@@ -136,4 +151,8 @@ internal class Router(
         }
 
     private class End(val reason: String)
+
+    private companion object {
+        val COLLECTOR_GRACE = 250.milliseconds
+    }
 }
