@@ -47,7 +47,7 @@ public class LiveTest internal constructor(
     private val host: LiveTestHost,
     private val path: String,
     public val timeout: Duration,
-    @PublishedApi internal val scope: CoroutineScope,
+    private val scope: CoroutineScope,
 ) {
     private val clients = CopyOnWriteArrayList<LiveClient>()
 

@@ -36,9 +36,10 @@ import kotlin.coroutines.CoroutineContext
 /**
  * An engine of Ktor's `HttpClient` for the WebSockets of an [application] on Ktor's test host.
  *
- * The test host has one too, which a server that holds clients to RFC 6455 refuses: it does not mask frames, its key
- * has 4 bytes, and what the server answers in place of an upgrade, such as 401, is lost on the way (Ktor 3.5.1,
- * `TestApplicationEngineJvm.kt`). Here both ends of the connection are those of production, with bytes between them.
+ * The test host has one too, but there what a server answers in place of an upgrade, such as 401, is lost on the way,
+ * and a client that vanishes is never noticed; it neither masks frames nor makes a proper key (Ktor 3.5.1,
+ * `TestApplicationEngineJvm.kt`). Here both ends of the connection do what they do in production, with bytes between
+ * them.
  */
 internal class TestHostEngine(private val application: Application) : HttpClientEngineBase("live-test-host") {
     override val config: HttpClientEngineConfig = HttpClientEngineConfig()
