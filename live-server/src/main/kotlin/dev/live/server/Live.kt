@@ -1,5 +1,6 @@
 package dev.live.server
 
+import dev.live.server.transport.Transport
 import io.ktor.server.application.Application
 import io.ktor.server.application.ApplicationPlugin
 import io.ktor.server.application.ApplicationStopPreparing
@@ -38,6 +39,9 @@ import kotlin.time.TimeSource
  */
 public val Live: ApplicationPlugin<LiveConfig> =
     createApplicationPlugin("Live", ::LiveConfig) {
+        application.environment.config.propertyOrNull(TRANSPORT)?.let {
+            pluginConfig.transport = Transport.of(it.getString())
+        }
         val settings = pluginConfig.build()
         val start = TimeSource.Monotonic.markNow()
         val server =
@@ -71,6 +75,9 @@ private fun drain(scope: Application, server: LiveServer, timeout: Duration) {
 }
 
 private val LiveServerKey = AttributeKey<LiveServer>("dev.live.server")
+
+/** Where a configuration file names the transport. */
+private const val TRANSPORT = "live.transport"
 
 private const val NOT_INSTALLED =
     "Live is not installed. Add install(Live) { ... } before routing { live(...) { ... } }."

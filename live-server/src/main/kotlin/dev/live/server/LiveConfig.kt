@@ -8,6 +8,7 @@ import dev.live.protocol.MessagePackCodec
 import dev.live.server.limits.LimitSettings
 import dev.live.server.session.SessionSettings
 import dev.live.server.topic.CodecTable
+import dev.live.server.transport.Transport
 import io.ktor.utils.io.KtorDsl
 
 /** What `install(Live) { ... }` can set. */
@@ -34,6 +35,12 @@ public class LiveConfig internal constructor() {
         this.codecs = codecs.toList()
     }
 
+    /**
+     * What carries the bytes of connections. Default [Transport.Auto]; the property `live.transport` of the application's
+     * configuration, `auto` or `portable`, wins over it, to switch it without a new build.
+     */
+    public var transport: Transport = Transport.Auto
+
     /** Settings of every session. */
     public fun session(configure: SessionConfig.() -> Unit): Unit = session.configure()
 
@@ -58,6 +65,7 @@ public class LiveConfig internal constructor() {
         }
         return LiveSettings(
             codecs = CodecTable(codecs),
+            transport = transport,
             session = buildSession(),
             limits = buildLimits(),
             topicBuffer = topics.buffer,

@@ -19,8 +19,10 @@ import dev.live.server.session.Sweeper
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Topic
 import dev.live.server.topic.TopicRegistry
+import dev.live.server.transport.FastPath
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.job
@@ -51,7 +53,19 @@ public class LiveServer internal constructor(
     private var isDraining = false
 
     private val context =
-        EndpointContext(registry, topics, broker, settings.session, settings.limits, { isDraining }, now)
+        EndpointContext(
+            registry,
+            topics,
+            broker,
+            settings.session,
+            settings.limits,
+            FastPath(settings.transport),
+            scope,
+            // apart from what delivers to others: a handler that blocks its thread holds up nobody else
+            handlers = Dispatchers.IO,
+            { isDraining },
+            now,
+        )
 
     init {
         // an eighth late at most, and never busier than a hundred times a second

@@ -3,11 +3,13 @@ package dev.live.server
 import dev.live.server.limits.LimitSettings
 import dev.live.server.session.SessionSettings
 import dev.live.server.topic.CodecTable
+import dev.live.server.transport.Transport
 import kotlin.time.Duration
 
 /** What `install(Live) { }` set, checked and frozen. */
 internal class LiveSettings(
     val codecs: CodecTable,
+    val transport: Transport,
     val session: SessionSettings,
     val limits: LimitSettings,
     val topicBuffer: Int,

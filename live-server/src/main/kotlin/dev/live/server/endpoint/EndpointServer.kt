@@ -11,6 +11,7 @@ import dev.live.server.session.SessionRunner
 import dev.live.server.session.SessionRuntime
 import dev.live.server.session.SessionSettings
 import dev.live.server.topic.TopicRegistry
+import dev.live.server.transport.FastPath
 import dev.live.server.transport.Inbound
 import dev.live.server.transport.Socket
 import io.ktor.http.HttpHeaders
@@ -22,9 +23,9 @@ import io.ktor.server.response.header
 import io.ktor.server.response.respond
 import io.ktor.server.response.respondText
 import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Dispatchers
 import java.io.IOException
 import java.security.SecureRandom
+import kotlin.coroutines.CoroutineContext
 import kotlin.time.Clock
 
 /** What an endpoint needs of its server. */
@@ -34,6 +35,9 @@ internal class EndpointContext(
     val broker: Broker,
     val sessionSettings: SessionSettings,
     val limits: LimitSettings,
+    val fastPath: FastPath,
+    val scope: CoroutineScope,
+    val handlers: CoroutineContext,
     val isDraining: () -> Boolean,
     val now: () -> Long,
 )
@@ -82,7 +86,7 @@ internal class EndpointServer<Meta : Any>(
         }
         val address = call.request.origin.remoteAddress
         val release: () -> Unit = { context.sessions.connections.decrementAndGet() }
-        return LiveUpgrade(handshake, limits.messageSize, isMasked = !call.isFromTestHost(), call, release) { socket ->
+        return LiveUpgrade(handshake, limits.messageSize, context.fastPath, call, context.scope, release) { socket ->
             serve(socket, handshake.codecSlot, meta, address)
         }
     }
@@ -95,7 +99,7 @@ internal class EndpointServer<Meta : Any>(
                     ?: verify?.let { FirstMessageAuth(socket, context.topics.codecs[codecSlot], limits, it).await() }
                     ?: return
             val handler = Handler(meta, codecSlot, address)
-            SessionRunner(socket, handler, context.sessionSettings, Dispatchers.IO, context.now).run()
+            SessionRunner(socket, handler, context.sessionSettings, context.handlers, context.now).run()
         } catch (_: IOException) {
             // the connection broke before there was a session that could have been told
         } finally {

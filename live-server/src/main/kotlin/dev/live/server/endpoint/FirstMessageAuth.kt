@@ -9,10 +9,10 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.decode
 import dev.live.protocol.toMessage
+import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
 import dev.live.server.limits.LimitSettings
 import dev.live.server.transport.Inbound
-import dev.live.server.transport.Opcode
-import dev.live.server.transport.OutboundFrame
 import dev.live.server.transport.Socket
 import dev.live.server.transport.SocketViolation
 import kotlinx.coroutines.withTimeoutOrNull

@@ -1,5 +1,6 @@
 package dev.live.server.endpoint
 
+import dev.live.server.transport.FastPath
 import dev.live.server.transport.KtorSocket
 import dev.live.server.transport.Socket
 import io.ktor.http.Headers
@@ -7,6 +8,7 @@ import io.ktor.http.HttpHeaders
 import io.ktor.http.content.OutgoingContent
 import io.ktor.http.headers
 import io.ktor.http.websocket.websocketServerAccept
+import io.ktor.server.application.ApplicationCall
 import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.ByteWriteChannel
 import kotlinx.coroutines.CoroutineName
@@ -17,17 +19,20 @@ import kotlinx.coroutines.launch
 import kotlin.coroutines.CoroutineContext
 
 /**
- * The answer that turns an HTTP connection into a socket, and runs [serve] on it as a child of [call].
+ * The answer that turns an HTTP connection into a socket, and runs [serve] on it.
  *
- * [onEnd] is called once, when nothing of the connection is left.
+ * Over the engine's byte channels that is a child of [call]. A connection that [fastPath] takes over is the [server]'s:
+ * the call ends, and with it goes all that Ktor keeps for one. [onEnd] is called once, when nothing of the connection
+ * is left.
  *
  * Ktor's `WebSockets` plugin is not involved: an application may have it for other routes, with settings of its own.
  */
 internal class LiveUpgrade(
     handshake: Handshake.Accepted,
     private val maxMessageSize: Int,
-    private val isMasked: Boolean,
-    private val call: CoroutineScope,
+    private val fastPath: FastPath,
+    private val call: ApplicationCall,
+    private val server: CoroutineScope,
     private val onEnd: () -> Unit,
     private val serve: suspend (Socket) -> Unit,
 ) : OutgoingContent.ProtocolUpgrade() {
@@ -50,12 +55,22 @@ internal class LiveUpgrade(
         engineContext: CoroutineContext,
         userContext: CoroutineContext,
     ): Job {
+        val fast = fastPath.take(call, input, maxMessageSize)
+        if (fast != null) {
+            run(fast, server)
+            return Job().apply { complete() } // the engine lets go of the connection at once
+        }
+        return run(KtorSocket(input, output, maxMessageSize, isMasked = !call.isFromTestHost()), call)
+    }
+
+    private fun run(socket: Socket, owner: CoroutineScope): Job {
         isStarted = true
         // not the engine's dispatcher: an event loop that is kept busy holds up the sockets of others
-        val job = call.launch(Dispatchers.Default + CoroutineName("live-session")) {
-            serve(KtorSocket(input, output, maxMessageSize, isMasked))
+        val job = owner.launch(Dispatchers.Default + CoroutineName("live-session")) { serve(socket) }
+        job.invokeOnCompletion {
+            socket.abort() // also where the owner had ended already, and nothing was run
+            onEnd()
         }
-        job.invokeOnCompletion { onEnd() }
         return job
     }
 }

@@ -1,8 +1,7 @@
 package dev.live.server.session
 
+import dev.live.server.frame.OutboundFrame
 import dev.live.server.topic.PreparedMessage
-import dev.live.server.transport.Opcode
-import dev.live.server.transport.OutboundFrame
 import kotlinx.coroutines.channels.Channel
 import java.util.concurrent.atomic.AtomicInteger
 import java.util.concurrent.atomic.AtomicLong
@@ -19,10 +18,12 @@ internal class SessionQueue(
     private val capacity: Int,
     private val maxBytes: Int,
     private val slot: Int,
-    isBinary: Boolean,
 ) {
-    private val channel = Channel<Any>(capacity)
-    private val dataOpcode = if (isBinary) Opcode.Binary else Opcode.Text
+    private val channel = Channel<OutboundFrame>(capacity)
+
+    /** Called after something came in or the queue was closed, on that thread: a writer that does not wait in [take]. */
+    @Volatile
+    var waker: Runnable? = null
 
     /**
      * How many wait, in the upper half, and their bytes in the lower. One word, so that whoever is refused is refused by
@@ -40,15 +41,16 @@ internal class SessionQueue(
     /** Bytes that wait. */
     val bytes: Long get() = waiting.get() and BYTES
 
-    fun offer(message: PreparedMessage): Offer = offer(message, message.bytesFor(slot).size)
+    fun offer(message: PreparedMessage): Offer = offer(message.frameFor(slot))
 
-    /** For answers to control frames. */
-    fun offer(frame: OutboundFrame): Offer = offer(frame, frame.bytes.size)
-
-    private fun offer(item: Any, size: Int): Offer {
+    fun offer(frame: OutboundFrame): Offer {
+        val size = frame.size
         if (!reserve(size)) return if (isClosed) Offer.Closed else Offer.Full
-        val result = channel.trySend(item)
-        if (result.isSuccess) return Offer.Taken
+        val result = channel.trySend(frame)
+        if (result.isSuccess) {
+            waker?.run()
+            return Offer.Taken
+        }
         check(result.isClosed) { "unreachable: there is room for what was reserved" }
         waiting.addAndGet(-(ONE + size))
         return Offer.Closed
@@ -87,29 +89,38 @@ internal class SessionQueue(
      *
      * @return how many frames, or -1 once the queue is closed and empty
      */
-    suspend fun takeBatch(batch: Array<OutboundFrame?>): Int {
-        var item: Any? = channel.receiveCatching().getOrNull() ?: return -1
+    suspend fun take(batch: Array<OutboundFrame?>): Int {
+        val first = channel.receiveCatching().getOrNull() ?: return -1
+        return fill(batch, first)
+    }
+
+    /** As [take], but without waiting: 0 if nothing waits. */
+    fun poll(batch: Array<OutboundFrame?>): Int {
+        val first = channel.tryReceive()
+        if (first.isClosed) return -1
+        return fill(batch, first.getOrNull() ?: return 0)
+    }
+
+    private fun fill(batch: Array<OutboundFrame?>, first: OutboundFrame): Int {
+        var frame: OutboundFrame? = first
         var count = 0
         var size = 0
-        while (item != null) {
-            val frame = frameOf(item)
+        while (frame != null) {
             batch[count++] = frame
-            size += frame.bytes.size
-            item = if (count < batch.size && size < MAX_BATCH_BYTES) channel.tryReceive().getOrNull() else null
+            size += frame.size
+            frame = if (count < batch.size && size < MAX_BATCH_BYTES) channel.tryReceive().getOrNull() else null
         }
         waiting.addAndGet(-(count * ONE + size)) // after the channel gave them: it never holds more than was reserved
         if (waitingSenders.get() > 0) room.trySend(Unit)
         return count
     }
 
-    private fun frameOf(item: Any): OutboundFrame =
-        if (item is PreparedMessage) OutboundFrame(dataOpcode, item.bytesFor(slot)) else item as OutboundFrame
-
     /** Takes nothing more; what waits is still handed to the writer. */
     fun close() {
         isClosed = true
         channel.close()
         room.close()
+        waker?.run()
     }
 
     /** Takes nothing more and drops what waits. */
@@ -117,6 +128,7 @@ internal class SessionQueue(
         isClosed = true
         channel.cancel()
         room.close()
+        waker?.run()
     }
 
     internal companion object {

@@ -1,14 +1,15 @@
 package dev.live.server.session
 
 import dev.live.protocol.CloseCode
+import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
 import dev.live.server.transport.Inbound
-import dev.live.server.transport.Opcode
-import dev.live.server.transport.OutboundFrame
 import dev.live.server.transport.Socket
 import dev.live.server.transport.SocketViolation
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.coroutineScope
@@ -86,28 +87,16 @@ internal class SessionRunner<Meta : Any>(
      * cancels the scope. The writer comes first, so that there is room for what is sent at the opening.
      */
     private suspend fun CoroutineScope.converse(session: Session<Meta>): CloseReason {
-        val writer = launch(CoroutineName("live-writer")) { write(session) }
-        withContext(handlers) { handler.open(session) }?.let { return it }
-        launch(handlers + CoroutineName("live-reader")) { read(session) }
-        writer.join()
-        return session.state.endReason ?: error("unreachable: the writer ended without a reason")
-    }
-
-    private suspend fun write(session: Session<Meta>) {
-        val state = session.state
-        val batch = arrayOfNulls<OutboundFrame>(MAX_BATCH)
-        try {
-            while (true) {
-                val count = state.queue.takeBatch(batch)
-                if (count < 0) return
-                state.writingSince = now()
-                socket.write(batch, count)
-                state.writingSince = SessionState.IDLE
-            }
-        } catch (_: IOException) {
+        val written = Job()
+        socket.pump(this, session.state) { failure ->
             // also when it was flushing its last words, which now have nowhere to go
-            state.end(BROKEN, flush = false)
+            if (failure != null) session.state.end(BROKEN, flush = false)
+            written.complete()
         }
+        withContext(handlers) { handler.open(session) }?.let { return it }
+        launch(handlers + socket.readerContext + CoroutineName("live-reader")) { read(session) }
+        written.join()
+        return session.state.endReason ?: error("unreachable: the writer ended without a reason")
     }
 
     private suspend fun read(session: Session<Meta>) {
@@ -185,9 +174,6 @@ internal class SessionRunner<Meta : Any>(
 
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.session")
-
-        /** Frames per write: enough to fill a socket with small ones, few enough to stay fair. */
-        const val MAX_BATCH = 64
 
         const val NO_CODE = 1005
 

@@ -2,11 +2,12 @@ package dev.live.server.session
 
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Codec
+import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
 import dev.live.server.topic.CodecTable
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.TopicRegistry
-import dev.live.server.transport.Opcode
-import dev.live.server.transport.OutboundFrame
+import dev.live.server.transport.FrameSource
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
@@ -24,14 +25,8 @@ internal class SessionRuntime(
 }
 
 /** The moving parts of a [session], which the application does not see. */
-internal class SessionState(private val session: Session<*>, private val runtime: SessionRuntime) {
-    val queue: SessionQueue =
-        SessionQueue(
-            runtime.settings.queueCapacity,
-            runtime.settings.queueBytes,
-            runtime.codecSlot,
-            runtime.codec.isBinary,
-        )
+internal class SessionState(private val session: Session<*>, private val runtime: SessionRuntime) : FrameSource {
+    val queue = SessionQueue(runtime.settings.queueCapacity, runtime.settings.queueBytes, runtime.codecSlot)
 
     val memberships = Memberships(session, runtime)
 
@@ -56,7 +51,7 @@ internal class SessionState(private val session: Session<*>, private val runtime
 
     /** When the write in progress began, or [IDLE]. Written by the writer, read by the sweeper. */
     @Volatile
-    var writingSince: Long = IDLE
+    private var writingSince: Long = IDLE
 
     /** When the last ping was sent. Only accessed by the sweeper. */
     private var lastPing: Long = lastHeard
@@ -81,6 +76,24 @@ internal class SessionState(private val session: Session<*>, private val runtime
         end(why, flush = false)
         queue.cancel()
         session.cancel(SessionEndedException())
+    }
+
+    override var waker: Runnable?
+        get() = queue.waker
+        set(value) {
+            queue.waker = value
+        }
+
+    override fun poll(batch: Array<OutboundFrame?>): Int = queue.poll(batch)
+
+    override suspend fun take(batch: Array<OutboundFrame?>): Int = queue.take(batch)
+
+    override fun writing() {
+        writingSince = runtime.now()
+    }
+
+    override fun written() {
+        writingSince = IDLE
     }
 
     /** Offers [message], and ends the session if its queue is full; false if it was not taken. */
@@ -122,7 +135,7 @@ internal class SessionState(private val session: Session<*>, private val runtime
     }
 
     companion object {
-        const val IDLE = -1L
+        private const val IDLE = -1L
         private val OVERFLOWED = CloseReason(CloseCode.SlowConsumer, "the queue overflowed", byClient = false)
         private val PING = OutboundFrame(Opcode.Ping, ByteArray(0))
     }

@@ -1,6 +1,9 @@
 package dev.live.server.topic
 
+import dev.live.protocol.Codec
 import dev.live.protocol.Message
+import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
 import java.util.concurrent.atomic.AtomicReferenceArray
 
 /**
@@ -16,11 +19,13 @@ internal class PreparedMessage(
     private val codecs: CodecTable,
     val except: String? = null,
 ) : TopicEvent {
-    // Racing writers encode the same bytes, so the slowest one overwriting is harmless; what must not happen is a
+    // Racing writers make the same frame, so the slowest one overwriting is harmless; what must not happen is a
     // lock on the fan-out path.
-    private val encoded = AtomicReferenceArray<ByteArray>(codecs.size)
+    private val frames = AtomicReferenceArray<OutboundFrame>(codecs.size)
 
-    /** The bytes of [message] in the codec at [slot] of the table. Shared between sessions: read-only. */
-    fun bytesFor(slot: Int): ByteArray =
-        encoded[slot] ?: codecs[slot].encode(message).also { encoded[slot] = it }
+    /** The frame that carries [message] in the codec at [slot] of the table. Shared between sessions. */
+    fun frameFor(slot: Int): OutboundFrame = frames[slot] ?: frame(codecs[slot]).also { frames[slot] = it }
+
+    private fun frame(codec: Codec) =
+        OutboundFrame(if (codec.isBinary) Opcode.Binary else Opcode.Text, codec.encode(message))
 }

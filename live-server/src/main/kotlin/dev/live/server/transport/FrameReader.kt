@@ -6,7 +6,6 @@ import io.ktor.utils.io.readByte
 import io.ktor.websocket.FrameParser
 import io.ktor.websocket.FrameType
 import io.ktor.websocket.ProtocolViolationException
-import java.io.ByteArrayOutputStream
 import java.io.IOException
 import java.nio.ByteBuffer
 
@@ -24,9 +23,7 @@ internal class FrameReader(
     private val parser = FrameParser()
     private val header = ByteBuffer.allocate(MAX_HEADER_BYTES)
 
-    private var fragments: ByteArrayOutputStream? = null
-    private var fragmentCount = 0
-    private var fragmentsAreText = false
+    private val assembler = Assembler(maxMessageSize)
 
     /** What the client did wrong; where its next frame begins is not known after it. */
     private var violation: SocketViolation? = null
@@ -92,44 +89,17 @@ internal class FrameReader(
         }
         if (isMasked && parser.maskKey == null) violated("frames of a client must be masked")
         if (length < 0) violated("a frame claimed a length of more than 63 bits")
-        val buffered = if (parser.frameType.controlFrame) 0 else fragments?.size() ?: 0
-        if (length > maxMessageSize - buffered) {
-            throw SocketViolation(tooLarge = true, "a message must be at most $maxMessageSize bytes")
-        }
-        return length.toInt()
+        return if (parser.frameType.controlFrame) length.toInt() else assembler.checked(length)
     }
 
     private fun assemble(payload: ByteArray): Inbound? =
         when (parser.frameType) {
-            FrameType.TEXT, FrameType.BINARY -> assembleData(payload)
+            // Ktor's parser says of a continuation what the message's first frame was
+            FrameType.TEXT, FrameType.BINARY -> assembler.add(payload, parser.fin, parser.frameType == FrameType.TEXT)
             FrameType.PING -> Inbound.Ping(payload)
             FrameType.PONG -> Inbound.Pong
             FrameType.CLOSE -> Inbound.Close(closeCode(payload))
         }
-
-    private fun assembleData(payload: ByteArray): Inbound? {
-        val before = fragments
-        if (before == null) {
-            val isText = parser.frameType == FrameType.TEXT
-            if (parser.fin) return Inbound.Data(payload, isText)
-            fragmentsAreText = isText
-            fragmentCount = 1
-            fragments = ByteArrayOutputStream().apply { write(payload) }
-            return null
-        }
-        before.write(payload)
-        // without it, empty fragments without end would pass every other limit
-        if (++fragmentCount > MAX_FRAGMENTS) violated("a message must be at most $MAX_FRAGMENTS fragments")
-        if (!parser.fin) return null
-        fragments = null
-        return Inbound.Data(before.toByteArray(), fragmentsAreText)
-    }
-
-    private fun closeCode(payload: ByteArray): Int {
-        if (payload.isEmpty()) return NO_CODE
-        if (payload.size == 1) violated("a close frame carried half a code")
-        return (payload[0].toInt() and 0xFF shl 8) or (payload[1].toInt() and 0xFF)
-    }
 
     private fun unmask(payload: ByteArray, mask: Int) {
         for (i in payload.indices) {
@@ -141,7 +111,5 @@ internal class FrameReader(
 
     private companion object {
         const val MAX_HEADER_BYTES = 14 // 2, 8 of length, 4 of mask
-        const val MAX_FRAGMENTS = 1_024
-        const val NO_CODE = 1005 // RFC 6455, section 7.1.5
     }
 }

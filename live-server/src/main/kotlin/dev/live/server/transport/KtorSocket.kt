@@ -1,13 +1,12 @@
 package dev.live.server.transport
 
+import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
 import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.ByteWriteChannel
 import io.ktor.utils.io.cancel
 import io.ktor.utils.io.discard
-import io.ktor.utils.io.writeByte
 import io.ktor.utils.io.writeFully
-import io.ktor.utils.io.writeLong
-import io.ktor.utils.io.writeShort
 import java.io.IOException
 
 /**
@@ -73,31 +72,10 @@ internal class KtorSocket(
         output.cancel(cause)
     }
 
-    /** Servers neither mask nor, here, fragment: a header is two bytes and the length (RFC 6455, section 5.2). */
     private suspend fun write(frame: OutboundFrame) {
-        val size = frame.bytes.size
         isInsideFrame = true
-        output.writeByte((FIN or frame.opcode.wire).toByte())
-        when {
-            size <= MAX_SHORT_LENGTH -> output.writeByte(size.toByte())
-            size <= 0xFFFF -> {
-                output.writeByte(LENGTH_IS_16_BITS)
-                output.writeShort(size.toShort())
-            }
-            else -> {
-                output.writeByte(LENGTH_IS_64_BITS)
-                output.writeLong(size.toLong())
-            }
-        }
-        output.writeFully(frame.bytes)
+        output.writeFully(frame.wire)
         isInsideFrame = false
-    }
-
-    private companion object {
-        const val FIN = 0x80
-        const val MAX_SHORT_LENGTH = 125
-        const val LENGTH_IS_16_BITS: Byte = 126
-        const val LENGTH_IS_64_BITS: Byte = 127
     }
 }
 

@@ -1,11 +1,21 @@
 package dev.live.server.transport
 
+import dev.live.server.frame.OutboundFrame
+import kotlinx.coroutines.CoroutineScope
+import java.io.IOException
+import kotlin.coroutines.CoroutineContext
+import kotlin.coroutines.EmptyCoroutineContext
+
 /**
  * The server's end of one WebSocket, whatever carries it.
  *
- * One coroutine receives and one writes; [close] and [abort] come when both are done.
+ * One coroutine receives, and one thing writes: a [pump], or whoever calls [write] while there is none. [close] and
+ * [abort] come when both are done.
  */
 internal interface Socket {
+    /** Where whoever receives from this socket should run, to be spared a change of threads for each message. */
+    val readerContext: CoroutineContext get() = EmptyCoroutineContext
+
     /**
      * The next thing the client sent, or null when its end of the connection is gone.
      *
@@ -22,6 +32,14 @@ internal interface Socket {
      * @throws java.io.IOException if the connection is gone
      */
     suspend fun write(frames: Array<OutboundFrame?>, count: Int)
+
+    /**
+     * Writes what [source] holds, as it comes and no faster than the client takes it, in [scope]. Returns at once;
+     * [onEnd] is called when the source is closed and all of it was written, or with why the connection is gone. A scope
+     * that is cancelled ends it without a word.
+     */
+    fun pump(scope: CoroutineScope, source: FrameSource, onEnd: (IOException?) -> Unit): Unit =
+        pumpByCoroutine(scope, source, onEnd)
 
     /**
      * Says goodbye and returns when the connection is closed on both sides: writes a close frame, waits for the client's
@@ -47,12 +65,6 @@ internal sealed interface Inbound {
     /** The client's close frame; [code] is 1005 if it carried none. */
     class Close(val code: Int) : Inbound
 }
-
-/** A frame on its way out. [bytes] may be shared between sockets: they are only read. */
-internal class OutboundFrame(val opcode: Opcode, val bytes: ByteArray)
-
-/** The opcodes a server writes (RFC 6455, section 5.2). */
-internal enum class Opcode(val wire: Int) { Text(0x1), Binary(0x2), Close(0x8), Ping(0x9), Pong(0xA) }
 
 /** The client broke the WebSocket protocol or the limit on a message's size. [message] is fit for the close frame. */
 internal class SocketViolation(val tooLarge: Boolean, message: String) : Exception(message)

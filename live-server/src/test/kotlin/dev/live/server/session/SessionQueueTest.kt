@@ -2,12 +2,12 @@
 
 package dev.live.server.session
 
-import dev.live.server.support.FakeCodec
+import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
+import dev.live.server.support.payload
 import dev.live.server.support.prepared
 import dev.live.server.support.wordMessage
 import dev.live.server.topic.PreparedMessage
-import dev.live.server.transport.Opcode
-import dev.live.server.transport.OutboundFrame
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.collections.shouldContainExactlyInAnyOrder
@@ -76,16 +76,6 @@ class SessionQueueTest : FunSpec({
 
         queue.bytes shouldBe 3
         queue.takeFrames().single() shouldBe pong
-    }
-
-    test("messages travel in text frames, or in binary ones where the codec is binary") {
-        for ((isBinary, opcode) in listOf(false to Opcode.Text, true to Opcode.Binary)) {
-            val queue = SessionQueue(capacity = 4, maxBytes = 100, slot = 0, isBinary)
-
-            queue.offer(word(1))
-
-            queue.takeFrames().single().opcode shouldBe opcode
-        }
     }
 
     test("a batch ends with the frame that makes it 64 KiB") {
@@ -179,7 +169,7 @@ class SessionQueueTest : FunSpec({
             queue.offer(word(1)) shouldBe Offer.Closed
             queue.send(word(1)) shouldBe false
             queue.take(64).size shouldBe 2
-            queue.takeBatch(arrayOfNulls(1)) shouldBe -1
+            queue.take(arrayOfNulls(1)) shouldBe -1
         }
     }
 
@@ -194,14 +184,14 @@ class SessionQueueTest : FunSpec({
 
             waiting.await() shouldBe false
             queue.offer(word(1)) shouldBe Offer.Closed
-            queue.takeBatch(arrayOfNulls(1)) shouldBe -1
+            queue.take(arrayOfNulls(1)) shouldBe -1
         }
     }
 
     test("closing it ends the wait of the writer") {
         runTest {
             val queue = queue()
-            val writer = async { queue.takeBatch(arrayOfNulls(1)) }
+            val writer = async { queue.take(arrayOfNulls(1)) }
             runCurrent()
 
             launch { queue.close() }
@@ -216,14 +206,16 @@ private const val SENDERS = 6
 private const val SENT = 40
 
 private fun queue(capacity: Int = 256, maxBytes: Int = 1024 * 1024) =
-    SessionQueue(capacity, maxBytes, slot = 0, isBinary = FakeCodec().isBinary)
+    SessionQueue(capacity, maxBytes, slot = 0)
 
 private fun word(size: Int): PreparedMessage = prepared(wordMessage("a".repeat(size)))
 
-private suspend fun SessionQueue.take(most: Int = 1): List<String> = takeFrames(most).map { it.bytes.decodeToString() }
+private suspend fun SessionQueue.take(most: Int = 1): List<String> = takeFrames(most).map {
+    it.payload().decodeToString()
+}
 
 private suspend fun SessionQueue.takeFrames(most: Int = 1): List<OutboundFrame> {
     val batch = arrayOfNulls<OutboundFrame>(most)
-    val count = takeBatch(batch)
+    val count = take(batch)
     return batch.take(count).map { it!! }
 }

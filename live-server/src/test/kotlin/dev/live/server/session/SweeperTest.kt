@@ -3,11 +3,11 @@
 package dev.live.server.session
 
 import dev.live.protocol.CloseCode
+import dev.live.server.frame.Opcode
 import dev.live.server.support.FakeSocket
 import dev.live.server.support.TestSession
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.wordMessage
-import dev.live.server.transport.Opcode
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.ExperimentalCoroutinesApi

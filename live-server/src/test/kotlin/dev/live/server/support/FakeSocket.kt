@@ -1,8 +1,8 @@
 package dev.live.server.support
 
+import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
 import dev.live.server.transport.Inbound
-import dev.live.server.transport.Opcode
-import dev.live.server.transport.OutboundFrame
 import dev.live.server.transport.Socket
 import dev.live.server.transport.SocketViolation
 import kotlinx.coroutines.CompletableDeferred
@@ -48,11 +48,13 @@ internal class FakeSocket : Socket {
 
     /** Whole messages that were written, as text. */
     fun words(): List<String> =
-        written.filter { it.opcode == Opcode.Text || it.opcode == Opcode.Binary }.map { it.bytes.decodeToString() }
+        written.filter { it.opcode == Opcode.Text || it.opcode == Opcode.Binary }.map { it.payload().decodeToString() }
 
     fun count(opcode: Opcode): Int = written.count { it.opcode == opcode }
 
-    fun payloadsOf(opcode: Opcode): List<List<Byte>> = written.filter { it.opcode == opcode }.map { it.bytes.toList() }
+    fun payloadsOf(opcode: Opcode): List<List<Byte>> = written.filter {
+        it.opcode == opcode
+    }.map { it.payload().toList() }
 
     override suspend fun receive(): Inbound? {
         val result = inbound.receiveCatching()
@@ -81,3 +83,6 @@ internal class FakeSocket : Socket {
     /** A close frame that was written; [answering] that of the client. */
     data class Closing(val code: Int, val reason: String, val answering: Boolean)
 }
+
+/** What [this] carries, without its header. */
+internal fun OutboundFrame.payload(): ByteArray = wire.copyOfRange(wire.size - size, wire.size)

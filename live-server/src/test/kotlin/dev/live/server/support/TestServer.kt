@@ -1,11 +1,15 @@
 package dev.live.server.support
 
 import io.ktor.server.application.Application
+import io.ktor.server.application.serverConfig
 import io.ktor.server.cio.CIO
+import io.ktor.server.config.MapApplicationConfig
+import io.ktor.server.engine.ApplicationEngine
 import io.ktor.server.engine.ApplicationEngineFactory
 import io.ktor.server.engine.EmbeddedServer
+import io.ktor.server.engine.EngineConnectorBuilder
+import io.ktor.server.engine.applicationEnvironment
 import io.ktor.server.engine.embeddedServer
-import io.ktor.server.netty.Netty
 
 /** A real server on a port of its own, on the loopback interface. */
 internal class TestServer(private val server: EmbeddedServer<*, *>, val port: Int) : AutoCloseable {
@@ -18,11 +22,25 @@ internal class TestServer(private val server: EmbeddedServer<*, *>, val port: In
     override fun close() = stop()
 }
 
-/** The engines that every test over a socket runs on. */
-internal enum class Engine(val factory: ApplicationEngineFactory<*, *>) { Netty(io.ktor.server.netty.Netty), Cio(CIO) }
+/** The engines and transports that every test over a socket runs on. */
+internal enum class Engine(val factory: ApplicationEngineFactory<*, *>, val transport: String) {
+    Netty(io.ktor.server.netty.Netty, "auto"),
+    PortableNetty(io.ktor.server.netty.Netty, "portable"),
+    Cio(CIO, "auto"),
+}
 
 internal suspend fun startServer(engine: Engine = Engine.Netty, module: Application.() -> Unit): TestServer {
-    val server = embeddedServer(engine.factory, port = 0, host = "127.0.0.1", module = module)
+    val environment = applicationEnvironment { config = MapApplicationConfig("live.transport" to engine.transport) }
+    val server =
+        embeddedServer(
+            engine.factory,
+            serverConfig(environment) { module(module) },
+        ) {
+            connectors += EngineConnectorBuilder().apply {
+                host = "127.0.0.1"
+                port = 0
+            }
+        }
     server.startSuspend(wait = false)
     val port = server.engine.resolvedConnectors().single().port
     return TestServer(server, port)

@@ -1,6 +1,8 @@
 package dev.live.server.topic
 
+import dev.live.server.frame.Opcode
 import dev.live.server.support.FakeCodec
+import dev.live.server.support.payload
 import dev.live.server.support.wordMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
@@ -13,25 +15,33 @@ class PreparedMessageTest : FunSpec({
         val unspoken = FakeCodec("c")
         val message = PreparedMessage(wordMessage("hello"), CodecTable(spoken + unspoken))
 
-        repeat(1_000) { session -> message.bytesFor(session % 2).decodeToString() shouldBe "hello" }
+        repeat(1_000) { session -> message.frameFor(session % 2).payload().decodeToString() shouldBe "hello" }
 
         spoken.map { it.encodings.get() } shouldBe listOf(1, 1)
         unspoken.encodings.get() shouldBe 0
     }
 
-    test("sessions of one codec share one array") {
+    test("sessions of one codec share one frame") {
         val message = PreparedMessage(wordMessage("hello"), CodecTable(listOf(FakeCodec())))
 
-        message.bytesFor(0) shouldBeSameInstanceAs message.bytesFor(0)
+        message.frameFor(0) shouldBeSameInstanceAs message.frameFor(0)
     }
 
-    test("an encoding that failed is tried again, and is nobody's bytes") {
+    test("messages travel in text frames, or in binary ones where the codec is binary") {
+        for ((isBinary, opcode) in listOf(false to Opcode.Text, true to Opcode.Binary)) {
+            val message = PreparedMessage(wordMessage("hello"), CodecTable(listOf(FakeCodec(isBinary = isBinary))))
+
+            message.frameFor(0).opcode shouldBe opcode
+        }
+    }
+
+    test("an encoding that failed is tried again, and is nobody's frame") {
         val codec = FakeCodec().apply { broken = true }
         val message = PreparedMessage(wordMessage("hello"), CodecTable(listOf(codec)))
 
-        runCatching { message.bytesFor(0) }.exceptionOrNull()?.message shouldBe "the codec is broken"
+        runCatching { message.frameFor(0) }.exceptionOrNull()?.message shouldBe "the codec is broken"
         codec.broken = false
 
-        message.bytesFor(0).decodeToString() shouldBe "hello"
+        message.frameFor(0).payload().decodeToString() shouldBe "hello"
     }
 })

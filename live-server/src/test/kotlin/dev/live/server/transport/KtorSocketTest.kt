@@ -2,12 +2,16 @@
 
 package dev.live.server.transport
 
+import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
+import dev.live.server.support.clientFrame
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.ints.shouldBeInRange
 import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldStartWith
+import io.kotest.matchers.types.shouldBeInstanceOf
 import io.kotest.property.Arb
 import io.kotest.property.arbitrary.Codepoint
 import io.kotest.property.arbitrary.of
@@ -63,6 +67,19 @@ class KtorSocketTest : FunSpec({
             client.socket.abort()
 
             shouldThrow<IOException> { client.take(5_000_000) }
+        }
+    }
+
+    test("a length may be written longer than it has to be") {
+        runTest {
+            val client = ByteChannelEnd(LIMIT)
+            for (lengthBytes in listOf(0, 2, 8)) {
+                client.send(clientFrame(1, "hello".toByteArray(), lengthBytes = lengthBytes))
+
+                val data = client.socket.receive().shouldBeInstanceOf<Inbound.Data>()
+
+                data.bytes.decodeToString() shouldBe "hello"
+            }
         }
     }
 

@@ -39,7 +39,7 @@ internal val violations =
         ),
         Violation(
             "fragments that are over the limit together",
-            clientFrame(2, ByteArray(LIMIT), fin = false) + clientFrame(0, claimedLength = 1),
+            clientFrame(2, ByteArray(LIMIT), fin = false) + clientFrame(0, ByteArray(1)),
             TOO_LARGE,
             tooLarge = true,
         ),

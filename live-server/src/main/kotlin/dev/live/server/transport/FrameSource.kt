@@ -1,0 +1,51 @@
+package dev.live.server.transport
+
+import dev.live.server.frame.OutboundFrame
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.launch
+import java.io.IOException
+
+/** Where a socket's pump takes its frames from: what waits for one client. */
+internal interface FrameSource {
+    /** What is called, on any thread, after something came in or the source was closed; for pumps that do not wait. */
+    var waker: Runnable?
+
+    /**
+     * Fills [batch] with what waits, without waiting, up to its size or 64 KiB.
+     *
+     * @return how many frames, 0 if nothing waits, or -1 once the source is closed and empty
+     */
+    fun poll(batch: Array<OutboundFrame?>): Int
+
+    /** As [poll], but waits for something first. */
+    suspend fun take(batch: Array<OutboundFrame?>): Int
+
+    /** What was taken is on its way: from now on the client can be too slow. */
+    fun writing()
+
+    /** The client took it. */
+    fun written()
+}
+
+/** Frames per write: enough to fill a socket with small ones, few enough to stay fair. */
+internal const val MAX_BATCH = 64
+
+/** A pump for sockets that can only wait: one coroutine that writes. */
+internal fun Socket.pumpByCoroutine(scope: CoroutineScope, source: FrameSource, onEnd: (IOException?) -> Unit) {
+    scope.launch(CoroutineName("live-writer")) {
+        val batch = arrayOfNulls<OutboundFrame>(MAX_BATCH)
+        try {
+            while (true) {
+                val count = source.take(batch)
+                if (count < 0) break
+                source.writing()
+                write(batch, count)
+                source.written()
+            }
+            onEnd(null)
+        } catch (e: IOException) {
+            onEnd(e)
+        }
+    }
+}

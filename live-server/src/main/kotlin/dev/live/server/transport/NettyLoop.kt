@@ -1,0 +1,99 @@
+package dev.live.server.transport
+
+import dev.live.server.frame.OutboundFrame
+import io.netty.buffer.ByteBuf
+import io.netty.buffer.ByteBufAllocator
+import io.netty.util.concurrent.EventExecutor
+import io.netty.util.concurrent.FastThreadLocal
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Runnable
+import java.util.concurrent.RejectedExecutionException
+import java.util.concurrent.atomic.AtomicReference
+import kotlin.coroutines.CoroutineContext
+
+/**
+ * What the sockets of one event loop share: whose turn it is to write, and what the last of them wrote.
+ *
+ * A fan-out makes sockets ready by the thousand. They wait in one list for one task of the loop, so that waking it costs
+ * once for all of them; and what several messages left for one socket goes out in one write.
+ */
+internal class NettyLoop(private val executor: EventExecutor) : Runnable {
+    /** Newest first, linked by [NettySocket.nextReady]: at most each socket of this loop once. */
+    private val ready = AtomicReference<NettySocket?>()
+
+    /** What is being written. Only accessed by the loop. */
+    val batch: Array<OutboundFrame?> = arrayOfNulls(MAX_BATCH)
+    private val run = SharedRun()
+
+    /** Runs coroutines on the loop; in place where they are there already. */
+    val dispatcher: CoroutineDispatcher = Dispatcher()
+
+    val isCurrent: Boolean get() = executor.inEventLoop()
+
+    /** Lets [socket] write soon. From any thread; not again before it has begun to write. */
+    fun add(socket: NettySocket) {
+        while (true) {
+            val head = ready.get()
+            socket.nextReady = head
+            if (ready.compareAndSet(head, socket)) {
+                if (head == null) executor.execute(this)
+                return
+            }
+        }
+    }
+
+    override fun run() {
+        var next = reversed(ready.getAndSet(null))
+        try {
+            while (next != null) {
+                val socket = next
+                next = socket.nextReady
+                socket.nextReady = null
+                socket.drain()
+            }
+        } finally {
+            run.release()
+        }
+    }
+
+    /** The first [count] frames of [batch] in one buffer, which is the caller's to release. Empties [batch]. */
+    fun concatenated(count: Int, allocator: ByteBufAllocator): ByteBuf = run.of(batch, count, allocator)
+
+    /** Turns the list around, so that the first to be ready writes first. */
+    private fun reversed(newest: NettySocket?): NettySocket? {
+        var rest = newest
+        var oldest: NettySocket? = null
+        while (rest != null) {
+            val next = rest.nextReady
+            rest.nextReady = oldest
+            oldest = rest
+            rest = next
+        }
+        return oldest
+    }
+
+    private inner class Dispatcher : CoroutineDispatcher() {
+        override fun isDispatchNeeded(context: CoroutineContext): Boolean = !executor.inEventLoop()
+
+        override fun dispatch(context: CoroutineContext, block: Runnable) {
+            try {
+                executor.execute(block)
+            } catch (_: RejectedExecutionException) {
+                // the engine has stopped, and what runs on its loops still has to come to its end
+                Dispatchers.Default.dispatch(context, block)
+            }
+        }
+    }
+
+    companion object {
+        private val current = FastThreadLocal<NettyLoop>()
+
+        /** That of [executor], on whose thread this is called. */
+        fun of(executor: EventExecutor): NettyLoop {
+            val known = current.get()
+            if (known != null && known.executor === executor) return known
+            return NettyLoop(executor).also(current::set)
+        }
+    }
+}

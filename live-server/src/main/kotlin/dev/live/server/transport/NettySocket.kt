@@ -1,0 +1,249 @@
+package dev.live.server.transport
+
+import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
+import io.netty.buffer.ByteBufUtil
+import io.netty.channel.ChannelFuture
+import io.netty.channel.ChannelFutureListener
+import io.netty.channel.ChannelHandlerContext
+import io.netty.channel.ChannelInboundHandlerAdapter
+import io.netty.channel.socket.DuplexChannel
+import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame
+import io.netty.handler.codec.http.websocketx.CloseWebSocketFrame
+import io.netty.handler.codec.http.websocketx.CorruptedWebSocketFrameException
+import io.netty.handler.codec.http.websocketx.PingWebSocketFrame
+import io.netty.handler.codec.http.websocketx.PongWebSocketFrame
+import io.netty.handler.codec.http.websocketx.TextWebSocketFrame
+import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus
+import io.netty.handler.codec.http.websocketx.WebSocketFrame
+import io.netty.handler.ssl.SslHandler
+import io.netty.util.ReferenceCountUtil
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.suspendCancellableCoroutine
+import kotlinx.coroutines.withContext
+import java.io.IOException
+import java.util.concurrent.atomic.AtomicBoolean
+import kotlin.coroutines.CoroutineContext
+import kotlin.coroutines.resume
+import kotlin.coroutines.resumeWithException
+
+/**
+ * A socket in the pipeline of Netty's channel, behind Netty's own frame decoder: no coroutine and no pipe between the
+ * session's queue and the channel.
+ *
+ * All of its state belongs to the channel's event loop, but for what is said to be otherwise. What it writes goes to the
+ * channel one batch at a time, and the next one only when the socket took all of it: what waits, waits in the session's
+ * queue.
+ */
+internal class NettySocket(private val loop: NettyLoop, private val maxMessageSize: Int) :
+    ChannelInboundHandlerAdapter(), Socket, ChannelFutureListener, Runnable {
+    private lateinit var context: ChannelHandlerContext
+    private val assembler = Assembler(maxMessageSize)
+    private val inbound = Inbox()
+
+    /** What the client did wrong; what it says after that is not understood. */
+    private var violation: SocketViolation? = null
+
+    private var source: FrameSource? = null
+    private var onEnd: ((IOException?) -> Unit)? = null
+
+    /** A batch is on its way to the client. */
+    private var isWriting = false
+
+    /** Whether [drain] is to come. Set from any thread. */
+    private val isReady = AtomicBoolean()
+
+    /** The next one in the loop's list. Written by whoever set [isReady], then by the loop. */
+    var nextReady: NettySocket? = null
+
+    override val readerContext: CoroutineContext get() = loop.dispatcher
+
+    override fun handlerAdded(context: ChannelHandlerContext) {
+        this.context = context
+    }
+
+    // ---- what comes in
+
+    override suspend fun receive(): Inbound? =
+        if (loop.isCurrent) next() else withContext(loop.dispatcher) { next() }
+
+    private suspend fun next(): Inbound? {
+        while (true) {
+            val next = inbound.poll()
+            if (next != null) {
+                if (inbound.isLow) readOn(true)
+                return next
+            }
+            violation?.let { throw it }
+            if (inbound.isEnded) return null
+            inbound.await()
+        }
+    }
+
+    override fun channelRead(context: ChannelHandlerContext, message: Any) {
+        try {
+            if (message is WebSocketFrame && violation == null) take(message)
+        } catch (e: SocketViolation) {
+            violation = e
+            inbound.signal()
+        } finally {
+            ReferenceCountUtil.release(message)
+        }
+    }
+
+    private fun take(frame: WebSocketFrame) {
+        val taken =
+            when (frame) {
+                is PingWebSocketFrame -> Inbound.Ping(frame.payload())
+                is PongWebSocketFrame -> Inbound.Pong
+                is CloseWebSocketFrame -> Inbound.Close(closeCode(frame.payload()))
+                else -> {
+                    assembler.checked(frame.content().readableBytes().toLong())
+                    val isText = frame is TextWebSocketFrame
+                    check(isText || frame is BinaryWebSocketFrame || assembler.isInside) {
+                        "unreachable: ${frame.javaClass}"
+                    }
+                    assembler.add(frame.payload(), frame.isFinalFragment, isText) ?: return
+                }
+            }
+        inbound.add(taken)
+        if (inbound.isFull) readOn(false)
+    }
+
+    private fun WebSocketFrame.payload(): ByteArray = ByteBufUtil.getBytes(content())
+
+    private fun readOn(isOn: Boolean) {
+        val config = context.channel().config()
+        if (config.isAutoRead != isOn) config.isAutoRead = isOn
+    }
+
+    override fun exceptionCaught(context: ChannelHandlerContext, cause: Throwable) {
+        if (cause is CorruptedWebSocketFrameException) {
+            val tooLarge = cause.closeStatus() == WebSocketCloseStatus.MESSAGE_TOO_BIG
+            val text = if (tooLarge) "a message must be at most $maxMessageSize bytes" else cause.message.orEmpty()
+            if (violation == null) violation = SocketViolation(tooLarge, text)
+            inbound.signal()
+        } else {
+            context.close() // the connection broke: that it is gone comes next
+        }
+    }
+
+    override fun channelInactive(context: ChannelHandlerContext) {
+        inbound.end() // what is to be written finds out by itself
+    }
+
+    // ---- what goes out
+
+    override suspend fun write(frames: Array<OutboundFrame?>, count: Int): Unit =
+        withContext(loop.dispatcher) {
+            for (i in 0 until count) {
+                loop.batch[i] = frames[i]
+                frames[i] = null
+            }
+            context.writeAndFlush(loop.concatenated(count, context.alloc())).awaited()
+        }
+
+    override fun pump(scope: CoroutineScope, source: FrameSource, onEnd: (IOException?) -> Unit) {
+        this.source = source
+        this.onEnd = onEnd
+        source.waker = this
+        run()
+    }
+
+    /** Something came into the queue. From any thread. */
+    override fun run() {
+        if (!isReady.get() && isReady.compareAndSet(false, true)) loop.add(this)
+    }
+
+    /** Writes what waits, until the client does not take it at once. */
+    fun drain() {
+        isReady.set(false) // first: what comes in from here on makes it ready again
+        val source = source ?: return
+        if (isWriting) return
+        repeat(MAX_BATCHES) {
+            val count = source.poll(loop.batch)
+            if (count < 0) return ended(null)
+            if (count == 0) return
+            val written = context.writeAndFlush(loop.concatenated(count, context.alloc()))
+            if (!written.isDone) {
+                isWriting = true
+                source.writing()
+                written.addListener(this)
+                return
+            }
+            if (!written.isSuccess) return ended(written.gone())
+        }
+        run() // others on this loop have waited long enough
+    }
+
+    /** The batch that was on its way has left. */
+    override fun operationComplete(written: ChannelFuture) {
+        isWriting = false
+        if (!written.isSuccess) return ended(written.gone())
+        source?.written()
+        run()
+    }
+
+    private fun ended(cause: IOException?) {
+        val end = onEnd ?: return
+        onEnd = null
+        source?.waker = null
+        source = null
+        end(cause)
+    }
+
+    // ---- the end
+
+    override suspend fun close(code: Int, reason: String, answering: Boolean): Unit =
+        withContext(loop.dispatcher) {
+            write(arrayOf(OutboundFrame(Opcode.Close, closePayload(code, reason))), 1)
+            readOn(true)
+            if (!answering) awaitAnswer()
+            val channel = context.channel()
+            if (channel is DuplexChannel && context.pipeline().get(SslHandler::class.java) == null) {
+                // behind the last byte; the client then ends the other side. Closing both at once may lose that byte
+                channel.shutdownOutput().awaited()
+                awaitEnd()
+            } else {
+                context.close().awaited()
+            }
+        }
+
+    private suspend fun awaitAnswer() {
+        try {
+            while (true) {
+                val inbound = next()
+                if (inbound == null || inbound is Inbound.Close) return
+            }
+        } catch (_: SocketViolation) {
+            // whatever the client says now, the connection ends
+        }
+    }
+
+    private suspend fun awaitEnd() {
+        while (!inbound.isEnded) {
+            inbound.clear()
+            inbound.await()
+        }
+    }
+
+    override fun abort() {
+        context.close()
+    }
+
+    private companion object {
+        const val GONE = "the connection is gone"
+
+        /** Batches that one socket writes before it is another's turn. */
+        const val MAX_BATCHES = 4
+
+        fun ChannelFuture.gone() = IOException(GONE, cause())
+
+        suspend fun ChannelFuture.awaited(): Unit =
+            suspendCancellableCoroutine { continuation ->
+                addListener {
+                    if (isSuccess) continuation.resume(Unit) else continuation.resumeWithException(gone())
+                }
+            }
+    }
+}

@@ -1,0 +1,141 @@
+package dev.live.server.transport
+
+import io.ktor.server.netty.NettyApplicationCall
+import io.ktor.utils.io.ByteReadChannel
+import io.ktor.utils.io.readRemaining
+import io.netty.buffer.Unpooled
+import io.netty.channel.AdaptiveRecvByteBufAllocator
+import io.netty.channel.ChannelHandler
+import io.netty.channel.ChannelHandlerContext
+import io.netty.channel.ChannelInboundHandlerAdapter
+import io.netty.channel.ChannelOutboundHandlerAdapter
+import io.netty.channel.ChannelPipeline
+import io.netty.channel.ChannelPromise
+import io.netty.handler.codec.http.HttpServerCodec
+import io.netty.handler.codec.http.HttpServerExpectContinueHandler
+import io.netty.handler.codec.http.websocketx.WebSocket13FrameDecoder
+import io.netty.handler.codec.http.websocketx.WebSocketDecoderConfig
+import io.netty.handler.ssl.SslHandler
+import io.netty.handler.timeout.WriteTimeoutHandler
+import io.netty.util.ReferenceCountUtil
+import kotlinx.coroutines.withContext
+import kotlinx.io.readByteArray
+
+/**
+ * Takes a connection that Ktor's Netty engine has upgraded out of Ktor's hands.
+ *
+ * Ktor joins an upgraded channel to two pipes and keeps the call with all that belongs to it until the connection ends.
+ * Here Ktor's handlers leave the channel's pipeline, and Netty's frame decoder and a [NettySocket] take their place; the
+ * call can then end, and only what the session needs is left. Relied upon, and looked for before anything is changed:
+ *
+ * - the engine's call is a [NettyApplicationCall], whose `responseWriteJob` ends when the 101 was written;
+ * - by then [HttpServerCodec] has left the pipeline, and `RequestBodyHandler` takes what comes in;
+ * - that handler, removed, hands the bytes it has to the upgrade's input, and ends it;
+ * - what Ktor does to the channel when the upgrade's job has ended is to close it from the pipeline's tail.
+ */
+internal class NettyTakeover(private val call: NettyApplicationCall, private val maxMessageSize: Int) {
+    private val channel = call.context.channel()
+    private val pipeline: ChannelPipeline = channel.pipeline()
+
+    /** The socket, or null: then nothing was changed. [input] is what the upgrade was given to read from. */
+    suspend fun socket(input: ByteReadChannel): NettySocket? {
+        call.responseWriteJob.join()
+        val loop = withLoop { NettyLoop.of(channel.eventLoop()) }
+        val early = EarlyBytes()
+        val socket = withContext(loop.dispatcher) {
+            if (isAsExpected()) NettySocket(loop, maxMessageSize).also { install(it, early) } else null
+        } ?: return null
+        // what came in between the 101 and the change: the frames of a client in a hurry
+        val bytes = channelIo { input.readRemaining().readByteArray() }
+        withContext(loop.dispatcher) {
+            early.release(bytes)
+            channel.config().isAutoRead = true
+        }
+        return socket
+    }
+
+    private suspend fun <T> withLoop(block: () -> T): T {
+        val dispatcher = NettyLoop(channel.eventLoop()).dispatcher
+        return withContext(dispatcher) { block() }
+    }
+
+    private fun isAsExpected(): Boolean =
+        pipeline.get(HttpServerCodec::class.java) == null &&
+            pipeline.any { (_, handler) -> handler.javaClass.name == "$KTOR.cio.RequestBodyHandler" } &&
+            pipeline.none { (_, handler) -> handler.javaClass.name == "$KTOR.http1.NettyHttp1Handler" }
+
+    private fun install(socket: NettySocket, early: EarlyBytes) {
+        channel.config().isAutoRead = false
+        channel.config().setRecvByteBufAllocator(readSizes)
+        for ((name, handler) in pipeline.toList()) {
+            if (handler.isOfHttp()) pipeline.remove(name)
+        }
+        val tls = pipeline.context(SslHandler::class.java)?.name()
+        if (tls == null) pipeline.addFirst(EARLY, early) else pipeline.addAfter(tls, EARLY, early)
+        pipeline.addAfter(EARLY, DECODER, frameDecoder(maxMessageSize))
+        pipeline.addAfter(DECODER, SOCKET, socket)
+        pipeline.addLast(CloseOnce())
+    }
+
+    /** Handlers that an application put there itself stay. */
+    private fun ChannelHandler.isOfHttp(): Boolean =
+        javaClass.name.startsWith("$KTOR.") || this is HttpServerExpectContinueHandler || this is WriteTimeoutHandler
+
+    companion object {
+        private const val KTOR = "io.ktor.server.netty"
+        private const val EARLY = "live-early"
+        private const val DECODER = "live-decoder"
+
+        /** The handler's name in the pipeline. */
+        const val SOCKET: String = "live-socket"
+
+        /** At most 16 KiB a read: what one read brings waits in memory while a handler is busy. */
+        private val readSizes = AdaptiveRecvByteBufAllocator(64, 2_048, 16_384)
+    }
+}
+
+/** Netty's decoder, as strict as RFC 6455 is: it throws where a client breaks it, and closes nothing by itself. */
+internal fun frameDecoder(maxMessageSize: Int): ChannelHandler =
+    WebSocket13FrameDecoder(
+        WebSocketDecoderConfig.newBuilder()
+            .maxFramePayloadLength(maxMessageSize)
+            .expectMaskedFrames(true)
+            .allowMaskMismatch(false)
+            .allowExtensions(false)
+            .closeOnProtocolViolation(false) // the session says what it closes with
+            .withUTF8Validator(false) // the codec is as strict, and both would read every byte
+            .build(),
+    )
+
+/** Holds back what the channel reads until [release] has put what was read before it in front. */
+private class EarlyBytes : ChannelInboundHandlerAdapter() {
+    private lateinit var context: ChannelHandlerContext
+    private val held = ArrayDeque<Any>()
+
+    override fun handlerAdded(context: ChannelHandlerContext) {
+        this.context = context
+    }
+
+    override fun channelRead(context: ChannelHandlerContext, message: Any) {
+        held += message
+    }
+
+    override fun handlerRemoved(context: ChannelHandlerContext) {
+        while (true) ReferenceCountUtil.release(held.removeFirstOrNull() ?: break)
+    }
+
+    fun release(early: ByteArray) {
+        if (context.isRemoved) return
+        if (early.isNotEmpty()) context.fireChannelRead(Unpooled.wrappedBuffer(early))
+        while (true) context.fireChannelRead(held.removeFirstOrNull() ?: break)
+        context.pipeline().remove(this)
+    }
+}
+
+/** Swallows the one `close` with which Ktor ends an upgrade; the channel is not Ktor's any more. */
+private class CloseOnce : ChannelOutboundHandlerAdapter() {
+    override fun close(context: ChannelHandlerContext, promise: ChannelPromise) {
+        context.pipeline().remove(this)
+        promise.trySuccess()
+    }
+}

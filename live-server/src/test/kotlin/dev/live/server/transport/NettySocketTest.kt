@@ -1,0 +1,147 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.transport
+
+import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
+import dev.live.server.support.clientFrame
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.booleans.shouldBeFalse
+import io.kotest.matchers.booleans.shouldBeTrue
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.nulls.shouldBeNull
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import java.io.IOException
+
+internal class NettySocketContractTest : SocketContract({ maxMessageSize -> EmbeddedEnd(maxMessageSize) })
+
+class NettySocketTest : FunSpec({
+
+    test("a length that is written longer than it has to be is a violation") {
+        for (lengthBytes in listOf(2, 8)) {
+            runTest {
+                val client = EmbeddedEnd(LIMIT)
+                client.send(clientFrame(1, "hello".toByteArray(), lengthBytes = lengthBytes))
+
+                shouldThrow<SocketViolation> { client.socket.receive() }.tooLarge.shouldBeFalse()
+            }
+        }
+    }
+
+    test("while nobody takes what came, the channel stops to read; and reads on when it was taken") {
+        runTest {
+            val client = EmbeddedEnd(LIMIT)
+            repeat(15) { client.send(clientFrame(1)) }
+            client.channel.config().isAutoRead.shouldBeTrue()
+            client.send(clientFrame(1))
+            client.channel.config().isAutoRead.shouldBeFalse()
+
+            repeat(11) { client.socket.receive() }
+            client.channel.config().isAutoRead.shouldBeFalse()
+            client.socket.receive()
+
+            client.channel.config().isAutoRead.shouldBeTrue()
+        }
+    }
+
+    test("what was pumped while the client took nothing is still the session's, and goes out when it takes again") {
+        runTest {
+            val client = EmbeddedEnd(LIMIT)
+            val source = FakeSource()
+            client.socket.pump(this, source) {}
+            client.stall()
+            source.offer("1")
+            client.turn()
+            source.isWriting.shouldBeTrue()
+
+            source.offer("2")
+            source.offer("3")
+            client.turn()
+            source.waiting shouldBe 2
+
+            client.flow()
+            client.turn()
+
+            source.waiting shouldBe 0
+            source.isWriting.shouldBeFalse()
+            client.take(9).decodeToString() shouldBe "\uFFFD\u00011\uFFFD\u00012\uFFFD\u00013"
+        }
+    }
+
+    test("a closed source ends the pump when all of it was written") {
+        runTest {
+            val client = EmbeddedEnd(LIMIT)
+            val source = FakeSource()
+            val ends = mutableListOf<IOException?>()
+            client.socket.pump(this, source) { ends += it }
+            client.turn()
+
+            source.offer("1")
+            source.close()
+            ends.shouldBeEmpty()
+            client.turn()
+
+            ends shouldBe listOf(null)
+            client.take(3)[2] shouldBe '1'.code.toByte()
+            source.waker.shouldBeNull()
+        }
+    }
+
+    test("a connection that breaks ends the pump once, with the reason") {
+        runTest {
+            val client = EmbeddedEnd(LIMIT)
+            val source = FakeSource()
+            val ends = mutableListOf<IOException?>()
+            client.socket.pump(this, source) { ends += it }
+            client.stall()
+            source.offer("1")
+            client.turn()
+
+            client.abort()
+            source.offer("2")
+            client.turn()
+
+            ends.single().shouldBeInstanceOf<IOException>()
+        }
+    }
+
+    test("sockets of one loop that write the same frames share one buffer of them") {
+        runTest {
+            val frame = OutboundFrame(Opcode.Text, "shared".toByteArray())
+            val run = SharedRun()
+            val allocator = io.netty.buffer.UnpooledByteBufAllocator.DEFAULT
+
+            val first = run.of(arrayOf(frame, null), 1, allocator)
+            first.skipBytes(3) // the first socket has written some of it
+            val second = run.of(arrayOf(frame, null), 1, allocator)
+            val other = run.of(arrayOf(frame, frame), 2, allocator)
+
+            second.memoryAddress() shouldBe first.memoryAddress()
+            second.readableBytes() shouldBe frame.wire.size
+            other.readableBytes() shouldBe 2 * frame.wire.size
+            run.release()
+            listOf(first, second, other).forEach { it.release() }
+            first.refCnt() shouldBe 0
+            other.refCnt() shouldBe 0
+        }
+    }
+
+    test("an aborted socket ends whoever reads from it") {
+        runTest {
+            val client = EmbeddedEnd(LIMIT)
+            val receiving = launch { client.socket.receive().shouldBeNull() }
+            runCurrent()
+
+            client.socket.abort()
+            client.turn()
+
+            receiving.join()
+        }
+    }
+})
