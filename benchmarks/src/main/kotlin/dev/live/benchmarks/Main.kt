@@ -1,0 +1,27 @@
+package dev.live.benchmarks
+
+import dev.live.benchmarks.load.runLoad
+import dev.live.benchmarks.peer.runPeer
+import dev.live.benchmarks.server.runLiveServer
+import kotlin.system.exitProcess
+
+private const val USAGE = """usage: java -jar benchmarks.jar COMMAND [--option value ...]
+  server --port N [--host H] [--engine netty|cio] [--transport auto|portable]      the live server under test
+  peer NAME --port N [--host H]                                                    another server, to compare with
+  load --port N --scenario fanout|topics|echo|rate|idle|flat|many [...]            the load generator"""
+
+/** Every part of the benchmarks is a sub-command of one jar; see the README of this module. */
+fun main(args: Array<String>) {
+    val rest = args.drop(1)
+    orUsage {
+        when (args.firstOrNull()) {
+            "server" -> runLiveServer(rest)
+            "peer" -> runPeer(rest)
+            "load" -> runLoad(rest)
+            else -> {
+                System.err.println(USAGE)
+                exitProcess(2)
+            }
+        }
+    }
+}

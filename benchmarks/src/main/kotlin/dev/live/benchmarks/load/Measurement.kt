@@ -1,0 +1,94 @@
+package dev.live.benchmarks.load
+
+/**
+ * The measured window of a run: what happens before and after it does not count.
+ *
+ * @property server the server's process, if it is known
+ */
+internal class Measurement(private val server: ProcessStats?, private val loop: ClientLoop) {
+    private val generator = ProcessStats.self()
+    private val histogram = LatencyHistogram()
+    private var lastProgress = 0L
+    private var seen = 0L
+
+    /** Deliveries since the beginning. */
+    var deliveries = 0L
+        private set
+
+    fun record(nanos: Long) {
+        deliveries++
+        histogram.record(nanos)
+    }
+
+    /** Runs [turn] again and again for [warmup] and then [seconds] seconds, and says what the latter gave. */
+    fun run(warmup: Double, seconds: Double, turn: () -> Unit): Window {
+        repeatFor(warmup, turn)
+        histogram.clear()
+        val deliveriesBefore = deliveries
+        val serverBefore = server?.cpuSeconds()
+        val generatorBefore = generator.cpuSeconds()
+        val elapsed = repeatFor(seconds, turn)
+        val serverAfter = server?.cpuSeconds()
+        val generatorAfter = generator.cpuSeconds()
+        return Window(
+            seconds = elapsed,
+            deliveries = deliveries - deliveriesBefore,
+            p50 = histogram.percentile(0.5) / NANOS_PER_MICRO,
+            p99 = histogram.percentile(0.99) / NANOS_PER_MICRO,
+            p999 = histogram.percentile(0.999) / NANOS_PER_MICRO,
+            serverCpu = if (serverBefore != null && serverAfter != null) serverAfter - serverBefore else null,
+            generatorCpu =
+                if (generatorBefore != null && generatorAfter != null) {
+                    (generatorAfter - generatorBefore) / elapsed
+                } else {
+                    null
+                },
+        )
+    }
+
+    /** Runs [turn] until [isDone], or until nothing has arrived for a while. */
+    fun drain(isDone: () -> Boolean, turn: () -> Unit) {
+        seen = deliveries
+        lastProgress = System.nanoTime()
+        while (!isDone() && idleNanos() < DRAIN_NANOS) turn()
+    }
+
+    private fun repeatFor(seconds: Double, turn: () -> Unit): Double {
+        val start = System.nanoTime()
+        val end = start + (seconds * 1e9).toLong()
+        seen = deliveries
+        lastProgress = start
+        while (System.nanoTime() < end) {
+            turn()
+            check(loop.closed == 0) { "the server closed ${loop.closed} connections, ${loop.describeClosed()}" }
+            check(idleNanos() < STALL_NANOS) { "nothing was delivered for 5 seconds" }
+        }
+        return (System.nanoTime() - start) / 1e9
+    }
+
+    private fun idleNanos(): Long {
+        val now = System.nanoTime()
+        if (deliveries != seen) {
+            seen = deliveries
+            lastProgress = now
+        }
+        return now - lastProgress
+    }
+
+    private companion object {
+        const val NANOS_PER_MICRO = 1e3
+        const val STALL_NANOS = 5_000_000_000L
+        const val DRAIN_NANOS = 2_000_000_000L
+    }
+}
+
+/** What was counted between two moments; see [LoadResult] for the units. */
+internal class Window(
+    val seconds: Double,
+    val deliveries: Long,
+    val p50: Double,
+    val p99: Double,
+    val p999: Double,
+    val serverCpu: Double?,
+    val generatorCpu: Double?,
+)

@@ -1,0 +1,66 @@
+package dev.live.benchmarks.load
+
+import dev.live.benchmarks.Options
+
+/**
+ * What `load` was asked for; a null leaves it to the scenario. Times are in seconds, [payload] in bytes.
+ *
+ * @property hold how long idle clients stay; null: until standard input ends
+ */
+internal class Plan(
+    val scenario: String,
+    val port: Int,
+    val host: String = "127.0.0.1",
+    val protocol: String = "live",
+    val codec: String = "json",
+    val subscribers: Int? = null,
+    val topics: Int? = null,
+    val inflight: Int? = null,
+    val rate: Int = 50_000,
+    val payload: Int = 128,
+    val warmup: Double = 3.0,
+    val seconds: Double = 5.0,
+    val hold: Double? = null,
+    val serverPid: Long? = null,
+) {
+    val wire: WireProtocol get() = WireProtocol.named(protocol, codec)
+
+    companion object {
+        val OPTIONS =
+            setOf(
+                "port",
+                "host",
+                "protocol",
+                "scenario",
+                "subscribers",
+                "topics",
+                "inflight",
+                "rate",
+                "payload",
+                "codec",
+                "warmup",
+                "seconds",
+                "server-pid",
+                "json",
+            )
+
+        fun of(options: Options): Plan =
+            Plan(
+                scenario =
+                    options.choice("scenario", "fanout", "topics", "echo", "rate", "idle", "flat", "many"),
+                port = options.required("port"),
+                host = options.text("host", "127.0.0.1"),
+                protocol = options.choice("protocol", "live", "plain", "socketio", "stomp"),
+                codec = options.choice("codec", "json", "cbor", "msgpack"),
+                subscribers = options.int("subscribers"),
+                topics = options.int("topics"),
+                inflight = options.int("inflight"),
+                rate = options.int("rate", 50_000),
+                payload = options.int("payload", 128),
+                warmup = options.text("warmup", "3").toDouble(),
+                seconds = options.text("seconds", "5").toDouble(),
+                hold = options.text("seconds")?.toDouble(),
+                serverPid = options.int("server-pid")?.toLong(),
+            )
+    }
+}

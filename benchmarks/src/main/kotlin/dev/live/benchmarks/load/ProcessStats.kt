@@ -1,0 +1,34 @@
+package dev.live.benchmarks.load
+
+import java.io.File
+
+/** What Linux knows about the process [pid]. Elsewhere, and for a process that is gone, everything is null. */
+internal class ProcessStats(val pid: Long) {
+    /** Processor time used so far in user and kernel mode, in seconds; in steps of 10 ms. */
+    fun cpuSeconds(): Double? {
+        val stat = read("/proc/$pid/stat") ?: return null
+        // the second field is the command in parentheses, and may hold blanks
+        val fields = stat.substringAfterLast(')').trim().split(' ')
+        return (fields[UTIME].toLong() + fields[STIME].toLong()) / TICKS_PER_SECOND
+    }
+
+    /** Memory that is in RAM, in bytes: heap, metaspace, buffers, code, all of it. */
+    fun residentBytes(): Long? =
+        read("/proc/$pid/status")
+            ?.lineSequence()
+            ?.find { it.startsWith("VmRSS:") }
+            ?.let { line -> line.filter { it.isDigit() }.toLong() * 1024 }
+
+    /** The executable, such as `/usr/lib/jvm/java-17/bin/java`. */
+    fun executable(): File? = File("/proc/$pid/exe").takeIf { it.exists() }?.canonicalFile
+
+    private fun read(path: String): String? = File(path).takeIf { it.exists() }?.readText()
+
+    companion object {
+        fun self(): ProcessStats = ProcessStats(ProcessHandle.current().pid())
+
+        private const val UTIME = 11 // counted from the field after the command
+        private const val STIME = 12
+        private const val TICKS_PER_SECOND = 100.0 // USER_HZ, the same on every Linux that Java runs on
+    }
+}

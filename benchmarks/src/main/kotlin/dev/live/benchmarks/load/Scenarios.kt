@@ -1,0 +1,163 @@
+package dev.live.benchmarks.load
+
+import java.net.InetSocketAddress
+import kotlin.concurrent.thread
+
+/** Carries out a [Plan]: opens the clients, lets the scenario run, and says what it gave. */
+internal class Scenarios(private val plan: Plan) {
+    private val wire = plan.wire
+    private val server = plan.serverPid?.let(::ProcessStats)
+    private val loop = ClientLoop(wire, InetSocketAddress(plan.host, plan.port))
+    private val payload = Marker.payload(plan.payload)
+
+    fun run(): List<LoadResult> =
+        when (plan.scenario) {
+            "fanout" -> listOf(fanout(plan.subscribers ?: 1_000))
+            "topics" -> listOf(topics(plan.topics ?: 1_000))
+            "echo" -> listOf(echo(plan.subscribers ?: 100))
+            "rate" -> listOf(rate(plan.subscribers ?: 1_000))
+            "idle" -> listOf(idle(plan.subscribers ?: 10_000))
+            "flat" -> flat()
+            "many" -> listOf(many(plan.topics ?: 100_000, plan.subscribers ?: 200))
+            else -> error("unreachable: scenario ${plan.scenario}")
+        }
+
+    /** One topic; a publish is finished when all its subscribers have it. */
+    private fun fanout(subscribers: Int): LoadResult {
+        openPublishers(1)
+        open(Layout(1, subscribers, subscribers))
+        return publishAround(Layout(1, subscribers, subscribers), publishers = 1, plan.inflight ?: 8)
+    }
+
+    /** Many topics of five subscribers, published to in turn. */
+    private fun topics(topics: Int): LoadResult {
+        val layout = Layout(topics, PER_TOPIC, topics * PER_TOPIC)
+        openPublishers(PUBLISHERS)
+        open(layout)
+        return publishAround(layout, PUBLISHERS, plan.inflight ?: 8)
+    }
+
+    /** Every client has one message under way, which the server sends back. */
+    private fun echo(clients: Int): LoadResult {
+        val layout = Layout(clients, 1, clients)
+        loop.open(clients) { listOfNotNull(wire.prepareEcho()).iterator() }
+        val template = FrameTemplate(wire.echo(payload))
+        val measurement = Measurement(server, loop)
+        val traffic = Traffic(loop, layout, 0, measurement, { template }, { loop.connections[it] })
+        val window = closedLoop(loop, traffic, measurement, plan, 0 until clients) { it }
+        return result(layout, window, traffic, inflight = 1)
+    }
+
+    /** One topic, published to at a fixed pace: what a server's latency is while it is not saturated. */
+    private fun rate(subscribers: Int): LoadResult {
+        val layout = Layout(1, subscribers, subscribers)
+        openPublishers(1)
+        open(layout)
+        val measurement = Measurement(server, loop)
+        val traffic = traffic(layout, 1, measurement)
+        val window = openLoop(loop, traffic, measurement, plan, plan.rate.toDouble() / subscribers)
+        return result(layout, window, traffic).copy(rate = plan.rate)
+    }
+
+    /** Clients that subscribe and then do nothing: what each costs the server in memory. */
+    private fun idle(subscribers: Int): LoadResult {
+        val layout = Layout(1, subscribers, subscribers)
+        val growth = MemoryProbe(server).measure(subscribers) { open(layout) }
+        println("idle")
+        hold()
+        return emptyResult(layout).copy(memory = growth, serverResidentBytes = server?.residentBytes())
+    }
+
+    /** The same at a thousand subscribers and at ten thousand: a delivery should cost what it costs. */
+    private fun flat(): List<LoadResult> {
+        openPublishers(1)
+        val few = Layout(1, FEW, FEW)
+        val many = Layout(1, MANY, MANY)
+        loop.open(FEW) { subscriptions(few, it) }
+        val first = publishAround(few, publishers = 1, plan.inflight ?: 8)
+        loop.open(MANY - FEW) { subscriptions(many, it + FEW) }
+        return listOf(first, publishAround(many, publishers = 1, plan.inflight ?: 8))
+    }
+
+    /** Many topics of one subscriber each, held by few clients: what a topic costs, and whether their number matters. */
+    private fun many(topics: Int, clients: Int): LoadResult {
+        val layout = Layout(topics, 1, minOf(clients, topics))
+        openPublishers(PUBLISHERS)
+        loop.open(layout.clients) { emptyList<ByteArray>().iterator() }
+        val growth =
+            MemoryProbe(server).measure(topics) {
+                loop.subscribe(PUBLISHERS, layout.clients) { subscriptions(layout, it) }
+            }
+        return publishAround(layout, PUBLISHERS, plan.inflight ?: 8).copy(memory = growth)
+    }
+
+    private fun openPublishers(count: Int) = loop.open(count) { emptyList<ByteArray>().iterator() }
+
+    private fun open(layout: Layout) = loop.open(layout.clients) { subscriptions(layout, it) }
+
+    private fun subscriptions(layout: Layout, client: Int): Iterator<ByteArray> =
+        layout.topicsOf(client).map { wire.subscribe(Layout.nameOf(it), it) }.iterator()
+
+    private fun traffic(layout: Layout, publishers: Int, measurement: Measurement): Traffic {
+        val templates = Array(layout.topics) { FrameTemplate(wire.publish(Layout.nameOf(it), payload)) }
+        return Traffic(loop, layout, publishers, measurement, { templates[it] }, { loop.connections[it % publishers] })
+    }
+
+    private fun publishAround(layout: Layout, publishers: Int, inflight: Int): LoadResult {
+        val measurement = Measurement(server, loop)
+        val traffic = traffic(layout, publishers, measurement)
+        var turn = 0
+        val next = { turn++ % layout.topics }
+        val window = closedLoop(loop, traffic, measurement, plan, List(inflight) { next() }) { next() }
+        return result(layout, window, traffic, inflight)
+    }
+
+    private fun result(layout: Layout, window: Window, traffic: Traffic, inflight: Int? = null): LoadResult =
+        emptyResult(layout).copy(
+            inflight = inflight,
+            seconds = window.seconds,
+            deliveries = window.deliveries,
+            deliveriesPerSecond = window.deliveries / window.seconds,
+            lost = traffic.ledger.lost(),
+            duplicates = traffic.ledger.duplicates + traffic.ledger.strays,
+            outOfOrder = traffic.ledger.outOfOrder,
+            p50 = window.p50,
+            p99 = window.p99,
+            p999 = window.p999,
+            serverCpuSeconds = window.serverCpu,
+            serverCpuPerMillion = window.serverCpu?.let { it * 1e6 / window.deliveries },
+            serverResidentBytes = server?.residentBytes(),
+            generatorCpu = window.generatorCpu,
+        )
+
+    private fun emptyResult(layout: Layout): LoadResult =
+        LoadResult(
+            scenario = plan.scenario,
+            protocol = plan.protocol,
+            codec = plan.codec.takeIf { plan.protocol == "live" },
+            subscribers = layout.clients,
+            topics = layout.topics,
+            payload = plan.payload,
+        )
+
+    /** Answers pings for `--seconds`, or without them until standard input ends. */
+    private fun hold() {
+        val input =
+            thread(isDaemon = true) {
+                while (System.`in`.read() >= 0) continue
+            }
+        val end = plan.hold?.let { System.nanoTime() + (it * 1e9).toLong() } ?: Long.MAX_VALUE
+        while (System.nanoTime() < end && (plan.hold != null || input.isAlive)) {
+            loop.poll(IDLE_TURN_MILLIS)
+            check(loop.closed == 0) { "the server closed ${loop.closed} connections, ${loop.describeClosed()}" }
+        }
+    }
+
+    private companion object {
+        const val PER_TOPIC = 5
+        const val PUBLISHERS = 8
+        const val FEW = 1_000
+        const val MANY = 10_000
+        const val IDLE_TURN_MILLIS = 100L
+    }
+}

@@ -1,0 +1,19 @@
+package dev.live.benchmarks.peer
+
+import dev.live.benchmarks.Options
+import dev.live.benchmarks.UsageException
+
+/** `peer NAME --port N`: another server that does what live does, or as much of it as the comparison needs. */
+internal fun runPeer(args: List<String>) {
+    val options = Options(args.drop(1), setOf("port", "host"))
+    val port = options.required("port")
+    val host = options.text("host", "127.0.0.1")
+    when (val name = args.firstOrNull()) {
+        "netty-coalesced" -> runNettyPeer(host, port, Coalesced())
+        "netty-flush" -> runNettyPeer(host, port, FlushEach)
+        "ktor-trysend" -> runKtorPeer(host, port, io.ktor.server.netty.Netty, TrySendRooms())
+        "ktor-flow" -> runKtorPeer(host, port, io.ktor.server.netty.Netty, FlowRooms())
+        "ktor-cio-trysend" -> runKtorPeer(host, port, io.ktor.server.cio.CIO, TrySendRooms())
+        else -> throw UsageException("there is no peer '$name'")
+    }
+}

@@ -1,0 +1,59 @@
+package dev.live.benchmarks.server
+
+import dev.live.benchmarks.Options
+import dev.live.protocol.Message
+import dev.live.server.Live
+import dev.live.server.live
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.cio.CIO
+import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.Netty
+import io.ktor.server.routing.routing
+
+/** Which of the ways to the socket live takes: the best for the engine, or the one that works on every engine. */
+internal enum class TransportChoice { AUTO, PORTABLE }
+
+/** `server --port N`: live itself, through its public API, with no limit that a benchmark could run into. */
+internal fun runLiveServer(args: List<String>) {
+    val options = Options(args, setOf("port", "host", "engine", "transport"))
+    val port = options.required("port")
+    val host = options.text("host", "127.0.0.1")
+    val transport = TransportChoice.valueOf(options.choice("transport", "auto", "portable").uppercase())
+    val server =
+        when (options.choice("engine", "netty", "cio")) {
+            "cio" -> embeddedServer(CIO, port, host) { liveUnderTest(transport) }
+            else -> embeddedServer(Netty, port, host) { liveUnderTest(transport) }
+        }
+    server.start(wait = false)
+    announce(host, port)
+}
+
+/** Tells whoever started this server that it takes connections, and stays. */
+internal fun announce(host: String, port: Int) {
+    println("listening on $host:$port")
+    Thread.currentThread().join()
+}
+
+/**
+ * Anybody may join and publish to any topic. The queues keep the bounds that they have by default: a server without
+ * them would be faster and would not be live.
+ */
+internal fun Application.liveUnderTest(transport: TransportChoice) {
+    install(Live) {
+        configure(transport)
+        session { maxTopics = Int.MAX_VALUE }
+        limits {
+            messagesPerSecond = Int.MAX_VALUE
+            burst = Int.MAX_VALUE
+        }
+    }
+    routing {
+        live<Unit>("/live") {
+            rawTopic("{topic...}") { publishWithoutSubscribing = true }
+            onMessage { message ->
+                if (message.type == "echo") session.send(Message("reply", ref = message.ref, body = message.body))
+            }
+        }
+    }
+}
