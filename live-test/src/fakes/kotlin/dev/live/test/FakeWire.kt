@@ -13,13 +13,18 @@ import dev.live.protocol.of
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.channels.Channel
 
-/** The server's end of one connection of a [FakeTransport]: what it was sent, and what to send. */
+/**
+ * The server's end of one connection of a [FakeTransport]: what it was sent, and what to send.
+ *
+ * What it says waits for the client, 10,000 messages at most: one more throws an [AssertionError], for in virtual time
+ * that is a client that never gets to run.
+ */
 public class FakeWire internal constructor(
     private val codec: Codec,
     override val subprotocol: String?,
     private val override: FakeWire.(Message) -> Boolean,
 ) : Wire {
-    private val incoming = Channel<WireEvent>(Channel.UNLIMITED)
+    private val incoming = Channel<WireEvent>(CAPACITY)
     private val topics = LinkedHashSet<String>()
 
     /** What the client sent, in order. */
@@ -48,12 +53,12 @@ public class FakeWire internal constructor(
 
     /** Sends [message] to the client. */
     public fun push(message: Message) {
-        if (isOpen && !isStalled) incoming.trySend(WireEvent.Received(codec.encode(message)))
+        if (isOpen && !isStalled) say(WireEvent.Received(codec.encode(message)))
     }
 
     /** Sends [bytes] to the client, which need not be a message. */
     public fun pushBytes(bytes: ByteArray) {
-        incoming.trySend(WireEvent.Received(bytes))
+        say(WireEvent.Received(bytes))
     }
 
     /** Says that [message] was carried out. */
@@ -67,7 +72,7 @@ public class FakeWire internal constructor(
     public fun cut(code: CloseCode = CloseCode.Abnormal, reason: String = "") {
         if (!isOpen) return
         isOpen = false
-        incoming.trySend(WireEvent.Closed(code, reason))
+        say(WireEvent.Closed(code, reason))
     }
 
     /** Gives [message] the answer that a server without rules gives. */
@@ -93,6 +98,11 @@ public class FakeWire internal constructor(
         isOpen = false
     }
 
+    private fun say(event: WireEvent) {
+        if (incoming.trySend(event).isSuccess) return
+        throw AssertionError("the client has $CAPACITY messages to read. Let it run, with runCurrent().")
+    }
+
     override suspend fun receive(): WireEvent = incoming.receive()
 
     override suspend fun send(bytes: ByteArray, isBinary: Boolean) {
@@ -115,3 +125,6 @@ public class FakeWire internal constructor(
         closedWith = code
     }
 }
+
+/** Messages that may wait for the client. */
+private const val CAPACITY = 10_000

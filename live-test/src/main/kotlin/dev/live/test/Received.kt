@@ -19,9 +19,11 @@ import kotlin.time.Duration
  *
  * It takes what comes as it comes, so a test that does not take everything holds up nobody. Nothing fails when
  * something is left over: to show that something did not arrive, publish something else behind it and take that next.
+ * Only when 10,000 messages wait to be taken and one more comes does the test fail, with an [AssertionError] that says
+ * so: nothing is dropped, and a flood does not end up in the heap.
  */
 public class Received<T> internal constructor(private val source: String, private val timeout: Duration) {
-    private val values = Channel<T>(Channel.UNLIMITED) // as long as the test makes it
+    private val values = Channel<T>(CAPACITY)
     private lateinit var job: Job
 
     /**
@@ -52,7 +54,7 @@ public class Received<T> internal constructor(private val source: String, privat
         job =
             scope.launch(Dispatchers.Unconfined + CoroutineName("live-received"), CoroutineStart.UNDISPATCHED) {
                 try {
-                    flow.collect { values.send(it) }
+                    flow.collect { keep(it) }
                     values.close()
                 } catch (e: LiveException) {
                     values.close(e)
@@ -60,8 +62,19 @@ public class Received<T> internal constructor(private val source: String, privat
             }
     }
 
+    /** Never waits, which would hold up the client; throws in the test's own scope, and so ends the test. */
+    private fun keep(value: T) {
+        if (values.trySend(value).isSuccess) return
+        throw AssertionError(
+            "more than $CAPACITY messages from $source were not taken. Take them with next() or taken(), or cancel().",
+        )
+    }
+
     private fun ChannelResult<T>.valueOrFailure(): T {
         if (isSuccess) return getOrThrow()
         throw exceptionOrNull() ?: AssertionError("nothing more comes from $source: the flow has ended")
     }
 }
+
+/** Messages that may wait to be taken: more than a test looks at one by one, and little enough for any heap. */
+private const val CAPACITY = 10_000

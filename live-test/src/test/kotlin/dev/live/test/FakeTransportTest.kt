@@ -9,6 +9,7 @@ import dev.live.protocol.CborCodec
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
@@ -64,6 +65,16 @@ class FakeTransportTest : FunSpec({
             advanceTimeBy(2.seconds)
             val closed = live.state.value.shouldBeInstanceOf<ConnectionState.Closed>()
             closed.cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe 403
+        }
+    }
+
+    test("a client that is never let run has 10,000 messages to read at most") {
+        withFake { network, _ ->
+            runCurrent()
+            repeat(1 + 10_000) { network.wire.push(Message(MessageType.PONG)) } // the client waits for the first
+
+            shouldThrow<AssertionError> { network.wire.push(Message(MessageType.PONG)) }.message shouldBe
+                "the client has 10000 messages to read. Let it run, with runCurrent()."
         }
     }
 

@@ -1,5 +1,7 @@
 package dev.live.test
 
+import dev.live.client.LiveClient
+import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
 import dev.live.client.transport.UpgradeRefusedException
 import dev.live.protocol.CborCodec
@@ -13,7 +15,6 @@ import dev.live.protocol.MessageType
 import dev.live.server.topic.publish
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
-import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldStartWith
 import io.kotest.matchers.types.shouldBeInstanceOf
@@ -22,6 +23,7 @@ import io.ktor.client.statement.bodyAsText
 import io.ktor.server.application.Application
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.test.currentTime
 import kotlinx.coroutines.test.runTest
@@ -91,6 +93,23 @@ class TestLiveTest : FunSpec({
         }
     }
 
+    test("10,000 messages may wait to be taken, and one more fails the test, which need not look at any") {
+        runTest {
+            val heard = Received<Int>("'room/42'", timeout = 3.seconds)
+            heard.record(backgroundScope, flow { repeat(10_000) { emit(it) } })
+            heard.taken() shouldBe List(10_000) { it }
+
+            val failure =
+                shouldThrow<AssertionError> {
+                    coroutineScope {
+                        Received<Int>("'room/42'", timeout = 3.seconds)
+                            .record(this, flow { repeat(10_001) { emit(it) } })
+                    }
+                }
+            failure.message shouldStartWith "more than 10000 messages from 'room/42' were not taken."
+        }
+    }
+
     test("a subscription that the server refuses fails what is received") {
         testLive(Application::rooms) {
             val heard = connect("/live?name=ann").received<Line>("nowhere")
@@ -136,14 +155,17 @@ class TestLiveTest : FunSpec({
 
     test("clients are closed when the test ends, also when it fails") {
         lateinit var application: Application
+        lateinit var ann: LiveClient
         shouldThrow<IllegalStateException> {
             testLive(Application::rooms) {
                 application = this.application
-                connect("/live?name=ann")
+                ann = connect("/live?name=ann")
                 error("the test failed")
             }
         }.message shouldBe "the test failed"
 
-        application.openSessions().shouldBeEmpty()
+        ann.state.value.shouldBeInstanceOf<ConnectionState.Closed>().cause shouldBe DisconnectCause.ClosedByClient
+        // the server's half of the goodbye runs on threads of its own
+        awaitUntil("no session is left", 10.seconds) { application.openSessions().isEmpty() }
     }
 })
