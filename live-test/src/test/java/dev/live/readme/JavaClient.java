@@ -1,0 +1,35 @@
+package dev.live.readme;
+
+import dev.live.client.java.JavaLiveClient;
+import dev.live.client.java.JavaTopic;
+import dev.live.client.java.JsonMapper;
+import dev.live.client.java.Subscription;
+
+/** What the README shows of the client in Java, and what it takes for granted. */
+final class JavaClient {
+    private final Tokens tokens;
+    private final JsonMapper json;
+
+    JavaClient(Tokens tokens, JsonMapper json) {
+        this.tokens = tokens;
+        this.json = json;
+    }
+
+    void chat() throws Exception {
+        try (JavaLiveClient live = JavaLiveClient.builder("wss://example.com/live").bearer(tokens::fresh).mapper(json).build()) {
+            JavaTopic<Chat> room = live.topic("room/lobby", Chat.class);
+            Subscription chat = room.onMessage(this::show); // on the executor you choose, never on the socket's thread
+            room.publish(new Chat("hello")).get();
+        }
+    }
+
+    private void show(Chat chat) {
+        System.out.println(chat.text());
+    }
+
+    record Chat(String text) {}
+
+    interface Tokens {
+        String fresh();
+    }
+}
