@@ -29,9 +29,8 @@ class ArchitectureTest : FunSpec({
             sources
                 .filter { "commonMain" in it.path }
                 .flatMap { file ->
-                    file.imports.filter {
-                        it.startsWith("java.") || it.startsWith("javax.")
-                    }.map { "${file.path}: $it" }
+                    file.imports.filter { it.startsWith("java.") || it.startsWith("javax.") }
+                        .map { "${file.path}: $it" }
                 }
 
         wrong.shouldBeEmpty()
@@ -55,9 +54,8 @@ private val rooms = listOf("transport", "topic", "connection", "", "java")
 
 private class Source(val path: String, val text: String) {
     val packageName = text.lineSequence().first { it.startsWith("package ") }.removePrefix("package ").trim()
-    val imports = text.lineSequence().filter {
-        it.startsWith("import ")
-    }.map { it.removePrefix("import ").trim() }.toList()
+    val imports =
+        text.lineSequence().filter { it.startsWith("import ") }.map { it.removePrefix("import ").trim() }.toList()
 }
 
 private val sources =

@@ -96,11 +96,8 @@ private fun HttpClientConfig<*>.webSockets(maxMessageSize: Int, boundIncoming: B
     install("live-refusals") {
         responsePipeline.intercept(HttpResponsePipeline.Receive) { (_, content) ->
             val response = context.response
-            if (response.status !=
-                HttpStatusCode.SwitchingProtocols
-            ) {
-                throw refusal(response, content as? ByteReadChannel)
-            }
+            val isRefused = response.status != HttpStatusCode.SwitchingProtocols
+            if (isRefused) throw refusal(response, content as? ByteReadChannel)
         }
     }
     install(WebSockets) {

@@ -9,17 +9,8 @@ internal class Payloads<T : Any>(private val type: Class<T>, private val mapper:
     fun write(value: T): Body.Json = Body.json(if (value is String && mapper == null) value else mapper().toJson(value))
 
     fun read(message: Message): T {
-        val body =
-            message.body as? Body.Json
-                ?: throw BadPayloadException(
-                    if (message.body ==
-                        null
-                    ) {
-                        "data is missing"
-                    } else {
-                        "data must be JSON, was opaque bytes"
-                    },
-                )
+        val body = message.body ?: throw BadPayloadException("data is missing")
+        if (body !is Body.Json) throw BadPayloadException("data must be JSON, was opaque bytes")
         if (mapper == null && type == String::class.java) return type.cast(body.text)
         try {
             return mapper().fromJson(body.text, type)

@@ -9,12 +9,10 @@ import kotlin.concurrent.thread
 internal fun upgradeThenCut(socket: ServerSocket): Thread =
     thread(name = "upgrade-then-cut") {
         socket.accept().use { connection ->
-            val headers = connection.getInputStream().bufferedReader().lineSequence().takeWhile {
-                it.isNotEmpty()
-            }.toList()
-            val key = headers.first {
-                it.startsWith("Sec-WebSocket-Key:", ignoreCase = true)
-            }.substringAfter(':').trim()
+            val lines = connection.getInputStream().bufferedReader().lineSequence()
+            val headers = lines.takeWhile { it.isNotEmpty() }.toList()
+            val keyHeader = headers.first { it.startsWith("Sec-WebSocket-Key:", ignoreCase = true) }
+            val key = keyHeader.substringAfter(':').trim()
             val digest = MessageDigest.getInstance("SHA-1").digest((key + WEBSOCKET_GUID).toByteArray())
             val answer =
                 listOf(

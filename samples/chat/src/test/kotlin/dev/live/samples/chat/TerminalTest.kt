@@ -117,9 +117,7 @@ private class Person(private val language: Language, private val options: Termin
 private fun options(name: String, url: String) =
     checkNotNull(TerminalOptions.parse(arrayOf("--name", name, "--room", "lobby", "--url", url)))
 
-private suspend fun withServer(
-    block: suspend CoroutineScope.(Application, String) -> Unit,
-) {
+private suspend fun withServer(block: suspend CoroutineScope.(Application, String) -> Unit) {
     val server = embeddedServer(Netty, port = 0, host = "127.0.0.1") { chat() }.start(wait = false)
     try {
         val port = server.engine.resolvedConnectors().single().port
