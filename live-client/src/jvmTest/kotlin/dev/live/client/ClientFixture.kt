@@ -1,14 +1,22 @@
 package dev.live.client
 
+import app.cash.turbine.ReceiveTurbine
+import app.cash.turbine.testIn
 import app.cash.turbine.turbineScope
+import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.ReconnectPolicy
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
 import dev.live.test.FakeTransport
+import io.kotest.matchers.types.shouldBeInstanceOf
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Deferred
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.async
+import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.currentTime
 import kotlinx.coroutines.test.runTest
@@ -69,3 +77,18 @@ internal class ClientFixture(
     fun serverSays(topic: String, chat: Chat): Unit =
         transport.wire.push(Message(MessageType.MESSAGE, topic, body = Body.of(chat)))
 }
+
+internal val hello = Chat("ann", "hello")
+
+internal fun ClientFixture.room(): ClientTopic<Chat> = client.topic<Chat>("room")
+
+/** Runs [block] beside the test; its failure is the result's alone. */
+internal fun <T> ClientFixture.start(block: suspend () -> T): Deferred<T> =
+    CoroutineScope(scope.coroutineContext[ContinuationInterceptor]!! + SupervisorJob()).async { block() }
+
+/** Collects [flow] and waits until its subscription has been answered. */
+internal fun <T> ClientFixture.collect(flow: Flow<T>): ReceiveTurbine<T> = flow.testIn(turbines).also { settle() }
+
+internal fun ClientFixture.waiting() = client.state.value.shouldBeInstanceOf<ConnectionState.Waiting>()
+
+internal fun ClientFixture.closed() = client.state.value.shouldBeInstanceOf<ConnectionState.Closed>()

@@ -1,14 +1,15 @@
 package dev.live.client.connection
 
 import app.cash.turbine.test
-import dev.live.client.ClientFixture
 import dev.live.client.clientTest
-import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.closed
+import dev.live.client.waiting
 import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
 import dev.live.protocol.GoodbyeData
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.protocol.ReconnectRule
 import dev.live.protocol.of
 import io.kotest.assertions.withClue
 import io.kotest.core.spec.style.FunSpec
@@ -21,6 +22,7 @@ import java.io.IOException
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
+/** How a connection that ended is followed by the next. */
 class ReconnectTest : FunSpec({
 
     test("a broken connection is opened again after the policy's delay, and the state tells each step") {
@@ -101,10 +103,7 @@ class ReconnectTest : FunSpec({
         }
     }
 
-    val retried = CloseCode.All.filter {
-        it.reconnect is dev.live.protocol.ReconnectRule.Backoff &&
-            it != CloseCode.TryAgainLater
-    }
+    val retried = CloseCode.All.filter { it.reconnect is ReconnectRule.Backoff && it != CloseCode.TryAgainLater }
     for (code in retried) {
         test("close code $code is followed by the policy's delay") {
             clientTest {
@@ -181,53 +180,6 @@ class ReconnectTest : FunSpec({
         }
     }
 
-    for (status in listOf(400, 403)) {
-        test("HTTP $status to the upgrade ends the client, with a typed cause") {
-            clientTest {
-                transport.refusals += UpgradeRefusedException(status, "no")
-                settle()
-
-                closed().cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe status
-            }
-        }
-    }
-
-    test("HTTP 503 to the upgrade waits for what Retry-After says, and spreads the clients") {
-        clientTest {
-            transport.refusals += UpgradeRefusedException(503, "full", retryAfter = 20.seconds)
-            settle()
-
-            waiting().delay shouldBeIn 20.seconds..40.seconds
-        }
-    }
-
-    test("HTTP 502 to the upgrade is tried again like a server that is not there") {
-        clientTest {
-            transport.refusals += UpgradeRefusedException(502, "")
-            settle()
-
-            waiting().delay shouldBe 1.seconds
-        }
-    }
-
-    test("a subprotocol that was not offered ends the client") {
-        clientTest {
-            transport.subprotocol = "chat"
-            settle()
-
-            closed().cause.toString() shouldContain "it chose chat, offered were [live.v1.json]"
-        }
-    }
-
-    test("a server that names no subprotocol speaks JSON") {
-        clientTest {
-            transport.subprotocol = null
-            settle()
-
-            client.state.value.toString() shouldBe "Connected(live.v1.json)"
-        }
-    }
-
     test("the policy may give up, and the last state says on what") {
         clientTest({ reconnect = ReconnectPolicy { attempt -> 1.seconds.takeIf { attempt < 2 } } }) {
             repeat(3) { transport.refusals += IOException("refused $it") }
@@ -259,10 +211,6 @@ class ReconnectTest : FunSpec({
         }
     }
 })
-
-private fun ClientFixture.waiting() = client.state.value.shouldBeInstanceOf<ConnectionState.Waiting>()
-
-private fun ClientFixture.closed() = client.state.value.shouldBeInstanceOf<ConnectionState.Closed>()
 
 private fun counting(asked: MutableList<Int>) =
     ReconnectPolicy { attempt ->

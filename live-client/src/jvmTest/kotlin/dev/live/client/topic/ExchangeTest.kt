@@ -1,31 +1,25 @@
 package dev.live.client.topic
 
 import app.cash.turbine.test
-import dev.live.client.Chat
-import dev.live.client.ClientFixture
 import dev.live.client.clientTest
-import dev.live.protocol.Body
+import dev.live.client.hello
+import dev.live.client.room
+import dev.live.client.start
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
-import dev.live.protocol.MessageType
-import dev.live.test.FakeWire
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
-import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Deferred
-import kotlinx.coroutines.SupervisorJob
-import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.first
-import kotlin.coroutines.ContinuationInterceptor
 import kotlin.time.Duration.Companion.seconds
 
+/** Publishing: the wait for a connection, for room and for the answer. */
 class ExchangeTest : FunSpec({
 
     test("publish returns with the server's ack and not before") {
@@ -50,69 +44,6 @@ class ExchangeTest : FunSpec({
 
             refused.code shouldBe ErrorCode.NotSubscribed
             refused.reason shouldBe "join first"
-        }
-    }
-
-    test("a publish that overtook the subscribe of a collector is published again behind it") {
-        clientTest {
-            transport.onMessage = ::refuseUnlessJoined
-            val publishing = start { room().publish(hello) }
-            val collecting = start { room().messages.first() }
-            settle()
-
-            publishing.await()
-            collecting.await() shouldBe hello
-            transport.wire.received.map { it.type }.take(3) shouldContainExactly
-                listOf("publish", "subscribe", "publish")
-        }
-    }
-
-    test("a publish that is refused again is not published a third time") {
-        clientTest {
-            transport.onMessage = { message ->
-                (message.type == MessageType.PUBLISH).also { if (it) refuse(message, "not_subscribed", "join first") }
-            }
-            val collecting = start { room().messages.first() }
-            settle()
-
-            shouldThrow<LiveException> { room().publish(hello) }.code shouldBe ErrorCode.NotSubscribed
-
-            transport.wire.sent(MessageType.PUBLISH).size shouldBe 2
-            collecting.cancelAndJoin()
-        }
-    }
-
-    test("only not_subscribed is a reason to publish again, and only with a collector") {
-        for ((code, isCollected) in listOf("forbidden" to true, "not_subscribed" to false)) {
-            clientTest {
-                transport.onMessage = { message ->
-                    (message.type == MessageType.PUBLISH).also { if (it) refuse(message, code, "no") }
-                }
-                val collecting = if (isCollected) start { room().messages.first() } else null
-                settle()
-
-                shouldThrow<LiveException> { room().publish(hello) }.code.wire shouldBe code
-
-                transport.wire.sent(MessageType.PUBLISH).size shouldBe 1
-                collecting?.cancelAndJoin()
-            }
-        }
-    }
-
-    test("the timeout of a publish counts for both times together") {
-        clientTest {
-            transport.onMessage = { it.type == MessageType.PUBLISH }
-            val publishing = start { room().publish(hello, timeout = 3.seconds) }
-            val collecting = start { room().messages.first() }
-            pass(2.seconds)
-            transport.wire.let { it.refuse(it.sent(MessageType.PUBLISH).single(), "not_subscribed", "join first") }
-            pass(1.seconds)
-
-            shouldThrow<LiveException> { publishing.await() }.code shouldBe ErrorCode.Timeout
-
-            now shouldBe 3.seconds
-            transport.wire.sent(MessageType.PUBLISH).size shouldBe 2
-            collecting.cancelAndJoin()
         }
     }
 
@@ -239,78 +170,6 @@ class ExchangeTest : FunSpec({
         }
     }
 
-    test("a request returns the reply as its type") {
-        clientTest {
-            transport.onMessage = { push(Message(MessageType.REPLY, ref = it.ref, body = Body.json("7"))).let { true } }
-
-            val count: Int = client.request("count", hello)
-
-            count shouldBe 7
-        }
-    }
-
-    test("a reply of another type is a bad payload") {
-        clientTest {
-            transport.onMessage =
-                { push(Message(MessageType.REPLY, ref = it.ref, body = Body.json("[]"))).let { true } }
-
-            shouldThrow<LiveException> { client.request<Chat, Int>("count", hello) }.code shouldBe ErrorCode.BadPayload
-        }
-    }
-
-    test("answers find their requests whatever their order") {
-        clientTest {
-            transport.onMessage = { true }
-            val requests = List(3) { n -> start { client.request<Int, Int>("double", n) } }
-            settle()
-            transport.wire.received.reversed().forEach { request ->
-                val n = (request.body as Body.Json).text.toInt()
-                transport.wire.push(Message(MessageType.REPLY, ref = request.ref, body = Body.json("${2 * n}")))
-            }
-
-            requests.map { it.await() } shouldContainExactly listOf(0, 2, 4)
-        }
-    }
-
-    test("an error that says nothing is still an error") {
-        clientTest {
-            transport.onMessage = { push(Message(MessageType.ERROR, ref = it.ref)).let { true } }
-
-            shouldThrow<LiveException> { room().publish(hello) }.code shouldBe ErrorCode.Internal
-        }
-    }
-
-    test("send hands a message over as it is, and its answer comes through messages") {
-        clientTest {
-            transport.onMessage = { push(Message(MessageType.REPLY, ref = it.ref)).let { true } }
-            client.messages.test {
-                client.send(Message("shout", ref = "mine"))
-
-                awaitItem() shouldBe Message(MessageType.REPLY, ref = "mine")
-            }
-        }
-    }
-
-    test("a ping of the application's own has its pong as the answer, and no other pong is seen") {
-        clientTest {
-            client.messages.test {
-                settle()
-                transport.wire.push(Message(MessageType.PONG, ref = "stray"))
-
-                client.requestMessage(MessageType.PING).type shouldBe MessageType.PONG
-
-                expectNoEvents()
-            }
-        }
-    }
-
-    test("a ref of the client's own kind is refused") {
-        clientTest {
-            shouldThrow<IllegalArgumentException> { client.send(Message("shout", ref = "~1")) }.message shouldBe
-                "ref must not begin with '~', was '~1'"
-        }
-    }
-
     test("a timeout that is not positive is refused") {
         clientTest {
             shouldThrow<IllegalArgumentException> { room().publish(hello, timeout = 0.seconds) }.message shouldBe
@@ -320,17 +179,3 @@ class ExchangeTest : FunSpec({
         }
     }
 })
-
-private val hello = Chat("ann", "hello")
-
-private fun refuseUnlessJoined(wire: FakeWire, message: Message): Boolean {
-    val isTooEarly = message.type == MessageType.PUBLISH && message.topic !in wire.joined
-    if (isTooEarly) wire.refuse(message, "not_subscribed", "join first")
-    return isTooEarly
-}
-
-private fun ClientFixture.room() = client.topic<Chat>("room")
-
-/** Runs [block] beside the test; its failure is the result's alone. */
-private fun <T> ClientFixture.start(block: suspend () -> T): Deferred<T> =
-    CoroutineScope(scope.coroutineContext[ContinuationInterceptor]!! + SupervisorJob()).async { block() }

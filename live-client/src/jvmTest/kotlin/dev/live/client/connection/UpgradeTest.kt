@@ -1,0 +1,64 @@
+package dev.live.client.connection
+
+import app.cash.turbine.test
+import dev.live.client.clientTest
+import dev.live.client.closed
+import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.waiting
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.ranges.shouldBeIn
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlin.time.Duration.Companion.seconds
+
+/** What the server may answer to the upgrade. */
+class UpgradeTest : FunSpec({
+
+    for (status in listOf(400, 403)) {
+        test("HTTP $status to the upgrade ends the client, with a typed cause") {
+            clientTest {
+                transport.refusals += UpgradeRefusedException(status, "no")
+                settle()
+
+                closed().cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe status
+            }
+        }
+    }
+
+    test("HTTP 503 to the upgrade waits for what Retry-After says, and spreads the clients") {
+        clientTest {
+            transport.refusals += UpgradeRefusedException(503, "full", retryAfter = 20.seconds)
+            settle()
+
+            waiting().delay shouldBeIn 20.seconds..40.seconds
+        }
+    }
+
+    test("HTTP 502 to the upgrade is tried again like a server that is not there") {
+        clientTest {
+            transport.refusals += UpgradeRefusedException(502, "")
+            settle()
+
+            waiting().delay shouldBe 1.seconds
+        }
+    }
+
+    test("a subprotocol that was not offered ends the client") {
+        clientTest {
+            transport.subprotocol = "chat"
+            settle()
+
+            closed().cause.toString() shouldContain "it chose chat, offered were [live.v1.json]"
+        }
+    }
+
+    test("a server that names no subprotocol speaks JSON") {
+        clientTest {
+            transport.subprotocol = null
+            settle()
+
+            client.state.value.toString() shouldBe "Connected(live.v1.json)"
+        }
+    }
+})
