@@ -6,10 +6,13 @@ import dev.live.client.closed
 import dev.live.client.transport.UpgradeRefusedException
 import dev.live.client.waiting
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.inspectors.forAll
+import io.kotest.matchers.ints.shouldBeGreaterThan
 import io.kotest.matchers.ranges.shouldBeIn
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldContain
 import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
 /** What the server may answer to the upgrade. */
@@ -27,12 +30,19 @@ class UpgradeTest : FunSpec({
     }
 
     test("HTTP 503 to the upgrade waits for what Retry-After says, and spreads the clients") {
-        clientTest {
-            transport.refusals += UpgradeRefusedException(503, "full", retryAfter = 20.seconds)
-            settle()
+        val delays =
+            List(20) {
+                var delay = Duration.ZERO
+                clientTest {
+                    transport.refusals += UpgradeRefusedException(503, "full", retryAfter = 20.seconds)
+                    settle()
+                    delay = waiting().delay
+                }
+                delay
+            }
 
-            waiting().delay shouldBeIn 20.seconds..40.seconds
-        }
+        delays.forAll { it shouldBeIn 20.seconds..40.seconds }
+        delays.toSet().size shouldBeGreaterThan 1
     }
 
     test("HTTP 502 to the upgrade is tried again like a server that is not there") {
