@@ -4,6 +4,8 @@ import dev.live.protocol.DecodeLimits
 import dev.live.server.limits.OriginPolicy
 import dev.live.server.session.OverflowPolicy
 import io.ktor.utils.io.KtorDsl
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
@@ -49,6 +51,15 @@ public class SessionConfig internal constructor() {
             require(value.isPositive() && value.isFinite()) { "handlerTimeout must be positive and finite, was $value" }
             field = value
         }
+
+    /**
+     * Where handlers run. Default [Dispatchers.IO]: one that blocks its thread holds up nobody else.
+     *
+     * [Dispatchers.Unconfined] runs them where their message was read, which on Netty is the event loop of many
+     * sessions. That spares two changes of threads for each message and is for handlers that never block: one that does
+     * holds up every session of its loop.
+     */
+    public var handlerDispatcher: CoroutineDispatcher = Dispatchers.IO
 
     /** How long a closed connection may take to deliver its last words, positive. Default 5 s. */
     public var closeTimeout: Duration = 5.seconds

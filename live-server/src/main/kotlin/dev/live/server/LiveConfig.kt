@@ -66,6 +66,7 @@ public class LiveConfig internal constructor() {
         return LiveSettings(
             codecs = CodecTable(codecs),
             transport = transport,
+            handlers = session.handlerDispatcher,
             session = buildSession(),
             limits = buildLimits(),
             topicBuffer = topics.buffer,

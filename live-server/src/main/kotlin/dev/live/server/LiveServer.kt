@@ -22,7 +22,6 @@ import dev.live.server.topic.TopicRegistry
 import dev.live.server.transport.FastPath
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.job
@@ -61,8 +60,7 @@ public class LiveServer internal constructor(
             settings.limits,
             FastPath(settings.transport),
             scope,
-            // apart from what delivers to others: a handler that blocks its thread holds up nobody else
-            handlers = Dispatchers.IO,
+            settings.handlers,
             { isDraining },
             now,
         )

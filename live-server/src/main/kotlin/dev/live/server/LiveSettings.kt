@@ -4,12 +4,14 @@ import dev.live.server.limits.LimitSettings
 import dev.live.server.session.SessionSettings
 import dev.live.server.topic.CodecTable
 import dev.live.server.transport.Transport
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlin.time.Duration
 
 /** What `install(Live) { }` set, checked and frozen. */
 internal class LiveSettings(
     val codecs: CodecTable,
     val transport: Transport,
+    val handlers: CoroutineDispatcher,
     val session: SessionSettings,
     val limits: LimitSettings,
     val topicBuffer: Int,

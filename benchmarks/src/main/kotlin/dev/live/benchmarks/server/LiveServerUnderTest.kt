@@ -10,6 +10,7 @@ import io.ktor.server.cio.CIO
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
 import io.ktor.server.routing.routing
+import kotlinx.coroutines.Dispatchers
 
 /** Which of the ways to the socket live takes: the best for the engine, or the one that works on every engine. */
 internal enum class TransportChoice { AUTO, PORTABLE }
@@ -42,7 +43,11 @@ internal fun announce(host: String, port: Int) {
 internal fun Application.liveUnderTest(transport: TransportChoice) {
     install(Live) {
         configure(transport)
-        session { maxTopics = Int.MAX_VALUE }
+        session {
+            maxTopics = Int.MAX_VALUE
+            // as in every peer: the one handler there is never blocks
+            handlerDispatcher = Dispatchers.Unconfined
+        }
         limits {
             messagesPerSecond = Int.MAX_VALUE
             burst = Int.MAX_VALUE

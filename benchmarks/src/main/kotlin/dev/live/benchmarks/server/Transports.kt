@@ -1,12 +1,13 @@
 package dev.live.benchmarks.server
 
 import dev.live.server.LiveConfig
+import dev.live.server.transport.Transport
 
-/**
- * Applies `--transport`. There is one transport so far, so [choice] has nothing to switch; this is the place where it will.
- */
-internal fun LiveConfig.configure(choice: TransportChoice): LiveConfig =
-    when (choice) {
-        TransportChoice.AUTO -> this
-        TransportChoice.PORTABLE -> this
-    }
+/** Applies `--transport`. */
+internal fun LiveConfig.configure(choice: TransportChoice) {
+    transport =
+        when (choice) {
+            TransportChoice.AUTO -> Transport.Auto
+            TransportChoice.PORTABLE -> Transport.Portable
+        }
+}

@@ -15,7 +15,6 @@ import dev.live.server.limits.RateLimiter
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Session
 import dev.live.server.transport.Inbound
-import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
@@ -27,10 +26,9 @@ internal class Dispatcher<Meta : Any>(
     private val endpoint: LiveEndpoint<Meta>,
     private val topics: TopicCommands<Meta>,
     private val limits: LimitSettings,
-    handlerTimeout: Duration,
+    private val guard: HandlerGuard,
     private val now: () -> Long,
 ) {
-    private val guard = HandlerGuard(handlerTimeout)
     private val rate = RateLimiter(limits.messagesPerSecond, limits.burst, now())
     private val badMessages = BadMessageCounter(limits.badMessages, BAD_MESSAGE_WINDOW_MILLIS)
 
@@ -43,7 +41,7 @@ internal class Dispatcher<Meta : Any>(
                 return refuse(session, e)
             }
         if (retryAfter > 0) return tooFast(session, message, retryAfter)
-        val failure = guard.run(message.type) { handle(session, message) } ?: return
+        val failure = guard.answer(message.type) { handle(session, message) } ?: return
         session.send(failure.toMessage(message.topic, message.ref))
     }
 
@@ -77,13 +75,8 @@ internal class Dispatcher<Meta : Any>(
         when (message.type) {
             MessageType.PING -> session.send(Message(MessageType.PONG, ref = message.ref))
             MessageType.PONG -> Unit
-            MessageType.AUTH -> if (endpoint.authenticateByMessage !=
-                null
-            ) {
-                renew(session, message)
-            } else {
-                other(session, message)
-            }
+            MessageType.AUTH ->
+                if (endpoint.authenticateByMessage == null) other(session, message) else renew(session, message)
             MessageType.SUBSCRIBE, MessageType.UNSUBSCRIBE, MessageType.PUBLISH ->
                 if (endpoint.topics.isEmpty()) other(session, message) else command(session, message)
             else -> other(session, message)
@@ -99,14 +92,19 @@ internal class Dispatcher<Meta : Any>(
     }
 
     private suspend fun renew(session: Session<Meta>, message: Message) {
-        val meta = endpoint.authenticateByMessage?.invoke(message.decode<AuthData>().token)
-        // a session is found by its user and has been let into topics as that user: another one needs another session
-        if (meta == null || endpoint.user?.invoke(meta) != session.user) {
+        val token = message.decode<AuthData>().token
+        var meta: Meta? = null
+        guard.handler {
+            // a session is found by its user and has been let into topics as that user: another one needs another session
+            meta = endpoint.authenticateByMessage?.invoke(token)?.takeIf { endpoint.user?.invoke(it) == session.user }
+        }
+        val accepted = meta
+        if (accepted == null) {
             session.send(LiveException(ErrorCode.Forbidden, NOT_ACCEPTED).toMessage(ref = message.ref))
             session.close(CloseCode.NotAuthenticated, NOT_ACCEPTED)
             return
         }
-        session.renew(meta)
+        session.renew(accepted)
         session.send(Message(MessageType.ACK, ref = message.ref))
     }
 
@@ -115,10 +113,10 @@ internal class Dispatcher<Meta : Any>(
         val request = endpoint.requests[message.type]
         val raw = endpoint.onMessage
         when {
-            request != null -> session.send(
-                Message(MessageType.REPLY, message.topic, message.ref, request.answer(scope, message)),
-            )
-            raw != null -> scope.raw(message)
+            request != null -> guard.handler {
+                session.send(Message(MessageType.REPLY, message.topic, message.ref, request.answer(scope, message)))
+            }
+            raw != null -> guard.handler { scope.raw(message) }
             else -> throw LiveException(ErrorCode.UnknownType, "no handler for messages of this type")
         }
     }

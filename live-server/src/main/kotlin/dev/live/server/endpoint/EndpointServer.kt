@@ -22,10 +22,10 @@ import io.ktor.server.request.header
 import io.ktor.server.response.header
 import io.ktor.server.response.respond
 import io.ktor.server.response.respondText
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
 import java.io.IOException
 import java.security.SecureRandom
-import kotlin.coroutines.CoroutineContext
 import kotlin.time.Clock
 
 /** What an endpoint needs of its server. */
@@ -37,7 +37,7 @@ internal class EndpointContext(
     val limits: LimitSettings,
     val fastPath: FastPath,
     val scope: CoroutineScope,
-    val handlers: CoroutineContext,
+    val handlers: CoroutineDispatcher,
     val isDraining: () -> Boolean,
     val now: () -> Long,
 )
@@ -48,7 +48,8 @@ internal class EndpointServer<Meta : Any>(
     private val context: EndpointContext,
 ) {
     private val limits = context.limits
-    private val commands = TopicCommands(endpoint.topics, context.broker, context.sessionSettings.maxTopics)
+    private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers)
+    private val commands = TopicCommands(endpoint.topics, context.broker, context.sessionSettings.maxTopics, guard)
 
     /** The checks come in the order that the protocol names: the cheapest first, and nobody is asked in vain. */
     suspend fun answer(call: ApplicationCall) {
@@ -127,8 +128,7 @@ internal class EndpointServer<Meta : Any>(
         private val codecSlot: Int,
         private val address: String,
     ) : SessionHandler<Meta> {
-        private val dispatcher =
-            Dispatcher(endpoint, commands, limits, context.sessionSettings.handlerTimeout, context.now)
+        private val dispatcher = Dispatcher(endpoint, commands, limits, guard, context.now)
 
         /** A session that was not let in is none that the application hears the end of. */
         private var isOpened = false

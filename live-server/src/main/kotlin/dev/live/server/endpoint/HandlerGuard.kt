@@ -3,8 +3,11 @@ package dev.live.server.endpoint
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
@@ -15,28 +18,46 @@ import kotlin.time.Duration
  * Runs code of the application so that its failure is an answer and not the session's end.
  *
  * @param timeout how long a handler may take
+ * @param dispatcher where it runs; null for where it was called
  */
-internal class HandlerGuard(private val timeout: Duration) {
-    /** Runs [block] for a message of type [what]: null if it went well, else what to tell the client. */
-    suspend fun run(what: String, block: suspend () -> Unit): LiveException? {
-        return try {
-            val done = withTimeoutOrNull(timeout) {
-                block()
-                true
-            }
-            if (done == true) null else LiveException(ErrorCode.Timeout, "the handler took longer than $timeout")
-        } catch (e: BadPayloadException) {
-            e
+internal class HandlerGuard(private val timeout: Duration, dispatcher: CoroutineDispatcher? = null) {
+    /** Unconfined is in place, without the detour that its dispatch would be inside another coroutine. */
+    private val elsewhere = dispatcher.takeUnless { it == Dispatchers.Unconfined }
+
+    /** Runs [block], code of ours that calls the application's within [handler]: what to tell the client if it fails. */
+    suspend inline fun answer(what: String, block: () -> Unit): LiveException? =
+        try {
+            block()
+            null
         } catch (e: Throwable) {
-            // not a subclass: those are failures of what the handler used, such as the client of another server
-            if (e is LiveException && e::class == LiveException::class) return e
-            // an assertion or a missing class in one handler must not end the session either
-            currentCoroutineContext().ensureActive() // but our own cancellation is no failure of the handler
-            val id = Random.nextBits(LOG_ID_BITS).toUInt().toString(radix = 16).padStart(LOG_ID_BITS / 4, '0')
-            // what comes from the client: it must not be able to forge a line of the log
-            log.error("The handler of '{}' failed; log id {}.", what.filterNot { it.isISOControl() }, id, e)
-            LiveException(ErrorCode.Internal, "internal error, log id $id")
+            answerTo(what, e)
         }
+
+    /**
+     * Runs [block], code of the application, for as long as it may take.
+     *
+     * @throws LiveException if that was not enough
+     */
+    suspend fun <T : Any> handler(block: suspend () -> T): T {
+        val result = if (elsewhere == null) timed(block) else withContext(elsewhere) { timed(block) }
+        return result ?: throw LiveException(ErrorCode.Timeout, "the handler took longer than $timeout")
+    }
+
+    private suspend fun <T : Any> timed(block: suspend () -> T): T? = withTimeoutOrNull(timeout) { block() }
+
+    /** Runs [block], code of the application, for a message of type [what]: null if it went well. */
+    suspend fun run(what: String, block: suspend () -> Unit): LiveException? = answer(what) { handler(block) }
+
+    private suspend fun answerTo(what: String, e: Throwable): LiveException {
+        if (e is BadPayloadException) return e
+        // not a subclass: those are failures of what the handler used, such as the client of another server
+        if (e is LiveException && e::class == LiveException::class) return e
+        // an assertion or a missing class in one handler must not end the session either
+        currentCoroutineContext().ensureActive() // but our own cancellation is no failure of the handler
+        val id = Random.nextBits(LOG_ID_BITS).toUInt().toString(radix = 16).padStart(LOG_ID_BITS / 4, '0')
+        // what comes from the client: it must not be able to forge a line of the log
+        log.error("The handler of '{}' failed; log id {}.", what.filterNot { it.isISOControl() }, id, e)
+        return LiveException(ErrorCode.Internal, "internal error, log id $id")
     }
 
     private companion object {

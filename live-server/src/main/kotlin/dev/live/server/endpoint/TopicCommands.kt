@@ -14,6 +14,7 @@ internal class TopicCommands<Meta : Any>(
     declarations: List<TopicDeclaration<Meta, *>>,
     private val broker: Broker,
     private val maxTopics: Int,
+    private val guard: HandlerGuard,
 ) {
     private val mostSpecificFirst = declarations.sortedBy { it.pattern.specificity }
 
@@ -55,7 +56,11 @@ internal class TopicCommands<Meta : Any>(
         val except = if (declaration.deliverToPublisher) null else session.id
         val deliver: suspend (Body?) -> Unit = { broker.publish(Publication(place.topic, it, except)) }
         val handler = declaration.onPublish
-        if (handler == null) deliver(message.body) else PublishScope(session, place, deliver).handler(value)
+        if (handler == null) {
+            deliver(message.body)
+        } else {
+            guard.handler { PublishScope(session, place, deliver).handler(value) }
+        }
     }
 
     @Suppress("UNCHECKED_CAST") // what subscribe attached
@@ -71,7 +76,7 @@ internal class TopicCommands<Meta : Any>(
 
     private suspend fun authorize(session: Session<Meta>, place: TopicPlace<Meta, *>) {
         val authorize = place.declaration.authorize ?: return
-        if (!TopicScope(session, place.topic, place.parameters).authorize()) {
+        if (!guard.handler { TopicScope(session, place.topic, place.parameters).authorize() }) {
             throw LiveException(ErrorCode.Forbidden, "this session may not use the topic")
         }
     }

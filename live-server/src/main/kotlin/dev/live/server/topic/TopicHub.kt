@@ -5,11 +5,13 @@ import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
@@ -41,9 +43,18 @@ internal class TopicHub(private val name: String, scope: CoroutineScope, private
     @Volatile
     var idleSince: Long = 0
 
-    // undispatched: the collector must be there before the first event is emitted, or the flow would drop it
+    /** What the fan-out has done since it last changed its thread. Only accessed by it. */
+    private var done = 0
+
+    // unconfined: it runs in whoever publishes, which spares two changes of threads for each message. Undispatched: the
+    // collector must be there before the first event is emitted, or the flow would drop it
     private val fanOut: Job =
-        scope.launch(CoroutineName("live-topic"), CoroutineStart.UNDISPATCHED) { events.collect(::take) }
+        scope.launch(FAN_OUT, CoroutineStart.UNDISPATCHED) {
+            events.collect {
+                take(it)
+                if (isTimeToMove()) withContext(Dispatchers.Default) {} // and on from there
+            }
+        }
 
     /** Messages for collectors in this process. A slow one loses the oldest and never slows the fan-out. */
     fun messages(): SharedFlow<Message> {
@@ -74,6 +85,14 @@ internal class TopicHub(private val name: String, scope: CoroutineScope, private
 
     /** Ends the fan-out. Only when nobody uses the hub. */
     fun stop(): Unit = fanOut.cancel()
+
+    /** Whether the publisher in whose thread this runs has done enough for others that publish meanwhile. */
+    private fun isTimeToMove(): Boolean {
+        done += 1 + subscribers.size
+        if (done < MAX_IN_PLACE) return false
+        done = 0
+        return true
+    }
 
     /** A codec of the application's that throws must not end the topic for everybody. */
     private fun take(event: TopicEvent) {
@@ -107,5 +126,10 @@ internal class TopicHub(private val name: String, scope: CoroutineScope, private
 
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.topic")
+
+        val FAN_OUT = CoroutineName("live-topic") + Dispatchers.Unconfined
+
+        /** Offers to subscribers, about a millisecond of them, after which the fan-out looks for a thread of its own. */
+        const val MAX_IN_PLACE = 16_384
     }
 }
