@@ -57,9 +57,15 @@ internal fun requireDistinct(names: List<String>, first: Int) {
 /** The text in these bytes. */
 internal fun ByteArray.decodeUtf8(from: Int = 0, to: Int = size): String =
     try {
-        decodeToString(from, to, throwOnInvalidSequence = true)
+        // the strict decoder takes several times as long, and most text has no other characters
+        if (isAscii(from, to)) decodeToString(from, to) else decodeToString(from, to, throwOnInvalidSequence = true)
     } catch (_: CharacterCodingException) {
         throw MalformedMessageException("text is not valid UTF-8")
     }
+
+private fun ByteArray.isAscii(from: Int, to: Int): Boolean {
+    for (i in from until to) if (this[i] < 0) return false
+    return true
+}
 
 private const val FEW_NAMES = 16

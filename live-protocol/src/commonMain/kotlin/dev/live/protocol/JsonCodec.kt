@@ -1,12 +1,5 @@
 package dev.live.protocol
 
-import kotlinx.serialization.ExperimentalSerializationApi
-import kotlinx.serialization.Serializable
-import kotlinx.serialization.SerializationException
-import kotlinx.serialization.json.Json
-import kotlinx.serialization.json.JsonElement
-import kotlinx.serialization.json.JsonNull
-import kotlinx.serialization.json.JsonUnquotedLiteral
 import kotlin.io.encoding.Base64
 
 /** Messages as JSON text: compact UTF-8 without a byte order mark, opaque payloads in padded base64 (RFC 4648). */
@@ -16,55 +9,47 @@ public object JsonCodec : Codec {
 
     override fun encode(message: Message): ByteArray {
         val body = message.body
-        val written =
-            WrittenEnvelope(
-                message.type,
-                message.topic,
-                message.ref,
-                (body as? Body.Bytes)?.let { Base64.encode(it.shared()) },
-                (body as? Body.Json)?.let { verbatim(it.text) },
-                message.offset,
-            )
-        return json.encodeToString(WrittenEnvelope.serializer(), written).encodeToByteArray()
+        val writer = JsonWriter(if (body is Body.Json) body.text.length else 0)
+        writer.string(Field.TYPE, message.type)
+        if (message.topic.isNotEmpty()) writer.string(Field.TOPIC, message.topic)
+        if (message.ref.isNotEmpty()) writer.string(Field.REF, message.ref)
+        if (body is Body.Bytes) writer.string(Field.BODY, Base64.encode(body.shared()))
+        if (body is Body.Json) writer.verbatim(Field.DATA, body.text)
+        message.offset?.let { writer.verbatim(Field.OFFSET, it.toString()) }
+        return writer.end()
     }
 
     override fun decode(bytes: ByteArray, limits: DecodeLimits): Message {
-        val text = bytes.decodeUtf8()
-        val scanner = JsonScanner(text, limits.maxDepth)
+        val scanner = JsonScanner(bytes.decodeUtf8(), limits.maxDepth)
+        var type: String? = null
+        var topic = ""
+        var ref = ""
+        var body: String? = null
         var data: String? = null
-        var dataRange = IntRange.EMPTY
+        var offset: Long? = null
         scanner.fields { name ->
             when (name) {
-                Field.TYPE, Field.TOPIC, Field.REF, Field.BODY -> {
-                    if (scanner.peek() != '"') throw MalformedMessageException("$name must be a string")
-                    scanner.skipValue()
-                }
-                Field.DATA -> {
-                    val from = scanner.position
-                    data = scanner.compactValue()
-                    dataRange = from until scanner.position
-                }
-                Field.OFFSET -> requireOffset(scanner.rawValue())
+                Field.TYPE -> type = scanner.text(name)
+                Field.TOPIC -> topic = scanner.text(name)
+                Field.REF -> ref = scanner.text(name)
+                Field.BODY -> body = scanner.text(name)
+                Field.DATA -> data = scanner.compactValue()
+                Field.OFFSET -> offset = offset(scanner.rawValue())
                 else -> scanner.skipValue()
             }
         }
         scanner.end()
-        // the library takes longer to skip a large value than the scanner to check it
-        val read = read(if (data == null) text else text.replaceRange(dataRange, "0"))
-        return messageOf(read.type, read.topic, read.ref, read.body?.let(::decodeBase64), data, read.offset)
+        return messageOf(type, topic, ref, body?.let(::decodeBase64), data, offset)
     }
 
-    private fun read(text: String): ReadEnvelope =
-        try {
-            json.decodeFromString(ReadEnvelope.serializer(), text)
-        } catch (_: SerializationException) {
-            // its message quotes the text
-            throw MalformedMessageException("the message cannot be read")
-        }
+    private fun JsonScanner.text(name: String): String {
+        if (peek() != '"') throw MalformedMessageException("$name must be a string")
+        return stringValue()
+    }
 
-    /** kotlinx.serialization would also take `"7"`, `7e0` and `null`. */
-    private fun requireOffset(text: String) {
-        if (text[0] !in '0'..'9' || text.toLongOrNull() == null) throw MalformedMessageException(OFFSET_RANGE)
+    private fun offset(text: String): Long {
+        val value = if (text[0] in '0'..'9') text.toLongOrNull() else null
+        return value ?: throw MalformedMessageException(OFFSET_RANGE)
     }
 
     private fun decodeBase64(text: String): ByteArray =
@@ -73,30 +58,31 @@ public object JsonCodec : Codec {
         } catch (_: IllegalArgumentException) {
             throw MalformedMessageException("body is not padded base64")
         }
-
-    @OptIn(ExperimentalSerializationApi::class)
-    private fun verbatim(text: String): JsonElement = if (text == "null") JsonNull else JsonUnquotedLiteral(text)
-
-    private val json = Json { ignoreUnknownKeys = true }
 }
 
-/** The order of the fields is their order on the wire. */
-@Serializable
-private class WrittenEnvelope(
-    val type: String,
-    val topic: String = "",
-    val ref: String = "",
-    val body: String? = null,
-    val data: JsonElement? = null,
-    val offset: Long? = null,
-)
+/** Writes the envelope's object. Not thread-safe; one instance writes one message. */
+private class JsonWriter(payload: Int) {
+    private val text = StringBuilder(payload + ENVELOPE)
 
-/** Without `data`, which [JsonScanner] cuts out: its text is wanted, not a tree of elements. */
-@Serializable
-private class ReadEnvelope(
-    val type: String? = null,
-    val topic: String = "",
-    val ref: String = "",
-    val body: String? = null,
-    val offset: Long? = null,
-)
+    fun string(name: String, value: String) {
+        begin(name)
+        text.appendQuoted(value)
+    }
+
+    /** [value] is JSON. */
+    fun verbatim(name: String, value: String) {
+        begin(name)
+        text.append(value)
+    }
+
+    fun end(): ByteArray = text.append('}').toString().encodeToByteArray()
+
+    private fun begin(name: String) {
+        text.append(if (text.isEmpty()) '{' else ',').append('"').append(name).append("\":")
+    }
+
+    private companion object {
+        /** Characters that the envelope takes, mostly. */
+        const val ENVELOPE = 96
+    }
+}

@@ -76,6 +76,7 @@ internal abstract class JsonLexer(protected val text: String) {
         while (true) {
             val c = if (at < text.length) text[at] else fail("a string does not end")
             when {
+                c in PLAIN && c != '"' && c != '\\' -> at++ // nearly always
                 c == '"' -> break
                 c == '\\' -> {
                     hasEscapes = true
@@ -143,6 +144,8 @@ internal abstract class JsonLexer(protected val text: String) {
 
         /** Also the character NUL, which is refused wherever it stands. */
         const val END = '\u0000'
+
+        private val PLAIN = ' '..'~'
     }
 }
 

@@ -3,9 +3,9 @@ package dev.live.protocol
 /**
  * Walks JSON text by the letter of RFC 8259 and cuts values out of it in compact form.
  *
- * Stands in front of kotlinx.serialization, which reads more than the RFC allows: literals without quotes, numbers
- * with leading zeros, halves of surrogate pairs, names twice in an object. Nesting costs an array entry, not a stack
- * frame. Not thread-safe; one instance reads one text.
+ * Not kotlinx.serialization, which reads more than the RFC allows: literals without quotes, numbers with leading zeros,
+ * halves of surrogate pairs, names twice in an object. Nesting costs an array entry, not a stack frame. Not thread-safe;
+ * one instance reads one text.
  *
  * @param maxDepth how deep a value may nest arrays and objects
  */
@@ -62,6 +62,13 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
         val start = at
         skipValue()
         return text.substring(start, at)
+    }
+
+    /** Reads the string that comes next, whose quote was seen, and gives what it stands for. */
+    fun stringValue(): String {
+        val start = at
+        val hasEscapes = string()
+        return if (hasEscapes) unescape(text, start + 1, at - 1) else text.substring(start + 1, at - 1)
     }
 
     /** Reads one value. */
@@ -133,9 +140,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
     /** Reads a name and its colon. */
     private fun name(): String {
         if (peek() != '"') fail("a name in quotes is expected")
-        val start = at
-        val hasEscapes = string()
-        val name = if (hasEscapes) unescape(text, start + 1, at - 1) else text.substring(start + 1, at - 1)
+        val name = stringValue()
         expect(':', "a colon is expected")
         return name
     }

@@ -30,21 +30,32 @@ internal fun unescape(text: String, from: Int, to: Int): String {
 }
 
 /** [text] in quotes, with the escapes that JSON demands and no others. */
-internal fun quote(text: String): String =
-    buildString(text.length + 2) {
-        append('"')
-        for (c in text) {
-            when (c) {
-                '"', '\\' -> append('\\').append(c)
-                '\b' -> append("\\b")
-                '\u000c' -> append("\\f")
-                '\n' -> append("\\n")
-                '\r' -> append("\\r")
-                '\t' -> append("\\t")
-                else -> if (c < ' ') append("\\u00").append(c.code.toString(16).padStart(2, '0')) else append(c)
-            }
-        }
-        append('"')
+internal fun quote(text: String): String = buildString(text.length + 2) { appendQuoted(text) }
+
+/** Appends [text] as [quote] writes it. */
+internal fun StringBuilder.appendQuoted(text: String) {
+    append('"')
+    var plain = 0 // where what was not appended yet begins
+    for (i in text.indices) {
+        val escaped = escapeOf(text[i]) ?: continue
+        append(text, plain, i).append(escaped)
+        plain = i + 1
+    }
+    append(text, plain, text.length).append('"')
+}
+
+/** How [c] has to be written in a string, or null if it may stand as it is. */
+private fun escapeOf(c: Char): String? =
+    when {
+        c == '"' -> "\\\""
+        c == '\\' -> "\\\\"
+        c >= ' ' -> null
+        c == '\b' -> "\\b"
+        c == '\u000c' -> "\\f"
+        c == '\n' -> "\\n"
+        c == '\r' -> "\\r"
+        c == '\t' -> "\\t"
+        else -> "\\u00" + c.code.toString(16).padStart(2, '0')
     }
 
 /** The value of the hexadecimal digit [c], or -1. */

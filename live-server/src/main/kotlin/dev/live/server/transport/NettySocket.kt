@@ -41,9 +41,6 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     private val assembler = Assembler(maxMessageSize)
     private val inbound = Inbox()
 
-    /** What the client did wrong; what it says after that is not understood. */
-    private var violation: SocketViolation? = null
-
     private var source: FrameSource? = null
     private var onEnd: ((IOException?) -> Unit)? = null
 
@@ -64,28 +61,23 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
 
     // ---- what comes in
 
+    // no frame of its own between the reader and its suspension: this is once per message
     override suspend fun receive(): Inbound? =
-        if (loop.isCurrent) next() else withContext(loop.dispatcher) { next() }
+        if (loop.isCurrent) polled() ?: awaited() else withContext(loop.dispatcher) { polled() ?: awaited() }
 
-    private suspend fun next(): Inbound? {
-        while (true) {
-            val next = inbound.poll()
-            if (next != null) {
-                if (inbound.isLow) readOn(true)
-                return next
-            }
-            violation?.let { throw it }
-            if (inbound.isEnded) return null
-            inbound.await()
-        }
+    private fun polled(): Inbound? {
+        val next = inbound.poll() ?: return null
+        if (inbound.isLow) readOn(true)
+        return next
     }
+
+    private suspend fun awaited(): Inbound? = suspendCancellableCoroutine { inbound.await(it) }
 
     override fun channelRead(context: ChannelHandlerContext, message: Any) {
         try {
-            if (message is WebSocketFrame && violation == null) take(message)
+            if (message is WebSocketFrame && !inbound.isBroken) take(message)
         } catch (e: SocketViolation) {
-            violation = e
-            inbound.signal()
+            inbound.fail(e)
         } finally {
             ReferenceCountUtil.release(message)
         }
@@ -121,8 +113,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
         if (cause is CorruptedWebSocketFrameException) {
             val tooLarge = cause.closeStatus() == WebSocketCloseStatus.MESSAGE_TOO_BIG
             val text = if (tooLarge) "a message must be at most $maxMessageSize bytes" else cause.message.orEmpty()
-            if (violation == null) violation = SocketViolation(tooLarge, text)
-            inbound.signal()
+            inbound.fail(SocketViolation(tooLarge, text))
         } else {
             context.close() // the connection broke: that it is gone comes next
         }
@@ -212,7 +203,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     private suspend fun awaitAnswer() {
         try {
             while (true) {
-                val inbound = next()
+                val inbound = receive()
                 if (inbound == null || inbound is Inbound.Close) return
             }
         } catch (_: SocketViolation) {
@@ -221,10 +212,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     }
 
     private suspend fun awaitEnd() {
-        while (!inbound.isEnded) {
-            inbound.clear()
-            inbound.await()
-        }
+        if (inbound.isBroken) context.channel().closeFuture().awaited() else while (receive() != null) continue
     }
 
     override fun abort() {

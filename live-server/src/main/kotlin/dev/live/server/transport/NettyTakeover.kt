@@ -37,6 +37,9 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
     private val channel = call.context.channel()
     private val pipeline: ChannelPipeline = channel.pipeline()
 
+    /** Whether the engine has let go of the connection already: there is nothing to take, and nothing wrong with that. */
+    val isGone: Boolean get() = !channel.isActive
+
     /** The socket, or null: then nothing was changed. [input] is what the upgrade was given to read from. */
     suspend fun socket(input: ByteReadChannel): NettySocket? {
         call.responseWriteJob.join()

@@ -45,8 +45,9 @@ internal class FastPath(private val transport: Transport) {
         val engineCall = call.engineCall()
         if (engineCall !is NettyApplicationCall) return null
         try {
-            NettyTakeover(engineCall, maxMessageSize).socket(input)?.let { return it }
-            warn(cause = null)
+            val takeover = NettyTakeover(engineCall, maxMessageSize)
+            takeover.socket(input)?.let { return it }
+            if (!takeover.isGone) warn(cause = null)
         } catch (e: LinkageError) {
             warn(e)
         }
