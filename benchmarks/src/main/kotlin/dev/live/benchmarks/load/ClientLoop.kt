@@ -9,7 +9,7 @@ import java.nio.channels.Selector
 import java.nio.channels.SocketChannel
 import java.util.function.Consumer
 
-/** Takes deliveries: a marker was found at [markerAt][onDelivery] of the bytes, which are only valid during the call. */
+/** Takes deliveries, each with the place of its marker; the bytes are only valid during the call. */
 internal fun interface DeliverySink {
     fun onDelivery(connection: Connection, bytes: ByteArray, markerAt: Int, now: Long)
 }
@@ -41,11 +41,11 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
         val target = connections.size + count
         var client = 0
         awaitSettled(target) {
-            while (connections.size < target && connections.size - settled < MAX_OPENING) connect(subscriptions(client++))
+            while (connections.size < minOf(target, settled + MAX_OPENING)) connect(subscriptions(client++))
         }
     }
 
-    /** Gives [count] clients that are open, from [first] on, more to subscribe to; returns when all is acknowledged. */
+    /** Gives [count] clients that are open, from [first] on, more to subscribe to; returns when that is acknowledged. */
     fun subscribe(first: Int, count: Int, subscriptions: (client: Int) -> Iterator<ByteArray>) {
         val target = settled
         for (client in 0 until count) {
@@ -164,7 +164,7 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
         subscribe(connection)
     }
 
-    /** A few at a time, or the acknowledgements of a client with many topics would overflow its queue on the server. */
+    /** A few at a time: the acknowledgements of a client with many topics might overflow its queue on the server. */
     private fun subscribe(connection: Connection) {
         while (connection.unacknowledged < MAX_UNACKNOWLEDGED && connection.subscriptions.hasNext()) {
             connection.unacknowledged++
@@ -182,8 +182,7 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
                 val at = markers.find(bytes, from, to)
                 if (at >= 0) sink.onDelivery(connection, bytes, at, now) else onOther(connection, bytes, from, to)
             }
-            CLOSE -> connection.closeCode =
-                if (to - from < 2) NO_CODE else (bytes[from].toInt() and 255 shl 8) or (bytes[from + 1].toInt() and 255)
+            CLOSE -> connection.closeCode = if (to - from < 2) NO_CODE else FrameScanner.uint16(bytes, from)
             PING -> {
                 connection.out.add(bytes.copyOfRange(from, to), PONG)
                 markDirty(connection)

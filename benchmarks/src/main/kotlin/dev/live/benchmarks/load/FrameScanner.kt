@@ -30,7 +30,7 @@ internal class FrameScanner(private val sink: FrameSink) {
             if (length == 126) {
                 start += 2
                 if (start > to) return at
-                length = (bytes[at + 2].toInt() and 255 shl 8) or (bytes[at + 3].toInt() and 255)
+                length = uint16(bytes, at + 2)
             } else if (length == 127) {
                 start += 8
                 if (start > to) return at
@@ -51,7 +51,10 @@ internal class FrameScanner(private val sink: FrameSink) {
         return length.toInt()
     }
 
-    private companion object {
-        const val MAX_FRAME = 1L shl 20
+    companion object {
+        private const val MAX_FRAME = 1L shl 20
+
+        fun uint16(bytes: ByteArray, at: Int): Int =
+            (bytes[at].toInt() and 255 shl 8) or (bytes[at + 1].toInt() and 255)
     }
 }

@@ -79,7 +79,7 @@ internal class Scenarios(private val plan: Plan) {
         return listOf(first, publishAround(many, publishers = 1, plan.inflight ?: 8))
     }
 
-    /** Many topics of one subscriber each, held by few clients: what a topic costs, and whether their number matters. */
+    /** Many topics of one subscriber each, held by few clients: what a topic costs, and does their number matter? */
     private fun many(topics: Int, clients: Int): LoadResult {
         val layout = Layout(topics, 1, minOf(clients, topics))
         openPublishers(PUBLISHERS)

@@ -2,18 +2,23 @@ package dev.live.benchmarks.peer
 
 import dev.live.benchmarks.Options
 import dev.live.benchmarks.UsageException
+import io.ktor.server.cio.CIO
+import io.ktor.server.netty.Netty
 
 /** `peer NAME --port N`: another server that does what live does, or as much of it as the comparison needs. */
 internal fun runPeer(args: List<String>) {
     val options = Options(args.drop(1), setOf("port", "host"))
     val port = options.required("port")
     val host = options.text("host", "127.0.0.1")
-    when (val name = args.firstOrNull()) {
+    when (val name = args.firstOrNull().orEmpty()) {
         "netty-coalesced" -> runNettyPeer(host, port, Coalesced())
         "netty-flush" -> runNettyPeer(host, port, FlushEach)
-        "ktor-trysend" -> runKtorPeer(host, port, io.ktor.server.netty.Netty, TrySendRooms())
-        "ktor-flow" -> runKtorPeer(host, port, io.ktor.server.netty.Netty, FlowRooms())
-        "ktor-cio-trysend" -> runKtorPeer(host, port, io.ktor.server.cio.CIO, TrySendRooms())
+        "ktor-trysend" -> runKtorPeer(host, port, Netty, TrySendRooms())
+        "ktor-flow" -> runKtorPeer(host, port, Netty, FlowRooms())
+        "ktor-cio-trysend" -> runKtorPeer(host, port, CIO, TrySendRooms())
+        "vertx" -> runVertxPeer(host, port)
+        "spring-stomp" -> runSpringPeer(host, port)
+        in NpmPeers.NAMES -> NpmPeers.run(name, host, port)
         else -> throw UsageException("there is no peer '$name'")
     }
 }

@@ -1,0 +1,43 @@
+package dev.live.benchmarks.peer
+
+import dev.live.benchmarks.UsageException
+import java.io.File
+
+/** The peers in `benchmarks/peers`, which run on Node and Bun; their packages are pinned there in a lock file. */
+internal object NpmPeers {
+    val NAMES = setOf("ws", "socketio", "bun")
+
+    /** The command that runs the peer [name], with its packages installed; the process is the server itself. */
+    fun command(name: String, host: String, port: Int): List<String> {
+        val home = home()
+        if (!home.resolve("node_modules").exists()) install(home)
+        val runtime = if (name == "bun") home.resolve("node_modules/.bin/bun").path else "node"
+        return listOf(runtime, home.resolve("$name.mjs").path, "--host", host, "--port", port.toString())
+    }
+
+    /** The version that the lock file pins for [name]. */
+    fun version(name: String): String? {
+        val packageName = if (name == "socketio") "socket.io" else name
+        val pin = Regex("\"$packageName\": \"([^\"]+)\"")
+        return pin.find(home().resolve("package.json").readText())?.groupValues?.get(1)
+    }
+
+    /** Runs [name] as a child until it ends. */
+    fun run(name: String, host: String, port: Int) {
+        val process = ProcessBuilder(command(name, host, port)).inheritIO().start()
+        Runtime.getRuntime().addShutdownHook(Thread(process::destroy))
+        process.waitFor()
+    }
+
+    private fun install(home: File) {
+        val exit = ProcessBuilder("npm", "ci", "--no-audit", "--no-fund").directory(home).inheritIO().start().waitFor()
+        if (exit != 0) throw UsageException("npm ci failed in $home")
+    }
+
+    private fun home(): File =
+        listOf("benchmarks/peers", "peers")
+            .map(::File)
+            .find { it.resolve("package.json").exists() }
+            ?.absoluteFile
+            ?: throw UsageException("benchmarks/peers is not here: run this in the root of the repository")
+}
