@@ -2,13 +2,15 @@ package dev.live.benchmarks
 
 import dev.live.benchmarks.load.runLoad
 import dev.live.benchmarks.peer.runPeer
+import dev.live.benchmarks.report.runReport
 import dev.live.benchmarks.server.runLiveServer
 import kotlin.system.exitProcess
 
 private const val USAGE = """usage: java -jar benchmarks.jar COMMAND [--option value ...]
   server --port N [--host H] [--engine netty|cio] [--transport auto|portable]      the live server under test
   peer NAME --port N [--host H]                                                    another server, to compare with
-  load --port N --scenario fanout|topics|echo|rate|idle|flat|many [...]            the load generator"""
+  load --port N --scenario fanout|topics|echo|rate|idle|flat|many [...]            the load generator
+  report [--quick] [--render-only] [--peers a,b] [--cases a,b] [--rounds 3] [...]  all of it, as tables and plots"""
 
 /** Every part of the benchmarks is a sub-command of one jar; see the README of this module. */
 fun main(args: Array<String>) {
@@ -18,6 +20,7 @@ fun main(args: Array<String>) {
             "server" -> runLiveServer(rest)
             "peer" -> runPeer(rest)
             "load" -> runLoad(rest)
+            "report" -> runReport(rest)
             else -> {
                 System.err.println(USAGE)
                 exitProcess(2)

@@ -45,7 +45,7 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
         }
     }
 
-    /** Gives [count] clients that are open, from [first] on, more to subscribe to; returns when that is acknowledged. */
+    /** Gives [count] open clients, from [first] on, more to subscribe to; returns when that is acknowledged. */
     fun subscribe(first: Int, count: Int, subscriptions: (client: Int) -> Iterator<ByteArray>) {
         val target = settled
         for (client in 0 until count) {

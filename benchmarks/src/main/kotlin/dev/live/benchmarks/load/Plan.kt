@@ -25,6 +25,10 @@ internal class Plan(
 ) {
     val wire: WireProtocol get() = WireProtocol.named(protocol, codec)
 
+    /** The same without a measured window. */
+    fun warmUpOnly(): Plan =
+        Plan(scenario, port, host, protocol, codec, payload = payload, warmup = warmup, seconds = 0.0)
+
     companion object {
         val OPTIONS =
             setOf(

@@ -55,6 +55,8 @@ internal class Scenarios(private val plan: Plan) {
         open(layout)
         val measurement = Measurement(server, loop)
         val traffic = traffic(layout, 1, measurement)
+        // a cold JVM would begin with a backlog that has nothing to do with the pace
+        closedLoop(loop, traffic, measurement, plan.warmUpOnly(), List(WARM_UP_INFLIGHT) { 0 }) { 0 }
         val window = openLoop(loop, traffic, measurement, plan, plan.rate.toDouble() / subscribers)
         return result(layout, window, traffic).copy(rate = plan.rate)
     }
@@ -156,6 +158,7 @@ internal class Scenarios(private val plan: Plan) {
     private companion object {
         const val PER_TOPIC = 5
         const val PUBLISHERS = 8
+        const val WARM_UP_INFLIGHT = 8
         const val FEW = 1_000
         const val MANY = 10_000
         const val IDLE_TURN_MILLIS = 100L

@@ -53,7 +53,7 @@ internal fun closedLoop(
 
 /**
  * Publishes [perSecond] times a second whatever the server does. Latency counts from when a message was due, so a
- * server that stalls pays for everything that should have been sent meanwhile.
+ * server that stalls pays for everything that should have been sent meanwhile. The warm-up is the caller's.
  */
 internal fun openLoop(
     loop: ClientLoop,
@@ -65,7 +65,7 @@ internal fun openLoop(
     traffic.listen { }
     val interval = (1e9 / perSecond).toLong()
     var due = System.nanoTime() + interval
-    val window = measurement.run(plan.warmup, plan.seconds) {
+    val window = measurement.run(SETTLE_SECONDS, plan.seconds) {
         while (System.nanoTime() >= due) {
             traffic.publish(0, due)
             due += interval
@@ -79,5 +79,6 @@ internal fun openLoop(
     return window
 }
 
+private const val SETTLE_SECONDS = 1.0
 private const val TURN_MILLIS = 50L
 private const val SPIN_NANOS = 2_500_000L

@@ -15,9 +15,8 @@ internal object NpmPeers {
         return listOf(runtime, home.resolve("$name.mjs").path, "--host", host, "--port", port.toString())
     }
 
-    /** The version that the lock file pins for [name]. */
-    fun version(name: String): String? {
-        val packageName = if (name == "socketio") "socket.io" else name
+    /** The version of [packageName] that is pinned. */
+    fun version(packageName: String): String? {
         val pin = Regex("\"$packageName\": \"([^\"]+)\"")
         return pin.find(home().resolve("package.json").readText())?.groupValues?.get(1)
     }

@@ -16,9 +16,12 @@ import org.springframework.web.socket.config.annotation.EnableWebSocketMessageBr
 import org.springframework.web.socket.config.annotation.StompEndpointRegistry
 import org.springframework.web.socket.config.annotation.WebSocketMessageBrokerConfigurer
 import java.nio.file.Files
+import java.util.logging.Level
+import java.util.logging.Logger
 
-/** Spring's simple broker, STOMP over WebSocket, on Tomcat: what a Spring application has without a broker of its own. */
+/** Spring's simple broker, STOMP over WebSocket, on Tomcat: what Spring has without an external broker. */
 internal fun runSpringPeer(host: String, port: Int) {
+    tomcatLog.level = Level.WARNING
     val spring = AnnotationConfigWebApplicationContext().apply { register(BrokerConfiguration::class.java) }
     val tomcat = Tomcat()
     tomcat.setBaseDir(Files.createTempDirectory("spring-peer").toString())
@@ -37,7 +40,7 @@ internal fun runSpringPeer(host: String, port: Int) {
     announce(host, port)
 }
 
-/** Order is preserved both ways, which is not the default: without it a subscriber sees messages overtake each other. */
+/** Order is preserved both ways, which is not the default: without it messages overtake each other. */
 @Configuration(proxyBeanMethods = false)
 @EnableWebSocketMessageBroker
 internal class BrokerConfiguration : WebSocketMessageBrokerConfigurer {
@@ -73,5 +76,6 @@ internal class EchoController {
     fun echo(payload: String): String = payload
 }
 
+private val tomcatLog = Logger.getLogger("org.apache") // held here: a logger that nobody holds forgets its level
 private const val MAX_CONNECTIONS = "20000"
 private const val BACKLOG = "4096"

@@ -1,0 +1,57 @@
+package dev.live.benchmarks.report
+
+import dev.live.benchmarks.UsageException
+
+/**
+ * One table of the report: a scenario of the generator with its numbers filled in.
+ *
+ * @property name what files are named after
+ * @property title what the table is headed with
+ */
+internal class Case(val name: String, val title: String, val loadArguments: List<String>) {
+    constructor(name: String, title: String, vararg loadArguments: String) : this(name, title, loadArguments.toList())
+
+    companion object {
+        const val FANOUT = "fanout-1000-8"
+        const val FANOUT_MANY = "fanout-10000-8"
+        const val IDLE = "idle"
+        const val FEW_TOPICS = "many-10"
+        const val MANY_TOPICS = "many-100000"
+
+        /** Every case, in the order of the report. */
+        val ALL =
+            listOf(
+                fanout("fanout-1000-1", 1_000, 1),
+                fanout(FANOUT, 1_000, 8),
+                fanout("fanout-5000-8", 5_000, 8),
+                fanout(FANOUT_MANY, 10_000, 8),
+                Case("topics", "1,000 topics of 5 subscribers, 8 publishes in flight", "--scenario", "topics"),
+                Case("echo", "Echo, 100 connections with one message in flight each", "--scenario", "echo"),
+                Case("rate", "50,000 deliveries per second to 1,000 subscribers, open loop", "--scenario", "rate"),
+                Case(IDLE, "10,000 idle connections, subscribed", "--scenario", "idle"),
+                many(FEW_TOPICS, "10", "10"),
+                many(MANY_TOPICS, "100,000", "100000"),
+            )
+
+        fun named(name: String): Case =
+            ALL.find { it.name == name }
+                ?: throw UsageException("there is no case '$name'; there are ${ALL.map { it.name }}")
+
+        private fun fanout(name: String, subscribers: Int, inflight: Int) =
+            Case(
+                name,
+                "Fan-out to %,d subscribers, $inflight in flight".format(java.util.Locale.ROOT, subscribers),
+                listOf("--scenario", "fanout", "--subscribers", "$subscribers", "--inflight", "$inflight"),
+            )
+
+        private fun many(name: String, shown: String, topics: String) =
+            Case(
+                name,
+                "$shown topics of one subscriber, 8 publishes in flight",
+                "--scenario",
+                "many",
+                "--topics",
+                topics,
+            )
+    }
+}

@@ -1,0 +1,62 @@
+package dev.live.benchmarks.report
+
+import dev.live.benchmarks.peer.NpmPeers
+import kotlinx.serialization.Serializable
+import java.io.File
+import java.util.Properties
+
+/** Where the numbers come from: without it they mean nothing. Written beside them when they are measured. */
+@Serializable
+internal data class Machine(
+    val cpu: String,
+    val cores: Int,
+    val memory: String,
+    val kernel: String,
+    val java: String,
+    val jvmArguments: String,
+    val pinned: Boolean,
+    val versions: Map<String, String>,
+) {
+    companion object {
+        fun here(java: String, jvmArguments: String, pinned: Boolean): Machine =
+            Machine(
+                cpu = field("/proc/cpuinfo", "model name") ?: System.getProperty("os.arch"),
+                cores = Runtime.getRuntime().availableProcessors(),
+                memory = field("/proc/meminfo", "MemTotal") ?: "unknown",
+                kernel = "${System.getProperty("os.name")} ${System.getProperty("os.version")}",
+                java = javaVersion(java),
+                jvmArguments = jvmArguments,
+                pinned = pinned,
+                versions = versions(),
+            )
+
+        private fun versions(): Map<String, String> {
+            val properties = Properties()
+            Machine::class.java.getResourceAsStream("/versions.properties").use(properties::load)
+            val versions = properties.map { (name, version) ->
+                name.toString() to version.toString()
+            }.toMap().toSortedMap()
+            for (name in listOf("ws", "socket.io", "bun")) NpmPeers.version(name)?.let { versions[name] = it }
+            outputOf("node", "--version")?.let { versions["Node"] = it.removePrefix("v") }
+            return versions
+        }
+
+        /** As `java -version` says it: that is on standard error, on a line of its own. */
+        private fun javaVersion(java: String): String =
+            outputOf(java, "-version")?.lines()?.find { "Runtime" in it } ?: "unknown"
+
+        private fun outputOf(vararg command: String): String? =
+            runCatching {
+                ProcessBuilder(
+                    *command,
+                ).redirectErrorStream(true).start().inputStream.bufferedReader().readText().trim()
+            }.getOrNull()
+
+        private fun field(file: String, name: String): String? =
+            File(file)
+                .takeIf { it.exists() }
+                ?.useLines { lines -> lines.find { it.startsWith(name) } }
+                ?.substringAfter(':')
+                ?.trim()
+    }
+}

@@ -1,0 +1,82 @@
+package dev.live.benchmarks.report
+
+import java.io.File
+import java.net.InetSocketAddress
+import java.net.ServerSocket
+import java.util.concurrent.TimeUnit
+
+/** Starts servers and generators as processes of their own, each on a core of its own where there are two. */
+internal class Processes {
+    /** Whether processes are bound to cores. */
+    val pinned: Boolean = Runtime.getRuntime().availableProcessors() > 1 && hasTaskset()
+
+    /** Runs [block] with the process of [command] once that says it listens, and ends it afterwards. */
+    fun <T> withServer(command: List<String>, block: (pid: Long) -> T): T {
+        val log = File.createTempFile("server", ".log")
+        val process =
+            ProcessBuilder(onCore(0, command))
+                .redirectErrorStream(true)
+                .redirectOutput(log)
+                .redirectInput(ProcessBuilder.Redirect.PIPE)
+                .start()
+        try {
+            awaitListening(process, log)
+            return block(process.pid())
+        } finally {
+            process.destroy()
+            if (!process.waitFor(STOP_SECONDS, TimeUnit.SECONDS)) process.destroyForcibly().waitFor()
+            log.delete()
+        }
+    }
+
+    /** Runs [command] to its end, for at most [seconds]; its output comes back. */
+    fun run(command: List<String>, seconds: Long): String {
+        val log = File.createTempFile("load", ".log")
+        val process =
+            ProcessBuilder(onCore(1, command))
+                .redirectErrorStream(true)
+                .redirectOutput(log)
+                .start()
+        try {
+            if (!process.waitFor(seconds, TimeUnit.SECONDS)) process.destroyForcibly().waitFor()
+            return log.readText()
+        } finally {
+            process.destroyForcibly()
+            log.delete()
+        }
+    }
+
+    private fun onCore(core: Int, command: List<String>): List<String> =
+        if (pinned) listOf("taskset", "-c", core.toString()) + command else command
+
+    private fun awaitListening(process: Process, log: File) {
+        val end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS)
+        while ("listening on" !in log.readText()) {
+            check(process.isAlive && System.nanoTime() < end) {
+                "the server did not start: ${log.readText().take(500)}"
+            }
+            Thread.sleep(START_POLL_MILLIS)
+        }
+    }
+
+    private fun hasTaskset(): Boolean =
+        System.getenv("PATH").orEmpty().split(File.pathSeparator).any { File(it, "taskset").canExecute() }
+
+    companion object {
+        private const val START_SECONDS = 60L
+        private const val STOP_SECONDS = 10L
+        private const val START_POLL_MILLIS = 50L
+        private var nextPort = 18_000
+
+        /** A port nobody listens on, below those that the system gives to clients. */
+        fun freePort(): Int {
+            while (true) {
+                val port = nextPort++
+                val isFree = runCatching {
+                    ServerSocket().use { it.bind(InetSocketAddress(Server.HOST, port)) }
+                }.isSuccess
+                if (isFree) return port
+            }
+        }
+    }
+}

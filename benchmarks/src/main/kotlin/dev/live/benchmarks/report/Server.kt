@@ -1,0 +1,52 @@
+package dev.live.benchmarks.report
+
+import dev.live.benchmarks.UsageException
+import dev.live.benchmarks.peer.NpmPeers
+
+/**
+ * A server that can be measured.
+ *
+ * @property protocol what the generator speaks with it
+ * @property jarArguments what follows the jar on the command line; null for servers that run without a JVM
+ */
+internal class Server(val name: String, val protocol: String, private val jarArguments: List<String>?) {
+    val isJvm: Boolean get() = jarArguments != null
+
+    /** The command whose process is the server; [jvm] is the java executable and its options. */
+    fun command(jvm: List<String>, jar: String, port: Int): List<String> {
+        val arguments = jarArguments ?: return NpmPeers.command(name, HOST, port)
+        return jvm + listOf("-jar", jar) + arguments + listOf("--host", HOST, "--port", port.toString())
+    }
+
+    fun renamed(name: String): Server = Server(name, protocol, jarArguments)
+
+    companion object {
+        const val HOST = "127.0.0.1"
+
+        /** Every server, in the order of the tables. */
+        val ALL =
+            listOf(
+                live("live"),
+                live("live-portable", "--transport", "portable"),
+                live("live-cio", "--engine", "cio"),
+                plain("netty-coalesced"),
+                plain("netty-flush"),
+                plain("ktor-trysend"),
+                plain("ktor-flow"),
+                plain("ktor-cio-trysend"),
+                plain("vertx"),
+                Server("spring-stomp", "stomp", listOf("peer", "spring-stomp")),
+                Server("ws", "plain", null),
+                Server("socketio", "socketio", null),
+                Server("bun", "plain", null),
+            )
+
+        fun named(name: String): Server =
+            ALL.find { it.name == name }
+                ?: throw UsageException("there is no server '$name'; there are ${ALL.map { it.name }}")
+
+        private fun live(name: String, vararg options: String) = Server(name, "live", listOf("server", *options))
+
+        private fun plain(name: String) = Server(name, "plain", listOf("peer", name))
+    }
+}
