@@ -10,7 +10,8 @@ private const val USAGE = """usage: java -jar benchmarks.jar COMMAND [--option v
   server --port N [--host H] [--engine netty|cio] [--transport auto|portable]      the live server under test
   peer NAME --port N [--host H]                                                    another server, to compare with
   load --port N --scenario fanout|topics|echo|rate|idle|flat|many [...]            the load generator
-  report [--quick] [--render-only] [--peers a,b] [--cases a,b] [--rounds 3] [...]  all of it, as tables and plots"""
+  report [--quick] [--render-only] [--peers a,b] [--cases a,b] [--rounds 3] [...]  all of it, as tables and plots
+  jmh [JMH's own options]                                                          what single parts cost"""
 
 /** Every part of the benchmarks is a sub-command of one jar; see the README of this module. */
 fun main(args: Array<String>) {
@@ -20,6 +21,7 @@ fun main(args: Array<String>) {
             "server" -> runLiveServer(rest)
             "peer" -> runPeer(rest)
             "load" -> runLoad(rest)
+            "jmh" -> org.openjdk.jmh.Main.main(rest.toTypedArray())
             "report" -> runReport(rest)
             else -> {
                 System.err.println(USAGE)

@@ -4,6 +4,7 @@ import dev.live.benchmarks.Options
 import dev.live.protocol.Message
 import dev.live.server.Live
 import dev.live.server.live
+import dev.live.server.transport.Transport
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.cio.CIO
@@ -12,15 +13,12 @@ import io.ktor.server.netty.Netty
 import io.ktor.server.routing.routing
 import kotlinx.coroutines.Dispatchers
 
-/** Which of the ways to the socket live takes: the best for the engine, or the one that works on every engine. */
-internal enum class TransportChoice { AUTO, PORTABLE }
-
 /** `server --port N`: live itself, through its public API, with no limit that a benchmark could run into. */
 internal fun runLiveServer(args: List<String>) {
     val options = Options(args, setOf("port", "host", "engine", "transport"))
     val port = options.required("port")
     val host = options.text("host", "127.0.0.1")
-    val transport = TransportChoice.valueOf(options.choice("transport", "auto", "portable").uppercase())
+    val transport = Transport.of(options.choice("transport", "auto", "portable"))
     val server =
         when (options.choice("engine", "netty", "cio")) {
             "cio" -> embeddedServer(CIO, port, host) { liveUnderTest(transport) }
@@ -40,9 +38,9 @@ internal fun announce(host: String, port: Int) {
  * Anybody may join and publish to any topic. The queues keep the bounds that they have by default: a server without
  * them would be faster and would not be live.
  */
-internal fun Application.liveUnderTest(transport: TransportChoice) {
+internal fun Application.liveUnderTest(transport: Transport) {
     install(Live) {
-        configure(transport)
+        this.transport = transport
         session {
             maxTopics = Int.MAX_VALUE
             // as in every peer: the one handler there is never blocks

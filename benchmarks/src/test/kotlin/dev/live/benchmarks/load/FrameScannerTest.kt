@@ -57,7 +57,9 @@ class FrameScannerTest :
                 .message shouldBe "a fragmented message"
             shouldThrow<BadFrameException> { scanner.scan(connection, byteArrayOf(0xc1.toByte(), 1, 65), 0, 3) }
                 .message shouldBe "reserved bits in a frame: 193"
-            shouldThrow<BadFrameException> { scanner.scan(connection, byteArrayOf(0x81.toByte(), 0x81.toByte(), 65), 0, 3) }
+            shouldThrow<BadFrameException> {
+                scanner.scan(connection, byteArrayOf(0x81.toByte(), 0x81.toByte(), 65), 0, 3)
+            }
                 .message shouldBe "a masked frame from the server"
         }
     })

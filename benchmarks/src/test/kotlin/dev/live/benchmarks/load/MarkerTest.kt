@@ -24,7 +24,7 @@ class MarkerTest :
         test("a tilde that no marker follows is passed over") {
             val bytes = """{"topic":"~home","data":"${Marker.payload(30)}"}""".toByteArray()
 
-            Marker.find(bytes, 0, bytes.size) shouldBe 24
+            Marker.find(bytes, 0, bytes.size) shouldBe 25
         }
 
         test("a marker that is cut off is none") {

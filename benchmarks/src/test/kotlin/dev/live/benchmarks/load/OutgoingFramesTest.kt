@@ -30,6 +30,7 @@ class OutgoingFramesTest :
 /** The payload of the short frame at the beginning. */
 private fun unmasked(frames: OutgoingFrames, header: Int): String {
     val size = frames.bytes[1].toInt() and 0x7f
-    val bytes = ByteArray(size) { (frames.bytes[header + it].toInt() xor frames.bytes[header - 4 + it % 4].toInt()).toByte() }
+    val bytes =
+        ByteArray(size) { (frames.bytes[header + it].toInt() xor frames.bytes[header - 4 + it % 4].toInt()).toByte() }
     return String(bytes)
 }

@@ -17,8 +17,10 @@ class StatisticsTest :
         test("a ratio is taken within rounds, so a machine that slows down does not change it") {
             val records =
                 listOf(
-                    record("live", 1, 200.0), record("netty-flush", 1, 100.0),
-                    record("live", 2, 20.0), record("netty-flush", 2, 10.0),
+                    record("live", 1, 200.0),
+                    record("netty-flush", 1, 100.0),
+                    record("live", 2, 20.0),
+                    record("netty-flush", 2, 10.0),
                     record("live", 3, 60.0),
                 )
 

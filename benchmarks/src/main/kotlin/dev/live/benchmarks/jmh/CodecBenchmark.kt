@@ -1,0 +1,33 @@
+package dev.live.benchmarks.jmh
+
+import dev.live.protocol.Codec
+import dev.live.protocol.Message
+import org.openjdk.jmh.annotations.Benchmark
+import org.openjdk.jmh.annotations.Param
+import org.openjdk.jmh.annotations.Scope
+import org.openjdk.jmh.annotations.Setup
+import org.openjdk.jmh.annotations.State
+
+/** A message of 128 bytes to bytes and back: once per publish and codec, however many get it. */
+@State(Scope.Benchmark)
+open class CodecBenchmark {
+    @Param("json", "cbor", "msgpack")
+    lateinit var codecName: String
+
+    private lateinit var codec: Codec
+    private lateinit var message: Message
+    private lateinit var bytes: ByteArray
+
+    @Setup
+    fun setUp() {
+        codec = Samples.codecs().first { it.subprotocol.endsWith(codecName) }
+        message = Samples.message()
+        bytes = codec.encode(message)
+    }
+
+    @Benchmark
+    fun encode(): ByteArray = codec.encode(message)
+
+    @Benchmark
+    fun decode(): Message = codec.decode(bytes)
+}

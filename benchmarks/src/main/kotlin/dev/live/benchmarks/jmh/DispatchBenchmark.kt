@@ -1,0 +1,64 @@
+package dev.live.benchmarks.jmh
+
+import dev.live.protocol.Body
+import dev.live.protocol.JsonCodec
+import dev.live.server.LiveConfig
+import dev.live.server.broker.Broker
+import dev.live.server.endpoint.Dispatcher
+import dev.live.server.endpoint.HandlerGuard
+import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.endpoint.TopicCommands
+import dev.live.server.session.Session
+import dev.live.server.session.SessionRuntime
+import dev.live.server.topic.TopicRegistry
+import dev.live.server.transport.Inbound
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import org.openjdk.jmh.annotations.Benchmark
+import org.openjdk.jmh.annotations.Scope
+import org.openjdk.jmh.annotations.State
+import kotlin.coroutines.Continuation
+import kotlin.coroutines.EmptyCoroutineContext
+import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
+import kotlin.time.Clock
+
+/**
+ * A publish from a client, from the bytes of its frame to the broker: decoded, held to the limits, matched with the
+ * topics that are declared. The broker takes it and does nothing.
+ */
+@State(Scope.Thread)
+open class DispatchBenchmark {
+    private var published: Body? = null
+    private val bytes = JsonCodec.encode(Samples.message("publish"))
+    private val session: Session<Unit>
+    private val dispatcher: Dispatcher<Unit>
+    private val publish: suspend () -> Unit = { dispatcher.dispatch(session, Inbound.Data(bytes, isText = true)) }
+    private val done = Continuation<Unit>(EmptyCoroutineContext) { it.getOrThrow() }
+
+    init {
+        val config = LiveConfig()
+        config.limits {
+            messagesPerSecond = Int.MAX_VALUE
+            burst = Int.MAX_VALUE
+        }
+        val settings = config.build()
+        val now = { System.nanoTime() / 1_000_000 }
+        val endpoint = LiveEndpoint<Unit>("/live")
+        endpoint.rawTopic("room/{room}") { publishWithoutSubscribing = true }
+        val broker = Broker { published = it.body }
+        val scope = CoroutineScope(Dispatchers.Unconfined + Job())
+        val registry = TopicRegistry(scope, settings.codecs, settings.topicBuffer, settings.topicLinger, now)
+        val runtime = SessionRuntime(settings.session, registry, codecSlot = 0, now)
+        session = Session("session", Unit, null, "127.0.0.1", Clock.System.now(), runtime, EmptyCoroutineContext)
+        val guard = HandlerGuard(settings.session.handlerTimeout)
+        val commands = TopicCommands(endpoint.topics, broker, settings.session.maxTopics, guard)
+        dispatcher = Dispatcher(endpoint, commands, settings.limits, guard, now)
+    }
+
+    @Benchmark
+    fun publish(): Body? {
+        publish.startCoroutineUninterceptedOrReturn(done)
+        return published
+    }
+}

@@ -1,0 +1,46 @@
+package dev.live.benchmarks.jmh
+
+import dev.live.server.frame.OutboundFrame
+import dev.live.server.session.SessionQueue
+import dev.live.server.topic.PreparedMessage
+import dev.live.server.topic.Subscriber
+import dev.live.server.topic.SubscriberSet
+import org.openjdk.jmh.annotations.Benchmark
+import org.openjdk.jmh.annotations.Param
+import org.openjdk.jmh.annotations.Scope
+import org.openjdk.jmh.annotations.Setup
+import org.openjdk.jmh.annotations.State
+
+/** One message to every queue of a topic, and out of them again: per message, not per delivery. */
+@State(Scope.Benchmark)
+open class FanOutBenchmark {
+    @Param("10", "1000")
+    var subscribers: Int = 0
+
+    private val set = SubscriberSet()
+    private lateinit var queues: List<SessionQueue>
+    private lateinit var message: PreparedMessage
+    private val batch = arrayOfNulls<OutboundFrame>(64)
+
+    @Setup
+    fun setUp() {
+        message = Samples.prepared()
+        queues = List(subscribers) { SessionQueue(capacity = 256, maxBytes = 1024 * 1024, slot = 0) }
+        for (queue in queues) set.add(QueueSubscriber(queue))
+    }
+
+    @Benchmark
+    fun deliverAndDrain(): Int {
+        set.deliver(message)
+        var taken = 0
+        for (i in queues.indices) taken += queues[i].poll(batch)
+        return taken
+    }
+}
+
+private class QueueSubscriber(private val queue: SessionQueue) : Subscriber("a session") {
+    override fun offer(message: PreparedMessage): Boolean {
+        queue.offer(message)
+        return true
+    }
+}

@@ -1,0 +1,22 @@
+package dev.live.benchmarks.jmh
+
+import dev.live.protocol.Message
+import dev.live.server.topic.CodecTable
+import dev.live.server.topic.PreparedMessage
+import org.openjdk.jmh.annotations.Benchmark
+import org.openjdk.jmh.annotations.Scope
+import org.openjdk.jmh.annotations.State
+
+/** What the first subscriber of a message costs, who has it encoded, and what every other one does. */
+@State(Scope.Benchmark)
+open class PreparedMessageBenchmark {
+    private val codecs = CodecTable(Samples.codecs())
+    private val message: Message = Samples.message()
+    private val encoded = PreparedMessage(message, codecs)
+
+    @Benchmark
+    fun first(): Any = PreparedMessage(message, codecs).frameFor(0)
+
+    @Benchmark
+    fun another(): Any = encoded.frameFor(0)
+}

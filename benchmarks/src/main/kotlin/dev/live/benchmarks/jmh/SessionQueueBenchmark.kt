@@ -1,0 +1,28 @@
+package dev.live.benchmarks.jmh
+
+import dev.live.server.frame.OutboundFrame
+import dev.live.server.session.SessionQueue
+import dev.live.server.topic.PreparedMessage
+import org.openjdk.jmh.annotations.Benchmark
+import org.openjdk.jmh.annotations.OperationsPerInvocation
+import org.openjdk.jmh.annotations.Scope
+import org.openjdk.jmh.annotations.State
+
+/** The queue of one session: in one by one, out in a batch. Per message. */
+@State(Scope.Thread)
+open class SessionQueueBenchmark {
+    private val queue = SessionQueue(capacity = 256, maxBytes = 1024 * 1024, slot = 0)
+    private val message: PreparedMessage = Samples.prepared()
+    private val batch = arrayOfNulls<OutboundFrame>(64)
+
+    @Benchmark
+    @OperationsPerInvocation(BATCH)
+    fun offerAndTake(): Int {
+        repeat(BATCH) { queue.offer(message) }
+        return queue.poll(batch)
+    }
+
+    private companion object {
+        const val BATCH = 32
+    }
+}
