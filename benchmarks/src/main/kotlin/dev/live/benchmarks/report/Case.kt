@@ -14,6 +14,7 @@ internal class Case(val name: String, val title: String, val loadArguments: List
     companion object {
         const val FANOUT = "fanout-1000-8"
         const val FANOUT_MANY = "fanout-10000-8"
+        const val RATE = "rate"
         const val IDLE = "idle"
         const val FEW_TOPICS = "many-10"
         const val MANY_TOPICS = "many-100000"
@@ -27,7 +28,7 @@ internal class Case(val name: String, val title: String, val loadArguments: List
                 fanout(FANOUT_MANY, 10_000, 8),
                 Case("topics", "1,000 topics of 5 subscribers, 8 publishes in flight", "--scenario", "topics"),
                 Case("echo", "Echo, 100 connections with one message in flight each", "--scenario", "echo"),
-                Case("rate", "50,000 deliveries per second to 1,000 subscribers, open loop", "--scenario", "rate"),
+                Case(RATE, "50,000 deliveries per second to 1,000 subscribers, open loop", "--scenario", "rate"),
                 Case(IDLE, "10,000 idle connections, subscribed", "--scenario", "idle"),
                 many(FEW_TOPICS, "10", "10"),
                 many(MANY_TOPICS, "100,000", "100000"),

@@ -35,7 +35,7 @@ internal class Rendering(private val records: Records, private val out: File) {
         appendLine("- JVM: ${machine.java}; options of the servers: `${machine.jvmArguments}`")
         appendLine("- Versions: ${machine.versions.entries.joinToString { "${it.key} ${it.value}" }}")
         val cores = if (machine.pinned) "the server bound to core 0, the generator to core 1" else "not bound to cores"
-        appendLine("- $rounds rounds, servers interleaved, windows of ${number(window, 0)} s; $cores")
+        appendLine("- Rounds: $rounds, servers interleaved, windows of ${number(window, 0)} s; $cores")
         appendLine("- ×: median over the rounds of the ratio within a round. Spread: lowest and highest round.")
     }
 
@@ -43,7 +43,12 @@ internal class Rendering(private val records: Records, private val out: File) {
         appendLine()
         appendLine("## ${case.title}")
         appendLine()
-        val table = if (case.name == Case.IDLE) MemoryTable(mine) else ThroughputTable(mine)
+        val table =
+            when (case.name) {
+                Case.IDLE -> MemoryTable(mine)
+                Case.RATE -> LatencyTable(mine)
+                else -> ThroughputTable(mine)
+            }
         append(table.render())
         val bars = table.bars()
         if (bars.isEmpty()) return

@@ -48,53 +48,8 @@ internal class ThroughputTable(private val records: List<Record>) : CaseTable {
                 number(p50.median(server)?.div(1000), 2),
                 number(p99.median(server)?.div(1000), 2),
                 number(generator.median(server), 0) + " %",
-                faults(server),
+                faults(records, server),
             )
-
-    /** A server in some JVM is compared with the base in the same one, if that was measured. */
-    private fun variantOf(base: String, server: String): String =
-        if ('@' in server) "$base@${server.substringAfter('@')}" else base
-
-    private fun faults(server: String): String {
-        val results = records.filter { it.server == server }.map { it.result }
-        return "${results.sumOf { it.lost }} / ${results.sumOf { it.duplicates }} / ${results.sumOf { it.outOfOrder }}"
-    }
-}
-
-/** Memory per idle session, and what it consists of. */
-internal class MemoryTable(private val records: List<Record>) : CaseTable {
-    private val heap = Samples.of(records) { r -> r.result.memory?.run { heapBytes?.toDouble()?.div(count) } }
-    private val resident = Samples.of(records) { r -> r.result.memory?.run { residentBytes?.toDouble()?.div(count) } }
-
-    override val unit = "bytes per session (live heap; resident memory where there is no JVM)"
-
-    override fun render(): String =
-        markdownTable(
-            listOf("server", "live heap per session, bytes", "spread", "resident per session, bytes"),
-            inOrder(records).map {
-                listOf(it, number(heap.median(it), 0), spread(heap.of(it)), number(resident.median(it), 0))
-            },
-        ) + failures(records) + classes()
-
-    override fun bars(): List<Bar> =
-        inOrder(records)
-            .mapNotNull { name ->
-                val bytes = heap.median(name) ?: resident.median(name)
-                bytes?.let { Bar(name, it, number(it, 0), isOurs(name)) }
-            }
-            .sortedBy { it.value }
-
-    private fun classes(): String =
-        inOrder(records).filter(::isOurs).joinToString("") { server ->
-            val memory = records.last { it.server == server }.result.memory ?: return@joinToString ""
-            val rows =
-                memory.classes.map {
-                    val instances = number(it.instances.toDouble() / memory.count, 2)
-                    listOf("`${it.name}`", instances, number(it.bytes.toDouble() / memory.count, 0))
-                }
-            "\nThe classes that grew most, $server:\n\n" +
-                markdownTable(listOf("class", "instances per session", "bytes per session"), rows)
-        }
 }
 
 internal fun isOurs(server: String): Boolean = server.startsWith("live")
@@ -124,5 +79,14 @@ internal fun markdownTable(header: List<String>, rows: List<List<String>>): Stri
 internal fun number(value: Double?, decimals: Int): String =
     if (value == null) "–" else String.format(Locale.ROOT, "%,.${decimals}f", value)
 
-internal fun spread(values: List<Double>): String =
-    if (values.isEmpty()) "–" else "${number(values.min(), 0)} – ${number(values.max(), 0)}"
+internal fun spread(values: List<Double>, decimals: Int = 0): String =
+    if (values.isEmpty()) "–" else "${number(values.min(), decimals)} – ${number(values.max(), decimals)}"
+
+/** A server in some JVM is compared with the base in the same one. */
+internal fun variantOf(base: String, server: String): String =
+    if ('@' in server) "$base@${server.substringAfter('@')}" else base
+
+internal fun faults(records: List<Record>, server: String): String {
+    val results = records.filter { it.server == server }.map { it.result }
+    return "${results.sumOf { it.lost }} / ${results.sumOf { it.duplicates }} / ${results.sumOf { it.outOfOrder }}"
+}
