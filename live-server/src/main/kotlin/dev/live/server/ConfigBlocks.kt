@@ -33,8 +33,8 @@ public class SessionConfig internal constructor() {
     /**
      * How long a client may take no bytes before its session ends (4508), at least 100 ms. Default 10 s.
      *
-     * What is seen is the engine's pipe, which takes up to 2 MiB at a time: a client that reads less than that in this
-     * time, while more waits for it, may be taken for one that reads nothing.
+     * On the portable transport what is seen is the engine's pipe, which takes up to 2 MiB at a time: a client that reads
+     * less than that in this time, while more waits for it, may be taken for one that reads nothing.
      */
     public var writeTimeout: Duration = 10.seconds
         set(value) {

@@ -1,0 +1,117 @@
+package dev.live.server.transport
+
+import dev.live.server.Live
+import dev.live.server.live
+import dev.live.server.support.RawSocket
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.inspectors.forNone
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldContain
+import io.kotest.matchers.collections.shouldNotContain
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldStartWith
+import io.ktor.server.application.ApplicationCall
+import io.ktor.server.application.install
+import io.ktor.server.engine.connector
+import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.Netty
+import io.ktor.server.routing.routing
+import io.netty.channel.ChannelPipeline
+import kotlinx.coroutines.job
+import java.util.concurrent.ConcurrentLinkedQueue
+import java.util.concurrent.atomic.AtomicReference
+import kotlin.time.Duration.Companion.seconds
+
+/** What [NettyTakeover] relies on in Ktor's engine, on the engine itself: red when a release of Ktor's changes it. */
+class NettyTakeoverTest : FunSpec({
+
+    test("on Netty a session's socket is in the channel's own pipeline, and nothing of Ktor's is left there") {
+        withNetty(Transport.Auto) { client, pipeline, _ ->
+            client.ping()
+
+            val names = pipeline.toMap()
+            names.keys.toList() shouldContain NettyTakeover.SOCKET
+            names.values.forNone { it.javaClass.name shouldStartWith "io.ktor." }
+        }
+    }
+
+    test("the call of the upgrade has ended while its session lives on") {
+        withNetty(Transport.Auto) { client, _, call ->
+            eventually(10.seconds) { call.coroutineContext.job.isCompleted shouldBe true }
+
+            client.ping()
+        }
+    }
+
+    test("switched off, the connection stays in Ktor's hands") {
+        withNetty(Transport.Portable) { client, pipeline, call ->
+            client.ping()
+
+            pipeline.names() shouldNotContain NettyTakeover.SOCKET
+            call.coroutineContext.job.isActive shouldBe true
+        }
+    }
+
+    test("a client that speaks as soon as it may is heard from its first frame on") {
+        withNetty(Transport.Auto) { client, _, _ ->
+            repeat(200) { RawSocket.upgrade(client.port).use { it.ping() } }
+        }
+    }
+
+    test("a client that ends takes its session and its channel with it") {
+        withNetty(Transport.Auto) { client, pipeline, _ ->
+            client.ping()
+            client.close()
+
+            eventually(10.seconds) { pipeline.channel().isOpen shouldBe false }
+            eventually(10.seconds) { client.sessions().shouldBeEmpty() }
+        }
+    }
+})
+
+private class Client(val port: Int, private val socket: RawSocket, val sessions: () -> List<Any>) {
+    fun ping() = socket.ping()
+
+    fun close() = socket.close()
+}
+
+private fun RawSocket.ping() {
+    text("""{"type":"ping"}""")
+    readFrame().second.decodeToString() shouldBe """{"type":"pong"}"""
+}
+
+private suspend fun withNetty(transport: Transport, test: suspend (Client, ChannelPipeline, ApplicationCall) -> Unit) {
+    val pipelines = ConcurrentLinkedQueue<ChannelPipeline>()
+    val call = AtomicReference<ApplicationCall>()
+    val server =
+        embeddedServer(
+            Netty,
+            configure = {
+                connector {
+                    host = "127.0.0.1"
+                    port = 0
+                }
+                channelPipelineConfig = { pipelines += this }
+            },
+        ) {
+            install(Live) { this.transport = transport }
+            routing {
+                live<Any>("/live") {
+                    authenticate {
+                        call.compareAndSet(null, it)
+                        "anybody"
+                    }
+                }
+            }
+        }
+    server.startSuspend(wait = false)
+    try {
+        val port = server.engine.resolvedConnectors().single().port
+        RawSocket.upgrade(port).use { socket ->
+            test(Client(port, socket) { server.application.live.sessions }, pipelines.first(), call.get().engineCall())
+        }
+    } finally {
+        server.stop(gracePeriodMillis = 50, timeoutMillis = 2_000)
+    }
+}
