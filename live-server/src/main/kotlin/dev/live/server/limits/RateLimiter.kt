@@ -1,5 +1,7 @@
 package dev.live.server.limits
 
+import kotlin.math.ceil
+
 /**
  * A token bucket: [perSecond] messages a second on average, up to [burst] at once.
  *
@@ -23,7 +25,7 @@ internal class RateLimiter(private val perSecond: Int, private val burst: Int, s
             return 0
         }
         refusals += 1
-        return ((1 - tokens) * MILLIS / perSecond).toLong() + 1
+        return ceil((1 - tokens) * MILLIS / perSecond).toLong()
     }
 
     /** Whether the client did not heed the refusals of a whole burst: it sends more than twice what it may, and goes on. */
