@@ -45,7 +45,7 @@ public class LiveServer internal constructor(
 ) {
     private val scope = CoroutineScope(parent + SupervisorJob(parent.job) + CoroutineName("live"))
     private val registry = SessionRegistry()
-    private val topics = TopicRegistry(scope, settings.codecs, settings.topicBuffer, settings.topicLinger, now)
+    private val topics = TopicRegistry(scope, settings.codecs, settings.topicBuffer, settings.topicLinger, now = now)
     private val broker: Broker = LocalBroker(topics::deliver)
 
     @Volatile

@@ -48,7 +48,7 @@ open class DispatchBenchmark {
         endpoint.rawTopic("room/{room}") { publishWithoutSubscribing = true }
         val broker = Broker { published = it.body }
         val scope = CoroutineScope(Dispatchers.Unconfined + Job())
-        val registry = TopicRegistry(scope, settings.codecs, settings.topicBuffer, settings.topicLinger, now)
+        val registry = TopicRegistry(scope, settings.codecs, settings.topicBuffer, settings.topicLinger, now = now)
         val runtime = SessionRuntime(settings.session, registry, codecSlot = 0, now)
         session = Session("session", Unit, null, "127.0.0.1", Clock.System.now(), runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)

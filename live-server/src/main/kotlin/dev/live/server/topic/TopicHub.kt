@@ -14,14 +14,23 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
+import kotlin.coroutines.CoroutineContext
 
 /**
  * One topic while it is in use on this node: a [MutableSharedFlow] of what happens to it, and the one coroutine in
  * [scope] that collects it and offers each message to the subscribers.
  *
  * Every function may be called from any thread.
+ *
+ * @param dispatcher where the fan-out runs
  */
-internal class TopicHub(private val name: String, scope: CoroutineScope, private val codecs: CodecTable, buffer: Int) {
+internal class TopicHub(
+    private val name: String,
+    scope: CoroutineScope,
+    private val codecs: CodecTable,
+    buffer: Int,
+    dispatcher: CoroutineContext,
+) {
     private val events = MutableSharedFlow<TopicEvent>(extraBufferCapacity = buffer)
     private val inProcess by lazy { MutableSharedFlow<Message>(0, buffer, BufferOverflow.DROP_OLDEST) }
 
@@ -46,10 +55,9 @@ internal class TopicHub(private val name: String, scope: CoroutineScope, private
     /** What the fan-out has done since it last changed its thread. Only accessed by it. */
     private var done = 0
 
-    // unconfined: it runs in whoever publishes, which spares two changes of threads for each message. Undispatched: the
-    // collector must be there before the first event is emitted, or the flow would drop it
+    // undispatched: the collector must be there before the first event is emitted, or the flow would drop it
     private val fanOut: Job =
-        scope.launch(FAN_OUT, CoroutineStart.UNDISPATCHED) {
+        scope.launch(dispatcher + CoroutineName("live-topic"), CoroutineStart.UNDISPATCHED) {
             events.collect {
                 take(it)
                 if (isTimeToMove()) withContext(Dispatchers.Default) {} // and on from there
@@ -126,8 +134,6 @@ internal class TopicHub(private val name: String, scope: CoroutineScope, private
 
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.topic")
-
-        val FAN_OUT = CoroutineName("live-topic") + Dispatchers.Unconfined
 
         /** Offers to subscribers, about a millisecond of them, after which the fan-out looks for a thread of its own. */
         const val MAX_IN_PLACE = 16_384

@@ -5,9 +5,11 @@ import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
 import java.util.concurrent.ConcurrentHashMap
+import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration
 
 /**
@@ -21,6 +23,8 @@ internal class TopicRegistry(
     val codecs: CodecTable,
     private val buffer: Int,
     private val linger: Duration,
+    // unconfined, the fan-out runs in whoever publishes, which spares two changes of threads for each message
+    private val fanOut: CoroutineContext = Dispatchers.Unconfined,
     private val now: () -> Long,
 ) {
     private val hubs = ConcurrentHashMap<String, TopicHub>()
@@ -31,7 +35,7 @@ internal class TopicRegistry(
     /** The hub of [name], which stays at least until the matching [release]. */
     fun retain(name: String): TopicHub =
         hubs.compute(name) { _, found ->
-            val hub = found ?: TopicHub(name, scope, codecs, buffer)
+            val hub = found ?: TopicHub(name, scope, codecs, buffer, fanOut)
             hub.users++
             hub
         }!!

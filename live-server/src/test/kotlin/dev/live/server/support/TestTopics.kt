@@ -5,6 +5,8 @@ import dev.live.server.topic.CodecTable
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.TopicRegistry
 import kotlinx.coroutines.CoroutineScope
+import kotlin.coroutines.CoroutineContext
+import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
@@ -14,11 +16,13 @@ internal class TestTopics(
     codecs: CodecTable = CodecTable(listOf(FakeCodec())),
     buffer: Int = 64,
     linger: Duration = 30.seconds,
+    /** The scope's own, so that a test can let the fan-out fall behind. */
+    fanOut: CoroutineContext = EmptyCoroutineContext,
 ) {
     @Volatile
     var now = 0L
 
-    val registry = TopicRegistry(scope, codecs, buffer, linger) { now }
+    val registry = TopicRegistry(scope, codecs, buffer, linger, fanOut) { now }
 }
 
 internal fun prepared(message: Message, except: String? = null, codecs: CodecTable = CodecTable(listOf(FakeCodec()))) =

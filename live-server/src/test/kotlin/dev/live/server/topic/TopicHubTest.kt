@@ -27,6 +27,7 @@ import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.yield
 import java.util.concurrent.atomic.AtomicIntegerArray
+import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.random.Random
 import kotlin.time.Duration.Companion.seconds
 
@@ -196,7 +197,7 @@ private const val SUBSCRIBERS = 16
 private val ack = Message(MessageType.ACK)
 
 private fun hub(scope: CoroutineScope, buffer: Int = 64) =
-    TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer)
+    TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer, EmptyCoroutineContext)
 
 /** Publishes 1 to [MESSAGES]; [started] says how far it has begun. */
 private suspend fun publishAll(hub: TopicHub, who: Int, started: AtomicIntegerArray) {
