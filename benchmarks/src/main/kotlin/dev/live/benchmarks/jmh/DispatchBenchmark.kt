@@ -20,6 +20,7 @@ import org.openjdk.jmh.annotations.Scope
 import org.openjdk.jmh.annotations.State
 import kotlin.coroutines.Continuation
 import kotlin.coroutines.EmptyCoroutineContext
+import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
 import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
 import kotlin.time.Clock
 
@@ -58,7 +59,8 @@ open class DispatchBenchmark {
 
     @Benchmark
     fun publish(): Body? {
-        publish.startCoroutineUninterceptedOrReturn(done)
+        val outcome = publish.startCoroutineUninterceptedOrReturn(done)
+        check(outcome != COROUTINE_SUSPENDED) { "dispatch went elsewhere, and only its beginning was measured" }
         return published
     }
 }
