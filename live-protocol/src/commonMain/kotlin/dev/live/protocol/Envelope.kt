@@ -8,6 +8,9 @@ internal object Field {
     const val BODY = "body"
     const val DATA = "data"
     const val OFFSET = "offset"
+
+    /** All of them, the most frequent first. */
+    val ALL: Array<String> = arrayOf(TYPE, TOPIC, DATA, REF, BODY, OFFSET)
 }
 
 internal const val OFFSET_RANGE = "offset must be an integer from 0 to 9223372036854775807"
@@ -51,21 +54,22 @@ internal fun requireDistinct(names: List<String>, first: Int) {
             val sorted = names.subList(first, names.size).sorted()
             (1 until sorted.size).none { sorted[it] == sorted[it - 1] }
         }
-    if (!isDistinct) throw MalformedMessageException("a name occurs twice in an object")
+    if (!isDistinct) throw nameTwice()
 }
 
+internal fun nameTwice() = MalformedMessageException("a name occurs twice in an object")
+
 /** The text in these bytes. */
-internal fun ByteArray.decodeUtf8(from: Int = 0, to: Int = size): String =
-    try {
-        // the strict decoder takes several times as long, and most text has no other characters
-        if (isAscii(from, to)) decodeToString(from, to) else decodeToString(from, to, throwOnInvalidSequence = true)
+internal fun ByteArray.decodeUtf8(from: Int = 0, to: Int = size): String {
+    // the strict decoder takes several times as long; the other one puts this character wherever something is wrong
+    val text = decodeToString(from, to)
+    if (text.indexOf(REPLACEMENT) < 0) return text
+    return try {
+        decodeToString(from, to, throwOnInvalidSequence = true)
     } catch (_: CharacterCodingException) {
         throw MalformedMessageException("text is not valid UTF-8")
     }
-
-private fun ByteArray.isAscii(from: Int, to: Int): Boolean {
-    for (i in from until to) if (this[i] < 0) return false
-    return true
 }
 
+private const val REPLACEMENT = '\uFFFD'
 private const val FEW_NAMES = 16

@@ -7,16 +7,21 @@ public object JsonCodec : Codec {
     override val subprotocol: String get() = "live.v1.json"
     override val isBinary: Boolean get() = false
 
+    // one concatenation, which is as long as its parts from the start
     override fun encode(message: Message): ByteArray {
-        val body = message.body
-        val writer = JsonWriter(if (body is Body.Json) body.text.length else 0)
-        writer.string(Field.TYPE, message.type)
-        if (message.topic.isNotEmpty()) writer.string(Field.TOPIC, message.topic)
-        if (message.ref.isNotEmpty()) writer.string(Field.REF, message.ref)
-        if (body is Body.Bytes) writer.string(Field.BODY, Base64.encode(body.shared()))
-        if (body is Body.Json) writer.verbatim(Field.DATA, body.text)
-        message.offset?.let { writer.verbatim(Field.OFFSET, it.toString()) }
-        return writer.end()
+        val type = escaped(message.type)
+        val beforeTopic = if (message.topic.isEmpty()) "" else "\",\"topic\":\""
+        val topic = escaped(message.topic)
+        val beforeRef = if (message.ref.isEmpty()) "" else "\",\"ref\":\""
+        val ref = escaped(message.ref)
+        val body =
+            when (val body = message.body) {
+                null -> ""
+                is Body.Json -> ",\"data\":${body.text}"
+                is Body.Bytes -> ",\"body\":\"${Base64.encode(body.shared())}\""
+            }
+        val offset = if (message.offset == null) "" else ",\"offset\":${message.offset}"
+        return "{\"type\":\"$type$beforeTopic$topic$beforeRef$ref\"$body$offset}".encodeToByteArray()
     }
 
     override fun decode(bytes: ByteArray, limits: DecodeLimits): Message {
@@ -58,31 +63,4 @@ public object JsonCodec : Codec {
         } catch (_: IllegalArgumentException) {
             throw MalformedMessageException("body is not padded base64")
         }
-}
-
-/** Writes the envelope's object. Not thread-safe; one instance writes one message. */
-private class JsonWriter(payload: Int) {
-    private val text = StringBuilder(payload + ENVELOPE)
-
-    fun string(name: String, value: String) {
-        begin(name)
-        text.appendQuoted(value)
-    }
-
-    /** [value] is JSON. */
-    fun verbatim(name: String, value: String) {
-        begin(name)
-        text.append(value)
-    }
-
-    fun end(): ByteArray = text.append('}').toString().encodeToByteArray()
-
-    private fun begin(name: String) {
-        text.append(if (text.isEmpty()) '{' else ',').append('"').append(name).append("\":")
-    }
-
-    private companion object {
-        /** Characters that the envelope takes, mostly. */
-        const val ENVELOPE = 96
-    }
 }

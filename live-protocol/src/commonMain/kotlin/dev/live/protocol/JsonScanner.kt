@@ -37,16 +37,23 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
     fun fields(onField: (name: String) -> Unit) {
         isInEnvelope = true
         expect('{', "an object is expected")
-        val fields = ArrayList<String>()
+        var known = 0 // a bit for each of the envelope's own names that was there
+        val others = names.size
         if (!skip('}')) {
             do {
-                val name = name()
-                fields += name
+                val name = envelopeName()
+                val bit = 1 shl Field.ALL.indexOf(name) + 1 // the lowest one for all other names
+                if (bit == 1) {
+                    names += name
+                } else if (known and bit != 0) {
+                    throw nameTwice()
+                }
+                known = known or bit
                 onField(name)
             } while (skip(','))
             expect('}', "a comma or the end of an object is expected")
         }
-        requireDistinct(fields, 0)
+        requireDistinct(names, others)
     }
 
     /** Reads one value and gives its compact text: no white space, numbers as written, strings with the fewest escapes. */
@@ -135,6 +142,22 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
         if (firstName == ARRAY) return
         requireDistinct(names, firstName)
         while (names.size > firstName) names.removeAt(names.lastIndex)
+    }
+
+    /** As [name], but makes no string for a name that the envelope has. */
+    private fun envelopeName(): String {
+        if (peek() != '"') fail("a name in quotes is expected")
+        val start = at + 1
+        val hasEscapes = string()
+        val length = at - 1 - start
+        val name =
+            when {
+                hasEscapes -> unescape(text, start, at - 1)
+                else -> Field.ALL.find { it.length == length && text.startsWith(it, start) }
+                    ?: text.substring(start, at - 1)
+            }
+        expect(':', "a colon is expected")
+        return name
     }
 
     /** Reads a name and its colon. */

@@ -30,19 +30,15 @@ internal fun unescape(text: String, from: Int, to: Int): String {
 }
 
 /** [text] in quotes, with the escapes that JSON demands and no others. */
-internal fun quote(text: String): String = buildString(text.length + 2) { appendQuoted(text) }
+internal fun quote(text: String): String = "\"${escaped(text)}\""
 
-/** Appends [text] as [quote] writes it. */
-internal fun StringBuilder.appendQuoted(text: String) {
-    append('"')
-    var plain = 0 // where what was not appended yet begins
-    for (i in text.indices) {
-        val escaped = escapeOf(text[i]) ?: continue
-        append(text, plain, i).append(escaped)
-        plain = i + 1
-    }
-    append(text, plain, text.length).append('"')
+/** [text] with the escapes that JSON demands in a string and no others. */
+internal fun escaped(text: String): String {
+    if (text.all { escapeOf(it) == null }) return text
+    return buildString(text.length + ROOM_FOR_ESCAPES) { for (c in text) append(escapeOf(c) ?: c) }
 }
+
+private const val ROOM_FOR_ESCAPES = 16
 
 /** How [c] has to be written in a string, or null if it may stand as it is. */
 private fun escapeOf(c: Char): String? =

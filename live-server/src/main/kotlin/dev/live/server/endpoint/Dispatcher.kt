@@ -94,7 +94,7 @@ internal class Dispatcher<Meta : Any>(
     private suspend fun renew(session: Session<Meta>, message: Message) {
         val token = message.decode<AuthData>().token
         var meta: Meta? = null
-        guard.handler {
+        guard.handler(session) {
             // a session is found by its user and has been let into topics as that user: another one needs another session
             meta = endpoint.authenticateByMessage?.invoke(token)?.takeIf { endpoint.user?.invoke(it) == session.user }
         }
@@ -113,10 +113,10 @@ internal class Dispatcher<Meta : Any>(
         val request = endpoint.requests[message.type]
         val raw = endpoint.onMessage
         when {
-            request != null -> guard.handler {
+            request != null -> guard.handler(session) {
                 session.send(Message(MessageType.REPLY, message.topic, message.ref, request.answer(scope, message)))
             }
-            raw != null -> guard.handler { scope.raw(message) }
+            raw != null -> guard.handler(session) { scope.raw(message) }
             else -> throw LiveException(ErrorCode.UnknownType, "no handler for messages of this type")
         }
     }

@@ -3,12 +3,13 @@ package dev.live.server.endpoint
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.server.session.HandlerLane
+import dev.live.server.session.Session
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.withContext
-import kotlinx.coroutines.withTimeoutOrNull
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import kotlin.random.Random
@@ -34,19 +35,36 @@ internal class HandlerGuard(private val timeout: Duration, dispatcher: Coroutine
         }
 
     /**
-     * Runs [block], code of the application, for as long as it may take.
+     * Runs [block], code of the application, for as long as it may take. Called by the session's reader alone.
      *
      * @throws LiveException if that was not enough
      */
-    suspend fun <T : Any> handler(block: suspend () -> T): T {
-        val result = if (elsewhere == null) timed(block) else withContext(elsewhere) { timed(block) }
-        return result ?: throw LiveException(ErrorCode.Timeout, "the handler took longer than $timeout")
+    suspend fun <T : Any> handler(session: Session<*>, block: suspend () -> T): T {
+        val state = session.state
+        val lane = state.lane?.takeIf { it.isOpen } ?: HandlerLane(currentCoroutineContext()).also { state.lane = it }
+        return timed(lane, block)
     }
 
-    private suspend fun <T : Any> timed(block: suspend () -> T): T? = withTimeoutOrNull(timeout) { block() }
+    /** Runs [block], code of the application that is no message's: null if it went well. */
+    suspend fun run(what: String, block: suspend () -> Unit): LiveException? =
+        answer(what) {
+            val lane = HandlerLane(currentCoroutineContext())
+            try {
+                timed(lane, block)
+            } finally {
+                lane.close()
+            }
+        }
 
-    /** Runs [block], code of the application, for a message of type [what]: null if it went well. */
-    suspend fun run(what: String, block: suspend () -> Unit): LiveException? = answer(what) { handler(block) }
+    private suspend fun <T : Any> timed(lane: HandlerLane, block: suspend () -> T): T {
+        val result =
+            if (elsewhere == null) {
+                lane.call(timeout, block)
+            } else {
+                lane.call(timeout) { withContext(elsewhere) { block() } }
+            }
+        return result ?: throw LiveException(ErrorCode.Timeout, "the handler took longer than $timeout")
+    }
 
     private suspend fun answerTo(what: String, e: Throwable): LiveException {
         if (e is BadPayloadException) return e

@@ -59,7 +59,7 @@ internal class TopicCommands<Meta : Any>(
         if (handler == null) {
             deliver(message.body)
         } else {
-            guard.handler { PublishScope(session, place, deliver).handler(value) }
+            guard.handler(session) { PublishScope(session, place, deliver).handler(value) }
         }
     }
 
@@ -76,7 +76,7 @@ internal class TopicCommands<Meta : Any>(
 
     private suspend fun authorize(session: Session<Meta>, place: TopicPlace<Meta, *>) {
         val authorize = place.declaration.authorize ?: return
-        if (!guard.handler { TopicScope(session, place.topic, place.parameters).authorize() }) {
+        if (!guard.handler(session) { TopicScope(session, place.topic, place.parameters).authorize() }) {
             throw LiveException(ErrorCode.Forbidden, "this session may not use the topic")
         }
     }

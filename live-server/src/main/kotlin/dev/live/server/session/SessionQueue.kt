@@ -68,7 +68,11 @@ internal class SessionQueue(
     /** Waits for room; false if the session ended first. */
     suspend fun send(message: PreparedMessage): Boolean {
         val first = offer(message)
-        if (first != Offer.Full) return first == Offer.Taken
+        // in a function of its own, so that this one is none that can suspend: nearly always there is room
+        return if (first == Offer.Full) sendInTurn(message) else first == Offer.Taken
+    }
+
+    private suspend fun sendInTurn(message: PreparedMessage): Boolean {
         waitingSenders.incrementAndGet()
         try {
             while (true) {

@@ -95,7 +95,11 @@ internal class SessionRunner<Meta : Any>(
         }
         withContext(handlers) { handler.open(session) }?.let { return it }
         launch(handlers + socket.readerContext + CoroutineName("live-reader")) { read(session) }
-        written.join()
+        try {
+            written.join()
+        } finally {
+            socket.stopReading()
+        }
         return session.state.endReason ?: error("unreachable: the writer ended without a reason")
     }
 
@@ -103,14 +107,16 @@ internal class SessionRunner<Meta : Any>(
         val state = session.state
         try {
             while (state.endReason == null) { // a session that says its last words listens no more
-                val inbound = socket.receive() ?: break
-                state.lastHeard = now()
-                when (inbound) {
-                    is Inbound.Data -> handle(session, inbound)
+                when (val inbound = socket.read() ?: break) {
+                    is Inbound.Data -> {
+                        state.handling()
+                        handler.handle(session, inbound)
+                    }
                     is Inbound.Ping -> pong(session, inbound)
                     is Inbound.Pong -> handler.admitsControl(session)
                     is Inbound.Close -> return state.end(closedByClient(inbound.code), flush = false)
                 }
+                state.heard(now())
             }
             if (state.endReason == null) state.end(BROKEN, flush = false)
         } catch (e: SocketViolation) {
@@ -122,14 +128,6 @@ internal class SessionRunner<Meta : Any>(
     private fun pong(session: Session<Meta>, ping: Inbound.Ping) {
         // no room for a pong means that enough is on its way to show that the server lives
         if (handler.admitsControl(session)) session.state.queue.offer(OutboundFrame(Opcode.Pong, ping.payload))
-    }
-
-    private suspend fun handle(session: Session<Meta>, data: Inbound.Data) {
-        val state = session.state
-        state.isHandling = true
-        handler.handle(session, data)
-        state.lastHeard = now() // first: the sweeper must not see an old time and no handler
-        state.isHandling = false
     }
 
     /** First everything that cannot suspend for long, so that nobody else is held up by a client that is. */

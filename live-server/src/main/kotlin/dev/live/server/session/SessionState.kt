@@ -38,16 +38,15 @@ internal class SessionState(private val session: Session<*>, private val runtime
     /** The whole connection, which outlives the session by its last words. Set before the session is registered. */
     lateinit var connection: Job
 
-    /** When the client was last heard, in the server's milliseconds. Written by the reader, read by the sweeper. */
-    @Volatile
-    var lastHeard: Long = runtime.now()
-
     /**
-     * Whether a handler is at work: nothing is read meanwhile, so nothing can be heard, and the handler has a timeout of
-     * its own. Written by the reader, read by the sweeper.
+     * When the client was last heard, in the server's milliseconds, or [HANDLING]. Written by the reader, read by the
+     * sweeper.
      */
     @Volatile
-    var isHandling: Boolean = false
+    private var lastHeard: Long = runtime.now()
+
+    /** Where handlers of this session's messages run, once one did. Only accessed by the reader. */
+    var lane: HandlerLane? = null
 
     /** When the write in progress began, or [IDLE]. Written by the writer, read by the sweeper. */
     @Volatile
@@ -88,6 +87,16 @@ internal class SessionState(private val session: Session<*>, private val runtime
 
     override suspend fun take(batch: Array<OutboundFrame?>): Int = queue.take(batch)
 
+    /** The client was heard, and no handler is at work. */
+    fun heard(now: Long) {
+        lastHeard = now
+    }
+
+    /** A handler is at work: nothing is read meanwhile, so nothing can be heard, and it has a timeout of its own. */
+    fun handling() {
+        lastHeard = HANDLING
+    }
+
     override fun writing() {
         writingSince = runtime.now()
     }
@@ -120,8 +129,9 @@ internal class SessionState(private val session: Session<*>, private val runtime
             cut(CloseReason(CloseCode.SlowConsumer, "took no bytes for ${settings.writeTimeout}", byClient = false))
             return
         }
-        if (isHandling) return
-        val silent = now - lastHeard
+        val heard = lastHeard
+        if (heard == HANDLING) return
+        val silent = now - heard
         if (silent >= settings.heartbeatTimeout.inWholeMilliseconds) {
             val text = "nothing heard for ${settings.heartbeatTimeout}"
             end(CloseReason(CloseCode.HeartbeatTimeout, text, byClient = false), flush = false)
@@ -136,6 +146,7 @@ internal class SessionState(private val session: Session<*>, private val runtime
 
     companion object {
         private const val IDLE = -1L
+        private const val HANDLING = -1L
         private val OVERFLOWED = CloseReason(CloseCode.SlowConsumer, "the queue overflowed", byClient = false)
         private val PING = OutboundFrame(Opcode.Ping, ByteArray(0))
     }

@@ -1,6 +1,9 @@
 package dev.live.server.transport
 
 import kotlinx.coroutines.CancellableContinuation
+import kotlinx.coroutines.CancellationException
+import kotlin.coroutines.Continuation
+import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
 import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
 
@@ -11,7 +14,12 @@ import kotlin.coroutines.resumeWithException
  * [HIGH] messages and what the channel had read at once.
  */
 internal class Inbox {
-    private var reader: CancellableContinuation<Inbound?>? = null
+    private var waiter: CancellableContinuation<Inbound?>? = null
+
+    /** As [waiter], but one that only [stop] can send away. */
+    private var reader: Continuation<Inbound?>? = null
+
+    private var isStopped = false
 
     /** Made when it is needed: mostly the reader waits, and takes what comes at once. */
     private var waiting: ArrayDeque<Inbound>? = null
@@ -36,39 +44,62 @@ internal class Inbox {
     }
 
     fun add(message: Inbound) {
-        val waiter = takeReader()
+        val reader = takeReader()
+        if (reader != null) return reader.resume(message)
+        val waiter = takeWaiter()
         if (waiter == null) queue().addLast(message) else hand(waiter, message)
     }
 
-    /** Hands [reader] what comes next. Cancelled before it got it, it has taken nothing. */
-    fun await(reader: CancellableContinuation<Inbound?>) {
+    /** Hands [waiter] what comes next. Cancelled before it got it, it has taken nothing. */
+    fun await(waiter: CancellableContinuation<Inbound?>) {
         val broken = violation
         when {
-            broken != null -> reader.resumeWithException(broken)
-            isEnded -> reader.resume(null)
-            else -> this.reader = reader
+            broken != null -> waiter.resumeWithException(broken)
+            isEnded -> waiter.resume(null)
+            else -> this.waiter = waiter
         }
+    }
+
+    /** Hands [reader] what comes next, if that is still to come; it is resumed as it is, on the loop's thread. */
+    fun read(reader: Continuation<Inbound?>): Any? {
+        violation?.let { throw it }
+        if (isStopped) throw stopped()
+        if (isEnded) return null
+        this.reader = reader
+        return COROUTINE_SUSPENDED
+    }
+
+    /** Sends away whoever waits in [read], and whoever will. */
+    fun stop() {
+        isStopped = true
+        takeReader()?.resumeWithException(stopped())
     }
 
     fun fail(violation: SocketViolation) {
         if (isBroken) return
         this.violation = violation
         takeReader()?.resumeWithException(violation)
+        takeWaiter()?.resumeWithException(violation)
     }
 
     fun end() {
         isEnded = true
         takeReader()?.resume(null)
+        takeWaiter()?.resume(null)
     }
 
     private fun hand(waiter: CancellableContinuation<Inbound?>, message: Inbound) =
         waiter.resume(message) { _, _, _ -> queue().addFirst(message) }
 
-    private fun takeReader(): CancellableContinuation<Inbound?>? {
-        val waiter = reader ?: return null
-        reader = null
-        return waiter.takeIf { it.isActive }
+    private fun takeReader(): Continuation<Inbound?>? = reader.also { reader = null }
+
+    private fun takeWaiter(): CancellableContinuation<Inbound?>? {
+        val taken = waiter ?: return null
+        waiter = null
+        return taken.takeIf { it.isActive }
     }
+
+    private fun stopped() = CancellationException("the session has ended")
 
     private fun queue() = waiting ?: ArrayDeque<Inbound>(HIGH).also { waiting = it }
 

@@ -22,6 +22,9 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
     /** Newest first, linked by [NettySocket.nextReady]: at most each socket of this loop once. */
     private val ready = AtomicReference<NettySocket?>()
 
+    /** As [ready], of those that the loop itself made so. Only accessed by the loop. */
+    private var own: NettySocket? = null
+
     /** What is being written. Only accessed by the loop. */
     val batch: Array<OutboundFrame?> = arrayOfNulls(MAX_BATCH)
     private val run = SharedRun()
@@ -33,6 +36,12 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
 
     /** Lets [socket] write soon. From any thread; not again before it has begun to write. */
     fun add(socket: NettySocket) {
+        if (isCurrent) {
+            if (own == null) executor.execute(this)
+            socket.nextReady = own
+            own = socket
+            return
+        }
         while (true) {
             val head = ready.get()
             socket.nextReady = head
@@ -44,21 +53,31 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
     }
 
     override fun run() {
-        var next = reversed(ready.getAndSet(null))
+        val mine = own
+        own = null
         try {
-            while (next != null) {
-                val socket = next
-                next = socket.nextReady
-                socket.nextReady = null
-                socket.drain()
-            }
+            drain(mine)
+            drain(ready.getAndSet(null))
         } finally {
             run.release()
         }
     }
 
+    private fun drain(newest: NettySocket?) {
+        var next = reversed(newest)
+        while (next != null) {
+            val socket = next
+            next = socket.nextReady
+            socket.nextReady = null
+            socket.drain()
+        }
+    }
+
     /** The first [count] frames of [batch] in one buffer, which is the caller's to release. Empties [batch]. */
     fun concatenated(count: Int, allocator: ByteBufAllocator): ByteBuf = run.of(batch, count, allocator)
+
+    /** Lets go of the buffer that was last made: no other socket will write the same. */
+    fun forget(): Unit = run.release()
 
     /** Turns the list around, so that the first to be ready writes first. */
     private fun reversed(newest: NettySocket?): NettySocket? {

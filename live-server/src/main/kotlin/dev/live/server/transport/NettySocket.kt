@@ -24,6 +24,8 @@ import kotlinx.coroutines.withContext
 import java.io.IOException
 import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.coroutines.CoroutineContext
+import kotlin.coroutines.EmptyCoroutineContext
+import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
 import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
 
@@ -61,9 +63,17 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
 
     // ---- what comes in
 
-    // no frame of its own between the reader and its suspension: this is once per message
-    override suspend fun receive(): Inbound? =
-        if (loop.isCurrent) polled() ?: awaited() else withContext(loop.dispatcher) { polled() ?: awaited() }
+    override suspend fun receive(): Inbound? = withContext(loop.dispatcher) { polled() ?: awaited() }
+
+    // nothing is made for a message that comes while the reader waits: this is once for each of them
+    override suspend fun read(): Inbound? =
+        if (loop.isCurrent) polled() ?: next() else withContext(loop.dispatcher) { polled() ?: next() }
+
+    private suspend fun next(): Inbound? = suspendCoroutineUninterceptedOrReturn { inbound.read(it) }
+
+    override fun stopReading() {
+        if (loop.isCurrent) inbound.stop() else loop.dispatcher.dispatch(EmptyCoroutineContext) { inbound.stop() }
+    }
 
     private fun polled(): Inbound? {
         val next = inbound.poll() ?: return null
@@ -131,7 +141,9 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
                 loop.batch[i] = frames[i]
                 frames[i] = null
             }
-            context.writeAndFlush(loop.concatenated(count, context.alloc())).awaited()
+            val own = loop.concatenated(count, context.alloc())
+            loop.forget()
+            context.writeAndFlush(own).awaited()
         }
 
     override fun pump(scope: CoroutineScope, source: FrameSource, onEnd: (IOException?) -> Unit) {

@@ -26,6 +26,15 @@ internal interface Socket {
     suspend fun receive(): Inbound?
 
     /**
+     * As [receive], for a reader that goes on until [stopReading]: cancelling it need not end its wait, which is then
+     * cheaper.
+     */
+    suspend fun read(): Inbound? = receive()
+
+    /** Cancels whoever waits in [read], now and later. To be called when the scope of the reader ends; from any thread. */
+    fun stopReading() {}
+
+    /**
      * Writes the first [count] frames of [frames] in one go, and returns once there is room for more: this is where
      * backpressure is.
      *

@@ -13,6 +13,7 @@ import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
+import io.netty.buffer.ByteBuf
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.runCurrent
@@ -129,6 +130,15 @@ class NettySocketTest : FunSpec({
             listOf(first, second, other).forEach { it.release() }
             first.refCnt() shouldBe 0
             other.refCnt() shouldBe 0
+        }
+    }
+
+    test("what was written without a pump is let go when the client has taken it") {
+        runTest {
+            val client = EmbeddedEnd(LIMIT)
+            client.socket.write(arrayOf(OutboundFrame(Opcode.Text, "once".toByteArray())), 1)
+
+            client.channel.readOutbound<ByteBuf>().release().shouldBeTrue()
         }
     }
 
