@@ -69,7 +69,8 @@ internal class Memberships(private val session: Session<*>, private val runtime:
 }
 
 /** One session's place in one topic. */
-internal class Membership(private val owner: Session<*>, val hub: TopicHub, val attachment: Any) :
-    Subscriber(owner.id) {
-    override fun offer(message: PreparedMessage): Boolean = owner.state.deliver(message)
+internal class Membership(owner: Session<*>, val hub: TopicHub, val attachment: Any) : Subscriber(owner.id) {
+    private val state = owner.state
+
+    override fun offer(message: PreparedMessage): Boolean = state.deliver(message)
 }

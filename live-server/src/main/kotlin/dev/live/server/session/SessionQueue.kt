@@ -3,8 +3,8 @@ package dev.live.server.session
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.topic.PreparedMessage
 import kotlinx.coroutines.channels.Channel
-import java.util.concurrent.atomic.AtomicInteger
-import java.util.concurrent.atomic.AtomicLong
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
+import java.util.concurrent.atomic.AtomicLongFieldUpdater
 
 /**
  * What waits for one client: a bounded [Channel], counted in messages and in bytes.
@@ -19,7 +19,9 @@ internal class SessionQueue(
     private val maxBytes: Int,
     private val slot: Int,
 ) {
-    private val channel = Channel<OutboundFrame>(capacity)
+    // bounded by [reserve], which knows bytes too: the channel's own bound would hold it up a second time, with segments
+    // for all of its capacity, 2.5 KiB for 256, from the first message on
+    private val channel = Channel<OutboundFrame>(Channel.UNLIMITED)
 
     /** Called after something came in or the queue was closed, on that thread: a writer that does not wait in [take]. */
     @Volatile
@@ -29,17 +31,19 @@ internal class SessionQueue(
      * How many wait, in the upper half, and their bytes in the lower. One word, so that whoever is refused is refused by
      * what waits and not by another's offer that is refused as well: after that nothing would be taken that could wake it.
      */
-    private val waiting = AtomicLong()
+    @Volatile
+    private var waiting = 0L
 
     @Volatile
     private var isClosed = false
 
     /** Senders in [send]; the writer signals [room] only if there are any. */
-    private val waitingSenders = AtomicInteger()
+    @Volatile
+    private var waitingSenders = 0
     private val room = Channel<Unit>(Channel.CONFLATED)
 
     /** Bytes that wait. */
-    val bytes: Long get() = waiting.get() and BYTES
+    val bytes: Long get() = waiting and BYTES
 
     fun offer(message: PreparedMessage): Offer = offer(message.frameFor(slot))
 
@@ -52,16 +56,16 @@ internal class SessionQueue(
             return Offer.Taken
         }
         check(result.isClosed) { "unreachable: there is room for what was reserved" }
-        waiting.addAndGet(-(ONE + size))
+        WAITING.addAndGet(this, -(ONE + size))
         return Offer.Closed
     }
 
     private fun reserve(size: Int): Boolean {
         while (true) {
-            val before = waiting.get()
+            val before = waiting
             val bytes = before and BYTES
             if (before / ONE >= capacity || (bytes > 0 && bytes + size > maxBytes)) return false
-            if (waiting.compareAndSet(before, before + ONE + size)) return true
+            if (WAITING.compareAndSet(this, before, before + ONE + size)) return true
         }
     }
 
@@ -73,7 +77,7 @@ internal class SessionQueue(
     }
 
     private suspend fun sendInTurn(message: PreparedMessage): Boolean {
-        waitingSenders.incrementAndGet()
+        SENDERS.incrementAndGet(this)
         try {
             while (true) {
                 when (offer(message)) {
@@ -84,7 +88,7 @@ internal class SessionQueue(
             }
         } finally {
             // the signal may have been meant for the next one in line
-            if (waitingSenders.decrementAndGet() > 0) room.trySend(Unit)
+            if (SENDERS.decrementAndGet(this) > 0) room.trySend(Unit)
         }
     }
 
@@ -114,8 +118,9 @@ internal class SessionQueue(
             size += frame.size
             frame = if (count < batch.size && size < MAX_BATCH_BYTES) channel.tryReceive().getOrNull() else null
         }
-        waiting.addAndGet(-(count * ONE + size)) // after the channel gave them: it never holds more than was reserved
-        if (waitingSenders.get() > 0) room.trySend(Unit)
+        // after the channel gave them: it never holds more than was reserved
+        WAITING.addAndGet(this, -(count * ONE + size))
+        if (waitingSenders > 0) room.trySend(Unit)
         return count
     }
 
@@ -138,6 +143,10 @@ internal class SessionQueue(
     internal companion object {
         /** Bytes after which a batch is written though more waits: a client that reads slowly is seen to read. */
         const val MAX_BATCH_BYTES = 64 * 1024
+
+        // no objects of their own in every session for two numbers
+        private val WAITING = AtomicLongFieldUpdater.newUpdater(SessionQueue::class.java, "waiting")
+        private val SENDERS = AtomicIntegerFieldUpdater.newUpdater(SessionQueue::class.java, "waitingSenders")
 
         /** One message in the upper half of [waiting], and the mask of its lower half. */
         private const val ONE = 1L shl 32

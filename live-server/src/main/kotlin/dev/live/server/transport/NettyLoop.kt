@@ -2,7 +2,7 @@ package dev.live.server.transport
 
 import dev.live.server.frame.OutboundFrame
 import io.netty.buffer.ByteBuf
-import io.netty.buffer.ByteBufAllocator
+import io.netty.channel.ChannelHandlerContext
 import io.netty.util.concurrent.EventExecutor
 import io.netty.util.concurrent.FastThreadLocal
 import kotlinx.coroutines.CoroutineDispatcher
@@ -22,8 +22,9 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
     /** Newest first, linked by [NettySocket.nextReady]: at most each socket of this loop once. */
     private val ready = AtomicReference<NettySocket?>()
 
-    /** As [ready], of those that the loop itself made so. Only accessed by the loop. */
-    private var own: NettySocket? = null
+    /** As [ready], of those that the loop itself made so, but oldest first. Only accessed by the loop. */
+    private var ownFirst: NettySocket? = null
+    private var ownLast: NettySocket? = null
 
     /** What is being written. Only accessed by the loop. */
     val batch: Array<OutboundFrame?> = arrayOfNulls(MAX_BATCH)
@@ -36,12 +37,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
 
     /** Lets [socket] write soon. From any thread; not again before it has begun to write. */
     fun add(socket: NettySocket) {
-        if (isCurrent) {
-            if (own == null) executor.execute(this)
-            socket.nextReady = own
-            own = socket
-            return
-        }
+        if (isCurrent) return addOwn(socket)
         while (true) {
             val head = ready.get()
             socket.nextReady = head
@@ -52,19 +48,31 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
         }
     }
 
+    private fun addOwn(socket: NettySocket) {
+        val last = ownLast
+        ownLast = socket
+        if (last != null) {
+            last.nextReady = socket
+            return
+        }
+        ownFirst = socket
+        executor.execute(this)
+    }
+
     override fun run() {
-        val mine = own
-        own = null
+        val own = ownFirst
+        ownFirst = null
+        ownLast = null
         try {
-            drain(mine)
-            drain(ready.getAndSet(null))
+            drain(own)
+            drain(reversed(ready.getAndSet(null)))
         } finally {
             run.release()
         }
     }
 
-    private fun drain(newest: NettySocket?) {
-        var next = reversed(newest)
+    private fun drain(oldest: NettySocket?) {
+        var next = oldest
         while (next != null) {
             val socket = next
             next = socket.nextReady
@@ -74,7 +82,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
     }
 
     /** The first [count] frames of [batch] in one buffer, which is the caller's to release. Empties [batch]. */
-    fun concatenated(count: Int, allocator: ByteBufAllocator): ByteBuf = run.of(batch, count, allocator)
+    fun concatenated(count: Int, context: ChannelHandlerContext): ByteBuf = run.of(batch, count, context)
 
     /** Lets go of the buffer that was last made: no other socket will write the same. */
     fun forget(): Unit = run.release()

@@ -22,7 +22,7 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.suspendCancellableCoroutine
 import kotlinx.coroutines.withContext
 import java.io.IOException
-import java.util.concurrent.atomic.AtomicBoolean
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
 import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
@@ -49,10 +49,11 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     /** A batch is on its way to the client. */
     private var isWriting = false
 
-    /** Whether [drain] is to come. Set from any thread. */
-    private val isReady = AtomicBoolean()
+    /** 1 if [drain] is to come, else 0. Set from any thread. */
+    @Volatile
+    private var ready = 0
 
-    /** The next one in the loop's list. Written by whoever set [isReady], then by the loop. */
+    /** The next one in the loop's list. Written by whoever set [ready], then by the loop. */
     var nextReady: NettySocket? = null
 
     override val readerContext: CoroutineContext get() = loop.dispatcher
@@ -141,7 +142,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
                 loop.batch[i] = frames[i]
                 frames[i] = null
             }
-            val own = loop.concatenated(count, context.alloc())
+            val own = loop.concatenated(count, context)
             loop.forget()
             context.writeAndFlush(own).awaited()
         }
@@ -155,19 +156,19 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
 
     /** Something came into the queue. From any thread. */
     override fun run() {
-        if (!isReady.get() && isReady.compareAndSet(false, true)) loop.add(this)
+        if (ready == 0 && READY.compareAndSet(this, 0, 1)) loop.add(this)
     }
 
     /** Writes what waits, until the client does not take it at once. */
     fun drain() {
-        isReady.set(false) // first: what comes in from here on makes it ready again
+        ready = 0 // first: what comes in from here on makes it ready again
         val source = source ?: return
         if (isWriting) return
         repeat(MAX_BATCHES) {
             val count = source.poll(loop.batch)
             if (count < 0) return ended(null)
             if (count == 0) return
-            val written = context.writeAndFlush(loop.concatenated(count, context.alloc()))
+            val written = context.writeAndFlush(loop.concatenated(count, context))
             if (!written.isDone) {
                 isWriting = true
                 source.writing()
@@ -232,6 +233,10 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     }
 
     private companion object {
+        // no object of its own in every session for one bit
+        val READY: AtomicIntegerFieldUpdater<NettySocket> =
+            AtomicIntegerFieldUpdater.newUpdater(NettySocket::class.java, "ready")
+
         const val GONE = "the connection is gone"
 
         /** Batches that one socket writes before it is another's turn. */

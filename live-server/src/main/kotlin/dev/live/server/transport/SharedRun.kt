@@ -2,7 +2,7 @@ package dev.live.server.transport
 
 import dev.live.server.frame.OutboundFrame
 import io.netty.buffer.ByteBuf
-import io.netty.buffer.ByteBufAllocator
+import io.netty.channel.ChannelHandlerContext
 
 /**
  * Puts a run of frames into one buffer, and keeps that buffer for the next socket that writes the same run.
@@ -18,7 +18,7 @@ internal class SharedRun {
     private var buffer: ByteBuf? = null
 
     /** The first [count] frames of [batch] in one buffer, which is the caller's to release. Empties [batch]. */
-    fun of(batch: Array<OutboundFrame?>, count: Int, allocator: ByteBufAllocator): ByteBuf {
+    fun of(batch: Array<OutboundFrame?>, count: Int, context: ChannelHandlerContext): ByteBuf {
         val known = buffer
         if (known != null && isSame(batch, count)) {
             batch.fill(null, 0, count)
@@ -27,7 +27,7 @@ internal class SharedRun {
         release()
         var size = 0
         for (i in 0 until count) size += batch[i]!!.wire.size
-        val fresh = allocator.directBuffer(size, size)
+        val fresh = context.alloc().directBuffer(size, size)
         for (i in 0 until count) {
             fresh.writeBytes(batch[i]!!.wire)
             frames[i] = batch[i]

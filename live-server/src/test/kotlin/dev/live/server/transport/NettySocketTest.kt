@@ -116,12 +116,12 @@ class NettySocketTest : FunSpec({
         runTest {
             val frame = OutboundFrame(Opcode.Text, "shared".toByteArray())
             val run = SharedRun()
-            val allocator = io.netty.buffer.UnpooledByteBufAllocator.DEFAULT
+            val context = EmbeddedEnd(LIMIT).channel.pipeline().firstContext()
 
-            val first = run.of(arrayOf(frame, null), 1, allocator)
+            val first = run.of(arrayOf(frame, null), 1, context)
             first.skipBytes(3) // the first socket has written some of it
-            val second = run.of(arrayOf(frame, null), 1, allocator)
-            val other = run.of(arrayOf(frame, frame), 2, allocator)
+            val second = run.of(arrayOf(frame, null), 1, context)
+            val other = run.of(arrayOf(frame, frame), 2, context)
 
             second.memoryAddress() shouldBe first.memoryAddress()
             second.readableBytes() shouldBe frame.wire.size
