@@ -87,8 +87,9 @@ internal class EndpointServer<Meta : Any>(
         }
         val address = call.request.origin.remoteAddress
         val release: () -> Unit = { context.sessions.connections.decrementAndGet() }
+        val codecSlot = handshake.codecSlot // and not the handshake, for as long as the connection lasts
         return LiveUpgrade(handshake, limits.messageSize, context.fastPath, call, context.scope, release) { socket ->
-            serve(socket, handshake.codecSlot, meta, address)
+            serve(socket, codecSlot, meta, address)
         }
     }
 

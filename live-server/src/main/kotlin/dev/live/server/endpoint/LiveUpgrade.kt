@@ -57,20 +57,28 @@ internal class LiveUpgrade(
     ): Job {
         val fast = fastPath.take(call, input, maxMessageSize)
         if (fast != null) {
-            run(fast, server)
+            isStarted = true
+            run(fast, server, serve, onEnd)
             return Job().apply { complete() } // the engine lets go of the connection at once
         }
-        return run(KtorSocket(input, output, maxMessageSize, isMasked = !call.isFromTestHost()), call)
-    }
-
-    private fun run(socket: Socket, owner: CoroutineScope): Job {
+        val socket = KtorSocket(input, output, maxMessageSize, isMasked = !call.isFromTestHost())
         isStarted = true
-        // not the engine's dispatcher: an event loop that is kept busy holds up the sockets of others
-        val job = owner.launch(Dispatchers.Default + CoroutineName("live-session")) { serve(socket) }
-        job.invokeOnCompletion {
-            socket.abort() // also where the owner had ended already, and nothing was run
-            onEnd()
-        }
-        return job
+        return run(socket, call, serve, onEnd)
     }
+}
+
+/** Apart from the upgrade, so that nothing in here holds its call. */
+private fun run(
+    socket: Socket,
+    owner: CoroutineScope,
+    serve: suspend (Socket) -> Unit,
+    onEnd: () -> Unit,
+): Job {
+    // not the engine's dispatcher: an event loop that is kept busy holds up the sockets of others
+    val job = owner.launch(Dispatchers.Default + CoroutineName("live-session")) { serve(socket) }
+    job.invokeOnCompletion {
+        socket.abort() // also where the owner had ended already, and nothing was run
+        onEnd()
+    }
+    return job
 }

@@ -45,36 +45,30 @@ internal class TopicPattern(private val text: String) {
         }
 
     /** The parameters of [name], or null if it does not match. */
-    fun match(name: String): TopicParameters? {
-        val values = HashMap<String, String>()
-        var start = 0
-        for ((i, segment) in segments.withIndex()) {
-            if (start > name.length) return null
-            val end = if (segment.isTail) {
-                name.length
-            } else {
-                name.indexOf('/', start).let {
-                    if (it <
-                        0
-                    ) {
-                        name.length
-                    } else {
-                        it
-                    }
-                }
-            }
-            val value = name.substring(start, end)
-            if (segment.parameter == null) {
-                if (value != segment.literal) return null
-            } else {
-                if (value.isEmpty()) return null
-                values[segment.parameter] = value
-            }
-            start = end + 1
-            if (i == segments.lastIndex && end != name.length) return null
+    fun match(name: String): TopicParameters? = if (matches(name)) TopicParameters(this, name) else null
+
+    private fun matches(name: String): Boolean {
+        var end = -1
+        for (segment in segments) {
+            end = segment.endIn(name, end + 1)
+            if (end < 0) return false
         }
-        return TopicParameters(text, values)
+        return end == name.length
     }
+
+    /** What [name], which matches, has for [parameter]; null if there is no such parameter. */
+    fun value(parameter: String, name: String): String? {
+        var end = -1
+        for (segment in segments) {
+            val start = end + 1
+            end = segment.endIn(name, start)
+            if (segment.parameter == parameter) return name.substring(start, end)
+        }
+        return null
+    }
+
+    /** The names of its parameters, in order. */
+    val parameters: List<String> get() = segments.mapNotNull { it.parameter }
 
     override fun toString(): String = text
 
@@ -92,13 +86,27 @@ internal class TopicPattern(private val text: String) {
         return Segment(literal = "", plain, isTail = plain != name)
     }
 
-    private class Segment(val literal: String, val parameter: String?, val isTail: Boolean)
+    private class Segment(val literal: String, val parameter: String?, val isTail: Boolean) {
+        /** Where the part of [name] ends that begins at [start] and is this segment's, or -1 if it does not match. */
+        fun endIn(name: String, start: Int): Int {
+            if (start > name.length) return -1
+            val slash = if (isTail) -1 else name.indexOf('/', start)
+            val end = if (slash < 0) name.length else slash
+            val isMatch =
+                if (parameter == null) {
+                    end - start == literal.length && name.startsWith(literal, start)
+                } else {
+                    end > start
+                }
+            return if (isMatch) end else -1
+        }
+    }
 }
 
 /** The values that a topic's name has for the parameters of its pattern. */
 public class TopicParameters internal constructor(
-    private val pattern: String,
-    private val values: Map<String, String>,
+    private val pattern: TopicPattern,
+    private val topic: String,
 ) {
     /**
      * The value of the parameter [name], never empty.
@@ -106,7 +114,10 @@ public class TopicParameters internal constructor(
      * @throws IllegalArgumentException if the pattern has no such parameter
      */
     public operator fun get(name: String): String =
-        requireNotNull(values[name]) { "topic pattern '$pattern' has no parameter '$name'; it has ${values.keys}" }
+        // cut out when it is asked for: there is one of these for each topic of each session
+        requireNotNull(pattern.value(name, topic)) {
+            "topic pattern '$pattern' has no parameter '$name'; it has ${pattern.parameters}"
+        }
 
-    override fun toString(): String = values.toString()
+    override fun toString(): String = pattern.parameters.associateWith { get(it) }.toString()
 }

@@ -71,6 +71,12 @@ internal class Memberships(private val session: Session<*>, private val runtime:
 /** One session's place in one topic. */
 internal class Membership(owner: Session<*>, val hub: TopicHub, val attachment: Any) : Subscriber(owner.id) {
     private val state = owner.state
+    private val queue = state.queue
 
-    override fun offer(message: PreparedMessage): Boolean = state.deliver(message)
+    // as SessionState.deliver, but without a look at the state, which a fan-out to thousands would have to fetch
+    override fun offer(message: PreparedMessage): Boolean {
+        val offer = queue.offer(message)
+        if (offer == Offer.Full) state.overflowed()
+        return offer == Offer.Taken
+    }
 }

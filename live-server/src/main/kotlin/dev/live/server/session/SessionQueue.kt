@@ -2,6 +2,7 @@ package dev.live.server.session
 
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.topic.PreparedMessage
+import dev.live.server.transport.FrameSource
 import kotlinx.coroutines.channels.Channel
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
 import java.util.concurrent.atomic.AtomicLongFieldUpdater
@@ -18,14 +19,13 @@ internal class SessionQueue(
     private val capacity: Int,
     private val maxBytes: Int,
     private val slot: Int,
-) {
+) : FrameSource {
     // bounded by [reserve], which knows bytes too: the channel's own bound would hold it up a second time, with segments
     // for all of its capacity, 2.5 KiB for 256, from the first message on
     private val channel = Channel<OutboundFrame>(Channel.UNLIMITED)
 
-    /** Called after something came in or the queue was closed, on that thread: a writer that does not wait in [take]. */
     @Volatile
-    var waker: Runnable? = null
+    override var waker: Runnable? = null
 
     /**
      * How many wait, in the upper half, and their bytes in the lower. One word, so that whoever is refused is refused by
@@ -40,7 +40,9 @@ internal class SessionQueue(
     /** Senders in [send]; the writer signals [room] only if there are any. */
     @Volatile
     private var waitingSenders = 0
-    private val room = Channel<Unit>(Channel.CONFLATED)
+
+    /** Most sessions never fill their queue, and a channel takes 400 bytes. */
+    private val room by lazy { Channel<Unit>(Channel.CONFLATED) }
 
     /** Bytes that wait. */
     val bytes: Long get() = waiting and BYTES
@@ -92,18 +94,12 @@ internal class SessionQueue(
         }
     }
 
-    /**
-     * Waits for something, then fills [batch] with what else waits, up to its size or [MAX_BATCH_BYTES].
-     *
-     * @return how many frames, or -1 once the queue is closed and empty
-     */
-    suspend fun take(batch: Array<OutboundFrame?>): Int {
+    override suspend fun take(batch: Array<OutboundFrame?>): Int {
         val first = channel.receiveCatching().getOrNull() ?: return -1
         return fill(batch, first)
     }
 
-    /** As [take], but without waiting: 0 if nothing waits. */
-    fun poll(batch: Array<OutboundFrame?>): Int {
+    override fun poll(batch: Array<OutboundFrame?>): Int {
         val first = channel.tryReceive()
         if (first.isClosed) return -1
         return fill(batch, first.getOrNull() ?: return 0)

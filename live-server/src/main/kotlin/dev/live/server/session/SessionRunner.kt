@@ -88,7 +88,7 @@ internal class SessionRunner<Meta : Any>(
      */
     private suspend fun CoroutineScope.converse(session: Session<Meta>): CloseReason {
         val written = Job()
-        socket.pump(this, session.state) { failure ->
+        socket.pump(this, session.state.queue, session.state) { failure ->
             // also when it was flushing its last words, which now have nowhere to go
             if (failure != null) session.state.end(BROKEN, flush = false)
             written.complete()

@@ -7,7 +7,7 @@ import dev.live.server.frame.OutboundFrame
 import dev.live.server.topic.CodecTable
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.TopicRegistry
-import dev.live.server.transport.FrameSource
+import dev.live.server.transport.WriteWatch
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
@@ -25,7 +25,7 @@ internal class SessionRuntime(
 }
 
 /** The moving parts of a [session], which the application does not see. */
-internal class SessionState(private val session: Session<*>, private val runtime: SessionRuntime) : FrameSource {
+internal class SessionState(private val session: Session<*>, private val runtime: SessionRuntime) : WriteWatch {
     val queue = SessionQueue(runtime.settings.queueCapacity, runtime.settings.queueBytes, runtime.codecSlot)
 
     val memberships = Memberships(session, runtime)
@@ -77,16 +77,6 @@ internal class SessionState(private val session: Session<*>, private val runtime
         session.cancel(SessionEndedException())
     }
 
-    override var waker: Runnable?
-        get() = queue.waker
-        set(value) {
-            queue.waker = value
-        }
-
-    override fun poll(batch: Array<OutboundFrame?>): Int = queue.poll(batch)
-
-    override suspend fun take(batch: Array<OutboundFrame?>): Int = queue.take(batch)
-
     /** The client was heard, and no handler is at work. */
     fun heard(now: Long) {
         lastHeard = now
@@ -106,14 +96,14 @@ internal class SessionState(private val session: Session<*>, private val runtime
     }
 
     /** Offers [message], and ends the session if its queue is full; false if it was not taken. */
-    fun deliver(message: PreparedMessage): Boolean =
-        when (queue.offer(message)) {
-            Offer.Taken -> true
-            Offer.Closed -> false
-            Offer.Full -> false.also { overflowed() }
-        }
+    fun deliver(message: PreparedMessage): Boolean {
+        val offer = queue.offer(message)
+        if (offer == Offer.Full) overflowed()
+        return offer == Offer.Taken
+    }
 
-    private fun overflowed() {
+    /** Ends the session because its queue was full. */
+    fun overflowed() {
         check(runtime.settings.onOverflow == OverflowPolicy.Close) { "unreachable: there is no other policy" }
         if (!reason.compareAndSet(null, OVERFLOWED)) return
         queue.cancel()

@@ -20,7 +20,10 @@ internal interface FrameSource {
 
     /** As [poll], but waits for something first. */
     suspend fun take(batch: Array<OutboundFrame?>): Int
+}
 
+/** Who looks after what a pump writes. */
+internal interface WriteWatch {
     /** What was taken is on its way: from now on the client can be too slow. */
     fun writing()
 
@@ -32,16 +35,21 @@ internal interface FrameSource {
 internal const val MAX_BATCH = 64
 
 /** A pump for sockets that can only wait: one coroutine that writes. */
-internal fun Socket.pumpByCoroutine(scope: CoroutineScope, source: FrameSource, onEnd: (IOException?) -> Unit) {
+internal fun Socket.pumpByCoroutine(
+    scope: CoroutineScope,
+    source: FrameSource,
+    watch: WriteWatch,
+    onEnd: (IOException?) -> Unit,
+) {
     scope.launch(CoroutineName("live-writer")) {
         val batch = arrayOfNulls<OutboundFrame>(MAX_BATCH)
         try {
             while (true) {
                 val count = source.take(batch)
                 if (count < 0) break
-                source.writing()
+                watch.writing()
                 write(batch, count)
-                source.written()
+                watch.written()
             }
             onEnd(null)
         } catch (e: IOException) {

@@ -44,6 +44,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     private val inbound = Inbox()
 
     private var source: FrameSource? = null
+    private var watch: WriteWatch? = null
     private var onEnd: ((IOException?) -> Unit)? = null
 
     /** A batch is on its way to the client. */
@@ -147,8 +148,9 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
             context.writeAndFlush(own).awaited()
         }
 
-    override fun pump(scope: CoroutineScope, source: FrameSource, onEnd: (IOException?) -> Unit) {
+    override fun pump(scope: CoroutineScope, source: FrameSource, watch: WriteWatch, onEnd: (IOException?) -> Unit) {
         this.source = source
+        this.watch = watch
         this.onEnd = onEnd
         source.waker = this
         run()
@@ -171,7 +173,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
             val written = context.writeAndFlush(loop.concatenated(count, context))
             if (!written.isDone) {
                 isWriting = true
-                source.writing()
+                watch?.writing()
                 written.addListener(this)
                 return
             }
@@ -184,7 +186,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     override fun operationComplete(written: ChannelFuture) {
         isWriting = false
         if (!written.isSuccess) return ended(written.gone())
-        source?.written()
+        watch?.written()
         run()
     }
 

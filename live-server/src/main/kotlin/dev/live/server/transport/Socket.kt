@@ -43,12 +43,13 @@ internal interface Socket {
     suspend fun write(frames: Array<OutboundFrame?>, count: Int)
 
     /**
-     * Writes what [source] holds, as it comes and no faster than the client takes it, in [scope]. Returns at once;
+     * Writes what [source] holds, as it comes and no faster than the client takes it, in [scope], and tells [watch] of
+     * writes that the client does not take at once. Returns at once;
      * [onEnd] is called when the source is closed and all of it was written, or with why the connection is gone. A scope
      * that is cancelled ends it without a word.
      */
-    fun pump(scope: CoroutineScope, source: FrameSource, onEnd: (IOException?) -> Unit): Unit =
-        pumpByCoroutine(scope, source, onEnd)
+    fun pump(scope: CoroutineScope, source: FrameSource, watch: WriteWatch, onEnd: (IOException?) -> Unit): Unit =
+        pumpByCoroutine(scope, source, watch, onEnd)
 
     /**
      * Says goodbye and returns when the connection is closed on both sides: writes a close frame, waits for the client's

@@ -139,7 +139,7 @@ internal class TwoWayChannel : EmbeddedChannel(), DuplexChannel {
 }
 
 /** A queue that a test fills. */
-internal class FakeSource : FrameSource {
+internal class FakeSource : FrameSource, WriteWatch {
     private val frames = ArrayDeque<OutboundFrame>()
     private var isClosed = false
     var isWriting = false

@@ -55,7 +55,7 @@ class NettySocketTest : FunSpec({
         runTest {
             val client = EmbeddedEnd(LIMIT)
             val source = FakeSource()
-            client.socket.pump(this, source) {}
+            client.socket.pump(this, source, source) {}
             client.stall()
             source.offer("1")
             client.turn()
@@ -80,7 +80,7 @@ class NettySocketTest : FunSpec({
             val client = EmbeddedEnd(LIMIT)
             val source = FakeSource()
             val ends = mutableListOf<IOException?>()
-            client.socket.pump(this, source) { ends += it }
+            client.socket.pump(this, source, source) { ends += it }
             client.turn()
 
             source.offer("1")
@@ -99,7 +99,7 @@ class NettySocketTest : FunSpec({
             val client = EmbeddedEnd(LIMIT)
             val source = FakeSource()
             val ends = mutableListOf<IOException?>()
-            client.socket.pump(this, source) { ends += it }
+            client.socket.pump(this, source, source) { ends += it }
             client.stall()
             source.offer("1")
             client.turn()
