@@ -40,7 +40,7 @@ import kotlin.time.TimeSource
 public val Live: ApplicationPlugin<LiveConfig> =
     createApplicationPlugin("Live", ::LiveConfig) {
         application.environment.config.propertyOrNull(TRANSPORT)?.let {
-            pluginConfig.transport = Transport.of(it.getString())
+            pluginConfig.transport = transportNamed(it.getString())
         }
         val settings = pluginConfig.build()
         val start = TimeSource.Monotonic.markNow()
@@ -75,6 +75,13 @@ private fun drain(scope: Application, server: LiveServer, timeout: Duration) {
 }
 
 private val LiveServerKey = AttributeKey<LiveServer>("dev.live.server")
+
+private fun transportNamed(name: String): Transport =
+    try {
+        Transport.of(name)
+    } catch (e: IllegalArgumentException) {
+        throw IllegalArgumentException("$TRANSPORT: ${e.message}", e)
+    }
 
 /** Where a configuration file names the transport. */
 private const val TRANSPORT = "live.transport"

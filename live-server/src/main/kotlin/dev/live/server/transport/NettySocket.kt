@@ -26,8 +26,6 @@ import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
 import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
-import kotlin.coroutines.resume
-import kotlin.coroutines.resumeWithException
 
 /**
  * A socket in the pipeline of Netty's channel, behind Netty's own frame decoder: no coroutine and no pipe between the
@@ -239,18 +237,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
         val READY: AtomicIntegerFieldUpdater<NettySocket> =
             AtomicIntegerFieldUpdater.newUpdater(NettySocket::class.java, "ready")
 
-        const val GONE = "the connection is gone"
-
         /** Batches that one socket writes before it is another's turn. */
         const val MAX_BATCHES = 4
-
-        fun ChannelFuture.gone() = IOException(GONE, cause())
-
-        suspend fun ChannelFuture.awaited(): Unit =
-            suspendCancellableCoroutine { continuation ->
-                addListener {
-                    if (isSuccess) continuation.resume(Unit) else continuation.resumeWithException(gone())
-                }
-            }
     }
 }
