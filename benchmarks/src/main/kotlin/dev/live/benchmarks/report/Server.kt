@@ -27,6 +27,7 @@ internal class Server(val name: String, val protocol: String, private val jarArg
         val ALL =
             listOf(
                 live("live"),
+                live("live-io", "--handlers", "io"),
                 live("live-portable", "--transport", "portable"),
                 live("live-cio", "--engine", "cio"),
                 plain("netty-coalesced"),

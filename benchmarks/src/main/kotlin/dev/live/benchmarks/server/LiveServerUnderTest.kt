@@ -11,18 +11,22 @@ import io.ktor.server.cio.CIO
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
 import io.ktor.server.routing.routing
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
 
 /** `server --port N`: live itself, through its public API, with no limit that a benchmark could run into. */
 internal fun runLiveServer(args: List<String>) {
-    val options = Options(args, setOf("port", "host", "engine", "transport"))
+    val options = Options(args, setOf("port", "host", "engine", "transport", "handlers"))
     val port = options.required("port")
     val host = options.text("host", "127.0.0.1")
-    val transport = Transport.of(options.choice("transport", "auto", "portable"))
+    val isPortable = options.choice("transport", "auto", "portable") == "portable"
+    val transport = if (isPortable) Transport.Portable else Transport.Auto
+    // as in every peer: the one handler there is never blocks
+    val handlers = if (options.choice("handlers", "place", "io") == "io") Dispatchers.IO else Dispatchers.Unconfined
     val server =
         when (options.choice("engine", "netty", "cio")) {
-            "cio" -> embeddedServer(CIO, port, host) { liveUnderTest(transport) }
-            else -> embeddedServer(Netty, port, host) { liveUnderTest(transport) }
+            "cio" -> embeddedServer(CIO, port, host) { liveUnderTest(transport, handlers) }
+            else -> embeddedServer(Netty, port, host) { liveUnderTest(transport, handlers) }
         }
     server.start(wait = false)
     announce(host, port)
@@ -38,13 +42,12 @@ internal fun announce(host: String, port: Int) {
  * Anybody may join and publish to any topic. The queues keep the bounds that they have by default: a server without
  * them would be faster and would not be live.
  */
-internal fun Application.liveUnderTest(transport: Transport) {
+internal fun Application.liveUnderTest(transport: Transport, handlers: CoroutineDispatcher) {
     install(Live) {
         this.transport = transport
         session {
             maxTopics = Int.MAX_VALUE
-            // as in every peer: the one handler there is never blocks
-            handlerDispatcher = Dispatchers.Unconfined
+            handlerDispatcher = handlers
         }
         limits {
             messagesPerSecond = Int.MAX_VALUE

@@ -98,16 +98,19 @@ internal class EndpointServer<Meta : Any>(
             val verify = endpoint.authenticateByMessage
             val meta =
                 known
-                    ?: verify?.let { FirstMessageAuth(socket, context.topics.codecs[codecSlot], limits, it).await() }
+                    ?: verify?.let { firstMessageAuth(socket, codecSlot, it).await() }
                     ?: return
             val handler = Handler(meta, codecSlot, address)
-            SessionRunner(socket, handler, context.sessionSettings, context.handlers, context.now).run()
+            SessionRunner(socket, handler, context.sessionSettings, context.now).run()
         } catch (_: IOException) {
             // the connection broke before there was a session that could have been told
         } finally {
             socket.abort()
         }
     }
+
+    private fun firstMessageAuth(socket: Socket, codecSlot: Int, verify: suspend (String) -> Meta?) =
+        FirstMessageAuth<Meta>(socket, context.topics.codecs[codecSlot], limits, context.handlers, verify)
 
     private suspend fun refuseForNow(call: ApplicationCall, reason: String) {
         call.response.header(HttpHeaders.RetryAfter, RETRY_AFTER_SECONDS)

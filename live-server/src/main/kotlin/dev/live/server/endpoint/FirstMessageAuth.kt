@@ -15,6 +15,7 @@ import dev.live.server.limits.LimitSettings
 import dev.live.server.transport.Inbound
 import dev.live.server.transport.Socket
 import dev.live.server.transport.SocketViolation
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.withTimeoutOrNull
 
 /**
@@ -25,9 +26,10 @@ internal class FirstMessageAuth<Meta : Any>(
     private val socket: Socket,
     private val codec: Codec,
     private val limits: LimitSettings,
+    handlers: CoroutineDispatcher,
     private val verify: suspend (String) -> Meta?,
 ) {
-    private val guard = HandlerGuard(limits.authTimeout)
+    private val guard = HandlerGuard(limits.authTimeout, handlers)
     private var strikes = 0
 
     /** The client's meta, or null: then the connection has been closed. */

@@ -12,6 +12,7 @@ import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.withContext
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
+import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.random.Random
 import kotlin.time.Duration
 
@@ -41,14 +42,14 @@ internal class HandlerGuard(private val timeout: Duration, dispatcher: Coroutine
      */
     suspend fun <T : Any> handler(session: Session<*>, block: suspend () -> T): T {
         val state = session.state
-        val lane = state.lane?.takeIf { it.isOpen } ?: HandlerLane(currentCoroutineContext()).also { state.lane = it }
+        val lane = state.lane?.takeIf { it.isOpen } ?: lane().also { state.lane = it }
         return timed(lane, block)
     }
 
     /** Runs [block], code of the application that is no message's: null if it went well. */
     suspend fun run(what: String, block: suspend () -> Unit): LiveException? =
         answer(what) {
-            val lane = HandlerLane(currentCoroutineContext())
+            val lane = lane()
             try {
                 timed(lane, block)
             } finally {
@@ -56,13 +57,11 @@ internal class HandlerGuard(private val timeout: Duration, dispatcher: Coroutine
             }
         }
 
+    private suspend fun lane() = HandlerLane(currentCoroutineContext() + (elsewhere ?: EmptyCoroutineContext))
+
     private suspend fun <T : Any> timed(lane: HandlerLane, block: suspend () -> T): T {
         val result =
-            if (elsewhere == null) {
-                lane.call(timeout, block)
-            } else {
-                lane.call(timeout) { withContext(elsewhere) { block() } }
-            }
+            if (elsewhere == null) lane.call(timeout, block) else withContext(elsewhere) { lane.call(timeout, block) }
         return result ?: throw LiveException(ErrorCode.Timeout, "the handler took longer than $timeout")
     }
 

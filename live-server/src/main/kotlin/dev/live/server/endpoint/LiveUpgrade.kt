@@ -16,6 +16,7 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.launch
+import kotlin.coroutines.ContinuationInterceptor
 import kotlin.coroutines.CoroutineContext
 
 /**
@@ -56,14 +57,16 @@ internal class LiveUpgrade(
         userContext: CoroutineContext,
     ): Job {
         val fast = fastPath.take(call, input, maxMessageSize)
+        isStarted = true
         if (fast != null) {
-            isStarted = true
-            run(fast, server, serve, onEnd)
+            run(fast, server, Dispatchers.Default, serve, onEnd)
             return Job().apply { complete() } // the engine lets go of the connection at once
         }
-        val socket = KtorSocket(input, output, maxMessageSize, isMasked = !call.isFromTestHost())
-        isStarted = true
-        return run(socket, call, serve, onEnd)
+        // where the engine moves bytes: live's own work is short, and handlers run elsewhere
+        val isTest = call.isFromTestHost()
+        val where = engineContext[ContinuationInterceptor].takeUnless { isTest } ?: Dispatchers.Default
+        val socket = KtorSocket(input, output, maxMessageSize, isMasked = !isTest, readerContext = where)
+        return run(socket, call, where, serve, onEnd)
     }
 }
 
@@ -71,11 +74,11 @@ internal class LiveUpgrade(
 private fun run(
     socket: Socket,
     owner: CoroutineScope,
+    where: CoroutineContext,
     serve: suspend (Socket) -> Unit,
     onEnd: () -> Unit,
 ): Job {
-    // not the engine's dispatcher: an event loop that is kept busy holds up the sockets of others
-    val job = owner.launch(Dispatchers.Default + CoroutineName("live-session")) { serve(socket) }
+    val job = owner.launch(where + CoroutineName("live-session")) { serve(socket) }
     job.invokeOnCompletion {
         socket.abort() // also where the owner had ended already, and nothing was run
         onEnd()

@@ -6,9 +6,10 @@ import dev.live.server.transport.FrameSource
 import kotlinx.coroutines.channels.Channel
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
 import java.util.concurrent.atomic.AtomicLongFieldUpdater
+import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
 
 /**
- * What waits for one client: a bounded [Channel], counted in messages and in bytes.
+ * What waits for one client: a [Channel] bounded by [reserve], in messages and in bytes (decision 15).
  *
  * A message larger than the bound on bytes is taken by an empty queue only. Offering never suspends and may come from
  * any thread; taking is the session's writer alone.
@@ -41,8 +42,9 @@ internal class SessionQueue(
     @Volatile
     private var waitingSenders = 0
 
-    /** Most sessions never fill their queue, and a channel takes 400 bytes. */
-    private val room by lazy { Channel<Unit>(Channel.CONFLATED) }
+    /** What senders wait on, once one did: most sessions never fill their queue, and a channel takes 400 bytes. */
+    @Volatile
+    private var room: Channel<Unit>? = null
 
     /** Bytes that wait. */
     val bytes: Long get() = waiting and BYTES
@@ -80,6 +82,7 @@ internal class SessionQueue(
 
     private suspend fun sendInTurn(message: PreparedMessage): Boolean {
         SENDERS.incrementAndGet(this)
+        val room = madeRoom() // before the offer: whoever takes from now on signals it
         try {
             while (true) {
                 when (offer(message)) {
@@ -92,6 +95,14 @@ internal class SessionQueue(
             // the signal may have been meant for the next one in line
             if (SENDERS.decrementAndGet(this) > 0) room.trySend(Unit)
         }
+    }
+
+    private fun madeRoom(): Channel<Unit> {
+        room?.let { return it }
+        val fresh = Channel<Unit>(Channel.CONFLATED)
+        if (!ROOM.compareAndSet(this, null, fresh)) return checkNotNull(room)
+        if (isClosed) fresh.close() // whoever closed the queue may have found none
+        return fresh
     }
 
     override suspend fun take(batch: Array<OutboundFrame?>): Int {
@@ -116,7 +127,7 @@ internal class SessionQueue(
         }
         // after the channel gave them: it never holds more than was reserved
         WAITING.addAndGet(this, -(count * ONE + size))
-        if (waitingSenders > 0) room.trySend(Unit)
+        if (waitingSenders > 0) room?.trySend(Unit)
         return count
     }
 
@@ -124,7 +135,7 @@ internal class SessionQueue(
     fun close() {
         isClosed = true
         channel.close()
-        room.close()
+        room?.close()
         waker?.run()
     }
 
@@ -132,7 +143,7 @@ internal class SessionQueue(
     fun cancel() {
         isClosed = true
         channel.cancel()
-        room.close()
+        room?.close()
         waker?.run()
     }
 
@@ -140,7 +151,8 @@ internal class SessionQueue(
         /** Bytes after which a batch is written though more waits: a client that reads slowly is seen to read. */
         const val MAX_BATCH_BYTES = 64 * 1024
 
-        // no objects of their own in every session for two numbers
+        // no objects of their own in every session for these
+        private val ROOM = AtomicReferenceFieldUpdater.newUpdater(SessionQueue::class.java, Channel::class.java, "room")
         private val WAITING = AtomicLongFieldUpdater.newUpdater(SessionQueue::class.java, "waiting")
         private val SENDERS = AtomicIntegerFieldUpdater.newUpdater(SessionQueue::class.java, "waitingSenders")
 

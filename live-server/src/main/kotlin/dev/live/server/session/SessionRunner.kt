@@ -22,7 +22,6 @@ import kotlinx.coroutines.withTimeoutOrNull
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.io.IOException
-import kotlin.coroutines.CoroutineContext
 
 /** What an endpoint does with a session. */
 internal interface SessionHandler<Meta : Any> {
@@ -47,15 +46,11 @@ internal interface SessionHandler<Meta : Any> {
  *
  * The scope is the block in [run] and nothing outlives it: whichever of reader, writer, handlers and the application's
  * own coroutines fails first cancels the others.
- *
- * @param handlers where the application's handlers run: apart from the writers, so that one that blocks its thread does
- *   not hold up what is sent to others
  */
 internal class SessionRunner<Meta : Any>(
     private val socket: Socket,
     private val handler: SessionHandler<Meta>,
     private val settings: SessionSettings,
-    private val handlers: CoroutineContext,
     private val now: () -> Long,
 ) {
     suspend fun run() {
@@ -93,8 +88,8 @@ internal class SessionRunner<Meta : Any>(
             if (failure != null) session.state.end(BROKEN, flush = false)
             written.complete()
         }
-        withContext(handlers) { handler.open(session) }?.let { return it }
-        launch(handlers + socket.readerContext + CoroutineName("live-reader")) { read(session) }
+        handler.open(session)?.let { return it }
+        launch(socket.readerContext + CoroutineName("live-reader")) { read(session) }
         try {
             written.join()
         } finally {
@@ -139,7 +134,7 @@ internal class SessionRunner<Meta : Any>(
         }
         coroutineScope {
             launch { close(reason) }
-            if (session != null) withContext(handlers) { handler.closed(session, reason) }
+            if (session != null) handler.closed(session, reason)
         }
     }
 
@@ -152,6 +147,11 @@ internal class SessionRunner<Meta : Any>(
             }
         } catch (_: IOException) {
             // gone already, which is what was wanted
+        } catch (e: CancellationException) {
+            throw e
+        } catch (e: Throwable) {
+            // a failure of the transport's must not keep the end of the session from whoever waits for it
+            log.error("A connection could not be closed in order, and was dropped.", e)
         } finally {
             socket.abort()
         }

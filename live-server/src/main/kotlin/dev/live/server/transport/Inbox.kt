@@ -10,8 +10,8 @@ import kotlin.coroutines.resumeWithException
 /**
  * What one client sent and nobody has taken yet, and who waits for it. Only accessed by the channel's event loop.
  *
- * It tells when it [isFull] and when it [isLow] again; whoever fills it stops the channel in between, so it holds at most
- * [HIGH] messages and what the channel had read at once.
+ * It tells when it [isFull] and when it [isLow] again; whoever fills it stops the channel in between. So it holds at most
+ * [HIGH] messages of together [HIGH_BYTES], or one that is larger, and what the channel had read at once.
  */
 internal class Inbox {
     private var waiter: CancellableContinuation<Inbound?>? = null
@@ -32,13 +32,17 @@ internal class Inbox {
     private var violation: SocketViolation? = null
 
     val isBroken: Boolean get() = violation != null
-    val isFull: Boolean get() = (waiting?.size ?: 0) >= HIGH
-    val isLow: Boolean get() = (waiting?.size ?: 0) <= LOW
+    val isFull: Boolean get() = (waiting?.size ?: 0) >= HIGH || bytes >= HIGH_BYTES
+    val isLow: Boolean get() = (waiting?.size ?: 0) <= LOW && bytes <= LOW_BYTES
+
+    /** Of the messages that wait. */
+    private var bytes = 0
 
     /** What comes first, or null if nothing is there. */
     fun poll(): Inbound? {
         val rest = waiting ?: return null
         val first = rest.removeFirst()
+        bytes -= first.size
         if (rest.isEmpty()) waiting = null // an idle session holds no buffer
         return first
     }
@@ -47,7 +51,9 @@ internal class Inbox {
         val reader = takeReader()
         if (reader != null) return reader.resume(message)
         val waiter = takeWaiter()
-        if (waiter == null) queue().addLast(message) else hand(waiter, message)
+        if (waiter != null) return hand(waiter, message)
+        queue().addLast(message)
+        bytes += message.size
     }
 
     /** Hands [waiter] what comes next. Cancelled before it got it, it has taken nothing. */
@@ -89,7 +95,10 @@ internal class Inbox {
     }
 
     private fun hand(waiter: CancellableContinuation<Inbound?>, message: Inbound) =
-        waiter.resume(message) { _, _, _ -> queue().addFirst(message) }
+        waiter.resume(message) { _, _, _ ->
+            queue().addFirst(message)
+            bytes += message.size
+        }
 
     private fun takeReader(): Continuation<Inbound?>? = reader.also { reader = null }
 
@@ -106,5 +115,7 @@ internal class Inbox {
     private companion object {
         const val HIGH = 16
         const val LOW = 4
+        const val HIGH_BYTES = 64 * 1024
+        const val LOW_BYTES = 16 * 1024
     }
 }

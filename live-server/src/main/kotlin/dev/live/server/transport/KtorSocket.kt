@@ -8,6 +8,8 @@ import io.ktor.utils.io.cancel
 import io.ktor.utils.io.discard
 import io.ktor.utils.io.writeFully
 import java.io.IOException
+import kotlin.coroutines.CoroutineContext
+import kotlin.coroutines.EmptyCoroutineContext
 
 /**
  * A socket over the byte channels that every Ktor engine hands to an upgraded connection.
@@ -23,6 +25,7 @@ internal class KtorSocket(
     private val output: ByteWriteChannel,
     maxMessageSize: Int,
     isMasked: Boolean = true,
+    override val readerContext: CoroutineContext = EmptyCoroutineContext,
 ) : Socket {
     private val frames = FrameReader(input, maxMessageSize, isMasked)
 

@@ -8,9 +8,12 @@ import io.netty.util.concurrent.FastThreadLocal
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Runnable
+import org.slf4j.Logger
+import org.slf4j.LoggerFactory
 import java.util.concurrent.RejectedExecutionException
 import java.util.concurrent.atomic.AtomicReference
 import kotlin.coroutines.CoroutineContext
+import kotlin.coroutines.EmptyCoroutineContext
 
 /**
  * What the sockets of one event loop share: whose turn it is to write, and what the last of them wrote.
@@ -25,6 +28,11 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
     /** As [ready], of those that the loop itself made so, but oldest first. Only accessed by the loop. */
     private var ownFirst: NettySocket? = null
     private var ownLast: NettySocket? = null
+
+    /** Whether sockets are being drained. Written by the loop; another thread that reads it dispatches in any case. */
+    private var isDraining = false
+
+    private val afterwards by lazy { Dispatchers.Default.limitedParallelism(1) }
 
     /** What is being written. Only accessed by the loop. */
     val batch: Array<OutboundFrame?> = arrayOfNulls(MAX_BATCH)
@@ -42,7 +50,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
             val head = ready.get()
             socket.nextReady = head
             if (ready.compareAndSet(head, socket)) {
-                if (head == null) executor.execute(this)
+                if (head == null) execute(this)
                 return
             }
         }
@@ -56,19 +64,18 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
             return
         }
         ownFirst = socket
-        executor.execute(this)
+        execute(this)
     }
 
     override fun run() {
         val own = ownFirst
         ownFirst = null
         ownLast = null
-        try {
-            drain(own)
-            drain(reversed(ready.getAndSet(null)))
-        } finally {
-            run.release()
-        }
+        isDraining = true
+        drain(own)
+        drain(reversed(ready.getAndSet(null)))
+        isDraining = false
+        run.release()
     }
 
     private fun drain(oldest: NettySocket?) {
@@ -77,7 +84,18 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
             val socket = next
             next = socket.nextReady
             socket.nextReady = null
+            drainOne(socket)
+        }
+    }
+
+    /** What fails in one socket, such as an allocation, ends that one: what it had taken is lost, and its session with it. */
+    private fun drainOne(socket: NettySocket) {
+        try {
             socket.drain()
+        } catch (e: Throwable) {
+            batch.fill(null)
+            log.error("A socket could not be written to, and is closed.", e)
+            socket.fail(e)
         }
     }
 
@@ -100,20 +118,24 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
         return oldest
     }
 
-    private inner class Dispatcher : CoroutineDispatcher() {
-        override fun isDispatchNeeded(context: CoroutineContext): Boolean = !executor.inEventLoop()
-
-        override fun dispatch(context: CoroutineContext, block: Runnable) {
-            try {
-                executor.execute(block)
-            } catch (_: RejectedExecutionException) {
-                // the engine has stopped, and what runs on its loops still has to come to its end
-                Dispatchers.Default.dispatch(context, block)
-            }
+    private fun execute(task: Runnable) {
+        try {
+            executor.execute(task)
+        } catch (_: RejectedExecutionException) {
+            // the engine has stopped, and what runs on its loops still has to come to its end, one thing after the other
+            afterwards.dispatch(EmptyCoroutineContext, task)
         }
     }
 
+    private inner class Dispatcher : CoroutineDispatcher() {
+        // not in the midst of a drain either: what is resumed there would write, and take its turn before others
+        override fun isDispatchNeeded(context: CoroutineContext): Boolean = isDraining || !executor.inEventLoop()
+
+        override fun dispatch(context: CoroutineContext, block: Runnable) = execute(block)
+    }
+
     companion object {
+        private val log: Logger = LoggerFactory.getLogger("dev.live.server.transport")
         private val current = FastThreadLocal<NettyLoop>()
 
         /** That of [executor], on whose thread this is called. */

@@ -31,7 +31,8 @@ import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
  * A socket in the pipeline of Netty's channel, behind Netty's own frame decoder: no coroutine and no pipe between the
  * session's queue and the channel.
  *
- * All of its state belongs to the channel's event loop, but for what is said to be otherwise. What it writes goes to the
+ * All of its state belongs to the channel's event loop, but for what is said to be otherwise. First come what is read, then
+ * what is written, then the end. What it writes goes to the
  * channel one batch at a time, and the next one only when the socket took all of it: what waits, waits in the session's
  * queue.
  */
@@ -41,6 +42,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     private val assembler = Assembler(maxMessageSize)
     private val inbound = Inbox()
 
+    /** Set by [pump] before it makes the socket ready; from then on the loop's, like what follows. */
     private var source: FrameSource? = null
     private var watch: WriteWatch? = null
     private var onEnd: ((IOException?) -> Unit)? = null
@@ -61,9 +63,9 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
         this.context = context
     }
 
-    // ---- what comes in
-
-    override suspend fun receive(): Inbound? = withContext(loop.dispatcher) { polled() ?: awaited() }
+    /** Called off the loop and cancelled, it may lose what it was about to return. */
+    override suspend fun receive(): Inbound? =
+        if (loop.isCurrent) polled() ?: awaited() else withContext(loop.dispatcher) { polled() ?: awaited() }
 
     // nothing is made for a message that comes while the reader waits: this is once for each of them
     override suspend fun read(): Inbound? =
@@ -131,9 +133,8 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
 
     override fun channelInactive(context: ChannelHandlerContext) {
         inbound.end() // what is to be written finds out by itself
+        context.fireChannelInactive()
     }
-
-    // ---- what goes out
 
     override suspend fun write(frames: Array<OutboundFrame?>, count: Int): Unit =
         withContext(loop.dispatcher) {
@@ -188,6 +189,12 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
         run()
     }
 
+    /** Gives up: what was taken from the queue is lost. */
+    fun fail(cause: Throwable) {
+        ended(IOException("the socket failed", cause))
+        context.close()
+    }
+
     private fun ended(cause: IOException?) {
         val end = onEnd ?: return
         onEnd = null
@@ -196,36 +203,31 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
         end(cause)
     }
 
-    // ---- the end
-
     override suspend fun close(code: Int, reason: String, answering: Boolean): Unit =
         withContext(loop.dispatcher) {
             write(arrayOf(OutboundFrame(Opcode.Close, closePayload(code, reason))), 1)
             readOn(true)
-            if (!answering) awaitAnswer()
+            if (!answering) discard(untilClose = true)
             val channel = context.channel()
             if (channel is DuplexChannel && context.pipeline().get(SslHandler::class.java) == null) {
                 // behind the last byte; the client then ends the other side. Closing both at once may lose that byte
                 channel.shutdownOutput().awaited()
-                awaitEnd()
+                discard(untilClose = false)
             } else {
                 context.close().awaited()
             }
         }
 
-    private suspend fun awaitAnswer() {
+    /** Lets go by what the client still says, until its close frame or its end. */
+    private suspend fun discard(untilClose: Boolean) {
         try {
             while (true) {
-                val inbound = receive()
-                if (inbound == null || inbound is Inbound.Close) return
+                val inbound = receive() ?: return
+                if (untilClose && inbound is Inbound.Close) return
             }
         } catch (_: SocketViolation) {
-            // whatever the client says now, the connection ends
+            if (!untilClose) context.channel().closeFuture().awaited()
         }
-    }
-
-    private suspend fun awaitEnd() {
-        if (inbound.isBroken) context.channel().closeFuture().awaited() else while (receive() != null) continue
     }
 
     override fun abort() {

@@ -11,15 +11,22 @@ import io.netty.channel.ChannelInboundHandlerAdapter
 import io.netty.channel.ChannelOutboundHandlerAdapter
 import io.netty.channel.ChannelPipeline
 import io.netty.channel.ChannelPromise
+import io.netty.channel.EventLoop
 import io.netty.handler.codec.http.HttpServerCodec
 import io.netty.handler.codec.http.HttpServerExpectContinueHandler
 import io.netty.handler.codec.http.websocketx.WebSocket13FrameDecoder
 import io.netty.handler.codec.http.websocketx.WebSocketDecoderConfig
-import io.netty.handler.ssl.SslHandler
 import io.netty.handler.timeout.WriteTimeoutHandler
 import io.netty.util.ReferenceCountUtil
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Runnable
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeout
 import kotlinx.io.readByteArray
+import java.util.concurrent.RejectedExecutionException
+import kotlin.coroutines.CoroutineContext
+import kotlin.time.Duration.Companion.seconds
 
 /**
  * Takes a connection that Ktor's Netty engine has upgraded out of Ktor's hands.
@@ -29,9 +36,12 @@ import kotlinx.io.readByteArray
  * call can then end, and only what the session needs is left. Relied upon, and looked for before anything is changed:
  *
  * - the engine's call is a [NettyApplicationCall], whose `responseWriteJob` ends when the 101 was written;
- * - by then [HttpServerCodec] has left the pipeline, and `RequestBodyHandler` takes what comes in;
+ * - by then [HttpServerCodec] has left the pipeline, and `RequestBodyHandler` takes what comes in.
+ *
+ * Relied upon, and held to by a test on the real engine alone, for it cannot be seen beforehand:
+ *
  * - that handler, removed, hands the bytes it has to the upgrade's input, and ends it;
- * - what Ktor does to the channel when the upgrade's job has ended is to close it from the pipeline's tail.
+ * - what Ktor does to the channel when the upgrade's job has ended is to close it once, from the pipeline's tail.
  */
 internal class NettyTakeover(private val call: NettyApplicationCall, private val maxMessageSize: Int) {
     private val channel = call.context.channel()
@@ -40,26 +50,31 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
     /** Whether the engine has let go of the connection already: there is nothing to take, and nothing wrong with that. */
     val isGone: Boolean get() = !channel.isActive
 
-    /** The socket, or null: then nothing was changed. [input] is what the upgrade was given to read from. */
+    /**
+     * The socket, or null: then nothing was changed. [input] is what the upgrade was given to read from.
+     *
+     * What goes wrong after the change closes the connection: Ktor no longer would.
+     */
     suspend fun socket(input: ByteReadChannel): NettySocket? {
         call.responseWriteJob.join()
-        val loop = withLoop { NettyLoop.of(channel.eventLoop()) }
         val early = EarlyBytes()
-        val socket = withContext(loop.dispatcher) {
-            if (isAsExpected()) NettySocket(loop, maxMessageSize).also { install(it, early) } else null
-        } ?: return null
-        // what came in between the 101 and the change: the frames of a client in a hurry
-        val bytes = channelIo { input.readRemaining().readByteArray() }
-        withContext(loop.dispatcher) {
-            early.release(bytes)
-            channel.config().isAutoRead = true
+        var isChanged = false
+        try {
+            val socket = withContext(LoopOnly(channel.eventLoop())) {
+                isChanged = isAsExpected()
+                if (isChanged) installed(early) else null
+            } ?: return null
+            // what came in between the 101 and the change: the frames of a client in a hurry
+            val bytes = withTimeout(HAND_OVER) { channelIo { input.readRemaining().readByteArray() } }
+            withContext(socket.readerContext) {
+                early.release(bytes)
+                channel.config().isAutoRead = true
+            }
+            return socket
+        } catch (e: Throwable) {
+            if (isChanged) channel.close()
+            throw e
         }
-        return socket
-    }
-
-    private suspend fun <T> withLoop(block: () -> T): T {
-        val dispatcher = NettyLoop(channel.eventLoop()).dispatcher
-        return withContext(dispatcher) { block() }
     }
 
     private fun isAsExpected(): Boolean =
@@ -67,17 +82,19 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
             pipeline.any { (_, handler) -> handler.javaClass.name == "$KTOR.cio.RequestBodyHandler" } &&
             pipeline.none { (_, handler) -> handler.javaClass.name == "$KTOR.http1.NettyHttp1Handler" }
 
-    private fun install(socket: NettySocket, early: EarlyBytes) {
+    private fun installed(early: EarlyBytes): NettySocket {
+        val socket = NettySocket(NettyLoop.of(channel.eventLoop()), maxMessageSize)
         channel.config().isAutoRead = false
         channel.config().setRecvByteBufAllocator(readSizes)
         for ((name, handler) in pipeline.toList()) {
             if (handler.isOfHttp()) pipeline.remove(name)
         }
-        val tls = pipeline.context(SslHandler::class.java)?.name()
-        if (tls == null) pipeline.addFirst(EARLY, early) else pipeline.addAfter(tls, EARLY, early)
-        pipeline.addAfter(EARLY, DECODER, frameDecoder(maxMessageSize))
-        pipeline.addAfter(DECODER, SOCKET, socket)
+        // behind what the application put there: that sees the bytes, as it does with Ktor's own upgrades
+        pipeline.addLast(EARLY, early)
+        pipeline.addLast(DECODER, frameDecoder(maxMessageSize))
+        pipeline.addLast(SOCKET, socket)
         pipeline.addLast(CloseOnce())
+        return socket
     }
 
     /** Handlers that an application put there itself stay. */
@@ -91,6 +108,9 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
 
         /** The handler's name in the pipeline. */
         const val SOCKET: String = "live-socket"
+
+        /** How long Ktor may take to hand over what it has read; it has it in memory. */
+        private val HAND_OVER = 10.seconds
 
         /** At most 16 KiB a read: what one read brings waits in memory while a handler is busy. */
         private val readSizes = AdaptiveRecvByteBufAllocator(64, 2_048, 16_384)
@@ -140,5 +160,18 @@ private class CloseOnce : ChannelOutboundHandlerAdapter() {
     override fun close(context: ChannelHandlerContext, promise: ChannelPromise) {
         context.pipeline().remove(this)
         promise.trySuccess()
+    }
+}
+
+/** Runs what has to be on the channel's loop before there is a [NettyLoop] for it. */
+private class LoopOnly(private val loop: EventLoop) : CoroutineDispatcher() {
+    override fun isDispatchNeeded(context: CoroutineContext): Boolean = !loop.inEventLoop()
+
+    override fun dispatch(context: CoroutineContext, block: Runnable) {
+        try {
+            loop.execute(block)
+        } catch (_: RejectedExecutionException) {
+            Dispatchers.Default.dispatch(context, block) // the engine has stopped: to find just that
+        }
     }
 }

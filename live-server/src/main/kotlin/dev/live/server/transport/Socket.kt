@@ -43,10 +43,11 @@ internal interface Socket {
     suspend fun write(frames: Array<OutboundFrame?>, count: Int)
 
     /**
-     * Writes what [source] holds, as it comes and no faster than the client takes it, in [scope], and tells [watch] of
-     * writes that the client does not take at once. Returns at once;
-     * [onEnd] is called when the source is closed and all of it was written, or with why the connection is gone. A scope
-     * that is cancelled ends it without a word.
+     * Writes what [source] holds, as it comes and no faster than the client takes it, and tells [watch] of writes that the
+     * client does not take at once. Returns at once; [onEnd] is called when the source is closed and all of it was
+     * written, or with why the connection is gone.
+     *
+     * @param scope where a pump has its coroutine if it needs one; its owner cancels the source too when it ends
      */
     fun pump(scope: CoroutineScope, source: FrameSource, watch: WriteWatch, onEnd: (IOException?) -> Unit): Unit =
         pumpByCoroutine(scope, source, watch, onEnd)
@@ -65,10 +66,17 @@ internal interface Socket {
 
 /** What a client sent. */
 internal sealed interface Inbound {
-    /** A whole message, its fragments put together. */
-    class Data(val bytes: ByteArray, val isText: Boolean) : Inbound
+    /** Bytes of what it carries. */
+    val size: Int get() = 0
 
-    class Ping(val payload: ByteArray) : Inbound
+    /** A whole message, its fragments put together. */
+    class Data(val bytes: ByteArray, val isText: Boolean) : Inbound {
+        override val size: Int get() = bytes.size
+    }
+
+    class Ping(val payload: ByteArray) : Inbound {
+        override val size: Int get() = payload.size
+    }
 
     object Pong : Inbound
 

@@ -18,13 +18,13 @@ public enum class Transport {
     Portable,
     ;
 
-    public companion object {
+    internal companion object {
         /**
          * The transport that a configuration file calls [name].
          *
          * @throws IllegalArgumentException if there is none; the message lists those that are
          */
-        public fun of(name: String): Transport =
+        fun of(name: String): Transport =
             requireNotNull(entries.find { it.name.equals(name, ignoreCase = true) }) {
                 "transport must be one of ${entries.joinToString { "'${it.name.lowercase()}'" }}, was '$name'"
             }

@@ -17,7 +17,6 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.currentTime
 import kotlinx.coroutines.test.runCurrent
-import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.Instant
@@ -66,7 +65,7 @@ internal class TestSession(private val test: TestScope, settings: SessionSetting
     var onMessage: suspend (Session<Unit>, String) -> Unit = { _, _ -> }
 
     private val runtime = SessionRuntime(settings, topics, codecSlot = 0) { test.currentTime }
-    private val runner = SessionRunner(socket, Handler(), settings, EmptyCoroutineContext) { test.currentTime }
+    private val runner = SessionRunner(socket, Handler(), settings) { test.currentTime }
 
     lateinit var session: Session<Unit>
         private set

@@ -16,13 +16,14 @@ import kotlinx.coroutines.yield
 import java.io.IOException
 
 /** The client's end of a [NettySocket], over a channel in memory. */
-internal class EmbeddedEnd(maxMessageSize: Int) : ClientEnd {
+internal class EmbeddedEnd(maxMessageSize: Int, onLoop: NettyLoop? = null) : ClientEnd {
     val channel = TwoWayChannel()
+    val loop: NettyLoop = onLoop ?: NettyLoop(channel.eventLoop())
     private val tap = Tap()
     private val taken = Unpooled.buffer()
 
     override val socket: NettySocket =
-        NettySocket(NettyLoop.of(channel.eventLoop()), maxMessageSize).also { socket ->
+        NettySocket(loop, maxMessageSize).also { socket ->
             channel.pipeline().addLast(tap, frameDecoder(maxMessageSize), socket)
         }
 

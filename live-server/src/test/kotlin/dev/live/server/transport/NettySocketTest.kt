@@ -14,6 +14,7 @@ import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
 import io.netty.buffer.ByteBuf
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.runCurrent
@@ -142,6 +143,51 @@ class NettySocketTest : FunSpec({
         }
     }
 
+    test("a socket that fails is closed, and those behind it are written to as ever") {
+        runTest {
+            val failing = EmbeddedEnd(LIMIT)
+            val other = EmbeddedEnd(LIMIT, failing.loop)
+            val source = FakeSource()
+            val ends = mutableListOf<IOException?>()
+            failing.socket.pump(this, FailingSource(), source) { ends += it }
+            other.socket.pump(this, source, source) {}
+
+            source.offer("1")
+            failing.turn()
+
+            ends.single().shouldBeInstanceOf<IOException>()
+            failing.channel.isOpen shouldBe false
+            source.waiting shouldBe 0
+        }
+    }
+
+    test("what stops the reading cancels who reads, and whoever would") {
+        runTest {
+            val client = EmbeddedEnd(LIMIT)
+            val reading = launch { client.socket.read() }
+            runCurrent()
+
+            client.socket.stopReading()
+            client.turn()
+            runCurrent()
+
+            reading.isCancelled shouldBe true
+            shouldThrow<CancellationException> { client.socket.read() }
+        }
+    }
+
+    test("a few large messages that nobody takes stop the channel as many small ones do") {
+        runTest {
+            val client = EmbeddedEnd(LARGE)
+            repeat(2) { client.send(clientFrame(2, ByteArray(LARGE))) }
+            client.channel.config().isAutoRead.shouldBeFalse()
+
+            repeat(2) { client.socket.receive() }
+
+            client.channel.config().isAutoRead.shouldBeTrue()
+        }
+    }
+
     test("an aborted socket ends whoever reads from it") {
         runTest {
             val client = EmbeddedEnd(LIMIT)
@@ -155,3 +201,14 @@ class NettySocketTest : FunSpec({
         }
     }
 })
+
+private const val LARGE = 40_000
+
+/** A queue whose frames cannot be had. */
+private class FailingSource : FrameSource {
+    override var waker: Runnable? = null
+
+    override fun poll(batch: Array<OutboundFrame?>): Int = throw OutOfMemoryError("no more direct memory")
+
+    override suspend fun take(batch: Array<OutboundFrame?>): Int = error("nobody waits for this source")
+}

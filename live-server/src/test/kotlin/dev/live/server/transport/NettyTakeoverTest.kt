@@ -9,6 +9,7 @@ import io.kotest.inspectors.forNone
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContain
 import io.kotest.matchers.collections.shouldNotContain
+import io.kotest.matchers.ints.shouldBeGreaterThan
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldStartWith
 import io.ktor.server.application.ApplicationCall
@@ -17,9 +18,13 @@ import io.ktor.server.engine.connector
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
 import io.ktor.server.routing.routing
+import io.netty.channel.ChannelHandlerContext
+import io.netty.channel.ChannelInboundHandlerAdapter
 import io.netty.channel.ChannelPipeline
+import io.netty.handler.codec.http.HttpServerCodec
 import kotlinx.coroutines.job
 import java.util.concurrent.ConcurrentLinkedQueue
+import java.util.concurrent.atomic.AtomicInteger
 import java.util.concurrent.atomic.AtomicReference
 import kotlin.time.Duration.Companion.seconds
 
@@ -68,7 +73,47 @@ class NettyTakeoverTest : FunSpec({
             eventually(10.seconds) { client.sessions().shouldBeEmpty() }
         }
     }
+
+    test("a handler of the application's sees the bytes of the session, and its end") {
+        val seen = Seen()
+        withNetty(Transport.Auto, { addLast(seen) }) { client, _, _ ->
+            client.ping()
+            val reads = seen.reads.get()
+            client.ping()
+
+            seen.reads.get() shouldBeGreaterThan reads
+            client.close()
+            eventually(10.seconds) { seen.isEnded shouldBe true }
+        }
+    }
+
+    test("a pipeline that is not as expected is left alone, and the session takes the portable transport") {
+        // behind Ktor's handlers it does nothing, but there should be none any more
+        withNetty(Transport.Auto, onUpgrade = { addLast(HttpServerCodec()) }) { client, pipeline, call ->
+            client.ping()
+
+            pipeline.names() shouldNotContain NettyTakeover.SOCKET
+            call.coroutineContext.job.isActive shouldBe true
+        }
+    }
 })
+
+private class Seen : ChannelInboundHandlerAdapter() {
+    val reads = AtomicInteger()
+
+    @Volatile
+    var isEnded = false
+
+    override fun channelRead(context: ChannelHandlerContext, message: Any) {
+        reads.incrementAndGet()
+        context.fireChannelRead(message)
+    }
+
+    override fun channelInactive(context: ChannelHandlerContext) {
+        isEnded = true
+        context.fireChannelInactive()
+    }
+}
 
 private class Client(val port: Int, private val socket: RawSocket, val sessions: () -> List<Any>) {
     fun ping() = socket.ping()
@@ -81,7 +126,12 @@ private fun RawSocket.ping() {
     readFrame().second.decodeToString() shouldBe """{"type":"pong"}"""
 }
 
-private suspend fun withNetty(transport: Transport, test: suspend (Client, ChannelPipeline, ApplicationCall) -> Unit) {
+private suspend fun withNetty(
+    transport: Transport,
+    configure: ChannelPipeline.() -> Unit = {},
+    onUpgrade: ChannelPipeline.() -> Unit = {},
+    test: suspend (Client, ChannelPipeline, ApplicationCall) -> Unit,
+) {
     val pipelines = ConcurrentLinkedQueue<ChannelPipeline>()
     val call = AtomicReference<ApplicationCall>()
     val server =
@@ -92,7 +142,10 @@ private suspend fun withNetty(transport: Transport, test: suspend (Client, Chann
                     host = "127.0.0.1"
                     port = 0
                 }
-                channelPipelineConfig = { pipelines += this }
+                channelPipelineConfig = {
+                    pipelines += this
+                    configure()
+                }
             },
         ) {
             install(Live) { this.transport = transport }
@@ -100,6 +153,7 @@ private suspend fun withNetty(transport: Transport, test: suspend (Client, Chann
                 live<Any>("/live") {
                     authenticate {
                         call.compareAndSet(null, it)
+                        pipelines.last().onUpgrade()
                         "anybody"
                     }
                 }
