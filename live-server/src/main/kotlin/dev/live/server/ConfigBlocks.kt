@@ -33,8 +33,9 @@ public class SessionConfig internal constructor() {
     /**
      * How long a client may take no bytes before its session ends (4508), at least 100 ms. Default 10 s.
      *
-     * On the portable transport what is seen is the engine's pipe, which takes up to 2 MiB at a time: a client that reads
-     * less than that in this time, while more waits for it, may be taken for one that reads nothing.
+     * What is seen is whether a client has taken the whole of a write: on Netty up to 64 KiB, or one larger message; on the
+     * portable transport what the engine's pipe takes, up to 2 MiB. One that reads less than that in this time, while more
+     * waits for it, is taken for one that reads nothing.
      */
     public var writeTimeout: Duration = 10.seconds
         set(value) {

@@ -14,6 +14,8 @@ import io.kotest.matchers.string.shouldContain
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
@@ -39,28 +41,18 @@ class GuaranteesTest : FunSpec({
                 }
             }
 
-            test("requests of one session are handled one at a time and answered in order") {
-                val running = CopyOnWriteArrayList<String>()
-                withServer(engine, {
-                    install(Live)
-                    routing {
-                        live<Unit>("/live") {
-                            request<String, String>("slow") { name ->
-                                running += name
-                                delay(20.milliseconds) // a handler that takes a while is what is tested
-                                check(running.single() == name)
-                                running.clear()
-                                name.uppercase()
-                            }
+            for (handlers in listOf(Dispatchers.IO, Dispatchers.Unconfined)) {
+                test("requests of one session are handled one at a time and answered in order, on $handlers") {
+                    withServer(engine, { shouting(handlers) }) {
+                        val client = PlainClient.connect(url())
+
+                        for (name in listOf("a", "b", "c")) {
+                            client.send("""{"type":"slow","ref":"$name","data":"$name"}""")
                         }
+
+                        List(3) { client.next() } shouldContainExactly
+                            listOf("a", "b", "c").map { """{"type":"reply","ref":"$it","data":"${it.uppercase()}"}""" }
                     }
-                }) {
-                    val client = PlainClient.connect(url())
-
-                    for (name in listOf("a", "b", "c")) client.send("""{"type":"slow","ref":"$name","data":"$name"}""")
-
-                    List(3) { client.next() } shouldContainExactly
-                        listOf("a", "b", "c").map { """{"type":"reply","ref":"$it","data":"${it.uppercase()}"}""" }
                 }
             }
 
@@ -218,6 +210,22 @@ private suspend fun PlainClient.skipTo(message: String) {
 }
 
 private fun publish(number: Int) = """{"type":"publish","topic":"room/1","data":$number}"""
+
+private fun Application.shouting(handlers: CoroutineDispatcher) {
+    val running = CopyOnWriteArrayList<String>()
+    install(Live) { session { handlerDispatcher = handlers } }
+    routing {
+        live<Unit>("/live") {
+            request<String, String>("slow") { name ->
+                running += name
+                delay(20.milliseconds) // a handler that takes a while is what is tested
+                check(running.single() == name)
+                running.clear()
+                name.uppercase()
+            }
+        }
+    }
+}
 
 private fun Application.rooms() {
     install(Live)

@@ -23,6 +23,7 @@ import kotlin.coroutines.CoroutineContext
  * Every function may be called from any thread.
  *
  * @param dispatcher where the fan-out runs
+ * @param maxInPlace offers to subscribers after which it looks for a thread of its own
  */
 internal class TopicHub(
     private val name: String,
@@ -30,6 +31,7 @@ internal class TopicHub(
     private val codecs: CodecTable,
     buffer: Int,
     dispatcher: CoroutineContext,
+    private val maxInPlace: Int = MAX_IN_PLACE,
 ) {
     private val events = MutableSharedFlow<TopicEvent>(extraBufferCapacity = buffer)
     private val inProcess by lazy { MutableSharedFlow<Message>(0, buffer, BufferOverflow.DROP_OLDEST) }
@@ -97,7 +99,7 @@ internal class TopicHub(
     /** Whether the publisher in whose thread this runs has done enough for others that publish meanwhile. */
     private fun isTimeToMove(): Boolean {
         done += 1 + subscribers.size
-        if (done < MAX_IN_PLACE) return false
+        if (done < maxInPlace) return false
         done = 0
         return true
     }
@@ -135,7 +137,7 @@ internal class TopicHub(
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.topic")
 
-        /** Offers to subscribers, about a millisecond of them, after which the fan-out looks for a thread of its own. */
+        /** About a millisecond of offers. */
         const val MAX_IN_PLACE = 16_384
     }
 }

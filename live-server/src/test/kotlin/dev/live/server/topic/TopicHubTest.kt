@@ -27,6 +27,7 @@ import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.yield
 import java.util.concurrent.atomic.AtomicIntegerArray
+import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.random.Random
 import kotlin.time.Duration.Companion.seconds
@@ -76,54 +77,57 @@ class TopicHubTest : FunSpec({
         }
     }
 
-    test("whoever joins among many publishers misses nothing after the ack, and gets nothing before it")
-        .config(timeout = 60.seconds) {
-            withContext(Dispatchers.Default) {
-                repeat(ROUNDS) {
-                    val hub = hub(this)
-                    val started = AtomicIntegerArray(PUBLISHERS)
-                    val publishers = List(PUBLISHERS) { who -> launch { publishAll(hub, who, started) } }
-                    val joined = List(SUBSCRIBERS) { async { joinAmid(hub, started) } }.awaitAll()
-                    publishers.joinAll()
-                    hub.join(FakeSubscriber(), ack) // everything before its ack has been delivered
+    for ((where, fanOut) in fanOuts) {
+        test("whoever joins among many publishers misses nothing after the ack, and gets nothing before it, $where")
+            .config(timeout = 60.seconds) {
+                withContext(Dispatchers.Default) {
+                    repeat(ROUNDS) {
+                        val hub = hub(this, fanOut = fanOut, inPlace = 100)
+                        val started = AtomicIntegerArray(PUBLISHERS)
+                        val publishers = List(PUBLISHERS) { who -> launch { publishAll(hub, who, started) } }
+                        val joined = List(SUBSCRIBERS) { async { joinAmid(hub, started) } }.awaitAll()
+                        publishers.joinAll()
+                        hub.join(FakeSubscriber(), ack) // everything before its ack has been delivered
 
-                    for (one in joined) {
-                        one.subscriber.words().first() shouldBe "ack"
-                        for (who in 0..<PUBLISHERS) {
-                            val got = one.subscriber.words().filter {
-                                it.startsWith("$who:")
-                            }.map { it.substringAfter(':').toInt() }
-                            got shouldContainExactly (MESSAGES - got.size + 1..MESSAGES).toList()
-                            (MESSAGES - got.size) shouldBeLessThanOrEqual one.startedBefore[who]
+                        for (one in joined) {
+                            one.subscriber.words().first() shouldBe "ack"
+                            for (who in 0..<PUBLISHERS) {
+                                val got = one.subscriber.words().filter {
+                                    it.startsWith("$who:")
+                                }.map { it.substringAfter(':').toInt() }
+                                got shouldContainExactly (MESSAGES - got.size + 1..MESSAGES).toList()
+                                (MESSAGES - got.size) shouldBeLessThanOrEqual one.startedBefore[who]
+                            }
                         }
+                        hub.stop()
                     }
-                    hub.stop()
                 }
             }
-        }
 
-    test("whoever leaves among many publishers hears nothing after the ack").config(timeout = 60.seconds) {
-        withContext(Dispatchers.Default) {
-            val hub = hub(this)
-            val publishers = List(PUBLISHERS) { who -> launch { publishAll(hub, who, AtomicIntegerArray(PUBLISHERS)) } }
+        test("whoever leaves among many publishers hears nothing after the ack, $where").config(timeout = 60.seconds) {
+            withContext(Dispatchers.Default) {
+                val hub = hub(this, fanOut = fanOut, inPlace = 100)
+                val publishers =
+                    List(PUBLISHERS) { who -> launch { publishAll(hub, who, AtomicIntegerArray(PUBLISHERS)) } }
 
-            val left = List(SUBSCRIBERS) {
-                async {
-                    val subscriber = FakeSubscriber()
-                    hub.join(subscriber, wordMessage("in"))
-                    repeat(Random.nextInt(20)) { yield() }
-                    hub.leave(subscriber, wordMessage("out"))
-                    subscriber to subscriber.words().size
+                val left = List(SUBSCRIBERS) {
+                    async {
+                        val subscriber = FakeSubscriber()
+                        hub.join(subscriber, wordMessage("in"))
+                        repeat(Random.nextInt(20)) { yield() }
+                        hub.leave(subscriber, wordMessage("out"))
+                        subscriber to subscriber.words().size
+                    }
+                }.awaitAll()
+                publishers.joinAll()
+                hub.join(FakeSubscriber(), ack)
+
+                for ((subscriber, countAtAck) in left) {
+                    subscriber.words().size shouldBe countAtAck
+                    subscriber.words().last() shouldBe "out"
                 }
-            }.awaitAll()
-            publishers.joinAll()
-            hub.join(FakeSubscriber(), ack)
-
-            for ((subscriber, countAtAck) in left) {
-                subscriber.words().size shouldBe countAtAck
-                subscriber.words().last() shouldBe "out"
+                hub.stop()
             }
-            hub.stop()
         }
     }
 
@@ -196,8 +200,16 @@ private const val SUBSCRIBERS = 16
 
 private val ack = Message(MessageType.ACK)
 
-private fun hub(scope: CoroutineScope, buffer: Int = 64) =
-    TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer, EmptyCoroutineContext)
+private fun hub(
+    scope: CoroutineScope,
+    buffer: Int = 64,
+    fanOut: CoroutineContext = EmptyCoroutineContext,
+    inPlace: Int = 16_384,
+) = TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer, fanOut, inPlace)
+
+/** On a thread of its own, and in that of whoever publishes, from which it has to move now and then. */
+private val fanOuts =
+    listOf("on its own thread" to EmptyCoroutineContext, "in the publishers" to Dispatchers.Unconfined)
 
 /** Publishes 1 to [MESSAGES]; [started] says how far it has begun. */
 private suspend fun publishAll(hub: TopicHub, who: Int, started: AtomicIntegerArray) {

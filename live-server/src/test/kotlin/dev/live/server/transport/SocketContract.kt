@@ -354,7 +354,8 @@ private suspend fun receiveAll(client: ClientEnd, bytes: ByteArray, random: Rand
             }
             client.end()
         }
-        takeAll { client.socket.receive() }
+        val isReader = random.nextBoolean()
+        takeAll { if (isReader) client.socket.read() else client.socket.receive() }
     }
 
 private suspend fun <T : Any> takeAll(next: suspend () -> T?): List<T> =
