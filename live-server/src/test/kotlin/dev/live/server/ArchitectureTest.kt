@@ -49,8 +49,6 @@ class ArchitectureTest : FunSpec({
     ) {
         sources.forAll { file ->
             for (banned in listOf("GlobalScope", "runBlocking", "Channel.UNLIMITED", "runCatching")) {
-                // its bound is on messages and bytes, and in front of the channel (decision 15)
-                if (banned == "Channel.UNLIMITED" && file.name == "SessionQueue.kt") continue
                 withClue(banned) {
                     Regex("""\b${Regex.escape(banned)}\b""").containsMatchIn(file.readText()) shouldBe
                         false

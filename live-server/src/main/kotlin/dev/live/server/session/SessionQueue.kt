@@ -9,7 +9,7 @@ import java.util.concurrent.atomic.AtomicLongFieldUpdater
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
 
 /**
- * What waits for one client: a [Channel] bounded by [reserve], in messages and in bytes (decision 15).
+ * What waits for one client: a bounded [Channel], counted in messages and in bytes.
  *
  * A message larger than the bound on bytes is taken by an empty queue only. Offering never suspends and may come from
  * any thread; taking is the session's writer alone.
@@ -21,9 +21,7 @@ internal class SessionQueue(
     private val maxBytes: Int,
     private val slot: Int,
 ) : FrameSource {
-    // bounded by [reserve], which knows bytes too: the channel's own bound would hold it up a second time, with segments
-    // for all of its capacity, 2.5 KiB for 256, from the first message on
-    private val channel = Channel<OutboundFrame>(Channel.UNLIMITED)
+    private val channel = Channel<OutboundFrame>(capacity)
 
     @Volatile
     override var waker: Runnable? = null
