@@ -1,7 +1,10 @@
 package dev.live.benchmarks.jmh
 
 import dev.live.server.frame.OutboundFrame
+import dev.live.server.session.Offer
 import dev.live.server.session.SessionQueue
+import dev.live.server.topic.CodecTable
+import dev.live.server.topic.MessageRun
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Subscriber
 import dev.live.server.topic.SubscriberSet
@@ -32,6 +35,17 @@ open class FanOutBenchmark {
     @Benchmark
     fun deliverAndDrain(): Int {
         set.deliver(message)
+        return drain()
+    }
+
+    /** Eight messages as one, as when they were read together. */
+    @Benchmark
+    fun deliverRunAndDrain(): Int {
+        set.deliver(MessageRun(List(8) { message }, CodecTable(Samples.codecs())))
+        return drain()
+    }
+
+    private fun drain(): Int {
         var taken = 0
         for (i in queues.indices) taken += queues[i].poll(batch)
         return taken
@@ -39,8 +53,7 @@ open class FanOutBenchmark {
 }
 
 private class QueueSubscriber(private val queue: SessionQueue) : Subscriber("a session") {
-    override fun offer(message: PreparedMessage): Boolean {
-        queue.offer(message)
-        return true
-    }
+    override fun offer(message: PreparedMessage): Boolean = queue.offer(message) == Offer.Taken
+
+    override fun offer(run: MessageRun): Boolean = queue.offer(run) == Offer.Taken
 }

@@ -56,18 +56,26 @@ internal class LiveUpgrade(
         engineContext: CoroutineContext,
         userContext: CoroutineContext,
     ): Job {
+        val isTest = call.isFromTestHost()
         val fast = fastPath.take(call, input, maxMessageSize)
         isStarted = true
         if (fast != null) {
             run(fast, server, Dispatchers.Default, serve, onEnd)
             return Job().apply { complete() } // the engine lets go of the connection at once
         }
-        // where the engine moves bytes: live's own work is short, and handlers run elsewhere
-        val isTest = call.isFromTestHost()
-        val where = engineContext[ContinuationInterceptor].takeUnless { isTest } ?: Dispatchers.Default
+        val where = if (isTest) Dispatchers.Default else placeOf(engineContext)
         val socket = KtorSocket(input, output, maxMessageSize, isMasked = !isTest, readerContext = where)
         return run(socket, call, where, serve, onEnd)
     }
+}
+
+/**
+ * Where an engine moves bytes: live's own work is short, and handlers run elsewhere. But not among the up to 64 threads of
+ * `Dispatchers.IO`, CIO's place, which are there for what blocks, and take turns on the same cores.
+ */
+private fun placeOf(engine: CoroutineContext): CoroutineContext {
+    val dispatcher = engine[ContinuationInterceptor]
+    return if (dispatcher == null || dispatcher === Dispatchers.IO) Dispatchers.Default else dispatcher
 }
 
 /** Apart from the upgrade, so that nothing in here holds its call. */

@@ -1,25 +1,44 @@
 package dev.live.server.frame
 
 /**
- * A frame on its way out, as it stands on the wire: a header and then the payload.
+ * A frame on its way out, as it stands on the wire: a header and then the payload. Or a run of frames, one behind the
+ * other, which sockets take as if it were one.
  *
  * Framed once, however many sockets it goes to: servers do not mask, so the bytes are the same for all of them.
+ *
+ * @property opcode of the first frame
+ * @property wire header and payload (RFC 6455, section 5.2) of each frame. Shared between sockets: read-only
+ * @property size bytes of the payloads alone
+ * @property count how many frames
  */
-internal class OutboundFrame(val opcode: Opcode, payload: ByteArray) {
-    /** Header and payload (RFC 6455, section 5.2). Shared between sockets: read-only. */
-    val wire: ByteArray = header(opcode, payload.size) + payload
+internal class OutboundFrame private constructor(
+    val opcode: Opcode,
+    val wire: ByteArray,
+    val size: Int,
+    val count: Int,
+) {
+    constructor(opcode: Opcode, payload: ByteArray) :
+        this(opcode, header(opcode, payload.size) + payload, payload.size, count = 1)
 
-    /** Bytes of the payload alone. */
-    val size: Int = payload.size
+    companion object {
+        private const val FIN = 0x80 // nothing is fragmented here
+        private const val LENGTH_IS_16_BITS: Byte = 126
+        private const val LENGTH_IS_64_BITS: Byte = 127
+        private const val MAX_SHORT_LENGTH = 125
+        private const val MAX_16_BIT_LENGTH = 0xFFFF
 
-    private companion object {
-        const val FIN = 0x80 // nothing is fragmented here
-        const val LENGTH_IS_16_BITS: Byte = 126
-        const val LENGTH_IS_64_BITS: Byte = 127
-        const val MAX_SHORT_LENGTH = 125
-        const val MAX_16_BIT_LENGTH = 0xFFFF
+        /** All of [frames], which are at least one, in their order. */
+        fun run(frames: List<OutboundFrame>): OutboundFrame {
+            val wire = ByteArray(frames.sumOf { it.wire.size })
+            var end = 0
+            for (frame in frames) {
+                frame.wire.copyInto(wire, end)
+                end += frame.wire.size
+            }
+            return OutboundFrame(frames[0].opcode, wire, frames.sumOf { it.size }, frames.sumOf { it.count })
+        }
 
-        fun header(opcode: Opcode, size: Int): ByteArray {
+        private fun header(opcode: Opcode, size: Int): ByteArray {
             val first = (FIN or opcode.wire).toByte()
             return when {
                 size <= MAX_SHORT_LENGTH -> byteArrayOf(first, size.toByte())

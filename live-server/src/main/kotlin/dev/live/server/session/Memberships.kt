@@ -1,6 +1,7 @@
 package dev.live.server.session
 
 import dev.live.protocol.Message
+import dev.live.server.topic.MessageRun
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Subscriber
 import dev.live.server.topic.TopicHub
@@ -79,4 +80,6 @@ internal class Membership(owner: Session<*>, val hub: TopicHub, val attachment: 
         if (offer == Offer.Full) state.overflowed()
         return offer == Offer.Taken
     }
+
+    override fun offer(run: MessageRun): Boolean = queue.offer(run) == Offer.Taken
 }

@@ -19,6 +19,9 @@ internal class PreparedMessage(
     private val codecs: CodecTable,
     val except: String? = null,
 ) : TopicEvent {
+    /** Whether its topic was told to expect it. Written before it is emitted. */
+    var isExpected = false
+
     // Racing writers make the same frame, so the slowest one overwriting is harmless; what must not happen is a
     // lock on the fan-out path.
     private val frames = AtomicReferenceArray<OutboundFrame>(codecs.size)

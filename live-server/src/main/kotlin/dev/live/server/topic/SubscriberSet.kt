@@ -42,18 +42,36 @@ internal class SubscriberSet {
      * that cannot write the message, is thrown when all have been offered it.
      */
     fun deliver(message: PreparedMessage) {
-        val except = message.except
+        var failure: Exception? = null
+        for (i in 0 until size) failure = members[i]!!.tryOffer(message) ?: failure
+        if (failure != null) throw failure
+    }
+
+    /** As [deliver] of each message in [run], but those that have room for all of it get it as one. */
+    fun deliver(run: MessageRun) {
         var failure: Exception? = null
         for (i in 0 until size) {
             val subscriber = members[i]!!
-            try {
-                if (except == null || subscriber.session != except) subscriber.offer(message)
-            } catch (e: Exception) {
-                if (failure == null) failure = e
-            }
+            if (subscriber.tookAll(run)) continue
+            for (message in run.messages) failure = subscriber.tryOffer(message) ?: failure
         }
         if (failure != null) throw failure
     }
+
+    private fun Subscriber.tookAll(run: MessageRun): Boolean =
+        try {
+            run.isAllFor(session) && offer(run)
+        } catch (_: Exception) {
+            false // a codec that cannot write one of them: that one fails again, alone, and the others do not
+        }
+
+    private fun Subscriber.tryOffer(message: PreparedMessage): Exception? =
+        try {
+            if (message.except == null || message.except != session) offer(message)
+            null
+        } catch (e: Exception) {
+            e
+        }
 
     private companion object {
         const val INITIAL_CAPACITY = 4 // most topics are small: a user's devices, a document's editors

@@ -2,11 +2,13 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
+import kotlinx.coroutines.Runnable
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.SharedFlow
@@ -14,6 +16,7 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
 import kotlin.coroutines.CoroutineContext
 
 /**
@@ -22,7 +25,7 @@ import kotlin.coroutines.CoroutineContext
  *
  * Every function may be called from any thread.
  *
- * @param dispatcher where the fan-out runs
+ * @param dispatcher where the fan-out runs; if null, in whoever publishes
  * @param maxInPlace offers to subscribers after which it looks for a thread of its own
  */
 internal class TopicHub(
@@ -30,7 +33,7 @@ internal class TopicHub(
     scope: CoroutineScope,
     private val codecs: CodecTable,
     buffer: Int,
-    dispatcher: CoroutineContext,
+    dispatcher: CoroutineContext?,
     private val maxInPlace: Int = MAX_IN_PLACE,
 ) {
     private val events = MutableSharedFlow<TopicEvent>(extraBufferCapacity = buffer)
@@ -54,12 +57,23 @@ internal class TopicHub(
     @Volatile
     var idleSince: Long = 0
 
-    /** What the fan-out has done since it last changed its thread. Only accessed by it. */
+    /** Messages that were, or are about to be, emitted. Written by publishers. */
+    @Volatile
+    private var expected = 0
+
+    /** How many of them the fan-out has taken. Only accessed by it, like what follows. */
+    private var taken = 0
+
+    /** Taken, and not delivered yet because more is certain to come at once. */
+    private var gathered: ArrayList<PreparedMessage>? = null
+    private var gatheredBytes = 0
+
+    /** What the fan-out has done since it last changed its thread. */
     private var done = 0
 
     // undispatched: the collector must be there before the first event is emitted, or the flow would drop it
     private val fanOut: Job =
-        scope.launch(dispatcher + CoroutineName("live-topic"), CoroutineStart.UNDISPATCHED) {
+        scope.launch((dispatcher ?: InPublisher()) + CoroutineName("live-topic"), CoroutineStart.UNDISPATCHED) {
             events.collect {
                 take(it)
                 if (isTimeToMove()) withContext(Dispatchers.Default) {} // and on from there
@@ -74,7 +88,15 @@ internal class TopicHub(
     }
 
     /** Suspends while the fan-out is more than the buffer behind. */
-    suspend fun publish(message: PreparedMessage): Unit = events.emit(message)
+    suspend fun publish(message: PreparedMessage) {
+        message.isExpected = true
+        EXPECTED.incrementAndGet(this)
+        if (events.tryEmit(message)) return
+        // it has to wait, and might be cancelled meanwhile: nothing may depend on its coming
+        message.isExpected = false
+        EXPECTED.decrementAndGet(this)
+        events.emit(message)
+    }
 
     /** Puts [subscriber] in, right after [ack] was offered to it. Returns when that is done. */
     suspend fun join(subscriber: Subscriber, ack: Message) {
@@ -98,7 +120,7 @@ internal class TopicHub(
 
     /** Whether the publisher in whose thread this runs has done enough for others that publish meanwhile. */
     private fun isTimeToMove(): Boolean {
-        done += 1 + subscribers.size
+        done++
         if (done < maxInPlace) return false
         done = 0
         return true
@@ -110,22 +132,27 @@ internal class TopicHub(
             handle(event)
         } catch (e: Exception) {
             val isToldToCaller = event.done?.completeExceptionally(e) ?: false
-            if (!isToldToCaller) log.error("Topic {} could not deliver a message.", name, e)
+            if (!isToldToCaller) failed(e)
         }
     }
+
+    private fun failed(cause: Exception): Unit = log.error("Topic {} could not deliver a message.", name, cause)
 
     private fun handle(event: TopicEvent) {
         when (event) {
             is PreparedMessage -> {
+                if (event.isExpected) taken++
                 if (observed) inProcess.tryEmit(event.message)
-                subscribers.deliver(event) // last, because it may throw
+                gather(event) // last, because it may throw
             }
             is Join -> {
+                flush()
                 if (event.subscriber.offer(event.ack)) subscribers.add(event.subscriber)
                 size = subscribers.size
                 event.done.complete(Unit)
             }
             is Leave -> {
+                flush()
                 subscribers.remove(event.subscriber)
                 size = subscribers.size
                 event.ack?.let(event.subscriber::offer)
@@ -134,8 +161,65 @@ internal class TopicHub(
         }
     }
 
+    /** Delivers [message], together with those before and after it that are there at the same time. */
+    private fun gather(message: PreparedMessage) {
+        val isLast = taken - expected >= 0
+        if (isLast && gathered == null) {
+            done += subscribers.size
+            return subscribers.deliver(message)
+        }
+        val messages = gathered ?: ArrayList<PreparedMessage>().also { gathered = it }
+        messages += message
+        gatheredBytes += message.message.body?.size ?: 0
+        if (isLast || messages.size == MAX_RUN || gatheredBytes >= MAX_RUN_BYTES) flush()
+    }
+
+    private fun flush() {
+        val messages = gathered ?: return
+        gathered = null
+        gatheredBytes = 0
+        done += subscribers.size
+        try {
+            if (messages.size ==
+                1
+            ) {
+                subscribers.deliver(messages[0])
+            } else {
+                subscribers.deliver(MessageRun(messages, codecs))
+            }
+        } catch (e: Exception) {
+            failed(e) // here: whoever joins or leaves behind them is not to be told
+        }
+    }
+
+    /**
+     * In whoever publishes: at once, or if there are many subscribers when its turn ends, because what it has read
+     * meanwhile then goes out in the same run.
+     */
+    private inner class InPublisher : CoroutineDispatcher() {
+        override fun isDispatchNeeded(context: CoroutineContext): Boolean = size >= MANY && Turn.current != null
+
+        override fun dispatch(context: CoroutineContext, block: Runnable) {
+            val turn = Turn.current
+            if (turn != null) turn.afterwards(block) else Dispatchers.Default.dispatch(context, block)
+        }
+    }
+
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.topic")
+
+        // no object of its own in every topic for one number
+        val EXPECTED: AtomicIntegerFieldUpdater<TopicHub> =
+            AtomicIntegerFieldUpdater.newUpdater(TopicHub::class.java, "expected")
+
+        /** Messages of one run: half of a queue's default bound is the most that one can take of it. */
+        const val MAX_RUN = 32
+
+        /** Payload bytes of one run. With larger messages, what sharing a write spares is small beside the write. */
+        const val MAX_RUN_BYTES = 16 * 1024
+
+        /** Subscribers from which on waiting for a run is worth the detour. */
+        const val MANY = 32
 
         /** About a millisecond of offers. */
         const val MAX_IN_PLACE = 16_384

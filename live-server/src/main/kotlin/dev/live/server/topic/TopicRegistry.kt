@@ -5,7 +5,6 @@ import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
 import java.util.concurrent.ConcurrentHashMap
@@ -23,8 +22,8 @@ internal class TopicRegistry(
     val codecs: CodecTable,
     private val buffer: Int,
     private val linger: Duration,
-    // unconfined, the fan-out runs in whoever publishes, which spares two changes of threads for each message
-    private val fanOut: CoroutineContext = Dispatchers.Unconfined,
+    // by default in whoever publishes, which spares two changes of threads for each message
+    private val fanOut: CoroutineContext? = null,
     private val now: () -> Long,
 ) {
     private val hubs = ConcurrentHashMap<String, TopicHub>()

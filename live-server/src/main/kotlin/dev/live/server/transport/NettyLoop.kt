@@ -1,6 +1,7 @@
 package dev.live.server.transport
 
 import dev.live.server.frame.OutboundFrame
+import dev.live.server.topic.Turn
 import io.netty.buffer.ByteBuf
 import io.netty.channel.ChannelHandlerContext
 import io.netty.util.concurrent.EventExecutor
@@ -21,7 +22,7 @@ import kotlin.coroutines.EmptyCoroutineContext
  * A fan-out makes sockets ready by the thousand. They wait in one list for one task of the loop, so that waking it costs
  * once for all of them; and what several messages left for one socket goes out in one write.
  */
-internal class NettyLoop(private val executor: EventExecutor) : Runnable {
+internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
     /** Newest first, linked by [NettySocket.nextReady]: at most each socket of this loop once. */
     private val ready = AtomicReference<NettySocket?>()
 
@@ -32,7 +33,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
     /** Whether sockets are being drained. Written by the loop; another thread that reads it dispatches in any case. */
     private var isDraining = false
 
-    private val afterwards by lazy { Dispatchers.Default.limitedParallelism(1) }
+    private val stopped by lazy { Dispatchers.Default.limitedParallelism(1) }
 
     /** What is being written. Only accessed by the loop. */
     val batch: Array<OutboundFrame?> = arrayOfNulls(MAX_BATCH)
@@ -118,12 +119,14 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
         return oldest
     }
 
+    override fun afterwards(task: Runnable): Unit = execute(task)
+
     private fun execute(task: Runnable) {
         try {
             executor.execute(task)
         } catch (_: RejectedExecutionException) {
             // the engine has stopped, and what runs on its loops still has to come to its end, one thing after the other
-            afterwards.dispatch(EmptyCoroutineContext, task)
+            stopped.dispatch(EmptyCoroutineContext, task)
         }
     }
 
@@ -142,7 +145,10 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable {
         fun of(executor: EventExecutor): NettyLoop {
             val known = current.get()
             if (known != null && known.executor === executor) return known
-            return NettyLoop(executor).also(current::set)
+            return NettyLoop(executor).also {
+                current.set(it)
+                Turn.begin(it)
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ import io.netty.handler.codec.http.websocketx.PongWebSocketFrame
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame
 import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus
 import io.netty.handler.codec.http.websocketx.WebSocketFrame
+import io.netty.handler.codec.http.websocketx.WebSocketFrameDecoder
 import io.netty.handler.ssl.SslHandler
 import io.netty.util.ReferenceCountUtil
 import kotlinx.coroutines.CoroutineScope
@@ -49,6 +50,9 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
 
     /** A batch is on its way to the client. */
     private var isWriting = false
+
+    /** Nothing but the decoder stands between this and the socket, such as TLS: what is written is at the channel at once. */
+    private var isBare = false
 
     /** 1 if [drain] is to come, else 0. Set from any thread. */
     @Volatile
@@ -151,6 +155,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
         this.source = source
         this.watch = watch
         this.onEnd = onEnd
+        isBare = context.pipeline().first() is WebSocketFrameDecoder
         source.waker = this
         run()
     }
@@ -169,7 +174,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
             val count = source.poll(loop.batch)
             if (count < 0) return ended(null)
             if (count == 0) return
-            val written = context.writeAndFlush(loop.concatenated(count, context))
+            val written = context.written(loop.concatenated(count, context), isBare) ?: return@repeat
             if (!written.isDone) {
                 isWriting = true
                 watch?.writing()

@@ -4,9 +4,12 @@ package dev.live.server.session
 
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
+import dev.live.server.support.FakeCodec
 import dev.live.server.support.payload
 import dev.live.server.support.prepared
 import dev.live.server.support.wordMessage
+import dev.live.server.topic.CodecTable
+import dev.live.server.topic.MessageRun
 import dev.live.server.topic.PreparedMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
@@ -20,24 +23,29 @@ import io.kotest.property.arbitrary.pair
 import io.kotest.property.checkAll
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.Runnable
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.yield
 import kotlin.random.Random
 import kotlin.time.Duration.Companion.seconds
 
 class SessionQueueTest : FunSpec({
 
-    test("it takes what fits both bounds, gives it back in order, and counts what waits") {
+    for (isWoken in listOf(false, true)) test(
+        "it takes what fits both bounds, gives it back in order, and counts what waits, " +
+            if (isWoken) "for a writer that is woken" else "for a writer that waits",
+    ) {
         checkAll(Arb.int(1..8), Arb.int(1..60), Arb.list(Arb.pair(Arb.boolean(), Arb.int(0..40)), 0..80)) {
             capacity,
             maxBytes,
             steps,
             ->
-            val queue = queue(capacity, maxBytes)
+            val queue = queue(capacity, maxBytes, isWoken)
             val model = ArrayDeque<String>()
 
             for ((number, step) in steps.withIndex()) {
@@ -156,6 +164,58 @@ class SessionQueueTest : FunSpec({
             }
         }
 
+    test("a run is taken whole or not at all, and counts as its messages do") {
+        val queue = queue(capacity = 4, maxBytes = 10, isWoken = true)
+
+        queue.offer(run("aa", "bb")) shouldBe Offer.Taken
+        queue.offer(run("c", "d", "e")) shouldBe Offer.Full // three more messages than there is room for
+        queue.offer(run("cccc", "ddd")) shouldBe Offer.Full // one byte more
+        queue.offer(run("ccc", "ddd")) shouldBe Offer.Taken
+        queue.offer(word(0)) shouldBe Offer.Full
+        queue.bytes shouldBe 10
+        queue.takeFrames(64).map { it.count } shouldBe listOf(2, 2)
+
+        queue.bytes shouldBe 0
+        queue.offer(run("cccccc", "ddddd")) shouldBe Offer.Full // not even by an empty queue: its messages fit one by one
+    }
+
+    for (isWoken in listOf(false, true)) test(
+        // not even by an empty queue: its messages may fit one by one
+        "what each of many threads offered comes out in its order, and all of it before the end, " +
+            if (isWoken) "for a writer that is woken" else "for a writer that waits",
+    ).config(timeout = 60.seconds) {
+        withContext(Dispatchers.Default) {
+            repeat(ROUNDS) {
+                val queue = queue(capacity = 6, isWoken = isWoken)
+                val counts = List(SENDERS) { who ->
+                    async {
+                        var count = 0
+                        while (count < SENT) {
+                            when (queue.offer(prepared(wordMessage("$who:$count")))) {
+                                Offer.Taken -> count++
+                                Offer.Full -> yield()
+                                Offer.Closed -> break
+                            }
+                        }
+                        count
+                    }
+                }
+                val taken = mutableListOf<String>()
+                val end = Random.nextInt(1, SENDERS * SENT)
+                while (true) {
+                    val frames = queue.takenFrames(3) ?: break
+                    taken += frames.map { it.payload().decodeToString() }
+                    if (taken.size >= end) queue.close()
+                }
+
+                for ((who, count) in counts.awaitAll().withIndex()) {
+                    taken.filter { it.startsWith("$who:") } shouldContainExactly List(count) { "$who:$it" }
+                }
+                queue.bytes shouldBe 0
+            }
+        }
+    }
+
     test("closed, it takes nothing more and gives the rest") {
         runTest {
             val queue = queue(capacity = 2)
@@ -205,8 +265,12 @@ private const val ROUNDS = 1_000
 private const val SENDERS = 6
 private const val SENT = 40
 
-private fun queue(capacity: Int = 256, maxBytes: Int = 1024 * 1024) =
-    SessionQueue(capacity, maxBytes, slot = 0)
+/** [isWoken]: its writer polls, as on Netty, and does not wait in it. */
+private fun queue(capacity: Int = 256, maxBytes: Int = 1024 * 1024, isWoken: Boolean = false) =
+    SessionQueue(capacity, maxBytes, slot = 0).apply { if (isWoken) waker = Runnable {} }
+
+private fun run(vararg words: String): MessageRun =
+    MessageRun(words.map { prepared(wordMessage(it)) }, CodecTable(listOf(FakeCodec())))
 
 private fun word(size: Int): PreparedMessage = prepared(wordMessage("a".repeat(size)))
 
@@ -214,8 +278,11 @@ private suspend fun SessionQueue.take(most: Int = 1): List<String> = takeFrames(
     it.payload().decodeToString()
 }
 
-private suspend fun SessionQueue.takeFrames(most: Int = 1): List<OutboundFrame> {
+private suspend fun SessionQueue.takeFrames(most: Int = 1): List<OutboundFrame> = checkNotNull(takenFrames(most))
+
+/** What its kind of writer takes; null at the end. */
+private suspend fun SessionQueue.takenFrames(most: Int): List<OutboundFrame>? {
     val batch = arrayOfNulls<OutboundFrame>(most)
-    val count = take(batch)
-    return batch.take(count).map { it!! }
+    val count = if (waker == null) take(batch) else poll(batch)
+    return if (count < 0) null else batch.take(count).map { it!! }
 }

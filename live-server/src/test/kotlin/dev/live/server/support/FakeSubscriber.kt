@@ -1,10 +1,14 @@
 package dev.live.server.support
 
+import dev.live.server.topic.MessageRun
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Subscriber
 import java.util.concurrent.CopyOnWriteArrayList
 
-/** A subscriber that remembers what it took; [full], it takes nothing, and [broken], it throws. */
+/**
+ * A subscriber that remembers what it took; [full], it takes nothing, [broken], it throws, and with little [roomForRuns]
+ * it takes what comes only one by one.
+ */
 internal class FakeSubscriber(session: String = "s") : Subscriber(session) {
     @Volatile
     var full = false
@@ -12,12 +16,27 @@ internal class FakeSubscriber(session: String = "s") : Subscriber(session) {
     @Volatile
     var broken = false
 
+    @Volatile
+    var roomForRuns = Int.MAX_VALUE
+
     private val taken = CopyOnWriteArrayList<String>()
+
+    /** How many messages each of the runs had that it took. */
+    val runs: MutableList<Int> = CopyOnWriteArrayList()
 
     override fun offer(message: PreparedMessage): Boolean {
         check(!broken) { "the subscriber is broken" }
         if (!full) taken += message.message.word()
         return !full
+    }
+
+    override fun offer(run: MessageRun): Boolean {
+        check(!broken) { "the subscriber is broken" }
+        run.frameFor(0) // as a queue does, which may fail
+        if (full || run.messages.size > roomForRuns) return false
+        runs += run.messages.size
+        for (message in run.messages) taken += message.message.word()
+        return true
     }
 
     fun words(): List<String> = taken.toList()

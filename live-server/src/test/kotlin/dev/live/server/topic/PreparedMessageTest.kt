@@ -27,6 +27,18 @@ class PreparedMessageTest : FunSpec({
         message.frameFor(0) shouldBeSameInstanceAs message.frameFor(0)
     }
 
+    test("a run is the frames of its messages one behind the other, made once per codec, and counts as all of them") {
+        val codecs = CodecTable(listOf(FakeCodec()))
+        val messages = listOf("a", "bcd").map { PreparedMessage(wordMessage(it), codecs) }
+        val run = MessageRun(messages, codecs)
+
+        val frame = run.frameFor(0)
+
+        frame.wire shouldBe messages[0].frameFor(0).wire + messages[1].frameFor(0).wire
+        listOf(frame.count, frame.size) shouldBe listOf(2, 4)
+        run.frameFor(0) shouldBeSameInstanceAs frame
+    }
+
     test("messages travel in text frames, or in binary ones where the codec is binary") {
         for ((isBinary, opcode) in listOf(false to Opcode.Text, true to Opcode.Binary)) {
             val message = PreparedMessage(wordMessage("hello"), CodecTable(listOf(FakeCodec(isBinary = isBinary))))

@@ -1,8 +1,10 @@
 package dev.live.server.topic
 
+import dev.live.server.support.FakeCodec
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.prepared
 import dev.live.server.support.wordMessage
+import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.ints.shouldBeInRange
@@ -48,6 +50,35 @@ class SubscriberSetTest : FunSpec({
         }
     }
 
+    test("a run reaches everybody as one, and one by one whoever has no room for it or is not to get all of it") {
+        val ann = FakeSubscriber("ann")
+        val bob = FakeSubscriber("bob").apply { roomForRuns = 2 }
+        val eve = FakeSubscriber("eve")
+        val set = SubscriberSet().apply { listOf(ann, bob, eve).forEach(::add) }
+        val messages =
+            listOf(prepared(wordMessage("a"), except = "ann")) + listOf("b", "c").map { prepared(wordMessage(it)) }
+
+        set.deliver(MessageRun(messages, codecs))
+
+        ann.words() shouldBe listOf("b", "c")
+        bob.words() shouldBe listOf("a", "b", "c")
+        eve.words() shouldBe listOf("a", "b", "c")
+        listOf(ann, bob, eve).map { it.runs } shouldBe listOf(emptyList(), emptyList(), listOf(3))
+    }
+
+    test("a message of a run that cannot be written fails alone") {
+        val bob = FakeSubscriber("bob")
+        val eve = FakeSubscriber("eve").apply { broken = true }
+        val set = SubscriberSet().apply { listOf(eve, bob).forEach(::add) }
+        val broken = CodecTable(listOf(FakeCodec().apply { broken = true }))
+        val messages = listOf(prepared(wordMessage("a")), prepared(wordMessage("b"), codecs = broken))
+
+        shouldThrow<IllegalStateException> { set.deliver(MessageRun(messages, codecs)) }
+
+        bob.words() shouldBe listOf("a", "b") // which does not encode what it is offered alone
+        bob.runs shouldBe emptyList()
+    }
+
     test("a message does not reach the session it excepts, whatever else that session has joined") {
         val publisher = FakeSubscriber("ann")
         val other = FakeSubscriber("bob")
@@ -62,6 +93,8 @@ class SubscriberSetTest : FunSpec({
         other.words() shouldBe listOf("a")
     }
 })
+
+private val codecs = CodecTable(listOf(FakeCodec()))
 
 private const val SUBSCRIBERS = 40
 

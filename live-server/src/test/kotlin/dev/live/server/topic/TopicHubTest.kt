@@ -203,13 +203,13 @@ private val ack = Message(MessageType.ACK)
 private fun hub(
     scope: CoroutineScope,
     buffer: Int = 64,
-    fanOut: CoroutineContext = EmptyCoroutineContext,
+    fanOut: CoroutineContext? = EmptyCoroutineContext,
     inPlace: Int = 16_384,
 ) = TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer, fanOut, inPlace)
 
 /** On a thread of its own, and in that of whoever publishes, from which it has to move now and then. */
 private val fanOuts =
-    listOf("on its own thread" to EmptyCoroutineContext, "in the publishers" to Dispatchers.Unconfined)
+    listOf("on its own thread" to EmptyCoroutineContext, "in the publishers" to null)
 
 /** Publishes 1 to [MESSAGES]; [started] says how far it has begun. */
 private suspend fun publishAll(hub: TopicHub, who: Int, started: AtomicIntegerArray) {

@@ -6,6 +6,7 @@ import io.netty.buffer.ByteBuf
 import io.netty.buffer.Unpooled
 import io.netty.channel.ChannelFuture
 import io.netty.channel.ChannelHandlerContext
+import io.netty.channel.ChannelOutboundBuffer
 import io.netty.channel.ChannelOutboundHandlerAdapter
 import io.netty.channel.ChannelPromise
 import io.netty.channel.embedded.EmbeddedChannel
@@ -15,8 +16,17 @@ import kotlinx.coroutines.Job
 import kotlinx.coroutines.yield
 import java.io.IOException
 
-/** The client's end of a [NettySocket], over a channel in memory. */
-internal class EmbeddedEnd(maxMessageSize: Int, onLoop: NettyLoop? = null) : ClientEnd {
+/**
+ * The client's end of a [NettySocket], over a channel in memory.
+ *
+ * @param isBare whether nothing stands between the socket and the channel; otherwise there is a handler that may hold
+ *   back what is written, as one for TLS does
+ */
+internal class EmbeddedEnd(
+    maxMessageSize: Int,
+    onLoop: NettyLoop? = null,
+    private val isBare: Boolean = true,
+) : ClientEnd {
     val channel = TwoWayChannel()
     val loop: NettyLoop = onLoop ?: NettyLoop(channel.eventLoop())
     private val tap = Tap()
@@ -24,7 +34,8 @@ internal class EmbeddedEnd(maxMessageSize: Int, onLoop: NettyLoop? = null) : Cli
 
     override val socket: NettySocket =
         NettySocket(loop, maxMessageSize).also { socket ->
-            channel.pipeline().addLast(tap, frameDecoder(maxMessageSize), socket)
+            if (!isBare) channel.pipeline().addLast(tap)
+            channel.pipeline().addLast(frameDecoder(maxMessageSize), socket)
         }
 
     override suspend fun send(bytes: ByteArray) {
@@ -66,12 +77,12 @@ internal class EmbeddedEnd(maxMessageSize: Int, onLoop: NettyLoop? = null) : Cli
 
     /** The client takes nothing from here on. */
     fun stall() {
-        tap.isStalled = true
+        if (isBare) channel.isStalled = true else tap.isStalled = true
     }
 
     /** The client takes again. */
     fun flow() {
-        tap.flow()
+        if (isBare) channel.flow() else tap.flow()
     }
 
     /** Lets the event loop do what it has to. */
@@ -79,7 +90,7 @@ internal class EmbeddedEnd(maxMessageSize: Int, onLoop: NettyLoop? = null) : Cli
         channel.runPendingTasks()
     }
 
-    /** What stands for the network. */
+    /** Stands before the network. */
     private inner class Tap : ChannelOutboundHandlerAdapter() {
         var isStalled = false
         private val waiting = ArrayDeque<Pair<Any, ChannelPromise>>()
@@ -112,6 +123,18 @@ internal class EmbeddedEnd(maxMessageSize: Int, onLoop: NettyLoop? = null) : Cli
 internal class TwoWayChannel : EmbeddedChannel(), DuplexChannel {
     /** Completed when the server has ended its side. */
     val outputEnd: CompletableJob = Job()
+
+    /** Whether the network takes nothing. */
+    var isStalled = false
+
+    fun flow() {
+        isStalled = false
+        unsafe().flush()
+    }
+
+    override fun doWrite(waiting: ChannelOutboundBuffer) {
+        if (!isStalled) super.doWrite(waiting)
+    }
 
     init {
         closeFuture().addListener { outputEnd.complete() }

@@ -23,6 +23,9 @@ import java.io.IOException
 
 internal class NettySocketContractTest : SocketContract({ maxMessageSize -> EmbeddedEnd(maxMessageSize) })
 
+internal class CoveredNettySocketContractTest :
+    SocketContract({ maxMessageSize -> EmbeddedEnd(maxMessageSize, isBare = false) })
+
 class NettySocketTest : FunSpec({
 
     test("a length that is written longer than it has to be is a violation") {
@@ -52,64 +55,72 @@ class NettySocketTest : FunSpec({
         }
     }
 
-    test("what was pumped while the client took nothing is still the session's, and goes out when it takes again") {
-        runTest {
-            val client = EmbeddedEnd(LIMIT)
-            val source = FakeSource()
-            client.socket.pump(this, source, source) {}
-            client.stall()
-            source.offer("1")
-            client.turn()
-            source.isWriting.shouldBeTrue()
+    for ((place, isBare) in places) {
+        test(
+            "what was pumped while the client took nothing is still the session's, and goes out when it takes again, $place",
+        ) {
+            runTest {
+                val client = EmbeddedEnd(LIMIT, isBare = isBare)
+                val source = FakeSource()
+                client.socket.pump(this, source, source) {}
+                client.stall()
+                source.offer("1")
+                client.turn()
+                source.isWriting.shouldBeTrue()
 
-            source.offer("2")
-            source.offer("3")
-            client.turn()
-            source.waiting shouldBe 2
+                source.offer("2")
+                source.offer("3")
+                client.turn()
+                source.waiting shouldBe 2
 
-            client.flow()
-            client.turn()
+                client.flow()
+                client.turn()
 
-            source.waiting shouldBe 0
-            source.isWriting.shouldBeFalse()
-            client.take(9).decodeToString() shouldBe "\uFFFD\u00011\uFFFD\u00012\uFFFD\u00013"
+                source.waiting shouldBe 0
+                source.isWriting.shouldBeFalse()
+                client.take(9).decodeToString() shouldBe "\uFFFD\u00011\uFFFD\u00012\uFFFD\u00013"
+            }
         }
     }
 
-    test("a closed source ends the pump when all of it was written") {
-        runTest {
-            val client = EmbeddedEnd(LIMIT)
-            val source = FakeSource()
-            val ends = mutableListOf<IOException?>()
-            client.socket.pump(this, source, source) { ends += it }
-            client.turn()
+    for ((place, isBare) in places) {
+        test("a closed source ends the pump when all of it was written, $place") {
+            runTest {
+                val client = EmbeddedEnd(LIMIT, isBare = isBare)
+                val source = FakeSource()
+                val ends = mutableListOf<IOException?>()
+                client.socket.pump(this, source, source) { ends += it }
+                client.turn()
 
-            source.offer("1")
-            source.close()
-            ends.shouldBeEmpty()
-            client.turn()
+                source.offer("1")
+                source.close()
+                ends.shouldBeEmpty()
+                client.turn()
 
-            ends shouldBe listOf(null)
-            client.take(3)[2] shouldBe '1'.code.toByte()
-            source.waker.shouldBeNull()
+                ends shouldBe listOf(null)
+                client.take(3)[2] shouldBe '1'.code.toByte()
+                source.waker.shouldBeNull()
+            }
         }
     }
 
-    test("a connection that breaks ends the pump once, with the reason") {
-        runTest {
-            val client = EmbeddedEnd(LIMIT)
-            val source = FakeSource()
-            val ends = mutableListOf<IOException?>()
-            client.socket.pump(this, source, source) { ends += it }
-            client.stall()
-            source.offer("1")
-            client.turn()
+    for ((place, isBare) in places) {
+        test("a connection that breaks ends the pump once, with the reason, $place") {
+            runTest {
+                val client = EmbeddedEnd(LIMIT, isBare = isBare)
+                val source = FakeSource()
+                val ends = mutableListOf<IOException?>()
+                client.socket.pump(this, source, source) { ends += it }
+                client.stall()
+                source.offer("1")
+                client.turn()
 
-            client.abort()
-            source.offer("2")
-            client.turn()
+                client.abort()
+                source.offer("2")
+                client.turn()
 
-            ends.single().shouldBeInstanceOf<IOException>()
+                ends.single().shouldBeInstanceOf<IOException>()
+            }
         }
     }
 
@@ -161,6 +172,22 @@ class NettySocketTest : FunSpec({
         }
     }
 
+    test("writes that the client takes at once leave nothing behind that the next would have to wait for") {
+        runTest {
+            val client = EmbeddedEnd(LIMIT)
+            val source = FakeSource()
+            client.socket.pump(this, source, source) {}
+            repeat(3) {
+                source.offer("$it")
+                client.turn()
+                source.isWriting.shouldBeFalse()
+            }
+
+            client.take(9).decodeToString() shouldBe "\uFFFD\u00010\uFFFD\u00011\uFFFD\u00012"
+            client.channel.outboundMessages().shouldBeEmpty()
+        }
+    }
+
     test("what stops the reading cancels who reads, and whoever would") {
         runTest {
             val client = EmbeddedEnd(LIMIT)
@@ -201,6 +228,8 @@ class NettySocketTest : FunSpec({
         }
     }
 })
+
+private val places = listOf("at the channel" to true, "behind another handler" to false)
 
 private const val LARGE = 40_000
 

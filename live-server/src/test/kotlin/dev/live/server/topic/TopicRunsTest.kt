@@ -1,0 +1,161 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.topic
+
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.server.support.FakeCodec
+import dev.live.server.support.FakeSubscriber
+import dev.live.server.support.prepared
+import dev.live.server.support.wordMessage
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.asCoroutineDispatcher
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlinx.coroutines.withContext
+import java.util.concurrent.Executors
+import kotlin.coroutines.CoroutineContext
+import kotlin.coroutines.EmptyCoroutineContext
+
+/** Messages that subscribers get together. */
+class TopicRunsTest : FunSpec({
+
+    test("what is published before the fan-out gets its turn goes out as one run, in order, for those who are in") {
+        runTest {
+            val hub = hub(backgroundScope)
+            val ann = FakeSubscriber()
+            hub.join(ann, ack)
+
+            for (word in listOf("a", "b", "c")) hub.publish(prepared(wordMessage(word)))
+            runCurrent()
+            hub.publish(prepared(wordMessage("d")))
+            runCurrent()
+
+            ann.words() shouldContainExactly listOf("ack", "a", "b", "c", "d")
+            ann.runs shouldBe listOf(3)
+        }
+    }
+
+    test("what is published before the fan-out gets its turn goes out before whoever joins or leaves behind it") {
+        runTest {
+            val hub = hub(backgroundScope)
+            val ann = FakeSubscriber("ann")
+            val bob = FakeSubscriber("bob")
+            hub.join(ann, ack)
+
+            launch(start = CoroutineStart.UNDISPATCHED) {
+                hub.publish(prepared(wordMessage("a")))
+                hub.join(bob, ack)
+            }
+            hub.publish(prepared(wordMessage("b")))
+            launch(start = CoroutineStart.UNDISPATCHED) { hub.leave(ann, ack) }
+            hub.publish(prepared(wordMessage("c")))
+            runCurrent()
+
+            ann.words() shouldContainExactly listOf("ack", "a", "b", "ack")
+            bob.words() shouldContainExactly listOf("ack", "b", "c")
+        }
+    }
+
+    test("what is published before the fan-out gets its turn goes out in runs of 32 messages or 16 KiB") {
+        runTest {
+            val hub = hub(backgroundScope)
+            val ann = FakeSubscriber()
+            hub.join(ann, ack)
+
+            repeat(40) { hub.publish(prepared(wordMessage("$it"))) }
+            runCurrent()
+            repeat(5) { hub.publish(prepared(wordMessage("x".repeat(6_000)))) }
+            runCurrent()
+
+            ann.runs shouldBe listOf(32, 8, 3, 2)
+        }
+    }
+
+    test("what is published before the fan-out gets its turn does not wait for a publisher that gave up") {
+        runTest {
+            val hub = hub(backgroundScope, buffer = 2)
+            val ann = FakeSubscriber()
+            hub.join(ann, ack)
+            repeat(2) { hub.publish(prepared(wordMessage("$it"))) }
+
+            val waiting = launch(start = CoroutineStart.UNDISPATCHED) { hub.publish(prepared(wordMessage("late"))) }
+            waiting.cancel()
+            runCurrent()
+
+            ann.words() shouldContainExactly listOf("ack", "0", "1")
+        }
+    }
+
+    test(
+        "what is published before the fan-out gets its turn is not lost with a message that cannot be written, and neither is a join behind it",
+    ) {
+        runTest {
+            val hub = hub(backgroundScope)
+            val ann = FakeSubscriber("ann").apply { roomForRuns = 0 }
+            val bob = FakeSubscriber("bob")
+            hub.join(ann, ack)
+            val eve = FakeSubscriber("eve")
+            hub.join(eve, ack)
+            eve.broken = true
+
+            for (word in listOf("a", "b")) hub.publish(prepared(wordMessage(word)))
+            hub.join(bob, ack)
+
+            ann.words() shouldContainExactly listOf("ack", "a", "b")
+            bob.words() shouldContainExactly listOf("ack")
+        }
+    }
+
+    test("a thread that reads from sockets delivers to many at the end of its turn, and to few at once") {
+        val thread = Executors.newSingleThreadExecutor()
+        thread.asCoroutineDispatcher().use { reader ->
+            withContext(reader) {
+                val turn = FakeTurn()
+                Turn.begin(turn)
+                val hub = hub(this, fanOut = null)
+                val subscribers = List(32) { FakeSubscriber("s$it") }
+                hub.join(subscribers[0], ack)
+
+                hub.publish(prepared(wordMessage("a")))
+                hub.publish(prepared(wordMessage("b")))
+                subscribers[0].words() shouldBe listOf("ack", "a", "b")
+
+                for (subscriber in subscribers.drop(1)) hub.join(subscriber, ack)
+                hub.publish(prepared(wordMessage("c")))
+                hub.publish(prepared(wordMessage("d")))
+                subscribers[0].words() shouldBe listOf("ack", "a", "b")
+                turn.end()
+
+                subscribers[0].words() shouldBe listOf("ack", "a", "b", "c", "d")
+                for (subscriber in subscribers) subscriber.runs shouldBe listOf(2)
+                hub.stop()
+                turn.end()
+            }
+        }
+    }
+})
+
+private val ack = Message(MessageType.ACK)
+
+private fun hub(scope: CoroutineScope, buffer: Int = 64, fanOut: CoroutineContext? = EmptyCoroutineContext) =
+    TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer, fanOut)
+
+/** A turn that ends when the test says so. */
+private class FakeTurn : Turn {
+    private val tasks = ArrayDeque<Runnable>()
+
+    override fun afterwards(task: Runnable) {
+        tasks += task
+    }
+
+    fun end() {
+        while (true) (tasks.removeFirstOrNull() ?: break).run()
+    }
+}
