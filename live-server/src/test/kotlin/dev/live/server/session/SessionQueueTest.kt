@@ -15,6 +15,7 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.collections.shouldContainExactlyInAnyOrder
 import io.kotest.matchers.shouldBe
+import io.kotest.matchers.types.shouldBeSameInstanceAs
 import io.kotest.property.Arb
 import io.kotest.property.arbitrary.boolean
 import io.kotest.property.arbitrary.int
@@ -36,31 +37,33 @@ import kotlin.time.Duration.Companion.seconds
 
 class SessionQueueTest : FunSpec({
 
-    for (isWoken in listOf(false, true)) test(
-        "it takes what fits both bounds, gives it back in order, and counts what waits, " +
-            if (isWoken) "for a writer that is woken" else "for a writer that waits",
-    ) {
-        checkAll(Arb.int(1..8), Arb.int(1..60), Arb.list(Arb.pair(Arb.boolean(), Arb.int(0..40)), 0..80)) {
-            capacity,
-            maxBytes,
-            steps,
-            ->
-            val queue = queue(capacity, maxBytes, isWoken)
-            val model = ArrayDeque<String>()
+    for (isWoken in listOf(false, true)) {
+        test(
+            "it takes what fits both bounds, gives it back in order, and counts what waits, " +
+                if (isWoken) "for a writer that is woken" else "for a writer that waits",
+        ) {
+            checkAll(Arb.int(1..8), Arb.int(1..60), Arb.list(Arb.pair(Arb.boolean(), Arb.int(0..40)), 0..80)) {
+                capacity,
+                maxBytes,
+                steps,
+                ->
+                val queue = queue(capacity, maxBytes, isWoken)
+                val model = ArrayDeque<String>()
 
-            for ((number, step) in steps.withIndex()) {
-                val (isOffer, size) = step
-                if (isOffer) {
-                    val word = ('a' + number % 26).toString().repeat(size)
-                    val bytes = model.sumOf { it.length }
-                    val fits = model.size < capacity && (bytes == 0 || bytes + size <= maxBytes)
-                    queue.offer(prepared(wordMessage(word))) shouldBe if (fits) Offer.Taken else Offer.Full
-                    if (fits) model += word
-                } else if (model.isNotEmpty()) {
-                    val most = size % 5 + 1
-                    queue.take(most) shouldContainExactly List(minOf(most, model.size)) { model.removeFirst() }
+                for ((number, step) in steps.withIndex()) {
+                    val (isOffer, size) = step
+                    if (isOffer) {
+                        val word = ('a' + number % 26).toString().repeat(size)
+                        val bytes = model.sumOf { it.length }
+                        val fits = model.size < capacity && (bytes == 0 || bytes + size <= maxBytes)
+                        queue.offer(prepared(wordMessage(word))) shouldBe if (fits) Offer.Taken else Offer.Full
+                        if (fits) model += word
+                    } else if (model.isNotEmpty()) {
+                        val most = size % 5 + 1
+                        queue.take(most) shouldContainExactly List(minOf(most, model.size)) { model.removeFirst() }
+                    }
+                    queue.bytes shouldBe model.sumOf { it.length }
                 }
-                queue.bytes shouldBe model.sumOf { it.length }
             }
         }
     }
@@ -176,43 +179,62 @@ class SessionQueueTest : FunSpec({
         queue.takeFrames(64).map { it.count } shouldBe listOf(2, 2)
 
         queue.bytes shouldBe 0
-        queue.offer(run("cccccc", "ddddd")) shouldBe Offer.Full // not even by an empty queue: its messages fit one by one
+        // not even by an empty queue: one by one, its messages may fit
+        queue.offer(run("cccccc", "ddddd")) shouldBe Offer.Full
     }
 
-    for (isWoken in listOf(false, true)) test(
-        // not even by an empty queue: its messages may fit one by one
-        "what each of many threads offered comes out in its order, and all of it before the end, " +
-            if (isWoken) "for a writer that is woken" else "for a writer that waits",
-    ).config(timeout = 60.seconds) {
-        withContext(Dispatchers.Default) {
-            repeat(ROUNDS) {
-                val queue = queue(capacity = 6, isWoken = isWoken)
-                val counts = List(SENDERS) { who ->
-                    async {
-                        var count = 0
-                        while (count < SENT) {
-                            when (queue.offer(prepared(wordMessage("$who:$count")))) {
-                                Offer.Taken -> count++
-                                Offer.Full -> yield()
-                                Offer.Closed -> break
+    for (isWoken in listOf(false, true)) {
+        test(
+            "what each of many threads offered comes out in its order, and all of it before the end, " +
+                if (isWoken) "for a writer that is woken" else "for a writer that waits",
+        ).config(timeout = 60.seconds) {
+            withContext(Dispatchers.Default) {
+                repeat(ROUNDS) {
+                    val queue = queue(capacity = 6, isWoken = isWoken)
+                    val counts = List(SENDERS) { who ->
+                        async {
+                            var count = 0
+                            while (count < SENT) {
+                                when (queue.offer(prepared(wordMessage("$who:$count")))) {
+                                    Offer.Taken -> count++
+                                    Offer.Full -> yield()
+                                    Offer.Closed -> break
+                                }
                             }
+                            count
                         }
-                        count
                     }
-                }
-                val taken = mutableListOf<String>()
-                val end = Random.nextInt(1, SENDERS * SENT)
-                while (true) {
-                    val frames = queue.takenFrames(3) ?: break
-                    taken += frames.map { it.payload().decodeToString() }
-                    if (taken.size >= end) queue.close()
-                }
+                    val taken = mutableListOf<String>()
+                    val end = Random.nextInt(1, SENDERS * SENT)
+                    while (true) {
+                        val frames = queue.takenFrames(3) ?: break
+                        taken += frames.map { it.payload().decodeToString() }
+                        if (taken.size >= end) queue.close()
+                    }
 
-                for ((who, count) in counts.awaitAll().withIndex()) {
-                    taken.filter { it.startsWith("$who:") } shouldContainExactly List(count) { "$who:$it" }
+                    for ((who, count) in counts.awaitAll().withIndex()) {
+                        taken.filter { it.startsWith("$who:") } shouldContainExactly List(count) { "$who:$it" }
+                    }
+                    queue.bytes shouldBe 0
                 }
-                queue.bytes shouldBe 0
             }
+        }
+    }
+
+    test("what comes in while the writer looks for it keeps its order").config(timeout = 60.seconds) {
+        withContext(Dispatchers.Default) {
+            val queue = queue(isWoken = true)
+            val sender = launch {
+                for (number in 0 until HURRIED) while (queue.offer(frames[number % frames.size]) == Offer.Full) yield()
+            }
+            var number = 0
+            val batch = arrayOfNulls<OutboundFrame>(64)
+            while (number < HURRIED) {
+                val count = queue.poll(batch)
+                for (i in 0 until count) batch[i] shouldBeSameInstanceAs frames[number++ % frames.size]
+                if (count == 0) yield()
+            }
+            sender.join()
         }
     }
 
@@ -264,6 +286,8 @@ class SessionQueueTest : FunSpec({
 private const val ROUNDS = 1_000
 private const val SENDERS = 6
 private const val SENT = 40
+private const val HURRIED = 1_000_000
+private val frames = List(100) { OutboundFrame(Opcode.Text, byteArrayOf(it.toByte())) }
 
 /** [isWoken]: its writer polls, as on Netty, and does not wait in it. */
 private fun queue(capacity: Int = 256, maxBytes: Int = 1024 * 1024, isWoken: Boolean = false) =
