@@ -5,6 +5,7 @@ import dev.live.benchmarks.Options
 /**
  * What `load` was asked for; a null leaves it to the scenario. Times are in seconds, [payload] in bytes.
  *
+ * @property hot how many of the topics are published to; null: all of them
  * @property hold how long idle clients stay; null: until standard input ends
  */
 internal class Plan(
@@ -15,6 +16,7 @@ internal class Plan(
     val codec: String = "json",
     val subscribers: Int? = null,
     val topics: Int? = null,
+    val hot: Int? = null,
     val inflight: Int? = null,
     val rate: Int = 50_000,
     val payload: Int = 128,
@@ -38,6 +40,7 @@ internal class Plan(
                 "scenario",
                 "subscribers",
                 "topics",
+                "hot",
                 "inflight",
                 "rate",
                 "payload",
@@ -58,6 +61,7 @@ internal class Plan(
                 codec = options.choice("codec", "json", "cbor", "msgpack"),
                 subscribers = options.int("subscribers"),
                 topics = options.int("topics"),
+                hot = options.int("hot"),
                 inflight = options.int("inflight"),
                 rate = options.int("rate", 50_000),
                 payload = options.int("payload", 128),

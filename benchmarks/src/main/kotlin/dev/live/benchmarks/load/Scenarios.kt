@@ -109,7 +109,8 @@ internal class Scenarios(private val plan: Plan) {
         val measurement = Measurement(server, loop)
         val traffic = traffic(layout, publishers, measurement)
         var turn = 0
-        val next = { turn++ % layout.topics }
+        val hot = minOf(plan.hot ?: layout.topics, layout.topics)
+        val next = { turn++ % hot }
         val window = closedLoop(loop, traffic, measurement, plan, List(inflight) { next() }) { next() }
         return result(layout, window, traffic, inflight)
     }

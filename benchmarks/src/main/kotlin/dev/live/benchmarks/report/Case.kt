@@ -18,6 +18,7 @@ internal class Case(val name: String, val title: String, val loadArguments: List
         const val IDLE = "idle"
         const val FEW_TOPICS = "many-10"
         const val MANY_TOPICS = "many-100000"
+        const val ALL_TOPICS = "many-100000-all"
 
         /** Every case, in the order of the report. */
         val ALL =
@@ -30,8 +31,9 @@ internal class Case(val name: String, val title: String, val loadArguments: List
                 Case("echo", "Echo, 100 connections with one message in flight each", "--scenario", "echo"),
                 Case(RATE, "50,000 deliveries per second to 1,000 subscribers, open loop", "--scenario", "rate"),
                 Case(IDLE, "10,000 idle connections, subscribed", "--scenario", "idle"),
-                many(FEW_TOPICS, "10", "10"),
-                many(MANY_TOPICS, "100,000", "100000"),
+                many(FEW_TOPICS, "10 topics", "--topics", "10"),
+                many(MANY_TOPICS, "100,000 topics, of which 10 are published to,", "--topics", "100000", "--hot", "10"),
+                many(ALL_TOPICS, "100,000 topics, published to in turn,", "--topics", "100000"),
             )
 
         fun named(name: String): Case =
@@ -45,14 +47,11 @@ internal class Case(val name: String, val title: String, val loadArguments: List
                 listOf("--scenario", "fanout", "--subscribers", "$subscribers", "--inflight", "$inflight"),
             )
 
-        private fun many(name: String, shown: String, topics: String) =
+        private fun many(name: String, topics: String, vararg options: String) =
             Case(
                 name,
-                "$shown topics of one subscriber, 8 publishes in flight",
-                "--scenario",
-                "many",
-                "--topics",
-                topics,
+                "$topics of one subscriber, 8 publishes in flight",
+                listOf("--scenario", "many") + options,
             )
     }
 }

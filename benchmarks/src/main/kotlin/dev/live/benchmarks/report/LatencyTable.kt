@@ -29,7 +29,7 @@ internal class LatencyTable(private val records: List<Record>) : CaseTable {
             number(p99.median(server), 2),
             spread(p99.of(server), 2),
             number(p999.median(server), 2),
-        ) + BASES.map { number(p99.ratio(server, variantOf(it, server)), 2) } +
+        ) + p99.ratios(server) +
             listOf(number(rate.median(server), 0), number(cpu.median(server), 2), faults(records, server))
 
     private companion object {

@@ -61,22 +61,12 @@ internal class Measuring(
         val file = File.createTempFile("result", ".json")
         try {
             file.delete()
+            val isIdle = cell.case.name == Case.IDLE
             val command =
                 listOf(java, "-XX:+UseParallelGC", "-Xmx1g", "-jar", jar, "load") + cell.case.loadArguments +
                     listOf("--port", "$port", "--protocol", cell.server.protocol, "--server-pid", "$pid") +
                     // idle clients are looked at once and need not stay
-                    listOf(
-                        "--warmup",
-                        "${plan.warmup}",
-                        "--seconds",
-                        if (cell.case.name ==
-                            Case.IDLE
-                        ) {
-                            "0"
-                        } else {
-                            "${plan.seconds}"
-                        },
-                    ) +
+                    listOf("--warmup", "${plan.warmup}", "--seconds", if (isIdle) "0" else "${plan.seconds}") +
                     listOf("--json", file.path)
             val output = processes.run(command, (plan.warmup + plan.seconds).toLong() + LOAD_SECONDS)
             if (!file.exists()) return failure(cell, "the generator did not finish: ${output.take(500)}")

@@ -1,6 +1,7 @@
 package dev.live.benchmarks.report
 
 import java.io.File
+import java.net.BindException
 import java.net.InetSocketAddress
 import java.net.ServerSocket
 import java.util.concurrent.TimeUnit
@@ -12,20 +13,13 @@ internal class Processes {
 
     /** Runs [block] with the process of [command] once that says it listens, and ends it afterwards. */
     fun <T> withServer(command: List<String>, block: (pid: Long) -> T): T {
-        val log = File.createTempFile("server", ".log")
-        val process =
-            ProcessBuilder(onCore(0, command))
-                .redirectErrorStream(true)
-                .redirectOutput(log)
-                .redirectInput(ProcessBuilder.Redirect.PIPE)
-                .start()
+        val process = ProcessBuilder(onCore(0, command)).redirectErrorStream(true).start()
         try {
-            awaitListening(process, log)
+            ServerOutput(process).awaitListening()
             return block(process.pid())
         } finally {
             process.destroy()
             if (!process.waitFor(STOP_SECONDS, TimeUnit.SECONDS)) process.destroyForcibly().waitFor()
-            log.delete()
         }
     }
 
@@ -49,34 +43,27 @@ internal class Processes {
     private fun onCore(core: Int, command: List<String>): List<String> =
         if (pinned) listOf("taskset", "-c", core.toString()) + command else command
 
-    private fun awaitListening(process: Process, log: File) {
-        val end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS)
-        while ("listening on" !in log.readText()) {
-            check(process.isAlive && System.nanoTime() < end) {
-                "the server did not start: ${log.readText().take(500)}"
-            }
-            Thread.sleep(START_POLL_MILLIS)
-        }
-    }
-
     private fun hasTaskset(): Boolean =
         System.getenv("PATH").orEmpty().split(File.pathSeparator).any { File(it, "taskset").canExecute() }
 
     companion object {
-        private const val START_SECONDS = 60L
         private const val STOP_SECONDS = 10L
-        private const val START_POLL_MILLIS = 50L
         private var nextPort = 18_000
 
         /** A port nobody listens on, below those that the system gives to clients. */
         fun freePort(): Int {
             while (true) {
                 val port = nextPort++
-                val isFree = runCatching {
-                    ServerSocket().use { it.bind(InetSocketAddress(Server.HOST, port)) }
-                }.isSuccess
-                if (isFree) return port
+                if (isFree(port)) return port
             }
         }
+
+        private fun isFree(port: Int): Boolean =
+            try {
+                ServerSocket().use { it.bind(InetSocketAddress(Server.HOST, port)) }
+                true
+            } catch (_: BindException) {
+                false
+            }
     }
 }

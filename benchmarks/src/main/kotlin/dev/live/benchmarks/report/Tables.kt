@@ -13,7 +13,12 @@ internal interface CaseTable {
 }
 
 /** What every ratio is taken to, in the order of the columns. */
-internal val BASES = listOf("netty-coalesced", "netty-flush", "ktor-trysend")
+internal val BASES = listOf("netty-coalesced", "netty-flush", "ktor-trysend", "ktor-cio-trysend", "bun")
+
+/** The columns of [BASES]: the medians of [server]'s ratios to each. */
+internal fun Samples.ratios(
+    server: String,
+): List<String> = BASES.map { number(ratio(server, variantOf(it, server)), 2) }
 
 /** Deliveries per second, beside what they cost and how long they took. */
 internal class ThroughputTable(private val records: List<Record>) : CaseTable {
@@ -42,7 +47,7 @@ internal class ThroughputTable(private val records: List<Record>) : CaseTable {
             server,
             number(rate.median(server), 0),
             spread(rate.of(server)),
-        ) + BASES.map { number(rate.ratio(server, variantOf(it, server)), 2) } +
+        ) + rate.ratios(server) +
             listOf(
                 number(cpu.median(server), 2),
                 number(p50.median(server)?.div(1000), 2),
