@@ -16,14 +16,14 @@ internal class DerivedTables(private val records: List<Record>) {
         comparison(
             "Is the cost flat in topics?",
             "Deliveries per second of the server's processor time, 8 publishes in flight, one subscriber per topic. " +
-                "The same ten topics are published to, alone and among 100,000.",
+                "The same ten are published to, alone and among 100,000.",
             Case.FEW_TOPICS to "10 topics",
             Case.MANY_TOPICS to "10 of 100,000 topics",
         ) +
             comparison(
                 "And when all topics are busy?",
-                "As above, with publishes to all 100,000 in turn: what a topic needs is then never in the processor's " +
-                    "caches, for any server.",
+                "As above, with publishes to all 100,000 in turn: what a topic needs is then never in the caches of " +
+                    "the processor, for any server.",
                 Case.FEW_TOPICS to "10 topics",
                 Case.ALL_TOPICS to "100,000 topics in turn",
             ) + heapPerTopic()

@@ -25,7 +25,9 @@ internal fun runReport(args: List<String>) {
     // a quick run proves that everything works; its numbers must not replace real ones
     val home = if (isQuick) File("benchmarks/target/quick") else File("benchmarks")
     val java = options.text("java") ?: ProcessHandle.current().info().command().orElse("java")
-    val jvm = listOf(java) + options.text("jvm-args", "-XX:+UseParallelGC -Xmx2g").split(' ').filter { it.isNotEmpty() }
+    val jvm =
+        listOf(java) +
+            options.text("jvm-args", "-XX:+UseParallelGC -Xmx2g -Xmn256m").split(' ').filter { it.isNotEmpty() }
     val variants = options.text("variants")?.let(::parseVariants).orEmpty()
     val servers = options.list("peers")?.map(Server::named) ?: Server.ALL
     val plan =
