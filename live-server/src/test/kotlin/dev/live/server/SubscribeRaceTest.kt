@@ -30,19 +30,36 @@ class SubscribeRaceTest : FunSpec({
 
     for (engine in Engine.entries) {
         test("no subscribe that races with publishes loses a message or shows one too early, on $engine") {
-            withServer(engine, { race() }) {
-                val started = AtomicIntegerArray(PUBLISHERS)
-                coroutineScope {
-                    val publishers = List(PUBLISHERS) { launch(Dispatchers.IO) { publishUntilCancelled(it, started) } }
-                    val subscribers =
-                        List(SUBSCRIBERS) { launch(Dispatchers.IO) { Racer(this@withServer, started).run() } }
-                    subscribers.forEach { it.join() }
-                    publishers.forEach { it.cancelAndJoin() }
-                }
-            }
+            withServer(engine, { race() }) { race(members = 0, ROUNDS) }
         }
     }
+
+    test("and neither does one among many subscribers, who get messages in runs") {
+        withServer(Engine.Netty, { race() }) { race(members = 32, ROUNDS / 10) }
+    }
 })
+
+/** [members] are subscribed all the time. */
+private suspend fun TestServer.race(members: Int, rounds: Int) {
+    val started = AtomicIntegerArray(PUBLISHERS)
+    coroutineScope {
+        val others = List(members) { launch(Dispatchers.IO) { readUntilCancelled() } }
+        val publishers = List(PUBLISHERS) { launch(Dispatchers.IO) { publishUntilCancelled(it, started) } }
+        val subscribers = List(SUBSCRIBERS) { launch(Dispatchers.IO) { Racer(this@race, started).run(rounds) } }
+        subscribers.forEach { it.join() }
+        // first those who read: without publishers they would wait for a message
+        (others + publishers).forEach { it.cancelAndJoin() }
+    }
+}
+
+private suspend fun TestServer.readUntilCancelled() {
+    RawSocket.upgrade(port).use { socket ->
+        withContext(Dispatchers.IO) {
+            socket.text("""{"type":"subscribe","topic":"race","ref":"1"}""")
+            while (isActive) socket.readFrame()
+        }
+    }
+}
 
 private const val PUBLISHERS = 3
 private const val SUBSCRIBERS = 2
@@ -69,8 +86,8 @@ private suspend fun TestServer.publishUntilCancelled(publisher: Int, started: At
 private class Racer(server: TestServer, private val started: AtomicIntegerArray) {
     private val socket = RawSocket.upgrade(server.port)
 
-    fun run() {
-        repeat(ROUNDS) { round(it) }
+    fun run(rounds: Int) {
+        repeat(rounds) { round(it) }
         socket.close()
     }
 

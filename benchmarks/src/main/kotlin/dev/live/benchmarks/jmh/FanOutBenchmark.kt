@@ -14,7 +14,7 @@ import org.openjdk.jmh.annotations.Scope
 import org.openjdk.jmh.annotations.Setup
 import org.openjdk.jmh.annotations.State
 
-/** One message to every queue of a topic, and out of them again: per message, not per delivery. */
+/** To every queue of a topic, and out of them again: per message or run of messages, not per delivery. */
 @State(Scope.Benchmark)
 open class FanOutBenchmark {
     @Param("10", "1000")
@@ -22,26 +22,26 @@ open class FanOutBenchmark {
 
     private val set = SubscriberSet()
     private lateinit var queues: List<SessionQueue>
-    private lateinit var message: PreparedMessage
+    private val codecs = CodecTable(Samples.codecs())
+    private val message: PreparedMessage = Samples.prepared()
     private val batch = arrayOfNulls<OutboundFrame>(64)
 
     @Setup
     fun setUp() {
-        message = Samples.prepared()
-        queues = List(subscribers) { SessionQueue(capacity = 256, maxBytes = 1024 * 1024, slot = 0) }
+        queues = List(subscribers) { SessionQueue(256, maxBytes = 1024 * 1024, slot = 0).apply { waker = Runnable {} } }
         for (queue in queues) set.add(QueueSubscriber(queue))
     }
 
     @Benchmark
-    fun deliverAndDrain(): Int {
+    fun deliverMessage(): Int {
         set.deliver(message)
         return drain()
     }
 
     /** Eight messages as one, as when they were read together. */
     @Benchmark
-    fun deliverRunAndDrain(): Int {
-        set.deliver(MessageRun(List(8) { message }, CodecTable(Samples.codecs())))
+    fun deliverRun(): Int {
+        set.deliver(MessageRun(List(8) { message }, codecs))
         return drain()
     }
 

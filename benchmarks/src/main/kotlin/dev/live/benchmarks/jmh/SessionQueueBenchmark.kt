@@ -5,19 +5,36 @@ import dev.live.server.session.SessionQueue
 import dev.live.server.topic.PreparedMessage
 import org.openjdk.jmh.annotations.Benchmark
 import org.openjdk.jmh.annotations.OperationsPerInvocation
+import org.openjdk.jmh.annotations.Param
 import org.openjdk.jmh.annotations.Scope
+import org.openjdk.jmh.annotations.Setup
 import org.openjdk.jmh.annotations.State
 
-/** The queue of one session: in one by one, out in a batch. Per message. */
+/** The queue of one session, per message. */
 @State(Scope.Thread)
 open class SessionQueueBenchmark {
+    /** Without a waker every message passes the channel, as on the portable transport. */
+    @Param("true", "false")
+    var isWoken: Boolean = true
+
     private val queue = SessionQueue(capacity = 256, maxBytes = 1024 * 1024, slot = 0)
     private val message: PreparedMessage = Samples.prepared()
     private val batch = arrayOfNulls<OutboundFrame>(64)
 
+    @Setup
+    fun setUp() {
+        if (isWoken) queue.waker = Runnable {}
+    }
+
+    @Benchmark
+    fun oneByOne(): Int {
+        queue.offer(message)
+        return queue.poll(batch)
+    }
+
     @Benchmark
     @OperationsPerInvocation(BATCH)
-    fun offerAndTake(): Int {
+    fun inBatches(): Int {
         repeat(BATCH) { queue.offer(message) }
         return queue.poll(batch)
     }

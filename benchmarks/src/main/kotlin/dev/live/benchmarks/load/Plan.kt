@@ -1,6 +1,7 @@
 package dev.live.benchmarks.load
 
 import dev.live.benchmarks.Options
+import dev.live.benchmarks.UsageException
 
 /**
  * What `load` was asked for; a null leaves it to the scenario. Times are in seconds, [payload] in bytes.
@@ -25,6 +26,10 @@ internal class Plan(
     val hold: Double? = null,
     val serverPid: Long? = null,
 ) {
+    init {
+        if (hot != null && hot < 1) throw UsageException("--hot must be at least 1 topic, was $hot")
+    }
+
     val wire: WireProtocol get() = WireProtocol.named(protocol, codec)
 
     /** The same without a measured window. */

@@ -1,5 +1,6 @@
 package dev.live.benchmarks.report
 
+import java.io.IOException
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.ExecutionException
 import java.util.concurrent.TimeUnit
@@ -13,12 +14,18 @@ internal class ServerOutput(process: Process) {
 
     init {
         thread(isDaemon = true) {
-            process.inputStream.bufferedReader().forEachLine { line ->
-                if (beginning.length < SHOWN) beginning.appendLine(line)
-                if (READY in line) listening.complete(Unit)
+            try {
+                process.inputStream.bufferedReader().forEachLine(::take)
+            } catch (_: IOException) {
+                // it was ended while it spoke
             }
             listening.completeExceptionally(IllegalStateException("it ended"))
         }
+    }
+
+    private fun take(line: String) {
+        if (beginning.length < SHOWN) beginning.appendLine(line)
+        if (READY in line) listening.complete(Unit)
     }
 
     /**
@@ -29,9 +36,9 @@ internal class ServerOutput(process: Process) {
     fun awaitListening() {
         try {
             listening.get(START_SECONDS, TimeUnit.SECONDS)
-        } catch (e: ExecutionException) {
+        } catch (_: ExecutionException) {
             error("the server did not start: ${beginning.take(SHOWN)}")
-        } catch (e: TimeoutException) {
+        } catch (_: TimeoutException) {
             error("the server was not ready after $START_SECONDS s: ${beginning.take(SHOWN)}")
         }
     }

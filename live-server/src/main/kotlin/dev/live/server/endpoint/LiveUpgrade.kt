@@ -70,10 +70,10 @@ internal class LiveUpgrade(
 }
 
 /**
- * Where an engine moves bytes: live's own work is short, and handlers run elsewhere. But not among the up to 64 threads of
- * `Dispatchers.IO`, CIO's place, which are there for what blocks, and take turns on the same cores.
+ * Where an engine moves bytes: live's own work is short, and handlers run elsewhere. But not among the up to 64 threads
+ * of `Dispatchers.IO`, CIO's place, which are there for what blocks, and take turns on the same cores.
  */
-private fun placeOf(engine: CoroutineContext): CoroutineContext {
+internal fun placeOf(engine: CoroutineContext): CoroutineContext {
     val dispatcher = engine[ContinuationInterceptor]
     return if (dispatcher == null || dispatcher === Dispatchers.IO) Dispatchers.Default else dispatcher
 }

@@ -23,7 +23,7 @@ internal class Memberships(private val session: Session<*>, private val runtime:
 
     operator fun get(topic: String): Membership? = joined[topic]
 
-    /** Joins [topic]; [ack] is the first the client gets of it. [attachment] is whatever the caller wants to find again. */
+    /** Joins [topic]; [ack] is the first the client gets of it. [attachment] is for the caller to find again. */
     suspend fun join(topic: String, attachment: Any, ack: Message) {
         val membership = Membership(session, runtime.topics.retain(topic), attachment)
         joined[topic] = membership

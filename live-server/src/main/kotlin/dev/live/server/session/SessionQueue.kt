@@ -10,9 +10,9 @@ import java.util.concurrent.atomic.AtomicLongFieldUpdater
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
 
 /**
- * What waits for one client: a bounded [Channel], counted in messages and in bytes. In front of it is a place for one
- * message that finds nothing waiting, which is nearly every message: it never touches the channel, whose parts are four
- * objects that a fan-out to thousands would have to fetch from memory.
+ * What waits for one client: a bounded [Channel], counted in messages and in bytes. In front of it is a place for what
+ * finds nothing waiting, which is nearly every message: it never touches the channel, whose parts are four objects that
+ * a fan-out to thousands would have to fetch from memory.
  *
  * A message larger than the bound on bytes is taken by an empty queue only. Offering never suspends and may come from
  * any thread; taking is the session's writer alone.
@@ -27,8 +27,8 @@ internal class SessionQueue(
     private val channel = Channel<OutboundFrame>(capacity)
 
     /**
-     * A message that came when nothing waited; older than all in [channel]. Only while there is a [waker]: who waits for
-     * the channel would not notice it. Put here by whoever reserved room in an empty queue, taken by the writer.
+     * What came when nothing waited; older than all in [channel]. Only while there is a [waker]: who waits in the
+     * channel would not notice it. Put here by whoever reserved room in an empty queue, taken by the writer.
      */
     @Volatile
     private var front: OutboundFrame? = null
@@ -40,9 +40,9 @@ internal class SessionQueue(
     override var waker: Runnable? = null
 
     /**
-     * How many wait, in the upper half, their bytes in the lower, and [CLOSED] if nothing more is taken. One word, so that
-     * whoever is refused is refused by what waits and not by another's offer that is refused as well: after that nothing
-     * would be taken that could wake it. And so that a closed queue that is found empty stays empty.
+     * How many wait, in the upper half, their bytes in the lower, and [CLOSED] if nothing more is taken. One word, so
+     * that whoever is refused is refused by what waits and not by another's offer that is refused as well: after that
+     * nothing would be taken that could wake it. And so that a closed queue that is found empty stays empty.
      */
     @Volatile
     private var waiting = 0L
@@ -70,10 +70,9 @@ internal class SessionQueue(
     fun offer(frame: OutboundFrame): Offer {
         val before = reserve(frame)
         if (before == REFUSED) return if (waiting < 0) Offer.Closed else Offer.Full
-        val waker = waker
         var isTaken = true
         if (before == 0L && waker != null) front = frame else isTaken = sent(frame)
-        waker?.run()
+        waker?.run() // looked at again: a writer that began in between has found nothing
         return if (isTaken) Offer.Taken else Offer.Closed
     }
 
@@ -186,6 +185,7 @@ internal class SessionQueue(
         WAITING.accumulateAndGet(this, CLOSED, Long::or)
         isCancelled = true
         channel.cancel()
+        front = null
         room?.close()
         waker?.run()
     }

@@ -4,8 +4,7 @@ import dev.live.server.frame.OutboundFrame
 import java.util.concurrent.atomic.AtomicReferenceArray
 
 /**
- * Messages of one topic that its subscribers get together: one place in each of their queues, and one buffer for all
- * sockets.
+ * Messages of one topic that its subscribers get together: offered to each queue as one, in one buffer for all sockets.
  *
  * @property messages at least one, oldest first
  */

@@ -19,8 +19,8 @@ internal class PreparedMessage(
     private val codecs: CodecTable,
     val except: String? = null,
 ) : TopicEvent {
-    /** Whether its topic was told to expect it. Written before it is emitted. */
-    var isExpected = false
+    /** Whether its topic counts it. Written before it is emitted. */
+    var isCounted = false
 
     // Racing writers make the same frame, so the slowest one overwriting is harmless; what must not happen is a
     // lock on the fan-out path.

@@ -12,6 +12,6 @@ internal abstract class Subscriber(val session: String) {
     /** Takes [message] without suspending, or ends its session; false if it was not taken. Any thread. */
     abstract fun offer(message: PreparedMessage): Boolean
 
-    /** Takes all of [run] without suspending, or nothing of it, which is not the end of anything; whether it did. Any thread. */
+    /** Takes all of [run] without suspending, or nothing of it, which ends nothing; whether it did. Any thread. */
     abstract fun offer(run: MessageRun): Boolean
 }

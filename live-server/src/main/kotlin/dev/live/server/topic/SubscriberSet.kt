@@ -15,6 +15,9 @@ internal class SubscriberSet {
     var size: Int = 0
         private set
 
+    /** Offers that were made since this was last set to 0. */
+    var offers: Int = 0
+
     /** Adds [subscriber]; nothing happens if it is in already. */
     fun add(subscriber: Subscriber) {
         if (subscriber.index >= 0) return
@@ -52,6 +55,7 @@ internal class SubscriberSet {
         var failure: Exception? = null
         for (i in 0 until size) {
             val subscriber = members[i]!!
+            offers++
             if (subscriber.tookAll(run)) continue
             for (message in run.messages) failure = subscriber.tryOffer(message) ?: failure
         }
@@ -67,6 +71,7 @@ internal class SubscriberSet {
 
     private fun Subscriber.tryOffer(message: PreparedMessage): Exception? =
         try {
+            offers++
             if (message.except == null || message.except != session) offer(message)
             null
         } catch (e: Exception) {

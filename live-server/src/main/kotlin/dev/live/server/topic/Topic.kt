@@ -35,8 +35,10 @@ public class Topic internal constructor(
      *
      * Returns when the message has its place in the topic's order, which is before it has reached anybody. Suspends
      * while the topic's delivery is a full buffer behind. The caller's thread may do the delivery to the queues of this
-     * node's subscribers, up to about a millisecond of it and also for others that publish meanwhile: from a thread that
-     * must not be kept, such as a user interface's, publish in a coroutine on `Dispatchers.Default`.
+     * node's subscribers, up to about a millisecond of it and also for others that publish meanwhile: from a thread
+     * that must not be kept, such as a user interface's, publish in a coroutine on `Dispatchers.Default`. On an event
+     * loop of the engine's it is delivered once the loop has handled what it has read, so what a handler does after it,
+     * such as an answer or a close, may come first; and that thread must never be blocked until this returns.
      */
     public suspend fun publish(body: Body?): Unit = broker.publish(Publication(name, body))
 

@@ -57,18 +57,18 @@ internal class TopicHub(
     @Volatile
     var idleSince: Long = 0
 
-    /** Messages that were, or are about to be, emitted. Written by publishers. */
+    /** Messages that were emitted. Written by publishers. */
     @Volatile
-    private var expected = 0
+    private var counted = 0
 
     /** How many of them the fan-out has taken. Only accessed by it, like what follows. */
     private var taken = 0
 
-    /** Taken, and not delivered yet because more is certain to come at once. */
+    /** Taken, and not delivered yet because more is there already. */
     private var gathered: ArrayList<PreparedMessage>? = null
     private var gatheredBytes = 0
 
-    /** What the fan-out has done since it last changed its thread. */
+    /** Events that the fan-out has taken since it last changed its thread. */
     private var done = 0
 
     // undispatched: the collector must be there before the first event is emitted, or the flow would drop it
@@ -89,12 +89,12 @@ internal class TopicHub(
 
     /** Suspends while the fan-out is more than the buffer behind. */
     suspend fun publish(message: PreparedMessage) {
-        message.isExpected = true
-        EXPECTED.incrementAndGet(this)
-        if (events.tryEmit(message)) return
-        // it has to wait, and might be cancelled meanwhile: nothing may depend on its coming
-        message.isExpected = false
-        EXPECTED.decrementAndGet(this)
+        message.isCounted = true
+        if (events.tryEmit(message)) {
+            COUNTED.incrementAndGet(this) // when it is there for certain: the fan-out waits for what is counted
+            return
+        }
+        message.isCounted = false
         events.emit(message)
     }
 
@@ -121,8 +121,9 @@ internal class TopicHub(
     /** Whether the publisher in whose thread this runs has done enough for others that publish meanwhile. */
     private fun isTimeToMove(): Boolean {
         done++
-        if (done < maxInPlace) return false
+        if (done + subscribers.offers < maxInPlace) return false
         done = 0
+        subscribers.offers = 0
         return true
     }
 
@@ -141,7 +142,7 @@ internal class TopicHub(
     private fun handle(event: TopicEvent) {
         when (event) {
             is PreparedMessage -> {
-                if (event.isExpected) taken++
+                if (event.isCounted) taken++
                 if (observed) inProcess.tryEmit(event.message)
                 gather(event) // last, because it may throw
             }
@@ -163,11 +164,8 @@ internal class TopicHub(
 
     /** Delivers [message], together with those before and after it that are there at the same time. */
     private fun gather(message: PreparedMessage) {
-        val isLast = taken - expected >= 0
-        if (isLast && gathered == null) {
-            done += subscribers.size
-            return subscribers.deliver(message)
-        }
+        val isLast = taken - counted >= 0 // more if one was taken before its publisher could count it
+        if (isLast && gathered == null) return subscribers.deliver(message)
         val messages = gathered ?: ArrayList<PreparedMessage>().also { gathered = it }
         messages += message
         gatheredBytes += message.message.body?.size ?: 0
@@ -178,7 +176,6 @@ internal class TopicHub(
         val messages = gathered ?: return
         gathered = null
         gatheredBytes = 0
-        done += subscribers.size
         try {
             if (messages.size ==
                 1
@@ -209,10 +206,10 @@ internal class TopicHub(
         val log: Logger = LoggerFactory.getLogger("dev.live.server.topic")
 
         // no object of its own in every topic for one number
-        val EXPECTED: AtomicIntegerFieldUpdater<TopicHub> =
-            AtomicIntegerFieldUpdater.newUpdater(TopicHub::class.java, "expected")
+        val COUNTED: AtomicIntegerFieldUpdater<TopicHub> =
+            AtomicIntegerFieldUpdater.newUpdater(TopicHub::class.java, "counted")
 
-        /** Messages of one run: half of a queue's default bound is the most that one can take of it. */
+        /** Messages of one run: an eighth of a queue's default bound. */
         const val MAX_RUN = 32
 
         /** Payload bytes of one run. With larger messages, what sharing a write spares is small beside the write. */

@@ -1,8 +1,8 @@
 package dev.live.server.topic
 
 /**
- * What a thread is in the middle of, if that is reading from many sockets: it may have read the next message for a topic
- * already, and both can then be delivered in one go.
+ * What a thread is in the middle of, if that is reading from many sockets: it may have read the next message for a
+ * topic already, and both can then be delivered in one go.
  */
 internal fun interface Turn {
     /** Runs [task] on this thread, soon: when what it has read has been handled. */

@@ -25,8 +25,8 @@ internal suspend fun ChannelFuture.awaited(): Unit =
     }
 
 /**
- * Writes [bytes]; null if the socket took all of it at once, which spares most writes a promise. That is seen only where
- * the channel [isBare]: no other handler of what is written stands before it.
+ * Writes [bytes]; null if the socket took all of it at once, which spares most writes a promise. That is seen only
+ * where the channel [isBare]: no other handler of what is written stands before it.
  */
 internal fun ChannelHandlerContext.written(bytes: ByteBuf, isBare: Boolean): ChannelFuture? {
     if (!isBare) return writeAndFlush(bytes)

@@ -19,8 +19,8 @@ import kotlin.coroutines.EmptyCoroutineContext
 /**
  * What the sockets of one event loop share: whose turn it is to write, and what the last of them wrote.
  *
- * A fan-out makes sockets ready by the thousand. They wait in one list for one task of the loop, so that waking it costs
- * once for all of them; and what several messages left for one socket goes out in one write.
+ * A fan-out makes sockets ready by the thousand. They wait in one list for one task of the loop, so that waking it
+ * costs once for all of them; and what several messages left for one socket goes out in one write.
  */
 internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
     /** Newest first, linked by [NettySocket.nextReady]: at most each socket of this loop once. */
@@ -89,7 +89,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
         }
     }
 
-    /** What fails in one socket, such as an allocation, ends that one: what it had taken is lost, and its session with it. */
+    /** What fails in one socket, such as an allocation, ends that one: what it had taken is lost, and its session. */
     private fun drainOne(socket: NettySocket) {
         try {
             socket.drain()
@@ -125,7 +125,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
         try {
             executor.execute(task)
         } catch (_: RejectedExecutionException) {
-            // the engine has stopped, and what runs on its loops still has to come to its end, one thing after the other
+            // the engine has stopped, and what runs on its loops still has to end, one thing after the other
             stopped.dispatch(EmptyCoroutineContext, task)
         }
     }

@@ -2,18 +2,12 @@ package dev.live.server.transport
 
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
-import io.netty.buffer.ByteBufUtil
 import io.netty.channel.ChannelFuture
 import io.netty.channel.ChannelFutureListener
 import io.netty.channel.ChannelHandlerContext
 import io.netty.channel.ChannelInboundHandlerAdapter
 import io.netty.channel.socket.DuplexChannel
-import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame
-import io.netty.handler.codec.http.websocketx.CloseWebSocketFrame
 import io.netty.handler.codec.http.websocketx.CorruptedWebSocketFrameException
-import io.netty.handler.codec.http.websocketx.PingWebSocketFrame
-import io.netty.handler.codec.http.websocketx.PongWebSocketFrame
-import io.netty.handler.codec.http.websocketx.TextWebSocketFrame
 import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus
 import io.netty.handler.codec.http.websocketx.WebSocketFrame
 import io.netty.handler.codec.http.websocketx.WebSocketFrameDecoder
@@ -32,10 +26,9 @@ import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
  * A socket in the pipeline of Netty's channel, behind Netty's own frame decoder: no coroutine and no pipe between the
  * session's queue and the channel.
  *
- * All of its state belongs to the channel's event loop, but for what is said to be otherwise. First come what is read, then
- * what is written, then the end. What it writes goes to the
- * channel one batch at a time, and the next one only when the socket took all of it: what waits, waits in the session's
- * queue.
+ * All of its state belongs to the channel's event loop, but for what is said to be otherwise. First comes what is read,
+ * then what is written, then the end. What it writes goes to the channel one batch at a time, and the next one only when
+ * the socket took all of it: what waits, waits in the session's queue.
  */
 internal class NettySocket(private val loop: NettyLoop, private val maxMessageSize: Int) :
     ChannelInboundHandlerAdapter(), Socket, ChannelFutureListener, Runnable {
@@ -51,7 +44,10 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     /** A batch is on its way to the client. */
     private var isWriting = false
 
-    /** Nothing but the decoder stands between this and the socket, such as TLS: what is written is at the channel at once. */
+    /**
+     * Nothing stands between this and the channel that could hold back what is written, as TLS does. As of [pump]:
+     * behind a handler put there later, a batch that it holds back counts as taken.
+     */
     private var isBare = false
 
     /** 1 if [drain] is to come, else 0. Set from any thread. */
@@ -100,25 +96,9 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     }
 
     private fun take(frame: WebSocketFrame) {
-        val taken =
-            when (frame) {
-                is PingWebSocketFrame -> Inbound.Ping(frame.payload())
-                is PongWebSocketFrame -> Inbound.Pong
-                is CloseWebSocketFrame -> Inbound.Close(closeCode(frame.payload()))
-                else -> {
-                    assembler.checked(frame.content().readableBytes().toLong())
-                    val isText = frame is TextWebSocketFrame
-                    check(isText || frame is BinaryWebSocketFrame || assembler.isInside) {
-                        "unreachable: ${frame.javaClass}"
-                    }
-                    assembler.add(frame.payload(), frame.isFinalFragment, isText) ?: return
-                }
-            }
-        inbound.add(taken)
+        inbound.add(assembler.inbound(frame) ?: return)
         if (inbound.isFull) readOn(false)
     }
-
-    private fun WebSocketFrame.payload(): ByteArray = ByteBufUtil.getBytes(content())
 
     private fun readOn(isOn: Boolean) {
         val config = context.channel().config()

@@ -2,12 +2,17 @@
 
 package dev.live.server.session
 
+import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
+import dev.live.server.support.FakeCodec
 import dev.live.server.support.TestSession
 import dev.live.server.support.prepared
+import dev.live.server.support.sessionSettings
 import dev.live.server.support.wordMessage
+import dev.live.server.topic.CodecTable
+import dev.live.server.topic.MessageRun
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.nulls.shouldNotBeNull
@@ -53,6 +58,23 @@ class MembershipsTest : FunSpec({
         }
     }
 
+    test("a run that does not fit the queue ends nothing; the message of it that does not fit ends the session") {
+        withSession(sessionSettings(queueCapacity = 3)) { one ->
+            val memberships = one.session.state.memberships
+            memberships.join("t", "", ack)
+            runCurrent()
+            one.socket.stalled = true
+            val membership = memberships["t"].shouldNotBeNull()
+            val messages = List(4) { prepared(wordMessage("$it")) }
+
+            membership.offer(MessageRun(messages, CodecTable(listOf(FakeCodec())))) shouldBe false
+            one.session.state.endReason shouldBe null
+            messages.map { membership.offer(it) } shouldContainExactly listOf(true, true, true, false)
+
+            one.session.state.endReason.shouldNotBeNull().code shouldBe CloseCode.SlowConsumer
+        }
+    }
+
     for (isBehind in listOf(false, true)) {
         val situation = if (isBehind) "while the topic is behind" else "while the topic takes it"
 
@@ -93,9 +115,12 @@ class MembershipsTest : FunSpec({
 
 private val ack = Message(MessageType.ACK)
 
-private fun withSession(test: suspend TestScope.(TestSession) -> Unit) =
+private fun withSession(
+    settings: SessionSettings = sessionSettings(),
+    test: suspend TestScope.(TestSession) -> Unit,
+) =
     runTest {
-        val one = TestSession(this)
+        val one = TestSession(this, settings)
         one.start()
         test(one)
         one.socket.sayGoodbye()

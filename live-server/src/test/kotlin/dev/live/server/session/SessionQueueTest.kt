@@ -27,6 +27,7 @@ import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.Runnable
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
@@ -238,35 +239,75 @@ class SessionQueueTest : FunSpec({
         }
     }
 
-    test("closed, it takes nothing more and gives the rest") {
-        runTest {
-            val queue = queue(capacity = 2)
-            repeat(2) { queue.offer(word(1)) }
-            val waiting = async { queue.send(word(2)) }
-            runCurrent()
+    for (isLate in listOf(false, true)) {
+        test(
+            "a writer that looks only when it is woken gets everything, and the end" +
+                if (isLate) ", also if it begins while others send" else "",
+        ).config(timeout = 60.seconds) {
+            withContext(Dispatchers.Default) {
+                repeat(ROUNDS) {
+                    val queue = queue(capacity = 3)
+                    val woken = Channel<Unit>(Channel.CONFLATED)
+                    if (!isLate) queue.waker = Runnable { woken.trySend(Unit) }
+                    val senders = List(SENDERS) { async { List(SENT) { queue.send(word(1)) }.count { it } } }
+                    if (isLate) queue.waker = Runnable { woken.trySend(Unit) }
+                    woken.trySend(Unit)
 
-            queue.close()
+                    var taken = 0
+                    writer@ for (signal in woken) {
+                        while (true) {
+                            val frames = queue.takenFrames(2) ?: break@writer
+                            if (frames.isEmpty()) break
+                            taken += frames.size
+                            if (taken >= SENT) queue.close()
+                        }
+                    }
 
-            waiting.await() shouldBe false
-            queue.offer(word(1)) shouldBe Offer.Closed
-            queue.send(word(1)) shouldBe false
-            queue.take(64).size shouldBe 2
-            queue.take(arrayOfNulls(1)) shouldBe -1
+                    taken shouldBe senders.awaitAll().sum()
+                }
+            }
         }
     }
 
-    test("cancelled, it takes nothing more and drops the rest") {
-        runTest {
-            val queue = queue(capacity = 2)
-            repeat(2) { queue.offer(word(1)) }
-            val waiting = async { queue.send(word(2)) }
-            runCurrent()
+    for (isWoken in listOf(false, true)) {
+        test(
+            "closed, it takes nothing more and gives the rest, for a writer that " +
+                if (isWoken) "is woken" else "waits",
+        ) {
+            runTest {
+                val queue = queue(capacity = 2, isWoken = isWoken)
+                repeat(2) { queue.offer(word(1)) }
+                val waiting = async { queue.send(word(2)) }
+                runCurrent()
 
-            queue.cancel()
+                queue.close()
 
-            waiting.await() shouldBe false
-            queue.offer(word(1)) shouldBe Offer.Closed
-            queue.take(arrayOfNulls(1)) shouldBe -1
+                waiting.await() shouldBe false
+                queue.offer(word(1)) shouldBe Offer.Closed
+                queue.send(word(1)) shouldBe false
+                queue.take(64).size shouldBe 2
+                queue.takenFrames(1) shouldBe null
+            }
+        }
+    }
+
+    for (isWoken in listOf(false, true)) {
+        test(
+            "cancelled, it takes nothing more and drops the rest, for a writer that " +
+                if (isWoken) "is woken" else "waits",
+        ) {
+            runTest {
+                val queue = queue(capacity = 2, isWoken = isWoken)
+                repeat(2) { queue.offer(word(1)) }
+                val waiting = async { queue.send(word(2)) }
+                runCurrent()
+
+                queue.cancel()
+
+                waiting.await() shouldBe false
+                queue.offer(word(1)) shouldBe Offer.Closed
+                queue.takenFrames(1) shouldBe null
+            }
         }
     }
 

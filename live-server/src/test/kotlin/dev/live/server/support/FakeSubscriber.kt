@@ -6,8 +6,8 @@ import dev.live.server.topic.Subscriber
 import java.util.concurrent.CopyOnWriteArrayList
 
 /**
- * A subscriber that remembers what it took; [full], it takes nothing, [broken], it throws, and with little [roomForRuns]
- * it takes what comes only one by one.
+ * A subscriber that remembers what it took; [full], it takes nothing, [broken], it throws, and with little
+ * [roomForRuns] it takes what comes only one by one.
  */
 internal class FakeSubscriber(session: String = "s") : Subscriber(session) {
     @Volatile

@@ -17,6 +17,7 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.coroutineScope
@@ -26,6 +27,7 @@ import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.yield
+import java.util.concurrent.Executors
 import java.util.concurrent.atomic.AtomicIntegerArray
 import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.EmptyCoroutineContext
@@ -77,14 +79,18 @@ class TopicHubTest : FunSpec({
         }
     }
 
-    for ((where, fanOut) in fanOuts) {
+    for ((where, fanOut, contexts) in places) {
         test("whoever joins among many publishers misses nothing after the ack, and gets nothing before it, $where")
             .config(timeout = 60.seconds) {
                 withContext(Dispatchers.Default) {
                     repeat(ROUNDS) {
                         val hub = hub(this, fanOut = fanOut, inPlace = 100)
                         val started = AtomicIntegerArray(PUBLISHERS)
-                        val publishers = List(PUBLISHERS) { who -> launch { publishAll(hub, who, started) } }
+                        repeat(QUIET) { hub.join(FakeSubscriber(), ack) } // enough of them for a turn to matter
+                        val publishers =
+                            List(PUBLISHERS) { who ->
+                                launch(contexts[who % contexts.size]) { publishAll(hub, who, started) }
+                            }
                         val joined = List(SUBSCRIBERS) { async { joinAmid(hub, started) } }.awaitAll()
                         publishers.joinAll()
                         hub.join(FakeSubscriber(), ack) // everything before its ack has been delivered
@@ -107,8 +113,12 @@ class TopicHubTest : FunSpec({
         test("whoever leaves among many publishers hears nothing after the ack, $where").config(timeout = 60.seconds) {
             withContext(Dispatchers.Default) {
                 val hub = hub(this, fanOut = fanOut, inPlace = 100)
+                repeat(QUIET) { hub.join(FakeSubscriber(), ack) }
+                val started = AtomicIntegerArray(PUBLISHERS)
                 val publishers =
-                    List(PUBLISHERS) { who -> launch { publishAll(hub, who, AtomicIntegerArray(PUBLISHERS)) } }
+                    List(PUBLISHERS) { who ->
+                        launch(contexts[who % contexts.size]) { publishAll(hub, who, started) }
+                    }
 
                 val left = List(SUBSCRIBERS) {
                     async {
@@ -197,6 +207,7 @@ private const val ROUNDS = 20
 private const val PUBLISHERS = 4
 private const val MESSAGES = 200
 private const val SUBSCRIBERS = 16
+private const val QUIET = 32
 
 private val ack = Message(MessageType.ACK)
 
@@ -207,9 +218,22 @@ private fun hub(
     inPlace: Int = 16_384,
 ) = TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer, fanOut, inPlace)
 
-/** On a thread of its own, and in that of whoever publishes, from which it has to move now and then. */
-private val fanOuts =
-    listOf("on its own thread" to EmptyCoroutineContext, "in the publishers" to null)
+/** Where the fan-out runs, and where its publishers do; in that of whoever publishes it has to move now and then. */
+private data class Place(val name: String, val fanOut: CoroutineContext?, val publishers: List<CoroutineContext>)
+
+private val places =
+    listOf(
+        Place("on its own thread", EmptyCoroutineContext, listOf(EmptyCoroutineContext)),
+        Place("in the publishers", null, listOf(EmptyCoroutineContext)),
+        Place("in the publishers, of which some are event loops", null, listOf(loop(), EmptyCoroutineContext, loop())),
+    )
+
+/** A thread that reads from sockets. */
+private fun loop(): CoroutineContext {
+    val executor = Executors.newSingleThreadExecutor { Thread(it).apply { isDaemon = true } }
+    executor.execute { Turn.begin(executor::execute) }
+    return executor.asCoroutineDispatcher()
+}
 
 /** Publishes 1 to [MESSAGES]; [started] says how far it has begun. */
 private suspend fun publishAll(hub: TopicHub, who: Int, started: AtomicIntegerArray) {

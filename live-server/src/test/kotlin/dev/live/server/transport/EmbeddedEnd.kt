@@ -127,12 +127,16 @@ internal class TwoWayChannel : EmbeddedChannel(), DuplexChannel {
     /** Whether the network takes nothing. */
     var isStalled = false
 
+    /** Whether every write fails. */
+    var isBroken = false
+
     fun flow() {
         isStalled = false
         unsafe().flush()
     }
 
     override fun doWrite(waiting: ChannelOutboundBuffer) {
+        if (isBroken) throw IOException("broken")
         if (!isStalled) super.doWrite(waiting)
     }
 
@@ -173,8 +177,10 @@ internal class FakeSource : FrameSource, WriteWatch {
 
     override var waker: Runnable? = null
 
-    fun offer(word: String) {
-        frames += OutboundFrame(Opcode.Text, word.toByteArray())
+    fun offer(word: String): Unit = offer(OutboundFrame(Opcode.Text, word.toByteArray()))
+
+    fun offer(frame: OutboundFrame) {
+        frames += frame
         waker?.run()
     }
 

@@ -57,7 +57,7 @@ class NettySocketTest : FunSpec({
 
     for ((place, isBare) in places) {
         test(
-            "what was pumped while the client took nothing is still the session's, and goes out when it takes again, $place",
+            "what was pumped while the client took nothing is the session's, and goes out when it takes again, $place",
         ) {
             runTest {
                 val client = EmbeddedEnd(LIMIT, isBare = isBare)
@@ -121,6 +121,27 @@ class NettySocketTest : FunSpec({
 
                 ends.single().shouldBeInstanceOf<IOException>()
             }
+        }
+    }
+
+    test("a write that fails at once ends the pump once, closes the channel, and keeps nothing") {
+        runTest {
+            val client = EmbeddedEnd(LIMIT)
+            val source = FakeSource()
+            val ends = mutableListOf<IOException?>()
+            client.socket.pump(this, source, source) { ends += it }
+            client.channel.isBroken = true
+            val frame = OutboundFrame(Opcode.Text, "lost".toByteArray())
+            client.loop.batch[0] = frame
+            val bytes = client.loop.concatenated(1, client.channel.pipeline().firstContext())
+
+            source.offer(frame)
+            client.turn()
+
+            ends.single().shouldBeInstanceOf<IOException>()
+            client.channel.isOpen shouldBe false
+            bytes.refCnt() shouldBe 1
+            bytes.release()
         }
     }
 
