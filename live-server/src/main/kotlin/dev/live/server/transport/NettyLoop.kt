@@ -150,5 +150,18 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
                 Turn.begin(it)
             }
         }
+
+        /** Lets the fan-out know the turns of [executor]'s thread. From any thread. */
+        fun begin(executor: EventExecutor) {
+            if (executor.inEventLoop()) {
+                of(executor)
+                return
+            }
+            try {
+                executor.execute { of(executor) }
+            } catch (_: RejectedExecutionException) {
+                // the engine has stopped: there are no turns any more
+            }
+        }
     }
 }

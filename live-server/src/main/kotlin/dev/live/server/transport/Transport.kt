@@ -41,13 +41,16 @@ internal class FastPath(private val transport: Transport) {
      * @throws java.io.IOException if the connection broke meanwhile
      */
     suspend fun take(call: ApplicationCall, input: ByteReadChannel, maxMessageSize: Int): Socket? {
-        if (transport == Transport.Portable || !isNettyThere) return null
+        if (!isNettyThere) return null
         val engineCall = call.engineCall()
         if (engineCall !is NettyApplicationCall) return null
         try {
-            val takeover = NettyTakeover(engineCall, maxMessageSize)
-            takeover.socket(input)?.let { return it }
-            if (!takeover.isGone) warn(cause = null)
+            if (transport == Transport.Auto) {
+                val takeover = NettyTakeover(engineCall, maxMessageSize)
+                takeover.socket(input)?.let { return it }
+                if (!takeover.isGone) warn(cause = null)
+            }
+            NettyLoop.begin(engineCall.context.executor()) // where the portable socket will read
         } catch (e: LinkageError) {
             warn(e)
         }
