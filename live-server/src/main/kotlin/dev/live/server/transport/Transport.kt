@@ -5,8 +5,6 @@ import io.ktor.server.netty.NettyApplicationCall
 import io.ktor.server.routing.RoutingCall
 import io.ktor.server.routing.RoutingPipelineCall
 import io.ktor.utils.io.ByteReadChannel
-import io.netty.util.AttributeKey
-import io.netty.util.concurrent.EventExecutor
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.util.concurrent.atomic.AtomicBoolean
@@ -36,6 +34,7 @@ public enum class Transport {
 /** Finds the fastest socket for an upgraded connection. */
 internal class FastPath(private val transport: Transport) {
     private val hasWarned = AtomicBoolean()
+    private val hasTurns = AtomicBoolean()
 
     /**
      * The socket that takes [call]'s connection over, or null if it is to be carried by the engine's byte channels.
@@ -52,11 +51,18 @@ internal class FastPath(private val transport: Transport) {
                 takeover.socket(input)?.let { return it }
                 if (!takeover.isGone) warn(cause = null)
             }
-            NettyLoop.begin(engineCall.executor()) // where the portable socket will read
+            beginTurns(engineCall)
         } catch (e: LinkageError) {
             warn(e)
         }
         return null
+    }
+
+    /** A portable socket reads on any of the engine's loops. */
+    private fun beginTurns(call: NettyApplicationCall) {
+        if (hasTurns.getAndSet(true)) return
+        val executor = call.context.executor()
+        for (loop in executor.parent() ?: listOf(executor)) NettyLoop.begin(loop)
     }
 
     private fun warn(cause: LinkageError?) {
@@ -81,14 +87,6 @@ internal class FastPath(private val transport: Transport) {
             }
     }
 }
-
-/**
- * Where Ktor runs the coroutines of this call: a thread that it chose for the connection. If a release of Ktor's calls it
- * otherwise, the fan-out does not know that thread's turns, which is slower, and a test goes red.
- */
-private fun NettyApplicationCall.executor(): EventExecutor =
-    context.channel().attr(AttributeKey.valueOf<EventExecutor>("ktor.netty.pinnedCallExecutor")).get()
-        ?: context.executor()
 
 /** The call as the engine made it. */
 internal fun ApplicationCall.engineCall(): ApplicationCall {
