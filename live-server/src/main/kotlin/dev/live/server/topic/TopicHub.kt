@@ -177,13 +177,8 @@ internal class TopicHub(
         gathered = null
         gatheredBytes = 0
         try {
-            if (messages.size ==
-                1
-            ) {
-                subscribers.deliver(messages[0])
-            } else {
-                subscribers.deliver(MessageRun(messages, codecs))
-            }
+            val only = messages.singleOrNull()
+            if (only != null) subscribers.deliver(only) else subscribers.deliver(MessageRun(messages, codecs))
         } catch (e: Exception) {
             failed(e) // here: whoever joins or leaves behind them is not to be told
         }
