@@ -16,9 +16,11 @@ internal data class Machine(
     val jvmArguments: String,
     val pinned: Boolean,
     val versions: Map<String, String>,
+    val commit: String = "unknown",
+    val command: String = "report",
 ) {
     companion object {
-        fun here(java: String, jvmArguments: String, pinned: Boolean): Machine =
+        fun here(java: String, jvmArguments: String, pinned: Boolean, command: String): Machine =
             Machine(
                 cpu = field("/proc/cpuinfo", "model name") ?: System.getProperty("os.arch"),
                 cores = Runtime.getRuntime().availableProcessors(),
@@ -28,6 +30,8 @@ internal data class Machine(
                 jvmArguments = jvmArguments,
                 pinned = pinned,
                 versions = versions(),
+                commit = outputOf("git", "describe", "--always", "--dirty", "--abbrev=12") ?: "unknown",
+                command = command,
             )
 
         private fun versions(): Map<String, String> {

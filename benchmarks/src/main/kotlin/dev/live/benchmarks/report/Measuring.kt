@@ -24,7 +24,7 @@ internal class Measuring(
         val description =
             plan.jvms.values.distinct().singleOrNull()?.drop(1)?.joinToString(" ")
                 ?: plan.jvms.entries.joinToString("; ") { (name, command) -> "$name: ${command.joinToString(" ")}" }
-        records.writeMachine(Machine.here(java, description, processes.pinned))
+        records.writeMachine(Machine.here(java, description, processes.pinned, plan.command))
         val cells =
             (1..plan.rounds).flatMap { round ->
                 plan.cases.flatMap { case -> plan.servers.map { Cell(round, case, it) } }

@@ -27,9 +27,11 @@ internal class Rendering(private val records: Records, private val out: File) {
         appendLine("# Results")
         appendLine()
         appendLine(
-            "Made by `java -jar benchmarks/target/benchmarks.jar report` (raw results beside this file; do not edit).",
+            "Made by `java -jar benchmarks/target/benchmarks.jar ${machine.command}` at commit ${machine.commit} " +
+                "(raw results beside this file; do not edit).",
         )
-        appendLine("What is measured and how to read it: [README.md](README.md).")
+        val readme = File("benchmarks/README.md").absoluteFile.relativeTo(out.absoluteFile.parentFile)
+        appendLine("What is measured and how to read it: [README.md](${readme.invariantSeparatorsPath}).")
         appendLine()
         appendLine("- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memory} of memory, ${machine.kernel}")
         appendLine("- JVM: ${machine.java}; options of the servers: `${machine.jvmArguments}`")

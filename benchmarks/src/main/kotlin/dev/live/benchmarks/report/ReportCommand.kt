@@ -14,6 +14,7 @@ internal class ReportPlan(
     val jvms: Map<String, List<String>>,
     val results: File,
     val out: File,
+    val command: String,
 )
 
 /** `report …`: measures every server in every case in every round, and writes tables and plots. */
@@ -40,6 +41,7 @@ internal fun runReport(args: List<String>) {
             jvms = variants.ifEmpty { servers.associate { it.name to jvm } },
             results = options.text("results")?.let(::File) ?: home.resolve("results"),
             out = options.text("out")?.let(::File) ?: home.resolve("RESULTS.md"),
+            command = (listOf("report") + args).joinToString(" "),
         )
     if ("fresh" in options) plan.results.listFiles { file -> file.extension == "json" }?.forEach { it.delete() }
     val records = Records(plan.results)

@@ -21,7 +21,7 @@ internal fun runLiveServer(args: List<String>) {
     val host = options.text("host", "127.0.0.1")
     val isPortable = options.choice("transport", "auto", "portable") == "portable"
     val transport = if (isPortable) Transport.Portable else Transport.Auto
-    // as in every peer: the one handler there is never blocks
+    // as in every peer, by default: nothing looks at what is published, and the one handler there is never blocks
     val handlers = if (options.choice("handlers", "place", "io") == "io") Dispatchers.IO else Dispatchers.Unconfined
     val server =
         when (options.choice("engine", "netty", "cio")) {
@@ -56,7 +56,10 @@ internal fun Application.liveUnderTest(transport: Transport, handlers: Coroutine
     }
     routing {
         live<Unit>("/live") {
-            rawTopic("{topic...}") { publishWithoutSubscribing = true }
+            rawTopic("{topic...}") {
+                publishWithoutSubscribing = true
+                if (handlers != Dispatchers.Unconfined) onPublish { broadcast(it) } // as in most applications
+            }
             onMessage { message ->
                 if (message.type == "echo") session.send(Message("reply", ref = message.ref, body = message.body))
             }

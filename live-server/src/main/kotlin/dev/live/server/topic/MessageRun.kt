@@ -11,7 +11,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray
 internal class MessageRun(val messages: List<PreparedMessage>, private val codecs: CodecTable) {
     private val frames = AtomicReferenceArray<OutboundFrame>(codecs.size) // as in PreparedMessage
 
-    private val exceptions = messages.mapNotNull { it.except }
+    /** Mostly none, or the one publisher of them all: looked at for every subscriber. */
+    private val exceptions = messages.mapNotNullTo(HashSet()) { it.except }
 
     /** Whether the session called [session] gets all of it. */
     fun isAllFor(session: String): Boolean = exceptions.isEmpty() || session !in exceptions

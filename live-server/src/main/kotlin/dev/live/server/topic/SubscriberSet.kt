@@ -41,18 +41,18 @@ internal class SubscriberSet {
     }
 
     /**
-     * Offers [message] to every subscriber but the session it excepts. What the first of them throws, such as a codec
-     * that cannot write the message, is thrown when all have been offered it.
+     * Offers [message] to every subscriber but the session it excepts. What the last of them to fail throws, such as a
+     * codec that cannot write the message, is thrown when all have been offered it.
      */
     fun deliver(message: PreparedMessage) {
-        var failure: Exception? = null
+        var failure: Throwable? = null
         for (i in 0 until size) failure = members[i]!!.tryOffer(message) ?: failure
         if (failure != null) throw failure
     }
 
     /** As [deliver] of each message in [run], but those that have room for all of it get it as one. */
     fun deliver(run: MessageRun) {
-        var failure: Exception? = null
+        var failure: Throwable? = null
         for (i in 0 until size) {
             val subscriber = members[i]!!
             offers++
@@ -65,16 +65,16 @@ internal class SubscriberSet {
     private fun Subscriber.tookAll(run: MessageRun): Boolean =
         try {
             run.isAllFor(session) && offer(run)
-        } catch (_: Exception) {
+        } catch (_: Throwable) {
             false // a codec that cannot write one of them: that one fails again, alone, and the others do not
         }
 
-    private fun Subscriber.tryOffer(message: PreparedMessage): Exception? =
+    private fun Subscriber.tryOffer(message: PreparedMessage): Throwable? =
         try {
             offers++
             if (message.except == null || message.except != session) offer(message)
             null
-        } catch (e: Exception) {
+        } catch (e: Throwable) {
             e
         }
 

@@ -57,6 +57,10 @@ internal class TopicHub(
     @Volatile
     var idleSince: Long = 0
 
+    /** Of a thread that reads from a subscriber. Written by those who join. */
+    @Volatile
+    private var home: Turn? = null
+
     /** Messages that were emitted. Written by publishers. */
     @Volatile
     private var counted = 0
@@ -68,7 +72,7 @@ internal class TopicHub(
     private var gathered: ArrayList<PreparedMessage>? = null
     private var gatheredBytes = 0
 
-    /** Events that the fan-out has taken since it last changed its thread. */
+    /** Events that the fan-out has taken since its thread became its own. */
     private var done = 0
 
     // undispatched: the collector must be there before the first event is emitted, or the flow would drop it
@@ -100,6 +104,7 @@ internal class TopicHub(
 
     /** Puts [subscriber] in, right after [ack] was offered to it. Returns when that is done. */
     suspend fun join(subscriber: Subscriber, ack: Message) {
+        Turn.current?.let { home = it }
         val done = CompletableDeferred<Unit>()
         events.emit(Join(subscriber, PreparedMessage(ack, codecs), done))
         done.await()
@@ -122,22 +127,27 @@ internal class TopicHub(
     private fun isTimeToMove(): Boolean {
         done++
         if (done + subscribers.offers < maxInPlace) return false
-        done = 0
-        subscribers.offers = 0
+        begin()
         return true
     }
 
-    /** A codec of the application's that throws must not end the topic for everybody. */
+    /** The thread that goes on from here has done nothing for others yet. */
+    private fun begin() {
+        done = 0
+        subscribers.offers = 0
+    }
+
+    /** A codec of the application's that throws, be it an error, must not end the topic for everybody. */
     private fun take(event: TopicEvent) {
         try {
             handle(event)
-        } catch (e: Exception) {
+        } catch (e: Throwable) {
             val isToldToCaller = event.done?.completeExceptionally(e) ?: false
             if (!isToldToCaller) failed(e)
         }
     }
 
-    private fun failed(cause: Exception): Unit = log.error("Topic {} could not deliver a message.", name, cause)
+    private fun failed(cause: Throwable): Unit = log.error("Topic {} could not deliver a message.", name, cause)
 
     private fun handle(event: TopicEvent) {
         when (event) {
@@ -179,22 +189,27 @@ internal class TopicHub(
         try {
             val only = messages.singleOrNull()
             if (only != null) subscribers.deliver(only) else subscribers.deliver(MessageRun(messages, codecs))
-        } catch (e: Exception) {
+        } catch (e: Throwable) {
             failed(e) // here: whoever joins or leaves behind them is not to be told
         }
     }
 
     /**
-     * In whoever publishes: at once, or if there are many subscribers when its turn ends, because what it has read
-     * meanwhile then goes out in the same run.
+     * In whoever publishes, at once. If there are many subscribers, when the turn of a thread that reads from sockets
+     * ends: what has been published meanwhile then goes out in the same run, and most writes need no change of threads.
      */
     private inner class InPublisher : CoroutineDispatcher() {
-        override fun isDispatchNeeded(context: CoroutineContext): Boolean = size >= MANY && Turn.current != null
+        // asked by whoever is about to resume the fan-out, once for each time that it had nothing to do
+        override fun isDispatchNeeded(context: CoroutineContext): Boolean {
+            begin()
+            return size >= MANY && turn != null
+        }
 
         override fun dispatch(context: CoroutineContext, block: Runnable) {
-            val turn = Turn.current
-            if (turn != null) turn.afterwards(block) else Dispatchers.Default.dispatch(context, block)
+            turn?.afterwards(block) ?: Dispatchers.Default.dispatch(context, block)
         }
+
+        private val turn: Turn? get() = Turn.current ?: home
     }
 
     private companion object {

@@ -12,7 +12,7 @@ internal interface FrameSource {
     var waker: Runnable?
 
     /**
-     * Fills [batch] with what waits, without waiting, up to its size or 64 KiB.
+     * Fills [batch] with what waits, without waiting, up to its size or until they are 64 KiB or more.
      *
      * @return how many frames, 0 if nothing waits, or -1 once the source is closed and empty
      */

@@ -30,8 +30,11 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
     private var ownFirst: NettySocket? = null
     private var ownLast: NettySocket? = null
 
-    /** Whether sockets are being drained. Written by the loop; another thread that reads it dispatches in any case. */
-    private var isDraining = false
+    /**
+     * Whether sockets are being drained, or topics delivered. Written by the loop; another thread that reads it dispatches
+     * in any case.
+     */
+    private var isBusy = false
 
     private val stopped by lazy { Dispatchers.Default.limitedParallelism(1) }
 
@@ -72,10 +75,10 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
         val own = ownFirst
         ownFirst = null
         ownLast = null
-        isDraining = true
-        drain(own)
-        drain(reversed(ready.getAndSet(null)))
-        isDraining = false
+        busy {
+            drain(own)
+            drain(reversed(ready.getAndSet(null)))
+        }
         run.release()
     }
 
@@ -119,7 +122,16 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
         return oldest
     }
 
-    override fun afterwards(task: Runnable): Unit = execute(task)
+    override fun afterwards(task: Runnable): Unit = execute { if (isCurrent) busy { task.run() } else task.run() }
+
+    private inline fun busy(work: () -> Unit) {
+        isBusy = true
+        try {
+            work()
+        } finally {
+            isBusy = false
+        }
+    }
 
     private fun execute(task: Runnable) {
         try {
@@ -131,8 +143,9 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
     }
 
     private inner class Dispatcher : CoroutineDispatcher() {
-        // not in the midst of a drain either: what is resumed there would write, and take its turn before others
-        override fun isDispatchNeeded(context: CoroutineContext): Boolean = isDraining || !executor.inEventLoop()
+        // not in the midst of others' work either: a reader resumed there would run its handlers in it, and a writer take
+        // its turn before others
+        override fun isDispatchNeeded(context: CoroutineContext): Boolean = isBusy || !executor.inEventLoop()
 
         override fun dispatch(context: CoroutineContext, block: Runnable) = execute(block)
     }

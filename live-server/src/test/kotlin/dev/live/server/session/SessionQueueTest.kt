@@ -4,37 +4,23 @@ package dev.live.server.session
 
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
-import dev.live.server.support.FakeCodec
-import dev.live.server.support.payload
 import dev.live.server.support.prepared
 import dev.live.server.support.wordMessage
-import dev.live.server.topic.CodecTable
-import dev.live.server.topic.MessageRun
-import dev.live.server.topic.PreparedMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
-import io.kotest.matchers.collections.shouldContainExactlyInAnyOrder
 import io.kotest.matchers.shouldBe
-import io.kotest.matchers.types.shouldBeSameInstanceAs
 import io.kotest.property.Arb
 import io.kotest.property.arbitrary.boolean
 import io.kotest.property.arbitrary.int
 import io.kotest.property.arbitrary.list
 import io.kotest.property.arbitrary.pair
 import io.kotest.property.checkAll
-import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ExperimentalCoroutinesApi
-import kotlinx.coroutines.Runnable
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
-import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
-import kotlinx.coroutines.withContext
-import kotlinx.coroutines.yield
-import kotlin.random.Random
-import kotlin.time.Duration.Companion.seconds
 
 class SessionQueueTest : FunSpec({
 
@@ -147,27 +133,6 @@ class SessionQueueTest : FunSpec({
         }
     }
 
-    test("of many senders on many threads all get through, whatever the sizes and however others are refused")
-        .config(timeout = 60.seconds) {
-            withContext(Dispatchers.Default) {
-                repeat(ROUNDS) { round ->
-                    val queue = queue(capacity = 2, maxBytes = 100)
-                    val senders = List(SENDERS) { who ->
-                        async {
-                            List(SENT) { queue.send(prepared(wordMessage("$who".padEnd(Random.nextInt(1, 100), '.')))) }
-                        }
-                    }
-                    val taken = mutableListOf<String>()
-                    while (taken.size < SENDERS * SENT) taken += queue.take(1 + round % 4)
-
-                    senders.awaitAll().flatten().all { it } shouldBe true
-                    taken.map { it.trimEnd('.') } shouldContainExactlyInAnyOrder
-                        List(SENDERS) { who -> List(SENT) { "$who" } }.flatten()
-                    queue.bytes shouldBe 0
-                }
-            }
-        }
-
     test("a run is taken whole or not at all, and counts as its messages do") {
         val queue = queue(capacity = 4, maxBytes = 10, isWoken = true)
 
@@ -182,91 +147,6 @@ class SessionQueueTest : FunSpec({
         queue.bytes shouldBe 0
         // not even by an empty queue: one by one, its messages may fit
         queue.offer(run("cccccc", "ddddd")) shouldBe Offer.Full
-    }
-
-    for (isWoken in listOf(false, true)) {
-        test(
-            "what each of many threads offered comes out in its order, and all of it before the end, " +
-                if (isWoken) "for a writer that is woken" else "for a writer that waits",
-        ).config(timeout = 60.seconds) {
-            withContext(Dispatchers.Default) {
-                repeat(ROUNDS) {
-                    val queue = queue(capacity = 6, isWoken = isWoken)
-                    val counts = List(SENDERS) { who ->
-                        async {
-                            var count = 0
-                            while (count < SENT) {
-                                when (queue.offer(prepared(wordMessage("$who:$count")))) {
-                                    Offer.Taken -> count++
-                                    Offer.Full -> yield()
-                                    Offer.Closed -> break
-                                }
-                            }
-                            count
-                        }
-                    }
-                    val taken = mutableListOf<String>()
-                    val end = Random.nextInt(1, SENDERS * SENT)
-                    while (true) {
-                        val frames = queue.takenFrames(3) ?: break
-                        taken += frames.map { it.payload().decodeToString() }
-                        if (taken.size >= end) queue.close()
-                    }
-
-                    for ((who, count) in counts.awaitAll().withIndex()) {
-                        taken.filter { it.startsWith("$who:") } shouldContainExactly List(count) { "$who:$it" }
-                    }
-                    queue.bytes shouldBe 0
-                }
-            }
-        }
-    }
-
-    test("what comes in while the writer looks for it keeps its order").config(timeout = 60.seconds) {
-        withContext(Dispatchers.Default) {
-            val queue = queue(isWoken = true)
-            val sender = launch {
-                for (number in 0 until HURRIED) while (queue.offer(frames[number % frames.size]) == Offer.Full) yield()
-            }
-            var number = 0
-            val batch = arrayOfNulls<OutboundFrame>(64)
-            while (number < HURRIED) {
-                val count = queue.poll(batch)
-                for (i in 0 until count) batch[i] shouldBeSameInstanceAs frames[number++ % frames.size]
-                if (count == 0) yield()
-            }
-            sender.join()
-        }
-    }
-
-    for (isLate in listOf(false, true)) {
-        test(
-            "a writer that looks only when it is woken gets everything, and the end" +
-                if (isLate) ", also if it begins while others send" else "",
-        ).config(timeout = 60.seconds) {
-            withContext(Dispatchers.Default) {
-                repeat(ROUNDS) {
-                    val queue = queue(capacity = 3)
-                    val woken = Channel<Unit>(Channel.CONFLATED)
-                    if (!isLate) queue.waker = Runnable { woken.trySend(Unit) }
-                    val senders = List(SENDERS) { async { List(SENT) { queue.send(word(1)) }.count { it } } }
-                    if (isLate) queue.waker = Runnable { woken.trySend(Unit) }
-                    woken.trySend(Unit)
-
-                    var taken = 0
-                    writer@ for (signal in woken) {
-                        while (true) {
-                            val frames = queue.takenFrames(2) ?: break@writer
-                            if (frames.isEmpty()) break
-                            taken += frames.size
-                            if (taken >= SENT) queue.close()
-                        }
-                    }
-
-                    taken shouldBe senders.awaitAll().sum()
-                }
-            }
-        }
     }
 
     for (isWoken in listOf(false, true)) {
@@ -305,31 +185,3 @@ class SessionQueueTest : FunSpec({
         }
     }
 })
-
-private const val ROUNDS = 1_000
-private const val SENDERS = 6
-private const val SENT = 40
-private const val HURRIED = 1_000_000
-private val frames = List(100) { OutboundFrame(Opcode.Text, byteArrayOf(it.toByte())) }
-
-/** [isWoken]: its writer polls, as on Netty, and does not wait in it. */
-private fun queue(capacity: Int = 256, maxBytes: Int = 1024 * 1024, isWoken: Boolean = false) =
-    SessionQueue(capacity, maxBytes, slot = 0).apply { if (isWoken) waker = Runnable {} }
-
-private fun run(vararg words: String): MessageRun =
-    MessageRun(words.map { prepared(wordMessage(it)) }, CodecTable(listOf(FakeCodec())))
-
-private fun word(size: Int): PreparedMessage = prepared(wordMessage("a".repeat(size)))
-
-private suspend fun SessionQueue.take(most: Int = 1): List<String> = takeFrames(most).map {
-    it.payload().decodeToString()
-}
-
-private suspend fun SessionQueue.takeFrames(most: Int = 1): List<OutboundFrame> = checkNotNull(takenFrames(most))
-
-/** What its kind of writer takes; null at the end. */
-private suspend fun SessionQueue.takenFrames(most: Int): List<OutboundFrame>? {
-    val batch = arrayOfNulls<OutboundFrame>(most)
-    val count = if (waker == null) take(batch) else poll(batch)
-    return if (count < 0) null else batch.take(count).map { it!! }
-}

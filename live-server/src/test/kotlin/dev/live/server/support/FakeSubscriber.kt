@@ -6,15 +6,15 @@ import dev.live.server.topic.Subscriber
 import java.util.concurrent.CopyOnWriteArrayList
 
 /**
- * A subscriber that remembers what it took; [full], it takes nothing, [broken], it throws, and with little
- * [roomForRuns] it takes what comes only one by one.
+ * A subscriber that remembers what it took; [full], it takes nothing, with a [failure] it throws that, and
+ * with little [roomForRuns] it takes what comes only one by one.
  */
 internal class FakeSubscriber(session: String = "s") : Subscriber(session) {
     @Volatile
     var full = false
 
     @Volatile
-    var broken = false
+    var failure: Throwable? = null
 
     @Volatile
     var roomForRuns = Int.MAX_VALUE
@@ -25,13 +25,13 @@ internal class FakeSubscriber(session: String = "s") : Subscriber(session) {
     val runs: MutableList<Int> = CopyOnWriteArrayList()
 
     override fun offer(message: PreparedMessage): Boolean {
-        check(!broken) { "the subscriber is broken" }
+        failure?.let { throw it }
         if (!full) taken += message.message.word()
         return !full
     }
 
     override fun offer(run: MessageRun): Boolean {
-        check(!broken) { "the subscriber is broken" }
+        failure?.let { throw it }
         run.frameFor(0) // as a queue does, which may fail
         if (full || run.messages.size > roomForRuns) return false
         runs += run.messages.size

@@ -68,7 +68,7 @@ class SubscriberSetTest : FunSpec({
 
     test("a message of a run that cannot be written fails alone") {
         val bob = FakeSubscriber("bob")
-        val eve = FakeSubscriber("eve").apply { broken = true }
+        val eve = FakeSubscriber("eve").apply { failure = IllegalStateException("the subscriber is broken") }
         val set = SubscriberSet().apply { listOf(eve, bob).forEach(::add) }
         val broken = CodecTable(listOf(FakeCodec().apply { broken = true }))
         val messages = listOf(prepared(wordMessage("a")), prepared(wordMessage("b"), codecs = broken))

@@ -2,18 +2,13 @@
 
 package dev.live.server.topic
 
-import dev.live.protocol.Message
-import dev.live.protocol.MessageType
-import dev.live.server.support.FakeCodec
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.prepared
 import dev.live.server.support.wordMessage
-import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.ints.shouldBeLessThanOrEqual
 import io.kotest.matchers.shouldBe
-import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ExperimentalCoroutinesApi
@@ -158,49 +153,6 @@ class TopicHubTest : FunSpec({
             published shouldBe 5
         }
     }
-
-    context("a subscriber whose offer throws") {
-        test("costs the others no message, wherever it stands among them") {
-            runTest {
-                for (place in 0..2) {
-                    val hub = hub(backgroundScope)
-                    val subscribers = List(3) { FakeSubscriber("s$it") }
-                    for (subscriber in subscribers) hub.join(subscriber, ack)
-
-                    subscribers[place].broken = true
-                    hub.publish(prepared(wordMessage("a")))
-                    hub.publish(prepared(wordMessage("b")))
-                    runCurrent()
-
-                    for (other in subscribers - subscribers[place]) other.words() shouldBe listOf("ack", "a", "b")
-                }
-            }
-        }
-
-        test("fails its join instead of leaving it to wait") {
-            runTest {
-                val hub = hub(backgroundScope)
-                val ann = FakeSubscriber().apply { broken = true }
-
-                shouldThrow<IllegalStateException> { hub.join(ann, ack) }.message shouldBe "the subscriber is broken"
-
-                hub.size shouldBe 0
-            }
-        }
-
-        test("fails its leave instead of leaving it to wait, and is out") {
-            runTest {
-                val hub = hub(backgroundScope)
-                val ann = FakeSubscriber()
-                hub.join(ann, ack)
-                ann.broken = true
-
-                shouldThrow<IllegalStateException> { hub.leave(ann, ack) }.message shouldBe "the subscriber is broken"
-
-                hub.size shouldBe 0
-            }
-        }
-    }
 })
 
 private const val ROUNDS = 20
@@ -208,15 +160,6 @@ private const val PUBLISHERS = 4
 private const val MESSAGES = 200
 private const val SUBSCRIBERS = 16
 private const val QUIET = 32
-
-private val ack = Message(MessageType.ACK)
-
-private fun hub(
-    scope: CoroutineScope,
-    buffer: Int = 64,
-    fanOut: CoroutineContext? = EmptyCoroutineContext,
-    inPlace: Int = 16_384,
-) = TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer, fanOut, inPlace)
 
 /** Where the fan-out runs, and where its publishers do; in that of whoever publishes it has to move now and then. */
 private data class Place(val name: String, val fanOut: CoroutineContext?, val publishers: List<CoroutineContext>)

@@ -2,26 +2,21 @@
 
 package dev.live.server.topic
 
-import dev.live.protocol.Message
-import dev.live.protocol.MessageType
-import dev.live.server.support.FakeCodec
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.prepared
 import dev.live.server.support.wordMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
-import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.asCoroutineDispatcher
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.withContext
 import java.util.concurrent.Executors
-import kotlin.coroutines.CoroutineContext
-import kotlin.coroutines.EmptyCoroutineContext
 
 /** Messages that subscribers get together. */
 class TopicRunsTest : FunSpec({
@@ -93,24 +88,28 @@ class TopicRunsTest : FunSpec({
         }
     }
 
-    test("a run that fails for one subscriber is not lost for others, and neither is a join behind it") {
-        runTest {
-            val hub = hub(backgroundScope)
-            val ann = FakeSubscriber("ann")
-            val bob = FakeSubscriber("bob")
-            val eve = FakeSubscriber("eve")
-            hub.join(eve, ack)
-            hub.join(ann, ack)
-            eve.broken = true
+    for (failure in listOf(IllegalStateException("broken"), AssertionError("broken"))) {
+        test(
+            "a run that fails for one subscriber with ${failure::class.simpleName} is not lost for others, and neither is a join behind it",
+        ) {
+            runTest {
+                val hub = hub(backgroundScope)
+                val ann = FakeSubscriber("ann")
+                val bob = FakeSubscriber("bob")
+                val eve = FakeSubscriber("eve")
+                hub.join(eve, ack)
+                hub.join(ann, ack)
+                eve.failure = failure
 
-            for (word in listOf("a", "b")) hub.publish(prepared(wordMessage(word)))
-            val joining = launch(start = CoroutineStart.UNDISPATCHED) { hub.join(bob, ack) }
-            hub.publish(prepared(wordMessage("c")))
-            runCurrent()
+                for (word in listOf("a", "b")) hub.publish(prepared(wordMessage(word)))
+                val joining = launch(start = CoroutineStart.UNDISPATCHED) { hub.join(bob, ack) }
+                hub.publish(prepared(wordMessage("c")))
+                runCurrent()
 
-            joining.isCompleted shouldBe true
-            ann.words() shouldContainExactly listOf("ack", "a", "b", "c")
-            bob.words() shouldContainExactly listOf("ack", "c")
+                joining.isCompleted shouldBe true
+                ann.words() shouldContainExactly listOf("ack", "a", "b", "c")
+                bob.words() shouldContainExactly listOf("ack", "c")
+            }
         }
     }
 
@@ -144,12 +143,53 @@ class TopicRunsTest : FunSpec({
             }
         }
     }
+
+    test("a thread that does not read from sockets leaves delivery to many to one that does") {
+        val thread = Executors.newSingleThreadExecutor()
+        thread.asCoroutineDispatcher().use { reader ->
+            coroutineScope {
+                val turn = FakeTurn()
+                val hub = hub(this, fanOut = null)
+                try {
+                    val subscribers = List(32) { FakeSubscriber("s$it") }
+                    withContext(reader) {
+                        Turn.begin(turn)
+                        for (subscriber in subscribers) hub.join(subscriber, ack)
+                    }
+
+                    hub.publish(prepared(wordMessage("a")))
+                    hub.publish(prepared(wordMessage("b")))
+                    subscribers[0].words() shouldBe listOf("ack")
+                    turn.end()
+
+                    subscribers[0].words() shouldBe listOf("ack", "a", "b")
+                    for (subscriber in subscribers) subscriber.runs shouldBe listOf(2)
+                } finally {
+                    hub.stop()
+                    turn.end()
+                }
+            }
+        }
+    }
+
+    test("whoever publishes delivers for others for a while and then no more, and its own at any time") {
+        val thread = Executors.newSingleThreadExecutor { Thread(it, "publisher") }
+        thread.asCoroutineDispatcher().use { publisher ->
+            coroutineScope {
+                val hub = hub(this, fanOut = null, inPlace = 10)
+                val ann = FakeSubscriber("ann")
+                hub.join(ann, ack)
+                withContext(publisher) {
+                    repeat(100) {
+                        hub.publish(prepared(wordMessage("a")))
+                        ann.words().size shouldBe it + 2 // delivered when it returns
+                    }
+                }
+                hub.stop()
+            }
+        }
+    }
 })
-
-private val ack = Message(MessageType.ACK)
-
-private fun hub(scope: CoroutineScope, buffer: Int = 64, fanOut: CoroutineContext? = EmptyCoroutineContext) =
-    TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer, fanOut)
 
 /** A turn that ends when the test says so. */
 private class FakeTurn : Turn {

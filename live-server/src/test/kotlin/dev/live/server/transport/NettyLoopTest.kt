@@ -7,6 +7,9 @@ import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.types.shouldBeSameInstanceAs
 import io.netty.channel.MultiThreadIoEventLoopGroup
 import io.netty.channel.nio.NioIoHandler
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.launch
 import java.util.concurrent.Callable
 import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.CountDownLatch
@@ -34,6 +37,32 @@ class NettyLoopTest : FunSpec({
             isDone.await()
 
             steps shouldContainExactly listOf("reading", "afterwards")
+        } finally {
+            group.shutdownGracefully()
+        }
+    }
+
+    test("what is resumed in the midst of others' work runs behind it, on the same thread") {
+        val group = MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory())
+        try {
+            val steps = CopyOnWriteArrayList<String>()
+            val executor = group.next()
+            val loop = executor.submit(Callable { NettyLoop.of(executor) }).get()
+            val gate = CompletableDeferred<Unit>()
+            val reader =
+                CoroutineScope(loop.dispatcher).launch {
+                    steps += "waits"
+                    gate.await()
+                    steps += if (executor.inEventLoop()) "resumed" else "resumed elsewhere"
+                }
+
+            loop.afterwards {
+                gate.complete(Unit)
+                steps += "delivered"
+            }
+            reader.join()
+
+            steps shouldContainExactly listOf("waits", "delivered", "resumed")
         } finally {
             group.shutdownGracefully()
         }

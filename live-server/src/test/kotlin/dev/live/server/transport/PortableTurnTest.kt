@@ -10,27 +10,31 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.nulls.shouldNotBeNull
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
-import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.channels.Channel
 
 class PortableTurnTest : FunSpec({
 
     for (engine in listOf(Engine.Netty, Engine.PortableNetty)) {
         test("the fan-out knows when a turn of the loop ends that reads a client's messages, on $engine") {
-            val seen = CompletableDeferred<Turn?>()
+            val seen = Channel<Turn?>(MESSAGES)
             withServer(
                 engine,
                 {
                     install(Live) { session { handlerDispatcher = Dispatchers.Unconfined } }
-                    routing { live<Unit>("/live") { onMessage { seen.complete(Turn.current) } } }
+                    routing { live<Unit>("/live") { onMessage { seen.send(Turn.current) } } }
                 },
             ) {
                 RawSocket.upgrade(port).use { client ->
-                    client.text("""{"type":"shout"}""")
-
-                    seen.await().shouldNotBeNull()
+                    // one after the other: each may be read on another loop
+                    repeat(MESSAGES) {
+                        client.text("""{"type":"shout"}""")
+                        seen.receive().shouldNotBeNull()
+                    }
                 }
             }
         }
     }
 })
+
+private const val MESSAGES = 32

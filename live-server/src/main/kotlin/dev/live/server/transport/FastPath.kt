@@ -1,0 +1,80 @@
+package dev.live.server.transport
+
+import io.ktor.server.application.ApplicationCall
+import io.ktor.server.netty.NettyApplicationCall
+import io.ktor.server.routing.RoutingCall
+import io.ktor.server.routing.RoutingPipelineCall
+import io.ktor.utils.io.ByteReadChannel
+import org.slf4j.Logger
+import org.slf4j.LoggerFactory
+import java.util.concurrent.atomic.AtomicBoolean
+
+/** Finds the fastest socket for an upgraded connection. */
+internal class FastPath(private val transport: Transport) {
+    private val hasWarned = AtomicBoolean()
+    private val hasTurns = AtomicBoolean()
+
+    /**
+     * The socket that takes [call]'s connection over, or null if it is to be carried by the engine's byte channels.
+     *
+     * @throws java.io.IOException if the connection broke meanwhile
+     */
+    suspend fun take(call: ApplicationCall, input: ByteReadChannel, maxMessageSize: Int): Socket? {
+        if (!isNettyThere) return null
+        val engineCall = call.engineCall()
+        if (engineCall !is NettyApplicationCall) return null
+        if (transport == Transport.Auto) takenOver(engineCall, input, maxMessageSize)?.let { return it }
+        beginTurns(engineCall)
+        return null
+    }
+
+    private suspend fun takenOver(call: NettyApplicationCall, input: ByteReadChannel, maxMessageSize: Int): Socket? {
+        try {
+            val takeover = NettyTakeover(call, maxMessageSize)
+            takeover.socket(input)?.let { return it }
+            if (!takeover.isGone) warn(cause = null)
+        } catch (e: LinkageError) {
+            warn(e)
+        }
+        return null
+    }
+
+    /** A portable socket reads on any of the engine's loops. Without this, topics deliver message by message. */
+    private fun beginTurns(call: NettyApplicationCall) {
+        if (hasTurns.getAndSet(true)) return
+        try {
+            val executor = call.context.executor()
+            for (loop in executor.parent() ?: listOf(executor)) NettyLoop.begin(loop)
+        } catch (e: LinkageError) {
+            log.debug("This version of Ktor's Netty engine does not show its event loops.", e)
+        }
+    }
+
+    private fun warn(cause: LinkageError?) {
+        if (hasWarned.getAndSet(true)) return
+        log.warn(
+            "This version of Ktor's Netty engine is not one that live knows; sessions take the portable transport, " +
+                "which is slower. Set transport = Transport.Portable to be rid of this line.",
+            cause,
+        )
+    }
+
+    private companion object {
+        val log: Logger = LoggerFactory.getLogger("dev.live.server.transport")
+
+        /** Netty's engine is an optional dependency: an application on another one does not have it. */
+        val isNettyThere: Boolean =
+            try {
+                Class.forName("io.ktor.server.netty.NettyApplicationCall", false, FastPath::class.java.classLoader)
+                true
+            } catch (_: ClassNotFoundException) {
+                false
+            }
+    }
+}
+
+/** The call as the engine made it. */
+internal fun ApplicationCall.engineCall(): ApplicationCall {
+    val routed = (this as? RoutingCall)?.pipelineCall ?: this
+    return (routed as? RoutingPipelineCall)?.engineCall ?: routed
+}

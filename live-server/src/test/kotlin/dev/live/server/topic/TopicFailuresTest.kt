@@ -1,0 +1,62 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.topic
+
+import dev.live.server.support.FakeSubscriber
+import dev.live.server.support.prepared
+import dev.live.server.support.wordMessage
+import io.kotest.assertions.throwables.shouldThrowAny
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+
+/** What throws while a topic delivers, an error of the application's codec too. */
+class TopicFailuresTest : FunSpec({
+
+    for (failure in listOf(IllegalStateException("broken"), AssertionError("broken"))) {
+        context("a subscriber whose offer throws ${failure::class.simpleName}") {
+            test("costs the others no message, wherever it stands among them") {
+                runTest {
+                    for (place in 0..2) {
+                        val hub = hub(backgroundScope)
+                        val subscribers = List(3) { FakeSubscriber("s$it") }
+                        for (subscriber in subscribers) hub.join(subscriber, ack)
+
+                        subscribers[place].failure = failure
+                        hub.publish(prepared(wordMessage("a")))
+                        hub.publish(prepared(wordMessage("b")))
+                        runCurrent()
+
+                        for (other in subscribers - subscribers[place]) other.words() shouldBe listOf("ack", "a", "b")
+                    }
+                }
+            }
+
+            test("fails its join instead of leaving it to wait") {
+                runTest {
+                    val hub = hub(backgroundScope)
+                    val ann = FakeSubscriber().apply { this.failure = failure }
+
+                    shouldThrowAny { hub.join(ann, ack) }.message shouldBe failure.message
+
+                    hub.size shouldBe 0
+                }
+            }
+
+            test("fails its leave instead of leaving it to wait, and is out") {
+                runTest {
+                    val hub = hub(backgroundScope)
+                    val ann = FakeSubscriber()
+                    hub.join(ann, ack)
+                    ann.failure = failure
+
+                    shouldThrowAny { hub.leave(ann, ack) }.message shouldBe failure.message
+
+                    hub.size shouldBe 0
+                }
+            }
+        }
+    }
+})
