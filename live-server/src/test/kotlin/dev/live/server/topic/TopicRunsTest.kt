@@ -172,21 +172,19 @@ class TopicRunsTest : FunSpec({
         }
     }
 
-    test("whoever publishes delivers for others for a while and then no more, and its own at any time") {
-        val thread = Executors.newSingleThreadExecutor { Thread(it, "publisher") }
-        thread.asCoroutineDispatcher().use { publisher ->
-            coroutineScope {
-                val hub = hub(this, fanOut = null, inPlace = 10)
-                val ann = FakeSubscriber("ann")
-                hub.join(ann, ack)
-                withContext(publisher) {
-                    repeat(100) {
-                        hub.publish(prepared(wordMessage("a")))
-                        ann.words().size shouldBe it + 2 // delivered when it returns
-                    }
+    test("whoever publishes delivers its own at once, however many it has published") {
+        runTest {
+            val hub = hub(backgroundScope, fanOut = null, inPlace = 10)
+            val ann = FakeSubscriber("ann")
+            hub.join(ann, ack)
+
+            val delivered =
+                List(1_000) {
+                    hub.publish(prepared(wordMessage("a")))
+                    ann.words().size
                 }
-                hub.stop()
-            }
+
+            delivered shouldContainExactly List(1_000) { it + 2 }
         }
     }
 })
