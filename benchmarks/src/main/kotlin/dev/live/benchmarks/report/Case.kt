@@ -7,10 +7,14 @@ import dev.live.benchmarks.UsageException
  *
  * @property name what files are named after
  * @property title what the table is headed with
+ * @property servers those that it says something about, by name
  */
-internal class Case(val name: String, val title: String, val loadArguments: List<String>) {
-    constructor(name: String, title: String, vararg loadArguments: String) : this(name, title, loadArguments.toList())
-
+internal class Case(
+    val name: String,
+    val title: String,
+    val servers: List<String>,
+    val loadArguments: List<String>,
+) {
     companion object {
         const val FANOUT = "fanout-1000-8"
         const val FANOUT_MANY = "fanout-10000-8"
@@ -20,17 +24,44 @@ internal class Case(val name: String, val title: String, val loadArguments: List
         const val MANY_TOPICS = "many-100000"
         const val ALL_TOPICS = "many-100000-all"
 
+        private val LATENCY_PEERS = listOf("live", "live-io", "netty-flush", "bun")
+
         /** Every case, in the order of the report. */
         val ALL =
             listOf(
-                fanout("fanout-1000-1", 1_000, 1),
-                fanout(FANOUT, 1_000, 8),
-                fanout("fanout-5000-8", 5_000, 8),
-                fanout(FANOUT_MANY, 10_000, 8),
-                Case("topics", "1,000 topics of 5 subscribers, 8 publishes in flight", "--scenario", "topics"),
-                Case("echo", "Echo, 100 connections with one message in flight each", "--scenario", "echo"),
-                Case(RATE, "50,000 deliveries per second to 1,000 subscribers, open loop", "--scenario", "rate"),
-                Case(IDLE, "10,000 idle connections, subscribed", "--scenario", "idle"),
+                fanout("fanout-1000-1", 1_000, 1, LATENCY_PEERS),
+                fanout(FANOUT, 1_000, 8, Server.ALL.map { it.name } - "netty-flush"),
+                fanout(
+                    "fanout-5000-8",
+                    5_000,
+                    8,
+                    listOf("live", "live-portable", "netty-coalesced", "ktor-trysend", "bun"),
+                ),
+                fanout(FANOUT_MANY, 10_000, 8, listOf("live", "netty-coalesced", "bun")),
+                Case(
+                    "topics",
+                    "1,000 topics of 5 subscribers, 8 publishes in flight",
+                    LATENCY_PEERS,
+                    listOf("--scenario", "topics"),
+                ),
+                Case(
+                    "echo",
+                    "Echo, 100 connections with one message in flight each",
+                    LATENCY_PEERS,
+                    listOf("--scenario", "echo"),
+                ),
+                Case(
+                    RATE,
+                    "50,000 deliveries per second to 1,000 subscribers, open loop",
+                    LATENCY_PEERS,
+                    listOf("--scenario", "rate"),
+                ),
+                Case(
+                    IDLE,
+                    "10,000 idle connections, subscribed",
+                    listOf("live", "live-portable", "netty-flush", "ktor-trysend"),
+                    listOf("--scenario", "idle"),
+                ),
                 many(FEW_TOPICS, "10 topics", "--topics", "10"),
                 many(MANY_TOPICS, "100,000 topics, of which 10 are published to,", "--topics", "100000", "--hot", "10"),
                 many(ALL_TOPICS, "100,000 topics, published to in turn,", "--topics", "100000"),
@@ -40,10 +71,11 @@ internal class Case(val name: String, val title: String, val loadArguments: List
             ALL.find { it.name == name }
                 ?: throw UsageException("there is no case '$name'; there are ${ALL.map { it.name }}")
 
-        private fun fanout(name: String, subscribers: Int, inflight: Int) =
+        private fun fanout(name: String, subscribers: Int, inflight: Int, servers: List<String>) =
             Case(
                 name,
                 "Fan-out to %,d subscribers, $inflight in flight".format(java.util.Locale.ROOT, subscribers),
+                servers,
                 listOf("--scenario", "fanout", "--subscribers", "$subscribers", "--inflight", "$inflight"),
             )
 
@@ -51,6 +83,7 @@ internal class Case(val name: String, val title: String, val loadArguments: List
             Case(
                 name,
                 "$topics of one subscriber, 8 publishes in flight",
+                listOf("live", "netty-flush"),
                 listOf("--scenario", "many") + options,
             )
     }

@@ -27,7 +27,7 @@ internal class Measuring(
         records.writeMachine(Machine.here(java, description, processes.pinned, plan.command))
         val cells =
             (1..plan.rounds).flatMap { round ->
-                plan.cases.flatMap { case -> plan.servers.map { Cell(round, case, it) } }
+                plan.cases.flatMap { case -> plan.servers(case).map { Cell(round, case, it) } }
             }
         val missing = cells.filterNot { records.has(it.round, it.case, it.server) }
         println("${missing.size} of ${cells.size} cells are to be measured")

@@ -6,7 +6,7 @@ import java.io.File
 
 /** What `report` was asked for; see the README of this module. */
 internal class ReportPlan(
-    val servers: List<Server>,
+    val servers: (Case) -> List<Server>,
     val cases: List<Case>,
     val rounds: Int,
     val warmup: Double,
@@ -30,15 +30,18 @@ internal fun runReport(args: List<String>) {
         listOf(java) +
             options.text("jvm-args", "-XX:+UseParallelGC -Xmx2g -Xmn256m").split(' ').filter { it.isNotEmpty() }
     val variants = options.text("variants")?.let(::parseVariants).orEmpty()
-    val servers = options.list("peers")?.map(Server::named) ?: Server.ALL
+    val chosen = options.list("peers")?.map(Server::named)
     val plan =
         ReportPlan(
-            servers = if (variants.isEmpty()) servers else servers.flatMap { it.inVariants(variants.keys) },
+            servers = { case ->
+                val servers = chosen ?: case.servers.map(Server::named)
+                if (variants.isEmpty()) servers else servers.flatMap { it.inVariants(variants.keys) }
+            },
             cases = options.list("cases")?.map(Case::named) ?: Case.ALL,
             rounds = options.int("rounds", if (isQuick) 1 else 3),
-            warmup = options.text("warmup", if (isQuick) "1" else "3").toDouble(),
-            seconds = options.text("seconds", if (isQuick) "2" else "5").toDouble(),
-            jvms = variants.ifEmpty { servers.associate { it.name to jvm } },
+            warmup = options.text("warmup", if (isQuick) "1" else "8").toDouble(),
+            seconds = options.text("seconds", if (isQuick) "2" else "4").toDouble(),
+            jvms = variants.ifEmpty { Server.ALL.associate { it.name to jvm } },
             results = options.text("results")?.let(::File) ?: home.resolve("results"),
             out = options.text("out")?.let(::File) ?: home.resolve("RESULTS.md"),
             command = (listOf("report") + args).joinToString(" "),
