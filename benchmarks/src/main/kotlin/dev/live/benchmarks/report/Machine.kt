@@ -3,6 +3,7 @@ package dev.live.benchmarks.report
 import dev.live.benchmarks.peer.NpmPeers
 import kotlinx.serialization.Serializable
 import java.io.File
+import java.io.IOException
 import java.util.Properties
 
 /** Where the numbers come from: without it they mean nothing. Written beside them when they are measured. */
@@ -30,9 +31,17 @@ internal data class Machine(
                 jvmArguments = jvmArguments,
                 pinned = pinned,
                 versions = versions(),
-                commit = outputOf("git", "describe", "--always", "--dirty", "--abbrev=12") ?: "unknown",
+                commit = commit(),
                 command = command,
             )
+
+        /** The one that is checked out, and whether there is more than that; results themselves do not count. */
+        private fun commit(): String {
+            val hash = outputOf("git", "rev-parse", "--short=12", "HEAD") ?: return "unknown"
+            val others = listOf(":/", ":(top,exclude)benchmarks/results")
+            val changes = outputOf("git", "status", "--porcelain", "--untracked-files=no", "--", *others.toTypedArray())
+            return if (changes.isNullOrEmpty()) hash else "$hash and uncommitted changes"
+        }
 
         private fun versions(): Map<String, String> {
             val properties = Properties()
@@ -49,12 +58,15 @@ internal data class Machine(
         private fun javaVersion(java: String): String =
             outputOf(java, "-version")?.lines()?.find { "Runtime" in it } ?: "unknown"
 
+        /** What a command says, or null if there is none of that name or it fails. */
         private fun outputOf(vararg command: String): String? =
-            runCatching {
-                ProcessBuilder(
-                    *command,
-                ).redirectErrorStream(true).start().inputStream.bufferedReader().readText().trim()
-            }.getOrNull()
+            try {
+                val process = ProcessBuilder(*command).redirectErrorStream(true).start()
+                val output = process.inputStream.bufferedReader().readText().trim()
+                output.takeIf { process.waitFor() == 0 }
+            } catch (_: IOException) {
+                null
+            }
 
         private fun field(file: String, name: String): String? =
             File(file)

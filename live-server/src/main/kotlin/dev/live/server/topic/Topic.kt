@@ -34,11 +34,13 @@ public class Topic internal constructor(
      * Publishes [body] to every subscriber; best effort.
      *
      * Returns when the message has its place in the topic's order, which is before it has reached anybody. Suspends
-     * while the topic's delivery is a full buffer behind. The caller's thread may do the delivery to the queues of all this
-     * node's subscribers, and of what others publish meanwhile for about a millisecond more: from a thread that must not be
-     * kept, such as a user interface's, publish in a coroutine on `Dispatchers.Default`. On an event
-     * loop of the engine's it is delivered once the loop has handled what it has read, so what a handler does after it,
-     * such as an answer or a close, may come first; and that thread must never be blocked until this returns.
+     * while the topic's delivery is a full buffer behind.
+     *
+     * With 32 subscribers or more an event loop of the engine's that reads from one of them delivers, when it has
+     * handled what it has read: what the caller does next, such as an answer or a close, may come first. Never block such
+     * a thread until this returns. Otherwise the caller's thread delivers to the queues of this node's subscribers, for
+     * about a millisecond also what others publish meanwhile: from a thread that must not be kept, such as a user
+     * interface's, publish in a coroutine on `Dispatchers.Default`.
      */
     public suspend fun publish(body: Body?): Unit = broker.publish(Publication(name, body))
 
