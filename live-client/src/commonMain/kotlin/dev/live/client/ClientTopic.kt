@@ -1,11 +1,15 @@
 package dev.live.client
 
+import dev.live.client.topic.Arrival
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.CollectorOverflow
 import dev.live.client.topic.ConnectionLostException
 import dev.live.client.topic.Exchange
+import dev.live.client.topic.Presence
+import dev.live.client.topic.PresenceFlow
 import dev.live.client.topic.Router
 import dev.live.client.topic.SlowCollectorException
+import dev.live.client.topic.TopicUpdate
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
@@ -15,8 +19,11 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.decode
 import dev.live.protocol.of
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.serialization.KSerializer
+import kotlinx.serialization.serializer
 import kotlin.time.Duration
 
 /**
@@ -39,7 +46,7 @@ public class ClientTopic<T> internal constructor(
         Message(MessageType.SUBSCRIBE, name) // checks the name here rather than at the first use
     }
 
-    private val payloads = router.messages(name, overflow) { it.type == MessageType.MESSAGE }
+    private val arrivals = router.arrivals(name, overflow) { it.type == MessageType.MESSAGE }
 
     /**
      * What is published to the topic, in order. Cold: the first collector subscribes, cancelling the last one
@@ -54,22 +61,50 @@ public class ClientTopic<T> internal constructor(
      */
     public val messages: Flow<T> =
         flow {
-            payloads.collect { message ->
-                val decoded =
-                    try {
-                        Decoded(message.decode(serializer))
-                    } catch (e: BadPayloadException) {
-                        onBadPayload(e)
-                        null
-                    }
-                if (decoded != null) emit(decoded.value)
+            updates.collect { if (it is TopicUpdate.Received) emit(it.value) }
+        }
+
+    /**
+     * As [messages], and in its place among them each time that the topic was joined: whether what was published before
+     * was recovered from the topic's history, or something may be missing.
+     */
+    public val updates: Flow<TopicUpdate<T>> = updates { it.decode(serializer) }
+
+    /** The same with payloads that [read] reads. */
+    internal fun <S> updates(read: (Message) -> S): Flow<TopicUpdate<S>> =
+        arrivals.mapNotNull { arrival ->
+            when (arrival) {
+                is Arrival.Arrived -> received(arrival.message, read)
+                is Arrival.Joined -> TopicUpdate.Subscribed(arrival.recovery)
+                is Arrival.Present -> null
             }
+        }
+
+    /** Null if it cannot be read and is to be skipped. */
+    private fun <S> received(message: Message, read: (Message) -> S): TopicUpdate.Received<S>? =
+        try {
+            TopicUpdate.Received(read(message), message.offset)
+        } catch (e: BadPayloadException) {
+            onBadPayload(e)
+            null
         }
 
     /**
      * Every message of the topic as it came, the application's own types and `presence` too; otherwise as [messages].
      */
-    public val raw: Flow<Message> = router.messages(name, overflow) { true }
+    public val raw: Flow<Message> =
+        router.arrivals(name, overflow) { true }.mapNotNull { (it as? Arrival.Arrived)?.message }
+
+    /**
+     * Who is on the topic, where the server declares presence: what each member says of itself, as [serializer] reads it.
+     * Kept up to date while it is collected, which subscribes as collecting [messages] does; through a reconnect it
+     * stays as it was last known. Collecting fails as [messages] does.
+     */
+    public fun <M> presence(serializer: KSerializer<M>): StateFlow<Presence<M>> =
+        PresenceFlow(router.presence(name), serializer)
+
+    /** See the other [presence]. */
+    public inline fun <reified M> presence(): StateFlow<Presence<M>> = presence(serializer<M>())
 
     /**
      * Publishes [value] and returns when the server has acked it, which says that it was accepted, not who received it.
@@ -99,7 +134,4 @@ public class ClientTopic<T> internal constructor(
     }
 
     override fun toString(): String = "ClientTopic($name)"
-
-    /** Tells a payload that is `null` from one that was skipped. */
-    private class Decoded<T>(val value: T)
 }

@@ -127,14 +127,14 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     public fun <T> topic(
         name: String,
         serializer: KSerializer<T>,
-        overflow: CollectorOverflow = CollectorOverflow.Fail,
+        overflow: CollectorOverflow = CollectorOverflow.Recover,
         onBadPayload: (BadPayloadException) -> Unit = { throw it },
     ): ClientTopic<T> = ClientTopic(name, serializer, overflow, onBadPayload, router, exchange, settings.requestTimeout)
 
     /** The topic called [name], with payloads of type [T]; see the other [topic]. */
     public inline fun <reified T> topic(
         name: String,
-        overflow: CollectorOverflow = CollectorOverflow.Fail,
+        overflow: CollectorOverflow = CollectorOverflow.Recover,
         noinline onBadPayload: (BadPayloadException) -> Unit = { throw it },
     ): ClientTopic<T> = topic(name, serializer<T>(), overflow, onBadPayload)
 

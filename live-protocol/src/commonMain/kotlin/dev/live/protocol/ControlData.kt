@@ -1,6 +1,7 @@
 package dev.live.protocol
 
 import kotlinx.serialization.Serializable
+import kotlinx.serialization.json.JsonElement
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
@@ -52,3 +53,23 @@ public class AuthData(public val token: String) {
  */
 @Serializable
 public class ExpiringData(public val inMs: Long)
+
+/**
+ * The payload of a `subscribe` message that has one.
+ *
+ * @property since what the client has of the topic's history; what came after it is asked for
+ * @property params the application's own
+ */
+@Serializable
+public class SubscribeData(public val since: Position? = null, public val params: JsonElement? = null)
+
+/**
+ * The payload of the `ack` to a `subscribe`, on topics that keep a history.
+ *
+ * @property epoch see [Position]
+ * @property offset the topic's newest message; 0 if there was none yet
+ * @property recovered whether the messages that follow are all that came after the `since` of the `subscribe`; otherwise
+ *   the client has missed some, or had none
+ */
+@Serializable
+public class SubscribedData(public val epoch: String, public val offset: Long, public val recovered: Boolean)

@@ -111,6 +111,16 @@ public class TopicsConfig internal constructor() {
             require(!value.isNegative()) { "topic linger must not be negative, was $value" }
             field = value
         }
+
+    /**
+     * Payload that histories of topics may hold while nobody uses them, in bytes, at least 0; beyond it those unused for
+     * longest are forgotten, and whoever comes back is told so. Looked at about once a second. Default 64 MiB.
+     */
+    public var idleHistoryBytes: Long = 64L * 1024 * 1024
+        set(value) {
+            require(value >= 0) { "idleHistoryBytes must not be negative, was $value" }
+            field = value
+        }
 }
 
 /** What `limits { ... }` can set. */

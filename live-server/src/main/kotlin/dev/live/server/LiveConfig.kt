@@ -71,6 +71,7 @@ public class LiveConfig internal constructor() {
             limits = buildLimits(),
             topicBuffer = topics.buffer,
             topicLinger = topics.linger,
+            idleHistoryBytes = topics.idleHistoryBytes,
             drainTimeout = drain.timeout,
             reconnectWindow = drain.reconnectWindow,
         )

@@ -8,6 +8,7 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.of
 import dev.live.server.broker.Broker
 import dev.live.server.broker.LocalBroker
+import dev.live.server.endpoint.DeclaredTopics
 import dev.live.server.endpoint.EndpointContext
 import dev.live.server.endpoint.EndpointServer
 import dev.live.server.endpoint.LiveEndpoint
@@ -45,7 +46,17 @@ public class LiveServer internal constructor(
 ) {
     private val scope = CoroutineScope(parent + SupervisorJob(parent.job) + CoroutineName("live"))
     private val registry = SessionRegistry()
-    private val topics = TopicRegistry(scope, settings.codecs, settings.topicBuffer, settings.topicLinger, now = now)
+    private val declared = DeclaredTopics()
+    private val topics =
+        TopicRegistry(
+            scope,
+            settings.codecs,
+            settings.topicBuffer,
+            settings.topicLinger,
+            policies = declared,
+            maxIdleBytes = settings.idleHistoryBytes,
+            now = now,
+        )
     private val broker: Broker = LocalBroker(topics::deliver)
 
     @Volatile
@@ -116,10 +127,10 @@ public class LiveServer internal constructor(
         return sessions.count { it.state.deliver(prepared) }
     }
 
-    internal fun <Meta : Any> serve(endpoint: LiveEndpoint<Meta>): EndpointServer<Meta> = EndpointServer(
-        endpoint,
-        context,
-    )
+    internal fun <Meta : Any> serve(endpoint: LiveEndpoint<Meta>): EndpointServer<Meta> {
+        declared.declare(endpoint.topics)
+        return EndpointServer(endpoint, context)
+    }
 
     /**
      * Ends every session for a restart: says goodbye with the window to come back in, writes what waits, closes (1012).

@@ -16,6 +16,7 @@ internal class LiveSettings(
     val limits: LimitSettings,
     val topicBuffer: Int,
     val topicLinger: Duration,
+    val idleHistoryBytes: Long,
     val drainTimeout: Duration,
     val reconnectWindow: ClosedRange<Duration>,
 )

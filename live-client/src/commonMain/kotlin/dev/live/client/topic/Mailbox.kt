@@ -1,14 +1,23 @@
 package dev.live.client.topic
 
 import dev.live.protocol.Message
+import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.channels.ReceiveChannel
+import kotlinx.serialization.json.JsonElement
+import kotlin.concurrent.Volatile
 
 /**
  * What happens to a collector whose 64 buffered messages are full when one more arrives. The socket never waits for it.
  */
 public enum class CollectorOverflow {
+    /**
+     * On a topic that keeps a history the client leaves the topic until the collector has taken what is buffered, and
+     * then recovers what came meanwhile; other collectors of the topic wait with it. On a topic that keeps none, as [Fail].
+     */
+    Recover,
+
     /** Its flow delivers what is buffered and then fails with [SlowCollectorException]. Nothing is lost unnoticed. */
     Fail,
 
@@ -16,27 +25,65 @@ public enum class CollectorOverflow {
     DropOldest,
 }
 
-/** The messages that wait for one collector. */
+/** What a collector gets. */
+internal sealed interface Arrival {
+    class Arrived(val message: Message) : Arrival
+
+    /** The topic was joined: from here on nothing is missing. */
+    class Joined(val recovery: Recovery) : Arrival
+
+    /** Who is there, for those who want to know. */
+    class Present(val presence: Presence<JsonElement>) : Arrival
+}
+
+/** The messages that wait for one collector. Used on the client's dispatcher, but for [arrivals] and [isBehind]. */
 internal class Mailbox(
     private val source: String,
-    private val overflow: CollectorOverflow,
+    val overflow: CollectorOverflow,
+    private val wantsPresence: Boolean = false,
     private val accepts: (Message) -> Boolean,
 ) {
     private val channel =
-        Channel<Message>(
+        Channel<Arrival>(
             CAPACITY,
             if (overflow == CollectorOverflow.DropOldest) BufferOverflow.DROP_OLDEST else BufferOverflow.SUSPEND,
         )
 
     /** What the collector reads, in the order of arrival. */
-    val messages: ReceiveChannel<Message> get() = channel
+    val arrivals: ReceiveChannel<Arrival> get() = channel
 
-    /** Never suspends; false means that this collector has just failed and must be forgotten. */
-    fun offer(message: Message): Boolean {
-        if (!accepts(message)) return true
-        if (channel.trySend(message).isSuccess) return true
+    /** Whether the collector has taken all that is here. Any thread. */
+    @OptIn(ExperimentalCoroutinesApi::class)
+    val isDrained: Boolean get() = channel.isEmpty
+
+    /** How far it is in the topic's history, where there is one. */
+    var offset = 0L
+
+    /** A message found it full: it gets nothing until the topic is joined again, from [offset]. Read by any thread. */
+    @Volatile
+    var isBehind = false
+
+    private var wasJoined = false
+
+    /** Never suspends; false if there is no room. */
+    fun offer(message: Message): Boolean = !accepts(message) || channel.trySend(Arrival.Arrived(message)).isSuccess
+
+    /** Says who is there, to those who want to know; the newest is enough. */
+    fun present(presence: Presence<JsonElement>) {
+        if (wantsPresence) channel.trySend(Arrival.Present(presence))
+    }
+
+    /** The topic was joined; false if there is no room to say so. */
+    fun joined(recovery: Recovery): Boolean {
+        val mine = if (wasJoined) recovery else Recovery.First
+        wasJoined = true
+        isBehind = false
+        return channel.trySend(Arrival.Joined(mine)).isSuccess
+    }
+
+    /** Ends the flow, after what is buffered, because there was no room. */
+    fun overflowed() {
         end(SlowCollectorException("a collector of $source fell $CAPACITY messages behind"))
-        return false
     }
 
     /** Ends the flow after what is buffered: normally, or with [cause]. */

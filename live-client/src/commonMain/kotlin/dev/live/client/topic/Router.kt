@@ -9,6 +9,7 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.coroutines.CoroutineContext
@@ -41,8 +42,16 @@ internal class Router(
     val topics: Set<String> get() = subscriptions.keys
 
     /** Messages of [topic] that [accepts] takes. Collecting joins its one subscription, cancelling leaves it. */
-    fun messages(topic: String, overflow: CollectorOverflow, accepts: (Message) -> Boolean): Flow<Message> =
+    fun arrivals(topic: String, overflow: CollectorOverflow, accepts: (Message) -> Boolean): Flow<Arrival> =
         mailboxFlow({ Mailbox("topic '$topic'", overflow, accepts) }, { join(topic, it) }, { leave(topic, it) })
+
+    /** Who is on [topic]; otherwise as [arrivals]. */
+    fun presence(topic: String): Flow<Arrival> =
+        mailboxFlow(
+            { Mailbox("presence of '$topic'", CollectorOverflow.DropOldest, wantsPresence = true) { false } },
+            { join(topic, it) },
+            { leave(topic, it) },
+        )
 
     /** Messages that answer nothing and are of no topic that is collected. */
     fun unrouted(overflow: CollectorOverflow): Flow<Message> =
@@ -50,7 +59,7 @@ internal class Router(
             { Mailbox("messages", overflow) { true } },
             { unroutedMailboxes += it },
             { unroutedMailboxes -= it },
-        )
+        ).mapNotNull { (it as? Arrival.Arrived)?.message }
 
     /** Whether [topic] has a collector; its `subscribe` then stands before whatever is sent from now on. */
     fun isCollected(topic: String): Boolean = subscriptions[topic]?.isCollected == true
@@ -123,6 +132,11 @@ internal class Router(
         subscriptions[topic]?.remove(mailbox)
     }
 
+    /** It has room again, and may have waited for that. */
+    private fun drained(mailbox: Mailbox) {
+        subscriptions.values.find { mailbox in it }?.let(::onChange)
+    }
+
     private fun onChange(subscription: TopicSubscription) {
         if (subscription.isForgettable) {
             if (!subscription.isQueued) subscriptions.remove(subscription.topic)
@@ -136,7 +150,7 @@ internal class Router(
         create: () -> Mailbox,
         join: (Mailbox) -> Unit,
         leave: (Mailbox) -> Unit,
-    ): Flow<Message> =
+    ): Flow<Arrival> =
         flow {
             val mailbox = create()
             try {
@@ -144,7 +158,10 @@ internal class Router(
                     end?.let { throw ClientClosedException(it.reason) }
                     join(mailbox)
                 }
-                for (message in mailbox.messages) emit(message)
+                for (arrival in mailbox.arrivals) {
+                    if (mailbox.isBehind && mailbox.isDrained) withContext(dispatcher) { drained(mailbox) }
+                    emit(arrival)
+                }
             } finally {
                 withContext(NonCancellable + dispatcher) { leave(mailbox) }
             }

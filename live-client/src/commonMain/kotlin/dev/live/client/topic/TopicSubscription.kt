@@ -1,9 +1,16 @@
 package dev.live.client.topic
 
+import dev.live.protocol.BadPayloadException
+import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.protocol.Position
+import dev.live.protocol.SubscribeData
+import dev.live.protocol.SubscribedData
+import dev.live.protocol.decode
+import dev.live.protocol.of
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
@@ -43,6 +50,15 @@ internal class TopicSubscription(
     private var phase = Phase.Out
     private var awaited: Awaited? = null
 
+    /** Names the topic's history, once it is known; null while it is not, or if the topic keeps none. */
+    private var epoch: String? = null
+
+    /** Who is there, as last said. */
+    private var presence = Presence.Empty
+
+    /** The newest message of the history that has come. */
+    private var offset = 0L
+
     /** Whether this waits in the outbox. Kept by the router, so that it waits there once. */
     var isQueued = false
 
@@ -52,8 +68,9 @@ internal class TopicSubscription(
     val isSettled: Boolean
         get() =
             when (phase) {
-                Phase.Out -> mailboxes.isEmpty()
-                Phase.In -> mailboxes.isNotEmpty()
+                // whoever is behind takes what it has before it gets more
+                Phase.Out -> mailboxes.isEmpty() || mailboxes.any { it.isBehind && !it.isDrained }
+                Phase.In -> mailboxes.isNotEmpty() && mailboxes.none { it.isBehind }
                 Phase.Joining, Phase.Leaving -> true
                 Phase.Unknown -> false
             }
@@ -61,13 +78,26 @@ internal class TopicSubscription(
     /** Whether nobody, neither collectors nor the server, has anything to do with this any more. */
     val isForgettable: Boolean get() = mailboxes.isEmpty() && phase == Phase.Out
 
+    operator fun contains(mailbox: Mailbox): Boolean = mailbox in mailboxes
+
     fun add(mailbox: Mailbox) {
+        mailbox.offset = offset
         mailboxes += mailbox
+        if (phase == Phase.In) mailbox.joined(Recovery.First)
+        if (presence !== Presence.Empty) mailbox.present(presence)
         onChange(this)
     }
 
     fun remove(mailbox: Mailbox) {
-        if (mailboxes.remove(mailbox)) onChange(this)
+        if (mailboxes.remove(mailbox)) left()
+    }
+
+    private fun left() {
+        if (mailboxes.isEmpty()) { // whoever comes later begins anew
+            epoch = null
+            presence = Presence.Empty
+        }
+        onChange(this)
     }
 
     override fun take(): Message? {
@@ -81,14 +111,66 @@ internal class TopicSubscription(
         val answer = Awaited(refs.next(), isJoin)
         awaited = answer
         pending.expect(answer.ref, answer)
-        return Message(if (isJoin) MessageType.SUBSCRIBE else MessageType.UNSUBSCRIBE, topic, answer.ref)
+        if (!isJoin) return Message(MessageType.UNSUBSCRIBE, topic, answer.ref)
+        val since = epoch?.let { Position(it, mailboxes.minOf { mailbox -> mailbox.offset }) }
+        return Message(MessageType.SUBSCRIBE, topic, answer.ref, since?.let { Body.of(SubscribeData(it)) })
     }
 
     /** Hands [message] to every collector; what comes before the `ack` or after the last word belongs to none. */
     fun deliver(message: Message) {
         if (phase != Phase.In) return
-        if (mailboxes.removeAll { !it.offer(message) }) onChange(this)
+        if (message.type == MessageType.PRESENCE) present(message)
+        val place = if (epoch == null) null else message.offset
+        var isChanged = false
+        val lost =
+            mailboxes.filter { mailbox ->
+                val isToGet = !mailbox.isBehind && (place == null || place > mailbox.offset)
+                if (!isToGet || mailbox.offer(message)) {
+                    if (isToGet && place != null) mailbox.offset = place
+                    false
+                } else {
+                    isChanged = true
+                    mailbox.isBehind = place != null && mailbox.overflow == CollectorOverflow.Recover
+                    !mailbox.isBehind
+                }
+            }
+        if (place != null && place > offset) offset = place
+        lost.forEach { it.overflowed() }
+        mailboxes -= lost.toSet()
+        if (isChanged) left()
     }
+
+    private fun present(message: Message) {
+        presence =
+            try {
+                presence.after(message)
+            } catch (_: BadPayloadException) {
+                return // of an application's own making: who collects the raw messages gets it
+            }
+        mailboxes.forEach { it.present(presence) }
+    }
+
+    private fun joined(ack: Message) {
+        val data = subscribedData(ack)
+        val isRecovered = data?.recovered == true
+        if (!isRecovered) {
+            epoch = data?.epoch
+            offset = data?.offset ?: 0
+            mailboxes.forEach { it.offset = offset }
+        }
+        val recovery = if (isRecovered) Recovery.Recovered else Recovery.Gap
+        val lost = mailboxes.filter { !it.joined(recovery) }
+        lost.forEach { it.overflowed() }
+        mailboxes -= lost.toSet()
+    }
+
+    /** What a server says that keeps a history of the topic; null from one that does not. */
+    private fun subscribedData(ack: Message): SubscribedData? =
+        try {
+            if (ack.body == null) null else ack.decode<SubscribedData>()
+        } catch (_: BadPayloadException) {
+            null // then it is as good as none: there is nothing to recover by
+        }
 
     /** The server has forgotten everything; the collectors have not. */
     fun disconnected() {
@@ -116,7 +198,10 @@ internal class TopicSubscription(
                 onUnanswered()
             }
 
-        override fun onAnswer(answer: Message) = settle(if (isJoin) Phase.In else Phase.Out)
+        override fun onAnswer(answer: Message) {
+            if (isJoin) joined(answer)
+            settle(if (isJoin) Phase.In else Phase.Out)
+        }
 
         override fun onRefused(error: LiveException) {
             if (isJoin) failCollectors { LiveException(error.code, error.reason, error.retryAfter) }

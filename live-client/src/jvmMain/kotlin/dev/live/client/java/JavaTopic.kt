@@ -3,6 +3,8 @@ package dev.live.client.java
 import dev.live.client.ClientTopic
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.ConnectionLostException
+import dev.live.client.topic.Presence
+import dev.live.client.topic.TopicUpdate
 import dev.live.protocol.LiveException
 import dev.live.protocol.MessageType
 import kotlinx.coroutines.flow.filter
@@ -34,6 +36,31 @@ public class JavaTopic<T : Any> internal constructor(
     public fun onMessage(onMessage: Consumer<in T>, onFailure: Consumer<in Exception>? = null): Subscription {
         val values = topic.raw.filter { it.type == MessageType.MESSAGE }.map { payloads.read(it) }
         return callbacks.subscribe(values, onMessage, onFailure)
+    }
+
+    /**
+     * As [onMessage], and each time that the topic was joined calls [onUpdate] with whether what was published before was
+     * recovered from the topic's history: a [TopicUpdate.Received] or a [TopicUpdate.Subscribed].
+     */
+    @JvmOverloads
+    public fun onUpdate(
+        onUpdate: Consumer<in TopicUpdate<T>>,
+        onFailure: Consumer<in Exception>? = null,
+    ): Subscription = callbacks.subscribe(topic.updates { payloads.read(it) }, onUpdate, onFailure)
+
+    /**
+     * Calls [onPresence] with who is on the topic, where the server declares presence, now and whenever that changes. What
+     * members say of themselves is as the client's mapper reads it, or text where it has none.
+     */
+    @JvmOverloads
+    public fun <M : Any> onPresence(
+        type: Class<M>,
+        onPresence: Consumer<in Presence<M>>,
+        onFailure: Consumer<in Exception>? = null,
+    ): Subscription {
+        val reader = payloads.of(type)
+        val presence = topic.presence<JsonElement>().map { all -> all.mapped { reader.read(it) } }
+        return callbacks.subscribe(presence, onPresence, onFailure)
     }
 
     /**

@@ -3,6 +3,7 @@ package dev.live.client.java
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
 import dev.live.protocol.Message
+import kotlinx.serialization.json.JsonElement
 
 /** Writes and reads payloads of one class. */
 internal class Payloads<T : Any>(private val type: Class<T>, private val mapper: JsonMapper?) {
@@ -11,9 +12,17 @@ internal class Payloads<T : Any>(private val type: Class<T>, private val mapper:
     fun read(message: Message): T {
         val body = message.body ?: throw BadPayloadException("data is missing")
         if (body !is Body.Json) throw BadPayloadException("data must be JSON, was opaque bytes")
-        if (mapper == null && type == String::class.java) return type.cast(body.text)
+        return read(body.text)
+    }
+
+    fun read(json: JsonElement): T = read(json.toString())
+
+    fun <S : Any> of(other: Class<S>): Payloads<S> = Payloads(other, mapper)
+
+    private fun read(json: String): T {
+        if (mapper == null && type == String::class.java) return type.cast(json)
         try {
-            return mapper().fromJson(body.text, type)
+            return mapper().fromJson(json, type)
         } catch (e: Exception) {
             throw BadPayloadException(
                 "data is not a ${type.simpleName}: ${e.message.orEmpty().lineSequence().first()}",

@@ -11,8 +11,13 @@ internal fun interface Broker {
     suspend fun publish(publication: Publication)
 }
 
-/** A payload on its way to the subscribers of [topic]; [except] is the id of a session that does not get it. */
-internal class Publication(val topic: String, val body: Body?, val except: String? = null)
+/**
+ * A payload on its way to the subscribers of [topic].
+ *
+ * @property except id of a session that does not get it
+ * @property key what it replaces others by, on topics where messages do
+ */
+internal class Publication(val topic: String, val body: Body?, val except: String? = null, val key: String? = null)
 
 /** The broker of a single node: delivers in the publisher's coroutine, so a slow topic slows its publishers. */
 internal class LocalBroker(private val deliver: suspend (Publication) -> Unit) : Broker {

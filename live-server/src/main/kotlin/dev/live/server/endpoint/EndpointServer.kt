@@ -49,7 +49,8 @@ internal class EndpointServer<Meta : Any>(
 ) {
     private val limits = context.limits
     private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers)
-    private val commands = TopicCommands(endpoint.topics, context.broker, context.sessionSettings.maxTopics, guard)
+    private val commands =
+        TopicCommands(endpoint.topics, context.broker, context.sessionSettings.maxTopics, guard, context.topics::keyOf)
 
     /** The checks come in the order that the protocol names: the cheapest first, and nobody is asked in vain. */
     suspend fun answer(call: ApplicationCall) {

@@ -5,6 +5,7 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.server.session.Session
 import io.ktor.utils.io.KtorDsl
+import kotlinx.serialization.json.JsonElement
 
 /**
  * What a handler of an endpoint has at hand.
@@ -32,11 +33,13 @@ public open class SessionScope<Meta : Any> internal constructor(public val sessi
  *
  * @property topic the topic's name
  * @property parameters what the name has for the parameters of the pattern
+ * @property params what the client sent along with its `subscribe`, under `params`; null elsewhere, or if it sent none
  */
 public open class TopicScope<Meta : Any> internal constructor(
     session: Session<Meta>,
     public val topic: String,
     public val parameters: TopicParameters,
+    public val params: JsonElement? = null,
 ) : SessionScope<Meta>(session)
 
 /** What `onPublish` has at hand. */

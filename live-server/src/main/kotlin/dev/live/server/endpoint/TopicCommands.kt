@@ -5,9 +5,13 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.protocol.SubscribeData
+import dev.live.protocol.decode
 import dev.live.server.broker.Broker
 import dev.live.server.broker.Publication
 import dev.live.server.session.Session
+import dev.live.server.topic.Member
+import kotlinx.serialization.json.JsonElement
 
 /** Subscribe, unsubscribe and publish on the declared topics of one endpoint. */
 internal class TopicCommands<Meta : Any>(
@@ -15,11 +19,13 @@ internal class TopicCommands<Meta : Any>(
     private val broker: Broker,
     private val maxTopics: Int,
     private val guard: HandlerGuard,
+    private val keyOf: (topic: String, body: Body?) -> String?,
 ) {
     private val mostSpecificFirst = declarations.sortedBy { it.pattern.specificity }
 
     suspend fun subscribe(session: Session<Meta>, message: Message) {
         val place = find(message.topic)
+        val request = if (message.body == null) null else message.decode<SubscribeData>()
         val memberships = session.state.memberships
         if (memberships[message.topic] != null) {
             session.send(ack(message))
@@ -31,8 +37,8 @@ internal class TopicCommands<Meta : Any>(
                 "a session may join at most $maxTopics topics; leave one first",
             )
         }
-        authorize(session, place)
-        memberships.join(message.topic, place, ack(message))
+        authorize(session, place, request?.params)
+        memberships.join(message.topic, place, ack(message), request?.since, member(session, place, request?.params))
     }
 
     suspend fun unsubscribe(session: Session<Meta>, message: Message) {
@@ -54,7 +60,9 @@ internal class TopicCommands<Meta : Any>(
         }
         val value = declaration.payload.read(message)
         val except = if (declaration.deliverToPublisher) null else session.id
-        val deliver: suspend (Body?) -> Unit = { broker.publish(Publication(place.topic, it, except)) }
+        val deliver: suspend (
+            Body?,
+        ) -> Unit = { broker.publish(Publication(place.topic, it, except, keyOf(place.topic, it))) }
         val handler = declaration.onPublish
         if (handler == null) {
             deliver(message.body)
@@ -74,11 +82,17 @@ internal class TopicCommands<Meta : Any>(
         return place
     }
 
-    private suspend fun authorize(session: Session<Meta>, place: TopicPlace<Meta, *>) {
+    private suspend fun authorize(session: Session<Meta>, place: TopicPlace<Meta, *>, params: JsonElement? = null) {
         val authorize = place.declaration.authorize ?: return
-        if (!guard.handler(session) { TopicScope(session, place.topic, place.parameters).authorize() }) {
+        if (!guard.handler(session) { TopicScope(session, place.topic, place.parameters, params).authorize() }) {
             throw LiveException(ErrorCode.Forbidden, "this session may not use the topic")
         }
+    }
+
+    private suspend fun member(session: Session<Meta>, place: TopicPlace<Meta, *>, params: JsonElement?): Member? {
+        val key = place.declaration.member ?: return null
+        val scope = PresenceScope(session, place.topic, place.parameters, params)
+        return guard.handler(session) { scope.member(scope.key()) }
     }
 
     private fun find(topic: String): TopicPlace<Meta, *> {

@@ -4,8 +4,17 @@ import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.decode
 import dev.live.protocol.of
+import dev.live.server.topic.Delivery
+import dev.live.server.topic.HistorySettings
+import dev.live.server.topic.LossyOverflow
+import dev.live.server.topic.PresenceSettings
+import dev.live.server.topic.TopicPolicy
 import io.ktor.utils.io.KtorDsl
 import kotlinx.serialization.KSerializer
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
 
 /**
  * What a `topic("pattern") { }` block declares: who may join, and what happens to what clients publish.
@@ -23,6 +32,16 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     internal var onPublish: (suspend PublishScope<Meta, T>.(T) -> Unit)? = null
         private set
 
+    private var history: HistorySettings? = null
+
+    private var presence: PresenceSettings? = null
+    private var overflow: LossyOverflow? = null
+    private var throttle: Duration? = null
+    private var key: ((T) -> String)? = null
+
+    internal var member: (suspend PresenceScope<Meta>.() -> String)? = null
+        private set
+
     /** Largest payload that a client may publish, in bytes, at least 1; larger ones get `too_large`. Default: no limit but the message's. */
     public var maxPayload: Int = Int.MAX_VALUE
         set(value) {
@@ -35,6 +54,106 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
 
     /** Whether what a session publishes comes back to it too, if it has joined. Default true. */
     public var deliverToPublisher: Boolean = true
+
+    /**
+     * Keeps the newest messages of each such topic in memory, so that a client that was away gets what it missed when it
+     * comes back, or is told that it cannot. The least of the three bounds counts; a topic that keeps something stays
+     * though nobody uses it.
+     *
+     * @param size messages, at least 1
+     * @param age how long a message is kept, positive
+     * @param bytes payload in all, at least 1
+     * @throws IllegalArgumentException if one is not
+     */
+    public fun history(
+        size: Int,
+        age: Duration = DEFAULT_AGE,
+        bytes: Int = DEFAULT_BYTES,
+    ) {
+        check(history == null) { "topic '$pattern' has history twice" }
+        require(size >= 1) { "history size must be at least 1 message, was $size; leave history out to keep none" }
+        require(age.isPositive()) { "history age must be positive, was $age; leave history out to keep none" }
+        require(bytes >= 1) { "history bytes must be at least 1, was $bytes; leave history out to keep none" }
+        history = HistorySettings(size, age, bytes)
+    }
+
+    /**
+     * Tells subscribers who is there: everybody once they have joined, then who comes and goes. [member] says what a
+     * session that joins is to the others, after [authorize]: the key that it returns, such as a user's id; all sessions
+     * of one key stand together, each with its [PresenceScope.info].
+     *
+     * @param grace how long a member whose connection broke counts as there, so that a reconnect goes unnoticed; zero or
+     *   more
+     * @param interval the least time between two tellings, positive
+     * @param maxListed members above which only their number is told, at least 0
+     * @throws IllegalArgumentException if one is not
+     */
+    public fun presence(
+        grace: Duration = 5.seconds,
+        interval: Duration = 500.milliseconds,
+        maxListed: Int = DEFAULT_LISTED,
+        member: suspend PresenceScope<Meta>.() -> String,
+    ) {
+        check(this.member == null) { "topic '$pattern' has presence twice" }
+        require(!grace.isNegative()) { "presence grace must not be negative, was $grace" }
+        require(interval.isPositive()) { "presence interval must be positive, was $interval" }
+        require(maxListed >= 0) { "presence maxListed must be at least 0 members, was $maxListed" }
+        presence = PresenceSettings(grace, interval, maxListed)
+        this.member = member
+    }
+
+    /**
+     * Lets a slow client miss messages of these topics: of what waits for it only the newest [limit] stay, at least 1. Its
+     * session is never closed for them, and nobody tells it what it missed.
+     *
+     * @throws IllegalArgumentException if [limit] is not at least 1
+     */
+    public fun dropOldest(limit: Int = DEFAULT_LIMIT) {
+        overflow("dropOldest", LossyOverflow.DropOldest(limit))
+    }
+
+    /**
+     * Lets a slow client miss messages of these topics but the newest: one that waits for it is replaced by the next, so
+     * its session is never closed for them.
+     */
+    public fun conflate() {
+        overflow("conflate", LossyOverflow.Conflate(limit = 1))
+    }
+
+    /**
+     * As the other [conflate], but a message is replaced only by one with the same [key], such as what a price is of. The
+     * [key] is asked by whoever publishes, and must not block; if it throws, the message is not published.
+     *
+     * @param limit keys of which one message may wait each, at least 1; the oldest makes way
+     */
+    public fun conflate(limit: Int = DEFAULT_LIMIT, key: (T) -> String) {
+        overflow("conflate", LossyOverflow.Conflate(limit))
+        this.key = key
+    }
+
+    /**
+     * Delivers at most once in [interval], positive, to everybody: then the newest message, or with [conflate] the newest
+     * of each key.
+     */
+    public fun throttle(interval: Duration) {
+        check(throttle == null) { "topic '$pattern' has throttle twice" }
+        require(interval.isPositive()) { "throttle interval must be positive, was $interval" }
+        throttle = interval
+    }
+
+    private fun overflow(name: String, chosen: LossyOverflow) {
+        check(overflow == null) { "topic '$pattern' has $name besides another of dropOldest and conflate: choose one" }
+        require(chosen.limit >= 1) { "$name limit must be at least 1, was ${chosen.limit}" }
+        overflow = chosen
+    }
+
+    internal val policy: TopicPolicy
+        get() {
+            val isLossy = overflow != null || throttle != null
+            val delivery = if (isLossy) Delivery(overflow, throttle) else null
+            val keyOf = key?.let { of -> { message: Message -> of(payload.read(message)) } }
+            return TopicPolicy(history, presence, delivery, keyOf)
+        }
 
     /** Decides who may join: false answers `forbidden`. Without it, everybody who passed `authenticate` may. */
     public fun authorize(block: suspend TopicScope<Meta>.() -> Boolean) {
@@ -49,6 +168,13 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     public fun onPublish(block: suspend PublishScope<Meta, T>.(T) -> Unit) {
         check(onPublish == null) { "topic '$pattern' has onPublish twice" }
         onPublish = block
+    }
+
+    private companion object {
+        val DEFAULT_AGE = 10.minutes
+        const val DEFAULT_BYTES = 1024 * 1024
+        const val DEFAULT_LISTED = 1_000
+        const val DEFAULT_LIMIT = 256
     }
 }
 

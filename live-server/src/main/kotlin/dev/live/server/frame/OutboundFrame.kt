@@ -21,6 +21,9 @@ internal class OutboundFrame private constructor(
         this(opcode, header(opcode, payload.size) + payload, payload.size, count = 1)
 
     companion object {
+        /** No frame at all. */
+        val Nothing = OutboundFrame(Opcode.Text, ByteArray(0), size = 0, count = 0)
+
         private const val FIN = 0x80 // nothing is fragmented here
         private const val LENGTH_IS_16_BITS: Byte = 126
         private const val LENGTH_IS_64_BITS: Byte = 127

@@ -1,6 +1,13 @@
 package dev.live.server.session
 
+import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.Position
+import dev.live.server.topic.FanOut
+import dev.live.server.topic.Joining
+import dev.live.server.topic.LossyOverflow
+import dev.live.server.topic.Member
 import dev.live.server.topic.MessageRun
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Subscriber
@@ -23,11 +30,46 @@ internal class Memberships(private val session: Session<*>, private val runtime:
 
     operator fun get(topic: String): Membership? = joined[topic]
 
-    /** Joins [topic]; [ack] is the first the client gets of it. [attachment] is for the caller to find again. */
-    suspend fun join(topic: String, attachment: Any, ack: Message) {
-        val membership = Membership(session, runtime.topics.retain(topic), attachment)
+    /**
+     * Joins [topic]; [ack] is the first the client gets of it, and then what it has missed [since]. Suspends while that
+     * is more than there is room for. [attachment] is for the caller to find again.
+     *
+     * @throws dev.live.protocol.BadPayloadException if nobody can have [since]
+     */
+    suspend fun join(topic: String, attachment: Any, ack: Message, since: Position? = null, member: Member? = null) {
+        val membership = membership(runtime.topics.retain(topic), attachment)
         joined[topic] = membership
-        orDropped(topic, membership) { membership.hub.join(membership, ack) }
+        orDropped(topic, membership) {
+            val joining = membership.hub.join(membership, ack, since, member = member)
+            if (joining is Joining.Behind) catchUp(membership, joining, member)
+        }
+    }
+
+    private fun membership(hub: TopicHub, attachment: Any): Membership {
+        val lossy = hub.lossy
+        val losses = hub.losses
+        if (lossy == null || losses == null) return Membership(session, hub, attachment)
+        return LossyMembership(session, hub, attachment, lossy, LossyQueue.Part(losses))
+    }
+
+    /**
+     * Sends what the client has missed at the pace at which it reads, in front of what comes meanwhile, until that is
+     * little enough to be offered at once.
+     */
+    private suspend fun catchUp(membership: Membership, first: Joining.Behind, member: Member?) {
+        val queue = session.state.queue
+        val room = minOf(FanOut.MAX_RUN, runtime.settings.queueCapacity / 2)
+        var behind = first
+        while (true) {
+            val messages = listOfNotNull(behind.ack) + behind.messages
+            if (!messages.all { queue.send(session.prepare(it)) } || !queue.awaitRoom()) return
+            when (val next = membership.hub.join(membership, ack = null, behind.position, room, member)) {
+                is Joining.Behind -> behind = next
+                Joining.In -> return
+                // it was promised that nothing is missing
+                Joining.Overtaken -> return session.close(CloseCode.SlowConsumer, "the history went past it")
+            }
+        }
     }
 
     /** Leaves [topic]; [ack] is the last the client gets of it. False if it was not joined: then there is no ack. */
@@ -70,9 +112,9 @@ internal class Memberships(private val session: Session<*>, private val runtime:
 }
 
 /** One session's place in one topic. */
-internal class Membership(owner: Session<*>, val hub: TopicHub, val attachment: Any) : Subscriber(owner.id) {
+internal open class Membership(owner: Session<*>, val hub: TopicHub, val attachment: Any) : Subscriber(owner.id) {
     private val state = owner.state
-    private val queue = state.queue
+    protected val queue: SessionQueue = state.queue
 
     // as SessionState.deliver, but without a look at the state, which a fan-out to thousands would have to fetch
     override fun offer(message: PreparedMessage): Boolean {
@@ -82,4 +124,22 @@ internal class Membership(owner: Session<*>, val hub: TopicHub, val attachment: 
     }
 
     override fun offer(run: MessageRun): Boolean = queue.offer(run) == Offer.Taken
+}
+
+/** A place in a topic of which not everything has to arrive. */
+internal class LossyMembership(
+    owner: Session<*>,
+    hub: TopicHub,
+    attachment: Any,
+    private val overflow: LossyOverflow,
+    private val part: LossyQueue.Part,
+) : Membership(owner, hub, attachment) {
+    override fun offer(message: PreparedMessage): Boolean {
+        if (message.message.type == MessageType.ACK) queue.forget(part) // that of leaving is the last word
+        if (message.message.type != MessageType.MESSAGE) return super.offer(message)
+        val key = if (overflow is LossyOverflow.Conflate) message.key.orEmpty() else message
+        return queue.keep(part, key, message, overflow.limit)
+    }
+
+    override fun offer(run: MessageRun): Boolean = false // each may replace another
 }

@@ -5,7 +5,6 @@ import dev.live.server.topic.MessageRun
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.transport.FrameSource
 import kotlinx.coroutines.channels.Channel
-import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
 import java.util.concurrent.atomic.AtomicLongFieldUpdater
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
 
@@ -24,7 +23,7 @@ internal class SessionQueue(
     private val maxBytes: Int,
     private val slot: Int,
 ) : FrameSource {
-    private val channel = Channel<OutboundFrame>(capacity)
+    private val channel = Channel<OutboundFrame>(capacity + 1) // and [OutboundFrame.Nothing], at most once
 
     /**
      * What came when nothing waited; older than all in [channel]. Only while there is a [waker]: who waits in the
@@ -51,13 +50,13 @@ internal class SessionQueue(
     @Volatile
     private var isCancelled = false
 
-    /** Senders in [send]; the writer signals [room] only if there are any. */
+    /** Who waits for room, once somebody did: most sessions never fill their queue, and a channel takes 400 bytes. */
     @Volatile
-    private var waitingSenders = 0
+    private var line: SenderLine? = null
 
-    /** What senders wait on, once one did: most sessions never fill their queue, and a channel takes 400 bytes. */
+    /** What waits of topics that may lose messages, once there was something. */
     @Volatile
-    private var room: Channel<Unit>? = null
+    private var lossy: LossyQueue? = null
 
     /** Bytes that wait. */
     val bytes: Long get() = waiting and BYTES
@@ -75,6 +74,29 @@ internal class SessionQueue(
         waker?.run() // looked at again: a writer that began in between has found nothing
         return if (isTaken) Offer.Taken else Offer.Closed
     }
+
+    /**
+     * Keeps [message] in the place of what waits under [key] of [part], at most [limit] of them; there is always room.
+     * False if the session has ended.
+     */
+    fun keep(part: LossyQueue.Part, key: Any, message: PreparedMessage, limit: Int): Boolean {
+        val frame = message.frameFor(slot)
+        if (waiting < 0) return false
+        val lossy = madeLossy()
+        lossy.put(part, key, frame, lossy.after { (waiting and CLOSED.inv()) / ONE }, limit)
+        // a writer that waits in the channel has to be told; one that has something to take looks here before it waits
+        if (waker == null && waiting == 0L && lossy.announces()) channel.trySend(OutboundFrame.Nothing)
+        waker?.run()
+        return true
+    }
+
+    /** Takes back what was kept of [part]. */
+    fun forget(part: LossyQueue.Part) {
+        lossy?.remove(part)
+    }
+
+    private fun madeLossy(): LossyQueue =
+        lossy ?: LossyQueue(maxBytes).let { if (LOSSY.compareAndSet(this, null, it)) it else lossy!! }
 
     /** What waited before room for [frame] was reserved, or [REFUSED] if there is none. */
     private fun reserve(frame: OutboundFrame): Long {
@@ -102,41 +124,47 @@ internal class SessionQueue(
         return if (first == Offer.Full) sendInTurn(message) else first == Offer.Taken
     }
 
-    private suspend fun sendInTurn(message: PreparedMessage): Boolean {
-        SENDERS.incrementAndGet(this)
-        val room = madeRoom() // before the offer: whoever takes from now on signals it
-        try {
-            while (true) {
-                when (offer(message)) {
-                    Offer.Taken -> return true
-                    Offer.Closed -> return false
-                    Offer.Full -> if (room.receiveCatching().isClosed) return false
-                }
-            }
-        } finally {
-            // the signal may have been meant for the next one in line
-            if (SENDERS.decrementAndGet(this) > 0) room.trySend(Unit)
-        }
-    }
+    private suspend fun sendInTurn(message: PreparedMessage): Boolean =
+        madeLine().wait { offer(message).takeIf { it != Offer.Full }?.let { it == Offer.Taken } }
 
-    private fun madeRoom(): Channel<Unit> {
-        room?.let { return it }
-        val fresh = Channel<Unit>(Channel.CONFLATED)
-        if (!ROOM.compareAndSet(this, null, fresh)) return checkNotNull(room)
-        if (waiting < 0) fresh.close() // whoever closed the queue may have found none
-        return fresh
+    /** Waits until no more than half of what may wait does; false if the session ended first. */
+    suspend fun awaitRoom(): Boolean =
+        madeLine().wait {
+            if (waiting < 0) {
+                false
+            } else if (isHalfEmpty) {
+                true
+            } else {
+                null
+            }
+        }
+
+    private val isHalfEmpty: Boolean get() = waiting / ONE <= capacity / 2 && (waiting and BYTES) <= maxBytes / 2
+
+    private fun madeLine(): SenderLine {
+        val made = line ?: SenderLine().let { if (LINE.compareAndSet(this, null, it)) it else line!! }
+        if (waiting < 0) made.close() // whoever closed the queue may have found none
+        return made
     }
 
     override suspend fun take(batch: Array<OutboundFrame?>): Int {
-        val first = channel.receiveCatching().getOrNull() ?: return -1
-        return fill(batch, first)
+        while (true) {
+            val isThereMore = lossy?.isEmpty == false
+            val known = if (isThereMore) poll(batch) else 0
+            if (known != 0) return known
+            val first = channel.receiveCatching().getOrNull() ?: return poll(batch)
+            if (first !== OutboundFrame.Nothing) return fill(batch, first)
+            lossy?.heard()
+        }
     }
 
     override fun poll(batch: Array<OutboundFrame?>): Int {
         val before = waiting
-        if (isCancelled || before == CLOSED) return -1
-        if (before == 0L) return 0
-        return fill(batch, oldest() ?: return 0)
+        if (isCancelled) return -1
+        val first = if (before and CLOSED.inv() == 0L) null else oldest()
+        val count = if (first == null) 0 else fill(batch, first)
+        val end = lossy?.fill(batch, count, isBehindAll = waiting and CLOSED.inv() == 0L) ?: count
+        return if (end == 0 && before == CLOSED) -1 else end
     }
 
     /** The oldest that waits, or null if it is only about to come in. */
@@ -160,15 +188,16 @@ internal class SessionQueue(
         var size = 0
         var taken = 0L
         while (frame != null) {
-            batch[count++] = frame
+            if (frame.count > 0) batch[count++] = frame else lossy?.heard()
             size += frame.size
             taken += weight(frame)
             val isEnough = taken >= waiting || count == batch.size || size >= MAX_BATCH_BYTES
             frame = if (isEnough) null else oldest()
         }
+        lossy?.taken(taken / ONE)
         // after the channel gave them: it never holds more than was reserved
         WAITING.addAndGet(this, -taken)
-        if (waitingSenders > 0) room?.trySend(Unit)
+        line?.signal()
         return count
     }
 
@@ -176,7 +205,7 @@ internal class SessionQueue(
     fun close() {
         WAITING.accumulateAndGet(this, CLOSED, Long::or)
         channel.close()
-        room?.close()
+        line?.close()
         waker?.run()
     }
 
@@ -185,8 +214,9 @@ internal class SessionQueue(
         WAITING.accumulateAndGet(this, CLOSED, Long::or)
         isCancelled = true
         channel.cancel()
+        lossy?.clear()
         front = null
-        room?.close()
+        line?.close()
         waker?.run()
     }
 
@@ -195,9 +225,17 @@ internal class SessionQueue(
         const val MAX_BATCH_BYTES = 64 * 1024
 
         // no objects of their own in every session for these
-        private val ROOM = AtomicReferenceFieldUpdater.newUpdater(SessionQueue::class.java, Channel::class.java, "room")
+        private val LINE = AtomicReferenceFieldUpdater.newUpdater(
+            SessionQueue::class.java,
+            SenderLine::class.java,
+            "line",
+        )
         private val WAITING = AtomicLongFieldUpdater.newUpdater(SessionQueue::class.java, "waiting")
-        private val SENDERS = AtomicIntegerFieldUpdater.newUpdater(SessionQueue::class.java, "waitingSenders")
+        private val LOSSY = AtomicReferenceFieldUpdater.newUpdater(
+            SessionQueue::class.java,
+            LossyQueue::class.java,
+            "lossy",
+        )
 
         /** One message in the upper half of [waiting], and the mask of its lower half. */
         private const val ONE = 1L shl 32
@@ -211,6 +249,3 @@ internal class SessionQueue(
         private fun weight(frame: OutboundFrame): Long = frame.count * ONE + frame.size
     }
 }
-
-/** What became of a message offered to a [SessionQueue]. */
-internal enum class Offer { Taken, Full, Closed }

@@ -13,12 +13,17 @@ import java.util.concurrent.atomic.AtomicReferenceArray
  * two codecs costs two encodings, not 10,000.
  *
  * @property except id of the session that does not get it, or null
+ * @property key what it replaces others by, on topics where messages do; null: all of them
  */
 internal class PreparedMessage(
-    val message: Message,
+    message: Message,
     private val codecs: CodecTable,
     val except: String? = null,
+    val key: String? = null,
 ) : TopicEvent {
+    /** Replaced by the fan-out of a topic that gives it its offset, before anybody has asked for a frame. */
+    var message: Message = message
+
     /** Whether its topic counts it. Written before it is emitted. */
     var isCounted = false
 

@@ -50,6 +50,16 @@ internal class SubscriberSet {
         if (failure != null) throw failure
     }
 
+    /** As the other [deliver], but not to those who are in [others]. */
+    fun deliver(message: PreparedMessage, others: Set<Subscriber>) {
+        var failure: Throwable? = null
+        for (i in 0 until size) {
+            val subscriber = members[i]!!
+            if (subscriber !in others) failure = subscriber.tryOffer(message) ?: failure
+        }
+        if (failure != null) throw failure
+    }
+
     /** As [deliver] of each message in [run], but those that have room for all of it get it as one. */
     fun deliver(run: MessageRun) {
         var failure: Throwable? = null

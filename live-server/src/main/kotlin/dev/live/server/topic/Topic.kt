@@ -2,10 +2,13 @@ package dev.live.server.topic
 
 import dev.live.protocol.Body
 import dev.live.protocol.Message
+import dev.live.protocol.Position
 import dev.live.protocol.of
 import dev.live.server.broker.Broker
 import dev.live.server.broker.Publication
 import kotlinx.coroutines.flow.SharedFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.serialization.json.JsonElement
 
 /**
  * A topic as the application sees it: a name to publish to and to listen on, from any thread.
@@ -42,7 +45,35 @@ public class Topic internal constructor(
      * about a millisecond also what others publish meanwhile: from a thread that must not be kept, such as a user
      * interface's, publish in a coroutine on `Dispatchers.Default`.
      */
-    public suspend fun publish(body: Body?): Unit = broker.publish(Publication(name, body))
+    public suspend fun publish(body: Body?): Unit =
+        broker.publish(Publication(name, body, key = registry.keyOf(name, body)))
+
+    /** What subscribers on this node did not get, because the topic declares that they need not; see [TopicLosses]. */
+    public val losses: TopicLosses get() = registry.find(name)?.losses?.snapshot() ?: TopicLosses(0, 0)
+
+    /**
+     * Who is on the topic, on this node: what each member says of itself, by key. As last told to the subscribers; empty
+     * where nobody is, and while nobody uses the topic. Collecting fails with an [IllegalStateException] if the topic
+     * declares no presence.
+     */
+    public val presence: StateFlow<Map<String, List<JsonElement>>> = TopicPresence(name, registry)
+
+    /**
+     * What the topic's history holds on this node: all of it, or what came after [since].
+     *
+     * @throws IllegalStateException if the topic keeps no history
+     * @throws dev.live.protocol.BadPayloadException if [since] is behind the newest message
+     */
+    public suspend fun history(since: Position? = null): HistoryPage {
+        val hub = registry.retain(name)
+        try {
+            return checkNotNull(hub.recall(since)) {
+                "topic '$name' keeps no history. Declare it: topic(...) { history(size = 100) }."
+            }
+        } finally {
+            registry.release(name)
+        }
+    }
 
     override fun toString(): String = "Topic($name)"
 }

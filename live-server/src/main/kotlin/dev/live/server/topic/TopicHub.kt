@@ -1,6 +1,7 @@
 package dev.live.server.topic
 
 import dev.live.protocol.Message
+import dev.live.protocol.Position
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineName
@@ -12,10 +13,10 @@ import kotlinx.coroutines.Runnable
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.SharedFlow
+import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
-import org.slf4j.Logger
-import org.slf4j.LoggerFactory
+import kotlinx.serialization.json.JsonElement
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
 import kotlin.coroutines.CoroutineContext
 
@@ -29,25 +30,25 @@ import kotlin.coroutines.CoroutineContext
  * @param maxInPlace offers to subscribers after which it looks for a thread of its own
  */
 internal class TopicHub(
-    private val name: String,
-    scope: CoroutineScope,
+    override val name: String,
+    private val scope: CoroutineScope,
     private val codecs: CodecTable,
     buffer: Int,
     dispatcher: CoroutineContext?,
+    policy: TopicPolicy = TopicPolicy.None,
+    private val now: () -> Long = { 0 },
     private val maxInPlace: Int = MAX_IN_PLACE,
-) {
+) : FanOut.Owner {
     private val events = MutableSharedFlow<TopicEvent>(extraBufferCapacity = buffer)
     private val inProcess by lazy { MutableSharedFlow<Message>(0, buffer, BufferOverflow.DROP_OLDEST) }
 
     @Volatile
     private var observed = false
 
-    private val subscribers = SubscriberSet()
+    private val topic = FanOut(this, codecs, policy, now)
 
     /** Subscribers on this node, as the fan-out coroutine last saw them. */
-    @Volatile
-    var size: Int = 0
-        private set
+    val size: Int get() = topic.size
 
     /** Who keeps this hub alive: subscribers and collectors. Written only under the registry's lock for [name]. */
     @Volatile
@@ -68,10 +69,6 @@ internal class TopicHub(
     /** How many of them the fan-out has taken. Only accessed by it, like what follows. */
     private var taken = 0
 
-    /** Taken, and not delivered yet because more is there already. */
-    private var gathered: ArrayList<PreparedMessage>? = null
-    private var gatheredBytes = 0
-
     /** Events that the fan-out has taken since its thread became its own. */
     private var done = 0
 
@@ -91,6 +88,12 @@ internal class TopicHub(
         return flow
     }
 
+    override fun alarm(): Alarm = Alarm(scope, now) { events.emit(Ring) }
+
+    override fun observe(message: Message) {
+        if (observed) inProcess.tryEmit(message)
+    }
+
     /** Suspends while the fan-out is more than the buffer behind. */
     suspend fun publish(message: PreparedMessage) {
         message.isCounted = true
@@ -102,12 +105,22 @@ internal class TopicHub(
         events.emit(message)
     }
 
-    /** Puts [subscriber] in, right after [ack] was offered to it. Returns when that is done. */
-    suspend fun join(subscriber: Subscriber, ack: Message) {
+    /**
+     * Puts [subscriber] in, right after [ack] and what it has missed [since] were offered to it, unless that is more than
+     * it has [room] for. Returns when that is done.
+     *
+     * @param ack null where an earlier join gave it
+     * @throws dev.live.protocol.BadPayloadException if nobody can have [since]
+     */
+    suspend fun join(
+        subscriber: Subscriber,
+        ack: Message?,
+        since: Position? = null,
+        room: Int = 0,
+        member: Member? = null,
+    ): Joining {
         Turn.current?.let { home = it }
-        val done = CompletableDeferred<Unit>()
-        events.emit(Join(subscriber, PreparedMessage(ack, codecs), done))
-        done.await()
+        return Join(subscriber, ack, since, room, member).also { events.emit(it) }.done.await()
     }
 
     /** Takes [subscriber] out, then offers [ack] as its last word of this topic. Returns when that is done. */
@@ -120,13 +133,42 @@ internal class TopicHub(
     /** Takes [subscriber] out in silence, because its session has ended. */
     suspend fun leave(subscriber: Subscriber): Unit = events.emit(Leave(subscriber, ack = null, done = null))
 
+    /** What the history holds [since] then, or all of it; null if there is no history. */
+    suspend fun recall(since: Position?): HistoryPage? = Recall(since).also { events.emit(it) }.done.await()
+
+    /** Whether nobody uses it since [before], and nothing is kept in it. */
+    fun isForgettable(before: Long): Boolean = users == 0 && idleSince <= before && topic.history?.isEmpty != false &&
+        topic.attendance?.isEmpty != false
+
+    /** Who is there, as last told; null if nobody is to know. */
+    val presence: StateFlow<Map<String, List<JsonElement>>>? get() = topic.attendance?.state
+
+    /** What subscribers did not get; null if they get everything. */
+    val losses: Losses? get() = topic.losses
+
+    /** How it delivers where that is not everything. */
+    val lossy: LossyOverflow? = policy.delivery?.overflow
+
+    /** What is kept for nobody: payload, and about what a topic takes itself. 0 if somebody uses it or nothing is kept. */
+    val idleBytes: Long
+        get() {
+            val history = topic.history ?: return 0
+            return if (users > 0 || history.isEmpty) 0 else history.bytes + TOPIC_BYTES
+        }
+
+    /** Lets go of what is too old at [time]. */
+    fun expire(time: Long) {
+        // no room: then a message is there, and does the same
+        if (topic.history?.isOutdated(time) == true) events.tryEmit(Expire)
+    }
+
     /** Ends the fan-out. Only when nobody uses the hub. */
     fun stop(): Unit = fanOut.cancel()
 
     /** Whether the publisher in whose thread this runs has done enough for others that publish meanwhile. */
     private fun isTimeToMove(): Boolean {
         done++
-        if (done + subscribers.offers < maxInPlace) return false
+        if (done + topic.offers < maxInPlace) return false
         begin()
         return true
     }
@@ -134,63 +176,17 @@ internal class TopicHub(
     /** The thread that goes on from here has done nothing for others yet. */
     private fun begin() {
         done = 0
-        subscribers.offers = 0
+        topic.offers = 0
     }
 
     /** A codec of the application's that throws, be it an error, must not end the topic for everybody. */
     private fun take(event: TopicEvent) {
+        if (event is PreparedMessage && event.isCounted) taken++
         try {
-            handle(event)
+            topic.handle(event, isLast = taken - counted >= 0) // more if one was taken before its publisher counted it
         } catch (e: Throwable) {
             val isToldToCaller = event.done?.completeExceptionally(e) ?: false
-            if (!isToldToCaller) failed(e)
-        }
-    }
-
-    private fun failed(cause: Throwable): Unit = log.error("Topic {} could not deliver a message.", name, cause)
-
-    private fun handle(event: TopicEvent) {
-        when (event) {
-            is PreparedMessage -> {
-                if (event.isCounted) taken++
-                if (observed) inProcess.tryEmit(event.message)
-                gather(event) // last, because it may throw
-            }
-            is Join -> {
-                flush()
-                if (event.subscriber.offer(event.ack)) subscribers.add(event.subscriber)
-                size = subscribers.size
-                event.done.complete(Unit)
-            }
-            is Leave -> {
-                flush()
-                subscribers.remove(event.subscriber)
-                size = subscribers.size
-                event.ack?.let(event.subscriber::offer)
-                event.done?.complete(Unit)
-            }
-        }
-    }
-
-    /** Delivers [message], together with those before and after it that are there at the same time. */
-    private fun gather(message: PreparedMessage) {
-        val isLast = taken - counted >= 0 // more if one was taken before its publisher could count it
-        if (isLast && gathered == null) return subscribers.deliver(message)
-        val messages = gathered ?: ArrayList<PreparedMessage>().also { gathered = it }
-        messages += message
-        gatheredBytes += message.message.body?.size ?: 0
-        if (isLast || messages.size == MAX_RUN || gatheredBytes >= MAX_RUN_BYTES) flush()
-    }
-
-    private fun flush() {
-        val messages = gathered ?: return
-        gathered = null
-        gatheredBytes = 0
-        try {
-            val only = messages.singleOrNull()
-            if (only != null) subscribers.deliver(only) else subscribers.deliver(MessageRun(messages, codecs))
-        } catch (e: Throwable) {
-            failed(e) // here: whoever joins or leaves behind them is not to be told
+            if (!isToldToCaller) topic.failed(e)
         }
     }
 
@@ -213,20 +209,14 @@ internal class TopicHub(
     }
 
     private companion object {
-        val log: Logger = LoggerFactory.getLogger("dev.live.server.topic")
-
         // no object of its own in every topic for one number
         val COUNTED: AtomicIntegerFieldUpdater<TopicHub> =
             AtomicIntegerFieldUpdater.newUpdater(TopicHub::class.java, "counted")
 
-        /** Messages of one run: an eighth of a queue's default bound. */
-        const val MAX_RUN = 32
-
-        /** Payload bytes of one run. With larger messages, what sharing a write spares is small beside the write. */
-        const val MAX_RUN_BYTES = 16 * 1024
-
         /** Subscribers from which on waiting for a run is worth the detour. */
         const val MANY = 32
+
+        private const val TOPIC_BYTES = 1024
 
         /** About a millisecond of offers. */
         const val MAX_IN_PLACE = 16_384

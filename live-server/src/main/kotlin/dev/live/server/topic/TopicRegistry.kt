@@ -1,5 +1,6 @@
 package dev.live.server.topic
 
+import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
@@ -24,6 +25,8 @@ internal class TopicRegistry(
     private val linger: Duration,
     // by default in whoever publishes, which spares two changes of threads for each message
     private val fanOut: CoroutineContext? = null,
+    private val policies: TopicPolicies = TopicPolicies { TopicPolicy.None },
+    private val maxIdleBytes: Long = Long.MAX_VALUE,
     private val now: () -> Long,
 ) {
     private val hubs = ConcurrentHashMap<String, TopicHub>()
@@ -34,10 +37,12 @@ internal class TopicRegistry(
     /** The hub of [name], which stays at least until the matching [release]. */
     fun retain(name: String): TopicHub =
         hubs.compute(name) { _, found ->
-            val hub = found ?: TopicHub(name, scope, codecs, buffer, fanOut)
+            val hub = found ?: hub(name, policies.of(name))
             hub.users++
             hub
         }!!
+
+    private fun hub(name: String, policy: TopicPolicy) = TopicHub(name, scope, codecs, buffer, fanOut, policy, now)
 
     fun release(name: String) {
         hubs.computeIfPresent(name) { _, hub ->
@@ -53,22 +58,50 @@ internal class TopicRegistry(
 
     fun find(name: String): TopicHub? = hubs[name]
 
+    /** What a message of [topic] with [body] replaces others by; null if that is all or none. Code of the application. */
+    fun keyOf(topic: String, body: Body?): String? =
+        policies.of(topic).key?.invoke(Message(MessageType.MESSAGE, topic, body = body))
+
     /** Hands [publication] to its topic's fan-out; suspends while that is a full buffer behind. */
     suspend fun deliver(publication: Publication) {
-        val hub = hubs[publication.topic] ?: return
+        val hub = hubs[publication.topic] ?: kept(publication.topic) ?: return
         val message = Message(MessageType.MESSAGE, publication.topic, body = publication.body)
-        hub.publish(PreparedMessage(message, codecs, publication.except))
+        hub.publish(PreparedMessage(message, codecs, publication.except, publication.key))
     }
 
-    /** Ends the topics that nobody has used for [linger]. */
+    /** A hub for a topic that nobody uses and that keeps what is published all the same; null if it does not. */
+    private fun kept(name: String): TopicHub? {
+        val policy = policies.of(name)
+        if (!policy.isKept) return null
+        return hubs.computeIfAbsent(name) { hub(it, policy).apply { idleSince = now() } }
+    }
+
+    /** Ends the topics that nobody has used for [linger], and that keep nothing. */
     fun sweep() {
-        val before = now() - linger.inWholeMilliseconds
+        val time = now()
+        val before = time - linger.inWholeMilliseconds
+        var idleBytes = 0L
         for ((name, candidate) in hubs) {
-            if (candidate.users > 0) continue
-            hubs.computeIfPresent(name) { _, hub ->
-                // looked at again under the map's lock: a subscriber may just have come
-                if (hub.users == 0 && hub.idleSince <= before) null.also { hub.stop() } else hub
-            }
+            candidate.expire(time)
+            if (candidate.isForgettable(before)) forget(name) { it.isForgettable(before) }
+            idleBytes += candidate.idleBytes
         }
+        if (idleBytes > maxIdleBytes) forgetIdle(idleBytes)
+    }
+
+    /** Ends topics that only keep something, longest unused first, until that is no more than it may be. */
+    private fun forgetIdle(total: Long) {
+        var left = total
+        val longestIdleFirst = hubs.filterValues { it.idleBytes > 0 }.entries.sortedBy { it.value.idleSince }
+        for ((name, candidate) in longestIdleFirst) {
+            if (left <= maxIdleBytes) return
+            left -= candidate.idleBytes
+            forget(name) { it.users == 0 }
+        }
+    }
+
+    /** Ends the topic if it [isForgettable] under the map's lock too: a subscriber may just have come. */
+    private inline fun forget(name: String, crossinline isForgettable: (TopicHub) -> Boolean) {
+        hubs.computeIfPresent(name) { _, hub -> if (isForgettable(hub)) null.also { hub.stop() } else hub }
     }
 }

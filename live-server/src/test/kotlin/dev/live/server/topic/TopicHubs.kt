@@ -15,4 +15,4 @@ internal fun hub(
     buffer: Int = 64,
     fanOut: CoroutineContext? = EmptyCoroutineContext,
     inPlace: Int = 16_384,
-) = TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer, fanOut, inPlace)
+) = TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer, fanOut, maxInPlace = inPlace)

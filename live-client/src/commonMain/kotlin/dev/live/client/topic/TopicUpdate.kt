@@ -1,0 +1,33 @@
+package dev.live.client.topic
+
+/** What happens in a subscription: a payload arrives, or the topic was joined. */
+public sealed interface TopicUpdate<out T> {
+    /**
+     * [value] was published.
+     *
+     * @property offset its place in the topic's history; null if the topic keeps none
+     */
+    public class Received<out T> internal constructor(public val value: T, public val offset: Long?) : TopicUpdate<T> {
+        override fun toString(): String = "Received(offset=$offset)" // never the payload
+    }
+
+    /** The server has the subscription, now or again; [recovery] says what became of what was published before. */
+    public class Subscribed internal constructor(public val recovery: Recovery) : TopicUpdate<Nothing> {
+        override fun toString(): String = "Subscribed($recovery)"
+    }
+}
+
+/** What a collector has of what was published before its topic was joined. */
+public enum class Recovery {
+    /** It begins here. */
+    First,
+
+    /** Everything: what was published meanwhile follows, none missing and none twice. */
+    Recovered,
+
+    /**
+     * Something may be missing: the topic keeps no history, or not far enough back, or it began anew. Whoever must be
+     * correct loads its state again.
+     */
+    Gap,
+}

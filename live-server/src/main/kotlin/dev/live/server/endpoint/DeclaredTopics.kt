@@ -1,0 +1,38 @@
+package dev.live.server.endpoint
+
+import dev.live.server.topic.TopicPolicies
+import dev.live.server.topic.TopicPolicy
+import java.util.concurrent.CopyOnWriteArrayList
+
+/** What the endpoints of a server have declared about topics: a topic is the same one whichever endpoint it is used at. */
+internal class DeclaredTopics : TopicPolicies {
+    private class Declared(val pattern: TopicPattern, val policy: TopicPolicy)
+
+    /** Most specific first, and only what asks for something. Written while routes are set up. */
+    private val declared = CopyOnWriteArrayList<Declared>()
+
+    @Volatile
+    private var isPlain = true
+
+    /** @throws IllegalArgumentException if another endpoint asks for something else of the same topics */
+    @Synchronized
+    fun declare(declarations: List<TopicDeclaration<*, *>>) {
+        val fresh = declarations.map { Declared(it.pattern, it.policy) }
+        for (one in fresh) {
+            val other = declared.find { it.pattern.shape == one.pattern.shape } ?: continue
+            // two functions cannot be compared: the key is the first one's
+            require(other.policy.copy(key = null) == one.policy.copy(key = null)) {
+                "topic pattern '${one.pattern}' is declared by two endpoints with different history, presence or " +
+                    "delivery: a topic has one of each, whichever endpoint it is used at"
+            }
+        }
+        val all = (declared + fresh).sortedBy { it.pattern.specificity }
+        declared.clear()
+        declared += all
+        isPlain = all.all { it.policy == TopicPolicy.None }
+    }
+
+    override fun of(name: String): TopicPolicy =
+        // nobody asks for anything: then this is on the way of every publish to a topic that is not in use
+        if (isPlain) TopicPolicy.None else declared.find { it.pattern.match(name) != null }?.policy ?: TopicPolicy.None
+}

@@ -1,0 +1,44 @@
+package dev.live.server.endpoint
+
+import dev.live.protocol.Body
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.of
+import dev.live.server.session.Session
+import dev.live.server.topic.Member
+import kotlinx.serialization.KSerializer
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.serializer
+
+/** What the block of `presence` has at hand; the client's own words are in [params]. */
+public class PresenceScope<Meta : Any> internal constructor(
+    session: Session<Meta>,
+    topic: String,
+    parameters: TopicParameters,
+    params: JsonElement?,
+) : TopicScope<Meta>(session, topic, parameters, params) {
+    private var info = "null"
+
+    /** Says [value] to the others beside the key, such as a name or a device: JSON of at most 1,024 bytes. */
+    public inline fun <reified T> info(value: T): Unit = info(serializer<T>(), value)
+
+    /** See the other [info]. */
+    public fun <T> info(serializer: KSerializer<T>, value: T) {
+        val body = Body.of(serializer, value)
+        if (body.size > MAX_INFO_BYTES) {
+            reject("presence info must be at most $MAX_INFO_BYTES bytes, was ${body.size}", ErrorCode.TooLarge)
+        }
+        info = body.text
+    }
+
+    internal fun member(key: String): Member {
+        if (key.length > MAX_KEY_LENGTH) {
+            reject("a presence key must be at most $MAX_KEY_LENGTH characters, was ${key.length}", ErrorCode.TooLarge)
+        }
+        return Member(key, info)
+    }
+
+    private companion object {
+        const val MAX_INFO_BYTES = 1_024
+        const val MAX_KEY_LENGTH = 256
+    }
+}

@@ -1,0 +1,140 @@
+package dev.live.server.session
+
+import dev.live.server.frame.OutboundFrame
+import dev.live.server.topic.Losses
+import java.util.concurrent.atomic.AtomicBoolean
+
+/**
+ * What waits for one client of topics that may lose messages: for each key the newest, or the newest few of a topic.
+ *
+ * It takes whatever comes and never closes a session. An entry that is replaced keeps its place, so that a value that
+ * changes all the time is written as often as others are.
+ *
+ * Any thread.
+ *
+ * @param maxBytes payload that may wait in all; the oldest entries make way
+ */
+internal class LossyQueue(private val maxBytes: Int) {
+    /** One topic's part: what is counted together. */
+    class Part(val losses: Losses) {
+        /** Entries that wait. Guarded by the queue. */
+        var count = 0
+    }
+
+    private class Place(val part: Part, val key: Any) {
+        override fun equals(other: Any?): Boolean = other is Place && part === other.part && key == other.key
+
+        override fun hashCode(): Int = 31 * System.identityHashCode(part) + key.hashCode()
+    }
+
+    /** @property after how many frames of the other queue were to be taken before it: its topic's ack is among them */
+    private class Entry(val frame: OutboundFrame, val after: Long)
+
+    private val entries = LinkedHashMap<Place, Entry>()
+    private var bytes = 0L
+
+    /** Frames that the writer has taken from the other queue since there is this one. Written by the writer. */
+    @Volatile
+    private var taken = 0L
+
+    /** Whether the writer has been told, and has not heard it yet. */
+    private val isAnnounced = AtomicBoolean()
+
+    /** Read without the lock by whoever looks whether there is something to do. */
+    @Volatile
+    var isEmpty = true
+        private set
+
+    /**
+     * Puts [frame] in the place of what waits under [key] of [part], or behind all that waits.
+     *
+     * @param limit entries of [part] that may wait; the oldest makes way
+     */
+    @Synchronized
+    fun put(part: Part, key: Any, frame: OutboundFrame, after: Long, limit: Int) {
+        val place = Place(part, key)
+        val before = entries[place]
+        if (before != null) {
+            bytes -= before.frame.size
+            part.losses.conflated()
+        } else {
+            if (part.count == limit) drop(entries.keys.first { it.part === part })
+            part.count++
+        }
+        entries[place] = Entry(frame, before?.after ?: after)
+        bytes += frame.size
+        while (bytes > maxBytes && entries.size > 1) drop(entries.keys.first())
+        isEmpty = false
+    }
+
+    /** Takes back what waits of [part]: it was left. */
+    @Synchronized
+    fun remove(part: Part) {
+        if (part.count == 0) return
+        entries.entries.removeIf { (place, entry) ->
+            (place.part === part).also { if (it) bytes -= entry.frame.size }
+        }
+        part.count = 0
+        isEmpty = entries.isEmpty()
+    }
+
+    /** Drops everything. */
+    @Synchronized
+    fun clear() {
+        entries.clear()
+        bytes = 0
+        isEmpty = true
+    }
+
+    /** The place behind all frames of the other queue, of which [waiting] says how many it has. */
+    inline fun after(waiting: () -> Long): Long {
+        while (true) {
+            val before = taken
+            val after = before + waiting()
+            if (taken == before) return after // too many do no harm, for an empty queue is waited for by nobody
+        }
+    }
+
+    /** The writer has taken [frames] of the other queue. */
+    fun taken(frames: Long) {
+        taken += frames
+    }
+
+    /** Whether whoever asks is to tell the writer. */
+    fun announces(): Boolean = isAnnounced.compareAndSet(false, true)
+
+    /** The writer has been told. */
+    fun heard() = isAnnounced.set(false)
+
+    /**
+     * Fills [batch] from [from] on with what may be written by now; [isBehindAll]: the other queue has nothing.
+     *
+     * @return the end of what is filled
+     */
+    fun fill(batch: Array<OutboundFrame?>, from: Int, isBehindAll: Boolean): Int =
+        if (isEmpty) from else fillFrom(batch, from, if (isBehindAll) Long.MAX_VALUE else taken)
+
+    @Synchronized
+    private fun fillFrom(batch: Array<OutboundFrame?>, from: Int, taken: Long): Int {
+        var end = from
+        var size = 0
+        val waiting = entries.entries.iterator()
+        while (end < batch.size && size < SessionQueue.MAX_BATCH_BYTES && waiting.hasNext()) {
+            val (place, entry) = waiting.next()
+            if (entry.after > taken) continue
+            batch[end++] = entry.frame
+            size += entry.frame.size
+            bytes -= entry.frame.size
+            place.part.count--
+            waiting.remove()
+        }
+        isEmpty = entries.isEmpty()
+        return end
+    }
+
+    private fun drop(place: Place) {
+        bytes -= checkNotNull(entries.remove(place)).frame.size
+        place.part.count--
+        place.part.losses.dropped()
+    }
+}

@@ -1,0 +1,26 @@
+package dev.live.server.topic
+
+import java.util.concurrent.atomic.LongAdder
+
+/** What the subscribers of a topic did not get, because of what the topic declares. Any thread. */
+internal class Losses {
+    private val conflations = LongAdder()
+    private val drops = LongAdder()
+
+    fun conflated(): Unit = conflations.increment()
+
+    fun dropped(): Unit = drops.increment()
+
+    fun snapshot() = TopicLosses(conflations.sum(), drops.sum())
+}
+
+/**
+ * Messages that subscribers of a topic on this node did not get, since the topic has been in use, because it declares
+ * that they need not.
+ *
+ * @property conflated replaced by a newer one of the same key before they were written
+ * @property dropped gone to make room
+ */
+public class TopicLosses internal constructor(public val conflated: Long, public val dropped: Long) {
+    override fun toString(): String = "TopicLosses(conflated=$conflated, dropped=$dropped)"
+}

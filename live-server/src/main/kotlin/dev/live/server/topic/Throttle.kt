@@ -1,0 +1,51 @@
+package dev.live.server.topic
+
+import kotlin.time.Duration
+
+/**
+ * Holds back what comes too soon after the last delivery, the newest of each key.
+ *
+ * Only accessed by the topic's fan-out coroutine.
+ *
+ * @param maxKeys keys of which one may be held back each; the oldest makes way
+ */
+internal class Throttle(
+    private val interval: Duration,
+    private val maxKeys: Int,
+    private val losses: Losses,
+    private val alarm: Alarm,
+    private val now: () -> Long,
+) {
+    private val held = LinkedHashMap<String, PreparedMessage>()
+    private var nextAt = Long.MIN_VALUE
+
+    /** Whether [message] may be delivered now; otherwise it is held back. */
+    fun admits(message: PreparedMessage): Boolean {
+        val time = now()
+        if (held.isEmpty() && time >= nextAt) {
+            nextAt = time + interval.inWholeMilliseconds
+            return true
+        }
+        val key = message.key.orEmpty()
+        if (held.put(key, message) != null) {
+            losses.conflated()
+        } else if (held.size > maxKeys) {
+            held.remove(held.keys.first())
+            losses.dropped()
+        }
+        alarm.setTo(nextAt)
+        return false
+    }
+
+    /** What is to be delivered by now, oldest key first. */
+    fun due(): List<PreparedMessage> {
+        if (held.isEmpty()) return emptyList()
+        val time = now()
+        if (time < nextAt) {
+            alarm.setTo(nextAt)
+            return emptyList()
+        }
+        nextAt = time + interval.inWholeMilliseconds
+        return held.values.toList().also { held.clear() }
+    }
+}

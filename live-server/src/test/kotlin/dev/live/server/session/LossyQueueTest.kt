@@ -1,0 +1,140 @@
+package dev.live.server.session
+
+import dev.live.server.support.prepared
+import dev.live.server.support.wordMessage
+import dev.live.server.topic.Losses
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.booleans.shouldBeTrue
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import io.kotest.property.Arb
+import io.kotest.property.arbitrary.int
+import io.kotest.property.arbitrary.list
+import io.kotest.property.checkAll
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.runTest
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.yield
+import kotlin.time.Duration.Companion.seconds
+
+/** What a session's queue keeps of topics that may lose messages. */
+class LossyQueueTest : FunSpec({
+
+    for (isWoken in listOf(true, false)) {
+        val writer = if (isWoken) "that is woken" else "that waits"
+
+        test("the newest of each key comes out, never before what was offered before it, for a writer $writer") {
+            checkAll(Arb.list(Arb.int(0..5), 0..60)) { steps ->
+                val queue = queue(isWoken = isWoken)
+                val part = LossyQueue.Part(Losses())
+                val newest = HashMap<String, Int>()
+                val before = HashMap<String, Int>() // main messages that were offered before the key's first that waits
+                var offered = 0
+                var taken = 0
+
+                suspend fun takeAll() {
+                    while (offered > taken || newest.isNotEmpty()) {
+                        for (word in queue.take(4)) {
+                            if (word.startsWith("m")) {
+                                word shouldBe "m${taken++}"
+                            } else {
+                                val (key, number) = word.split(':')
+                                number.toInt() shouldBe newest.remove(key)
+                                (taken >= before.remove(key)!!).shouldBeTrue()
+                            }
+                        }
+                    }
+                }
+                for ((number, step) in steps.withIndex()) {
+                    when (step) {
+                        0, 1 -> queue.offer(prepared(wordMessage("m${offered++}"))) shouldBe Offer.Taken
+                        5 -> takeAll()
+                        else -> {
+                            val key = "k$step"
+                            queue.keep(part, key, prepared(wordMessage("$key:$number")), limit = 3).shouldBeTrue()
+                            newest[key] = number
+                            before.putIfAbsent(key, offered)
+                        }
+                    }
+                }
+                takeAll()
+
+                part.count shouldBe 0
+            }
+        }
+
+        test("of many threads' values none is missed for good, for a writer $writer").config(timeout = 60.seconds) {
+            withContext(Dispatchers.Default) {
+                repeat(300) {
+                    val queue = queue(isWoken = isWoken)
+                    val part = LossyQueue.Part(Losses())
+                    val seen = HashMap<String, Int>()
+                    val reader = launch {
+                        while (seen.size < 3 || seen.values.any { it < LAST }) {
+                            for (word in queue.take(8)) {
+                                if (word != "main") seen[word.substringBefore(':')] = word.substringAfter(':').toInt()
+                            }
+                            if (isWoken) yield()
+                        }
+                    }
+                    val others = async {
+                        repeat(LAST) {
+                            while (queue.offer(prepared(wordMessage("main"))) ==
+                                Offer.Full
+                            ) {
+                                yield()
+                            }
+                        }
+                    }
+                    repeat(3) { who ->
+                        launch {
+                            for (i in 0..LAST) queue.keep(part, "$who", prepared(wordMessage("$who:$i")), limit = 3)
+                        }
+                    }
+                    reader.join() // or it waits for ever
+                    others.cancel()
+                }
+            }
+        }
+    }
+
+    test("the oldest makes way for more than the limit, and for more bytes than may wait") {
+        runTest {
+            val queue = queue(maxBytes = 10, isWoken = true)
+            val losses = Losses()
+            val part = LossyQueue.Part(losses)
+
+            for (word in listOf("a", "b", "c")) queue.keep(part, word, prepared(wordMessage(word)), limit = 2)
+            queue.keep(LossyQueue.Part(losses), "x", prepared(wordMessage("xxxxxxxxx")), limit = 2)
+
+            queue.take(8) shouldContainExactly listOf("c", "xxxxxxxxx")
+            losses.snapshot().dropped shouldBe 2
+        }
+    }
+
+    test("what is left is taken back, what was closed still comes out, what was cancelled does not") {
+        runTest {
+            val queue = queue(isWoken = true)
+            val left = LossyQueue.Part(Losses())
+            val other = LossyQueue.Part(Losses())
+            queue.keep(left, "a", prepared(wordMessage("a")), limit = 2)
+            queue.keep(other, "b", prepared(wordMessage("b")), limit = 2)
+
+            queue.forget(left)
+            queue.close()
+
+            queue.keep(other, "c", prepared(wordMessage("c")), limit = 2) shouldBe false
+            queue.take(8) shouldContainExactly listOf("b")
+            queue.takenFrames(8) shouldBe null
+
+            val cancelled = queue(isWoken = true)
+            cancelled.keep(other, "b", prepared(wordMessage("b")), limit = 2)
+            cancelled.cancel()
+            cancelled.takenFrames(8) shouldBe null
+        }
+    }
+})
+
+private const val LAST = 50

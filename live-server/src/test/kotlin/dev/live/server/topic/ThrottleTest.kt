@@ -1,0 +1,64 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.topic
+
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.server.support.FakeCodec
+import dev.live.server.support.FakeSubscriber
+import dev.live.server.support.wordMessage
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.currentTime
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlin.time.Duration.Companion.milliseconds
+
+class ThrottleTest : FunSpec({
+
+    test("the first message goes out at once, of those that follow too soon the newest when it is time") {
+        runTest {
+            val hub = throttled(Delivery(throttle = 100.milliseconds))
+            val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }
+
+            for (word in listOf("a", "b", "c")) hub.publish(word)
+            runCurrent()
+            ann.words() shouldContainExactly listOf("ack", "a")
+            advanceTimeBy(99.milliseconds)
+            ann.words() shouldContainExactly listOf("ack", "a")
+            advanceTimeBy(2.milliseconds)
+
+            ann.words() shouldContainExactly listOf("ack", "a", "c")
+            hub.losses!!.snapshot().conflated shouldBe 1
+            advanceTimeBy(200.milliseconds)
+            hub.publish("d")
+            runCurrent()
+            ann.words().last() shouldBe "d"
+        }
+    }
+
+    test("with keys it is the newest of each, and the oldest key makes way") {
+        runTest {
+            val hub = throttled(Delivery(LossyOverflow.Conflate(limit = 2), throttle = 100.milliseconds))
+            val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }
+
+            for (word in listOf("x0", "a1", "b1", "a2", "b2", "c1")) hub.publish(word, key = word.take(1))
+            advanceTimeBy(101.milliseconds)
+
+            ann.words() shouldContainExactly listOf("ack", "x0", "b2", "c1")
+            hub.losses!!.snapshot().run { listOf(conflated, dropped) } shouldBe listOf(2L, 1L)
+        }
+    }
+})
+
+private fun TestScope.throttled(delivery: Delivery) =
+    TopicHub("t", backgroundScope, CodecTable(listOf(FakeCodec())), 64, null, TopicPolicy(delivery = delivery), {
+        currentTime
+    })
+
+private suspend fun TopicHub.publish(word: String, key: String? = null) =
+    publish(PreparedMessage(wordMessage(word), CodecTable(listOf(FakeCodec())), key = key))
