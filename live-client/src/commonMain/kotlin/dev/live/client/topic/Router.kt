@@ -43,7 +43,9 @@ internal class Router(
 
     /** Messages of [topic] that [accepts] takes. Collecting joins its one subscription, cancelling leaves it. */
     fun arrivals(topic: String, overflow: CollectorOverflow, accepts: (Message) -> Boolean): Flow<Arrival> =
-        mailboxFlow({ Mailbox("topic '$topic'", overflow, accepts) }, { join(topic, it) }, { leave(topic, it) })
+        mailboxFlow({
+            Mailbox("topic '$topic'", overflow, accepts = accepts)
+        }, { join(topic, it) }, { leave(topic, it) })
 
     /** Who is on [topic]; otherwise as [arrivals]. */
     fun presence(topic: String): Flow<Arrival> =

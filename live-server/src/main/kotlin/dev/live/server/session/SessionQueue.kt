@@ -84,7 +84,7 @@ internal class SessionQueue(
         if (waiting < 0) return false
         val lossy = madeLossy()
         lossy.put(part, key, frame, lossy.after { (waiting and CLOSED.inv()) / ONE }, limit)
-        // a writer that waits in the channel has to be told; one that has something to take looks here before it waits
+        // a writer that waits in the channel has to be told; any other looks here before it waits
         if (waker == null && waiting == 0L && lossy.announces()) channel.trySend(OutboundFrame.Nothing)
         waker?.run()
         return true
@@ -110,8 +110,7 @@ internal class SessionQueue(
     }
 
     private fun sent(frame: OutboundFrame): Boolean {
-        val result = channel.trySend(frame)
-        if (result.isSuccess) return true
+        val result = channel.trySend(frame).also { if (it.isSuccess) return true }
         check(result.isClosed) { "unreachable: there is room for what was reserved" }
         WAITING.addAndGet(this, -weight(frame))
         return false
