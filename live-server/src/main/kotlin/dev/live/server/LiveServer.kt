@@ -11,6 +11,8 @@ import dev.live.server.broker.LocalBroker
 import dev.live.server.endpoint.EndpointContext
 import dev.live.server.endpoint.EndpointServer
 import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.observe.LiveStats
+import dev.live.server.observe.Tally
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Offer
 import dev.live.server.session.Session
@@ -45,7 +47,9 @@ public class LiveServer internal constructor(
 ) {
     private val scope = CoroutineScope(parent + SupervisorJob(parent.job) + CoroutineName("live"))
     private val registry = SessionRegistry()
-    private val topics = TopicRegistry(scope, settings.codecs, settings.topicBuffer, settings.topicLinger, now = now)
+    private val tally = Tally(settings.observer)
+    private val topics =
+        TopicRegistry(scope, settings.codecs, settings.topicBuffer, settings.topicLinger, tally = tally, now = now)
     private val broker: Broker = LocalBroker(topics::deliver)
 
     @Volatile
@@ -74,6 +78,9 @@ public class LiveServer internal constructor(
 
     /** The sessions that are open, as of now. */
     public val sessions: List<Session<*>> get() = registry.snapshot()
+
+    /** What this server has done since it started, and has now. */
+    public val stats: LiveStats get() = tally.snapshot(registry.connections.get(), registry.size, topics.size)
 
     /** Topics that somebody uses, or did within the linger. */
     public val topicCount: Int get() = topics.size
@@ -113,7 +120,9 @@ public class LiveServer internal constructor(
 
     private fun send(sessions: Collection<Session<*>>, message: Message): Int {
         val prepared = PreparedMessage(message, settings.codecs)
-        return sessions.count { it.state.deliver(prepared) }
+        val taken = sessions.count { it.state.deliver(prepared) }
+        tally.sent(taken, message.body?.size ?: 0)
+        return taken
     }
 
     internal fun <Meta : Any> serve(endpoint: LiveEndpoint<Meta>): EndpointServer<Meta> = EndpointServer(

@@ -59,6 +59,9 @@ internal class SessionQueue(
     @Volatile
     private var room: Channel<Unit>? = null
 
+    /** Messages that wait. */
+    val count: Int get() = ((waiting and CLOSED.inv()) / ONE).toInt()
+
     /** Bytes that wait. */
     val bytes: Long get() = waiting and BYTES
 

@@ -1,6 +1,7 @@
 package dev.live.server.topic
 
 import dev.live.protocol.Message
+import dev.live.server.observe.Tally
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineName
@@ -35,6 +36,7 @@ internal class TopicHub(
     buffer: Int,
     dispatcher: CoroutineContext?,
     private val maxInPlace: Int = MAX_IN_PLACE,
+    private val tally: Tally = Tally(),
 ) {
     private val events = MutableSharedFlow<TopicEvent>(extraBufferCapacity = buffer)
     private val inProcess by lazy { MutableSharedFlow<Message>(0, buffer, BufferOverflow.DROP_OLDEST) }
@@ -175,7 +177,10 @@ internal class TopicHub(
     /** Delivers [message], together with those before and after it that are there at the same time. */
     private fun gather(message: PreparedMessage) {
         val isLast = taken - counted >= 0 // more if one was taken before its publisher could count it
-        if (isLast && gathered == null) return subscribers.deliver(message)
+        if (isLast && gathered == null) {
+            tally.delivering(name, messages = 1, subscribers.size, message.message.body?.size ?: 0)
+            return subscribers.deliver(message)
+        }
         val messages = gathered ?: ArrayList<PreparedMessage>().also { gathered = it }
         messages += message
         gatheredBytes += message.message.body?.size ?: 0
@@ -184,6 +189,7 @@ internal class TopicHub(
 
     private fun flush() {
         val messages = gathered ?: return
+        tally.delivering(name, messages.size, subscribers.size, gatheredBytes)
         gathered = null
         gatheredBytes = 0
         try {

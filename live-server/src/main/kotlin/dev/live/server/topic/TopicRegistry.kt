@@ -3,6 +3,7 @@ package dev.live.server.topic
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
+import dev.live.server.observe.Tally
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.isActive
@@ -24,6 +25,7 @@ internal class TopicRegistry(
     private val linger: Duration,
     // by default in whoever publishes, which spares two changes of threads for each message
     private val fanOut: CoroutineContext? = null,
+    val tally: Tally = Tally(),
     private val now: () -> Long,
 ) {
     private val hubs = ConcurrentHashMap<String, TopicHub>()
@@ -32,12 +34,16 @@ internal class TopicRegistry(
     val size: Int get() = hubs.size
 
     /** The hub of [name], which stays at least until the matching [release]. */
-    fun retain(name: String): TopicHub =
-        hubs.compute(name) { _, found ->
-            val hub = found ?: TopicHub(name, scope, codecs, buffer, fanOut)
+    fun retain(name: String): TopicHub {
+        var isNew = false
+        val hub = hubs.compute(name) { _, found ->
+            val hub = found ?: TopicHub(name, scope, codecs, buffer, fanOut, tally = tally).also { isNew = true }
             hub.users++
             hub
         }!!
+        if (isNew) tally.topicCreated(name) // here: an observer is not to run under the map's lock
+        return hub
+    }
 
     fun release(name: String) {
         hubs.computeIfPresent(name) { _, hub ->
@@ -55,7 +61,9 @@ internal class TopicRegistry(
 
     /** Hands [publication] to its topic's fan-out; suspends while that is a full buffer behind. */
     suspend fun deliver(publication: Publication) {
-        val hub = hubs[publication.topic] ?: return
+        val hub = hubs[publication.topic]
+        tally.published(publication.topic, hub?.size ?: 0, publication.body?.size ?: 0)
+        if (hub == null) return
         val message = Message(MessageType.MESSAGE, publication.topic, body = publication.body)
         hub.publish(PreparedMessage(message, codecs, publication.except))
     }
@@ -65,10 +73,11 @@ internal class TopicRegistry(
         val before = now() - linger.inWholeMilliseconds
         for ((name, candidate) in hubs) {
             if (candidate.users > 0) continue
-            hubs.computeIfPresent(name) { _, hub ->
+            val left = hubs.computeIfPresent(name) { _, hub ->
                 // looked at again under the map's lock: a subscriber may just have come
                 if (hub.users == 0 && hub.idleSince <= before) null.also { hub.stop() } else hub
             }
+            if (left == null) tally.topicEnded(name) // nobody else takes topics out
         }
     }
 }
