@@ -1,7 +1,6 @@
 package dev.live.server
 
 import dev.live.protocol.DecodeLimits
-import dev.live.server.limits.OriginPolicy
 import dev.live.server.session.OverflowPolicy
 import io.ktor.utils.io.KtorDsl
 import kotlinx.coroutines.CoroutineDispatcher
@@ -184,39 +183,6 @@ public class LimitsConfig internal constructor() {
             require(value.isPositive()) { "authTimeout must be positive, was $value" }
             field = value
         }
-}
-
-/** What `origins { ... }` can set. */
-@KtorDsl
-public class OriginsConfig internal constructor() {
-    private var sameHost = true
-    private val listed = mutableSetOf<String>()
-    private var any = false
-
-    /** Whether pages of the server's own host may connect. Default true. */
-    public fun sameHost(allowed: Boolean = true) {
-        sameHost = allowed
-    }
-
-    /**
-     * Lets pages from [origins] connect, each such as `https://app.example.com`, with a port where it is not the default.
-     *
-     * @throws IllegalArgumentException if one is not an origin
-     */
-    public fun allow(vararg origins: String) {
-        for (origin in origins) {
-            listed += requireNotNull(OriginPolicy.normalize(origin)) {
-                "an origin must be like 'https://app.example.com' or 'http://localhost:3000', was '$origin'"
-            }
-        }
-    }
-
-    /** Lets every page connect, in the name of whoever reads it: only for endpoints that do without cookies. */
-    public fun allowAny() {
-        any = true
-    }
-
-    internal fun build(): OriginPolicy = OriginPolicy(sameHost, listed.toSet(), any)
 }
 
 /** What `drain { ... }` can set. */

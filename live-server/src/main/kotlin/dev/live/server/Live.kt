@@ -1,6 +1,5 @@
 package dev.live.server
 
-import dev.live.server.transport.Transport
 import io.ktor.server.application.Application
 import io.ktor.server.application.ApplicationPlugin
 import io.ktor.server.application.ApplicationStopPreparing
@@ -35,13 +34,12 @@ import kotlin.time.TimeSource
  * }
  * ```
  *
- * Needs no other plugin. When the application stops, sessions are drained: see [LiveConfig.drain].
+ * Needs no other plugin. What the block does not set may come from the application's configuration, below `live`: see
+ * [LiveConfig]. When the application stops, sessions are drained: see [LiveConfig.drain].
  */
 public val Live: ApplicationPlugin<LiveConfig> =
-    createApplicationPlugin("Live", ::LiveConfig) {
-        application.environment.config.propertyOrNull(TRANSPORT)?.let {
-            pluginConfig.transport = transportNamed(it.getString())
-        }
+    createApplicationPlugin("Live", FILE_SECTION, ::liveConfigOf) {
+        requireSection(application.environment.config)
         val settings = pluginConfig.build()
         val start = TimeSource.Monotonic.markNow()
         val server =
@@ -75,16 +73,6 @@ private fun drain(scope: Application, server: LiveServer, timeout: Duration) {
 }
 
 private val LiveServerKey = AttributeKey<LiveServer>("dev.live.server")
-
-private fun transportNamed(name: String): Transport =
-    try {
-        Transport.of(name)
-    } catch (e: IllegalArgumentException) {
-        throw IllegalArgumentException("$TRANSPORT: ${e.message}", e)
-    }
-
-/** Where a configuration file names the transport. */
-private const val TRANSPORT = "live.transport"
 
 private const val NOT_INSTALLED =
     "Live is not installed. Add install(Live) { ... } before routing { live(...) { ... } }."

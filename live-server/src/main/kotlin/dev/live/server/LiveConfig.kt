@@ -6,21 +6,30 @@ import dev.live.protocol.DecodeLimits
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.MessagePackCodec
 import dev.live.server.limits.LimitSettings
+import dev.live.server.observe.LiveObserver
 import dev.live.server.session.SessionSettings
 import dev.live.server.topic.CodecTable
 import dev.live.server.transport.Transport
 import io.ktor.utils.io.KtorDsl
 
-/** What `install(Live) { ... }` can set. */
+/**
+ * What `install(Live) { ... }` can set.
+ *
+ * Nearly all of it may also stand in the application's configuration below `live`, under the names it has here, such as
+ * `live.session.queueCapacity: 512`. What the code sets wins over that. A key there that is none of live's keeps the
+ * application from starting, and so does a value that is not allowed here.
+ */
 @KtorDsl
 public class LiveConfig internal constructor() {
-    private var codecs: List<Codec> = listOf(JsonCodec, CborCodec, MessagePackCodec)
-    private val session = SessionConfig()
-    private val heartbeat = HeartbeatConfig()
-    private val topics = TopicsConfig()
-    private val limits = LimitsConfig()
-    private val origins = OriginsConfig()
-    private val drain = DrainConfig()
+    internal var codecs: List<Codec> = listOf(JsonCodec, CborCodec, MessagePackCodec)
+        private set
+    internal val session: SessionConfig = SessionConfig()
+    internal val heartbeat: HeartbeatConfig = HeartbeatConfig()
+    internal val topics: TopicsConfig = TopicsConfig()
+    internal val limits: LimitsConfig = LimitsConfig()
+    internal val origins: OriginsConfig = OriginsConfig()
+    internal val drain: DrainConfig = DrainConfig()
+    private var observer: LiveObserver? = null
 
     /**
      * The codecs that the server speaks. Default: JSON, CBOR and MessagePack. A client that names none gets JSON, or the
@@ -36,8 +45,8 @@ public class LiveConfig internal constructor() {
     }
 
     /**
-     * What carries the bytes of connections. Default [Transport.Auto]; the property `live.transport` of the application's
-     * configuration, `auto` or `portable`, wins over it, to switch it without a new build.
+     * What carries the bytes of connections. Default [Transport.Auto]. Left out of the code, it can be switched without a
+     * new build: by `live.transport` in the application's configuration, `auto` or `portable`.
      */
     public var transport: Transport = Transport.Auto
 
@@ -59,6 +68,11 @@ public class LiveConfig internal constructor() {
     /** How sessions end when the application stops. */
     public fun drain(configure: DrainConfig.() -> Unit): Unit = drain.configure()
 
+    /** Tells [observer] what the server does, besides those that were named before. Default: nobody. */
+    public fun observe(observer: LiveObserver) {
+        this.observer = this.observer?.plus(observer) ?: observer
+    }
+
     internal fun build(): LiveSettings {
         check(heartbeat.timeout > heartbeat.interval) {
             "heartbeat timeout (${heartbeat.timeout}) must be above its interval (${heartbeat.interval})"
@@ -74,6 +88,7 @@ public class LiveConfig internal constructor() {
             idleHistoryBytes = topics.idleHistoryBytes,
             drainTimeout = drain.timeout,
             reconnectWindow = drain.reconnectWindow,
+            observer = observer,
         )
     }
 

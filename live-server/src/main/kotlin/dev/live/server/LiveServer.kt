@@ -12,6 +12,8 @@ import dev.live.server.endpoint.DeclaredTopics
 import dev.live.server.endpoint.EndpointContext
 import dev.live.server.endpoint.EndpointServer
 import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.observe.LiveStats
+import dev.live.server.observe.Tally
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Offer
 import dev.live.server.session.Session
@@ -46,6 +48,7 @@ public class LiveServer internal constructor(
 ) {
     private val scope = CoroutineScope(parent + SupervisorJob(parent.job) + CoroutineName("live"))
     private val registry = SessionRegistry()
+    private val tally = Tally(settings.observer)
     private val declared = DeclaredTopics()
     private val topics =
         TopicRegistry(
@@ -54,6 +57,7 @@ public class LiveServer internal constructor(
             settings.topicBuffer,
             settings.topicLinger,
             policies = declared,
+            tally = tally,
             maxIdleBytes = settings.idleHistoryBytes,
             now = now,
         )
@@ -85,6 +89,9 @@ public class LiveServer internal constructor(
 
     /** The sessions that are open, as of now. */
     public val sessions: List<Session<*>> get() = registry.snapshot()
+
+    /** What this server has done since it started, and has now. */
+    public val stats: LiveStats get() = tally.snapshot(registry.connections.get(), registry.size, topics.size)
 
     /** Topics that somebody uses, or did within the linger. */
     public val topicCount: Int get() = topics.size
@@ -124,7 +131,9 @@ public class LiveServer internal constructor(
 
     private fun send(sessions: Collection<Session<*>>, message: Message): Int {
         val prepared = PreparedMessage(message, settings.codecs)
-        return sessions.count { it.state.deliver(prepared) }
+        val taken = sessions.count { it.state.deliver(prepared) }
+        tally.sent(taken, message.body?.size ?: 0)
+        return taken
     }
 
     internal fun <Meta : Any> serve(endpoint: LiveEndpoint<Meta>): EndpointServer<Meta> {

@@ -1,6 +1,7 @@
 package dev.live.server
 
 import dev.live.server.limits.LimitSettings
+import dev.live.server.observe.LiveObserver
 import dev.live.server.session.SessionSettings
 import dev.live.server.topic.CodecTable
 import dev.live.server.transport.Transport
@@ -19,4 +20,5 @@ internal class LiveSettings(
     val idleHistoryBytes: Long,
     val drainTimeout: Duration,
     val reconnectWindow: ClosedRange<Duration>,
+    val observer: LiveObserver?,
 )

@@ -291,9 +291,22 @@ private val endpointMistakes: List<Mistake<LiveEndpoint<String>>> =
                 onPublish {}
             }
         },
+        Mistake(IllegalStateException::class, "topic 'a' has onSubscribe twice") {
+            rawTopic("a") {
+                onSubscribe {}
+                onSubscribe {}
+            }
+        },
+        Mistake(IllegalStateException::class, "topic 'a' has onUnsubscribe twice") {
+            rawTopic("a") {
+                onUnsubscribe {}
+                onUnsubscribe {}
+            }
+        },
         twice("live(\"/live\") has authenticate twice") { authenticate { "ann" } },
         twice("live(\"/live\") has authenticateByMessage twice") { authenticateByMessage { "ann" } },
         twice("live(\"/live\") has user twice") { user { it } },
+        twice("live(\"/live\") has intercept twice") { intercept { message, next -> next(message) } },
         twice("live(\"/live\") has onOpen twice") { onOpen {} },
         twice("live(\"/live\") has onMessage twice") { onMessage {} },
         twice("live(\"/live\") has onClose twice") { onClose {} },

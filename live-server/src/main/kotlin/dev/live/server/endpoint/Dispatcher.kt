@@ -12,10 +12,14 @@ import dev.live.protocol.toMessage
 import dev.live.server.limits.BadMessageCounter
 import dev.live.server.limits.LimitSettings
 import dev.live.server.limits.RateLimiter
+import dev.live.server.observe.HandlerOutcome
+import dev.live.server.observe.Tally
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Session
 import dev.live.server.transport.Inbound
+import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.nanoseconds
 
 /**
  * Decodes what one session receives, holds it to the limits and hands it to the endpoint's handlers.
@@ -28,11 +32,13 @@ internal class Dispatcher<Meta : Any>(
     private val limits: LimitSettings,
     private val guard: HandlerGuard,
     private val now: () -> Long,
+    private val tally: Tally = Tally(),
 ) {
     private val rate = RateLimiter(limits.messagesPerSecond, limits.burst, now())
     private val badMessages = BadMessageCounter(limits.badMessages, BAD_MESSAGE_WINDOW_MILLIS)
 
     suspend fun dispatch(session: Session<Meta>, data: Inbound.Data) {
+        tally.received(data.size)
         val retryAfter = rate.take(now())
         val message =
             try {
@@ -41,8 +47,16 @@ internal class Dispatcher<Meta : Any>(
                 return refuse(session, e)
             }
         if (retryAfter > 0) return tooFast(session, message, retryAfter)
-        val failure = guard.answer(message.type) { handle(session, message) } ?: return
-        session.send(failure.toMessage(message.topic, message.ref))
+        val start = if (tally.isObserved) System.nanoTime() else 0L
+        val failure = guard.answer(message.type) { handle(session, message) }
+        if (tally.isObserved) {
+            tally.handled(
+                nameOf(message),
+                (System.nanoTime() - start).nanoseconds,
+                outcomeOf(failure),
+            )
+        }
+        if (failure != null) session.send(failure.toMessage(message.topic, message.ref))
     }
 
     private suspend fun refuse(session: Session<Meta>, cause: MalformedMessageException) {
@@ -53,6 +67,7 @@ internal class Dispatcher<Meta : Any>(
     }
 
     private suspend fun tooFast(session: Session<Meta>, message: Message, retryAfter: Long) {
+        tally.rateLimited(session.id)
         val reason = "at most ${limits.messagesPerSecond} messages a second"
         val refusal = LiveException(ErrorCode.RateLimited, reason, retryAfter.milliseconds)
         session.send(refusal.toMessage(message.topic, message.ref))
@@ -62,6 +77,7 @@ internal class Dispatcher<Meta : Any>(
     /** Whether a ping or pong is within the rate; a flood of them ends the session as one of messages does. */
     fun admitsControl(session: Session<Meta>): Boolean {
         if (rate.take(now()) == 0L) return true
+        tally.rateLimited(session.id)
         if (rate.isExhausted) {
             session.close(
                 CloseCode.TooManyMessages,
@@ -76,7 +92,30 @@ internal class Dispatcher<Meta : Any>(
             MessageType.PING -> session.send(Message(MessageType.PONG, ref = message.ref))
             MessageType.PONG -> Unit
             MessageType.AUTH ->
-                if (endpoint.authenticateByMessage == null) other(session, message) else renew(session, message)
+                if (endpoint.authenticateByMessage == null) admit(session, message) else renew(session, message)
+            else -> admit(session, message)
+        }
+    }
+
+    private suspend fun admit(session: Session<Meta>, message: Message) {
+        val intercept = endpoint.intercept ?: return route(session, message)
+        guard.handler(session) {
+            val isOver = AtomicBoolean()
+            try {
+                SessionScope(session).intercept(message) { passed ->
+                    check(isOver.compareAndSet(false, true)) {
+                        "next was called twice, or after the interceptor returned"
+                    }
+                    route(session, passed)
+                }
+            } finally {
+                isOver.set(true)
+            }
+        }
+    }
+
+    private suspend fun route(session: Session<Meta>, message: Message) {
+        when (message.type) {
             MessageType.SUBSCRIBE, MessageType.UNSUBSCRIBE, MessageType.PUBLISH ->
                 if (endpoint.topics.isEmpty()) other(session, message) else command(session, message)
             else -> other(session, message)
@@ -113,10 +152,10 @@ internal class Dispatcher<Meta : Any>(
         val request = endpoint.requests[message.type]
         val raw = endpoint.onMessage
         when {
-            request != null -> guard.handler(session) {
+            request != null -> topics.guard.handler(session) {
                 session.send(Message(MessageType.REPLY, message.topic, message.ref, request.answer(scope, message)))
             }
-            raw != null -> guard.handler(session) { scope.raw(message) }
+            raw != null -> topics.guard.handler(session) { scope.raw(message) }
             else -> throw LiveException(ErrorCode.UnknownType, "no handler for messages of this type")
         }
     }
@@ -132,7 +171,22 @@ internal class Dispatcher<Meta : Any>(
         guard.run("onClose") { SessionScope(session).onClose(reason) }
     }
 
+    /** What an observer knows [message] by: no word that a client may choose. */
+    private fun nameOf(message: Message): String =
+        if (message.type in OWN || message.type in endpoint.requests) message.type else MessageType.MESSAGE
+
+    private fun outcomeOf(failure: LiveException?): HandlerOutcome =
+        when (failure?.code) {
+            null -> HandlerOutcome.Done
+            ErrorCode.Internal -> HandlerOutcome.Failed
+            ErrorCode.Timeout -> HandlerOutcome.TimedOut
+            else -> HandlerOutcome.Rejected
+        }
+
     companion object {
+        private val OWN =
+            MessageType.run { setOf(SUBSCRIBE, UNSUBSCRIBE, PUBLISH, AUTH, PING, PONG) }
+
         const val NOT_ACCEPTED = "the token was not accepted"
         private const val BAD_MESSAGE_WINDOW_MILLIS = 60_000L
     }

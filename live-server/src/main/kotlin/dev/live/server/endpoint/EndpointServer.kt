@@ -49,8 +49,24 @@ internal class EndpointServer<Meta : Any>(
 ) {
     private val limits = context.limits
     private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers)
+    private val tally = context.topics.tally
+
+    /** Within an interceptor's call there is a guard already. */
+    private val inner =
+        if (endpoint.intercept == null) {
+            guard
+        } else {
+            HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, isNested = true)
+        }
     private val commands =
-        TopicCommands(endpoint.topics, context.broker, context.sessionSettings.maxTopics, guard, context.topics::keyOf)
+        TopicCommands(
+            endpoint.topics,
+            context.broker,
+            context.sessionSettings.maxTopics,
+            inner,
+            context.topics::keyOf,
+            tally,
+        )
 
     /** The checks come in the order that the protocol names: the cheapest first, and nobody is asked in vain. */
     suspend fun answer(call: ApplicationCall) {
@@ -133,10 +149,13 @@ internal class EndpointServer<Meta : Any>(
         private val codecSlot: Int,
         private val address: String,
     ) : SessionHandler<Meta> {
-        private val dispatcher = Dispatcher(endpoint, commands, limits, guard, context.now)
+        private val dispatcher = Dispatcher(endpoint, commands, limits, guard, context.now, tally)
 
         /** A session that was not let in is none that the application hears the end of. */
         private var isOpened = false
+
+        /** What it was in when it ended, where the application wants to know. */
+        private var left = emptyList<TopicPlace<Meta, *>>()
 
         override fun create(scope: CoroutineScope): Session<Meta> {
             val runtime = SessionRuntime(context.sessionSettings, context.topics, codecSlot, context.now)
@@ -152,6 +171,7 @@ internal class EndpointServer<Meta : Any>(
             // looked at after adding: whichever of this and the drain is later sees the other
             if (context.isDraining()) return CloseReason(CloseCode.Restart, DRAINING, byClient = false)
             isOpened = true
+            tally.sessionOpened(session.id)
             return dispatcher.opened(session)
         }
 
@@ -159,9 +179,16 @@ internal class EndpointServer<Meta : Any>(
 
         override suspend fun handle(session: Session<Meta>, data: Inbound.Data) = dispatcher.dispatch(session, data)
 
+        override fun leaving(session: Session<Meta>) {
+            left = commands.placesToLeave(session)
+        }
+
         override suspend fun closed(session: Session<Meta>, reason: CloseReason) {
             context.sessions.remove(session)
-            if (isOpened) dispatcher.closed(session, reason)
+            if (!isOpened) return
+            tally.sessionClosed(session.id, reason.code)
+            commands.left(session, left)
+            dispatcher.closed(session, reason)
         }
     }
 

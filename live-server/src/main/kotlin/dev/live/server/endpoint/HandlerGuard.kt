@@ -21,8 +21,13 @@ import kotlin.time.Duration
  *
  * @param timeout how long a handler may take
  * @param dispatcher where it runs; null for where it was called
+ * @param isNested whether all that is a message's runs within a call of another guard's, in its place and its time
  */
-internal class HandlerGuard(private val timeout: Duration, dispatcher: CoroutineDispatcher? = null) {
+internal class HandlerGuard(
+    private val timeout: Duration,
+    dispatcher: CoroutineDispatcher? = null,
+    private val isNested: Boolean = false,
+) {
     /** Unconfined is in place, without the detour that its dispatch would be inside another coroutine. */
     private val elsewhere = dispatcher.takeUnless { it == Dispatchers.Unconfined }
 
@@ -41,6 +46,7 @@ internal class HandlerGuard(private val timeout: Duration, dispatcher: Coroutine
      * @throws LiveException if that was not enough
      */
     suspend fun <T : Any> handler(session: Session<*>, block: suspend () -> T): T {
+        if (isNested) return block()
         val state = session.state
         val lane = state.lane?.takeIf { it.isOpen } ?: lane().also { state.lane = it }
         return timed(lane, block)

@@ -23,6 +23,8 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
         private set
     internal var user: ((Meta) -> String?)? = null
         private set
+    internal var intercept: (suspend SessionScope<Meta>.(Message, suspend (Message) -> Unit) -> Unit)? = null
+        private set
     internal var onOpen: (suspend SessionScope<Meta>.() -> Unit)? = null
         private set
     internal var onMessage: (suspend SessionScope<Meta>.(Message) -> Unit)? = null
@@ -103,6 +105,24 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
         require(type !in RESERVED) { "request type '$type' is one of the protocol's own; choose another" }
         require(type !in requests) { "request type '$type' is declared twice" }
         requests[type] = RequestHandler(JsonPayload(requestSerializer), JsonPayload(responseSerializer), handler)
+    }
+
+    /**
+     * Stands between a session's messages and everything that handles them, subscribing and publishing too; `ping`,
+     * `pong` and the `auth` of [authenticateByMessage] never come by.
+     *
+     * `next` handles a message and returns when that is done. It may be called once, before [block] returns, with another
+     * message than the one that came; then keep its `ref`, or the client does not know the answer. What `next` throws is
+     * what the client is told. A message for which it is not called is swallowed: who sent it with a `ref` waits for an
+     * answer, unless [block] sends one. To refuse a message with an error, call [SessionScope.reject].
+     *
+     * [block] runs where handlers run, and the time that a handler may take counts for it and all within `next`.
+     */
+    public fun intercept(
+        block: suspend SessionScope<Meta>.(message: Message, next: suspend (Message) -> Unit) -> Unit,
+    ) {
+        check(intercept == null) { "live(\"$path\") has intercept twice" }
+        intercept = block
     }
 
     /** Runs when a session begins, before anything is read from it: the place to launch what lives as long as it. */

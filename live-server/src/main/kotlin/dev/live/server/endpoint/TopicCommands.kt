@@ -9,6 +9,7 @@ import dev.live.protocol.SubscribeData
 import dev.live.protocol.decode
 import dev.live.server.broker.Broker
 import dev.live.server.broker.Publication
+import dev.live.server.observe.Tally
 import dev.live.server.session.Session
 import dev.live.server.topic.Member
 import kotlinx.serialization.json.JsonElement
@@ -18,10 +19,12 @@ internal class TopicCommands<Meta : Any>(
     declarations: List<TopicDeclaration<Meta, *>>,
     private val broker: Broker,
     private val maxTopics: Int,
-    private val guard: HandlerGuard,
+    val guard: HandlerGuard,
     private val keyOf: (topic: String, body: Body?) -> String?,
+    private val tally: Tally = Tally(),
 ) {
     private val mostSpecificFirst = declarations.sortedBy { it.pattern.specificity }
+    private val hooks = TopicHooks(declarations, guard)
 
     suspend fun subscribe(session: Session<Meta>, message: Message) {
         val place = find(message.topic)
@@ -39,12 +42,26 @@ internal class TopicCommands<Meta : Any>(
         }
         authorize(session, place, request?.params)
         memberships.join(message.topic, place, ack(message), request?.since, member(session, place, request?.params))
+        tally.sent(messages = 1, bytes = 0) // that ack, which went through the topic
+        hooks.joined(session, place)
     }
 
     suspend fun unsubscribe(session: Session<Meta>, message: Message) {
+        val place = session.state.memberships[message.topic]?.attachment
         val wasJoined = session.state.memberships.leave(message.topic, ack(message))
-        if (!wasJoined) session.send(ack(message))
+        if (!wasJoined || place == null) {
+            session.send(ack(message))
+            return
+        }
+        tally.sent(messages = 1, bytes = 0)
+        hooks.left(session, placeOf(place))
     }
+
+    /** The places that [session] has, as far as anybody wants to be told when it leaves them. */
+    fun placesToLeave(session: Session<Meta>): List<TopicPlace<Meta, *>> = hooks.placesToLeave(session)
+
+    /** Tells of [places] that [session], which has ended, has left. */
+    suspend fun left(session: Session<Meta>, places: List<TopicPlace<Meta, *>>) = hooks.left(session, places)
 
     suspend fun publish(session: Session<Meta>, message: Message) {
         publish(session, placeToPublish(session, message.topic), message)
@@ -71,9 +88,8 @@ internal class TopicCommands<Meta : Any>(
         }
     }
 
-    @Suppress("UNCHECKED_CAST") // what subscribe attached
     private suspend fun placeToPublish(session: Session<Meta>, topic: String): TopicPlace<Meta, *> {
-        session.state.memberships[topic]?.let { return it.attachment as TopicPlace<Meta, *> }
+        session.state.memberships[topic]?.let { return placeOf(it.attachment) }
         val place = find(topic)
         if (!place.declaration.publishWithoutSubscribing) {
             throw LiveException(ErrorCode.NotSubscribed, "subscribe to the topic before publishing to it")

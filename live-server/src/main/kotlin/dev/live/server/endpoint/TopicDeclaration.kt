@@ -42,6 +42,12 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     internal var member: (suspend PresenceScope<Meta>.() -> String)? = null
         private set
 
+    internal var onSubscribe: (suspend TopicScope<Meta>.() -> Unit)? = null
+        private set
+
+    internal var onUnsubscribe: (suspend TopicScope<Meta>.() -> Unit)? = null
+        private set
+
     /** Largest payload that a client may publish, in bytes, at least 1; larger ones get `too_large`. Default: no limit but the message's. */
     public var maxPayload: Int = Int.MAX_VALUE
         set(value) {
@@ -168,6 +174,25 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     public fun onPublish(block: suspend PublishScope<Meta, T>.(T) -> Unit) {
         check(onPublish == null) { "topic '$pattern' has onPublish twice" }
         onPublish = block
+    }
+
+    /**
+     * Runs after a session has joined, when its `ack` is on its way. Only that session's next message waits for it. It
+     * cannot undo the join, so what it throws is logged; who may join is for [authorize] to say.
+     */
+    public fun onSubscribe(block: suspend TopicScope<Meta>.() -> Unit) {
+        check(onSubscribe == null) { "topic '$pattern' has onSubscribe twice" }
+        onSubscribe = block
+    }
+
+    /**
+     * Runs after a session has left, by its own wish or by its end; then nothing can be sent to it any more, and its
+     * `onClose` comes later. All of a session's topics together have the time of one handler. It also runs for a session
+     * that ended before its [onSubscribe] could.
+     */
+    public fun onUnsubscribe(block: suspend TopicScope<Meta>.() -> Unit) {
+        check(onUnsubscribe == null) { "topic '$pattern' has onUnsubscribe twice" }
+        onUnsubscribe = block
     }
 
     private companion object {

@@ -80,7 +80,10 @@ public class Session<out Meta : Any> internal constructor(
         currentMeta = meta
     }
 
-    internal fun prepare(message: Message): PreparedMessage = PreparedMessage(message, runtime.codecs)
+    internal fun prepare(message: Message): PreparedMessage {
+        runtime.topics.tally.sent(messages = 1, message.body?.size ?: 0)
+        return PreparedMessage(message, runtime.codecs)
+    }
 
     override fun toString(): String = "Session($id)"
 }

@@ -58,6 +58,9 @@ internal class SessionQueue(
     @Volatile
     private var lossy: LossyQueue? = null
 
+    /** Messages that wait. */
+    val count: Int get() = ((waiting and CLOSED.inv()) / ONE).toInt()
+
     /** Bytes that wait. */
     val bytes: Long get() = waiting and BYTES
 

@@ -37,6 +37,9 @@ internal interface SessionHandler<Meta : Any> {
     /** Carries out one message; the next one is read when it returns. */
     suspend fun handle(session: Session<Meta>, data: Inbound.Data)
 
+    /** Called once, when the session has ended and before it leaves its topics. Must not wait for anything. */
+    fun leaving(session: Session<Meta>) {}
+
     /** Called once, when the session is out of every topic and registry. */
     suspend fun closed(session: Session<Meta>, reason: CloseReason)
 }
@@ -130,6 +133,7 @@ internal class SessionRunner<Meta : Any>(
         if (session != null) {
             session.state.end(reason, flush = false)
             session.state.queue.cancel()
+            handler.leaving(session)
             session.state.memberships.leaveAll()
         }
         coroutineScope {

@@ -106,7 +106,9 @@ internal class SessionState(private val session: Session<*>, private val runtime
     fun overflowed() {
         check(runtime.settings.onOverflow == OverflowPolicy.Close) { "unreachable: there is no other policy" }
         if (!reason.compareAndSet(null, OVERFLOWED)) return
+        val lost = queue.count + 1 // what waits, and the one that found no room
         queue.cancel()
+        runtime.topics.tally.dropped(OverflowPolicy.Close.toString(), lost)
         // not here: cancelling may run code of the application, and this is the fan-out of a topic
         runtime.topics.aside { session.cancel(SessionEndedException()) }
     }

@@ -23,6 +23,7 @@ internal class Sweeper(
             val time = now()
             for (session in sessions.all) sweep(session, time)
             topics.sweep()
+            if (topics.tally.isObserved) sample()
         }
     }
 
@@ -33,6 +34,22 @@ internal class Sweeper(
             // a fault in one session must not stop the clock of all others
             log.error("Could not look after session {}.", session.id, e)
         }
+    }
+
+    private fun sample() {
+        var count = 0
+        var messages = 0L
+        var bytes = 0L
+        var deepest = 0
+        for (session in sessions.all) {
+            val queue = session.state.queue
+            val waiting = queue.count
+            count++
+            messages += waiting
+            bytes += queue.bytes
+            deepest = maxOf(deepest, waiting)
+        }
+        topics.tally.queuesSampled(count, messages, bytes, deepest)
     }
 
     private companion object {

@@ -5,6 +5,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.Position
 import dev.live.protocol.SubscribedData
 import dev.live.protocol.of
+import dev.live.server.observe.Tally
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
@@ -22,6 +23,7 @@ internal class FanOut(
     /** Whose fan-out this is. An interface and no functions: topics are many, and each function an object. */
     interface Owner {
         val name: String
+        val tally: Tally
 
         /** Made for topics that need one. */
         fun alarm(): Alarm
@@ -99,7 +101,7 @@ internal class FanOut(
                 flush()
                 alarm?.rang()
                 attendance?.tell(subscribers)
-                throttle?.due()?.forEach { subscribers.deliver(it) }
+                throttle?.due()?.forEach(::deliver)
             }
         }
     }
@@ -135,15 +137,21 @@ internal class FanOut(
 
     /** Delivers [message], together with those before and after it that are there at the same time. */
     private fun gather(message: PreparedMessage, isLast: Boolean) {
-        if (isLast && gathered == null) return subscribers.deliver(message)
+        if (isLast && gathered == null) return deliver(message)
         val messages = gathered ?: ArrayList<PreparedMessage>().also { gathered = it }
         messages += message
         gatheredBytes += message.message.body?.size ?: 0
         if (isLast || messages.size == MAX_RUN || gatheredBytes >= MAX_RUN_BYTES) flush()
     }
 
+    private fun deliver(message: PreparedMessage) {
+        owner.tally.delivering(owner.name, messages = 1, subscribers.size, message.message.body?.size ?: 0)
+        subscribers.deliver(message)
+    }
+
     private fun flush() {
         val messages = gathered ?: return
+        owner.tally.delivering(owner.name, messages.size, subscribers.size, gatheredBytes)
         gathered = null
         gatheredBytes = 0
         try {

@@ -2,6 +2,7 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import dev.live.protocol.Position
+import dev.live.server.observe.Tally
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineName
@@ -38,6 +39,7 @@ internal class TopicHub(
     policy: TopicPolicy = TopicPolicy.None,
     private val now: () -> Long = { 0 },
     private val maxInPlace: Int = MAX_IN_PLACE,
+    override val tally: Tally = Tally(),
 ) : FanOut.Owner {
     private val events = MutableSharedFlow<TopicEvent>(extraBufferCapacity = buffer)
     private val inProcess by lazy { MutableSharedFlow<Message>(0, buffer, BufferOverflow.DROP_OLDEST) }

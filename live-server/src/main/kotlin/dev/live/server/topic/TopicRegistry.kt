@@ -4,6 +4,7 @@ import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
+import dev.live.server.observe.Tally
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.isActive
@@ -27,6 +28,7 @@ internal class TopicRegistry(
     private val fanOut: CoroutineContext? = null,
     private val policies: TopicPolicies = TopicPolicies { TopicPolicy.None },
     private val maxIdleBytes: Long = Long.MAX_VALUE,
+    val tally: Tally = Tally(),
     private val now: () -> Long,
 ) {
     private val hubs = ConcurrentHashMap<String, TopicHub>()
@@ -35,14 +37,19 @@ internal class TopicRegistry(
     val size: Int get() = hubs.size
 
     /** The hub of [name], which stays at least until the matching [release]. */
-    fun retain(name: String): TopicHub =
-        hubs.compute(name) { _, found ->
-            val hub = found ?: hub(name, policies.of(name))
+    fun retain(name: String): TopicHub {
+        var isNew = false
+        val hub = hubs.compute(name) { _, found ->
+            val hub = found ?: hub(name, policies.of(name)).also { isNew = true }
             hub.users++
             hub
         }!!
+        if (isNew) tally.topicCreated(name) // here: an observer is not to run under the map's lock
+        return hub
+    }
 
-    private fun hub(name: String, policy: TopicPolicy) = TopicHub(name, scope, codecs, buffer, fanOut, policy, now)
+    private fun hub(name: String, policy: TopicPolicy) = 
+        TopicHub(name, scope, codecs, buffer, fanOut, policy, now, tally = tally)
 
     fun release(name: String) {
         hubs.computeIfPresent(name) { _, hub ->
@@ -64,7 +71,9 @@ internal class TopicRegistry(
 
     /** Hands [publication] to its topic's fan-out; suspends while that is a full buffer behind. */
     suspend fun deliver(publication: Publication) {
-        val hub = hubs[publication.topic] ?: kept(publication.topic) ?: return
+        val hub = hubs[publication.topic] ?: kept(publication.topic)
+        tally.published(publication.topic, hub?.size ?: 0, publication.body?.size ?: 0)
+        if (hub == null) return
         val message = Message(MessageType.MESSAGE, publication.topic, body = publication.body)
         hub.publish(PreparedMessage(message, codecs, publication.except, publication.key))
     }
@@ -73,7 +82,10 @@ internal class TopicRegistry(
     private fun kept(name: String): TopicHub? {
         val policy = policies.of(name)
         if (!policy.isKept) return null
-        return hubs.computeIfAbsent(name) { hub(it, policy).apply { idleSince = now() } }
+        var isNew = false
+        val hub = hubs.computeIfAbsent(name) { hub(it, policy).apply { idleSince = now() }.also { isNew = true } }
+        if (isNew) tally.topicCreated(name)
+        return hub
     }
 
     /** Ends the topics that nobody has used for [linger], and that keep nothing. */
@@ -102,6 +114,7 @@ internal class TopicRegistry(
 
     /** Ends the topic if it [isForgettable] under the map's lock too: a subscriber may just have come. */
     private inline fun forget(name: String, crossinline isForgettable: (TopicHub) -> Boolean) {
-        hubs.computeIfPresent(name) { _, hub -> if (isForgettable(hub)) null.also { hub.stop() } else hub }
+        val left = hubs.computeIfPresent(name) { _, hub -> if (isForgettable(hub)) null.also { hub.stop() } else hub }
+        if (left == null) tally.topicEnded(name) // nobody else takes topics out
     }
 }

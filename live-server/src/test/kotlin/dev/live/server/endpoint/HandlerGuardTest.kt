@@ -4,6 +4,10 @@ package dev.live.server.endpoint
 
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.server.session.SessionRuntime
+import dev.live.server.support.TestTopics
+import dev.live.server.support.sessionSettings
+import dev.live.server.support.testSession
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.nulls.shouldBeNull
@@ -16,11 +20,14 @@ import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.TimeoutCancellationException
 import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.StandardTestDispatcher
 import kotlinx.coroutines.test.currentTime
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.withTimeout
+import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.seconds
 
 class HandlerGuardTest : FunSpec({
@@ -132,6 +139,25 @@ class HandlerGuardTest : FunSpec({
             }
 
             currentTime shouldBe 1_000
+        }
+    }
+
+    test("a handler within another's call has that one's time, and is answered as that one is") {
+        runTest {
+            val dispatcher = StandardTestDispatcher(testScheduler)
+            val outer = HandlerGuard(timeout = 30.seconds, dispatcher)
+            val inner = HandlerGuard(timeout = 30.seconds, dispatcher, isNested = true)
+            val topics = TestTopics(backgroundScope).registry
+            val session =
+                testSession(SessionRuntime(sessionSettings(), topics, codecSlot = 0) { currentTime }, backgroundScope)
+
+            val answer =
+                outer.answer("x") {
+                    outer.handler(session) { inner.handler(session) { delay(1.hours) } }
+                }.shouldNotBeNull()
+
+            answer.code shouldBe ErrorCode.Timeout
+            currentTime shouldBe 30_000
         }
     }
 })

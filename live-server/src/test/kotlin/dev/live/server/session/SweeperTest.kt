@@ -4,7 +4,9 @@ package dev.live.server.session
 
 import dev.live.protocol.CloseCode
 import dev.live.server.frame.Opcode
+import dev.live.server.observe.Tally
 import dev.live.server.support.FakeSocket
+import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestSession
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.wordMessage
@@ -139,6 +141,25 @@ class SweeperTest : FunSpec({
             advanceTimeTo(2_000)
 
             one.session.isOpen shouldBe false
+        }
+    }
+
+    test("an observer is told what waits, at each look; without one nobody looks") {
+        runTest {
+            val observer = RecordingObserver()
+            val one = TestSession(this, tally = Tally(observer))
+            val run = one.start()
+            one.socket.stalled = true
+            one.session.trySend(wordMessage("word")) // the writer takes it, and waits for the client
+            runCurrent()
+            repeat(3) { one.session.trySend(wordMessage("word")) }
+            backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 1.seconds) { currentTime }.run() }
+
+            advanceTimeTo(2_000)
+
+            observer.samples.size shouldBe 2
+            observer.samples.last().run { take(2) + last() } shouldBe listOf(1L, 3L, 3L)
+            run.cancel()
         }
     }
 })

@@ -29,8 +29,13 @@ internal enum class Engine(val factory: ApplicationEngineFactory<*, *>, val tran
     Cio(CIO, "auto"),
 }
 
-internal suspend fun startServer(engine: Engine = Engine.Netty, module: Application.() -> Unit): TestServer {
-    val environment = applicationEnvironment { config = MapApplicationConfig("live.transport" to engine.transport) }
+internal suspend fun startServer(
+    engine: Engine = Engine.Netty,
+    settings: Map<String, String> = emptyMap(),
+    module: Application.() -> Unit,
+): TestServer {
+    val file = settings + ("live.transport" to engine.transport)
+    val environment = applicationEnvironment { config = MapApplicationConfig(file.toList()) }
     val server =
         embeddedServer(
             engine.factory,
@@ -46,13 +51,14 @@ internal suspend fun startServer(engine: Engine = Engine.Netty, module: Applicat
     return TestServer(server, port)
 }
 
-/** Runs [test] against a server with [module], and stops it. */
+/** Runs [test] against a server with [module] and with [settings] in its configuration, and stops it. */
 internal suspend fun withServer(
     engine: Engine = Engine.Netty,
     module: Application.() -> Unit,
+    settings: Map<String, String> = emptyMap(),
     test: suspend TestServer.() -> Unit,
 ) {
-    val server = startServer(engine, module)
+    val server = startServer(engine, settings, module)
     try {
         server.test()
     } finally {

@@ -1,5 +1,6 @@
 package dev.live.server.support
 
+import dev.live.server.observe.Tally
 import dev.live.server.session.CloseReason
 import dev.live.server.session.OverflowPolicy
 import dev.live.server.session.Session
@@ -54,11 +55,15 @@ internal fun testSession(
  * What the application does is set in [onOpen] and [onMessage]; [reasons] is what its `onClose` got.
  */
 @OptIn(ExperimentalCoroutinesApi::class)
-internal class TestSession(private val test: TestScope, settings: SessionSettings = sessionSettings()) {
+internal class TestSession(
+    private val test: TestScope,
+    settings: SessionSettings = sessionSettings(),
+    tally: Tally = Tally(),
+) {
     val socket = FakeSocket()
     val sessions = SessionRegistry()
     val codec = FakeCodec()
-    val topics = TestTopics(test.backgroundScope, CodecTable(listOf(codec))).registry
+    val topics = TestTopics(test.backgroundScope, CodecTable(listOf(codec)), tally = tally).registry
     val reasons = mutableListOf<CloseReason>()
 
     var onOpen: suspend (Session<Unit>) -> CloseReason? = { null }

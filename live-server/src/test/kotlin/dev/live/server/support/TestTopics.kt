@@ -1,6 +1,7 @@
 package dev.live.server.support
 
 import dev.live.protocol.Message
+import dev.live.server.observe.Tally
 import dev.live.server.topic.CodecTable
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.TopicRegistry
@@ -18,11 +19,12 @@ internal class TestTopics(
     linger: Duration = 30.seconds,
     /** The scope's own, so that a test can let the fan-out fall behind. */
     fanOut: CoroutineContext = EmptyCoroutineContext,
+    tally: Tally = Tally(),
 ) {
     @Volatile
     var now = 0L
 
-    val registry = TopicRegistry(scope, codecs, buffer, linger, fanOut) { now }
+    val registry = TopicRegistry(scope, codecs, buffer, linger, fanOut, tally) { now }
 }
 
 internal fun prepared(message: Message, except: String? = null, codecs: CodecTable = CodecTable(listOf(FakeCodec()))) =

@@ -1,0 +1,150 @@
+package dev.live.server
+
+import dev.live.protocol.CborCodec
+import dev.live.protocol.Codec
+import dev.live.protocol.JsonCodec
+import dev.live.protocol.MessagePackCodec
+import dev.live.server.session.OverflowPolicy
+import dev.live.server.transport.Transport
+import io.ktor.server.config.ApplicationConfigValue
+import kotlin.reflect.KMutableProperty1
+import kotlin.time.Duration
+
+/**
+ * A setting that a configuration file may hold. It goes the way of the code's: through the setter of its block, with the
+ * checks that are there.
+ *
+ * @property name its key below `live`
+ */
+internal class ConfigKey<T>(
+    val name: String,
+    private val kind: Kind<T>,
+    private val get: (LiveConfig) -> T,
+    private val set: (LiveConfig, T) -> Unit,
+) {
+    /** What [config] has for it, as a file would say it. */
+    fun textIn(config: LiveConfig): String = kind.write(get(config))
+
+    /**
+     * Sets it in [config] to what [value] says. A list may be written as one, or with commas: an environment variable
+     * holds no lists.
+     *
+     * @throws IllegalArgumentException if that is no such value, or one that is not allowed
+     */
+    fun read(value: ApplicationConfigValue, config: LiveConfig) {
+        val text =
+            when (value.type) {
+                ApplicationConfigValue.Type.SINGLE -> value.getString()
+                ApplicationConfigValue.Type.LIST -> value.getList().joinToString(",")
+                // not this key: what is below it has been refused, and Ktor also shows longer keys that begin like it
+                else -> return
+            }
+        try {
+            val parsed = requireNotNull(kind.parse(text)) { "must be ${kind.expected}, was '$text'" }
+            set(config, parsed)
+        } catch (e: IllegalArgumentException) {
+            throw IllegalArgumentException("$FILE_SECTION.$name: ${e.message}", e)
+        }
+    }
+}
+
+/** How a kind of value is written in a file; [parse] gives null for what is not [expected]. */
+internal class Kind<T>(
+    val expected: String,
+    val write: (T) -> String = { it.toString() },
+    val parse: (String) -> T?,
+)
+
+private val count = Kind("a whole number") { it.toIntOrNull() }
+
+private const val UNLIMITED = "unlimited"
+private val limit =
+    Kind<Int>("a whole number or '$UNLIMITED'", { if (it == Int.MAX_VALUE) UNLIMITED else "$it" }) {
+        if (it == UNLIMITED) Int.MAX_VALUE else it.toIntOrNull()
+    }
+
+private val duration = Kind("a duration such as '10s', '500ms' or '1m 30s'") { Duration.parseOrNull(it) }
+
+private val window =
+    Kind<ClosedRange<Duration>>("two durations such as '0s..5s'") { text ->
+        val ends = text.split("..").map { Duration.parseOrNull(it.trim()) }
+        val (first, last) = ends.takeIf { it.size == 2 } ?: listOf(null, null)
+        if (first == null || last == null) null else first..last
+    }
+
+private val flag = Kind("true or false") { it.lowercase().toBooleanStrictOrNull() }
+
+private val policy = Kind("a policy") { OverflowPolicy.of(it) }
+
+private val transport = Kind<Transport>("a transport", { it.name.lowercase() }) { Transport.of(it) }
+
+private val codecs: Map<String, Codec> =
+    listOf(JsonCodec, CborCodec, MessagePackCodec).associateBy { it.subprotocol.substringAfterLast('.') }
+
+private val codecList =
+    Kind<List<Codec>>("a list", { list -> list.joinToString { it.subprotocol.substringAfterLast('.') } }) { text ->
+        list(text).map { name ->
+            requireNotNull(codecs[name.lowercase()]) {
+                "a codec must be one of ${codecs.keys.joinToString { "'$it'" }}, was '$name'"
+            }
+        }
+    }
+
+private val originList =
+    Kind<Collection<String>>("a list", { it.joinToString().ifEmpty { "none" } }) { list(it) }
+
+private fun list(text: String) = text.split(',').map { it.trim() }.filter { it.isNotEmpty() }
+
+/** One block of the DSL, which is one section of the file. */
+private class Section<B>(val name: String, val block: (LiveConfig) -> B) {
+    fun <T> key(kind: Kind<T>, property: KMutableProperty1<B, T>) =
+        ConfigKey(
+            "$name.${property.name}",
+            kind,
+            { property.get(block(it)) },
+            { config, value -> property.set(block(config), value) },
+        )
+}
+
+private val session = Section("session") { it.session }
+private val heartbeat = Section("heartbeat") { it.heartbeat }
+private val topics = Section("topics") { it.topics }
+private val limits = Section("limits") { it.limits }
+private val drain = Section("drain") { it.drain }
+
+/** All of them. What is code cannot stand in a file: where handlers run, observers, codecs of the application's own. */
+internal val configKeys: List<ConfigKey<*>> =
+    listOf(
+        ConfigKey("transport", transport, { it.transport }, { config, value -> config.transport = value }),
+        ConfigKey("codecs", codecList, { it.codecs }, { config, value -> config.codecs(*value.toTypedArray()) }),
+        session.key(count, SessionConfig::queueCapacity),
+        session.key(count, SessionConfig::queueBytes),
+        session.key(policy, SessionConfig::onOverflow),
+        session.key(duration, SessionConfig::writeTimeout),
+        session.key(duration, SessionConfig::handlerTimeout),
+        session.key(duration, SessionConfig::closeTimeout),
+        session.key(count, SessionConfig::maxTopics),
+        heartbeat.key(duration, HeartbeatConfig::interval),
+        heartbeat.key(duration, HeartbeatConfig::timeout),
+        topics.key(count, TopicsConfig::buffer),
+        topics.key(duration, TopicsConfig::linger),
+        limits.key(count, LimitsConfig::messageSize),
+        limits.key(count, LimitsConfig::nesting),
+        limits.key(count, LimitsConfig::messagesPerSecond),
+        limits.key(count, LimitsConfig::burst),
+        limits.key(count, LimitsConfig::badMessages),
+        limits.key(limit, LimitsConfig::connections),
+        limits.key(limit, LimitsConfig::sessionsPerUser),
+        limits.key(duration, LimitsConfig::authTimeout),
+        ConfigKey("origins.sameHost", flag, { it.origins.isSameHostAllowed }, { config, value ->
+            config.origins.sameHost(value)
+        }),
+        ConfigKey("origins.allow", originList, { it.origins.listed }, { config, value ->
+            config.origins.allowInFile(value)
+        }),
+        ConfigKey("origins.allowAny", flag, { it.origins.isAnyAllowed }, { config, value ->
+            config.origins.allowAny(value)
+        }),
+        drain.key(duration, DrainConfig::timeout),
+        drain.key(window, DrainConfig::reconnectWindow),
+    )

@@ -1,0 +1,223 @@
+package dev.live.server
+
+import dev.live.protocol.Body
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.support.Engine
+import dev.live.server.support.PlainClient
+import dev.live.server.support.withServer
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.string.shouldStartWith
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeout
+import java.util.concurrent.CopyOnWriteArrayList
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** What stands between a session's messages and their handlers, over a real socket. */
+class InterceptTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        test("on $engine it sees every message, and what it hands on is handled") {
+            val seen = CopyOnWriteArrayList<String>()
+            withServer(engine, {
+                endpoint {
+                    intercept { message, next ->
+                        seen += message.type
+                        next(message)
+                    }
+                }
+            }) {
+                val client = PlainClient.connect(url())
+
+                client.ask(SUBSCRIBE) shouldBe """{"type":"ack","topic":"t","ref":"s"}"""
+                client.ask("""{"type":"publish","topic":"t","data":1}""") shouldBe
+                    """{"type":"message","topic":"t","data":1}"""
+                client.ask("""{"type":"double","data":4,"ref":"r"}""") shouldBe
+                    """{"type":"reply","ref":"r","data":8}"""
+                client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+                seen shouldContainExactly listOf("subscribe", "publish", "double")
+            }
+        }
+    }
+
+    test("a message may be changed on its way") {
+        withServer(module = {
+            endpoint {
+                intercept { message, next -> next(Message("double", ref = message.ref, body = Body.json("21"))) }
+            }
+        }) {
+            PlainClient.connect(url()).ask("""{"type":"anything","ref":"r"}""") shouldBe
+                """{"type":"reply","ref":"r","data":42}"""
+        }
+    }
+
+    test("a message that it refuses is answered with its reason, and handled by nobody") {
+        withServer(module = {
+            endpoint {
+                intercept { message, next ->
+                    if (message.type == MessageType.PUBLISH) reject("read only", ErrorCode.Forbidden)
+                    next(message)
+                }
+            }
+        }) {
+            val client = PlainClient.connect(url())
+            client.ask(SUBSCRIBE)
+
+            client.ask("""{"type":"publish","topic":"t","data":1,"ref":"p"}""") shouldBe
+                """{"type":"error","topic":"t","ref":"p","data":{"code":"forbidden","reason":"read only"}}"""
+            client.ask("""{"type":"double","data":4,"ref":"r"}""") shouldContain "8"
+        }
+    }
+
+    test("a message that it does not hand on is not handled and not answered") {
+        withServer(module = {
+            endpoint { intercept { message, next -> if (message.type != "double") next(message) } }
+        }) {
+            val client = PlainClient.connect(url())
+
+            client.send("""{"type":"double","data":4,"ref":"r"}""")
+
+            client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+        }
+    }
+
+    test("it may look at what came of a message, and change that") {
+        withServer(module = {
+            endpoint {
+                intercept { message, next ->
+                    try {
+                        next(message)
+                    } catch (e: LiveException) {
+                        reject("refused: ${e.reason}", ErrorCode.Forbidden)
+                    }
+                }
+            }
+        }) {
+            PlainClient.connect(url()).ask("""{"type":"no","data":1,"ref":"r"}""") shouldBe
+                """{"type":"error","ref":"r","data":{"code":"forbidden","reason":"refused: never"}}"""
+        }
+    }
+
+    test("handlers within it may change threads, and fail as they do without it") {
+        withServer(module = {
+            endpoint { intercept { message, next -> withContext(Dispatchers.Default) { next(message) } } }
+        }) {
+            val client = PlainClient.connect(url())
+
+            client.ask("""{"type":"no","data":1,"ref":"r"}""") shouldContain """"code":"bad_payload","reason":"never""""
+            client.ask("""{"type":"boom","data":1,"ref":"r"}""") shouldContain """"code":"internal""""
+            client.ask("""{"type":"stuck","data":1,"ref":"r"}""") shouldContain
+                """"code":"timeout","reason":"the handler took longer than 300ms""""
+            client.ask("""{"type":"double","data":"x","ref":"r"}""") shouldContain """"code":"bad_payload""""
+            client.ask("""{"type":"double","data":4,"ref":"r"}""") shouldContain "8"
+        }
+    }
+
+    test("one that fails or takes too long is answered as a handler is, and the session goes on") {
+        withServer(module = {
+            endpoint {
+                intercept { message, next ->
+                    when (message.type) {
+                        "fail" -> error("secret")
+                        "hang" -> awaitCancellation()
+                        else -> next(message)
+                    }
+                }
+            }
+        }) {
+            val client = PlainClient.connect(url())
+
+            client.ask("""{"type":"fail","ref":"r"}""") shouldStartWith
+                """{"type":"error","ref":"r","data":{"code":"internal","reason":"internal error, log id """
+            client.ask("""{"type":"hang","ref":"r"}""") shouldContain """"code":"timeout""""
+            client.ask("""{"type":"double","data":4,"ref":"r"}""") shouldContain "8"
+        }
+    }
+
+    test("a message is handled once: next twice, or too late, is refused") {
+        val late = CompletableDeferred<suspend () -> Unit>()
+        val twice = CompletableDeferred<Throwable>()
+        withServer(module = {
+            endpoint {
+                intercept { message, next ->
+                    if (message.type == MessageType.PUBLISH) {
+                        late.complete { next(message) }
+                        return@intercept
+                    }
+                    next(message)
+                    try {
+                        next(message)
+                    } catch (e: IllegalStateException) {
+                        twice.complete(e)
+                    }
+                }
+            }
+        }) {
+            val client = PlainClient.connect(url())
+
+            client.ask(SUBSCRIBE)
+            client.send("""{"type":"publish","topic":"t","data":1}""")
+            client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+
+            withTimeout(10.seconds) { twice.await() }.message shouldBe
+                "next was called twice, or after the interceptor returned"
+            shouldThrow<IllegalStateException> { late.await()() }
+            client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+        }
+    }
+
+    test("a token in a message does not come by") {
+        val seen = CopyOnWriteArrayList<String>()
+        withServer(module = {
+            install(Live)
+            routing {
+                live<String>("/live") {
+                    authenticateByMessage { it }
+                    intercept { message, next ->
+                        seen += message.type
+                        next(message)
+                    }
+                    onMessage { session.send(Message("late")) }
+                }
+            }
+        }) {
+            val client = PlainClient.connect(url())
+
+            client.ask("""{"type":"auth","data":{"token":"ann"},"ref":"a"}""") shouldBe """{"type":"ack","ref":"a"}"""
+            client.ask("""{"type":"auth","data":{"token":"ann"},"ref":"b"}""") shouldBe """{"type":"ack","ref":"b"}"""
+            client.ask("""{"type":"x"}""") shouldBe """{"type":"late"}"""
+
+            seen shouldContainExactly listOf("x")
+        }
+    }
+})
+
+private const val SUBSCRIBE = """{"type":"subscribe","topic":"t","ref":"s"}"""
+
+private fun Application.endpoint(configure: LiveEndpoint<Unit>.() -> Unit) {
+    install(Live) { session { handlerTimeout = 300.milliseconds } }
+    routing {
+        live<Unit>("/live") {
+            rawTopic("t")
+            request<Int, Int>("double") { it * 2 }
+            request<Int, Int>("no") { reject("never") }
+            request<Int, Int>("boom") { error("boom") }
+            request<Int, Int>("stuck") { awaitCancellation() }
+            configure()
+        }
+    }
+}

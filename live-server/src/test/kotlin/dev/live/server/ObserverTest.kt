@@ -1,0 +1,200 @@
+package dev.live.server
+
+import dev.live.server.observe.LiveObserver
+import dev.live.server.support.Engine
+import dev.live.server.support.PlainClient
+import dev.live.server.support.RawSocket
+import dev.live.server.support.RecordingObserver
+import dev.live.server.support.withServer
+import dev.live.server.topic.publish
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContain
+import io.kotest.matchers.collections.shouldContainAll
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.longs.shouldBeGreaterThan
+import io.kotest.matchers.maps.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.awaitCancellation
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** What observers are told and stats count, over a real socket. */
+class ObserverTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        test("on $engine an observer is told of all that happens, in order") {
+            val observer = RecordingObserver()
+            withServer(engine, { rooms(observer) }) {
+                val client = PlainClient.connect(url())
+                client.ask(SUBSCRIBE)
+                client.ask(PUBLISH)
+                client.ask(NONSENSE)
+                client.close()
+                client.closed()
+                eventually(10.seconds) { observer.told() shouldContainAll listOf("closed 1000", "ended room/1") }
+
+                observer.told().filterNot { it == "ended room/1" } shouldContainExactly // either may be first
+                    listOf(
+                        "opened",
+                        "received ${SUBSCRIBE.length}",
+                        "created room/1",
+                        "handled subscribe: Done",
+                        "received ${PUBLISH.length}",
+                        "published room/1 to 1: 1",
+                        "delivered 1 of room/1 to 1: 1",
+                        "handled publish: Done",
+                        "received ${NONSENSE.length}",
+                        "handled message: Rejected",
+                        "closed 1000",
+                    )
+            }
+        }
+    }
+
+    test("stats say what an observer would have been told, and what is there now") {
+        withServer(module = { rooms(null) }) {
+            val (ann, bob) = List(2) { PlainClient.connect(url()) }
+            for (client in listOf(ann, bob)) client.ask(SUBSCRIBE)
+            application.live.topic("room/1").publish(123)
+            for (client in listOf(ann, bob)) client.next()
+
+            eventually(10.seconds) {
+                // an ack is counted when it is on its way
+                val stats = application.live.stats
+                stats.run { listOf(connections, sessions, topics) } shouldBe listOf(2, 2, 1)
+                stats.run { listOf(messagesIn, bytesIn) } shouldBe listOf(2L, 2L * SUBSCRIBE.length)
+                stats.run { listOf(published, deliveries) } shouldBe listOf(1L, 2L)
+                stats.run { listOf(messagesOut, bytesOut) } shouldBe listOf(4L, 6L)
+                stats.drops shouldBe emptyMap()
+            }
+            ann.close()
+            bob.close(3_456)
+            eventually(10.seconds) {
+                application.live.stats.closes shouldContainExactly mapOf("1000" to 1L, "other" to 1L)
+                application.live.stats.run { listOf(connections, sessions, topics) } shouldBe listOf(0, 0, 0)
+            }
+        }
+    }
+
+    test("a client that does not keep up is told of as dropped messages and a close") {
+        val observer = RecordingObserver()
+        withServer(module = { rooms(observer) }) {
+            val stalled = RawSocket.upgrade(port, receiveBuffer = 16 * 1024)
+            stalled.text(SUBSCRIBE)
+            stalled.readFrame()
+            val text = "x".repeat(4_000)
+
+            while (application.live.sessions.isNotEmpty()) application.live.topic("room/1").publish(text)
+
+            eventually(20.seconds) { observer.told() shouldContain "closed 4508" }
+            observer.told().single { it.startsWith("dropped") }
+                .removePrefix("dropped ").substringBefore(' ').toLong() shouldBeGreaterThan 200
+            application.live.stats.drops.keys shouldBe setOf("close")
+            application.live.stats.closes shouldBe mapOf("4508" to 1L)
+            stalled.close()
+        }
+    }
+
+    test("how handling ended is one of four, and its name none that a client chose") {
+        val observer = RecordingObserver()
+        withServer(module = { rooms(observer) }) {
+            val client = PlainClient.connect(url())
+
+            for (type in listOf("fine", "boom", "stuck", "no")) client.ask("""{"type":"$type","data":1,"ref":"r"}""")
+            client.ask("""{"type":"made-up","ref":"r"}""")
+            client.ask("""{"type":"ping"}""")
+
+            eventually(10.seconds) {
+                observer.told().filter { it.startsWith("handled") } shouldContainExactly
+                    listOf(
+                        "handled fine: Done",
+                        "handled boom: Failed",
+                        "handled stuck: TimedOut",
+                        "handled no: Rejected",
+                        "handled message: Rejected",
+                        "handled ping: Done",
+                    )
+            }
+        }
+    }
+
+    test("a client over its rate is told of") {
+        val observer = RecordingObserver()
+        withServer(module = {
+            install(Live) {
+                observe(observer)
+                limits {
+                    messagesPerSecond = 1
+                    burst = 2
+                }
+            }
+            routing { live<Unit>("/live") { onMessage { } } }
+        }) {
+            val client = PlainClient.connect(url())
+            client.ask("""{"type":"ping"}""")
+            client.ask("""{"type":"ping"}""")
+
+            client.ask("""{"type":"ping"}""")
+
+            observer.told() shouldContain "limited"
+            application.live.stats.rateLimited shouldBe 1
+        }
+    }
+
+    test("an observer that always throws changes nothing") {
+        withServer(module = { rooms(RecordingObserver(failure = IllegalStateException("broken"))) }) {
+            val client = PlainClient.connect(url())
+            client.ask(SUBSCRIBE)
+
+            client.ask("""{"type":"publish","topic":"room/1","data":1}""") shouldBe
+                """{"type":"message","topic":"room/1","data":1}"""
+            client.close()
+
+            client.closed().first shouldBe 1000
+        }
+    }
+
+    test("several observers are all told") {
+        val (first, second) = List(2) { RecordingObserver() }
+        withServer(module = {
+            install(Live) {
+                observe(first)
+                observe(second)
+            }
+            routing { live<Unit>("/live") { onMessage { } } }
+        }) {
+            PlainClient.connect(url()).ask("""{"type":"ping"}""")
+
+            for (observer in listOf(first, second)) {
+                observer.told() shouldContainAll listOf("opened", "received 15")
+            }
+        }
+    }
+})
+
+private const val PUBLISH = """{"type":"publish","topic":"room/1","data":1}"""
+private const val NONSENSE = """{"type":"nonsense","ref":"r"}"""
+private const val SUBSCRIBE = """{"type":"subscribe","topic":"room/1"}"""
+
+private fun Application.rooms(observer: LiveObserver?) {
+    install(Live) {
+        session { handlerTimeout = 300.milliseconds }
+        heartbeat { interval = 1.seconds } // so that topics are looked after more often
+        topics { linger = Duration.ZERO }
+        observer?.let(::observe)
+    }
+    routing {
+        live<Unit>("/live") {
+            rawTopic("room/{room}")
+            request<Int, Int>("fine") { it }
+            request<Int, Int>("boom") { error("boom") }
+            request<Int, Int>("stuck") { awaitCancellation() }
+            request<Int, Int>("no") { reject("no") }
+        }
+    }
+}
