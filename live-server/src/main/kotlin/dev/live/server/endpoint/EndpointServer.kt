@@ -48,7 +48,7 @@ internal class EndpointServer<Meta : Any>(
     private val context: EndpointContext,
 ) {
     private val limits = context.limits
-    private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers)
+    private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope)
     private val commands = TopicCommands(endpoint.topics, context.broker, context.sessionSettings.maxTopics, guard)
 
     /** The checks come in the order that the protocol names: the cheapest first, and nobody is asked in vain. */
@@ -138,7 +138,7 @@ internal class EndpointServer<Meta : Any>(
         private var isOpened = false
 
         override fun create(scope: CoroutineScope): Session<Meta> {
-            val runtime = SessionRuntime(context.sessionSettings, context.topics, codecSlot, context.now)
+            val runtime = SessionRuntime(context.sessionSettings, context.topics, codecSlot, commands, context.now)
             val user = endpoint.user?.invoke(meta)
             return Session(newSessionId(), meta, user, address, Clock.System.now(), runtime, scope.coroutineContext)
         }

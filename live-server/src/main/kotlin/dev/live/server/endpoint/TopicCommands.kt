@@ -8,6 +8,7 @@ import dev.live.protocol.MessageType
 import dev.live.server.broker.Broker
 import dev.live.server.broker.Publication
 import dev.live.server.session.Session
+import dev.live.server.session.TopicPlaces
 
 /** Subscribe, unsubscribe and publish on the declared topics of one endpoint. */
 internal class TopicCommands<Meta : Any>(
@@ -15,29 +16,49 @@ internal class TopicCommands<Meta : Any>(
     private val broker: Broker,
     private val maxTopics: Int,
     private val guard: HandlerGuard,
-) {
+) : TopicPlaces {
     private val mostSpecificFirst = declarations.sortedBy { it.pattern.specificity }
 
     suspend fun subscribe(session: Session<Meta>, message: Message) {
         val place = find(message.topic)
         val memberships = session.state.memberships
-        if (memberships[message.topic] != null) {
-            session.send(ack(message))
-            return
+        if (memberships[message.topic] == null) {
+            requireRoom(memberships.count)
+            authorize(session, place) // before the turn: it is the application's, and may itself join something
         }
-        if (memberships.count >= maxTopics) {
-            throw LiveException(
-                ErrorCode.TooManyTopics,
-                "a session may join at most $maxTopics topics; leave one first",
-            )
-        }
-        authorize(session, place)
-        memberships.join(message.topic, place, ack(message))
+        val isAcked =
+            session.state.inTurn {
+                if (memberships[message.topic] == null) {
+                    requireRoom(memberships.count)
+                    memberships.join(message.topic, place, ack(message))
+                    true
+                } else {
+                    session.trySend(ack(message)) // in the turn: before the server can let it leave
+                }
+            }
+        if (!isAcked) session.send(ack(message))
     }
 
     suspend fun unsubscribe(session: Session<Meta>, message: Message) {
-        val wasJoined = session.state.memberships.leave(message.topic, ack(message))
-        if (!wasJoined) session.send(ack(message))
+        val isAcked =
+            session.state.inTurn {
+                session.state.memberships.leave(message.topic, ack(message)) || session.trySend(ack(message))
+            }
+        if (!isAcked) session.send(ack(message))
+    }
+
+    override fun placeFor(topic: String, joined: Int): Any {
+        val place = find(topic)
+        requireRoom(joined)
+        return place
+    }
+
+    private fun requireRoom(joined: Int) {
+        if (joined < maxTopics) return
+        throw LiveException(
+            ErrorCode.TooManyTopics,
+            "a session may join at most $maxTopics topics; leave one first",
+        )
     }
 
     suspend fun publish(session: Session<Meta>, message: Message) {

@@ -12,7 +12,7 @@ import java.util.concurrent.ConcurrentHashMap
 /**
  * The topics one session has joined.
  *
- * Changed only by the session's message handling, which does one thing at a time, and at its end by [leaveAll].
+ * Changed by one at a time: see [MembershipTurn].
  */
 internal class Memberships(private val session: Session<*>, private val runtime: SessionRuntime) {
     private val joined = ConcurrentHashMap<String, Membership>()
@@ -70,7 +70,7 @@ internal class Memberships(private val session: Session<*>, private val runtime:
 }
 
 /** One session's place in one topic. */
-internal class Membership(owner: Session<*>, val hub: TopicHub, val attachment: Any) : Subscriber(owner.id) {
+internal class Membership(val owner: Session<*>, val hub: TopicHub, val attachment: Any) : Subscriber(owner.id) {
     private val state = owner.state
     private val queue = state.queue
 

@@ -130,7 +130,8 @@ internal class SessionRunner<Meta : Any>(
         if (session != null) {
             session.state.end(reason, flush = false)
             session.state.queue.cancel()
-            session.state.memberships.leaveAll()
+            session.requests?.end()
+            session.state.inTurn { session.state.memberships.leaveAll() } // after whoever lets it join something now
         }
         coroutineScope {
             launch { close(reason) }

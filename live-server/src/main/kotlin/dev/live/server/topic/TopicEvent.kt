@@ -26,3 +26,9 @@ internal class Leave(
     val ack: PreparedMessage?,
     override val done: CompletableDeferred<Unit>?,
 ) : TopicEvent
+
+/** [look] is shown who is subscribed at this place among the messages. It runs in the fan-out, so it is live's own. */
+internal class Visit(
+    val look: (SubscriberSet) -> Unit,
+    override val done: CompletableDeferred<Unit>,
+) : TopicEvent

@@ -120,6 +120,18 @@ internal class TopicHub(
     /** Takes [subscriber] out in silence, because its session has ended. */
     suspend fun leave(subscriber: Subscriber): Unit = events.emit(Leave(subscriber, ack = null, done = null))
 
+    /** Has the fan-out call [look], code of live's own, in its place among the messages; not if it has ended. */
+    suspend fun visit(look: (SubscriberSet) -> Unit) {
+        val event = Visit(look, CompletableDeferred())
+        val end = fanOut.invokeOnCompletion { event.done.complete(Unit) }
+        try {
+            events.emit(event)
+            event.done.await()
+        } finally {
+            end.dispose()
+        }
+    }
+
     /** Ends the fan-out. Only when nobody uses the hub. */
     fun stop(): Unit = fanOut.cancel()
 
@@ -168,6 +180,10 @@ internal class TopicHub(
                 size = subscribers.size
                 event.ack?.let(event.subscriber::offer)
                 event.done?.complete(Unit)
+            }
+            is Visit -> {
+                flush()
+                event.done.complete(event.look(subscribers))
             }
         }
     }
