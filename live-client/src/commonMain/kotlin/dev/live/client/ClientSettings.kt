@@ -1,5 +1,6 @@
 package dev.live.client
 
+import dev.live.client.connection.ConnectionSettings
 import dev.live.client.connection.HeartbeatSettings
 import dev.live.client.connection.ReconnectPolicy
 import dev.live.client.transport.Transport
@@ -28,4 +29,8 @@ internal class ClientSettings(
     val transport: () -> Transport,
     val timeSource: TimeSource,
     val random: Random,
-)
+) {
+    /** What every connection is made with. */
+    fun ofConnections(): ConnectionSettings =
+        ConnectionSettings(url, codecs, headers, reconnect, heartbeat, timeSource, random)
+}

@@ -2,7 +2,6 @@ package dev.live.client
 
 import dev.live.client.connection.Bearer
 import dev.live.client.connection.ConnectionLoop
-import dev.live.client.connection.ConnectionSettings
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
 import dev.live.client.topic.ClientClosedException
@@ -12,6 +11,8 @@ import dev.live.client.topic.Exchange
 import dev.live.client.topic.Outbox
 import dev.live.client.topic.PendingReplies
 import dev.live.client.topic.Refs
+import dev.live.client.topic.RequestHandlers
+import dev.live.client.topic.RequestScope
 import dev.live.client.topic.Router
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
@@ -82,25 +83,12 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     private val refs = Refs()
     private val outbox = Outbox()
     private val pending = PendingReplies()
-    private val router = Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout)
+    private val requests = RequestHandlers(scope, workers, outbox)
+    private val router = Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, requests)
     private val exchange = Exchange(dispatcher, refs, outbox, pending)
     private val transport = settings.transport()
     private val loop =
-        ConnectionLoop(
-            ConnectionSettings(
-                settings.url,
-                settings.codecs,
-                settings.headers,
-                settings.reconnect,
-                settings.heartbeat,
-                settings.timeSource,
-                settings.random,
-            ),
-            transport,
-            Bearer(workers, settings.bearer),
-            outbox,
-            router,
-        )
+        ConnectionLoop(settings.ofConnections(), transport, Bearer(workers, settings.bearer), outbox, router)
 
     // atomic: closed before its first step, it still has to take its last
     @OptIn(DelicateCoroutinesApi::class)
@@ -142,13 +130,21 @@ public class LiveClient internal constructor(private val settings: ClientSetting
      * Sends a request of [type] with [query] as its payload and returns what the server replies.
      *
      * @param timeout for all of it, the wait for a connection included; null: the client's `requestTimeout`
+     * @param key stands for one operation, such as an order's number, in at most 63 bytes: where the server declares
+     *   [type] idempotent, what is asked again with its key, after a [ConnectionLostException], gets the first one's
+     *   reply
      * @throws LiveException with the server's code if it refused, [ErrorCode.Timeout] if there was no reply in time,
      *   [ErrorCode.BadPayload] if the reply is no [R]
      * @throws ConnectionLostException if the connection broke before the reply; it may have been carried out
      * @throws ClientClosedException if the client is closed
+     * @throws IllegalStateException if another request with [key] waits for its reply
      */
-    public suspend inline fun <reified Q, reified R> request(type: String, query: Q, timeout: Duration? = null): R =
-        requestMessage(type, body = Body.of(query), timeout = timeout).decode()
+    public suspend inline fun <reified Q, reified R> request(
+        type: String,
+        query: Q,
+        timeout: Duration? = null,
+        key: String? = null,
+    ): R = requestMessage(type, body = Body.of(query), timeout = timeout, key = key).decode()
 
     /**
      * Sends a request of [type] with [body], to [topic] if it is not empty, and returns the server's reply as it is.
@@ -159,19 +155,49 @@ public class LiveClient internal constructor(private val settings: ClientSetting
         topic: String = "",
         body: Body? = null,
         timeout: Duration? = null,
-    ): Message = exchange.ask(type, topic, body, checked(timeout))
+        key: String? = null,
+    ): Message {
+        val limit = checked(timeout)
+        if (key != null) return exchange.askOnce(key, type, topic, body, limit)
+        return exchange.ask(type, topic, body, limit)
+    }
+
+    /**
+     * Answers requests of [type] that the server sends with what [handler] returns, until the result is closed.
+     * Handlers run on the client's `context`, several at a time, 64 at most; one is cancelled when its connection ends.
+     *
+     * What [handler] rejects, or throws as a [LiveException], reaches the server with its code. Anything else is
+     * answered with `internal`, and goes to the `CoroutineExceptionHandler` of the client's `context`, or to the
+     * thread's.
+     *
+     * @param timeout how long [handler] may take before it is cancelled; null: the client's `requestTimeout`
+     * @throws IllegalArgumentException if [type] is one of the protocol's own, or has a handler already
+     */
+    public inline fun <reified Q, reified R> onRequest(
+        type: String,
+        timeout: Duration? = null,
+        noinline handler: suspend RequestScope.(Q) -> R,
+    ): AutoCloseable = onRequestMessage(type, timeout) { Body.of(handler(it.decode())) }
+
+    /** Answers requests of [type] with the payload that [handler] returns, or none; otherwise as [onRequest]. */
+    public fun onRequestMessage(
+        type: String,
+        timeout: Duration? = null,
+        handler: suspend RequestScope.(Message) -> Body?,
+    ): AutoCloseable = requests.add(type, checked(timeout), handler)
 
     /**
      * Sends [message] as it is. Returns when it has been handed to the connection, which is no proof that it arrived.
      * An answer to a [Message.ref] of the caller's own comes through [messages].
      *
      * @param timeout for the wait for a connection and for room among the 64 messages that may wait
-     * @throws IllegalArgumentException if the ref begins with `~`, as the client's own do
+     * @throws IllegalArgumentException if the ref begins with `~` or `=`, as the client's own do, or `$`, as the
+     *   server's
      * @throws LiveException with [ErrorCode.Timeout] if it was not sent in time; it will not be sent later
      * @throws ClientClosedException if the client is closed
      */
     public suspend fun send(message: Message, timeout: Duration? = null) {
-        require(!Refs.isOwn(message.ref)) { "ref must not begin with '${Refs.PREFIX}', was '${message.ref}'" }
+        Refs.requireFree(message.ref)
         exchange.send(message, checked(timeout))
     }
 

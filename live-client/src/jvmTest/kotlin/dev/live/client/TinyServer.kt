@@ -28,8 +28,10 @@ import io.ktor.websocket.CloseReason
 import io.ktor.websocket.Frame
 import io.ktor.websocket.close
 import kotlinx.coroutines.runBlocking
+import java.util.concurrent.BlockingQueue
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.CopyOnWriteArrayList
+import java.util.concurrent.LinkedBlockingQueue
 
 /**
  * A real server on a real socket that speaks just enough of the protocol: topics without rules, `count` and `echo`
@@ -39,6 +41,8 @@ public class TinyServer : AutoCloseable {
     private val sessions = CopyOnWriteArrayList<DefaultWebSocketServerSession>()
     private val joined = ConcurrentHashMap<DefaultWebSocketServerSession, MutableSet<String>>()
     private val tokens = CopyOnWriteArrayList<String>()
+    private val answers = LinkedBlockingQueue<Message>()
+    private val refs = CopyOnWriteArrayList<String>()
 
     /** Answered to every upgrade while it is not null. */
     @Volatile
@@ -68,6 +72,12 @@ public class TinyServer : AutoCloseable {
     /** How many of them have joined [topic]. */
     public fun subscribers(topic: String): Int = joined.values.count { topic in it }
 
+    /** The refs of the requests to `echo`, in order. */
+    public fun refs(): List<String> = refs
+
+    /** What clients answered to requests of the server, in order. */
+    public fun answers(): BlockingQueue<Message> = answers
+
     /** Closes every connection with [code]. */
     public fun closeAll(code: CloseCode): Unit =
         runBlocking { sessions.forEach { it.close(CloseReason(code.wire.toShort(), "")) } }
@@ -91,6 +101,7 @@ public class TinyServer : AutoCloseable {
 
     private suspend fun DefaultWebSocketServerSession.answer(message: Message) {
         val topics = joined.getValue(this)
+        if (message.type == "echo") refs += message.ref
         when (message.type) {
             MessageType.SUBSCRIBE ->
                 if (message.topic == "secret") {
@@ -110,6 +121,7 @@ public class TinyServer : AutoCloseable {
             }
             MessageType.PING -> write(Message(MessageType.PONG, ref = message.ref))
             "count" -> write(Message(MessageType.REPLY, ref = message.ref, body = Body.json("7")))
+            MessageType.REPLY, MessageType.ERROR -> answers += message
             "echo" -> write(Message(MessageType.REPLY, ref = message.ref, body = message.body))
             "shout" -> write(message)
             else -> write(

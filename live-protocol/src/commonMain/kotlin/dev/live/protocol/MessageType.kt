@@ -2,10 +2,13 @@ package dev.live.protocol
 
 /** The conventional values of [Message.type]; every other type is the application's own. */
 public object MessageType {
-    /** Client: join [Message.topic]. Answered by [ACK] or [ERROR]. */
+    /** Client: join [Message.topic]. Answered by [ACK] or [ERROR]. Server: it has put the session into that topic. */
     public const val SUBSCRIBE: String = "subscribe"
 
-    /** Client: leave [Message.topic]. Answered by [ACK], also when it was not joined. */
+    /**
+     * Client: leave [Message.topic]. Answered by [ACK], also when it was not joined. Server: it has taken the session
+     * out of that topic.
+     */
     public const val UNSUBSCRIBE: String = "unsubscribe"
 
     /** Client: publish the payload to [Message.topic]. With a [Message.ref]: answered by [ACK] or [ERROR]. */
@@ -40,4 +43,22 @@ public object MessageType {
 
     /** Server: the connection is about to be closed; the payload is a [GoodbyeData]. */
     public const val GOODBYE: String = "goodbye"
+
+    /** Every type of the protocol: none of them can be a request of the application's. */
+    public val All: Set<String> =
+        setOf(
+            SUBSCRIBE,
+            UNSUBSCRIBE,
+            PUBLISH,
+            ACK,
+            MESSAGE,
+            REPLY,
+            ERROR,
+            PRESENCE,
+            AUTH,
+            EXPIRING,
+            PING,
+            PONG,
+            GOODBYE,
+        )
 }

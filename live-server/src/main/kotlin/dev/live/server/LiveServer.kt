@@ -129,6 +129,15 @@ public class LiveServer internal constructor(
     /** Sends [message] to every session of this node, as [sendToSession] does; returns how many took it. */
     public fun broadcast(message: Message): Int = send(registry.all, message)
 
+    /**
+     * Throws [user] out: closes every session that is open on this node now (4403), from which clients do not
+     * reconnect. What keeps the user out from here on is the endpoint's `authenticate`.
+     *
+     * @param reason one short sentence for a person, which the clients get; at most 123 bytes of UTF-8 arrive
+     * @return how many sessions there were
+     */
+    public fun kickUser(user: String, reason: String): Int = registry.ofUser(user).onEach { it.kick(reason) }.size
+
     private fun send(sessions: Collection<Session<*>>, message: Message): Int {
         val prepared = PreparedMessage(message, settings.codecs)
         val taken = sessions.count { it.state.deliver(prepared) }

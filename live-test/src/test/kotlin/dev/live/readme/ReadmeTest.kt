@@ -8,22 +8,18 @@ import io.kotest.matchers.string.shouldStartWith
 import java.io.File
 import java.util.Collections.indexOfSubList
 
-/** What the README and the pages beside it show is compiled with these tests, and is the same code: only spaces may differ. */
+/** What the README shows is compiled with these tests, and is the same code: only spaces may differ. */
 class ReadmeTest : FunSpec({
-    val pages = File("../docs").listFiles { file -> file.extension == "md" }.orEmpty().toList() + File("../README.md")
-    val files = File("src/test").walk().filter { it.isFile && it.parentFile.name in setOf("readme", "docs") }
+    val blocks = codeBlocks(File("../README.md").readLines())
+    val files = File("src/test").walk().filter { it.isFile && it.parentFile.name == "readme" }
     val sources = files.map { bare(it.readLines()) }.toList()
 
-    for (page in pages) {
-        test("every block of Kotlin and Java in ${page.name} stands in a source that is compiled here") {
-            codeBlocks(page.readLines())
-                .filter { it.language in setOf("kotlin", "java") }
-                .filterNot { block -> sources.any { indexOfSubList(it, block.lines) >= 0 } }
-                .shouldBeEmpty()
-        }
+    test("every block of Kotlin and Java in the README stands in a source that is compiled here") {
+        blocks
+            .filter { it.language.isNotEmpty() }
+            .filterNot { block -> sources.any { indexOfSubList(it, block.lines) >= 0 } }
+            .shouldBeEmpty()
     }
-
-    val blocks = codeBlocks(File("../README.md").readLines())
 
     test("a block of the README is Kotlin, Java, or something to type in a terminal") {
         blocks.map { it.language }.toSet() shouldBe setOf("", "kotlin", "java")

@@ -50,7 +50,7 @@ open class DispatchBenchmark {
         val broker = Broker { published = it.body }
         val scope = CoroutineScope(Dispatchers.Unconfined + Job())
         val registry = TopicRegistry(scope, settings.codecs, settings.topicBuffer, settings.topicLinger, now = now)
-        val runtime = SessionRuntime(settings.session, registry, codecSlot = 0, now)
+        val runtime = SessionRuntime(settings.session, registry, codecSlot = 0, now = now)
         session = Session("session", Unit, null, "127.0.0.1", Clock.System.now(), runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)
         val commands = TopicCommands(endpoint.topics, broker, settings.session.maxTopics, guard)

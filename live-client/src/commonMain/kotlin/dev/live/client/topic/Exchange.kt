@@ -66,6 +66,25 @@ internal class Exchange(
     private val outbox: Outbox,
     private val pending: PendingReplies,
 ) {
+    private val keys = HashSet<String>()
+
+    /**
+     * Sends a request with the ref of [key] and returns its answer, as [ask] does; nothing is sent again by itself.
+     *
+     * @throws IllegalStateException if another one with this key waits for its answer
+     */
+    suspend fun askOnce(key: String, type: String, topic: String, body: Body?, timeout: Duration): Message =
+        withContext(dispatcher) {
+            val message = Message(type, topic, Refs.ofKey(key), body)
+            check(keys.add(key)) { "a request with the key '$key' waits for its answer; wait for that" }
+            try {
+                val letter = Letter(message, isAnswered = true, pending)
+                withTimeoutOrNull(timeout) { deliver(letter) } ?: throw timedOut(letter, timeout)
+            } finally {
+                keys -= key
+            }
+        }
+
     /**
      * Sends a message with a new ref and returns its answer. The wait for a connection counts towards [timeout].
      *

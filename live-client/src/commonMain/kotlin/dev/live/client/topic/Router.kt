@@ -1,5 +1,6 @@
 package dev.live.client.topic
 
+import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
@@ -17,8 +18,8 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * Brings what arrives to who waits for it: answers to their askers, messages of topics to their collectors, the rest to
- * the collectors of [unrouted].
+ * Brings what arrives to who waits for it: answers to their askers, requests to their handlers, messages of topics to
+ * their collectors, the rest to the collectors of [unrouted].
  *
  * Only the flows may be touched from anywhere; everything else is used on the client's dispatcher.
  */
@@ -29,6 +30,7 @@ internal class Router(
     private val outbox: Outbox,
     private val pending: PendingReplies,
     private val answerTimeout: Duration,
+    private val requests: RequestHandlers,
 ) {
     private val subscriptions = LinkedHashMap<String, TopicSubscription>()
 
@@ -75,14 +77,24 @@ internal class Router(
 
     fun route(message: Message) {
         if (pending.answer(message)) return
-        if (message.ref.isNotEmpty() && Refs.isOwn(message.ref)) return // answers something given up since
+        if (Refs.isOwn(message.ref)) return // answers something given up since
+        if (Refs.isServers(message.ref)) return requests.handle(message)
         val subscription = if (message.topic.isEmpty()) null else subscriptions[message.topic]
         when {
+            subscription != null && message.type == MessageType.UNSUBSCRIBE -> takenOut(subscription)
             subscription != null -> subscription.deliver(message)
             // of a topic that was left meanwhile
             message.type == MessageType.MESSAGE || message.type == MessageType.PRESENCE -> Unit
             else -> unroutedMailboxes.removeAll { !it.offer(message) }
         }
+    }
+
+    /** The server has ended [subscription]; its collectors are told, for nothing more would come. */
+    private fun takenOut(subscription: TopicSubscription) {
+        subscription.end {
+            LiveException(ErrorCode.NotSubscribed, "the server took this client out of topic '${subscription.topic}'")
+        }
+        onChange(subscription)
     }
 
     /** Hands [message] to who waits for its ref, and to nobody else. */
@@ -103,6 +115,7 @@ internal class Router(
         isConnected = false
         outbox.dropOwn()
         pending.connectionLost()
+        requests.disconnected()
         for (subscription in subscriptions.values.toList()) {
             subscription.isQueued = false
             subscription.disconnected()

@@ -2,6 +2,7 @@ package dev.live.client.java
 
 import dev.live.client.LiveClient
 import dev.live.protocol.BadPayloadException
+import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import kotlinx.coroutines.CoroutineName
@@ -11,6 +12,8 @@ import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.future.asCompletableFuture
+import kotlinx.coroutines.runInterruptible
+import kotlinx.coroutines.withContext
 import kotlinx.serialization.json.JsonElement
 import java.time.Duration
 import java.util.concurrent.CancellationException
@@ -40,7 +43,8 @@ public class JavaLiveClient internal constructor(
     executor: Executor,
 ) : AutoCloseable {
     // the callbacks' own, cancelled by close(); the client below has another
-    private val scope = CoroutineScope(SupervisorJob() + executor.asCoroutineDispatcher() + CoroutineName("live-java"))
+    private val dispatcher = executor.asCoroutineDispatcher()
+    private val scope = CoroutineScope(SupervisorJob() + dispatcher + CoroutineName("live-java"))
     private val callbacks = Callbacks(scope)
 
     /** How the client stands with its server now. */
@@ -83,6 +87,53 @@ public class JavaLiveClient internal constructor(
     ): CompletableFuture<R> =
         request(type, query, Payloads(Any::class.java, mapper), Payloads(replyType, mapper), timeout)
 
+    /**
+     * Sends a request of [type] with [query], JSON text, that the server carries out once for each [key]: see
+     * [LiveClient.request]. Asked again with its key, after a `ConnectionLostException`, it has the first one's reply.
+     */
+    @JvmOverloads
+    public fun requestWithKey(
+        type: String,
+        key: String,
+        query: String,
+        timeout: Duration? = null,
+    ): CompletableFuture<String> {
+        val payloads = Payloads(String::class.java, null)
+        return request(type, query, payloads, payloads, timeout, key)
+    }
+
+    /** Sends a request of [type] with [query], which the builder's mapper writes, and a [key]. */
+    @JvmOverloads
+    public fun <R : Any> requestWithKey(
+        type: String,
+        key: String,
+        query: Any,
+        replyType: Class<R>,
+        timeout: Duration? = null,
+    ): CompletableFuture<R> =
+        request(type, query, Payloads(Any::class.java, mapper), Payloads(replyType, mapper), timeout, key)
+
+    /**
+     * Answers requests of [type] that the server sends, JSON text, with the JSON text that [handler] returns, until the
+     * result is closed. Handlers run on the client's executor, several at a time; see [LiveClient.onRequest].
+     *
+     * @throws IllegalArgumentException if [type] is one of the protocol's own, or has a handler already
+     */
+    public fun onRequest(type: String, handler: RequestHandler<String, String>): Subscription {
+        val payloads = Payloads(String::class.java, null)
+        return onRequest(type, payloads, payloads, handler)
+    }
+
+    /**
+     * Answers requests of [type] with what [handler] returns for a query of [queryType]; the builder's mapper reads and
+     * writes.
+     */
+    public fun <Q : Any> onRequest(
+        type: String,
+        queryType: Class<Q>,
+        handler: RequestHandler<in Q, out Any>,
+    ): Subscription = onRequest(type, Payloads(queryType, mapper), Payloads(Any::class.java, mapper), handler)
+
     /** Calls [onMessage] with messages that answer nothing and are of no topic that is listened to. */
     public fun onMessage(onMessage: Consumer<in Message>): Subscription =
         callbacks.subscribe(client.messages, onMessage, onFailure = null)
@@ -113,9 +164,25 @@ public class JavaLiveClient internal constructor(
         queries: Payloads<Q>,
         replies: Payloads<R>,
         timeout: Duration?,
+        key: String? = null,
     ): CompletableFuture<R> {
         val body = queries.write(query)
-        return callbacks.future { replies.read(client.requestMessage(type, "", body, timeout?.toKotlinDuration())) }
+        val limit = timeout?.toKotlinDuration()
+        return callbacks.future { replies.read(client.requestMessage(type, "", body, limit, key)) }
+    }
+
+    private fun <Q : Any, R : Any> onRequest(
+        type: String,
+        queries: Payloads<Q>,
+        replies: Payloads<R>,
+        handler: RequestHandler<in Q, out R>,
+    ): Subscription {
+        val registered =
+            client.onRequestMessage(type) { request ->
+                // interrupted where it blocks when the connection ends
+                withContext(dispatcher) { runInterruptible { replies.write(handler.handle(queries.read(request))) } }
+            }
+        return Subscription { registered.close() }
     }
 
     private fun raw(name: String) = client.topic(name, JsonElement.serializer())
@@ -126,5 +193,13 @@ public class JavaLiveClient internal constructor(
         /** A builder of a client of the server at [url], `ws://` or `wss://`. */
         @JvmStatic
         public fun builder(url: String): JavaLiveClientBuilder = JavaLiveClientBuilder(url)
+
+        /**
+         * What a [RequestHandler] throws to refuse a request: the server gets an `error` with [code] and [reason].
+         *
+         * @param reason one short sentence for the server's developer or user; no secrets
+         */
+        @JvmStatic
+        public fun refusal(code: ErrorCode, reason: String): LiveException = LiveException(code, reason)
     }
 }

@@ -8,7 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.live.client.TinyServer;
 import dev.live.client.connection.DisconnectCause;
+import dev.live.protocol.Body;
 import dev.live.protocol.CloseCode;
+import dev.live.protocol.DecodeLimits;
 import dev.live.protocol.ErrorCode;
 import dev.live.protocol.JsonCodec;
 import dev.live.protocol.LiveException;
@@ -94,6 +96,49 @@ class JavaLiveClientTest {
                     assertThrows(ExecutionException.class, () -> live.request("nonsense", "{}").get(10, TimeUnit.SECONDS));
             LiveException cause = assertInstanceOf(LiveException.class, refused.getCause());
             assertEquals(ErrorCode.Companion.getUnknownType(), cause.getCode());
+        }
+    }
+
+    @Test
+    void requestsWithAKeyCarryItAsTheirRef() throws Exception {
+        try (JavaLiveClient live = builder().mapper(new WordMapper()).build()) {
+            assertEquals("7", live.requestWithKey("echo", "a", "7").get(10, TimeUnit.SECONDS));
+            assertEquals("7", live.requestWithKey("echo", "a", "7", Duration.ofSeconds(10)).get(10, TimeUnit.SECONDS));
+            Word word = live.requestWithKey("echo", "b", new Word("hi"), Word.class).get(10, TimeUnit.SECONDS);
+            assertEquals("hi", word.text);
+            Word slowly = live.requestWithKey("echo", "c", new Word("ho"), Word.class, Duration.ofSeconds(10)).get();
+            assertEquals("ho", slowly.text);
+
+            assertEquals(List.of("=a", "=a", "=b", "=c"), server.refs());
+        }
+    }
+
+    @Test
+    void theServersRequestsAreAnsweredOnTheExecutor() throws Exception {
+        try (JavaLiveClient live = builder().mapper(new WordMapper()).build();
+                Subscription text = live.onRequest("text", json -> {
+                    events.add(Thread.currentThread().getName());
+                    return json;
+                });
+                Subscription word = live.onRequest("word", Word.class, asked -> new Word(asked.text + "!"));
+                Subscription none = live.onRequest("none", json -> {
+                    throw JavaLiveClient.refusal(ErrorCode.Companion.getForbidden(), "not you");
+                })) {
+            await(() -> server.connections() == 1);
+            Body list = Body.Companion.json("[1]", DecodeLimits.Companion.getDefault());
+            server.sendAll(new Message("text", "", "$1", list, null));
+            assertEquals("Message(type=reply, ref=$1, body=JSON of 3 characters)", answer());
+            assertTrue(((String) next()).startsWith("callbacks"));
+
+            Body hi = Body.Companion.json("\"hi\"", DecodeLimits.Companion.getDefault());
+            server.sendAll(new Message("word", "", "$2", hi, null));
+            assertEquals("Message(type=reply, ref=$2, body=JSON of 5 characters)", answer());
+            server.sendAll(new Message("none", "", "$3", hi, null));
+            assertTrue(answer().startsWith("Message(type=error, ref=$3"));
+
+            word.close();
+            server.sendAll(new Message("word", "", "$4", hi, null));
+            assertTrue(answer().startsWith("Message(type=error, ref=$4"));
         }
     }
 
@@ -216,6 +261,12 @@ class JavaLiveClientTest {
         Object event = events.poll(10, TimeUnit.SECONDS);
         if (event == null) throw new AssertionError("nothing came within 10 s");
         return event;
+    }
+
+    private String answer() throws InterruptedException {
+        Message answer = server.answers().poll(10, TimeUnit.SECONDS);
+        if (answer == null) throw new AssertionError("nothing was answered within 10 s");
+        return answer.toString();
     }
 
     private void awaitSubscribers(String topic, int count) throws InterruptedException {

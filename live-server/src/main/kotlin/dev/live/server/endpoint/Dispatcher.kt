@@ -1,12 +1,14 @@
 package dev.live.server.endpoint
 
 import dev.live.protocol.AuthData
+import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.protocol.RefPrefix
 import dev.live.protocol.decode
 import dev.live.protocol.toMessage
 import dev.live.server.limits.BadMessageCounter
@@ -91,6 +93,9 @@ internal class Dispatcher<Meta : Any>(
         when (message.type) {
             MessageType.PING -> session.send(Message(MessageType.PONG, ref = message.ref))
             MessageType.PONG -> Unit
+            MessageType.REPLY, MessageType.ERROR ->
+                // one that comes late, or twice, is nobody's: neither is it the application's
+                if (message.ref.startsWith(RefPrefix.SERVER)) session.answered(message) else other(session, message)
             MessageType.AUTH ->
                 if (endpoint.authenticateByMessage == null) admit(session, message) else renew(session, message)
             else -> admit(session, message)
@@ -152,17 +157,40 @@ internal class Dispatcher<Meta : Any>(
         val request = endpoint.requests[message.type]
         val raw = endpoint.onMessage
         when {
-            request != null -> topics.guard.handler(session) {
-                session.send(Message(MessageType.REPLY, message.topic, message.ref, request.answer(scope, message)))
+            request != null -> {
+                val replies = request.replies
+                if (replies != null && message.ref.startsWith(RefPrefix.KEY)) {
+                    reply(session, message, once(replies, request, session, message))
+                } else {
+                    topics.guard.handler(session) { reply(session, message, request.answer(scope, message)) }
+                }
             }
             raw != null -> topics.guard.handler(session) { scope.raw(message) }
             else -> throw LiveException(ErrorCode.UnknownType, "no handler for messages of this type")
         }
     }
 
+    private suspend fun reply(session: Session<Meta>, request: Message, body: Body?): Boolean =
+        session.send(Message(MessageType.REPLY, request.topic, request.ref, body))
+
+    /** What [request] replies to [message], or replied when it came with the same key before. */
+    private suspend fun once(
+        replies: IdempotentReplies,
+        request: RequestHandler<Meta, *, *>,
+        session: Session<Meta>,
+        message: Message,
+    ): Body? {
+        val server = guard.server ?: error("unreachable: an endpoint's guard knows the server's scope")
+        return replies.reply(IdempotentReplies.ownerOf(session), message, server) {
+            var body: Body? = null
+            val failure = guard.run(message.type, session) { body = request.answer(SessionScope(session), message) }
+            IdempotentReplies.Outcome(body, failure)
+        }
+    }
+
     suspend fun opened(session: Session<Meta>): CloseReason? {
         val onOpen = endpoint.onOpen ?: return null
-        val failure = guard.run("onOpen") { SessionScope(session).onOpen() } ?: return null
+        val failure = guard.run("onOpen", session) { SessionScope(session).onOpen() } ?: return null
         return CloseReason(CloseCode.Internal, failure.reason, byClient = false)
     }
 

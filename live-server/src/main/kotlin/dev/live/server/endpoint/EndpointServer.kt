@@ -48,7 +48,7 @@ internal class EndpointServer<Meta : Any>(
     private val context: EndpointContext,
 ) {
     private val limits = context.limits
-    private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers)
+    private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope)
     private val tally = context.topics.tally
 
     /** Within an interceptor's call there is a guard already. */
@@ -56,7 +56,7 @@ internal class EndpointServer<Meta : Any>(
         if (endpoint.intercept == null) {
             guard
         } else {
-            HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, isNested = true)
+            HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope, isNested = true)
         }
     private val commands =
         TopicCommands(
@@ -158,7 +158,7 @@ internal class EndpointServer<Meta : Any>(
         private var left = emptyList<TopicPlace<Meta, *>>()
 
         override fun create(scope: CoroutineScope): Session<Meta> {
-            val runtime = SessionRuntime(context.sessionSettings, context.topics, codecSlot, context.now)
+            val runtime = SessionRuntime(context.sessionSettings, context.topics, codecSlot, commands, context.now)
             val user = endpoint.user?.invoke(meta)
             return Session(newSessionId(), meta, user, address, Clock.System.now(), runtime, scope.coroutineContext)
         }

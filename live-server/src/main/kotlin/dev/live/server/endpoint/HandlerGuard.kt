@@ -6,6 +6,7 @@ import dev.live.protocol.LiveException
 import dev.live.server.session.HandlerLane
 import dev.live.server.session.Session
 import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
@@ -21,11 +22,13 @@ import kotlin.time.Duration
  *
  * @param timeout how long a handler may take
  * @param dispatcher where it runs; null for where it was called
+ * @property server what outlives sessions, for what must go on when one ends
  * @param isNested whether all that is a message's runs within a call of another guard's, in its place and its time
  */
 internal class HandlerGuard(
     private val timeout: Duration,
     dispatcher: CoroutineDispatcher? = null,
+    val server: CoroutineScope? = null,
     private val isNested: Boolean = false,
 ) {
     /** Unconfined is in place, without the detour that its dispatch would be inside another coroutine. */
@@ -52,13 +55,20 @@ internal class HandlerGuard(
         return timed(lane, block)
     }
 
-    /** Runs [block], code of the application that is no message's: null if it went well. */
-    suspend fun run(what: String, block: suspend () -> Unit): LiveException? =
+    /**
+     * Runs [block], code of the application that is not the reader's: null if it went well.
+     *
+     * @param waiting the session that reads nothing until this returns
+     */
+    suspend fun run(what: String, waiting: Session<*>? = null, block: suspend () -> Unit): LiveException? =
         answer(what) {
             val lane = lane()
+            val before = waiting?.state?.lane
+            waiting?.state?.lane = lane
             try {
                 timed(lane, block)
             } finally {
+                waiting?.state?.lane = before
                 lane.close()
             }
         }

@@ -8,6 +8,7 @@ import io.ktor.server.application.ApplicationCall
 import io.ktor.utils.io.KtorDsl
 import kotlinx.serialization.KSerializer
 import kotlinx.serialization.serializer
+import kotlin.time.Duration
 
 /**
  * What a `live<Meta>("/path") { }` block declares. Handlers run one message at a time per session, in the session's
@@ -88,23 +89,30 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
     /**
      * Answers messages of [type] with a `reply` that holds what [handler] returns.
      *
+     * @param idempotent for how long a request that comes with a key is answered with the reply that the first one of
+     *   its user had, and [handler] does not run again; null: each one runs. Positive and finite. Such a handler runs
+     *   to its end though its session ends meanwhile. See docs/requests.md for the bounds and what is answered when
+     *   they are met.
      * @throws IllegalArgumentException if [type] is one of the protocol's own, or has a handler already
      */
     public inline fun <reified Req, reified Res> request(
         type: String,
+        idempotent: Duration? = null,
         noinline handler: suspend SessionScope<Meta>.(Req) -> Res,
-    ): Unit = request(type, serializer<Req>(), serializer<Res>(), handler)
+    ): Unit = request(type, serializer<Req>(), serializer<Res>(), idempotent, handler)
 
     /** See the other `request`. */
     public fun <Req, Res> request(
         type: String,
         requestSerializer: KSerializer<Req>,
         responseSerializer: KSerializer<Res>,
+        idempotent: Duration? = null,
         handler: suspend SessionScope<Meta>.(Req) -> Res,
     ) {
-        require(type !in RESERVED) { "request type '$type' is one of the protocol's own; choose another" }
+        require(type !in MessageType.All) { "request type '$type' is one of the protocol's own; choose another" }
         require(type !in requests) { "request type '$type' is declared twice" }
-        requests[type] = RequestHandler(JsonPayload(requestSerializer), JsonPayload(responseSerializer), handler)
+        requests[type] =
+            RequestHandler(JsonPayload(requestSerializer), JsonPayload(responseSerializer), idempotent, handler)
     }
 
     /**
@@ -156,33 +164,4 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
         }
         topics += declaration.apply(configure)
     }
-
-    private companion object {
-        val RESERVED =
-            setOf(
-                MessageType.SUBSCRIBE,
-                MessageType.UNSUBSCRIBE,
-                MessageType.PUBLISH,
-                MessageType.ACK,
-                MessageType.MESSAGE,
-                MessageType.REPLY,
-                MessageType.ERROR,
-                MessageType.PRESENCE,
-                MessageType.AUTH,
-                MessageType.EXPIRING,
-                MessageType.PING,
-                MessageType.PONG,
-                MessageType.GOODBYE,
-            )
-    }
-}
-
-/** A declared `request`. */
-internal class RequestHandler<Meta : Any, Req, Res>(
-    private val request: PayloadType<Req>,
-    private val response: PayloadType<Res>,
-    private val handler: suspend SessionScope<Meta>.(Req) -> Res,
-) {
-    suspend fun answer(scope: SessionScope<Meta>, message: Message): Body? =
-        response.write(scope.handler(request.read(message)))
 }

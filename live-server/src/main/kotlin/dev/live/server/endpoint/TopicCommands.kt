@@ -11,6 +11,7 @@ import dev.live.server.broker.Broker
 import dev.live.server.broker.Publication
 import dev.live.server.observe.Tally
 import dev.live.server.session.Session
+import dev.live.server.session.TopicPlaces
 import dev.live.server.topic.Member
 import kotlinx.serialization.json.JsonElement
 
@@ -22,7 +23,7 @@ internal class TopicCommands<Meta : Any>(
     val guard: HandlerGuard,
     private val keyOf: (topic: String, body: Body?) -> String?,
     private val tally: Tally = Tally(),
-) {
+) : TopicPlaces {
     private val mostSpecificFirst = declarations.sortedBy { it.pattern.specificity }
     private val hooks = TopicHooks(declarations, guard)
 
@@ -30,31 +31,57 @@ internal class TopicCommands<Meta : Any>(
         val place = find(message.topic)
         val request = if (message.body == null) null else message.decode<SubscribeData>()
         val memberships = session.state.memberships
-        if (memberships[message.topic] != null) {
-            session.send(ack(message))
-            return
+        var member: Member? = null
+        if (memberships[message.topic] == null) {
+            requireRoom(memberships.count)
+            // before the turn: they are the application's, and may themselves join something
+            authorize(session, place, request?.params)
+            member = member(session, place, request?.params)
         }
-        if (memberships.count >= maxTopics) {
-            throw LiveException(
-                ErrorCode.TooManyTopics,
-                "a session may join at most $maxTopics topics; leave one first",
-            )
-        }
-        authorize(session, place, request?.params)
-        memberships.join(message.topic, place, ack(message), request?.since, member(session, place, request?.params))
+        var hasJoined = false
+        val isAcked =
+            session.state.inTurn {
+                if (memberships[message.topic] == null) {
+                    requireRoom(memberships.count)
+                    memberships.join(message.topic, place, ack(message), request?.since, member)
+                    hasJoined = true
+                    true
+                } else {
+                    session.trySend(ack(message)) // in the turn: before the server can let it leave
+                }
+            }
+        if (!isAcked) session.send(ack(message))
+        if (!hasJoined) return
         tally.sent(messages = 1, bytes = 0) // that ack, which went through the topic
         hooks.joined(session, place)
     }
 
     suspend fun unsubscribe(session: Session<Meta>, message: Message) {
         val place = session.state.memberships[message.topic]?.attachment
-        val wasJoined = session.state.memberships.leave(message.topic, ack(message))
-        if (!wasJoined || place == null) {
-            session.send(ack(message))
-            return
-        }
+        var hasLeft = false
+        val isAcked =
+            session.state.inTurn {
+                hasLeft = session.state.memberships.leave(message.topic, ack(message))
+                hasLeft || session.trySend(ack(message))
+            }
+        if (!isAcked) session.send(ack(message))
+        if (!hasLeft || place == null) return
         tally.sent(messages = 1, bytes = 0)
         hooks.left(session, placeOf(place))
+    }
+
+    override fun placeFor(topic: String, joined: Int): Any {
+        val place = find(topic)
+        requireRoom(joined)
+        return place
+    }
+
+    private fun requireRoom(joined: Int) {
+        if (joined < maxTopics) return
+        throw LiveException(
+            ErrorCode.TooManyTopics,
+            "a session may join at most $maxTopics topics; leave one first",
+        )
     }
 
     /** The places that [session] has, as far as anybody wants to be told when it leaves them. */

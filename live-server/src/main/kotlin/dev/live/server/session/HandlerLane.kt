@@ -2,6 +2,7 @@ package dev.live.server.session
 
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.delay
@@ -30,6 +31,10 @@ internal class HandlerLane(parent: CoroutineContext) {
 
     /** Whether it can take another call. */
     val isOpen: Boolean get() = job.isActive
+
+    /** Whether a call that is under way here is the coroutine of [caller], or has started it and waits for it. */
+    @OptIn(ExperimentalCoroutinesApi::class)
+    fun runs(caller: Job?): Boolean = generateSequence(caller) { it.parent }.any { it === job }
 
     /** What [block] returns, or null if it took longer than [timeout]; then it was cancelled and has ended. */
     suspend fun <T : Any> call(timeout: Duration, block: suspend () -> T): T? =

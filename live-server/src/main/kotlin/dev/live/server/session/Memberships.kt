@@ -19,7 +19,7 @@ import java.util.concurrent.ConcurrentHashMap
 /**
  * The topics one session has joined.
  *
- * Changed only by the session's message handling, which does one thing at a time, and at its end by [leaveAll].
+ * Changed by one at a time: see [MembershipTurn].
  */
 internal class Memberships(private val session: Session<*>, private val runtime: SessionRuntime) {
     private val joined = ConcurrentHashMap<String, Membership>()
@@ -112,7 +112,7 @@ internal class Memberships(private val session: Session<*>, private val runtime:
 }
 
 /** One session's place in one topic. */
-internal open class Membership(owner: Session<*>, val hub: TopicHub, val attachment: Any) : Subscriber(owner.id) {
+internal open class Membership(val owner: Session<*>, val hub: TopicHub, val attachment: Any) : Subscriber(owner.id) {
     private val state = owner.state
     protected val queue: SessionQueue = state.queue
 

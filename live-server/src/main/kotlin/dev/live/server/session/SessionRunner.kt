@@ -134,7 +134,8 @@ internal class SessionRunner<Meta : Any>(
             session.state.end(reason, flush = false)
             session.state.queue.cancel()
             handler.leaving(session)
-            session.state.memberships.leaveAll()
+            session.requests?.end()
+            session.state.inTurn { session.state.memberships.leaveAll() } // after whoever lets it join something now
         }
         coroutineScope {
             launch { close(reason) }

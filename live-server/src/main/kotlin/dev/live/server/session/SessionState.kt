@@ -12,12 +12,17 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
 import java.util.concurrent.atomic.AtomicReference
+import kotlin.time.Duration
 
-/** What a session has from its server: settings, the topics, the codec it speaks and a clock in milliseconds. */
+/**
+ * What a session has from its server: settings, the topics, the codec it speaks, what its endpoint declares and a clock
+ * in milliseconds.
+ */
 internal class SessionRuntime(
     val settings: SessionSettings,
     val topics: TopicRegistry,
     val codecSlot: Int,
+    val places: TopicPlaces? = null,
     val now: () -> Long,
 ) {
     val codecs: CodecTable get() = topics.codecs
@@ -25,7 +30,9 @@ internal class SessionRuntime(
 }
 
 /** The moving parts of a [session], which the application does not see. */
-internal class SessionState(private val session: Session<*>, private val runtime: SessionRuntime) : WriteWatch {
+internal class SessionState(private val session: Session<*>, private val runtime: SessionRuntime) :
+    MembershipTurn(),
+    WriteWatch {
     val queue = SessionQueue(runtime.settings.queueCapacity, runtime.settings.queueBytes, runtime.codecSlot)
 
     val memberships = Memberships(session, runtime)
@@ -45,7 +52,7 @@ internal class SessionState(private val session: Session<*>, private val runtime
     @Volatile
     private var lastHeard: Long = runtime.now()
 
-    /** Where handlers of this session's messages run, once one did. Only accessed by the reader. */
+    /** Where handlers of this session's messages run, once one did. Written by the reader, or by what it waits for. */
     var lane: HandlerLane? = null
 
     /** When the write in progress began, or [IDLE]. Written by the writer, read by the sweeper. */
@@ -54,6 +61,15 @@ internal class SessionState(private val session: Session<*>, private val runtime
 
     /** When the last ping was sent. Only accessed by the sweeper. */
     private var lastPing: Long = lastHeard
+
+    /** How long joining or leaving may take where no handler's timeout holds. */
+    val changeTimeout: Duration get() = runtime.settings.handlerTimeout
+
+    /** What a membership of [topic] carries; throws if the session may not join it. */
+    fun placeFor(topic: String): Any {
+        val places = runtime.places ?: error("unreachable: every session of an endpoint knows what that declares")
+        return places.placeFor(topic, memberships.count)
+    }
 
     /**
      * Ends the session for [why]; only the first reason counts.

@@ -96,6 +96,10 @@ internal class FanOut(
                 event.done?.complete(Unit)
             }
             is Recall -> event.done.complete(recalled(event.since))
+            is Visit -> {
+                flush()
+                event.done.complete(event.look(subscribers))
+            }
             is Expire -> history?.evict()
             is Ring -> {
                 flush()

@@ -72,6 +72,28 @@ internal class SubscriberSet {
         if (failure != null) throw failure
     }
 
+    /** Who is in now. */
+    fun all(): List<Subscriber> = List(size) { members[it]!! }
+
+    /**
+     * Offers [message] to those of [chosen] that are still in, and returns how many took it; fails as [deliver] does.
+     */
+    fun deliver(message: PreparedMessage, chosen: List<Subscriber>): Int {
+        var failure: Throwable? = null
+        var taken = 0
+        for (subscriber in chosen) {
+            if (subscriber.index < 0) continue
+            try {
+                offers++
+                if (subscriber.offer(message)) taken++
+            } catch (e: Throwable) {
+                failure = e // the others still get it
+            }
+        }
+        if (failure != null) throw failure
+        return taken
+    }
+
     private fun Subscriber.tookAll(run: MessageRun): Boolean =
         try {
             run.isAllFor(session) && offer(run)

@@ -2,6 +2,7 @@ package dev.live.server.topic
 
 import dev.live.protocol.Body
 import dev.live.protocol.Message
+import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.protocol.of
 import dev.live.server.broker.Broker
@@ -70,6 +71,37 @@ public class Topic internal constructor(
             return checkNotNull(hub.recall(since)) {
                 "topic '$name' keeps no history. Declare it: topic(...) { history(size = 100) }."
             }
+        } finally {
+            registry.release(name)
+        }
+    }
+
+    /** Publishes [body] to every subscriber but the session with the id [except], on every node. */
+    internal suspend fun publishExcept(body: Body?, except: String): Unit =
+        broker.publish(Publication(name, body, except, registry.keyOf(name, body)))
+
+    /** Who is subscribed on this node, at one place in the topic's order. */
+    internal suspend fun subscribersNow(): List<Subscriber> {
+        var found = emptyList<Subscriber>()
+        visit { found = it.all() }
+        return found
+    }
+
+    /**
+     * Delivers [body] to [chosen], as far as they are still subscribed, as one message of the topic; how many took it.
+     */
+    internal suspend fun deliverTo(chosen: List<Subscriber>, body: Body?): Int {
+        val message = PreparedMessage(Message(MessageType.MESSAGE, name, body = body), registry.codecs)
+        var taken = 0
+        visit { taken = it.deliver(message, chosen) }
+        return taken
+    }
+
+    private suspend fun visit(look: (SubscriberSet) -> Unit) {
+        if (registry.find(name) == null) return // nobody is there
+        val hub = registry.retain(name)
+        try {
+            hub.visit(look)
         } finally {
             registry.release(name)
         }

@@ -51,6 +51,12 @@ internal data object Expire : TopicEvent
 /** A time has come that the topic wanted to hear of. */
 internal data object Ring : TopicEvent
 
+/** [look] is shown who is subscribed at this place among the messages. It runs in the fan-out, so it is live's own. */
+internal class Visit(
+    val look: (SubscriberSet) -> Unit,
+    override val done: CompletableDeferred<Unit>,
+) : TopicEvent
+
 /** What became of a [Join]. */
 internal sealed interface Joining {
     /** The subscriber is in. */

@@ -135,6 +135,18 @@ internal class TopicHub(
     /** Takes [subscriber] out in silence, because its session has ended. */
     suspend fun leave(subscriber: Subscriber): Unit = events.emit(Leave(subscriber, ack = null, done = null))
 
+    /** Has the fan-out call [look], code of live's own, in its place among the messages; not if it has ended. */
+    suspend fun visit(look: (SubscriberSet) -> Unit) {
+        val event = Visit(look, CompletableDeferred())
+        val end = fanOut.invokeOnCompletion { event.done.complete(Unit) }
+        try {
+            events.emit(event)
+            event.done.await()
+        } finally {
+            end.dispose()
+        }
+    }
+
     /** What the history holds [since] then, or all of it; null if there is no history. */
     suspend fun recall(since: Position?): HistoryPage? = Recall(since).also { events.emit(it) }.done.await()
 

@@ -1,6 +1,8 @@
 package dev.live.server.support
 
 import dev.live.server.observe.Tally
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
 import dev.live.server.session.CloseReason
 import dev.live.server.session.OverflowPolicy
 import dev.live.server.session.Session
@@ -9,7 +11,9 @@ import dev.live.server.session.SessionRegistry
 import dev.live.server.session.SessionRunner
 import dev.live.server.session.SessionRuntime
 import dev.live.server.session.SessionSettings
+import dev.live.server.session.TopicPlaces
 import dev.live.server.topic.CodecTable
+import dev.live.server.topic.TopicRegistry
 import dev.live.server.transport.Inbound
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.ExperimentalCoroutinesApi
@@ -59,17 +63,27 @@ internal class TestSession(
     private val test: TestScope,
     settings: SessionSettings = sessionSettings(),
     tally: Tally = Tally(),
+    val codec: FakeCodec = FakeCodec(),
+    val topics: TopicRegistry = TestTopics(test.backgroundScope, CodecTable(listOf(codec)), tally = tally).registry,
+    private val id: String = "session",
 ) {
     val socket = FakeSocket()
     val sessions = SessionRegistry()
-    val codec = FakeCodec()
-    val topics = TestTopics(test.backgroundScope, CodecTable(listOf(codec)), tally = tally).registry
     val reasons = mutableListOf<CloseReason>()
 
     var onOpen: suspend (Session<Unit>) -> CloseReason? = { null }
     var onMessage: suspend (Session<Unit>, String) -> Unit = { _, _ -> }
 
-    private val runtime = SessionRuntime(settings, topics, codecSlot = 0) { test.currentTime }
+    /** Topics whose name begins with `un` are not declared. */
+    private val places =
+        object : TopicPlaces {
+            override fun placeFor(topic: String, joined: Int): Any {
+                if (topic.startsWith("un")) throw LiveException(ErrorCode.UnknownTopic, "not declared")
+                return topic
+            }
+        }
+
+    private val runtime = SessionRuntime(settings, topics, codecSlot = 0, places) { test.currentTime }
     private val runner = SessionRunner(socket, Handler(), settings) { test.currentTime }
 
     lateinit var session: Session<Unit>
@@ -80,7 +94,7 @@ internal class TestSession(
 
     private inner class Handler : SessionHandler<Unit> {
         override fun create(scope: CoroutineScope): Session<Unit> =
-            testSession(runtime, scope, user = "ann").also { session = it }
+            testSession(runtime, scope, id, user = "ann").also { session = it }
 
         override suspend fun open(session: Session<Unit>): CloseReason? {
             sessions.add(session, perUser = Int.MAX_VALUE)

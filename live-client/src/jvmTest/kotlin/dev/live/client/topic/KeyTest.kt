@@ -1,0 +1,79 @@
+package dev.live.client.topic
+
+import app.cash.turbine.test
+import dev.live.client.clientTest
+import dev.live.client.start
+import dev.live.protocol.Body
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import kotlin.time.Duration.Companion.seconds
+
+/** Requests that carry a key, to be carried out once however often they are sent. */
+class KeyTest : FunSpec({
+
+    test("the key is the ref, and asking again after a lost connection says it again") {
+        clientTest {
+            transport.onMessage = { true }
+            val first = start { client.request<Int, Int>("pay", 7, key = "order-17") }
+            settle()
+            transport.wire.received.map { it.ref } shouldContainExactly listOf("=order-17")
+            transport.wire.cut()
+            shouldThrow<ConnectionLostException> { first.await() }
+            transport.onMessage = { push(Message(MessageType.REPLY, ref = it.ref, body = it.body)).let { true } }
+
+            val again: Int = client.request("pay", 7, key = "order-17")
+
+            again shouldBe 7
+            transport.wire.received.map { it.ref } shouldContainExactly listOf("=order-17")
+        }
+    }
+
+    test("one key asks one thing at a time") {
+        clientTest {
+            transport.onMessage = { true }
+            val first = start { client.request<Int, Int>("pay", 7, timeout = 2.seconds, key = "17") }
+            settle()
+
+            shouldThrow<IllegalStateException> { client.request<Int, Int>("pay", 7, key = "17") }.message shouldBe
+                "a request with the key '17' waits for its answer; wait for that"
+
+            shouldThrow<LiveException> { first.await() }.code shouldBe ErrorCode.Timeout
+            now shouldBe 2.seconds
+            start { client.request<Int, Int>("pay", 7, key = "17") }
+            settle()
+            transport.wire.received.size shouldBe 2
+        }
+    }
+
+    test("a late reply to a key is no message of the application's") {
+        clientTest {
+            client.messages.test {
+                settle()
+                transport.wire.push(Message(MessageType.REPLY, ref = "=17", body = Body.json("7")))
+                settle()
+
+                expectNoEvents()
+            }
+        }
+    }
+
+    test("a key that is none is refused, and so is a ref that looks like one") {
+        clientTest {
+            shouldThrow<IllegalArgumentException> { client.request<Int, Int>("pay", 7, key = "") }.message shouldBe
+                "key must not be empty; without one, leave it out"
+            val long = "x".repeat(64)
+            shouldThrow<IllegalArgumentException> { client.request<Int, Int>("pay", 7, key = long) }.message shouldBe
+                "key must be at most 63 bytes, was '$long'"
+            for (ref in listOf("=1", "$1", "~1")) {
+                shouldThrow<IllegalArgumentException> { client.send(Message("shout", ref = ref)) }.message shouldBe
+                    "ref must not begin with '${ref.first()}', was '$ref'"
+            }
+        }
+    }
+})

@@ -1,0 +1,189 @@
+package dev.live.server
+
+import dev.live.server.session.Session
+import dev.live.server.session.members
+import dev.live.server.session.publish
+import dev.live.server.support.Engine
+import dev.live.server.support.PlainClient
+import dev.live.server.support.TestServer
+import dev.live.server.support.withServer
+import dev.live.server.topic.publish
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeout
+import kotlin.time.Duration.Companion.seconds
+
+/** Rooms and users as the server sees them, over a real socket. */
+class UsersTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        context("on $engine") {
+            test("a session that the server joins gets the topic, though it would not have been let in itself") {
+                withServer(engine, { club() }) {
+                    val ann = connect("ann")
+                    ann.ask("""{"type":"subscribe","topic":"room/secret","ref":"1"}""") shouldContain "forbidden"
+
+                    session("ann").join("room/secret") shouldBe true
+                    application.live.topic("room/secret").publish("hello", except = session("ann"))
+                    application.live.topic("room/secret").publish("for you") { it.user == "ann" } shouldBe 1
+                    session("ann").leave("room/secret") shouldBe true
+
+                    List(3) { ann.next() } shouldContainExactly
+                        listOf(
+                            """{"type":"subscribe","topic":"room/secret"}""",
+                            """{"type":"message","topic":"room/secret","data":"for you"}""",
+                            """{"type":"unsubscribe","topic":"room/secret"}""",
+                        )
+                    application.live.topic("room/secret").members().shouldBeEmpty()
+                }
+            }
+
+            test("what the server joined the client may publish to, subscribe to and leave as any other topic") {
+                withServer(engine, { club() }) {
+                    val ann = connect("ann")
+                    session("ann").join("room/1")
+                    ann.next()
+
+                    ann.ask("""{"type":"subscribe","topic":"room/1","ref":"1"}""") shouldBe
+                        """{"type":"ack","topic":"room/1","ref":"1"}"""
+                    ann.send("""{"type":"publish","topic":"room/1","ref":"2","data":"hi"}""")
+                    setOf(ann.next(), ann.next()) shouldBe
+                        setOf(
+                            """{"type":"message","topic":"room/1","data":"hi"}""",
+                            """{"type":"ack","topic":"room/1","ref":"2"}""",
+                        )
+                    ann.ask("""{"type":"unsubscribe","topic":"room/1","ref":"3"}""") shouldBe
+                        """{"type":"ack","topic":"room/1","ref":"3"}"""
+                    session("ann").topics.shouldBeEmpty()
+                }
+            }
+
+            test("a topic is published to those whose meta is chosen") {
+                withServer(engine, { club() }) {
+                    val (ann, bob) = listOf(connect("ann"), connect("bob"))
+                    listOf("ann", "bob").forEach { session(it).join("room/1") }
+                    listOf(ann, bob).forEach { it.next() }
+
+                    application.live.topic("room/1").members().map { it.user }.toSet() shouldBe setOf("ann", "bob")
+                    application.live.topic("room/1").publish("psst") { (it.meta as Guest).isMember } shouldBe 1
+                    application.live.topic("room/1").publish("all")
+
+                    ann.next() shouldContain "psst"
+                    listOf(ann, bob).forEach { it.next() shouldContain "all" }
+                }
+            }
+
+            test("a user is thrown out of every session, and nobody else") {
+                withServer(engine, { club() }) {
+                    val devices = List(3) { connect("ann") }
+                    val bob = connect("bob")
+
+                    application.live.kickUser("ann", "enough") shouldBe 3
+                    application.live.kickUser("nobody", "enough") shouldBe 0
+
+                    devices.map { it.closed() }.toSet() shouldBe setOf(4403 to "enough")
+                    bob.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+                }
+            }
+
+            test("a session is joined in a handler, in authorize and at its opening") {
+                withServer(engine, { club() }) {
+                    val cat = PlainClient.connect(url("/live?name=cat&at=room/opening"))
+                    cat.next() shouldBe """{"type":"subscribe","topic":"room/opening"}"""
+
+                    cat.send("""{"type":"subscribe","topic":"room/hall","ref":"1"}""")
+                    List(2) { cat.next() } shouldContainExactly
+                        listOf(
+                            """{"type":"subscribe","topic":"room/lobby"}""",
+                            """{"type":"ack","topic":"room/hall","ref":"1"}""",
+                        )
+                    cat.send("""{"type":"out","ref":"2","data":""}""") // leaves all, and is told of each
+                    List(4) { cat.next() }.last() shouldBe """{"type":"reply","ref":"2","data":3}"""
+                }
+            }
+
+            test("the server's joins and the client's own never cross: both ends agree, and nobody waits for ever") {
+                withServer(engine, { club() }) {
+                    val ann = connect("ann")
+                    val session = session("ann")
+                    var isJoined = false
+                    withTimeout(60.seconds) {
+                        coroutineScope {
+                            repeat(2) {
+                                launch(Dispatchers.Default) {
+                                    repeat(ROUNDS) {
+                                        session.join("room/1")
+                                        session.leave("room/1")
+                                    }
+                                }
+                            }
+                            repeat(ROUNDS) { round ->
+                                val type = if (round % 2 == 0) "subscribe" else "unsubscribe"
+                                ann.send("""{"type":"$type","topic":"room/1","ref":"$round"}""")
+                                do {
+                                    val heard = ann.next()
+                                    isJoined = after(heard, isJoined)
+                                } while (""""ref":"$round"""" !in heard)
+                            }
+                        }
+                        // what both were still saying
+                        ann.send("""{"type":"ping","ref":"end"}""")
+                        while (true) isJoined = after(ann.next().takeIf { "pong" !in it } ?: break, isJoined)
+                    }
+
+                    session.topics.isNotEmpty() shouldBe isJoined
+                    application.live.topic("room/1").members().isNotEmpty() shouldBe isJoined
+                    session.isOpen shouldBe true
+                }
+            }
+        }
+    }
+})
+
+private const val ROUNDS = 60
+
+/** Whether a client that hears [heard] is in the topic. */
+private fun after(heard: String, before: Boolean): Boolean =
+    when {
+        "rate_limited" in heard -> error("the test is too fast for the server's limits")
+        """"type":"subscribe"""" in heard -> true
+        """"type":"unsubscribe"""" in heard -> false
+        """"type":"ack"""" in heard -> heard.substringAfter(""""ref":"""").substringBefore('"').toInt() % 2 == 0
+        else -> before
+    }
+
+private class Guest(val name: String, val at: String?) {
+    val isMember: Boolean get() = name == "ann"
+}
+
+private suspend fun TestServer.connect(name: String) =
+    PlainClient.connect(url("/live?name=$name")).also { it.ask("""{"type":"ping"}""") }
+
+private fun TestServer.session(name: String): Session<*> = application.live.sessionsOf(name).single()
+
+private fun Application.club() {
+    install(Live) { limits { burst = 1_000 } }
+    routing {
+        live<Guest>("/live") {
+            authenticate { call -> Guest(call.request.queryParameters["name"]!!, call.request.queryParameters["at"]) }
+            user { it.name }
+            topic<String>("room/{room}") {
+                authorize {
+                    if (parameters["room"] == "hall") session.join("room/lobby")
+                    parameters["room"] != "secret"
+                }
+            }
+            onOpen { meta.at?.let { session.join(it) } }
+            request<String, Int>("out") { session.topics.size.also { session.leaveAll() } }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+package dev.live.docs
+
+import dev.live.client.LiveClient
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.server.Live
+import dev.live.server.LiveServer
+import dev.live.server.live
+import dev.live.server.session.Session
+import dev.live.server.session.members
+import dev.live.server.session.publish
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.flow.filter
+import kotlinx.coroutines.launch
+import kotlinx.serialization.Serializable
+
+// What docs/users.md shows, and what it takes for granted.
+
+@Serializable
+internal data class Notice(val text: String)
+
+internal class User(val name: String, val isAdmin: Boolean)
+
+internal fun Application.club() {
+    install(Live)
+    val live = live
+    routing {
+        live<User>("/live") {
+            authenticate { call -> call.request.queryParameters["name"]?.let { User(it, isAdmin = it == "ann") } }
+            user { it.name }
+            topic<Notice>("user/{name}") { authorize { parameters["name"] == meta.name } }
+            topic<Notice>("room/{room}") { authorize { parameters["room"] != "admins" } }
+            onOpen {
+                session.join("user/${meta.name}") // the client need not subscribe
+            }
+            request<String, Boolean>("promote") { name ->
+                if (!meta.isAdmin) reject("only for admins", ErrorCode.Forbidden)
+                live.sessionsOf(name).forEach { it.join("room/admins") }
+                true
+            }
+        }
+    }
+}
+
+internal suspend fun CoroutineScope.follow(live: LiveClient, show: (Notice) -> Unit) {
+    live.messages.filter { it.type == MessageType.SUBSCRIBE }.collect { joined ->
+        launch { live.topic<Notice>(joined.topic).messages.collect { show(it) } }
+    }
+}
+
+internal object Members {
+    suspend fun announce(live: LiveServer, from: Session<*>) {
+        val room = live.topic("room/42")
+        println(room.members().map { it.user })
+        room.publish(Notice("somebody typed"), except = from) // on every node
+        room.publish(Notice("for admins")) { (it.meta as User).isAdmin }
+    }
+}
+
+internal fun reach(live: LiveServer) {
+    live.sendToUser("ann", Message("reload")) // on every device
+    live.broadcast(Message("reload")) // to every session
+    live.kickUser("ann", "account closed") // 4403: clients do not reconnect
+}
