@@ -5,6 +5,7 @@ import dev.live.client.connection.ConnectionLoop
 import dev.live.client.connection.ConnectionSettings
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
+import dev.live.client.connection.Renewal
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.CollectorOverflow
 import dev.live.client.topic.ConnectionLostException
@@ -84,6 +85,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     private val pending = PendingReplies()
     private val router = Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout)
     private val exchange = Exchange(dispatcher, refs, outbox, pending)
+    private val bearer = Bearer(workers, settings.bearer)
     private val transport = settings.transport()
     private val loop =
         ConnectionLoop(
@@ -97,7 +99,8 @@ public class LiveClient internal constructor(private val settings: ClientSetting
                 settings.random,
             ),
             transport,
-            Bearer(workers, settings.bearer),
+            bearer,
+            Renewal(bearer, exchange, settings.requestTimeout),
             outbox,
             router,
         )

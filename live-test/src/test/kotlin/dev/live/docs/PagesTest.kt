@@ -1,0 +1,37 @@
+package dev.live.docs
+
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldNotBeEmpty
+import java.io.File
+import java.util.Collections.indexOfSubList
+
+/** What the pages under docs show is compiled with these tests, and is the same code: only spaces may differ. */
+class PagesTest : FunSpec({
+    val pages = File("../docs").listFiles().orEmpty().filter { it.extension == "md" }
+    val files = File("src/test").walk().filter { it.isFile && it.parentFile.name == "docs" }
+    val sources = files.map { bare(it.readLines()) }.toList()
+
+    for (page in pages) {
+        test("every block of Kotlin and Java in ${page.name} stands in a source that is compiled here") {
+            codeBlocks(page.readLines())
+                .filterNot { block -> sources.any { indexOfSubList(it, block) >= 0 } }
+                .shouldBeEmpty()
+        }
+    }
+
+    test("there are pages with code") {
+        pages.flatMap { codeBlocks(it.readLines()) }.shouldNotBeEmpty()
+    }
+})
+
+private fun codeBlocks(lines: List<String>): List<List<String>> {
+    val fences = lines.indices.filter { lines[it].trimStart().startsWith("```") }
+    return fences.chunked(2)
+        .filter { (start, _) -> lines[start].trim() in setOf("```kotlin", "```java") }
+        .map { (start, end) -> bare(lines.subList(start + 1, end)) }
+}
+
+/** Without indentation, empty lines, and the spaces that put comments in a column. */
+private fun bare(lines: List<String>): List<String> =
+    lines.map { it.trim().replace(Regex(" +"), " ") }.filter { it.isNotEmpty() }
