@@ -95,7 +95,7 @@ private suspend fun LiveTest.connectWithFreshTokens(): LiveClient {
 }
 
 private fun Application.expiring(configure: LiveEndpoint<Pass>.() -> Unit) {
-    install(Live)
+    install(Live) { limits { expiryWarning = 1.seconds } } // and it is looked at eight times as often
     routing {
         live<Pass>("/live") {
             authenticate { call -> call.bearerToken()?.let(::pass) }

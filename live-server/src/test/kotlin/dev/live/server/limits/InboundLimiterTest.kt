@@ -1,7 +1,7 @@
 package dev.live.server.limits
 
-import dev.live.server.LiveConfig
 import dev.live.server.LimitsConfig
+import dev.live.server.LiveConfig
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.longs.shouldBeLessThanOrEqual
 import io.kotest.matchers.nulls.shouldBeNull
