@@ -4,6 +4,7 @@ import dev.live.client.connection.Bearer
 import dev.live.client.connection.ConnectionLoop
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
+import dev.live.client.connection.Renewal
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.CollectorOverflow
 import dev.live.client.topic.ConnectionLostException
@@ -86,9 +87,17 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     private val requests = RequestHandlers(scope, workers, outbox)
     private val router = Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, requests)
     private val exchange = Exchange(dispatcher, refs, outbox, pending)
+    private val bearer = Bearer(workers, settings.bearer)
     private val transport = settings.transport()
     private val loop =
-        ConnectionLoop(settings.ofConnections(), transport, Bearer(workers, settings.bearer), outbox, router)
+        ConnectionLoop(
+            settings.ofConnections(),
+            transport,
+            bearer,
+            Renewal(bearer, exchange, settings.requestTimeout),
+            outbox,
+            router,
+        )
 
     // atomic: closed before its first step, it still has to take its last
     @OptIn(DelicateCoroutinesApi::class)

@@ -98,6 +98,9 @@ public class LiveClientConfig internal constructor() {
      * Where the bearer token comes from. [token] is called before every connection and may suspend; it is sent as
      * `Authorization: Bearer`. Where the server refuses it, the client connects again only with another one. If [token]
      * throws, that counts as a failed attempt.
+     *
+     * It is called too when the server says that the token in use runs out: another one is sent over the connection
+     * that there is. While it gives the same one again, it is asked again after half of the time that is left.
      */
     public fun bearer(token: suspend () -> String) {
         bearer = token

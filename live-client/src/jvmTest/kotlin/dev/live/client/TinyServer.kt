@@ -1,13 +1,17 @@
 package dev.live.client
 
+import dev.live.protocol.AuthData
 import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Codec
 import dev.live.protocol.ErrorCode
+import dev.live.protocol.ExpiringData
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.protocol.decode
+import dev.live.protocol.of
 import dev.live.protocol.toMessage
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
@@ -63,7 +67,7 @@ public class TinyServer : AutoCloseable {
     /** Where the server listens. */
     public val url: String = "ws://127.0.0.1:${runBlocking { server.engine.resolvedConnectors().first().port }}/live"
 
-    /** The `Authorization` headers that were seen, in order. */
+    /** The `Authorization` headers and the tokens of `auth` messages that were seen, in order. */
     public fun tokens(): List<String> = tokens
 
     /** How many connections are open. */
@@ -84,6 +88,10 @@ public class TinyServer : AutoCloseable {
 
     /** Sends [message] to every connection. */
     public fun sendAll(message: Message): Unit = runBlocking { sessions.forEach { it.write(message) } }
+
+    /** Tells every connection that its token runs out in [millis]. */
+    public fun expireAll(millis: Long): Unit =
+        sendAll(Message(MessageType.EXPIRING, body = Body.of(ExpiringData(millis))))
 
     override fun close(): Unit = server.stop(gracePeriodMillis = 0, timeoutMillis = 1000)
 
@@ -118,6 +126,10 @@ public class TinyServer : AutoCloseable {
                 write(Message(MessageType.ACK, ref = message.ref))
                 val published = Message(MessageType.MESSAGE, message.topic, body = message.body)
                 sessions.filter { message.topic in joined[it].orEmpty() }.forEach { it.write(published) }
+            }
+            MessageType.AUTH -> {
+                tokens += message.decode<AuthData>().token
+                write(Message(MessageType.ACK, ref = message.ref))
             }
             MessageType.PING -> write(Message(MessageType.PONG, ref = message.ref))
             "count" -> write(Message(MessageType.REPLY, ref = message.ref, body = Body.json("7")))

@@ -1,6 +1,5 @@
 package dev.live.server
 
-import dev.live.protocol.DecodeLimits
 import dev.live.server.session.OverflowPolicy
 import io.ktor.utils.io.KtorDsl
 import kotlinx.coroutines.CoroutineDispatcher
@@ -118,69 +117,6 @@ public class TopicsConfig internal constructor() {
     public var idleHistoryBytes: Long = 64L * 1024 * 1024
         set(value) {
             require(value >= 0) { "idleHistoryBytes must not be negative, was $value" }
-            field = value
-        }
-}
-
-/** What `limits { ... }` can set. */
-@KtorDsl
-public class LimitsConfig internal constructor() {
-    /** Largest message a client may send, in bytes, at least 128; a larger one closes its session (1009). Default 64 KiB. */
-    public var messageSize: Int = 64 * 1024
-        set(value) {
-            require(value >= 128) { "messageSize must be at least 128 bytes, was $value" }
-            field = value
-        }
-
-    /** How deep arrays and objects may nest in a payload, 1 to 512. Default 64. */
-    public var nesting: Int = 64
-        set(value) {
-            require(value in 1..DecodeLimits.MAX_DEPTH) { "nesting must be 1 to ${DecodeLimits.MAX_DEPTH}, was $value" }
-            field = value
-        }
-
-    /** Messages a client may send per second on average, at least 1; more are answered with `rate_limited`. Default 100. */
-    public var messagesPerSecond: Int = 100
-        set(value) {
-            require(value >= 1) { "messagesPerSecond must be at least 1, was $value" }
-            field = value
-        }
-
-    /**
-     * Messages a client may send at once, at least 1. As many refusals, which fade at the rate of [messagesPerSecond],
-     * close its session (4429). Pings and pongs count as messages. Default 200.
-     */
-    public var burst: Int = 200
-        set(value) {
-            require(value >= 1) { "burst must be at least 1 message, was $value" }
-            field = value
-        }
-
-    /** Messages within a minute that cannot be decoded before the session is closed (4400), at least 1. Default 10. */
-    public var badMessages: Int = 10
-        set(value) {
-            require(value >= 1) { "badMessages must be at least 1, was $value" }
-            field = value
-        }
-
-    /** Connections this node accepts, at least 1; one more is answered with HTTP 503. Default: no limit. */
-    public var connections: Int = Int.MAX_VALUE
-        set(value) {
-            require(value >= 1) { "connections must be at least 1, was $value" }
-            field = value
-        }
-
-    /** Sessions one user may have on this node, at least 1; one more is closed (1013). Default: no limit. */
-    public var sessionsPerUser: Int = Int.MAX_VALUE
-        set(value) {
-            require(value >= 1) { "sessionsPerUser must be at least 1, was $value" }
-            field = value
-        }
-
-    /** How long a client may take to send its token where that comes in a message, positive. Default 10 s. */
-    public var authTimeout: Duration = 10.seconds
-        set(value) {
-            require(value.isPositive()) { "authTimeout must be positive, was $value" }
             field = value
         }
 }

@@ -57,6 +57,8 @@ internal class Kind<T>(
 
 private val count = Kind("a whole number") { it.toIntOrNull() }
 
+private val longCount = Kind("a whole number") { it.toLongOrNull() }
+
 private const val UNLIMITED = "unlimited"
 private val limit =
     Kind<Int>("a whole number or '$UNLIMITED'", { if (it == Int.MAX_VALUE) UNLIMITED else "$it" }) {
@@ -128,14 +130,23 @@ internal val configKeys: List<ConfigKey<*>> =
         heartbeat.key(duration, HeartbeatConfig::timeout),
         topics.key(count, TopicsConfig::buffer),
         topics.key(duration, TopicsConfig::linger),
+        topics.key(longCount, TopicsConfig::idleHistoryBytes),
         limits.key(count, LimitsConfig::messageSize),
         limits.key(count, LimitsConfig::nesting),
-        limits.key(count, LimitsConfig::messagesPerSecond),
+        limits.key(limit, LimitsConfig::messagesPerSecond),
         limits.key(count, LimitsConfig::burst),
+        limits.key(limit, LimitsConfig::bytesPerSecond),
+        limits.key(count, LimitsConfig::byteBurst),
+        limits.key(limit, LimitsConfig::messagesPerSecondPerUser),
+        limits.key(count, LimitsConfig::burstPerUser),
+        limits.key(limit, LimitsConfig::subscribesPerSecond),
+        limits.key(count, LimitsConfig::subscribeBurst),
         limits.key(count, LimitsConfig::badMessages),
         limits.key(limit, LimitsConfig::connections),
+        limits.key(limit, LimitsConfig::connectionsPerAddress),
         limits.key(limit, LimitsConfig::sessionsPerUser),
         limits.key(duration, LimitsConfig::authTimeout),
+        limits.key(duration, LimitsConfig::expiryWarning),
         ConfigKey("origins.sameHost", flag, { it.origins.isSameHostAllowed }, { config, value ->
             config.origins.sameHost(value)
         }),

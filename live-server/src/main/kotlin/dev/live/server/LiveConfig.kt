@@ -2,10 +2,8 @@ package dev.live.server
 
 import dev.live.protocol.CborCodec
 import dev.live.protocol.Codec
-import dev.live.protocol.DecodeLimits
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.MessagePackCodec
-import dev.live.server.limits.LimitSettings
 import dev.live.server.observe.LiveObserver
 import dev.live.server.session.SessionSettings
 import dev.live.server.topic.CodecTable
@@ -82,7 +80,7 @@ public class LiveConfig internal constructor() {
             transport = transport,
             handlers = session.handlerDispatcher,
             session = buildSession(),
-            limits = buildLimits(),
+            limits = limits.build(origins.build()),
             topicBuffer = topics.buffer,
             topicLinger = topics.linger,
             idleHistoryBytes = topics.idleHistoryBytes,
@@ -103,18 +101,5 @@ public class LiveConfig internal constructor() {
             maxTopics = session.maxTopics,
             heartbeatInterval = heartbeat.interval,
             heartbeatTimeout = heartbeat.timeout,
-        )
-
-    private fun buildLimits() =
-        LimitSettings(
-            messageSize = limits.messageSize,
-            decode = DecodeLimits(limits.nesting),
-            messagesPerSecond = limits.messagesPerSecond,
-            burst = limits.burst,
-            badMessages = limits.badMessages,
-            connections = limits.connections,
-            sessionsPerUser = limits.sessionsPerUser,
-            authTimeout = limits.authTimeout,
-            origins = origins.build(),
         )
 }

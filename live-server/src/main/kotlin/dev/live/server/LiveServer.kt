@@ -82,7 +82,8 @@ public class LiveServer internal constructor(
 
     init {
         // an eighth late at most, and never busier than a hundred times a second
-        val shortest = minOf(settings.session.writeTimeout, settings.session.heartbeatInterval, 8.seconds)
+        val session = settings.session
+        val shortest = minOf(session.writeTimeout, session.heartbeatInterval, settings.limits.expiryWarning, 8.seconds)
         val period = (shortest / 8).coerceAtLeast(10.milliseconds)
         scope.launch(CoroutineName("live-sweeper")) { Sweeper(registry, topics, period, now).run() }
     }

@@ -103,7 +103,15 @@ class LiveConfigTest : FunSpec({
                 badMessages = 1
                 connections = 1
                 sessionsPerUser = 1
+                connectionsPerAddress = 1
+                bytesPerSecond = 1_024
+                byteBurst = 128
+                messagesPerSecondPerUser = 1
+                burstPerUser = 1
+                subscribesPerSecond = 1
+                subscribeBurst = 1
                 authTimeout = 1.milliseconds
+                expiryWarning = 1.seconds
             }
             drain {
                 timeout = Duration.ZERO
@@ -147,8 +155,12 @@ class LiveConfigTest : FunSpec({
         settings.limits.decode.maxDepth shouldBe 64
         settings.session.queueCapacity shouldBe 256
         settings.session.queueBytes shouldBe 1024 * 1024
-        settings.limits.messagesPerSecond shouldBe 100
-        settings.limits.burst shouldBe 200
+        settings.limits.messages.run { perSecond to burst } shouldBe (100 to 200)
+        settings.limits.bytes.run { perSecond to burst } shouldBe (1024 * 1024 to 4 * 1024 * 1024)
+        settings.limits.subscribes.run { perSecond to burst } shouldBe (50 to 200)
+        settings.limits.userMessages.isUnlimited shouldBe true
+        settings.limits.connectionsPerAddress shouldBe Int.MAX_VALUE
+        settings.limits.expiryWarning shouldBe 60.seconds
         settings.limits.connections shouldBe Int.MAX_VALUE
         settings.session.heartbeatInterval shouldBe 25.seconds
         settings.session.heartbeatTimeout shouldBe 60.seconds
@@ -156,6 +168,17 @@ class LiveConfigTest : FunSpec({
         settings.limits.authTimeout shouldBe 10.seconds
         settings.limits.badMessages shouldBe 10
         settings.session.onOverflow shouldBe OverflowPolicy.Close
+    }
+
+    test("the burst of bytes grows with the largest message, unless it was set") {
+        fun byteBurst(configure: LimitsConfig.() -> Unit) =
+            LiveConfig().apply { limits(configure) }.build().limits.bytes.burst
+
+        byteBurst { messageSize = 10_000_000 } shouldBe 10_000_000
+        byteBurst {
+            byteBurst = 2_000_000
+            messageSize = 1_000_000
+        } shouldBe 2_000_000
     }
 
     test("by default pages of the server's own host connect, and no others") {
@@ -212,6 +235,18 @@ private val configMistakes: List<Mistake<LiveConfig>> =
         config("badMessages must be at least 1, was 0") { limits { badMessages = 0 } },
         config("connections must be at least 1, was 0") { limits { connections = 0 } },
         config("sessionsPerUser must be at least 1, was -5") { limits { sessionsPerUser = -5 } },
+        config("connectionsPerAddress must be at least 1, was 0") { limits { connectionsPerAddress = 0 } },
+        config("bytesPerSecond must be at least 1024, was 1023") { limits { bytesPerSecond = 1_023 } },
+        config("byteBurst must be at least 128 bytes, was 127") { limits { byteBurst = 127 } },
+        Mistake(
+            IllegalStateException::class,
+            "byteBurst (65535) must not be below messageSize (65536): the largest message would never pass",
+        ) { limits { byteBurst = 65_535 } },
+        config("messagesPerSecondPerUser must be at least 1, was 0") { limits { messagesPerSecondPerUser = 0 } },
+        config("burstPerUser must be at least 1 message, was 0") { limits { burstPerUser = 0 } },
+        config("subscribesPerSecond must be at least 1, was 0") { limits { subscribesPerSecond = 0 } },
+        config("subscribeBurst must be at least 1, was 0") { limits { subscribeBurst = 0 } },
+        config("expiryWarning must be at least 1s, was 999ms") { limits { expiryWarning = 999.milliseconds } },
         config("authTimeout must be positive, was 0s") { limits { authTimeout = Duration.ZERO } },
         config("an origin must be like 'https://app.example.com' or 'http://localhost:3000', was 'example.com'") {
             origins { allow("https://app.example.com", "example.com") }
@@ -305,6 +340,7 @@ private val endpointMistakes: List<Mistake<LiveEndpoint<String>>> =
         },
         twice("live(\"/live\") has authenticate twice") { authenticate { "ann" } },
         twice("live(\"/live\") has authenticateByMessage twice") { authenticateByMessage { "ann" } },
+        twice("live(\"/live\") has expires twice") { expires { null } },
         twice("live(\"/live\") has user twice") { user { it } },
         twice("live(\"/live\") has intercept twice") { intercept { message, next -> next(message) } },
         twice("live(\"/live\") has onOpen twice") { onOpen {} },

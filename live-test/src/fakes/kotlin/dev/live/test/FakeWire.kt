@@ -90,6 +90,7 @@ public class FakeWire internal constructor(
                 ack(message)
                 if (message.topic in topics) push(Message(MessageType.MESSAGE, message.topic, body = message.body))
             }
+            MessageType.AUTH -> ack(message)
             MessageType.PING -> push(Message(MessageType.PONG, ref = message.ref))
         }
     }

@@ -7,6 +7,7 @@ import dev.live.server.broker.Broker
 import dev.live.server.endpoint.Dispatcher
 import dev.live.server.endpoint.HandlerGuard
 import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.endpoint.Tokens
 import dev.live.server.endpoint.TopicCommands
 import dev.live.server.session.Session
 import dev.live.server.session.SessionRuntime
@@ -42,6 +43,7 @@ open class DispatchBenchmark {
         config.limits {
             messagesPerSecond = Int.MAX_VALUE
             burst = Int.MAX_VALUE
+            bytesPerSecond = Int.MAX_VALUE
         }
         val settings = config.build()
         val now = { System.nanoTime() / 1_000_000 }
@@ -54,7 +56,8 @@ open class DispatchBenchmark {
         session = Session("session", Unit, null, "127.0.0.1", Clock.System.now(), runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)
         val commands = TopicCommands(endpoint.topics, broker, settings.session.maxTopics, guard)
-        dispatcher = Dispatcher(endpoint, commands, settings.limits, guard, now)
+        val tokens = Tokens(endpoint, guard, settings.limits.expiryWarning, now)
+        dispatcher = Dispatcher(endpoint, commands, tokens, settings.limits, guard, now)
     }
 
     @Benchmark

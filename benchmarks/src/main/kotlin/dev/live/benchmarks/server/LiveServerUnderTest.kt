@@ -52,6 +52,8 @@ internal fun Application.liveUnderTest(transport: Transport, handlers: Coroutine
         limits {
             messagesPerSecond = Int.MAX_VALUE
             burst = Int.MAX_VALUE
+            bytesPerSecond = Int.MAX_VALUE
+            subscribesPerSecond = Int.MAX_VALUE
         }
     }
     routing {

@@ -9,8 +9,8 @@ import kotlin.coroutines.CoroutineContext
 internal class NoTokenException(val why: DisconnectCause) : Exception(why.toString())
 
 /**
- * Asks the application for a token before each connection, and remembers the one that was refused. Only used by the
- * connection loop.
+ * Asks the application for a token before each connection and when one runs out, and remembers the one that was
+ * refused. Only used on the client's dispatcher.
  *
  * @param context where the application's function runs: not the client's own dispatcher, which it might block
  */
@@ -33,6 +33,18 @@ internal class Bearer(
         if (token == refused) throw NoTokenException(DisconnectCause.StaleToken)
         current = token
         return token
+    }
+
+    /**
+     * A token to go on with, or null if the application has no other than the one in use yet.
+     *
+     * @throws NoTokenException if its function failed
+     */
+    suspend fun fresher(): String? = ask(provide ?: return null).takeUnless { it == current || it == refused }
+
+    /** The server has judged [token]: what it says of a token from now on is about this one. */
+    fun judged(token: String) {
+        current = token
     }
 
     /** The server did not accept the token last given out. */

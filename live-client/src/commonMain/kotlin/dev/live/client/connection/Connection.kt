@@ -9,16 +9,21 @@ import dev.live.client.transport.WireEvent
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Codec
+import dev.live.protocol.ExpiringData
 import dev.live.protocol.GoodbyeData
 import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.decode
 import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.launch
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
@@ -31,12 +36,14 @@ internal class Connection(
     private val codec: Codec,
     private val router: Router,
     private val outbox: Outbox,
+    private val renewal: Renewal,
     heartbeat: HeartbeatSettings,
     timeSource: TimeSource,
 ) {
     private val openedAt = timeSource.markNow()
     private val heartbeat = Heartbeat(heartbeat.interval, heartbeat.timeout, timeSource) { sendPing() }
     private val pong = PongOnItsWay()
+    private var renewing: Job? = null
     private var provenBy = 0 // messages from the server that were no goodbye
     private var goodbye: GoodbyeData? = null
 
@@ -59,7 +66,7 @@ internal class Connection(
             DisconnectCause.NotUnderstood(e.reason)
         }
 
-    private suspend fun read(): DisconnectCause {
+    private suspend fun CoroutineScope.read(): DisconnectCause {
         while (true) {
             when (val event = wire.receive()) {
                 is WireEvent.Received -> receive(codec.decode(event.bytes))
@@ -68,7 +75,7 @@ internal class Connection(
         }
     }
 
-    private fun receive(message: Message) {
+    private fun CoroutineScope.receive(message: Message) {
         heartbeat.heard()
         when (message.type) {
             MessageType.PING -> answer(message)
@@ -79,9 +86,21 @@ internal class Connection(
             MessageType.GOODBYE -> goodbye = goodbyeIn(message)
             else -> {
                 provenBy++
-                router.route(message)
+                val isOurs = message.type == MessageType.EXPIRING && renewal.isPossible
+                if (isOurs) renew(message) else router.route(message)
             }
         }
+    }
+
+    private fun CoroutineScope.renew(expiring: Message) {
+        if (renewing?.isActive == true) return
+        val left =
+            try {
+                expiring.decode<ExpiringData>().inMs.milliseconds
+            } catch (_: BadPayloadException) {
+                Duration.ZERO // whenever that is: one try, at once
+            }
+        renewing = launch(CoroutineName("live-renewal")) { renewal.run(left) }
     }
 
     private suspend fun write() {

@@ -45,6 +45,7 @@ internal class ConnectionLoop(
     private val settings: ConnectionSettings,
     private val transport: Transport,
     private val bearer: Bearer,
+    private val renewal: Renewal,
     private val outbox: Outbox,
     private val router: Router,
 ) {
@@ -78,7 +79,8 @@ internal class ConnectionLoop(
             val request = ConnectRequest(settings.url, settings.codecs.map { it.subprotocol }, headers())
             return transport.connect(request) { wire ->
                 val codec = codecOf(wire.subprotocol)
-                val connection = Connection(wire, codec, router, outbox, settings.heartbeat, settings.timeSource)
+                val connection =
+                    Connection(wire, codec, router, outbox, renewal, settings.heartbeat, settings.timeSource)
                 opened = connection
                 connection.endedBy(pump(wire, connection, codec))
             }

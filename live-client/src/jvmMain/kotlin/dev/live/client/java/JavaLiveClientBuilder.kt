@@ -20,7 +20,10 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
     private var token: Supplier<String>? = null
     private var mapper: JsonMapper? = null
 
-    /** Where the bearer token comes from: called on the executor before every connection, and may block. */
+    /**
+     * Where the bearer token comes from: called on the executor, which it may block, before every connection
+     * and when the token in use runs out.
+     */
     public fun bearer(token: Supplier<String>): JavaLiveClientBuilder = apply { this.token = token }
 
     /** Where callbacks and [bearer] run. Default `ForkJoinPool.commonPool()`. It is not shut down by the client. */

@@ -25,6 +25,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -242,6 +243,20 @@ class JavaLiveClientTest {
             assertEquals(List.of("Bearer token"), server.tokens());
         }
         assertThrows(IllegalArgumentException.class, () -> JavaLiveClient.builder("http://example.com").build());
+    }
+
+    @Test
+    void aTokenThatRunsOutIsRenewedByItself() throws Exception {
+        AtomicInteger issued = new AtomicInteger();
+        try (JavaLiveClient live = builder().bearer(() -> "token-" + issued.incrementAndGet()).build()) {
+            live.request("count", "{}").get(10, TimeUnit.SECONDS);
+
+            server.expireAll(60_000);
+
+            await(() -> server.tokens().size() == 2);
+            assertEquals(List.of("Bearer token-1", "token-2"), server.tokens());
+            assertEquals(1, server.connections());
+        }
     }
 
     @Test

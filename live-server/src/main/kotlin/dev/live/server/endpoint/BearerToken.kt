@@ -1,6 +1,7 @@
 package dev.live.server.endpoint
 
 import io.ktor.http.HttpHeaders
+import io.ktor.http.auth.HttpAuthHeader
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.request.header
 import io.ktor.util.AttributeKey
@@ -19,6 +20,19 @@ public fun ApplicationCall.bearerToken(): String? {
         return decodeToken(offered.removePrefix(BEARER_SUBPROTOCOL))
     }
     return attributes.getOrNull(TokenParameter)?.let { request.queryParameters[it] }
+}
+
+/**
+ * The bearer token of this request in the form that the `authHeader` of Ktor's own bearer and JWT providers takes, so
+ * that they know the clients too that send it as a subprotocol. Null if there is none, or one that no header can carry.
+ */
+public fun ApplicationCall.bearerAuthHeader(): HttpAuthHeader? {
+    val token = bearerToken() ?: return null
+    return try {
+        HttpAuthHeader.Single("Bearer", token)
+    } catch (_: IllegalArgumentException) {
+        null // a client can put anything into base64
+    }
 }
 
 /** Which query parameter may carry the token, where the endpoint allows one. */

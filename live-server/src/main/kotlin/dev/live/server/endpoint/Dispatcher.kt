@@ -1,6 +1,5 @@
 package dev.live.server.endpoint
 
-import dev.live.protocol.AuthData
 import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
@@ -9,11 +8,10 @@ import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.RefPrefix
-import dev.live.protocol.decode
 import dev.live.protocol.toMessage
-import dev.live.server.limits.BadMessageCounter
+import dev.live.server.limits.InboundLimiter
 import dev.live.server.limits.LimitSettings
-import dev.live.server.limits.RateLimiter
+import dev.live.server.limits.Refusal
 import dev.live.server.observe.HandlerOutcome
 import dev.live.server.observe.Tally
 import dev.live.server.session.CloseReason
@@ -31,24 +29,24 @@ import kotlin.time.Duration.Companion.nanoseconds
 internal class Dispatcher<Meta : Any>(
     private val endpoint: LiveEndpoint<Meta>,
     private val topics: TopicCommands<Meta>,
+    private val tokens: Tokens<Meta>,
     private val limits: LimitSettings,
     private val guard: HandlerGuard,
     private val now: () -> Long,
     private val tally: Tally = Tally(),
 ) {
-    private val rate = RateLimiter(limits.messagesPerSecond, limits.burst, now())
-    private val badMessages = BadMessageCounter(limits.badMessages, BAD_MESSAGE_WINDOW_MILLIS)
+    val limiter = InboundLimiter(limits)
 
     suspend fun dispatch(session: Session<Meta>, data: Inbound.Data) {
         tally.received(data.size)
-        val retryAfter = rate.take(now())
+        val refusal = limiter.admit(now(), data.size)
         val message =
             try {
                 session.codec.decode(data, limits.decode)
             } catch (e: MalformedMessageException) {
                 return refuse(session, e)
             }
-        if (retryAfter > 0) return tooFast(session, message, retryAfter)
+        if (refusal != null) return tooFast(session, message, refusal)
         val start = if (tally.isObserved) System.nanoTime() else 0L
         val failure = guard.answer(message.type) { handle(session, message) }
         if (tally.isObserved) {
@@ -63,29 +61,23 @@ internal class Dispatcher<Meta : Any>(
 
     private suspend fun refuse(session: Session<Meta>, cause: MalformedMessageException) {
         session.send(cause.toMessage())
-        if (badMessages.isTooMany(now())) {
+        if (limiter.isOneBadMessageTooMany(now())) {
             session.close(CloseCode.ProtocolViolated, "${limits.badMessages} bad messages within a minute")
         }
     }
 
-    private suspend fun tooFast(session: Session<Meta>, message: Message, retryAfter: Long) {
+    private suspend fun tooFast(session: Session<Meta>, message: Message, refusal: Refusal) {
         tally.rateLimited(session.id)
-        val reason = "at most ${limits.messagesPerSecond} messages a second"
-        val refusal = LiveException(ErrorCode.RateLimited, reason, retryAfter.milliseconds)
-        session.send(refusal.toMessage(message.topic, message.ref))
-        if (rate.isExhausted) session.close(CloseCode.TooManyMessages, reason)
+        val error = LiveException(ErrorCode.RateLimited, refusal.reason, refusal.retryAfterMillis.milliseconds)
+        session.send(error.toMessage(message.topic, message.ref))
+        if (refusal.isLast) session.close(CloseCode.TooManyMessages, refusal.reason)
     }
 
     /** Whether a ping or pong is within the rate; a flood of them ends the session as one of messages does. */
     fun admitsControl(session: Session<Meta>): Boolean {
-        if (rate.take(now()) == 0L) return true
+        val refusal = limiter.admit(now(), size = 0) ?: return true
         tally.rateLimited(session.id)
-        if (rate.isExhausted) {
-            session.close(
-                CloseCode.TooManyMessages,
-                "at most ${limits.messagesPerSecond} frames a second",
-            )
-        }
+        if (refusal.isLast) session.close(CloseCode.TooManyMessages, refusal.reason)
         return false
     }
 
@@ -97,7 +89,7 @@ internal class Dispatcher<Meta : Any>(
                 // one that comes late, or twice, is nobody's: neither is it the application's
                 if (message.ref.startsWith(RefPrefix.SERVER)) session.answered(message) else other(session, message)
             MessageType.AUTH ->
-                if (endpoint.authenticateByMessage == null) admit(session, message) else renew(session, message)
+                if (endpoint.authenticateByMessage == null) admit(session, message) else tokens.renew(session, message)
             else -> admit(session, message)
         }
     }
@@ -129,27 +121,13 @@ internal class Dispatcher<Meta : Any>(
 
     private suspend fun command(session: Session<Meta>, message: Message) {
         when (message.type) {
-            MessageType.SUBSCRIBE -> topics.subscribe(session, message)
+            MessageType.SUBSCRIBE -> {
+                val refusal = limiter.admitSubscribe(now())
+                if (refusal == null) topics.subscribe(session, message) else tooFast(session, message, refusal)
+            }
             MessageType.UNSUBSCRIBE -> topics.unsubscribe(session, message)
             else -> topics.publish(session, message)
         }
-    }
-
-    private suspend fun renew(session: Session<Meta>, message: Message) {
-        val token = message.decode<AuthData>().token
-        var meta: Meta? = null
-        guard.handler(session) {
-            // a session is found by its user and has been let into topics as that user: another one needs another session
-            meta = endpoint.authenticateByMessage?.invoke(token)?.takeIf { endpoint.user?.invoke(it) == session.user }
-        }
-        val accepted = meta
-        if (accepted == null) {
-            session.send(LiveException(ErrorCode.Forbidden, NOT_ACCEPTED).toMessage(ref = message.ref))
-            session.close(CloseCode.NotAuthenticated, NOT_ACCEPTED)
-            return
-        }
-        session.renew(accepted)
-        session.send(Message(MessageType.ACK, ref = message.ref))
     }
 
     private suspend fun other(session: Session<Meta>, message: Message) {
@@ -211,11 +189,8 @@ internal class Dispatcher<Meta : Any>(
             else -> HandlerOutcome.Rejected
         }
 
-    companion object {
-        private val OWN =
+    private companion object {
+        val OWN =
             MessageType.run { setOf(SUBSCRIBE, UNSUBSCRIBE, PUBLISH, AUTH, PING, PONG) }
-
-        const val NOT_ACCEPTED = "the token was not accepted"
-        private const val BAD_MESSAGE_WINDOW_MILLIS = 60_000L
     }
 }

@@ -2,7 +2,10 @@ package dev.live.server.endpoint
 
 import dev.live.protocol.CloseCode
 import dev.live.server.broker.Broker
+import dev.live.server.limits.AddressCounter
 import dev.live.server.limits.LimitSettings
+import dev.live.server.limits.UserRates
+import dev.live.server.limits.networkOf
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Session
 import dev.live.server.session.SessionHandler
@@ -40,7 +43,13 @@ internal class EndpointContext(
     val handlers: CoroutineDispatcher,
     val isDraining: () -> Boolean,
     val now: () -> Long,
-)
+) {
+    /** The rates of users over all endpoints; null where there is no limit on them. */
+    val users: UserRates? = if (limits.userMessages.isUnlimited) null else UserRates(limits.userMessages)
+
+    /** Connections per address over all endpoints; null where there is no limit on them. */
+    val addresses: AddressCounter? = limits.connectionsPerAddress.takeIf { it < Int.MAX_VALUE }?.let(::AddressCounter)
+}
 
 /** Answers the requests for one endpoint: refuses them, or runs a session on each. */
 internal class EndpointServer<Meta : Any>(
@@ -49,6 +58,7 @@ internal class EndpointServer<Meta : Any>(
 ) {
     private val limits = context.limits
     private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope)
+    private val tokens = Tokens(endpoint, guard, limits.expiryWarning, context.now)
     private val tally = context.topics.tally
 
     /** Within an interceptor's call there is a guard already. */
@@ -81,17 +91,31 @@ internal class EndpointServer<Meta : Any>(
             connections.decrementAndGet()
             return refuseForNow(call, "The server has as many connections as it may have.")
         }
+        val network = context.addresses?.let { networkOf(call.request.origin.remoteAddress) }
+        if (network != null && !context.addresses.tryAdd(network)) {
+            connections.decrementAndGet()
+            val reason = "This address has as many connections as it may have."
+            return refuseForNow(call, reason, HttpStatusCode.TooManyRequests)
+        }
         var upgrade: LiveUpgrade? = null
+        val release: () -> Unit = {
+            connections.decrementAndGet()
+            if (network != null) context.addresses.remove(network)
+        }
         try {
-            upgrade = admit(call, handshake)
+            upgrade = admit(call, handshake, release)
             if (upgrade != null) call.respond(upgrade)
         } finally {
-            if (upgrade?.isStarted != true) connections.decrementAndGet()
+            if (upgrade?.isStarted != true) release()
         }
     }
 
     /** The upgrade for a client that may come in, or null: then it has been answered. */
-    private suspend fun admit(call: ApplicationCall, handshake: Handshake.Accepted): LiveUpgrade? {
+    private suspend fun admit(
+        call: ApplicationCall,
+        handshake: Handshake.Accepted,
+        release: () -> Unit,
+    ): LiveUpgrade? {
         if (!limits.origins.allows(call.request.header(HttpHeaders.Origin), call.request.header(HttpHeaders.Host))) {
             refuse(call, HttpStatusCode.Forbidden, "Pages from this origin may not connect to this endpoint.")
             return null
@@ -103,7 +127,6 @@ internal class EndpointServer<Meta : Any>(
             return null
         }
         val address = call.request.origin.remoteAddress
-        val release: () -> Unit = { context.sessions.connections.decrementAndGet() }
         val codecSlot = handshake.codecSlot // and not the handshake, for as long as the connection lasts
         return LiveUpgrade(handshake, limits.messageSize, context.fastPath, call, context.scope, release) { socket ->
             serve(socket, codecSlot, meta, address)
@@ -129,9 +152,13 @@ internal class EndpointServer<Meta : Any>(
     private fun firstMessageAuth(socket: Socket, codecSlot: Int, verify: suspend (String) -> Meta?) =
         FirstMessageAuth<Meta>(socket, context.topics.codecs[codecSlot], limits, context.handlers, verify)
 
-    private suspend fun refuseForNow(call: ApplicationCall, reason: String) {
+    private suspend fun refuseForNow(
+        call: ApplicationCall,
+        reason: String,
+        status: HttpStatusCode = HttpStatusCode.ServiceUnavailable,
+    ) {
         call.response.header(HttpHeaders.RetryAfter, RETRY_AFTER_SECONDS)
-        refuse(call, HttpStatusCode.ServiceUnavailable, reason)
+        refuse(call, status, reason)
     }
 
     private suspend fun refuse(call: ApplicationCall, status: HttpStatusCode, reason: String) {
@@ -149,7 +176,7 @@ internal class EndpointServer<Meta : Any>(
         private val codecSlot: Int,
         private val address: String,
     ) : SessionHandler<Meta> {
-        private val dispatcher = Dispatcher(endpoint, commands, limits, guard, context.now, tally)
+        private val dispatcher = Dispatcher(endpoint, commands, tokens, limits, guard, context.now, tally)
 
         /** A session that was not let in is none that the application hears the end of. */
         private var isOpened = false
@@ -170,6 +197,8 @@ internal class EndpointServer<Meta : Any>(
             }
             // looked at after adding: whichever of this and the drain is later sees the other
             if (context.isDraining()) return CloseReason(CloseCode.Restart, DRAINING, byClient = false)
+            tokens.begin(session)?.let { return it }
+            session.user?.let { dispatcher.limiter.user = context.users?.join(it, context.now()) }
             isOpened = true
             tally.sessionOpened(session.id)
             return dispatcher.opened(session)
@@ -184,6 +213,7 @@ internal class EndpointServer<Meta : Any>(
         }
 
         override suspend fun closed(session: Session<Meta>, reason: CloseReason) {
+            if (dispatcher.limiter.user != null) session.user?.let { context.users?.leave(it) }
             context.sessions.remove(session)
             if (!isOpened) return
             tally.sessionClosed(session.id, reason.code)

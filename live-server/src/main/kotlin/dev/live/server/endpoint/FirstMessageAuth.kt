@@ -88,7 +88,7 @@ internal class FirstMessageAuth<Meta : Any>(
             write(Message(MessageType.ACK, ref = message.ref))
             return Outcome.Accepted(it)
         }
-        val refusal = failure ?: LiveException(ErrorCode.Forbidden, Dispatcher.NOT_ACCEPTED)
+        val refusal = failure ?: LiveException(ErrorCode.Forbidden, NOT_ACCEPTED)
         write(refusal.toMessage(ref = message.ref))
         return Outcome.Ended(CloseCode.NotAuthenticated, refusal.reason)
     }

@@ -9,6 +9,7 @@ import io.ktor.utils.io.KtorDsl
 import kotlinx.serialization.KSerializer
 import kotlinx.serialization.serializer
 import kotlin.time.Duration
+import kotlin.time.Instant
 
 /**
  * What a `live<Meta>("/path") { }` block declares. Handlers run one message at a time per session, in the session's
@@ -21,6 +22,8 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
     internal var authenticate: (suspend (ApplicationCall) -> Meta?)? = null
         private set
     internal var authenticateByMessage: (suspend (String) -> Meta?)? = null
+        private set
+    internal var expires: ((Meta) -> Instant?)? = null
         private set
     internal var user: ((Meta) -> String?)? = null
         private set
@@ -54,6 +57,18 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
     public fun authenticateByMessage(block: suspend (token: String) -> Meta?) {
         check(authenticateByMessage == null) { "live(\"$path\") has authenticateByMessage twice" }
         authenticateByMessage = block
+    }
+
+    /**
+     * Says when the token behind [meta] runs out, null for never: asked when a session begins and when it got a fresh
+     * token. Must not block. When the time has come, the session is closed (4401), a second late at most.
+     *
+     * Where [authenticateByMessage] can take a fresh token, the client is told `limits { expiryWarning }` before, or
+     * when half of the time is over if that is later; `live-client` then sends one by itself.
+     */
+    public fun expires(block: (meta: Meta) -> Instant?) {
+        check(expires == null) { "live(\"$path\") has expires twice" }
+        expires = block
     }
 
     /** What the application calls the user behind a session, to find and reach all of a user's sessions; null for nobody. */

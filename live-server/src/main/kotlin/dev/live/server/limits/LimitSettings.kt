@@ -7,11 +7,15 @@ import kotlin.time.Duration
 internal class LimitSettings(
     val messageSize: Int,
     val decode: DecodeLimits,
-    val messagesPerSecond: Int,
-    val burst: Int,
+    val messages: Rate,
+    val bytes: Rate,
+    val userMessages: Rate,
+    val subscribes: Rate,
     val badMessages: Int,
     val connections: Int,
+    val connectionsPerAddress: Int,
     val sessionsPerUser: Int,
     val authTimeout: Duration,
+    val expiryWarning: Duration,
     val origins: OriginPolicy,
 )

@@ -3,33 +3,56 @@ package dev.live.server.limits
 import kotlin.math.ceil
 
 /**
- * A token bucket: [perSecond] messages a second on average, up to [burst] at once.
+ * A token bucket that is filled at [rate]; a token stands for one message, or for one byte of it.
  *
- * Only accessed by one session's reader. Times are milliseconds of the server's clock.
+ * Only accessed by one session's reader, or under its owner's lock. Times are milliseconds of the server's clock.
  */
-internal class RateLimiter(private val perSecond: Int, private val burst: Int, start: Long) {
-    private var tokens = burst.toDouble()
+internal class RateLimiter(val rate: Rate, start: Long) {
+    private var tokens = rate.burst.toDouble()
     private var filled = start
 
-    /** Refusals that are not forgotten yet: they fade at the rate at which messages may come. */
-    private var refusals = 0.0
+    /** Made at the first refusal: most clients never get one. */
+    private var refusals: Refusals? = null
 
-    /** Takes a token: zero if there was one, else the milliseconds until there will be. */
-    fun take(now: Long): Long {
-        val refill = (now - filled) * perSecond / MILLIS
-        tokens = minOf(burst.toDouble(), tokens + refill)
-        refusals = maxOf(0.0, refusals - refill)
-        filled = now
-        if (tokens >= 1) {
-            tokens -= 1
+    /** Takes [amount] tokens: zero if there were as many, else the milliseconds until there will be. */
+    fun take(now: Long, amount: Int = 1): Long {
+        val wait = takeUncounted(now, amount)
+        if (wait > 0) (refusals ?: Refusals(rate, now).also { refusals = it }).add(now, amount)
+        return wait
+    }
+
+    /** As [take], for an owner that counts refusals elsewhere. */
+    fun takeUncounted(now: Long, amount: Int = 1): Long {
+        val elapsed = maxOf(0L, now - filled) // sessions that share a bucket look at the clock before they get to it
+        tokens = minOf(rate.burst.toDouble(), tokens + elapsed * rate.perSecond / MILLIS)
+        filled += elapsed
+        if (tokens >= amount) {
+            tokens -= amount
             return 0
         }
-        refusals += 1
-        return ceil((1 - tokens) * MILLIS / perSecond).toLong()
+        return ceil((amount - tokens) * MILLIS / rate.perSecond).toLong()
     }
 
     /** Whether the client did not heed the refusals of a whole burst: it sends more than twice what it may, and goes on. */
-    val isExhausted: Boolean get() = refusals >= burst
+    val isExhausted: Boolean get() = refusals?.isTooMany == true
+
+    private companion object {
+        const val MILLIS = 1_000.0
+    }
+}
+
+/** What was refused at [rate] and is not forgotten yet: it fades as fast as it might have come. */
+internal class Refusals(private val rate: Rate, private var faded: Long) {
+    private var amount = 0.0
+
+    /** As of the last refusal. */
+    val isTooMany: Boolean get() = amount >= rate.burst
+
+    fun add(now: Long, amount: Int) {
+        val elapsed = maxOf(0L, now - faded)
+        this.amount = maxOf(0.0, this.amount - elapsed * rate.perSecond / MILLIS) + amount
+        faded += elapsed
+    }
 
     private companion object {
         const val MILLIS = 1_000.0

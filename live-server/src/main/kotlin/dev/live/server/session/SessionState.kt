@@ -59,6 +59,10 @@ internal class SessionState(private val session: Session<*>, private val runtime
     @Volatile
     private var writingSince: Long = IDLE
 
+    /** When the session's token runs out, if it does. Written by the reader, read by the sweeper. */
+    @Volatile
+    var expiry: Expiry? = null
+
     /** When the last ping was sent. Only accessed by the sweeper. */
     private var lastPing: Long = lastHeard
 
@@ -103,6 +107,15 @@ internal class SessionState(private val session: Session<*>, private val runtime
         lastHeard = HANDLING
     }
 
+    /** A fresh token runs out at [fresh], or never; false if it came too late. Called by the reader alone. */
+    fun renew(fresh: Expiry?): Boolean {
+        val old = expiry
+        if (old?.settle() == false) return false
+        if (old != null) fresh?.replaces(old)
+        expiry = fresh
+        return true
+    }
+
     override fun writing() {
         writingSince = runtime.now()
     }
@@ -137,6 +150,7 @@ internal class SessionState(private val session: Session<*>, private val runtime
             cut(CloseReason(CloseCode.SlowConsumer, "took no bytes for ${settings.writeTimeout}", byClient = false))
             return
         }
+        expiry?.let { sweep(it, now) }
         val heard = lastHeard
         if (heard == HANDLING) return
         val silent = now - heard
@@ -149,6 +163,15 @@ internal class SessionState(private val session: Session<*>, private val runtime
         if (silent >= interval && now - lastPing >= interval) {
             lastPing = now
             queue.offer(PING) // a full queue needs no ping: the write timeout watches it
+        }
+    }
+
+    private fun sweep(expiry: Expiry, now: Long) {
+        if (now >= expiry.at) {
+            val reason = CloseReason(CloseCode.NotAuthenticated, Expiry.RAN_OUT, byClient = false)
+            if (expiry.settle()) end(reason, flush = true)
+        } else if (expiry.isDue(now)) {
+            expiry.isAnnounced = session.trySend(expiry.message(now)) // where there was no room, at the next look
         }
     }
 

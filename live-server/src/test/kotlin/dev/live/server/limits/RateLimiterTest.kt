@@ -7,12 +7,13 @@ import io.kotest.matchers.shouldBe
 import io.kotest.property.Arb
 import io.kotest.property.arbitrary.int
 import io.kotest.property.arbitrary.list
+import io.kotest.property.arbitrary.pair
 import io.kotest.property.checkAll
 
 class RateLimiterTest : FunSpec({
 
     test("a burst goes through at once, and then one message per interval") {
-        val limiter = RateLimiter(perSecond = 10, burst = 3, start = 0)
+        val limiter = RateLimiter(Rate(perSecond = 10, burst = 3), start = 0)
 
         List(4) { limiter.take(0) == 0L } shouldBe listOf(true, true, true, false)
         limiter.take(99) shouldBeGreaterThan 0
@@ -21,14 +22,14 @@ class RateLimiterTest : FunSpec({
     }
 
     test("silence saves up a burst and no more") {
-        val limiter = RateLimiter(perSecond = 10, burst = 3, start = 0)
+        val limiter = RateLimiter(Rate(perSecond = 10, burst = 3), start = 0)
 
         List(5) { limiter.take(1_000_000) == 0L }.count { it } shouldBe 3
     }
 
     test("in no window do more messages pass than the burst and the rate allow") {
         checkAll(Arb.int(1..50), Arb.int(1..20), Arb.list(Arb.int(0..300), 1..100)) { perSecond, burst, pauses ->
-            val limiter = RateLimiter(perSecond, burst, start = 0)
+            val limiter = RateLimiter(Rate(perSecond, burst), start = 0)
             val passed = mutableListOf<Long>()
             var now = 0L
             for (pause in pauses) {
@@ -47,7 +48,7 @@ class RateLimiterTest : FunSpec({
 
     test("who waits as long as the refusal says gets through, and who waits two milliseconds less does not") {
         checkAll(Arb.int(1..1_000), Arb.int(1..20), Arb.int(0..5_000)) { perSecond, burst, pause ->
-            val limiter = RateLimiter(perSecond, burst, start = 0)
+            val limiter = RateLimiter(Rate(perSecond, burst), start = 0)
             while (limiter.take(0) == 0L) continue
             var now = pause.toLong()
             var wait = limiter.take(now)
@@ -60,15 +61,63 @@ class RateLimiterTest : FunSpec({
         }
     }
 
+    test("what counts is the amount that is taken, and all of it or nothing passes") {
+        val limiter = RateLimiter(Rate(perSecond = 1_000, burst = 5_000), start = 0)
+
+        limiter.take(0, amount = 3_000) shouldBe 0
+        limiter.take(0, amount = 3_000) shouldBe 1_000
+        limiter.take(0, amount = 2_000) shouldBe 0
+        limiter.take(2_999, amount = 3_000) shouldBe 1
+        limiter.take(3_000, amount = 3_000) shouldBe 0
+    }
+
+    test("in no window do more bytes pass than the burst and the rate allow") {
+        val messages = Arb.list(Arb.pair(Arb.int(0..300), Arb.int(1..2_000)), 1..60)
+        checkAll(Arb.int(1..5_000), Arb.int(2_000..9_000), messages) { perSecond, burst, sent ->
+            val limiter = RateLimiter(Rate(perSecond, burst), start = 0)
+            val passed = mutableListOf<Pair<Long, Int>>()
+            var now = 0L
+            for ((pause, size) in sent) {
+                now += pause
+                if (limiter.take(now, size) == 0L) passed += now to size
+            }
+
+            for (first in passed.indices) {
+                var sum = 0L
+                for (last in first..<passed.size) {
+                    sum += passed[last].second
+                    val seconds = (passed[last].first - passed[first].first) / 1_000.0
+                    sum.toDouble() shouldBeLessThanOrEqual burst + perSecond * seconds + TOLERANCE
+                }
+            }
+        }
+    }
+
+    test("a clock that is a little behind gives nothing and takes nothing") {
+        val limiter = RateLimiter(Rate(perSecond = 10, burst = 1), start = 1_000)
+        limiter.take(1_000) shouldBe 0
+
+        limiter.take(900) shouldBe 100
+        limiter.take(1_000) shouldBe 100
+        limiter.take(1_100) shouldBe 0
+    }
+
+    test("refused bytes are exhausting once they are a burst") {
+        val limiter = RateLimiter(Rate(perSecond = 1, burst = 1_000), start = 0)
+        limiter.take(0, amount = 1_000)
+
+        List(3) { limiter.take(0, amount = 400).let { limiter.isExhausted } } shouldBe listOf(false, false, true)
+    }
+
     test("a client is exhausting once it was refused a whole burst") {
-        val limiter = RateLimiter(perSecond = 1, burst = 3, start = 0)
+        val limiter = RateLimiter(Rate(perSecond = 1, burst = 3), start = 0)
         repeat(3) { limiter.take(0) }
 
         List(3) { limiter.take(0).let { limiter.isExhausted } } shouldBe listOf(false, false, true)
     }
 
     test("refusals fade at the rate, and a message that passes does not wipe them out") {
-        val limiter = RateLimiter(perSecond = 1, burst = 3, start = 0)
+        val limiter = RateLimiter(Rate(perSecond = 1, burst = 3), start = 0)
         repeat(5) { limiter.take(0) }
 
         limiter.take(1_000) shouldBe 0
@@ -81,7 +130,7 @@ class RateLimiterTest : FunSpec({
 
     test("a steady flood is exhausting however many of its messages pass, and a client a little too fast is not") {
         fun isExhaustedWithin(seconds: Int, perSecond: Int): Boolean {
-            val limiter = RateLimiter(perSecond = 100, burst = 200, start = 0)
+            val limiter = RateLimiter(Rate(perSecond = 100, burst = 200), start = 0)
             return (1..seconds * perSecond).any { n ->
                 limiter.take(n * 1_000L / perSecond)
                 limiter.isExhausted

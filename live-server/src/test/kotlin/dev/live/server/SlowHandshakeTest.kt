@@ -1,0 +1,112 @@
+package dev.live.server
+
+import dev.live.server.support.RawSocket
+import dev.live.server.support.TestServer
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.application.serverConfig
+import io.ktor.server.cio.CIO
+import io.ktor.server.engine.ApplicationEngine
+import io.ktor.server.engine.ApplicationEngineFactory
+import io.ktor.server.engine.EngineConnectorBuilder
+import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.Netty
+import io.ktor.server.routing.routing
+import io.netty.handler.timeout.ReadTimeoutHandler
+import java.io.IOException
+import java.net.Socket
+import java.net.SocketTimeoutException
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** Clients that connect and never ask for an upgrade: what of Ktor's bounds them, and what does not. */
+class SlowHandshakeTest : FunSpec({
+
+    test("on Netty a read timeout in the channel's pipeline ends them, and no session that answers pings") {
+        withEngine(Netty, { channelPipelineConfig = { addFirst(ReadTimeoutHandler(1)) } }) {
+            halfARequest(port) shouldBe Outcome.Ended
+            idleSession() shouldBe Outcome.Alive
+        }
+    }
+
+    test("on Netty requestReadTimeoutSeconds does not end them, nor a session") {
+        withEngine(Netty, { requestReadTimeoutSeconds = 1 }) {
+            halfARequest(port) shouldBe Outcome.Alive
+            idleSession() shouldBe Outcome.Alive
+        }
+    }
+
+    test("on CIO the engine's idle timeout ends its own half of the connection, and no session") {
+        withEngine(CIO, { connectionIdleTimeoutSeconds = 1 }) {
+            halfARequest(port) shouldBe Outcome.HalfClosed
+            idleSession() shouldBe Outcome.Alive
+        }
+    }
+})
+
+private enum class Outcome { Ended, HalfClosed, Alive }
+
+/**
+ * What becomes of a client that begins a request and never ends it, within three times the timeout. One that is told that
+ * nothing more comes, and can go on writing, still has its connection.
+ */
+private fun halfARequest(port: Int): Outcome =
+    Socket("127.0.0.1", port).use { socket ->
+        socket.soTimeout = 3_000
+        val output = socket.getOutputStream()
+        output.write("GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ".toByteArray())
+        try {
+            while (socket.getInputStream().read() >= 0) continue
+            repeat(20) {
+                output.write('a'.code)
+                Thread.sleep(50) // the answer to a byte for a closed connection takes a moment
+            }
+            Outcome.HalfClosed
+        } catch (_: SocketTimeoutException) {
+            Outcome.Alive
+        } catch (_: IOException) {
+            Outcome.Ended
+        }
+    }
+
+/** What becomes of a client that has nothing to say but answers to pings. */
+private suspend fun TestServer.idleSession(): Outcome =
+    RawSocket.upgrade(port).use { client ->
+        val end = System.nanoTime() + 2.5.seconds.inWholeNanoseconds
+        try {
+            while (System.nanoTime() < end) {
+                val (opcode, payload) = client.readFrame()
+                if (opcode == PING) client.frame(PONG, payload)
+            }
+            Outcome.Alive
+        } catch (_: IOException) {
+            Outcome.Ended
+        }
+    }
+
+private suspend fun <C : ApplicationEngine.Configuration> withEngine(
+    factory: ApplicationEngineFactory<*, C>,
+    configure: C.() -> Unit,
+    test: suspend TestServer.() -> Unit,
+) {
+    val server = embeddedServer(factory, serverConfig { module(Application::pinging) }) {
+        connectors += EngineConnectorBuilder().apply {
+            host = "127.0.0.1"
+            port = 0
+        }
+        configure()
+    }
+    server.startSuspend(wait = false)
+    val running = TestServer(server, server.engine.resolvedConnectors().single().port)
+    running.use { it.test() }
+}
+
+private fun Application.pinging() {
+    install(Live) { heartbeat { interval = 200.milliseconds } }
+    routing { live<Unit>("/live") }
+}
+
+private const val PING = 0x9
+private const val PONG = 0xA

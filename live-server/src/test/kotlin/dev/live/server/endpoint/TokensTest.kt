@@ -1,0 +1,214 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.endpoint
+
+import dev.live.protocol.AuthData
+import dev.live.protocol.Body
+import dev.live.protocol.CloseCode
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.of
+import dev.live.server.session.Sweeper
+import dev.live.server.support.TestSession
+import dev.live.server.support.sessionSettings
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.currentTime
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlin.time.Clock
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.days
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.Instant
+
+class TokensTest : FunSpec({
+
+    test("a session is told 60 s before its token runs out, and closed when it has") {
+        runTest {
+            val one = sessionOf(renewable { instant(5.minutes) })
+
+            advanceTo(239_999)
+            one.socket.words().shouldBeEmpty()
+            advanceTo(240_000)
+            one.socket.words() shouldContainExactly listOf("expiring")
+            advanceTo(299_999)
+            one.session.isOpen shouldBe true
+            advanceTo(300_000)
+
+            one.socket.closings.single().code shouldBe 4401
+        }
+    }
+
+    test("a token of less than two minutes is announced when half of it is over") {
+        runTest {
+            val one = sessionOf(renewable { instant(40.seconds) })
+
+            advanceTo(19_999)
+            one.socket.words().shouldBeEmpty()
+            advanceTo(20_000)
+
+            one.socket.words() shouldContainExactly listOf("expiring")
+            one.session.close()
+        }
+    }
+
+    test("a session whose token has run out already does not begin") {
+        for (late in listOf(Duration.ZERO, (-1).seconds)) {
+            runTest {
+                val one = sessionOf(renewable { instant(late) })
+                runCurrent()
+
+                one.reasons.single().code shouldBe CloseCode.NotAuthenticated
+                one.reasons.single().text shouldBe "the token ran out"
+            }
+        }
+    }
+
+    test("tokens that never run out, or hardly ever, are not watched to an end") {
+        for (never in listOf(null, Instant.DISTANT_FUTURE)) {
+            runTest {
+                val one = sessionOf(renewable { never })
+
+                advanceTo(1.days.inWholeMilliseconds / 2)
+
+                one.socket.words().shouldBeEmpty()
+                one.session.isOpen shouldBe true
+                one.session.close()
+            }
+        }
+    }
+
+    test("where no message can renew a token the client is not asked to, and the session still ends") {
+        runTest {
+            val endpoint = LiveEndpoint<Unit>("/live").apply { expires { instant(5.minutes) } }
+            val one = sessionOf(endpoint)
+
+            advanceTo(299_999)
+            one.socket.words().shouldBeEmpty()
+            advanceTo(300_000)
+
+            one.socket.closings.single().code shouldBe 4401
+        }
+    }
+
+    test("an auth message moves the end") {
+        runTest {
+            var end = instant(5.minutes)
+            val one = sessionOf(renewable { end })
+            advanceTo(240_000)
+
+            end = instant(20.minutes)
+            one.socket.say("good")
+            advanceTo(1_199_999)
+
+            one.socket.words() shouldContainExactly listOf("expiring", "ack", "expiring")
+            one.session.isOpen shouldBe true
+            advanceTo(1_200_000)
+            one.socket.closings.single().code shouldBe 4401
+        }
+    }
+
+    test("a token that is not accepted ends the session at once, however long the old one would have lasted") {
+        runTest {
+            val one = sessionOf(renewable { instant(5.minutes) })
+
+            one.socket.say("bad")
+            runCurrent()
+
+            one.socket.words() shouldContainExactly listOf("error")
+            one.socket.closings.single().run { code to reason } shouldBe (4401 to "the token was not accepted")
+        }
+    }
+
+    test("a fresh token that has run out already is not accepted") {
+        runTest {
+            var end = instant(5.minutes)
+            val one = sessionOf(renewable { end })
+            advanceTo(10_000)
+
+            end = instant(9.seconds)
+            one.socket.say("good")
+            runCurrent()
+
+            one.socket.words() shouldContainExactly listOf("error")
+            one.socket.closings.single().code shouldBe 4401
+        }
+    }
+
+    test("a token that is still being checked when the old one runs out is too late") {
+        runTest {
+            val endpoint = LiveEndpoint<Unit>("/live").apply {
+                user { "ann" }
+                authenticateByMessage { delay(20.seconds) }
+                expires { instant(5.minutes) }
+            }
+            val one = sessionOf(endpoint)
+            advanceTo(290_000)
+
+            one.socket.say("good")
+            advanceTo(320_000)
+
+            one.reasons.single().run { code to text } shouldBe (CloseCode.NotAuthenticated to "the token ran out")
+        }
+    }
+
+    test("a failure of expires while a token is renewed is the application's, and the old token still counts") {
+        runTest {
+            var fails = false
+            val one = sessionOf(renewable { if (fails) error("boom") else instant(5.minutes) })
+
+            fails = true
+            one.socket.say("good")
+            runCurrent()
+            one.session.isOpen shouldBe true
+            advanceTo(300_000)
+
+            one.socket.closings.single().code shouldBe 4401
+        }
+    }
+})
+
+private val begun = Instant.fromEpochMilliseconds(1_800_000_000_000)
+
+/** So long after the test began. */
+private fun instant(after: Duration): Instant = begun + after
+
+private fun renewable(expires: () -> Instant?): LiveEndpoint<Unit> =
+    LiveEndpoint<Unit>("/live").apply {
+        user { "ann" } // as the session's
+        authenticateByMessage { token -> if (token == "good") Unit else null }
+        expires { expires() }
+    }
+
+/** A running session of [endpoint], whose client's words are tokens. */
+private fun TestScope.sessionOf(endpoint: LiveEndpoint<Unit>): TestSession {
+    val one = TestSession(this, sessionSettings(heartbeatInterval = 1.days, heartbeatTimeout = 2.days))
+    val clock = object : Clock {
+        override fun now(): Instant = begun + currentTime.milliseconds
+    }
+    val guard = HandlerGuard(timeout = 30.seconds)
+    val tokens = Tokens(endpoint, guard, warning = 60.seconds, { currentTime }, clock)
+    one.onOpen = tokens::begin
+    one.onMessage = { session, token ->
+        val auth = Message(MessageType.AUTH, body = Body.of(AuthData(token)))
+        guard.answer("auth") { tokens.renew(session, auth) }
+    }
+    backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 100.milliseconds) { currentTime }.run() }
+    one.start()
+    return one
+}
+
+private fun TestScope.advanceTo(millis: Long) {
+    advanceTimeBy(millis - currentTime)
+    runCurrent()
+}

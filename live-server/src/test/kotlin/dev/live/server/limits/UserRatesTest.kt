@@ -1,0 +1,63 @@
+package dev.live.server.limits
+
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.types.shouldBeSameInstanceAs
+import io.kotest.matchers.types.shouldNotBeSameInstanceAs
+import io.kotest.property.Arb
+import io.kotest.property.arbitrary.boolean
+import io.kotest.property.arbitrary.element
+import io.kotest.property.arbitrary.list
+import io.kotest.property.arbitrary.pair
+import io.kotest.property.checkAll
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.coroutineScope
+
+class UserRatesTest : FunSpec({
+
+    test("a user's bucket is there for as long as the user has a session") {
+        val rates = UserRates(Rate(perSecond = 1, burst = 1))
+        val first = rates.join("ann", 0)
+
+        rates.join("ann", 0) shouldBeSameInstanceAs first
+        rates.leave("ann")
+        rates.join("ann", 0) shouldBeSameInstanceAs first
+        rates.leave("ann")
+        rates.leave("ann")
+
+        rates.size shouldBe 0
+        rates.join("ann", 0) shouldNotBeSameInstanceAs first
+    }
+
+    test("nobody is remembered who has no session") {
+        val steps = Arb.list(Arb.pair(Arb.element("ann", "bob", "cid"), Arb.boolean()), 0..100)
+        checkAll(steps) { joinsAndLeaves ->
+            val rates = UserRates(Rate(perSecond = 1, burst = 1))
+            val sessions = mutableMapOf<String, Int>()
+            for ((user, joins) in joinsAndLeaves) {
+                val count = sessions[user] ?: 0
+                if (joins) {
+                    rates.join(user, 0)
+                    sessions[user] = count + 1
+                } else if (count > 0) {
+                    rates.leave(user)
+                    sessions[user] = count - 1
+                }
+
+                rates.size shouldBe sessions.count { it.value > 0 }
+            }
+        }
+    }
+
+    test("sessions on many threads get no more than the burst between them") {
+        val rate = UserRates(Rate(perSecond = 1, burst = 1_000)).join("ann", 0)
+
+        val passed = coroutineScope {
+            List(4) { async(Dispatchers.Default) { List(1_000) { rate.take(0) }.count { it == 0L } } }.awaitAll().sum()
+        }
+
+        passed shouldBe 1_000
+    }
+})

@@ -1,0 +1,150 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.session
+
+import dev.live.protocol.CloseCode
+import dev.live.server.support.TestSession
+import dev.live.server.support.sessionSettings
+import dev.live.server.support.wordMessage
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.currentTime
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlin.time.Duration.Companion.days
+import kotlin.time.Duration.Companion.milliseconds
+
+class ExpiryTest : FunSpec({
+
+    test("the client is told once when its token is about to run out, and the session ends when it has") {
+        runTest {
+            val one = expiring(Expiry(at = 100_000, warnAt = 40_000))
+
+            advanceTimeTo(39_999)
+            one.socket.words().shouldBeEmpty()
+            advanceTimeTo(40_000)
+            one.socket.words() shouldContainExactly listOf("expiring")
+            advanceTimeTo(99_999)
+            one.socket.words() shouldContainExactly listOf("expiring")
+            one.session.isOpen shouldBe true
+            advanceTimeTo(100_000)
+
+            one.reasons.single().code shouldBe CloseCode.NotAuthenticated
+            one.reasons.single().text shouldBe "the token ran out"
+            one.socket.closings.single().code shouldBe 4401
+        }
+    }
+
+    test("what waits is still written when the token has run out") {
+        runTest {
+            val one = expiring(Expiry(at = 1_000, warnAt = Long.MAX_VALUE))
+            one.socket.stalled = true
+            one.session.trySend(wordMessage("a"))
+            one.session.trySend(wordMessage("b"))
+
+            advanceTimeTo(1_000)
+            one.socket.stalled = false
+            runCurrent()
+
+            one.socket.words() shouldContainExactly listOf("a", "b")
+            one.reasons.single().code shouldBe CloseCode.NotAuthenticated
+        }
+    }
+
+    test("a session with a fresh token lives on, and is told again when that runs out") {
+        runTest {
+            val one = expiring(Expiry(at = 100_000, warnAt = 40_000))
+            advanceTimeTo(50_000)
+
+            one.session.state.renew(Expiry(at = 200_000, warnAt = 140_000)) shouldBe true
+
+            advanceTimeTo(139_999)
+            one.socket.words() shouldContainExactly listOf("expiring")
+            advanceTimeTo(140_000)
+            one.socket.words() shouldContainExactly listOf("expiring", "expiring")
+            advanceTimeTo(199_999)
+            one.session.isOpen shouldBe true
+            advanceTimeTo(200_000)
+            one.session.isOpen shouldBe false
+        }
+    }
+
+    test("a fresh token that never runs out ends the watch") {
+        runTest {
+            val one = expiring(Expiry(at = 100_000, warnAt = 40_000))
+            advanceTimeTo(50_000)
+
+            one.session.state.renew(null) shouldBe true
+            advanceTimeTo(10_000_000)
+
+            one.session.isOpen shouldBe true
+            one.session.close()
+        }
+    }
+
+    test("a fresh token that lasts no longer is not announced a second time") {
+        runTest {
+            val one = expiring(Expiry(at = 100_000, warnAt = 40_000))
+            advanceTimeTo(50_000)
+
+            repeat(3) { one.session.state.renew(Expiry(at = 100_001, warnAt = 50_000)) }
+            advanceTimeTo(99_000)
+
+            one.socket.words() shouldContainExactly listOf("expiring")
+            one.session.close()
+        }
+    }
+
+    test("a fresh token that comes when the session has ended is too late") {
+        runTest {
+            val one = expiring(Expiry(at = 1_000, warnAt = 500))
+            one.socket.stalled = true
+            one.session.trySend(wordMessage("a")) // the session has something left to say
+            advanceTimeTo(1_000)
+
+            one.session.state.renew(Expiry(at = 9_000, warnAt = 8_000)) shouldBe false
+
+            one.socket.stalled = false
+            runCurrent()
+            one.reasons.single().code shouldBe CloseCode.NotAuthenticated
+        }
+    }
+
+    test("a full queue has no room for the news, which then waits") {
+        runTest {
+            val one = expiring(Expiry(at = 9_000, warnAt = 1_000), queueCapacity = 1)
+            one.socket.stalled = true
+            while (one.session.trySend(wordMessage("a"))) runCurrent()
+
+            advanceTimeTo(2_000)
+            one.socket.stalled = false
+            advanceTimeTo(2_200)
+
+            one.socket.words().last() shouldBe "expiring"
+            one.session.close()
+        }
+    }
+})
+
+private fun TestScope.expiring(expiry: Expiry, queueCapacity: Int = 256): TestSession {
+    val settings = sessionSettings(queueCapacity, heartbeatInterval = 1.days, heartbeatTimeout = 2.days)
+    val one = TestSession(this, settings)
+    one.onOpen = {
+        it.state.expiry = expiry
+        null
+    }
+    backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 100.milliseconds) { currentTime }.run() }
+    one.start()
+    return one
+}
+
+private fun TestScope.advanceTimeTo(millis: Long) {
+    advanceTimeBy(millis - currentTime)
+    runCurrent()
+}
