@@ -13,6 +13,7 @@ import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
+import kotlin.concurrent.Volatile
 import kotlin.time.Duration.Companion.seconds
 
 /** A [Wire] over one WebSocket session of Ktor, whichever engine made it. */
@@ -20,6 +21,10 @@ internal class KtorWire(
     private val session: DefaultWebSocketSession,
     override val subprotocol: String?,
 ) : Wire {
+    /** Whether [receive] has said so: Ktor takes what is sent for a moment longer, and drops it. */
+    @Volatile
+    private var hasEnded = false
+
     override suspend fun receive(): WireEvent {
         var error: Exception? = null
         try {
@@ -60,6 +65,7 @@ internal class KtorWire(
     }
 
     private suspend fun ended(error: Exception?): WireEvent.Closed {
+        hasEnded = true
         if (error is FrameTooBigException) {
             return WireEvent.Closed(CloseCode.TooLarge, "a message was over the limit of this client", error)
         }
@@ -71,6 +77,7 @@ internal class KtorWire(
     }
 
     private suspend inline fun orClosed(block: () -> Unit) {
+        if (hasEnded) throw WireClosedException()
         try {
             block()
         } catch (e: ClosedSendChannelException) {

@@ -72,7 +72,7 @@ class SessionQueueRaceTest : FunSpec({
                         val frames = queue.takenFrames(3) ?: break
                         taken += frames.map { it.payload().decodeToString() }
                         if (taken.size >= end) queue.close()
-                        if (frames.isEmpty()) yield()
+                        if (frames.isEmpty()) yield() // or a test that takes too long would not end
                     }
 
                     for ((who, count) in counts.awaitAll().withIndex()) {
