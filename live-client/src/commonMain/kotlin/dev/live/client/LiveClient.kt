@@ -88,16 +88,9 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     private val router = Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, requests)
     private val exchange = Exchange(dispatcher, refs, outbox, pending)
     private val bearer = Bearer(workers, settings.bearer)
+    private val renewal = Renewal(bearer, exchange, settings.requestTimeout)
     private val transport = settings.transport()
-    private val loop =
-        ConnectionLoop(
-            settings.ofConnections(),
-            transport,
-            bearer,
-            Renewal(bearer, exchange, settings.requestTimeout),
-            outbox,
-            router,
-        )
+    private val loop = ConnectionLoop(settings.ofConnections(), transport, bearer, renewal, outbox, router)
 
     // atomic: closed before its first step, it still has to take its last
     @OptIn(DelicateCoroutinesApi::class)

@@ -9,7 +9,8 @@ import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
  *
  * A lock whose waiting suspends, and which is one field while nobody waits: a `Mutex` would take 200 bytes of every
  * session. It cannot lock up: what runs in a turn is [Memberships] and nothing else, which takes no second turn, calls
- * no code of the application's, and waits only for the fan-out of a topic, which waits for no session.
+ * no code of the application's, and waits only for the fan-out of a topic, which waits for no session, and for the
+ * session's own client to take what it has missed, which the write timeout bounds.
  */
 internal abstract class MembershipTurn {
     /** Null while it is nobody's, [TAKEN], or what they wait for who came meanwhile. */

@@ -87,16 +87,14 @@ internal class SessionQueue(
         if (waiting < 0) return false
         val lossy = madeLossy()
         lossy.put(part, key, frame, lossy.after { (waiting and CLOSED.inv()) / ONE }, limit)
-        // a writer that waits in the channel has to be told; any other looks here before it waits
+        // any other than a writer that waits in the channel looks here before it waits
         if (waker == null && waiting == 0L && lossy.announces()) channel.trySend(OutboundFrame.Nothing)
         waker?.run()
         return true
     }
 
     /** Takes back what was kept of [part]. */
-    fun forget(part: LossyQueue.Part) {
-        lossy?.remove(part)
-    }
+    fun forget(part: LossyQueue.Part): Unit = lossy?.remove(part) ?: Unit
 
     private fun madeLossy(): LossyQueue =
         lossy ?: LossyQueue(maxBytes).let { if (LOSSY.compareAndSet(this, null, it)) it else lossy!! }
@@ -193,8 +191,7 @@ internal class SessionQueue(
             if (frame.count > 0) batch[count++] = frame else lossy?.heard()
             size += frame.size
             taken += weight(frame)
-            val isEnough = taken >= waiting || count == batch.size || size >= MAX_BATCH_BYTES
-            frame = if (isEnough) null else oldest()
+            frame = if (taken >= waiting || count == batch.size || size >= MAX_BATCH_BYTES) null else oldest()
         }
         lossy?.taken(taken / ONE)
         // after the channel gave them: it never holds more than was reserved
