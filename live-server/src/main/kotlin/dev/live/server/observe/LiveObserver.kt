@@ -49,9 +49,10 @@ public interface LiveObserver {
     public fun delivered(topic: String, messages: Int, subscribers: Int, bytes: Int) {}
 
     /**
-     * Messages for a session were lost to its full queue.
+     * Messages for a session were lost: to its full queue, or because their topic declares that they need not arrive.
      *
-     * @param policy the overflow policy that decided so; `close` loses all that waits
+     * @param policy what decided so: `close` loses all that waits, `conflate` what a newer one replaced, `dropOldest` what
+     *   made way for a newer one
      * @param messages at least 1
      */
     public fun dropped(policy: String, messages: Int) {}

@@ -14,7 +14,7 @@ package dev.live.server.observe
  * @property messagesOut [deliveries], and what was sent to single sessions: answers, and messages of the application's
  * @property bytesOut bytes of the payloads of these, without the envelopes
  * @property rateLimited messages, pings and pongs of clients that were over their rate
- * @property drops messages lost to full queues, by overflow policy; no entry for one that lost none
+ * @property drops messages lost, by what decided so (see [LiveObserver.dropped]); no entry for one that lost none
  * @property closes sessions that have ended, by close code; codes that are not the protocol's count as `other`
  */
 public class LiveStats internal constructor(

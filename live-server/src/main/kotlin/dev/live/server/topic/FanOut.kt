@@ -46,7 +46,7 @@ internal class FanOut(
     }
 
     /** What subscribers did not get, or null if they get everything. Any thread. */
-    val losses: Losses? = policy.delivery?.let { Losses() }
+    val losses: Losses? = policy.delivery?.let { Losses(owner.tally) }
 
     private val throttle: Throttle? =
         policy.delivery?.throttle?.let { Throttle(it, policy.delivery.maxKeys, losses!!, alarm!!, now) }

@@ -1,15 +1,22 @@
 package dev.live.server.topic
 
+import dev.live.server.observe.Tally
 import java.util.concurrent.atomic.LongAdder
 
 /** What the subscribers of a topic did not get, because of what the topic declares. Any thread. */
-internal class Losses {
+internal class Losses(private val tally: Tally = Tally()) {
     private val conflations = LongAdder()
     private val drops = LongAdder()
 
-    fun conflated(): Unit = conflations.increment()
+    fun conflated() {
+        conflations.increment()
+        tally.dropped("conflate", messages = 1)
+    }
 
-    fun dropped(): Unit = drops.increment()
+    fun dropped() {
+        drops.increment()
+        tally.dropped("dropOldest", messages = 1)
+    }
 
     fun snapshot() = TopicLosses(conflations.sum(), drops.sum())
 }
