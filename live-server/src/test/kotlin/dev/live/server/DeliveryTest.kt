@@ -129,5 +129,5 @@ private suspend fun withPrices(
         install(Live)
         routing { live<Unit>("/live") { topic<Price>("prices") { settings() } } }
     },
-    test,
+    test = test,
 )

@@ -116,7 +116,7 @@ private suspend fun withPresence(
         install(Live)
         routing { live<Unit>("/live") { topic<Line>("room/{room}") { settings() } } }
     },
-    test,
+    test = test,
 )
 
 /** The key that the client says, and a device. */

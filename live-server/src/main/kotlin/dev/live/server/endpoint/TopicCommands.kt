@@ -21,7 +21,7 @@ internal class TopicCommands<Meta : Any>(
     private val broker: Broker,
     private val maxTopics: Int,
     val guard: HandlerGuard,
-    private val keyOf: (topic: String, body: Body?) -> String?,
+    private val keyOf: (topic: String, body: Body?) -> String? = { _, _ -> null },
     private val tally: Tally = Tally(),
 ) : TopicPlaces {
     private val mostSpecificFirst = declarations.sortedBy { it.pattern.specificity }

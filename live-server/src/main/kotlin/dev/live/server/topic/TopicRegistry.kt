@@ -48,7 +48,7 @@ internal class TopicRegistry(
         return hub
     }
 
-    private fun hub(name: String, policy: TopicPolicy) = 
+    private fun hub(name: String, policy: TopicPolicy) =
         TopicHub(name, scope, codecs, buffer, fanOut, policy, now, tally = tally)
 
     fun release(name: String) {

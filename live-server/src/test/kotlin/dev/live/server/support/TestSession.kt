@@ -1,8 +1,8 @@
 package dev.live.server.support
 
-import dev.live.server.observe.Tally
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.server.observe.Tally
 import dev.live.server.session.CloseReason
 import dev.live.server.session.OverflowPolicy
 import dev.live.server.session.Session

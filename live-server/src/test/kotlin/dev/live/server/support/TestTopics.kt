@@ -24,7 +24,7 @@ internal class TestTopics(
     @Volatile
     var now = 0L
 
-    val registry = TopicRegistry(scope, codecs, buffer, linger, fanOut, tally) { now }
+    val registry = TopicRegistry(scope, codecs, buffer, linger, fanOut, tally = tally) { now }
 }
 
 internal fun prepared(message: Message, except: String? = null, codecs: CodecTable = CodecTable(listOf(FakeCodec()))) =

@@ -1,4 +1,4 @@
-package dev.live.docs
+package dev.live.docs.access
 
 import com.auth0.jwt.JWTVerifier
 import com.auth0.jwt.exceptions.JWTVerificationException

@@ -1,4 +1,4 @@
-package dev.live.docs
+package dev.live.docs.topics
 
 import dev.live.client.LiveClient
 import dev.live.client.topic.Recovery

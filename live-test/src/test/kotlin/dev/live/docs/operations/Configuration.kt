@@ -1,4 +1,4 @@
-package dev.live.docs
+package dev.live.docs.operations
 
 import dev.live.server.Live
 import io.ktor.server.application.Application

@@ -1,4 +1,4 @@
-package dev.live.docs
+package dev.live.docs.access
 
 import dev.live.server.Live
 import dev.live.server.live
