@@ -22,6 +22,7 @@ import dev.live.server.session.Sweeper
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Topic
 import dev.live.server.topic.TopicRegistry
+import dev.live.server.topic.TopicRuntime
 import dev.live.server.transport.FastPath
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
@@ -52,14 +53,10 @@ public class LiveServer internal constructor(
     private val declared = DeclaredTopics()
     private val topics =
         TopicRegistry(
-            scope,
-            settings.codecs,
-            settings.topicBuffer,
+            TopicRuntime(scope, settings.codecs, settings.topicBuffer, tally = tally, now = now),
             settings.topicLinger,
-            policies = declared,
-            tally = tally,
-            maxIdleBytes = settings.idleHistoryBytes,
-            now = now,
+            declared,
+            settings.idleHistoryBytes,
         )
     private val broker: Broker = LocalBroker(topics::deliver)
 

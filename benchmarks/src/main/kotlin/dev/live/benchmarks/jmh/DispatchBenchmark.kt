@@ -12,6 +12,7 @@ import dev.live.server.endpoint.TopicCommands
 import dev.live.server.session.Session
 import dev.live.server.session.SessionRuntime
 import dev.live.server.topic.TopicRegistry
+import dev.live.server.topic.TopicRuntime
 import dev.live.server.transport.Inbound
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
@@ -51,7 +52,7 @@ open class DispatchBenchmark {
         endpoint.rawTopic("room/{room}") { publishWithoutSubscribing = true }
         val broker = Broker { published = it.body }
         val scope = CoroutineScope(Dispatchers.Unconfined + Job())
-        val registry = TopicRegistry(scope, settings.codecs, settings.topicBuffer, settings.topicLinger, now = now)
+        val registry = TopicRegistry(TopicRuntime(scope, settings.codecs, settings.topicBuffer, now = now), settings.topicLinger)
         val runtime = SessionRuntime(settings.session, registry, codecSlot = 0, now = now)
         session = Session("session", Unit, null, "127.0.0.1", Clock.System.now(), runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)

@@ -28,6 +28,7 @@ internal class Server(val name: String, val protocol: String, private val jarArg
             listOf(
                 live("live"),
                 live("live-io", "--handlers", "io"),
+                live("live-history", "--history", "100"),
                 live("live-portable", "--transport", "portable"),
                 live("live-cio", "--engine", "cio"),
                 plain("netty-coalesced"),

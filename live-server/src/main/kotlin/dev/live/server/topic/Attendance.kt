@@ -47,9 +47,9 @@ internal class Attendance(
         val time = now()
         presence.expire(time)
         if ((presence.hasChanged || fresh.isNotEmpty()) && presence.mayTell(time)) {
-            val telling = teller.tell(time)
+            val telling = teller.tell(time, hasNew = fresh.isNotEmpty())
             if (telling.toOthers != null) subscribers.deliver(telling.toOthers, fresh)
-            for (subscriber in fresh) subscriber.offer(telling.toNew)
+            if (telling.toNew != null) for (subscriber in fresh) subscriber.offer(telling.toNew)
             fresh.clear()
         }
         setAlarm()

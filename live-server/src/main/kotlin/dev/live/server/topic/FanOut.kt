@@ -5,7 +5,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.Position
 import dev.live.protocol.SubscribedData
 import dev.live.protocol.of
-import dev.live.server.observe.Tally
+import kotlinx.coroutines.flow.MutableSharedFlow
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
@@ -14,49 +14,16 @@ import org.slf4j.LoggerFactory
  *
  * Only accessed by the topic's fan-out coroutine, but for what is said to be otherwise.
  */
-internal class FanOut(
-    private val owner: Owner,
-    private val codecs: CodecTable,
-    policy: TopicPolicy,
-    now: () -> Long,
-) {
-    /** Whose fan-out this is. An interface and no functions: topics are many, and each function an object. */
-    interface Owner {
-        val name: String
-        val tally: Tally
-
-        /** Made for topics that need one. */
-        fun alarm(): Alarm
-
-        /** [message] is about to be delivered. */
-        fun observe(message: Message)
-    }
-
+internal class FanOut(private val name: String, private val runtime: TopicRuntime, private val extras: TopicExtras?) {
     private val subscribers = SubscriberSet()
-
-    /** Kept by the topic, or null. */
-    val history: History? = policy.history?.let { History(it, now) }
-
-    private val alarm: Alarm? = if (policy.presence == null &&
-        policy.delivery?.throttle == null
-    ) {
-        null
-    } else {
-        owner.alarm()
-    }
-
-    /** What subscribers did not get, or null if they get everything. Any thread. */
-    val losses: Losses? = policy.delivery?.let { Losses(owner.tally) }
-
-    private val throttle: Throttle? =
-        policy.delivery?.throttle?.let { Throttle(it, policy.delivery.maxKeys, losses!!, alarm!!, now) }
-
-    /** Who is there, or null if nobody is to know. */
-    val attendance: Attendance? = policy.presence?.let { Attendance(owner.name, it, codecs, alarm!!, now) }
 
     /** Taken, and not delivered yet because more is there already. */
     private var gathered: ArrayList<PreparedMessage>? = null
     private var gatheredBytes = 0
+
+    /** Where messages go for collectors in this process; null as long as nobody has asked. Written by whoever does. */
+    @Volatile
+    var inProcess: MutableSharedFlow<Message>? = null
 
     /** Subscribers, as of now. Read by any thread. */
     @Volatile
@@ -74,10 +41,10 @@ internal class FanOut(
     fun handle(event: TopicEvent, isLast: Boolean) {
         when (event) {
             is PreparedMessage -> {
-                if (history != null) event.message = history.append(event.message)
-                owner.observe(event.message)
+                extras?.keep(event)
+                inProcess?.tryEmit(event.message)
                 // last, because it may throw
-                if (throttle?.admits(event) != false) {
+                if (extras == null || extras.admits(event)) {
                     gather(event, isLast)
                 } else if (isLast) {
                     flush()
@@ -91,7 +58,7 @@ internal class FanOut(
                 flush()
                 subscribers.remove(event.subscriber)
                 size = subscribers.size
-                attendance?.leave(event.subscriber, isGone = event.ack == null)
+                extras?.attendance?.leave(event.subscriber, isGone = event.ack == null)
                 event.ack?.let(event.subscriber::offer)
                 event.done?.complete(Unit)
             }
@@ -100,41 +67,40 @@ internal class FanOut(
                 flush()
                 event.done.complete(event.look(subscribers))
             }
-            is Expire -> history?.evict()
+            is Expire -> extras?.history?.evict()
             is Ring -> {
                 flush()
-                alarm?.rang()
-                attendance?.tell(subscribers)
-                throttle?.due()?.forEach(::deliver)
+                extras?.rang(subscribers, ::deliver)
             }
         }
     }
 
     private fun join(event: Join): Joining {
+        val history = extras?.history
         val missed = if (history == null || event.since == null) null else history.since(event.since)
         if (missed == null && event.ack == null) return Joining.Overtaken
         val ack = event.ack?.let { described(it, isRecovered = missed != null) }
         if (history != null && missed != null && missed.size > event.room) {
             return Joining.Behind(ack, missed, history.position)
         }
-        val isThere = ack == null || event.subscriber.offer(PreparedMessage(ack, codecs))
+        val isThere = ack == null || event.subscriber.offer(PreparedMessage(ack, runtime.codecs))
         // one that does not take the first takes none: its session is at its end
-        if (isThere && missed.orEmpty().all { event.subscriber.offer(PreparedMessage(it, codecs)) }) {
+        if (isThere && missed.orEmpty().all { event.subscriber.offer(PreparedMessage(it, runtime.codecs)) }) {
             subscribers.add(event.subscriber)
             size = subscribers.size
-            attendance?.join(event.subscriber, event.member)
+            extras?.attendance?.join(event.subscriber, event.member)
         }
         return Joining.In
     }
 
     private fun described(ack: Message, isRecovered: Boolean): Message {
-        val position = history?.position ?: return ack
+        val position = extras?.history?.position ?: return ack
         val data = SubscribedData(position.epoch, position.offset, isRecovered)
         return Message(ack.type, ack.topic, ack.ref, Body.of(data))
     }
 
     private fun recalled(since: Position?): HistoryPage? {
-        val history = history ?: return null
+        val history = extras?.history ?: return null
         val messages = if (since == null) history.all() else history.since(since)
         return HistoryPage(history.position, messages ?: history.all(), isComplete = messages != null)
     }
@@ -149,25 +115,25 @@ internal class FanOut(
     }
 
     private fun deliver(message: PreparedMessage) {
-        owner.tally.delivering(owner.name, messages = 1, subscribers.size, message.message.body?.size ?: 0)
+        runtime.tally.delivering(name, messages = 1, subscribers.size, message.message.body?.size ?: 0)
         subscribers.deliver(message)
     }
 
     private fun flush() {
         val messages = gathered ?: return
-        owner.tally.delivering(owner.name, messages.size, subscribers.size, gatheredBytes)
+        runtime.tally.delivering(name, messages.size, subscribers.size, gatheredBytes)
         gathered = null
         gatheredBytes = 0
         try {
             val only = messages.singleOrNull()
-            if (only != null) subscribers.deliver(only) else subscribers.deliver(MessageRun(messages, codecs))
+            if (only != null) subscribers.deliver(only) else subscribers.deliver(MessageRun(messages, runtime.codecs))
         } catch (e: Throwable) {
             failed(e) // here: whoever joins or leaves behind them is not to be told
         }
     }
 
     /** What was to be delivered could not be, and nobody waits to be told. */
-    fun failed(cause: Throwable): Unit = log.error("Topic {} could not deliver a message.", owner.name, cause)
+    fun failed(cause: Throwable): Unit = log.error("Topic {} could not deliver a message.", name, cause)
 
     companion object {
         private val log: Logger = LoggerFactory.getLogger("dev.live.server.topic")

@@ -1,5 +1,7 @@
 package dev.live.server.topic
 
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonElement
 import kotlin.time.Duration
 
 /**
@@ -16,7 +18,10 @@ internal data class PresenceSettings(val grace: Duration, val interval: Duration
  *
  * @property info compact JSON
  */
-internal class Member(val key: String, val info: String)
+internal class Member(val key: String, val info: String) {
+    /** [info], read once: the whole of a topic's presence is shown again whenever one comes or goes. */
+    val shown: JsonElement by lazy(LazyThreadSafetyMode.NONE) { Json.parseToJsonElement(info) }
+}
 
 /**
  * Who is on one topic, and what of it has not been told yet.
@@ -96,8 +101,8 @@ internal class Presence(private val settings: PresenceSettings) {
         return change
     }
 
-    /** Everybody, as told. */
-    fun all(): Map<String, List<String>> = members.mapValues { (_, of) -> of.map { it.info } }
+    /** Everybody, as told: [what] of each. */
+    fun <T> all(what: (Member) -> T): Map<String, List<T>> = members.mapValues { (_, of) -> of.map(what) }
 
     private fun intervalFrom(last: Long?) = if (last == null) 0 else settings.interval.inWholeMilliseconds
 

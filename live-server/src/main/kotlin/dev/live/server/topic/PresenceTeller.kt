@@ -5,7 +5,6 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
-import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonPrimitive
 
@@ -27,24 +26,29 @@ internal class PresenceTeller(
     val state: StateFlow<Map<String, List<JsonElement>>> get() = mutableState
 
     /** What those have to be told who were not told yet, and what the others, if anything. */
-    class Telling(val toNew: PreparedMessage, val toOthers: PreparedMessage?)
+    class Telling(val toNew: PreparedMessage?, val toOthers: PreparedMessage?)
 
-    fun tell(now: Long): Telling {
+    /** [hasNew]: whether anybody was not told yet. */
+    fun tell(now: Long, hasNew: Boolean): Telling {
         val hasChanged = presence.hasChanged
         val change = presence.told(now)
-        val all = presence.all()
-        if (hasChanged) mutableState.value = all.mapValues { (_, infos) -> infos.map(Json::parseToJsonElement) }
+        if (hasChanged) mutableState.value = presence.all { it.shown }
         val isListed = presence.isListed
-        val toNew = message(if (isListed) """{"state":${json(all)}}""" else """{"count":${presence.count}}""")
+        val isDiff = isListed && wasListed
+        wasListed = isListed
+        // everybody is many: only where somebody is to get it
+        val whole = if (hasNew || hasChanged && !isDiff) message(whole(isListed)) else null
         val toOthers =
             when {
                 !hasChanged -> null
-                isListed && wasListed -> message(diff(change))
-                else -> toNew
+                isDiff -> message(diff(change))
+                else -> whole
             }
-        wasListed = isListed
-        return Telling(toNew, toOthers)
+        return Telling(whole, toOthers)
     }
+
+    private fun whole(isListed: Boolean): String =
+        if (isListed) """{"state":${json(presence.all { it.info })}}""" else """{"count":${presence.count}}"""
 
     private fun diff(change: Presence.Change): String {
         val parts =

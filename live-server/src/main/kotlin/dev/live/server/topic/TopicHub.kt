@@ -2,11 +2,8 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import dev.live.protocol.Position
-import dev.live.server.observe.Tally
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineDispatcher
-import kotlinx.coroutines.CoroutineName
-import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
@@ -27,27 +24,19 @@ import kotlin.coroutines.CoroutineContext
  *
  * Every function may be called from any thread.
  *
- * @param dispatcher where the fan-out runs; if null, in whoever publishes
- * @param maxInPlace offers to subscribers after which it looks for a thread of its own
+ * @param policy what its declarations ask of it
  */
 internal class TopicHub(
-    override val name: String,
-    private val scope: CoroutineScope,
-    private val codecs: CodecTable,
-    buffer: Int,
-    dispatcher: CoroutineContext?,
+    val name: String,
+    private val runtime: TopicRuntime,
     policy: TopicPolicy = TopicPolicy.None,
-    private val now: () -> Long = { 0 },
-    private val maxInPlace: Int = MAX_IN_PLACE,
-    override val tally: Tally = Tally(),
-) : FanOut.Owner {
-    private val events = MutableSharedFlow<TopicEvent>(extraBufferCapacity = buffer)
-    private val inProcess by lazy { MutableSharedFlow<Message>(0, buffer, BufferOverflow.DROP_OLDEST) }
+) {
+    private val events = MutableSharedFlow<TopicEvent>(extraBufferCapacity = runtime.buffer)
 
-    @Volatile
-    private var observed = false
+    private val extras: TopicExtras? =
+        if (policy == TopicPolicy.None) null else TopicExtras(name, policy, runtime) { events.emit(Ring) }
 
-    private val topic = FanOut(this, codecs, policy, now)
+    private val topic = FanOut(name, runtime, extras)
 
     /** Subscribers on this node, as the fan-out coroutine last saw them. */
     val size: Int get() = topic.size
@@ -76,7 +65,7 @@ internal class TopicHub(
 
     // undispatched: the collector must be there before the first event is emitted, or the flow would drop it
     private val fanOut: Job =
-        scope.launch((dispatcher ?: InPublisher()) + CoroutineName("live-topic"), CoroutineStart.UNDISPATCHED) {
+        runtime.scope.launch(runtime.fanOut ?: InPublisher(), CoroutineStart.UNDISPATCHED) {
             events.collect {
                 take(it)
                 if (isTimeToMove()) withContext(Dispatchers.Default) {} // and on from there
@@ -84,17 +73,10 @@ internal class TopicHub(
         }
 
     /** Messages for collectors in this process. A slow one loses the oldest and never slows the fan-out. */
-    fun messages(): SharedFlow<Message> {
-        val flow = inProcess
-        observed = true
-        return flow
-    }
+    fun messages(): SharedFlow<Message> = topic.inProcess ?: synchronized(topic) { topic.inProcess ?: inProcess() }
 
-    override fun alarm(): Alarm = Alarm(scope, now) { events.emit(Ring) }
-
-    override fun observe(message: Message) {
-        if (observed) inProcess.tryEmit(message)
-    }
+    private fun inProcess() =
+        MutableSharedFlow<Message>(0, runtime.buffer, BufferOverflow.DROP_OLDEST).also { topic.inProcess = it }
 
     /** Suspends while the fan-out is more than the buffer behind. */
     suspend fun publish(message: PreparedMessage) {
@@ -128,7 +110,7 @@ internal class TopicHub(
     /** Takes [subscriber] out, then offers [ack] as its last word of this topic. Returns when that is done. */
     suspend fun leave(subscriber: Subscriber, ack: Message) {
         val done = CompletableDeferred<Unit>()
-        events.emit(Leave(subscriber, PreparedMessage(ack, codecs), done))
+        events.emit(Leave(subscriber, PreparedMessage(ack, runtime.codecs), done))
         done.await()
     }
 
@@ -151,29 +133,28 @@ internal class TopicHub(
     suspend fun recall(since: Position?): HistoryPage? = Recall(since).also { events.emit(it) }.done.await()
 
     /** Whether nobody uses it since [before], and nothing is kept in it. */
-    fun isForgettable(before: Long): Boolean = users == 0 && idleSince <= before && topic.history?.isEmpty != false &&
-        topic.attendance?.isEmpty != false
+    fun isForgettable(before: Long): Boolean = users == 0 && idleSince <= before && extras?.isEmpty != false
 
     /** Who is there, as last told; null if nobody is to know. */
-    val presence: StateFlow<Map<String, List<JsonElement>>>? get() = topic.attendance?.state
+    val presence: StateFlow<Map<String, List<JsonElement>>>? get() = extras?.attendance?.state
 
     /** What subscribers did not get; null if they get everything. */
-    val losses: Losses? get() = topic.losses
+    val losses: Losses? get() = extras?.losses
 
     /** How it delivers where that is not everything. */
-    val lossy: LossyOverflow? = policy.delivery?.overflow
+    val lossy: LossyOverflow? get() = extras?.lossy
 
     /** What is kept for nobody: payload, and about what a topic takes itself. 0 if somebody uses it or nothing is kept. */
     val idleBytes: Long
         get() {
-            val history = topic.history ?: return 0
+            val history = extras?.history ?: return 0
             return if (users > 0 || history.isEmpty) 0 else history.bytes + TOPIC_BYTES
         }
 
     /** Lets go of what is too old at [time]. */
     fun expire(time: Long) {
         // no room: then a message is there, and does the same
-        if (topic.history?.isOutdated(time) == true) events.tryEmit(Expire)
+        if (extras?.history?.isOutdated(time) == true) events.tryEmit(Expire)
     }
 
     /** Ends the fan-out. Only when nobody uses the hub. */
@@ -182,7 +163,7 @@ internal class TopicHub(
     /** Whether the publisher in whose thread this runs has done enough for others that publish meanwhile. */
     private fun isTimeToMove(): Boolean {
         done++
-        if (done + topic.offers < maxInPlace) return false
+        if (done + topic.offers < runtime.maxInPlace) return false
         begin()
         return true
     }
@@ -231,8 +212,5 @@ internal class TopicHub(
         const val MANY = 32
 
         private const val TOPIC_BYTES = 1024
-
-        /** About a millisecond of offers. */
-        const val MAX_IN_PLACE = 16_384
     }
 }

@@ -6,11 +6,9 @@ import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
 import dev.live.server.observe.Tally
 import kotlinx.coroutines.CoroutineName
-import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
 import java.util.concurrent.ConcurrentHashMap
-import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration
 
 /**
@@ -20,18 +18,16 @@ import kotlin.time.Duration
  * is lost by its going: without history, a message to a topic that nobody uses has nowhere to be delivered.
  */
 internal class TopicRegistry(
-    private val scope: CoroutineScope,
-    val codecs: CodecTable,
-    private val buffer: Int,
+    private val runtime: TopicRuntime,
     private val linger: Duration,
-    // by default in whoever publishes, which spares two changes of threads for each message
-    private val fanOut: CoroutineContext? = null,
     private val policies: TopicPolicies = TopicPolicies { TopicPolicy.None },
     private val maxIdleBytes: Long = Long.MAX_VALUE,
-    val tally: Tally = Tally(),
-    private val now: () -> Long,
 ) {
     private val hubs = ConcurrentHashMap<String, TopicHub>()
+
+    val codecs: CodecTable get() = runtime.codecs
+
+    val tally: Tally get() = runtime.tally
 
     /** Topics in use, or lingering. */
     val size: Int get() = hubs.size
@@ -48,19 +44,18 @@ internal class TopicRegistry(
         return hub
     }
 
-    private fun hub(name: String, policy: TopicPolicy) =
-        TopicHub(name, scope, codecs, buffer, fanOut, policy, now, tally = tally)
+    private fun hub(name: String, policy: TopicPolicy) = TopicHub(name, runtime, policy)
 
     fun release(name: String) {
         hubs.computeIfPresent(name) { _, hub ->
-            if (--hub.users == 0) hub.idleSince = now()
+            if (--hub.users == 0) hub.idleSince = runtime.now()
             hub
         }
     }
 
     /** Runs [block] soon, and not in the caller's place; at once if the server has ended. */
     fun aside(block: () -> Unit) {
-        if (scope.isActive) scope.launch(CoroutineName("live-aside")) { block() } else block()
+        if (runtime.scope.isActive) runtime.scope.launch(CoroutineName("live-aside")) { block() } else block()
     }
 
     fun find(name: String): TopicHub? = hubs[name]
@@ -83,14 +78,16 @@ internal class TopicRegistry(
         val policy = policies.of(name)
         if (!policy.isKept) return null
         var isNew = false
-        val hub = hubs.computeIfAbsent(name) { hub(it, policy).apply { idleSince = now() }.also { isNew = true } }
+        val hub = hubs.computeIfAbsent(name) {
+            hub(it, policy).apply { idleSince = runtime.now() }.also { isNew = true }
+        }
         if (isNew) tally.topicCreated(name)
         return hub
     }
 
     /** Ends the topics that nobody has used for [linger], and that keep nothing. */
     fun sweep() {
-        val time = now()
+        val time = runtime.now()
         val before = time - linger.inWholeMilliseconds
         var idleBytes = 0L
         for ((name, candidate) in hubs) {

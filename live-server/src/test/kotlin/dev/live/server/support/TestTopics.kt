@@ -5,6 +5,7 @@ import dev.live.server.observe.Tally
 import dev.live.server.topic.CodecTable
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.TopicRegistry
+import dev.live.server.topic.TopicRuntime
 import kotlinx.coroutines.CoroutineScope
 import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.EmptyCoroutineContext
@@ -24,7 +25,7 @@ internal class TestTopics(
     @Volatile
     var now = 0L
 
-    val registry = TopicRegistry(scope, codecs, buffer, linger, fanOut, tally = tally) { now }
+    val registry = TopicRegistry(TopicRuntime(scope, codecs, buffer, fanOut, tally = tally) { now }, linger)
 }
 
 internal fun prepared(message: Message, except: String? = null, codecs: CodecTable = CodecTable(listOf(FakeCodec()))) =

@@ -37,20 +37,7 @@ class PresenceModelTest : FunSpec({
 
 private class PresenceModel(private val test: TestScope, private val random: Random) {
     private val settings = PresenceSettings(grace = 5.seconds, interval = 500.milliseconds, maxListed = 10_000)
-    private val hub =
-        TopicHub(
-            "t",
-            test.backgroundScope,
-            CodecTable(
-                listOf(FakeCodec()),
-            ),
-            64,
-            null,
-            TopicPolicy(presence = settings),
-            {
-                test.currentTime
-            },
-        )
+    private val hub = hub(test, TopicPolicy(presence = settings))
     private val here = LinkedHashMap<Watcher, Member>()
 
     suspend fun run() {

@@ -55,10 +55,7 @@ class ThrottleTest : FunSpec({
     }
 })
 
-private fun TestScope.throttled(delivery: Delivery) =
-    TopicHub("t", backgroundScope, CodecTable(listOf(FakeCodec())), 64, null, TopicPolicy(delivery = delivery), {
-        currentTime
-    })
+private fun TestScope.throttled(delivery: Delivery) = hub(this, TopicPolicy(delivery = delivery))
 
 private suspend fun TopicHub.publish(word: String, key: String? = null) =
     publish(PreparedMessage(wordMessage(word), CodecTable(listOf(FakeCodec())), key = key))

@@ -4,6 +4,9 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.support.FakeCodec
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.currentTime
 import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.EmptyCoroutineContext
 
@@ -15,4 +18,12 @@ internal fun hub(
     buffer: Int = 64,
     fanOut: CoroutineContext? = EmptyCoroutineContext,
     inPlace: Int = 16_384,
-) = TopicHub("t", scope, CodecTable(listOf(FakeCodec())), buffer, fanOut, maxInPlace = inPlace)
+) = TopicHub("t", TopicRuntime(scope, CodecTable(listOf(FakeCodec())), buffer, fanOut, inPlace) { 0 })
+
+/** The hub of one topic with [policy], in the time of [test]; its fan-out runs in whoever publishes. */
+@OptIn(ExperimentalCoroutinesApi::class)
+internal fun hub(test: TestScope, policy: TopicPolicy) = TopicHub(
+    "t",
+    TopicRuntime(test.backgroundScope, CodecTable(listOf(FakeCodec())), buffer = 64) { test.currentTime },
+    policy,
+)

@@ -1,0 +1,45 @@
+package dev.live.server.topic
+
+/**
+ * What a topic does beyond delivering everything to everybody: only where it declares that. One object, so that a topic
+ * that declares nothing carries one field.
+ *
+ * Only accessed by the topic's fan-out coroutine, but for what is said to be otherwise.
+ */
+internal class TopicExtras(name: String, policy: TopicPolicy, runtime: TopicRuntime, ring: suspend () -> Unit) {
+    private val alarm = Alarm(runtime.scope, runtime.now, ring)
+
+    /** What is kept, or null. */
+    val history: History? = policy.history?.let { History(it, runtime.now) }
+
+    /** What subscribers did not get, or null if they get everything. Any thread. */
+    val losses: Losses? = policy.delivery?.let { Losses(runtime.tally) }
+
+    private val throttle: Throttle? =
+        policy.delivery?.throttle?.let { Throttle(it, policy.delivery.maxKeys, losses!!, alarm, runtime.now) }
+
+    /** Who is there, or null if nobody is to know. */
+    val attendance: Attendance? =
+        policy.presence?.let { Attendance(name, it, runtime.codecs, alarm, runtime.now) }
+
+    /** How it delivers where that is not everything. Any thread. */
+    val lossy: LossyOverflow? = policy.delivery?.overflow
+
+    /** Whether nothing is kept and nobody is there. Any thread. */
+    val isEmpty: Boolean get() = history?.isEmpty != false && attendance?.isEmpty != false
+
+    /** Keeps [message], which then says where it stands. */
+    fun keep(message: PreparedMessage) {
+        if (history != null) message.message = history.append(message.message)
+    }
+
+    /** Whether [message] may be delivered now; otherwise it is held back. */
+    fun admits(message: PreparedMessage): Boolean = throttle?.admits(message) != false
+
+    /** The alarm rang: tells [subscribers] who is there, and has what was held back [deliver]ed. */
+    fun rang(subscribers: SubscriberSet, deliver: (PreparedMessage) -> Unit) {
+        alarm.rang()
+        attendance?.tell(subscribers)
+        throttle?.due()?.forEach(deliver)
+    }
+}
