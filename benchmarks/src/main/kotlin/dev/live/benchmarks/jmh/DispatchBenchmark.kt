@@ -52,7 +52,8 @@ open class DispatchBenchmark {
         endpoint.rawTopic("room/{room}") { publishWithoutSubscribing = true }
         val broker = Broker { published = it.body }
         val scope = CoroutineScope(Dispatchers.Unconfined + Job())
-        val registry = TopicRegistry(TopicRuntime(scope, settings.codecs, settings.topicBuffer, now = now), settings.topicLinger)
+        val registry =
+            TopicRegistry(TopicRuntime(scope, settings.codecs, settings.topicBuffer, now = now), settings.topicLinger)
         val runtime = SessionRuntime(settings.session, registry, codecSlot = 0, now = now)
         session = Session("session", Unit, null, "127.0.0.1", Clock.System.now(), runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)

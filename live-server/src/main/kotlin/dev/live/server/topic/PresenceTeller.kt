@@ -37,7 +37,7 @@ internal class PresenceTeller(
         val isDiff = isListed && wasListed
         wasListed = isListed
         // everybody is many: only where somebody is to get it
-        val whole = if (hasNew || hasChanged && !isDiff) message(whole(isListed)) else null
+        val whole = if (hasNew || (hasChanged && !isDiff)) message(whole(isListed)) else null
         val toOthers =
             when {
                 !hasChanged -> null
