@@ -21,6 +21,7 @@ internal class ClientSettings(
     val codecs: List<Codec>,
     val headers: Map<String, String>,
     val bearer: (suspend () -> String)?,
+    val trace: (() -> String?)?,
     val reconnect: ReconnectPolicy,
     val heartbeat: HeartbeatSettings,
     val requestTimeout: Duration,

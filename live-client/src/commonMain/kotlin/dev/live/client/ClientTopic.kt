@@ -83,7 +83,7 @@ public class ClientTopic<T> internal constructor(
     /** Null if it cannot be read and is to be skipped. */
     private fun <S> received(message: Message, read: (Message) -> S): TopicUpdate.Received<S>? =
         try {
-            TopicUpdate.Received(read(message), message.offset)
+            TopicUpdate.Received(read(message), message.offset, message.trace)
         } catch (e: BadPayloadException) {
             onBadPayload(e)
             null

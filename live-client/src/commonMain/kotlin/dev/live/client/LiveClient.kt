@@ -86,7 +86,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     private val pending = PendingReplies()
     private val requests = RequestHandlers(scope, workers, outbox)
     private val router = Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, requests)
-    private val exchange = Exchange(dispatcher, refs, outbox, pending)
+    private val exchange = Exchange(dispatcher, refs, outbox, pending) { settings.trace?.invoke().orEmpty() }
     private val bearer = Bearer(workers, settings.bearer)
     private val renewal = Renewal(bearer, exchange, settings.requestTimeout)
     private val transport = settings.transport()

@@ -7,6 +7,7 @@ import dev.live.client.transport.KtorTransport
 import dev.live.client.transport.Transport
 import dev.live.protocol.Codec
 import dev.live.protocol.JsonCodec
+import dev.live.protocol.TracedCodec
 import io.ktor.client.HttpClient
 import io.ktor.http.URLParserException
 import io.ktor.http.URLProtocol
@@ -26,6 +27,7 @@ public class LiveClientConfig internal constructor() {
     private val headers = LinkedHashMap<String, String>()
     private val heartbeat = HeartbeatConfig()
     private var bearer: (suspend () -> String)? = null
+    private var trace: (() -> String?)? = null
 
     /** How long to wait before connecting again. Default [ExponentialBackoff] from 250 ms to 30 s, without an end. */
     public var reconnect: ReconnectPolicy = ExponentialBackoff()
@@ -106,6 +108,15 @@ public class LiveClientConfig internal constructor() {
         bearer = token
     }
 
+    /**
+     * What `publish` and `request` are a part of: a `traceparent` of W3C Trace Context, at most 64 bytes of UTF-8, or null for
+     * nothing. [current] is called in the coroutine of whoever publishes or asks, on its thread; what it throws, they throw.
+     * It travels only to a server that wants it (`traceContext`), and what such a server sends has one too.
+     */
+    public fun trace(current: () -> String?) {
+        trace = current
+    }
+
     /** How a dead connection is found. */
     public fun heartbeat(configure: HeartbeatConfig.() -> Unit): Unit = heartbeat.configure()
 
@@ -113,9 +124,10 @@ public class LiveClientConfig internal constructor() {
         requireWebSocketUrl(url)
         return ClientSettings(
             url = url,
-            codecs = codecs,
+            codecs = if (trace == null) codecs else codecs.map(::TracedCodec) + codecs,
             headers = headers.toMap(),
             bearer = bearer,
+            trace = trace,
             reconnect = reconnect,
             heartbeat = heartbeat.build(),
             requestTimeout = requestTimeout,

@@ -8,9 +8,10 @@ internal object Field {
     const val BODY = "body"
     const val DATA = "data"
     const val OFFSET = "offset"
+    const val TRACE = "trace"
 
     /** All of them, the most frequent first. */
-    val ALL: Array<String> = arrayOf(TYPE, TOPIC, DATA, REF, BODY, OFFSET)
+    val ALL: Array<String> = arrayOf(TYPE, TOPIC, DATA, REF, BODY, OFFSET, TRACE)
 }
 
 internal const val OFFSET_RANGE = "offset must be an integer from 0 to 9223372036854775807"
@@ -29,12 +30,13 @@ internal fun messageOf(
     body: ByteArray?,
     data: String?,
     offset: Long?,
+    trace: String,
 ): Message {
     if (type == null) throw MalformedMessageException("type is missing")
     if (body != null && data != null) throw MalformedMessageException("body and data exclude each other")
     val payload = body?.let { Body.Bytes.owning(it) } ?: data?.let { Body.Json.trusted(it) }
     return try {
-        Message(type, topic, ref, payload, offset)
+        Message(type, topic, ref, payload, offset, trace)
     } catch (e: IllegalArgumentException) {
         throw MalformedMessageException(e.message ?: "a field is out of its bounds")
     }

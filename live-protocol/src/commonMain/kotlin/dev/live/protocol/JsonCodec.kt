@@ -3,12 +3,12 @@ package dev.live.protocol
 import kotlin.io.encoding.Base64
 
 /** Messages as JSON text: compact UTF-8 without a byte order mark, opaque payloads in padded base64 (RFC 4648). */
-public object JsonCodec : Codec {
+public object JsonCodec : TraceableCodec {
     override val subprotocol: String get() = "live.v1.json"
     override val isBinary: Boolean get() = false
 
     // one concatenation, which is as long as its parts from the start
-    override fun encode(message: Message): ByteArray {
+    override fun encode(message: Message, trace: String): ByteArray {
         val type = escaped(message.type)
         val beforeTopic = if (message.topic.isEmpty()) "" else "\",\"topic\":\""
         val topic = escaped(message.topic)
@@ -21,10 +21,11 @@ public object JsonCodec : Codec {
                 is Body.Bytes -> ",\"body\":\"${Base64.encode(body.shared())}\""
             }
         val offset = if (message.offset == null) "" else ",\"offset\":${message.offset}"
-        return "{\"type\":\"$type$beforeTopic$topic$beforeRef$ref\"$body$offset}".encodeToByteArray()
+        val end = if (trace.isEmpty()) "}" else ",\"trace\":\"${escaped(trace)}\"}"
+        return "{\"type\":\"$type$beforeTopic$topic$beforeRef$ref\"$body$offset$end".encodeToByteArray()
     }
 
-    override fun decode(bytes: ByteArray, limits: DecodeLimits): Message {
+    override fun decode(bytes: ByteArray, limits: DecodeLimits, isTraced: Boolean): Message {
         val scanner = JsonScanner(bytes.decodeUtf8(), limits.maxDepth)
         var type: String? = null
         var topic = ""
@@ -32,6 +33,7 @@ public object JsonCodec : Codec {
         var body: String? = null
         var data: String? = null
         var offset: Long? = null
+        var trace = ""
         scanner.fields { name ->
             when (name) {
                 Field.TYPE -> type = scanner.text(name)
@@ -40,11 +42,12 @@ public object JsonCodec : Codec {
                 Field.BODY -> body = scanner.text(name)
                 Field.DATA -> data = scanner.compactValue()
                 Field.OFFSET -> offset = offset(scanner.rawValue())
+                Field.TRACE -> trace = scanner.text(name)
                 else -> scanner.skipValue()
             }
         }
         scanner.end()
-        return messageOf(type, topic, ref, body?.let(::decodeBase64), data, offset)
+        return messageOf(type, topic, ref, body?.let(::decodeBase64), data, offset, if (isTraced) trace else "")
     }
 
     private fun JsonScanner.text(name: String): String {

@@ -10,6 +10,8 @@ package dev.live.protocol
  * @property ref chosen by the client and carried back by every answer, at most [MAX_REF_BYTES] bytes of UTF-8; empty for none
  * @property body the payload, or null for none
  * @property offset place in the topic's history, not negative; null on topics that keep none
+ * @property trace what the message is a part of, as a `traceparent` of W3C Trace Context, at most [MAX_TRACE_BYTES] bytes of
+ *   UTF-8; empty for none. Opaque here, and written by a [TracedCodec] alone
  * @throws IllegalArgumentException if a field is out of its bounds; the message names the field
  */
 public class Message(
@@ -18,6 +20,7 @@ public class Message(
     public val ref: String = "",
     public val body: Body? = null,
     public val offset: Long? = null,
+    public val trace: String = "",
 ) {
     init {
         requireText("type", type, MAX_TYPE_BYTES)
@@ -26,18 +29,20 @@ public class Message(
         require(topic.none { it.isISOControl() }) { "topic must not contain control characters" }
         requireText("ref", ref, MAX_REF_BYTES)
         require(offset == null || offset >= 0) { "offset must not be negative, was $offset" }
+        requireText("trace", trace, MAX_TRACE_BYTES)
     }
 
     override fun equals(other: Any?): Boolean =
         other is Message && type == other.type && topic == other.topic && ref == other.ref &&
-            body == other.body && offset == other.offset
+            body == other.body && offset == other.offset && trace == other.trace
 
     override fun hashCode(): Int {
         var result = type.hashCode()
         result = 31 * result + topic.hashCode()
         result = 31 * result + ref.hashCode()
         result = 31 * result + body.hashCode()
-        return 31 * result + offset.hashCode()
+        result = 31 * result + offset.hashCode()
+        return 31 * result + trace.hashCode()
     }
 
     override fun toString(): String =
@@ -47,6 +52,7 @@ public class Message(
             if (ref.isNotEmpty()) append(", ref=").append(ref)
             if (body != null) append(", body=").append(body)
             if (offset != null) append(", offset=").append(offset)
+            if (trace.isNotEmpty()) append(", trace=").append(trace)
             append(')')
         }
 
@@ -59,6 +65,9 @@ public class Message(
 
         /** Longest [ref], in bytes of UTF-8. */
         public const val MAX_REF_BYTES: Int = 64
+
+        /** Longest [trace], in bytes of UTF-8: version 00 of `traceparent` has 55, and another one may have a few more. */
+        public const val MAX_TRACE_BYTES: Int = 64
     }
 }
 

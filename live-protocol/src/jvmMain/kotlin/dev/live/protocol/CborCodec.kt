@@ -8,11 +8,11 @@ import kotlinx.serialization.cbor.Cbor
 
 /** Messages as CBOR (RFC 8949): one map with text keys, opaque payloads as byte strings, JSON payloads as text. */
 @OptIn(ExperimentalSerializationApi::class)
-public object CborCodec : Codec {
+public object CborCodec : TraceableCodec {
     override val subprotocol: String get() = "live.v1.cbor"
     override val isBinary: Boolean get() = true
 
-    override fun encode(message: Message): ByteArray {
+    override fun encode(message: Message, trace: String): ByteArray {
         val body = message.body
         val envelope =
             CborEnvelope(
@@ -22,11 +22,12 @@ public object CborCodec : Codec {
                 (body as? Body.Bytes)?.shared(),
                 (body as? Body.Json)?.text,
                 message.offset,
+                trace,
             )
         return cbor.encodeToByteArray(CborEnvelope.serializer(), envelope)
     }
 
-    override fun decode(bytes: ByteArray, limits: DecodeLimits): Message {
+    override fun decode(bytes: ByteArray, limits: DecodeLimits, isTraced: Boolean): Message {
         checkEnvelope(bytes, limits)
         val read =
             try {
@@ -44,6 +45,7 @@ public object CborCodec : Codec {
                 compactJson(it, limits)
             },
             read.offset,
+            if (isTraced) read.trace else "",
         )
     }
 
@@ -51,7 +53,7 @@ public object CborCodec : Codec {
         val scanner = CborScanner(bytes, limits.maxDepth)
         scanner.fields { name ->
             when (name) {
-                Field.TYPE, Field.TOPIC, Field.REF, Field.DATA -> scanner.skipText(name)
+                Field.TYPE, Field.TOPIC, Field.REF, Field.DATA, Field.TRACE -> scanner.skipText(name)
                 Field.BODY -> scanner.skipBinary(name)
                 Field.OFFSET -> scanner.skipOffset()
                 else -> scanner.skip()
@@ -77,4 +79,5 @@ private class CborEnvelope(
     @ByteString val body: ByteArray? = null,
     val data: String? = null,
     val offset: Long? = null,
+    val trace: String = "",
 )

@@ -7,6 +7,11 @@ import kotlin.random.Random
 
 val codecs: List<Codec> = listOf(JsonCodec, CborCodec, MessagePackCodec)
 
+val tracedCodecs: List<Codec> = codecs.map(::TracedCodec)
+
+/** Text as it may stand for a trace. */
+val arbTrace: Arb<String> = arbitrary { it.random.text(0, Message.MAX_TRACE_BYTES) }
+
 /** Messages of every shape, with text from all over Unicode. */
 val arbMessage: Arb<Message> = arbitrary { it.random.message() }
 
@@ -28,6 +33,9 @@ private fun Random.message() =
             },
         offset = if (nextBoolean()) nextLong() ushr nextInt(1, 64) else null,
     )
+
+/** [this] with [trace], or with none. */
+fun Message.with(trace: String): Message = Message(type, topic, ref, body, offset, trace)
 
 /** Text of at least [min] characters that takes at most [maxBytes] bytes of UTF-8. */
 private fun Random.text(min: Int, maxBytes: Int): String =

@@ -21,6 +21,7 @@ class MessageTest : FunSpec({
             "topic must be at most 256 bytes, was 257 or more"
         refusal { Message("x", ref = "r".repeat(65)) } shouldBe "ref must be at most 64 bytes, was 65 or more"
         refusal { Message("x", ref = "\ud83d") } shouldBe "ref is not valid Unicode: it holds half of a surrogate pair"
+        refusal { Message("x", trace = "t".repeat(65)) } shouldBe "trace must be at most 64 bytes, was 65 or more"
         refusal { Message("x", offset = -1) } shouldBe "offset must not be negative, was -1"
     }
 
@@ -44,6 +45,7 @@ class MessageTest : FunSpec({
             Message("x", "t", "r", Body.json("2"), 5),
             Message("x", "t", "r", Body.json("1"), 6),
             Message("x", "t", "r", Body.json("1")),
+            Message("x", "t", "r", Body.json("1"), 5, "00-1"),
         ).forEach { it shouldNotBe message }
     }
 

@@ -7,6 +7,7 @@ import java.io.File
 /** The files in `vectors/`, which every implementation of the protocol has to agree with; their README says what they hold. */
 object Vectors {
     val messages: List<ValidVector> = read("messages.json")
+    val traced: List<ValidVector> = read("traced.json")
     val accepted: List<InputVector> = read("accepted.json")
     val rejected: List<InputVector> = read("rejected.json")
 
@@ -65,9 +66,10 @@ class VectorMessage(
     private val body: String? = null,
     private val data: String? = null,
     private val offset: String? = null,
+    private val trace: String = "",
 ) {
     fun toMessage(): Message {
         val payload = body?.let { Body.bytes(it.hexToByteArray()) } ?: data?.let { Body.json(it) }
-        return Message(type, topic, ref, payload, offset?.toLong())
+        return Message(type, topic, ref, payload, offset?.toLong(), trace)
     }
 }

@@ -119,6 +119,7 @@ internal val configKeys: List<ConfigKey<*>> =
     listOf(
         ConfigKey("transport", transport, { it.transport }, { config, value -> config.transport = value }),
         ConfigKey("codecs", codecList, { it.codecs }, { config, value -> config.codecs(*value.toTypedArray()) }),
+        ConfigKey("traceContext", flag, { it.traceContext }, { config, value -> config.traceContext = value }),
         session.key(count, SessionConfig::queueCapacity),
         session.key(count, SessionConfig::queueBytes),
         session.key(policy, SessionConfig::onOverflow),

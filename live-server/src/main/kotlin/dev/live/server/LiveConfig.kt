@@ -48,6 +48,12 @@ public class LiveConfig internal constructor() {
      */
     public var transport: Transport = Transport.Auto
 
+    /**
+     * Whether messages carry what they are a part of ([dev.live.server.observe.TraceContext]) to and from clients that ask
+     * for it, by offering a codec's subprotocol with `.trace`. Default false: nothing is offered, written or kept.
+     */
+    public var traceContext: Boolean = false
+
     /** Settings of every session. */
     public fun session(configure: SessionConfig.() -> Unit): Unit = session.configure()
 
@@ -76,7 +82,7 @@ public class LiveConfig internal constructor() {
             "heartbeat timeout (${heartbeat.timeout}) must be above its interval (${heartbeat.interval})"
         }
         return LiveSettings(
-            codecs = CodecTable(codecs),
+            codecs = CodecTable(codecs, traceContext),
             transport = transport,
             handlers = session.handlerDispatcher,
             session = buildSession(),

@@ -57,7 +57,7 @@ open class DispatchBenchmark {
         val runtime = SessionRuntime(settings.session, registry, codecSlot = 0, now = now)
         session = Session("session", Unit, null, "127.0.0.1", Clock.System.now(), runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)
-        val commands = TopicCommands(endpoint.topics, broker, settings.session.maxTopics, guard)
+        val commands = TopicCommands(endpoint.topics, broker, settings.session.maxTopics, guard, registry)
         val tokens = Tokens(endpoint, guard, settings.limits.expiryWarning, now)
         dispatcher = Dispatcher(endpoint, commands, tokens, settings.limits, guard, now)
     }

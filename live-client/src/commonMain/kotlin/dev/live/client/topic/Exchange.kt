@@ -4,6 +4,7 @@ import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
+import dev.live.protocol.MessageType
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
@@ -59,12 +60,17 @@ internal class Letter(
     }
 }
 
-/** Sends what the application asks for and waits for the outcome. Callable from any thread. */
+/**
+ * Sends what the application asks for and waits for the outcome. Callable from any thread.
+ *
+ * @param trace what the caller works for, or nothing; called on the caller's thread
+ */
 internal class Exchange(
     private val dispatcher: CoroutineContext,
     private val refs: Refs,
     private val outbox: Outbox,
     private val pending: PendingReplies,
+    private val trace: () -> String = { "" },
 ) {
     private val keys = HashSet<String>()
 
@@ -73,9 +79,9 @@ internal class Exchange(
      *
      * @throws IllegalStateException if another one with this key waits for its answer
      */
-    suspend fun askOnce(key: String, type: String, topic: String, body: Body?, timeout: Duration): Message =
-        withContext(dispatcher) {
-            val message = Message(type, topic, Refs.ofKey(key), body)
+    suspend fun askOnce(key: String, type: String, topic: String, body: Body?, timeout: Duration): Message {
+        val message = Message(type, topic, Refs.ofKey(key), body, trace = trace())
+        return withContext(dispatcher) {
             check(keys.add(key)) { "a request with the key '$key' waits for its answer; wait for that" }
             try {
                 val letter = Letter(message, isAnswered = true, pending)
@@ -84,6 +90,7 @@ internal class Exchange(
                 keys -= key
             }
         }
+    }
 
     /**
      * Sends a message with a new ref and returns its answer. The wait for a connection counts towards [timeout].
@@ -97,19 +104,22 @@ internal class Exchange(
         body: Body?,
         timeout: Duration,
         asksAgain: suspend (LiveException) -> Boolean = { false },
-    ): Message =
-        withContext(dispatcher) {
-            var letter = question(type, topic, body)
+    ): Message {
+        // here: it may be known by the caller's thread. And not for what the client says of its own accord
+        val trace = if (type == MessageType.AUTH) "" else trace()
+        return withContext(dispatcher) {
+            var letter = question(type, topic, body, trace)
             withTimeoutOrNull(timeout) {
                 try {
                     deliver(letter)
                 } catch (e: LiveException) {
                     if (!asksAgain(e)) throw e
-                    letter = question(type, topic, body)
+                    letter = question(type, topic, body, trace)
                     deliver(letter)
                 }
             } ?: throw timedOut(letter, timeout)
         }
+    }
 
     /** Sends [message] as it is, and returns when it has been handed to the connection. */
     suspend fun send(message: Message, timeout: Duration) {
@@ -119,8 +129,8 @@ internal class Exchange(
         }
     }
 
-    private fun question(type: String, topic: String, body: Body?) =
-        Letter(Message(type, topic, refs.next(), body), isAnswered = true, pending)
+    private fun question(type: String, topic: String, body: Body?, trace: String) =
+        Letter(Message(type, topic, refs.next(), body, trace = trace), isAnswered = true, pending)
 
     private suspend fun deliver(letter: Letter): Message {
         try {

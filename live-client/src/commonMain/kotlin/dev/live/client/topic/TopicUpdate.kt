@@ -6,8 +6,13 @@ public sealed interface TopicUpdate<out T> {
      * [value] was published.
      *
      * @property offset its place in the topic's history; null if the topic keeps none
+     * @property trace what it is a part of, where client and server ask for that; see `LiveClientConfig.trace`. Or empty
      */
-    public class Received<out T> internal constructor(public val value: T, public val offset: Long?) : TopicUpdate<T> {
+    public class Received<out T> internal constructor(
+        public val value: T,
+        public val offset: Long?,
+        public val trace: String = "",
+    ) : TopicUpdate<T> {
         override fun toString(): String = "Received(offset=$offset)" // never the payload
     }
 

@@ -3,6 +3,7 @@ package dev.live.client.java
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.future.future
@@ -35,6 +36,7 @@ internal class Callbacks(private val scope: CoroutineScope) {
         return Subscription { job.cancel() }
     }
 
-    /** Starts [block]; cancelling the future cancels it. */
-    fun <T> future(block: suspend () -> T): CompletableFuture<T> = scope.future(CoroutineName("live-call")) { block() }
+    /** Starts [block] in the caller's thread, up to where it first waits; cancelling the future cancels it. */
+    fun <T> future(block: suspend () -> T): CompletableFuture<T> =
+        scope.future(CoroutineName("live-call"), CoroutineStart.UNDISPATCHED) { block() }
 }

@@ -26,6 +26,12 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
      */
     public fun bearer(token: Supplier<String>): JavaLiveClientBuilder = apply { this.token = token }
 
+    /**
+     * What `publish` and `request` are a part of: a `traceparent` of W3C Trace Context, or null. Called by the thread that
+     * publishes or asks, before they return; must not block. What it throws fails their future.
+     */
+    public fun trace(current: Supplier<String?>): JavaLiveClientBuilder = set { trace { current.get() } }
+
     /** Where callbacks and [bearer] run. Default `ForkJoinPool.commonPool()`. It is not shut down by the client. */
     public fun executor(executor: Executor): JavaLiveClientBuilder = apply { this.executor = executor }
 

@@ -127,18 +127,18 @@ class JavaLiveClientTest {
                 })) {
             await(() -> server.connections() == 1);
             Body list = Body.Companion.json("[1]", DecodeLimits.Companion.getDefault());
-            server.sendAll(new Message("text", "", "$1", list, null));
+            server.sendAll(new Message("text", "", "$1", list, null, ""));
             assertEquals("Message(type=reply, ref=$1, body=JSON of 3 characters)", answer());
             assertTrue(((String) next()).startsWith("callbacks"));
 
             Body hi = Body.Companion.json("\"hi\"", DecodeLimits.Companion.getDefault());
-            server.sendAll(new Message("word", "", "$2", hi, null));
+            server.sendAll(new Message("word", "", "$2", hi, null, ""));
             assertEquals("Message(type=reply, ref=$2, body=JSON of 5 characters)", answer());
-            server.sendAll(new Message("none", "", "$3", hi, null));
+            server.sendAll(new Message("none", "", "$3", hi, null, ""));
             assertTrue(answer().startsWith("Message(type=error, ref=$3"));
 
             word.close();
-            server.sendAll(new Message("word", "", "$4", hi, null));
+            server.sendAll(new Message("word", "", "$4", hi, null, ""));
             assertTrue(answer().startsWith("Message(type=error, ref=$4"));
         }
     }
@@ -180,7 +180,7 @@ class JavaLiveClientTest {
     void rawMessagesGoOutAndComeIn() throws Exception {
         try (JavaLiveClient live = builder().build();
                 Subscription all = live.onMessage(events::add)) {
-            Message first = new Message("shout", "", "a", null, null);
+            Message first = new Message("shout", "", "a", null, null, "");
             // until the callback is registered an echo is nobody's, so shout until one is heard
             Object heard = null;
             while (heard == null) {

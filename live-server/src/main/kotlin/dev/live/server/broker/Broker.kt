@@ -16,8 +16,15 @@ internal fun interface Broker {
  *
  * @property except id of a session that does not get it
  * @property key what it replaces others by, on topics where messages do
+ * @property trace what it is a part of; empty for nothing that is known
  */
-internal class Publication(val topic: String, val body: Body?, val except: String? = null, val key: String? = null)
+internal class Publication(
+    val topic: String,
+    val body: Body?,
+    val except: String? = null,
+    val key: String? = null,
+    val trace: String = "",
+)
 
 /** The broker of a single node: delivers in the publisher's coroutine, so a slow topic slows its publishers. */
 internal class LocalBroker(private val deliver: suspend (Publication) -> Unit) : Broker {

@@ -14,6 +14,7 @@ import dev.live.server.limits.LimitSettings
 import dev.live.server.limits.Refusal
 import dev.live.server.observe.HandlerOutcome
 import dev.live.server.observe.Tally
+import dev.live.server.observe.inTrace
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Session
 import dev.live.server.transport.Inbound
@@ -96,7 +97,7 @@ internal class Dispatcher<Meta : Any>(
 
     private suspend fun admit(session: Session<Meta>, message: Message) {
         val intercept = endpoint.intercept ?: return route(session, message)
-        guard.handler(session) {
+        guard.handler(session, message.trace) {
             val isOver = AtomicBoolean()
             try {
                 SessionScope(session).intercept(message) { passed ->
@@ -140,10 +141,12 @@ internal class Dispatcher<Meta : Any>(
                 if (replies != null && message.ref.startsWith(RefPrefix.KEY)) {
                     reply(session, message, once(replies, request, session, message))
                 } else {
-                    topics.guard.handler(session) { reply(session, message, request.answer(scope, message)) }
+                    topics.guard.handler(session, message.trace) {
+                        reply(session, message, request.answer(scope, message))
+                    }
                 }
             }
-            raw != null -> topics.guard.handler(session) { scope.raw(message) }
+            raw != null -> topics.guard.handler(session, message.trace) { scope.raw(message) }
             else -> throw LiveException(ErrorCode.UnknownType, "no handler for messages of this type")
         }
     }
@@ -161,7 +164,10 @@ internal class Dispatcher<Meta : Any>(
         val server = guard.server ?: error("unreachable: an endpoint's guard knows the server's scope")
         return replies.reply(IdempotentReplies.ownerOf(session), message, server) {
             var body: Body? = null
-            val failure = guard.run(message.type, session) { body = request.answer(SessionScope(session), message) }
+            val failure =
+                guard.run(message.type, session) {
+                    inTrace(message.trace) { body = request.answer(SessionScope(session), message) }
+                }
             IdempotentReplies.Outcome(body, failure)
         }
     }

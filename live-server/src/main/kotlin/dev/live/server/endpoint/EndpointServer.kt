@@ -74,8 +74,7 @@ internal class EndpointServer<Meta : Any>(
             context.broker,
             context.sessionSettings.maxTopics,
             inner,
-            context.topics::keyOf,
-            tally,
+            context.topics,
         )
 
     /** The checks come in the order that the protocol names: the cheapest first, and nobody is asked in vain. */

@@ -3,6 +3,7 @@ package dev.live.server.endpoint
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.server.observe.inTrace
 import dev.live.server.session.HandlerLane
 import dev.live.server.session.Session
 import kotlinx.coroutines.CoroutineDispatcher
@@ -46,13 +47,14 @@ internal class HandlerGuard(
     /**
      * Runs [block], code of the application, for as long as it may take. Called by the session's reader alone.
      *
+     * @param trace of the message that is handled
      * @throws LiveException if that was not enough
      */
-    suspend fun <T : Any> handler(session: Session<*>, block: suspend () -> T): T {
+    suspend fun <T : Any> handler(session: Session<*>, trace: String = "", block: suspend () -> T): T {
         if (isNested) return block()
         val state = session.state
         val lane = state.lane?.takeIf { it.isOpen } ?: lane().also { state.lane = it }
-        return timed(lane, block)
+        return if (trace.isEmpty()) timed(lane, block) else timed(lane) { inTrace(trace, block) }
     }
 
     /**

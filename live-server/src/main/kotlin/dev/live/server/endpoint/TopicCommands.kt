@@ -8,11 +8,10 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.SubscribeData
 import dev.live.protocol.decode
 import dev.live.server.broker.Broker
-import dev.live.server.broker.Publication
-import dev.live.server.observe.Tally
 import dev.live.server.session.Session
 import dev.live.server.session.TopicPlaces
 import dev.live.server.topic.Member
+import dev.live.server.topic.TopicRegistry
 import kotlinx.serialization.json.JsonElement
 
 /** Subscribe, unsubscribe and publish on the declared topics of one endpoint. */
@@ -21,9 +20,9 @@ internal class TopicCommands<Meta : Any>(
     private val broker: Broker,
     private val maxTopics: Int,
     val guard: HandlerGuard,
-    private val keyOf: (topic: String, body: Body?) -> String? = { _, _ -> null },
-    private val tally: Tally = Tally(),
+    private val topics: TopicRegistry,
 ) : TopicPlaces {
+    private val tally = topics.tally
     private val mostSpecificFirst = declarations.sortedBy { it.pattern.specificity }
     private val hooks = TopicHooks(declarations, guard)
 
@@ -104,14 +103,14 @@ internal class TopicCommands<Meta : Any>(
         }
         val value = declaration.payload.read(message)
         val except = if (declaration.deliverToPublisher) null else session.id
-        val deliver: suspend (
-            Body?,
-        ) -> Unit = { broker.publish(Publication(place.topic, it, except, keyOf(place.topic, it))) }
+        val deliver: suspend (Body?) -> Unit = {
+            broker.publish(topics.publication(place.topic, it, except, message.trace))
+        }
         val handler = declaration.onPublish
         if (handler == null) {
             deliver(message.body)
         } else {
-            guard.handler(session) { PublishScope(session, place, deliver).handler(value) }
+            guard.handler(session, message.trace) { PublishScope(session, place, deliver).handler(value) }
         }
     }
 

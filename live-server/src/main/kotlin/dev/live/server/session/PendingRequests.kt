@@ -35,7 +35,13 @@ internal class PendingRequests {
     val size: Int get() = count.get()
 
     /** Sends a request of [type] to [session] and returns its `reply`, or throws a [RequestFailedException]. */
-    suspend fun ask(session: Session<*>, type: String, body: Body?, timeout: Duration): Message {
+    suspend fun ask(
+        session: Session<*>,
+        type: String,
+        body: Body?,
+        timeout: Duration,
+        trace: String = "",
+    ): Message {
         if (count.incrementAndGet() > MAX_PENDING) {
             count.decrementAndGet()
             throw RequestFailedException(
@@ -49,7 +55,7 @@ internal class PendingRequests {
         try {
             if (isOver) throw lost(type) // looked at after it was put there: whichever is later sees the other
             return withTimeoutOrNull(timeout) {
-                if (!session.send(Message(type, ref = ref, body = body))) throw lost(type)
+                if (!session.send(Message(type, ref = ref, body = body, trace = trace))) throw lost(type)
                 answer.await().orThrow(type)
             } ?: throw RequestFailedException(ErrorCode.Timeout, "no reply to '$type' within $timeout")
         } finally {

@@ -138,7 +138,7 @@ public class Session<out Meta : Any> internal constructor(
         REQUESTS.compareAndSet(this, null, requests ?: PendingRequests()) // unless somebody else is first
         val pending = requests ?: error("unreachable: it is never taken away")
         if (!isOpen) pending.end() // its end may have come before there was anything to end
-        return pending.ask(this, type, body, timeout)
+        return pending.ask(this, type, body, timeout, runtime.topics.trace())
     }
 
     /** The client's answer to a request of the server's. */

@@ -1,9 +1,16 @@
 package dev.live.server.topic
 
 import dev.live.protocol.Codec
+import dev.live.protocol.TracedCodec
 
-/** The codecs a server speaks, in its order of preference; a session knows its codec by its slot here. */
-internal class CodecTable(private val codecs: List<Codec>) {
+/**
+ * The codecs a server speaks, in its order of preference; a session knows its codec by its slot here.
+ *
+ * @property isTraced whether it speaks each of them with traces too
+ */
+internal class CodecTable(plain: List<Codec>, val isTraced: Boolean = false) {
+    private val codecs = if (isTraced) plain + plain.map(::TracedCodec) else plain
+
     val size: Int get() = codecs.size
 
     val subprotocols: List<String> = codecs.map { it.subprotocol }

@@ -41,7 +41,7 @@ internal class History(private val settings: HistorySettings, private val now: (
 
     /** Keeps [message], with the offset that is its place from now on. */
     fun append(message: Message): Message {
-        val placed = Message(message.type, message.topic, message.ref, message.body, offset = ++last)
+        val placed = Message(message.type, message.topic, message.ref, message.body, offset = ++last, message.trace)
         val size = message.body?.size ?: 0
         entries.addLast(Entry(placed, now(), size))
         bytes += size

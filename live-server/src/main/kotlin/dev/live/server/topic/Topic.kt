@@ -6,7 +6,6 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.protocol.of
 import dev.live.server.broker.Broker
-import dev.live.server.broker.Publication
 import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.serialization.json.JsonElement
@@ -46,8 +45,7 @@ public class Topic internal constructor(
      * about a millisecond also what others publish meanwhile: from a thread that must not be kept, such as a user
      * interface's, publish in a coroutine on `Dispatchers.Default`.
      */
-    public suspend fun publish(body: Body?): Unit =
-        broker.publish(Publication(name, body, key = registry.keyOf(name, body)))
+    public suspend fun publish(body: Body?): Unit = broker.publish(registry.publication(name, body))
 
     /** What subscribers on this node did not get, because the topic declares that they need not; see [TopicLosses]. */
     public val losses: TopicLosses get() = registry.find(name)?.losses?.snapshot() ?: TopicLosses(0, 0)
@@ -78,7 +76,7 @@ public class Topic internal constructor(
 
     /** Publishes [body] to every subscriber but the session with the id [except], on every node. */
     internal suspend fun publishExcept(body: Body?, except: String): Unit =
-        broker.publish(Publication(name, body, except, registry.keyOf(name, body)))
+        broker.publish(registry.publication(name, body, except))
 
     /** Who is subscribed on this node, at one place in the topic's order. */
     internal suspend fun subscribersNow(): List<Subscriber> {
@@ -91,9 +89,10 @@ public class Topic internal constructor(
      * Delivers [body] to [chosen], as far as they are still subscribed, as one message of the topic; how many took it.
      */
     internal suspend fun deliverTo(chosen: List<Subscriber>, body: Body?): Int {
-        val message = PreparedMessage(Message(MessageType.MESSAGE, name, body = body), registry.codecs)
+        val message = Message(MessageType.MESSAGE, name, body = body, trace = registry.trace())
+        val prepared = PreparedMessage(message, registry.codecs)
         var taken = 0
-        visit { taken = it.deliver(message, chosen) }
+        visit { taken = it.deliver(prepared, chosen) }
         return taken
     }
 

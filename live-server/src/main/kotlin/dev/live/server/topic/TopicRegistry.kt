@@ -5,6 +5,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
 import dev.live.server.observe.Tally
+import dev.live.server.observe.currentTrace
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
@@ -60,16 +61,25 @@ internal class TopicRegistry(
 
     fun find(name: String): TopicHub? = hubs[name]
 
-    /** What a message of [topic] with [body] replaces others by; null if that is all or none. Code of the application. */
-    fun keyOf(topic: String, body: Body?): String? =
-        policies.of(topic).key?.invoke(Message(MessageType.MESSAGE, topic, body = body))
+    /**
+     * What the caller publishes; calls code of the application where messages replace each other by a key.
+     *
+     * @param trace what it is a part of if the caller's coroutine does not say
+     */
+    suspend fun publication(topic: String, body: Body?, except: String? = null, trace: String = ""): Publication {
+        val key = policies.of(topic).key?.invoke(Message(MessageType.MESSAGE, topic, body = body))
+        return Publication(topic, body, except, key, trace().ifEmpty { trace })
+    }
+
+    /** What the caller works for, where anybody is to know. */
+    suspend fun trace(): String = if (codecs.isTraced) currentTrace() else ""
 
     /** Hands [publication] to its topic's fan-out; suspends while that is a full buffer behind. */
     suspend fun deliver(publication: Publication) {
         val hub = hubs[publication.topic] ?: kept(publication.topic)
         tally.published(publication.topic, hub?.size ?: 0, publication.body?.size ?: 0)
         if (hub == null) return
-        val message = Message(MessageType.MESSAGE, publication.topic, body = publication.body)
+        val message = publication.run { Message(MessageType.MESSAGE, topic, body = body, trace = trace) }
         hub.publish(PreparedMessage(message, codecs, publication.except, publication.key))
     }
 
