@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { webModule } from "../support/places.js";
+import { webModule } from "../../../../testing/places.js";
 
-const { backoffDelay, delayBefore, mayReconnect } = await webModule("reconnect.js");
+const { backoffDelay, delayBefore, mayReconnect } = await webModule("shared/reconnect.js");
 const almostOne = () => 1 - Number.EPSILON;
 
 test("backoff doubles its ceiling up to the maximum", () => {

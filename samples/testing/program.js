@@ -23,7 +23,7 @@ export class Program {
     }
   }
 
-  /** Runs a main class of the chat. `variable` names the environment variable that puts another program in its place. */
+  /** Runs a main class of the sample. `variable` names the environment variable that puts another program in its place. */
   static java(mainClass, parameters, { variable, environment }) {
     const instead = process.env[variable];
     const java = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, "bin", "java") : "java";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { webModule } from "../support/places.js";
+import { webModule } from "../../../../testing/places.js";
 
-const { LiveClient } = await webModule("live.js");
+const { LiveClient } = await webModule("shared/live.js");
 
 beforeEach(() => {
   mock.timers.reset();
@@ -20,7 +20,7 @@ test("it asks for the JSON codec, subscribes, and hands on what is published", a
   socket().hears({ type: "message", topic: "room/a", data: { text: "hi" } });
 
   assert.equal(client.isJoined("room/a"), true);
-  assert.deepEqual(seen, ["connecting", "connected", "joined room/a", 'message room/a {"text":"hi"}']);
+  assert.deepEqual(seen, ["connecting", "connected", "joined room/a first", 'message room/a {"text":"hi"}']);
 });
 
 test("publishing waits for its ack", async () => {
@@ -147,6 +147,91 @@ test("a refused subscription is told once, one that must wait is tried again", a
   assert.deepEqual(socket().sent.at(-1), { type: "subscribe", topic: "room/b", ref: "3" });
 });
 
+test("it comes back with its place in the history, and skips what it has", async () => {
+  const { seen, socket } = connect(["room/a"]);
+  socket().hears({ type: "ack", ref: "1", data: { epoch: "e", offset: 7, recovered: false } });
+  await settled();
+  for (const offset of [7, 8, 9]) socket().hears({ type: "message", topic: "room/a", offset, data: offset });
+
+  socket().ends(1006);
+  mock.timers.tick(125);
+  socket().opens();
+  assert.deepEqual(socket().sent, [{ type: "subscribe", topic: "room/a", ref: "2", data: { since: { epoch: "e", offset: 9 } } }]);
+  socket().hears({ type: "ack", ref: "2", data: { epoch: "e", offset: 11, recovered: true } });
+  await settled();
+  for (const offset of [9, 10, 11, 12]) socket().hears({ type: "message", topic: "room/a", offset, data: offset });
+
+  const told = seen.filter((line) => line.includes("room/a"));
+  assert.deepEqual(told, ["joined room/a first", "message room/a 8", "message room/a 9", "joined room/a recovered 2", "message room/a 10", "message room/a 11", "message room/a 12"]);
+});
+
+test("what the server no longer has is told as a gap, and so is a topic without a history", async () => {
+  const { seen, socket } = connect(["room/a", "room/b"]);
+  for (const [ref, data] of [["1", { epoch: "e", offset: 7, recovered: false }], ["2", undefined]]) socket().hears({ type: "ack", ref, data });
+  await settled();
+
+  socket().ends(1006);
+  mock.timers.tick(125);
+  socket().opens();
+  for (const [ref, data] of [["3", { epoch: "of a new server", offset: 2, recovered: false }], ["4", undefined]]) socket().hears({ type: "ack", ref, data });
+  await settled();
+  for (const offset of [2, 3]) socket().hears({ type: "message", topic: "room/a", offset, data: offset });
+
+  assert.deepEqual(seen.slice(-3), ["joined room/a gap", "joined room/b gap", "message room/a 3"]);
+});
+
+test("a topic can begin at a place that is known from elsewhere, with words of the application's", async () => {
+  const { client, seen, socket } = connect([]);
+
+  client.subscribe("room/a", { since: { epoch: "e", offset: 3 }, params: { device: "phone" } });
+  assert.deepEqual(socket().sent[0].data, { since: { epoch: "e", offset: 3 }, params: { device: "phone" } });
+  socket().hears({ type: "ack", ref: "1", data: { epoch: "e", offset: 5, recovered: true } });
+  await settled();
+
+  assert.equal(seen.at(-1), "joined room/a recovered 2");
+});
+
+test("a request resolves to the data of its reply, and fails at once without a connection", async () => {
+  const { client, socket } = await joined("room/a");
+
+  const reply = client.request("count", "lobby");
+  const { ref, ...request } = socket().sent.at(-1);
+  socket().hears({ type: "reply", ref, data: 5 });
+  assert.deepEqual(request, { type: "count", data: "lobby" });
+  assert.equal(await reply, 5);
+
+  socket().ends(1006);
+  await assert.rejects(client.request("count", "lobby"), { code: "not_connected" });
+});
+
+test("presence and messages of no topic have handlers of their own", async () => {
+  const { seen, socket } = await joined("room/a");
+
+  socket().hears({ type: "presence", topic: "room/a", data: { count: 3 } });
+  socket().hears({ type: "presence", topic: "room/other", data: { count: 4 } });
+  socket().hears({ type: "ring", data: "phone" });
+
+  assert.deepEqual(seen.slice(-2), ['presence room/a {"count":3}', 'direct ring "phone"']);
+});
+
+test("a question of the server's is answered with unknown_type, and being taken out of a topic is told", async () => {
+  const { client, seen, socket } = await joined("room/a");
+
+  socket().hears({ type: "confirm", ref: "$1", data: "really?" });
+  socket().hears({ type: "unsubscribe", topic: "room/a" });
+  socket().hears({ type: "message", topic: "room/a", data: "too late" });
+
+  assert.deepEqual(socket().sent.at(-1), { type: "error", ref: "$1", data: { code: "unknown_type", reason: "no handler" } });
+  assert.equal(seen.at(-1), "refused room/a the server took this client out");
+  assert.equal(client.isJoined("room/a"), false);
+});
+
+test("a token goes along as a subprotocol, in the alphabet of URLs and without padding", () => {
+  new LiveClient("ws://test/live", {}, { WebSocket: FakeSocket, token: "ä?~x" }).connect();
+
+  assert.deepEqual(FakeSocket.made.at(-1).protocols, ["live.v1.json", "live.bearer.w6Q_fng"]);
+});
+
 test("frames that nobody can read do no harm", async () => {
   const { client, socket } = await joined("room/a");
 
@@ -161,7 +246,9 @@ function start(topics) {
     "ws://test/live",
     {
       state: ({ kind }) => seen.push(kind),
-      joined: (topic) => seen.push(`joined ${topic}`),
+      joined: (topic, recovery, missed) => seen.push(`joined ${topic} ${recovery}${missed > 0 ? ` ${missed}` : ""}`),
+      presence: (topic, data) => seen.push(`presence ${topic} ${JSON.stringify(data)}`),
+      direct: (type, data) => seen.push(`direct ${type} ${JSON.stringify(data)}`),
       message: (topic, data) => seen.push(`message ${topic} ${JSON.stringify(data)}`),
       refused: (topic, error) => seen.push(`refused ${topic} ${error.message}`),
     },

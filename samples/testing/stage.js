@@ -1,5 +1,5 @@
 /**
- * What a test plays on: one chat server, tabs, terminal clients. Cleans up after it, and when the test fails shows
+ * What a test plays on: one server of a sample, tabs, other programs. Cleans up after it, and when the test fails shows
  * what everybody said and saw.
  */
 import assert from "node:assert/strict";
@@ -10,35 +10,38 @@ import { launchBrowser } from "./browser.js";
 import { Program } from "./program.js";
 import { screenshotFile } from "./places.js";
 
-const MAIN = "dev.live.samples.chat";
-
-/** A test with a stage of its own. */
-export function scene(name, play) {
-  test(name, { timeout: 180_000 }, async () => {
-    const stage = new Stage(await freePort());
-    try {
-      await stage.startServer();
-      await play(stage);
-      stage.checkPages();
-    } catch (failure) {
-      await stage.report(name);
-      throw failure;
-    } finally {
-      await stage.clear();
-    }
-  });
+/** A function like `test` that gives each test a stage of its own, made by `createStage(port)`. */
+export function scenes(createStage) {
+  return (name, play) => {
+    test(name, { timeout: 180_000 }, async () => {
+      const stage = createStage(await freePort());
+      try {
+        await stage.startServer();
+        await play(stage);
+        stage.checkPages();
+      } catch (failure) {
+        await stage.report(name);
+        throw failure;
+      } finally {
+        await stage.clear();
+      }
+    });
+  };
 }
 
-class Stage {
+export class Stage {
   #port;
+  #mainClass;
   #server;
   #programs = [];
   #browser = null;
   #tabs = [];
   #complaints = [];
 
-  constructor(port) {
+  /** @param mainClass of the server, which serves its page on the port in `PORT` */
+  constructor(port, mainClass) {
     this.#port = port;
+    this.#mainClass = mainClass;
   }
 
   get address() {
@@ -46,8 +49,7 @@ class Stage {
   }
 
   async startServer() {
-    this.#server = Program.java(`${MAIN}.ServerKt`, [], { variable: "CHAT_SERVER", environment: { PORT: String(this.#port) } });
-    this.#programs.push(this.#server);
+    this.#server = this.run(this.#mainClass, [], { variable: "SAMPLE_SERVER", environment: { PORT: String(this.#port) } });
     await this.#answers();
   }
 
@@ -60,26 +62,14 @@ class Stage {
     return this.#server.output;
   }
 
-  /** A terminal client in a room, connected. */
-  async terminal(name, room, mainClass = "TerminalKt") {
-    const url = `ws://localhost:${this.#port}/live`;
-    const program = Program.java(`${MAIN}.${mainClass}`, ["--name", name, "--room", room, "--url", url], { variable: "CHAT_TERMINAL" });
+  /** Starts another program of the sample, which ends with the test. */
+  run(mainClass, parameters, options = {}) {
+    const program = Program.java(mainClass, parameters, options);
     this.#programs.push(program);
-    await program.waitFor(/^\* connected/m);
     return program;
   }
 
-  /** A tab with a browser profile of its own, the name entered, connected. */
-  async tab(name, { hash = "", ...options } = {}) {
-    const page = await this.blankTab(options);
-    await page.goto(this.address + hash);
-    await page.getByLabel("Your name").fill(name);
-    await page.getByRole("button", { name: "Start chatting" }).click();
-    await connected(page);
-    return page;
-  }
-
-  /** The same before any page is loaded. */
+  /** A tab with a browser profile of its own, and no page loaded. */
   async blankTab(options = {}) {
     this.#browser ??= await launchBrowser();
     const context = await this.#browser.newContext({ viewport: { width: 1180, height: 760 }, ...options });
@@ -128,30 +118,7 @@ class Stage {
 }
 
 export async function connected(page) {
-  await page.locator('#connection[data-state="connected"]').waitFor();
-}
-
-export async function say(page, text) {
-  await page.getByLabel("Message", { exact: true }).fill(text);
-  await page.getByLabel("Message", { exact: true }).press("Enter");
-}
-
-/** Waits until a message with exactly this text stands in the room in view; `from` is null for one's own. */
-export async function sees(page, text, from) {
-  const message = page.locator("#log .message", { has: page.locator(".text", { hasText: new RegExp(`^${escape(text)}$`) }) });
-  await message.first().waitFor();
-  assert.equal(await message.count(), 1, `"${text}" stands there once`);
-  if (from === null) await page.locator(".message.own:not([data-state])", { has: page.getByText(text, { exact: true }) }).waitFor();
-  if (from) assert.equal(await authorOf(message), from);
-}
-
-/** The author stands above the first message of a group. */
-async function authorOf(message) {
-  return message.evaluate((node) => {
-    let first = node;
-    while (!first.classList.contains("first")) first = first.previousElementSibling;
-    return first.querySelector(".author").textContent;
-  });
+  await page.locator('.connection[data-state="connected"]').waitFor();
 }
 
 async function freePort() {
@@ -163,6 +130,7 @@ async function freePort() {
   return port;
 }
 
-function escape(text) {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+/** The text as a regular expression that matches nothing else. */
+export function exactly(text) {
+  return new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
 }

@@ -14,7 +14,7 @@ export function element(tag, attributes = {}, ...children) {
   return result;
 }
 
-/** One of the icons drawn at the end of index.html. */
+/** One of the icons that the page defines as a symbol, such as `icon-close`. */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("class", "icon");
@@ -23,4 +23,26 @@ export function icon(name) {
   use.setAttribute("href", `#icon-${name}`);
   svg.append(use);
   return svg;
+}
+
+/** An icon of the samples' own, drawn from the path in its 24 by 24 square. */
+export function drawing(path) {
+  const svg = icon("");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  line.setAttribute("d", path);
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.replaceChildren(line);
+  return svg;
+}
+
+/**
+ * Makes the children of `parent` these, in this order, and touches only what is in another place: what stays keeps its
+ * focus, and is not taken away between a press and its release.
+ */
+export function arrange(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  nodes.forEach((node, index) => {
+    if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
+  });
 }

@@ -1,10 +1,17 @@
 /** What the server answered with an `error`, or why there was no answer: `timeout`, `connection_lost`, `not_connected`. */
 export class LiveError extends Error {
+  static #PASSING = new Set(["rate_limited", "internal", "timeout"]);
+
   constructor(code, reason, retryAfterMs = null) {
     super(reason || code);
     this.name = "LiveError";
     this.code = code;
     this.retryAfterMs = retryAfterMs;
+  }
+
+  /** Whether the same may be asked again later; otherwise it is the server's last word. */
+  get isPassing() {
+    return LiveError.#PASSING.has(this.code) || this.retryAfterMs !== null;
   }
 }
 

@@ -18,14 +18,3 @@ export function clockTime(at) {
 export function fullTime(at) {
   return new Date(at).toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
 }
-
-/** "Today", "Yesterday" or the date. */
-export function dayName(at, now) {
-  if (isSameDay(at, now)) return "Today";
-  if (isSameDay(at, now - 24 * HOUR)) return "Yesterday";
-  return new Date(at).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
-}
-
-export function isSameDay(a, b) {
-  return new Date(a).toDateString() === new Date(b).toDateString();
-}

@@ -1,5 +1,5 @@
 import { element } from "./dom.js";
-import { hueOf, initialsOf } from "./people.js";
+import { hueOf, initialsOf } from "./names.js";
 
 /** A disc in the name's own colour. Decoration: the name always stands beside it as text. */
 export function avatar(name) {

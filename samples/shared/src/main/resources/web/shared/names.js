@@ -1,5 +1,7 @@
 /** Names: checking, suggesting, and what is drawn from them. A name is any text, so it never becomes a key or markup. */
-import { MAX_NAME } from "./limits.js";
+
+/** Characters that a server of these samples accepts, as UTF-16 code units count them, which is what a Kotlin `length` counts too. */
+const MAX_NAME = 40;
 
 const MOODS = "Amber Bold Brisk Calm Clever Curious Gentle Golden Happy Jolly Kind Lucky Merry Mighty Quick Quiet Sunny Swift Witty".split(" ");
 const ANIMALS = "Badger Beaver Crane Dolphin Falcon Fox Gecko Heron Ibex Koala Lynx Marten Otter Panda Puffin Raven Seal Tapir Wombat".split(" ");

@@ -1,32 +1,30 @@
 /**
- * A small client of the live protocol for browsers: JSON codec, topics, reconnecting. See docs/protocol.md.
+ * A small client of the live protocol for browsers: JSON codec, topics, requests, reconnecting, and recovery from the
+ * topics' histories. See docs/protocol.md.
  *
  * It keeps no outbox. What is published without a connection fails at once, and what a lost connection left
  * unanswered fails with `connection_lost`, because only the application can tell whether sending twice does harm.
  */
 import { delayBefore } from "./reconnect.js";
 import { LiveError, Requests, errorOf } from "./requests.js";
+import { Subscription } from "./subscription.js";
+import { decode, subprotocols } from "./wire.js";
 
-const SUBPROTOCOL = "live.v1.json";
 const CONNECT_TIMEOUT_MS = 10_000;
 const QUIET_MS = 20_000; // after this long without a word the client asks
 const PONG_WITHIN_MS = 10_000; // and this long the server may take to answer
 const STEADY_MS = 5_000; // a connection that held this long starts the backoff anew
 const REJOIN_MS = 1_000;
-
-/** Errors of a `subscribe` that pass with time; any other is the server's last word. */
-const PASSING = new Set(["rate_limited", "internal", "timeout"]);
-
-/** Close codes that a page may say only to itself: 1006 is what a browser reports for every connection cut short. */
-const CUT_SHORT = 1006;
+const CUT_SHORT = 1006; // what a browser reports for every connection that ends without a word
 
 export class LiveClient {
   #url;
   #handlers;
+  #protocols;
   #WebSocket;
   #random;
   #requests = new Requests();
-  #topics = new Map(); // topic -> { joined }, what the application wants; survives connections
+  #topics = new Map(); // topic -> Subscription
   #socket = null;
   #state = { kind: "stopped", code: null, reason: "" };
   #attempt = 0;
@@ -38,13 +36,19 @@ export class LiveClient {
   #lastHeard = 0;
 
   /**
-   * @param handlers `state(state)`, `joined(topic)`, `message(topic, data)`, `refused(topic, error)`: each one optional.
-   *   A state is `{kind: "connecting"}`, `{kind: "connected"}`, `{kind: "waiting", retryAt, lostAt}` or
-   *   `{kind: "stopped", code, reason}`, times in milliseconds since the epoch.
+   * @param handlers each one optional:
+   *   `state(state)`: `{kind: "connecting"}`, `{kind: "connected"}`, `{kind: "waiting", retryAt, lostAt}` or
+   *   `{kind: "stopped", code, reason}`, times in milliseconds since the epoch;
+   *   `joined(topic, recovery, missed)`: `"first"`, `"recovered"` (the messages that were missed follow, so many) or
+   *   `"gap"` (some may be missing);
+   *   `message(topic, data)`, `presence(topic, data)`, `refused(topic, error)`;
+   *   `direct(type, data)`: a message that the server sent to this session and that is of no topic.
+   * @param token a bearer token for the upgrade, or null
    */
-  constructor(url, handlers, { WebSocket = globalThis.WebSocket, random = Math.random } = {}) {
+  constructor(url, handlers, { token = null, WebSocket = globalThis.WebSocket, random = Math.random } = {}) {
     this.#url = url;
     this.#handlers = handlers;
+    this.#protocols = subprotocols(token);
     this.#WebSocket = WebSocket;
     this.#random = random;
   }
@@ -69,10 +73,15 @@ export class LiveClient {
     this.#become({ kind: "stopped", code: 1000, reason: "" });
   }
 
-  /** Wants `topic` from now on, over every connection to come. */
-  subscribe(topic) {
+  /**
+   * Wants `topic` from now on, over every connection to come.
+   *
+   * @param since a position in the topic's history, `{epoch, offset}`: what came after it is to come first
+   * @param params what the application tells the server with each `subscribe`
+   */
+  subscribe(topic, { since = null, params = undefined } = {}) {
     if (this.#topics.has(topic)) return;
-    this.#topics.set(topic, { joined: false });
+    this.#topics.set(topic, new Subscription(since, params));
     if (this.#state.kind === "connected") this.#join(topic);
   }
 
@@ -92,9 +101,15 @@ export class LiveClient {
     await this.#request({ type: "publish", topic, data });
   }
 
+  /** Asks the server; resolves to the data of its reply, or rejects with a [LiveError]. */
+  async request(type, data) {
+    if (this.#state.kind !== "connected") throw new LiveError("not_connected", "there is no connection");
+    return (await this.#request({ type, data })).data;
+  }
+
   #open() {
     this.#become({ kind: "connecting" });
-    const socket = new this.#WebSocket(this.#url, [SUBPROTOCOL]);
+    const socket = new this.#WebSocket(this.#url, this.#protocols);
     this.#socket = socket;
     this.#connectTimer = setTimeout(() => this.#abandon(Date.now()), CONNECT_TIMEOUT_MS);
     // A socket that was let go may still have events under way, hence the checks.
@@ -120,6 +135,7 @@ export class LiveClient {
     if (!message) return;
     switch (message.type) {
       case "ack":
+      case "reply":
         this.#requests.settle(message);
         break;
       case "error":
@@ -127,7 +143,10 @@ export class LiveClient {
         if (!this.#requests.settle(message)) console.warn("live:", errorOf(message).code, errorOf(message).message);
         break;
       case "message":
-        if (this.isJoined(message.topic)) this.#handlers.message?.(message.topic, message.data);
+        if (this.#topics.get(message.topic)?.isNew(message.offset)) this.#handlers.message?.(message.topic, message.data);
+        break;
+      case "presence":
+        if (this.isJoined(message.topic)) this.#handlers.presence?.(message.topic, message.data ?? {});
         break;
       case "ping":
         this.#send({ type: "pong", ref: message.ref });
@@ -135,7 +154,21 @@ export class LiveClient {
       case "goodbye":
         this.#window = message.data?.reconnectInMs ?? null;
         break;
+      case "unsubscribe":
+        this.#takenOut(message.topic);
+        break;
+      default:
+        // This client answers no questions of the server's, and says so rather than let it wait.
+        if (message.ref?.startsWith?.("$")) this.#send({ type: "error", ref: message.ref, data: { code: "unknown_type", reason: "no handler" } });
+        else if (!message.topic) this.#handlers.direct?.(message.type, message.data);
     }
+  }
+
+  /** The server has ended the subscription; it is asked for again only on the next connection. */
+  #takenOut(topic) {
+    if (!this.isJoined(topic)) return;
+    this.#topics.get(topic).joined = false;
+    this.#handlers.refused?.(topic, new LiveError("not_subscribed", "the server took this client out"));
   }
 
   #closed(code, reason, lostAt) {
@@ -182,13 +215,13 @@ export class LiveClient {
   async #join(topic) {
     const wanted = this.#topics.get(topic);
     try {
-      await this.#request({ type: "subscribe", topic });
+      const ack = await this.#request({ type: "subscribe", topic, data: wanted.data });
       if (this.#topics.get(topic) !== wanted) return; // left meanwhile
-      wanted.joined = true;
-      this.#handlers.joined?.(topic);
+      const { recovery, missed } = wanted.accept(ack.data);
+      this.#handlers.joined?.(topic, recovery, missed);
     } catch (error) {
       if (this.#topics.get(topic) !== wanted || error.code === "connection_lost") return;
-      if (PASSING.has(error.code) || error.retryAfterMs !== null) this.#joinLater(topic, wanted, error.retryAfterMs);
+      if (error.isPassing) this.#joinLater(topic, wanted, error.retryAfterMs);
       else this.#handlers.refused?.(topic, error);
     }
   }
@@ -213,15 +246,5 @@ export class LiveClient {
   #become(state) {
     this.#state = state;
     this.#handlers.state?.(state);
-  }
-}
-
-/** The envelope in a frame, or null: what cannot be read is skipped, a later version may send it. */
-function decode(text) {
-  try {
-    const message = JSON.parse(text);
-    return typeof message?.type === "string" ? message : null;
-  } catch {
-    return null;
   }
 }

@@ -1,27 +1,41 @@
 /** Shows how the connection is: a word at the top, and a strip with the way out while there is none. */
-import { byId } from "./dom.js";
+import { element } from "./dom.js";
 
 const PATIENCE_MS = 1_200; // a first connection that is quicker needs no strip
 
 const ENDED = {
-  4403: "You were removed from this chat.",
+  4403: "The server has thrown you out.",
   4401: "The server does not know you any more.",
   4400: "The server did not understand this page. Reloading it may help.",
 };
 
 export class ConnectionView {
-  #pill = byId("connection");
-  #word = byId("connection-word");
-  #strip = byId("strip");
-  #text = byId("strip-text");
-  #countdown = byId("strip-countdown");
-  #button = byId("try-now");
+  #pill;
+  #word = element("span", { class: "connection-word", role: "status" }, "Connecting");
+  #strip;
+  #text = element("span", { class: "strip-text" });
+  #countdown = element("span", { class: "strip-countdown", "aria-hidden": "true" });
+  #button;
+  #ended;
   #state = { kind: "connecting" };
   #wasConnected = false;
   #timer;
 
-  constructor(tryNow) {
-    this.#button.addEventListener("click", tryNow);
+  /**
+   * @param pill the element that the word goes into
+   * @param strip the element that comes and goes
+   * @param tryNow called when somebody is tired of waiting
+   * @param ended what to say at a close code after which nobody comes back by itself
+   * @param joinAgain what the button says then
+   */
+  constructor({ pill, strip, tryNow, ended = {}, joinAgain = "Connect again" }) {
+    this.#pill = pill;
+    this.#strip = strip;
+    this.#ended = { ...ENDED, ...ended };
+    this.#button = element("button", { type: "button", onclick: tryNow }, "Try now");
+    this.#button.dataset.again = joinAgain;
+    pill.append(element("span", { class: "dot" }), this.#word);
+    strip.append(element("p", {}, this.#text, " ", this.#countdown), this.#button);
     for (const event of ["online", "offline"]) addEventListener(event, () => this.draw(this.#state));
   }
 
@@ -57,7 +71,7 @@ export class ConnectionView {
   }
 
   _stopped({ code }) {
-    this.#show("stopped", "Disconnected", ENDED[code] ?? "The server ended the session.");
+    this.#show("stopped", "Disconnected", this.#ended[code] ?? "The server ended the session.");
   }
 
   #show(kind, word, text) {
@@ -68,6 +82,6 @@ export class ConnectionView {
     this.#strip.dataset.state = kind;
     this.#text.textContent = text ?? "";
     this.#button.hidden = kind === "connecting";
-    this.#button.textContent = kind === "stopped" ? "Join again" : "Try now";
+    this.#button.textContent = kind === "stopped" ? this.#button.dataset.again : "Try now";
   }
 }

@@ -1,9 +1,9 @@
-/** Where things are. The tests run from the source tree as well as from the copy that Maven makes in target. */
+/** Where things are in the sample whose tests run, which is the module above the working directory. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, join, delimiter } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { delimiter, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 
-const MODULE = moduleOf(dirname(fileURLToPath(import.meta.url)));
+const MODULE = moduleOf(process.cwd());
 const CLASSPATH_FILE = join(MODULE, "target", "test-classpath.txt");
 
 /** One of the page's own modules, for tests that need no browser. */
@@ -17,9 +17,9 @@ export function screenshotFile(name) {
   return join(folder, `${name}.png`);
 }
 
-/** What the chat's programs run on: its own classes and what Maven wrote down. */
+/** What the sample's programs run on: its own classes and what Maven wrote down. */
 export function classpath() {
-  if (!existsSync(CLASSPATH_FILE)) throw new Error(`${CLASSPATH_FILE} is missing: run "mvn -pl samples/chat -am verify" once, it writes it`);
+  if (!existsSync(CLASSPATH_FILE)) throw new Error(`${CLASSPATH_FILE} is missing: run "mvn verify" once, it writes it`);
   return [join(MODULE, "target", "classes"), readFileSync(CLASSPATH_FILE, "utf8").trim()].join(delimiter);
 }
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { webModule } from "../support/places.js";
+import { webModule } from "../../../../testing/places.js";
 
-const { LiveError, Requests } = await webModule("requests.js");
+const { LiveError, Requests } = await webModule("shared/requests.js");
 
 test("an ack settles the request with its ref, and no other", async () => {
   const requests = new Requests();
