@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { decode as msgpackDecode, encode as msgpackEncode } from "@msgpack/msgpack";
 import { decode as cborDecode, encode as cborEncode } from "cborg";
 import WebSocket from "ws";
-import { scene } from "./support/stage.js";
+import { scene } from "./support/chat.js";
 
 /** How each codec writes an envelope and its `data`: inline in JSON, as JSON text in the binary ones. */
 const codecs = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connected, say, scene, sees } from "./support/stage.js";
+import { connected, say, scene, sees } from "./support/chat.js";
 
 for (const [signal, what] of [["SIGTERM", "a restart"], ["SIGKILL", "a crash"]]) {
   scene(`tabs and terminal client go on by themselves after ${what} of the server`, async (stage) => {

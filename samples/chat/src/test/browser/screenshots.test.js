@@ -1,5 +1,5 @@
-import { screenshotFile } from "./support/places.js";
-import { connected, say, scene, sees } from "./support/stage.js";
+import { screenshotFile } from "../../../../testing/places.js";
+import { connected, say, scene, sees } from "./support/chat.js";
 
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { scene, say, sees } from "./support/stage.js";
+import { scene, say, sees } from "./support/chat.js";
 
 scene("two tabs and the terminal clients in Kotlin and Java talk to each other", async (stage) => {
   const ann = await stage.tab("Ann");

@@ -1,17 +1,17 @@
 /** Brings it together: who I am, which rooms I am in, what arrives, what I say. */
-import { avatar } from "./avatar.js";
+import { avatar } from "./shared/avatar.js";
 import { Composer } from "./composer.js";
-import { ConnectionView } from "./connection-view.js";
+import { ConnectionView } from "./shared/connection-view.js";
 import { Conversation } from "./conversation.js";
-import { byId } from "./dom.js";
+import { byId } from "./shared/dom.js";
 import { MAX_ROOMS } from "./limits.js";
-import { LiveClient } from "./live.js";
+import { LiveClient } from "./shared/live.js";
 import { rememberName, rememberRooms, rememberedName, rememberedRooms } from "./memory.js";
 import { MessageList } from "./message-list.js";
 import { RoomList } from "./room-list.js";
 import { hashOf, roomInHash, roomOf, topicOf } from "./rooms.js";
 import { rowsOf } from "./rows.js";
-import { Welcome } from "./welcome.js";
+import { Welcome } from "./shared/welcome.js";
 
 const rooms = new Map(rememberedRooms().map((room) => [room, new Conversation()]));
 let current = null;
@@ -26,9 +26,19 @@ const messageList = new MessageList({
   discard: (id) => withOutgoing(id, (conversation, message) => conversation.discard(message)),
 });
 const roomList = new RoomList({ open: goTo, leave });
-const connectionView = new ConnectionView(() => live?.connect());
+const connectionView = new ConnectionView({
+  pill: byId("connection"),
+  strip: byId("strip"),
+  tryNow: () => live?.connect(),
+  ended: { 4403: "You were removed from this chat." },
+  joinAgain: "Join again",
+});
 const composer = new Composer(say);
-const welcome = new Welcome(enter);
+const welcome = new Welcome(
+  { title: "Welcome to live chat", question: "What should the others call you?", start: "Start chatting" },
+  document.querySelector(".brand .logo").cloneNode(true),
+  enter,
+);
 
 addEventListener("hashchange", () => openRoom(roomInHash(location.hash) ?? current));
 addEventListener("online", () => live?.state.kind === "waiting" && live.connect());

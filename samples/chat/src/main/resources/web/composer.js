@@ -1,6 +1,6 @@
 /** Where a message is written. A draft belongs to its room, and nothing typed is ever thrown away. */
 import { MAX_TEXT } from "./limits.js";
-import { byId } from "./dom.js";
+import { byId } from "./shared/dom.js";
 
 const COUNT_FROM = MAX_TEXT - 200;
 

@@ -4,7 +4,6 @@
  * Characters are UTF-16 code units, which is what both a JavaScript and a Kotlin `length` count: an emoji is two.
  */
 export const MAX_TEXT = 2000;
-export const MAX_NAME = 40;
 
 /** The server's default is 100 topics per session; a person loses sight of their rooms long before. */
 export const MAX_ROOMS = 50;

@@ -1,7 +1,7 @@
 /** What this browser remembers between visits: name, rooms. Works without, where storage is switched off. */
 import { roomProblem } from "./rooms.js";
 import { MAX_ROOMS } from "./limits.js";
-import { nameProblem } from "./people.js";
+import { nameProblem } from "./shared/names.js";
 
 const FIRST_ROOMS = ["lobby", "kotlin", "coffee"];
 

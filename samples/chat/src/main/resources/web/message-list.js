@@ -2,9 +2,10 @@
  * Draws the rows of a room. Only what changed is touched, so that a screen reader announces a message once, a
  * selection survives, and a room at its full length stays quick.
  */
-import { avatar, tint } from "./avatar.js";
-import { byId, element, icon } from "./dom.js";
-import { clockTime, dayName, fullTime, relativeTime } from "./times.js";
+import { avatar, tint } from "./shared/avatar.js";
+import { byId, element, icon } from "./shared/dom.js";
+import { clockTime, fullTime, relativeTime } from "./shared/times.js";
+import { dayName } from "./days.js";
 
 const AT_BOTTOM_PX = 48; // this close counts as reading along
 

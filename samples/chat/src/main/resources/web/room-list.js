@@ -1,6 +1,6 @@
 /** The rooms at the side, the form that adds one, and on a phone the drawer they live in. */
 import { MAX_ROOMS } from "./limits.js";
-import { byId, element, icon } from "./dom.js";
+import { byId, element, icon } from "./shared/dom.js";
 import { hashOf, roomNameOf, roomProblem } from "./rooms.js";
 
 export class RoomList {

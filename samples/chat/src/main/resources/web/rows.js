@@ -1,7 +1,7 @@
 /**
  * From a conversation to the rows that are drawn: messages grouped by author, days, gaps, the line above what is new.
  */
-import { isSameDay } from "./times.js";
+import { isSameDay } from "./days.js";
 
 const GROUP_MS = 5 * 60_000;
 

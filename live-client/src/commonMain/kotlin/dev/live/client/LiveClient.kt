@@ -65,8 +65,8 @@ public fun LiveClient(url: String, configure: LiveClientConfig.() -> Unit = {}):
  * One connection to a server that outlives its sockets: topics as flows, `publish` and `request` as suspending calls.
  *
  * Thread-safe. When the connection breaks, the client connects again by itself and restores every subscription; flows
- * go on, but what was published meanwhile is missed, and requests without an answer fail with
- * [ConnectionLostException] rather than be sent twice. [state] tells how it stands. Everything runs in a scope of the
+ * go on, what was published meanwhile is missed unless the topic keeps a history, and requests without an answer fail
+ * with [ConnectionLostException] rather than be sent twice. [state] tells how it stands. Everything runs in a scope of the
  * client's own, which [close] ends.
  */
 public class LiveClient internal constructor(private val settings: ClientSettings) {

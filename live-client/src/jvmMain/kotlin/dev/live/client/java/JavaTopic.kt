@@ -44,7 +44,7 @@ public class JavaTopic<T : Any> internal constructor(
      */
     @JvmOverloads
     public fun onUpdate(
-        onUpdate: Consumer<in TopicUpdate<T>>,
+        onUpdate: Consumer<in TopicUpdate<@JvmSuppressWildcards T>>,
         onFailure: Consumer<in Exception>? = null,
     ): Subscription = callbacks.subscribe(topic.updates { payloads.read(it) }, onUpdate, onFailure)
 
@@ -55,7 +55,7 @@ public class JavaTopic<T : Any> internal constructor(
     @JvmOverloads
     public fun <M : Any> onPresence(
         type: Class<M>,
-        onPresence: Consumer<in Presence<M>>,
+        onPresence: Consumer<in Presence<@JvmSuppressWildcards M>>,
         onFailure: Consumer<in Exception>? = null,
     ): Subscription {
         val reader = payloads.of(type)

@@ -8,7 +8,8 @@ import java.util.concurrent.atomic.AtomicBoolean
  * What waits for one client of topics that may lose messages: for each key the newest, or the newest few of a topic.
  *
  * It takes whatever comes and never closes a session. An entry that is replaced keeps its place, so that a value that
- * changes all the time is written as often as others are.
+ * changes all the time is written as often as others are; but not where the topic has a history. Its offsets must rise,
+ * for a client takes what comes behind a higher one for something that it has.
  *
  * Any thread.
  *
@@ -49,11 +50,12 @@ internal class LossyQueue(private val maxBytes: Int) {
      * Puts [frame] in the place of what waits under [key] of [part], or behind all that waits.
      *
      * @param limit entries of [part] that may wait; the oldest makes way
+     * @param isOrdered whether it goes behind all that waits in any case
      */
     @Synchronized
-    fun put(part: Part, key: Any, frame: OutboundFrame, after: Long, limit: Int) {
+    fun put(part: Part, key: Any, frame: OutboundFrame, after: Long, limit: Int, isOrdered: Boolean = false) {
         val place = Place(part, key)
-        val before = entries[place]
+        val before = if (isOrdered) entries.remove(place) else entries[place]
         if (before != null) {
             bytes -= before.frame.size
             part.losses.conflated()
@@ -61,7 +63,7 @@ internal class LossyQueue(private val maxBytes: Int) {
             if (part.count == limit) drop(entries.keys.first { it.part === part })
             part.count++
         }
-        entries[place] = Entry(frame, before?.after ?: after)
+        entries[place] = Entry(frame, if (before == null || isOrdered) after else before.after)
         bytes += frame.size
         while (bytes > maxBytes && entries.size > 1) drop(entries.keys.first())
         isEmpty = false

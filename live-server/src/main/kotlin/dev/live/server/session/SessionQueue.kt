@@ -86,7 +86,7 @@ internal class SessionQueue(
         val frame = message.frameFor(slot)
         if (waiting < 0) return false
         val lossy = madeLossy()
-        lossy.put(part, key, frame, lossy.after { (waiting and CLOSED.inv()) / ONE }, limit)
+        lossy.put(part, key, frame, lossy.after { (waiting and CLOSED.inv()) / ONE }, limit, message.hasPlace)
         // any other than a writer that waits in the channel looks here before it waits
         if (waker == null && waiting == 0L && lossy.announces()) channel.trySend(OutboundFrame.Nothing)
         waker?.run()

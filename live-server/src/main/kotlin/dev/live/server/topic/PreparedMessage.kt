@@ -24,6 +24,9 @@ internal class PreparedMessage(
     /** Replaced by the fan-out of a topic that gives it its offset, before anybody has asked for a frame. */
     var message: Message = message
 
+    /** Whether it has a place in a history. */
+    val hasPlace: Boolean get() = message.offset != null
+
     /** Whether its topic counts it. Written before it is emitted. */
     var isCounted = false
 

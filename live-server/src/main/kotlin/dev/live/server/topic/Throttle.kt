@@ -16,6 +16,7 @@ internal class Throttle(
     private val alarm: Alarm,
     private val now: () -> Long,
 ) {
+    /** In the order in which they were published, which for those with offsets is the one that clients may get them in. */
     private val held = LinkedHashMap<String, PreparedMessage>()
     private var nextAt = Long.MIN_VALUE
 
@@ -27,7 +28,9 @@ internal class Throttle(
             return true
         }
         val key = message.key.orEmpty()
-        if (held.put(key, message) != null) {
+        val replaced = held.remove(key)
+        held[key] = message
+        if (replaced != null) {
             losses.conflated()
         } else if (held.size > maxKeys) {
             held.remove(held.keys.first())

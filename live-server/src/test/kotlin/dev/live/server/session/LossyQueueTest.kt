@@ -1,5 +1,8 @@
 package dev.live.server.session
 
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.server.support.payload
 import dev.live.server.support.prepared
 import dev.live.server.support.wordMessage
 import dev.live.server.topic.Losses
@@ -114,6 +117,26 @@ class LossyQueueTest : FunSpec({
         }
     }
 
+    test("of a topic with a history what replaces another goes behind what waits: its offsets only rise") {
+        checkAll(Arb.list(Arb.int(0..4), 0..60)) { steps ->
+            val queue = queue(isWoken = true)
+            val part = LossyQueue.Part(Losses())
+            val taken = ArrayList<Int>()
+
+            for ((number, step) in steps.withIndex()) {
+                when (step) {
+                    0 -> queue.offer(prepared(wordMessage("main")))
+                    1 -> taken += queue.take(2).numbers()
+                    else -> queue.keep(part, "k$step", prepared(placed(number)), limit = 3)
+                }
+            }
+            queue.close()
+            while (true) taken += queue.takenFrames(8)?.map { it.payload().decodeToString() }?.numbers() ?: break
+
+            taken shouldContainExactly taken.sorted()
+        }
+    }
+
     test("what is left is taken back, what was closed still comes out, what was cancelled does not") {
         runTest {
             val queue = queue(isWoken = true)
@@ -136,5 +159,10 @@ class LossyQueueTest : FunSpec({
         }
     }
 })
+
+private fun placed(number: Int): Message =
+    Message(MessageType.MESSAGE, body = wordMessage("$number").body, offset = number.toLong())
+
+private fun List<String>.numbers(): List<Int> = mapNotNull { it.toIntOrNull() }
 
 private const val LAST = 50

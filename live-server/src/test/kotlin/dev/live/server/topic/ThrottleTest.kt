@@ -41,6 +41,18 @@ class ThrottleTest : FunSpec({
         }
     }
 
+    test("what is held back goes out in the order in which it was published") {
+        runTest {
+            val hub = throttled(Delivery(LossyOverflow.Conflate(limit = 3), throttle = 100.milliseconds))
+            val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }
+
+            for (word in listOf("x0", "a1", "b1", "c1", "a2", "b2")) hub.publish(word, key = word.take(1))
+            advanceTimeBy(101.milliseconds)
+
+            ann.words() shouldContainExactly listOf("ack", "x0", "c1", "a2", "b2")
+        }
+    }
+
     test("with keys it is the newest of each, and the oldest key makes way") {
         runTest {
             val hub = throttled(Delivery(LossyOverflow.Conflate(limit = 2), throttle = 100.milliseconds))

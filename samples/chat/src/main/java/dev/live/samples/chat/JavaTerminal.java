@@ -2,16 +2,14 @@ package dev.live.samples.chat;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.live.client.connection.DisconnectCause;
 import dev.live.client.java.ConnectionStatus;
 import dev.live.client.java.JavaLiveClient;
 import dev.live.client.java.JavaTopic;
-import dev.live.client.java.JsonMapper;
 import dev.live.client.java.Subscription;
 import dev.live.client.topic.ClientClosedException;
 import dev.live.protocol.LiveException;
+import dev.live.samples.shared.JacksonMapper;
 import java.io.BufferedReader;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -116,27 +114,4 @@ public final class JavaTerminal {
     @JsonInclude(JsonInclude.Include.NON_NULL)
     @JsonIgnoreProperties(ignoreUnknown = true)
     record Line(String text, String from) {}
-
-    /** Payloads as Jackson writes and reads them. */
-    private static final class JacksonMapper implements JsonMapper {
-        private final ObjectMapper jackson = new ObjectMapper();
-
-        @Override
-        public String toJson(Object value) {
-            try {
-                return jackson.writeValueAsString(value);
-            } catch (JsonProcessingException e) {
-                throw new UncheckedIOException(e);
-            }
-        }
-
-        @Override
-        public <T> T fromJson(String json, Class<T> type) {
-            try {
-                return jackson.readValue(json, type);
-            } catch (JsonProcessingException e) {
-                throw new UncheckedIOException(e);
-            }
-        }
-    }
 }

@@ -1,5 +1,6 @@
 package dev.live.samples.chat
 
+import dev.live.samples.shared.guestName
 import dev.live.server.Live
 import dev.live.server.live
 import io.ktor.server.application.Application
@@ -21,10 +22,7 @@ fun Application.chat() {
     install(Live)
     routing {
         live<Guest>("/live") {
-            authenticate { call ->
-                val name = call.request.queryParameters["name"].orEmpty().trim()
-                if (name.length in 1..MAX_NAME && name.none { it.isISOControl() }) Guest(name) else null
-            }
+            authenticate { call -> call.guestName()?.let(::Guest) }
             user { it.name }
             topic<Chat>("room/{room}") {
                 onPublish { chat ->
@@ -39,5 +37,4 @@ fun Application.chat() {
     }
 }
 
-private const val MAX_NAME = 40
 private const val MAX_TEXT = 2_000

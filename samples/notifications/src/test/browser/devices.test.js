@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { screenshotFile } from "../../../../testing/places.js";
+import { Stage, scenes } from "../../../../testing/stage.js";
+
+const MAIN = "dev.live.samples.notifications";
+const TALL = { viewport: { width: 1180, height: 860 } };
+const scene = scenes((port) => new Stage(port, `${MAIN}.ServerKt`));
+
+scene("what one device is told both are, and what is read on one is read on both", async (stage) => {
+  const { page, phone, laptop } = await open(stage);
+
+  await tell(page, "Your parcel is on its way");
+  await tell(page, "<img src=x onerror=alert(1)>");
+  for (const device of [phone, laptop]) {
+    await device.getByText("Your parcel is on its way").waitFor();
+    await device.getByText("<img src=x onerror=alert(1)>", { exact: true }).waitFor();
+    await device.locator('.badge[aria-label="2 unread"]').waitFor();
+  }
+
+  await phone.getByRole("button", { name: "Mark as read: Your parcel is on its way" }).click();
+  await laptop.locator("li.read", { hasText: "Your parcel" }).waitFor();
+  await laptop.locator('.badge[aria-label="1 unread"]').waitFor();
+  await laptop.getByRole("button", { name: "Mark all read" }).click();
+  await phone.locator('.badge[aria-label="0 unread"]').waitFor();
+  assert.equal(await phone.locator("li.unread").count(), 0);
+});
+
+scene("a device that was away catches up, and a restarted server's inbox is loaded again", async (stage) => {
+  const { page, phone, laptop } = await open(stage);
+  await tell(page, "before");
+  await phone.getByText("before").waitFor();
+
+  await phone.getByRole("button", { name: "Airplane mode" }).click();
+  await phone.locator('.connection[data-state="stopped"]').waitFor();
+  await tell(page, "meanwhile");
+  await laptop.getByText("meanwhile").waitFor();
+  await laptop.getByRole("button", { name: "Mark as read: before" }).click();
+  await laptop.locator("li.read", { hasText: "before" }).waitFor();
+  assert.equal(await phone.getByText("meanwhile").count(), 0);
+  await page.screenshot({ path: screenshotFile("away") });
+  await phone.getByRole("button", { name: "Airplane mode" }).click();
+  await phone.getByText("Caught up with what this device missed: 2 changes.").waitFor();
+  await phone.getByText("meanwhile").waitFor();
+  await phone.locator("li.read", { hasText: "before" }).waitFor();
+
+  await stage.stopServer("SIGKILL");
+  await laptop.getByText("Connection lost.").waitFor();
+  await stage.startServer();
+  for (const device of [phone, laptop]) await device.getByText("the inbox was loaded again").waitFor();
+});
+
+scene("a page, a second one and a terminal in Java are devices of one person, and of nobody else", async (stage) => {
+  const ann = await open(stage);
+  const again = await open(stage);
+  const bob = await open(stage, "bob");
+  const terminal = stage.run(`${MAIN}.JavaDevice`, ["ann", `${stage.address.replace("http", "ws")}live`]);
+  await terminal.waitFor(/^\* 0 unread/m);
+
+  await tell(ann.page, "hello devices");
+  await tell(bob.page, "hello bob");
+  await again.phone.getByText("hello devices").waitFor();
+  await bob.phone.getByText("hello bob").waitFor();
+  await terminal.waitFor(/^hello devices$/m);
+  assert.equal(await bob.phone.getByText("hello devices").count(), 0);
+  terminal.type("read");
+  await again.laptop.locator("li.read", { hasText: "hello devices" }).waitFor();
+  await ann.laptop.getByRole("button", { name: "Ring my devices" }).click();
+  await ann.laptop.getByText("5 devices ring.").waitFor();
+  await again.phone.getByText("Laptop looks for this device.").waitFor();
+  await terminal.waitFor(/^\* somebody looks for this device$/m);
+
+  await ann.phone.getByRole("button", { name: "Sign out everywhere" }).click();
+  for (const device of [ann.phone, ann.laptop, again.phone, again.laptop]) await device.getByText("Signed out everywhere.").waitFor();
+  await terminal.waitFor(/^\* closed: the server closed with 4403/m);
+  assert.equal(await bob.phone.locator('.connection[data-state="connected"]').count(), 1);
+});
+
+scene("the page has its picture taken", async (stage) => {
+  for (const [name, options] of [["light", TALL], ["dark", { ...TALL, colorScheme: "dark" }], ["narrow", { viewport: { width: 390, height: 900 } }]]) {
+    const { page, phone, laptop } = await open(stage, "ann", options);
+    if (name === "light") {
+      for (const text of ["Your order was packed", "Your parcel is on its way", "Your table is booked for eight"]) {
+        await tell(page, text);
+        await phone.getByText(text).waitFor();
+      }
+      await phone.getByRole("button", { name: "Mark as read: Your order was packed" }).click();
+      await laptop.locator("li.read").waitFor();
+      await phone.getByRole("button", { name: "Airplane mode" }).click();
+      await tell(page, "Somebody signed in from a new place");
+      await laptop.getByText("Somebody signed in").waitFor();
+    }
+    await laptop.locator("li").first().waitFor();
+    await page.screenshot({ path: screenshotFile(name), animations: "disabled" });
+  }
+});
+
+/** The page of somebody, both of its devices connected. */
+async function open(stage, user = "ann", options = {}) {
+  const page = await stage.blankTab(options);
+  await page.goto(`${stage.address}?user=${user}`);
+  const [phone, laptop] = ["Phone", "Laptop"].map((name) => page.getByRole("region", { name, exact: true }));
+  for (const device of [phone, laptop]) await device.locator('.connection[data-state="connected"]').waitFor();
+  return { page, phone, laptop };
+}
+
+async function tell(page, text) {
+  await page.getByRole("textbox").fill(text);
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+}

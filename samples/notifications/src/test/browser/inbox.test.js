@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { webModule } from "../../../../testing/places.js";
+
+const { Inbox } = await webModule("inbox.js");
+
+test("the newest notice stands first, and the same one once", () => {
+  const inbox = new Inbox();
+  inbox.apply({ added: notice(1) });
+  inbox.apply({ added: notice(2) });
+  inbox.merge({ notices: [notice(1), notice(2)] });
+
+  assert.deepEqual(inbox.notices.map(({ id }) => id), [2, 1]);
+  assert.deepEqual(inbox.unread, [2, 1]);
+});
+
+test("what was read stays read, whatever comes later", () => {
+  const inbox = new Inbox();
+  inbox.apply({ read: [1] }); // before the notice itself, which is still being loaded
+  inbox.merge({ notices: [notice(1), notice(2), { ...notice(3), read: true }] });
+
+  assert.deepEqual(inbox.unread, [2]);
+});
+
+test("a change of a later version, with nothing that is known here, changes nothing", () => {
+  const inbox = new Inbox();
+
+  inbox.apply({ pinned: [1] });
+
+  assert.deepEqual(inbox.notices, []);
+});
+
+test("it keeps the newest hundred", () => {
+  const inbox = new Inbox();
+  for (let id = 1; id <= 105; id++) inbox.apply({ added: notice(id), read: [id] });
+
+  assert.equal(inbox.notices.length, 100);
+  assert.equal(inbox.notices.at(-1).id, 6);
+});
+
+function notice(id) {
+  return { id, text: `notice ${id}`, at: "2026-01-31T12:00:00Z", read: false };
+}

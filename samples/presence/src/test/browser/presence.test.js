@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { screenshotFile } from "../../../../testing/places.js";
+import { Stage, connected, scenes } from "../../../../testing/stage.js";
+
+const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+const scene = scenes((port) => new Stage(port, "dev.live.samples.presence.ServerKt"));
+
+scene("people come and go, and two tabs of one person are one person", async (stage) => {
+  const ann = await enter(stage, "Ann");
+  const bob = await enter(stage, "Bob");
+  await ann.getByText("2 people on 2 devices").waitFor();
+
+  const phone = await enter(stage, "Bob", PHONE);
+  for (const page of [ann, bob, phone]) await page.getByText("2 people on 3 devices").waitFor();
+  await card(ann, "Bob").getByText("2 devices").waitFor();
+  await card(phone, "Bob").getByText("you").waitFor();
+
+  await phone.close();
+  await ann.getByText("2 people on 2 devices").waitFor();
+  await card(ann, "Bob").getByText("computer").waitFor();
+});
+
+scene("typing is shown to the others, ends when it is sent, and by itself", async (stage) => {
+  const ann = await enter(stage, "Ann");
+  const bob = await enter(stage, "Bob");
+  await ann.getByText("2 people").waitFor();
+
+  await bob.getByRole("textbox", { name: "Write something" }).pressSequentially("hello");
+  await ann.getByText("Bob is typing…").waitFor();
+  await card(ann, "Bob").locator(".doing i").first().waitFor();
+  assert.equal(await bob.getByText("Bob is typing…").count(), 0);
+  await bob.keyboard.press("Enter");
+  await ann.locator("#typing", { hasText: /^$/ }).waitFor({ state: "attached" });
+
+  await bob.keyboard.type("again");
+  await ann.getByText("Bob is typing…").waitFor();
+  await ann.getByText("Bob is typing…").waitFor({ state: "detached" }); // nobody says that it is over
+
+  await ann.getByRole("button", { name: "Wave" }).click();
+  for (const page of [ann, bob]) await page.locator('[data-name="Ann"][data-doing="wave"]').waitFor();
+});
+
+scene("while the connection is lost it says so and since when, and everybody is back by themselves", async (stage) => {
+  const ann = await enter(stage, "Ann");
+  const bob = await enter(stage, "__proto__");
+  const mallory = await enter(stage, "<img src=x onerror=alert(1)>");
+  for (const page of [ann, bob, mallory]) await page.getByText("3 people on 3 devices").waitFor();
+
+  await stage.stopServer("SIGKILL");
+  await ann.getByText("Connection lost.").waitFor();
+  await ann.getByText("Reconnecting", { exact: true }).waitFor();
+  await ann.getByText(/^As of .*, when the connection was lost$/).waitFor();
+  await ann.screenshot({ path: screenshotFile("reconnecting"), animations: "disabled" });
+  await stage.startServer();
+  for (const page of [ann, bob, mallory]) {
+    await connected(page);
+    await page.locator("body:not(.stale)").waitFor();
+    await page.getByText("3 people on 3 devices").waitFor();
+  }
+  assert.equal(await ann.locator("#people img").count(), 0);
+});
+
+scene("the page has its picture taken", async (stage) => {
+  const welcome = await stage.blankTab();
+  await welcome.goto(stage.address);
+  await welcome.getByLabel("Your name").fill("Ann Lee");
+  await welcome.screenshot({ path: screenshotFile("welcome"), animations: "disabled" });
+
+  const ann = await enter(stage, "Ann Lee");
+  const [bob, mei] = [await enter(stage, "Bob", { colorScheme: "dark" }), await enter(stage, "Mei Tan", PHONE)];
+  await enter(stage, "Mei Tan");
+  for (const name of ["Zoë", "Kim van Dyke"]) await enter(stage, name);
+  await ann.getByText("5 people on 6 devices").waitFor();
+  await mei.getByRole("textbox").pressSequentially("hello");
+  await bob.getByRole("button", { name: "Wave" }).click();
+  await ann.locator('[data-name="Bob"][data-doing="wave"]').waitFor();
+  await ann.getByText("Mei Tan is typing…").waitFor();
+  for (const [page, name] of [[ann, "light"], [bob, "dark"], [mei, "phone"]]) await page.screenshot({ path: screenshotFile(name), animations: "disabled" });
+});
+
+async function enter(stage, name, options = {}) {
+  const page = await stage.blankTab({ viewport: { width: 1000, height: 620 }, ...options });
+  await page.goto(stage.address);
+  await page.getByLabel("Your name").fill(name);
+  await page.getByRole("button", { name: "Come in" }).click();
+  await connected(page);
+  return page;
+}
+
+function card(page, name) {
+  return page.locator(`.person[data-name="${name}"]`);
+}

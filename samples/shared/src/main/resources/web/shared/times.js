@@ -1,0 +1,20 @@
+/** Times as people say them. */
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** "now", "5 min ago", and from an hour on the time of day. */
+export function relativeTime(at, now) {
+  const age = now - at;
+  if (age < MINUTE) return "now"; // also for a server whose clock runs ahead of ours
+  if (age < HOUR) return `${Math.floor(age / MINUTE)} min ago`;
+  return clockTime(at);
+}
+
+export function clockTime(at) {
+  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
+export function fullTime(at) {
+  return new Date(at).toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
+}
