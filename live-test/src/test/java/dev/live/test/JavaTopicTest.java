@@ -111,7 +111,7 @@ class JavaTopicTest {
 
     private static void awaitPresence(BlockingQueue<Presence<String>> presences, Map<String, List<String>> expected)
             throws InterruptedException {
-        Map<String, List<String>> last;
+        Presence<String> last;
         do {
             last = next(presences);
         } while (!expected.equals(last));
