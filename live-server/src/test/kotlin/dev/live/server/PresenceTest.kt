@@ -1,5 +1,6 @@
 package dev.live.server
 
+import dev.live.protocol.LiveException
 import dev.live.server.endpoint.PresenceScope
 import dev.live.server.endpoint.TopicDeclaration
 import dev.live.server.support.Engine
@@ -90,6 +91,35 @@ class PresenceTest : FunSpec({
             topic.presence.value shouldBe emptyMap()
             shouldThrow<IllegalStateException> { topic.presence.collect { } }.message shouldBe
                 "topic 'room/1' tells nobody who is there. Declare it: topic(...) { presence { meta.name } }."
+        }
+    }
+
+    test("who the server has join a topic is there as well, and gone when the server has it leave") {
+        withPresence(settings = { presence(grace = Duration.ZERO, interval = FAST) { "ann" } }) {
+            val ann = PlainClient.connect(url())
+            ann.ask("""{"type":"ping"}""")
+            val session = application.live.sessions.single()
+
+            session.join("room/1")
+            ann.next() shouldBe """{"type":"subscribe","topic":"room/1"}"""
+            ann.next() shouldBe presence(""""state":{"ann":[null]}""")
+            session.leave("room/1")
+
+            eventually(5.seconds) { application.live.topic("room/1").presence.value shouldBe emptyMap() }
+            ann.close()
+        }
+    }
+
+    test("whom the server cannot name it does not have join") {
+        withPresence(settings = { presence { reject("nobody") } }) {
+            val ann = PlainClient.connect(url())
+            ann.ask("""{"type":"ping"}""")
+            val session = application.live.sessions.single()
+
+            shouldThrow<LiveException> { session.join("room/1") }.reason shouldBe "nobody"
+
+            session.topics shouldBe emptySet()
+            ann.close()
         }
     }
 

@@ -73,6 +73,30 @@ class TopicHooksTest : FunSpec({
         }
     }
 
+    test("joins and leaves by the server are told as the client's own are") {
+        val told = Channel<String>(Channel.UNLIMITED)
+        withServer(module = {
+            rooms(told) {
+                onSubscribe { told.trySend("joined $topic") }
+                onUnsubscribe { told.trySend("left $topic") }
+            }
+        }) {
+            val client = PlainClient.connect(url())
+            client.ask("""{"type":"ping"}""")
+            val session = application.live.sessions.single()
+
+            session.join("room/1")
+            session.join("room/1")
+            session.leave("room/1")
+            session.leave("room/1")
+            session.join("room/2")
+            client.close()
+
+            List(5) { told.next() } shouldBe
+                listOf("joined room/1", "left room/1", "joined room/2", "left room/2", "closed 1000")
+        }
+    }
+
     test("a hook that hangs holds up neither the topic nor other sessions, and is stopped") {
         val told = Channel<String>(Channel.UNLIMITED)
         val began = CompletableDeferred<Unit>()

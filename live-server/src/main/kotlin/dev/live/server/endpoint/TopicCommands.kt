@@ -75,6 +75,24 @@ internal class TopicCommands<Meta : Any>(
         return place
     }
 
+    @Suppress("UNCHECKED_CAST") // of this endpoint
+    override suspend fun member(session: Session<*>, place: Any): Member? {
+        val found = placeOf<Meta>(place)
+        val key = found.declaration.member ?: return null
+        val scope = PresenceScope(session as Session<Meta>, found.topic, found.parameters, params = null)
+        var member: Member? = null
+        guard.run("presence") { member = scope.member(scope.key()) }?.let { throw it }
+        return member
+    }
+
+    @Suppress("UNCHECKED_CAST") // of this endpoint
+    override suspend fun joined(session: Session<*>, place: Any) =
+        hooks.joinedByServer(session as Session<Meta>, placeOf(place))
+
+    @Suppress("UNCHECKED_CAST") // of this endpoint
+    override suspend fun left(session: Session<*>, place: Any) =
+        hooks.leftByServer(session as Session<Meta>, placeOf(place))
+
     private fun requireRoom(joined: Int) {
         if (joined < maxTopics) return
         throw LiveException(

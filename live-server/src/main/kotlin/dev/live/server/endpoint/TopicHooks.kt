@@ -1,6 +1,7 @@
 package dev.live.server.endpoint
 
 import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
 import dev.live.server.session.Session
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
@@ -20,6 +21,18 @@ internal class TopicHooks<Meta : Any>(
     suspend fun left(session: Session<Meta>, place: TopicPlace<Meta, *>) {
         val hook = place.declaration.onUnsubscribe ?: return
         tell("onUnsubscribe") { guard.handler(session) { place.scope(session).hook() } }
+    }
+
+    /** As [joined], in the place of whoever had [session] join: its handlers' lane is its reader's. */
+    suspend fun joinedByServer(session: Session<Meta>, place: TopicPlace<Meta, *>) {
+        val hook = place.declaration.onSubscribe ?: return
+        warn("onSubscribe", guard.run("onSubscribe") { place.scope(session).hook() })
+    }
+
+    /** As [left], in the place of whoever had [session] leave. */
+    suspend fun leftByServer(session: Session<Meta>, place: TopicPlace<Meta, *>) {
+        val hook = place.declaration.onUnsubscribe ?: return
+        warn("onUnsubscribe", guard.run("onUnsubscribe") { place.scope(session).hook() })
     }
 
     /** Asked before the session's end takes it out of its topics, and for nothing where nobody wants to know. */
@@ -44,10 +57,11 @@ internal class TopicHooks<Meta : Any>(
         if (failure != null) log.warn("onUnsubscribe of a session's last topics: {}.", failure.reason)
     }
 
-    private suspend inline fun tell(what: String, block: () -> Unit) {
-        val failure = guard.answer(what, block) ?: return
+    private suspend inline fun tell(what: String, block: () -> Unit) = warn(what, guard.answer(what, block))
+
+    private fun warn(what: String, failure: LiveException?) {
         // there is no message left to answer; a failure with a log id is in the log already
-        if (failure.code != ErrorCode.Internal) log.warn("{}: {}.", what, failure.reason)
+        if (failure != null && failure.code != ErrorCode.Internal) log.warn("{}: {}.", what, failure.reason)
     }
 
     private fun TopicPlace<Meta, *>.scope(session: Session<Meta>) = TopicScope(session, topic, parameters)

@@ -148,7 +148,8 @@ public class Session<out Meta : Any> internal constructor(
 
     /**
      * Joins [topic] for the client, as its own `subscribe` would, but for the topic's `authorize`. The client is told
-     * by a `subscribe` message, and gets what is published from then on; it may leave the topic as any other.
+     * by a `subscribe` message, and gets what is published from then on; it may leave the topic as any other. Where the
+     * topic declares presence or `onSubscribe`, they run before this returns, for at most a handler's timeout each.
      *
      * @return false if the session has joined it already, or has ended
      * @throws LiveException with `unknown_topic` if the session's endpoint declares no such topic, `too_many_topics` if
@@ -157,7 +158,8 @@ public class Session<out Meta : Any> internal constructor(
     public suspend fun join(topic: String): Boolean = state.joinFor(topic)
 
     /**
-     * Leaves [topic] for the client, which is told by an `unsubscribe` message: the last that it gets of it.
+     * Leaves [topic] for the client, which is told by an `unsubscribe` message: the last that it gets of it. A topic's
+     * `onUnsubscribe` runs before this returns.
      *
      * @return false if it was not joined
      */

@@ -30,7 +30,7 @@ internal class SessionRuntime(
 }
 
 /** The moving parts of a [session], which the application does not see. */
-internal class SessionState(private val session: Session<*>, private val runtime: SessionRuntime) :
+internal class SessionState(val session: Session<*>, private val runtime: SessionRuntime) :
     MembershipTurn(),
     WriteWatch {
     val queue = SessionQueue(runtime.settings.queueCapacity, runtime.settings.queueBytes, runtime.codecSlot)
@@ -69,11 +69,11 @@ internal class SessionState(private val session: Session<*>, private val runtime
     /** How long joining or leaving may take where no handler's timeout holds. */
     val changeTimeout: Duration get() = runtime.settings.handlerTimeout
 
+    val places: TopicPlaces
+        get() = runtime.places ?: error("unreachable: every session of an endpoint knows what that declares")
+
     /** What a membership of [topic] carries; throws if the session may not join it. */
-    fun placeFor(topic: String): Any {
-        val places = runtime.places ?: error("unreachable: every session of an endpoint knows what that declares")
-        return places.placeFor(topic, memberships.count)
-    }
+    fun placeFor(topic: String): Any = places.placeFor(topic, memberships.count)
 
     /**
      * Ends the session for [why]; only the first reason counts.

@@ -13,6 +13,7 @@ import dev.live.server.session.SessionRuntime
 import dev.live.server.session.SessionSettings
 import dev.live.server.session.TopicPlaces
 import dev.live.server.topic.CodecTable
+import dev.live.server.topic.Member
 import dev.live.server.topic.TopicRegistry
 import dev.live.server.transport.Inbound
 import kotlinx.coroutines.CoroutineScope
@@ -81,6 +82,12 @@ internal class TestSession(
                 if (topic.startsWith("un")) throw LiveException(ErrorCode.UnknownTopic, "not declared")
                 return topic
             }
+
+            override suspend fun member(session: Session<*>, place: Any): Member? = null
+
+            override suspend fun joined(session: Session<*>, place: Any) = Unit
+
+            override suspend fun left(session: Session<*>, place: Any) = Unit
         }
 
     private val runtime = SessionRuntime(settings, topics, codecSlot = 0, places) { test.currentTime }
