@@ -17,7 +17,7 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeSorted
 import io.kotest.matchers.collections.shouldContainAll
 import io.kotest.matchers.collections.shouldContainExactly
-import io.kotest.matchers.doubles.shouldBeGreaterThan
+import io.kotest.matchers.longs.shouldBeGreaterThan
 import io.kotest.matchers.shouldBe
 import io.ktor.client.request.get
 import io.ktor.client.statement.bodyAsText
@@ -27,14 +27,13 @@ import kotlin.time.Duration.Companion.milliseconds
 
 class DashboardTest : FunSpec({
 
-    test("every metric arrives, though far more is published than is delivered") {
+    test("every metric arrives") {
         testLive(Application::dashboardInAHurry) {
             val samples = connect().received<Sample>("metrics")
 
             val metrics = samples.next(24).map { it.metric }.toSet()
 
             metrics shouldContainAll listOf("heap", "cpu", "sessions", "published", "delivered", "merged")
-            live.stats.published.toDouble() shouldBeGreaterThan live.stats.deliveries.toDouble()
         }
     }
 
@@ -63,14 +62,15 @@ class DashboardTest : FunSpec({
         }
     }
 
-    test("what arrives has the order in which it was measured") {
+    test("far more is measured than arrives, and what arrives has the order in which it was measured") {
         testLive(Application::dashboardInAHurry) {
             val page = connectRaw()
             page.ask(subscribe(since = null))
 
-            val offsets = List(30) { page.next() }.map { it.offset }
+            val offsets = List(30) { page.next() }.map { checkNotNull(it.offset) }
 
-            offsets shouldContainExactly offsets.sortedBy { it }
+            offsets shouldContainExactly offsets.sorted()
+            offsets.last() - offsets.first() shouldBeGreaterThan 10L * offsets.size
         }
     }
 
