@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { screenshotFile } from "../../../../testing/places.js";
+import { Stage, connected, scenes } from "../../../../testing/stage.js";
+
+const scene = scenes((port) => new Stage(port, "dev.live.samples.dashboard.ServerKt"));
+
+scene("the plots are full when the page is opened, go on by themselves, and show the value under the pointer", async (stage) => {
+  await measured(stage, 200);
+  const page = await open(stage);
+  const heap = page.getByRole("region", { name: "Heap in use" });
+
+  const atFirst = await width(heap);
+  assert.ok(atFirst > 10, `the line is ${atFirst} wide`);
+  await page.waitForFunction((before) => document.querySelector(".line").getBBox().width > before + 5, atFirst);
+  const { x, y, width: wide, height } = await heap.locator("svg").first().boundingBox();
+  await page.mouse.move(x + wide - 20, y + height / 2);
+  await heap.getByText(/^[\d.]+ MiB · \d+\.\d s ago$/).waitFor();
+  await heap.getByRole("img", { name: /^Heap in use: [\d.]+ MiB, between [\d.]+ and [\d.]+ in the last minute$/ }).waitFor();
+});
+
+scene("a page that was away has no hole, and after a restart shows what is lost", async (stage) => {
+  await measured(stage, 200);
+  const page = await open(stage);
+  const heap = page.getByRole("region", { name: "Heap in use" });
+
+  await page.getByRole("button", { name: "Disconnect" }).click();
+  await page.getByText("You have disconnected.").waitFor();
+  await measured(stage, 150);
+  await page.getByRole("button", { name: "Connect", exact: true }).click();
+  await page.getByText(/^Caught up: \d+ values that this page has missed are there\.$/).waitFor();
+  assert.equal(await page.locator(".gap").count(), 1, "the one in the legend");
+  assert.equal(await heap.locator(".line").count(), 1);
+
+  await stage.stopServer("SIGKILL");
+  await page.getByText("Connection lost.").waitFor();
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 2_500))); // what is lost must be long enough to see
+  await stage.startServer();
+  await page.getByText("Some data is lost: the server no longer has it.").waitFor();
+  await heap.locator(".gap").waitFor();
+  await heap.locator(".line").nth(1).waitFor();
+  await page.screenshot({ path: screenshotFile("lost"), animations: "disabled" });
+});
+
+scene("the page has its picture taken", async (stage) => {
+  const pages = [];
+  for (const options of [{}, { colorScheme: "dark" }, { viewport: { width: 390, height: 900 } }]) pages.push(await open(stage, options));
+  await measured(stage, 600);
+  for (const [index, name] of ["light", "dark", "narrow"].entries()) await pages[index].screenshot({ path: screenshotFile(name), animations: "disabled" });
+});
+
+async function open(stage, options = {}) {
+  const page = await stage.blankTab({ viewport: { width: 1180, height: 640 }, ...options });
+  await page.goto(stage.address);
+  await connected(page);
+  await page.locator(".line").first().waitFor();
+  return page;
+}
+
+async function width(plot) {
+  return plot.evaluate((node) => node.querySelector(".line").getBBox().width); // at once: it is drawn anew all the time
+}
+
+/** Waits until the server has measured so many values more. */
+async function measured(stage, values) {
+  const offset = async () => (await (await fetch(`${stage.address}last-minute`)).json()).position.offset;
+  const wanted = (await offset()) + values;
+  while ((await offset()) < wanted) await new Promise((resolve) => setTimeout(resolve, 50)); // between two looks
+}

@@ -1,0 +1,107 @@
+package dev.live.samples.dashboard
+
+import dev.live.protocol.Body
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.Position
+import dev.live.protocol.SubscribeData
+import dev.live.protocol.SubscribedData
+import dev.live.protocol.decode
+import dev.live.protocol.of
+import dev.live.test.LiveTest
+import dev.live.test.testLive
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeSorted
+import io.kotest.matchers.collections.shouldContainAll
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.longs.shouldBeGreaterThan
+import io.kotest.matchers.shouldBe
+import io.ktor.client.request.get
+import io.ktor.client.statement.bodyAsText
+import io.ktor.server.application.Application
+import kotlinx.serialization.json.Json
+import kotlin.time.Duration.Companion.milliseconds
+
+class DashboardTest : FunSpec({
+
+    test("every metric arrives") {
+        testLive(Application::dashboardInAHurry) {
+            val samples = connect().received<Sample>("metrics")
+
+            val metrics = samples.next(24).map { it.metric }.toSet()
+
+            metrics shouldContainAll listOf("heap", "cpu", "sessions", "published", "delivered", "merged")
+        }
+    }
+
+    test("the last minute is there for a page that has just been opened, and it goes on from there") {
+        testLive(Application::dashboardInAHurry) {
+            awaitUntil("something was measured") { live.stats.published > 60 }
+            val lastMinute = lastMinute()
+
+            val page = connectRaw()
+            val ack = page.ask(subscribe(lastMinute.position))
+            val next = page.next()
+
+            lastMinute.samples.filter { it.metric == "heap" }.map { it.at }.shouldBeSorted()
+            ack.decode<SubscribedData>().recovered shouldBe true
+            next.offset shouldBe lastMinute.position.offset + 1
+        }
+    }
+
+    test("a page that comes back with the place of another server is told that there is a gap") {
+        testLive(Application::dashboardInAHurry) {
+            val page = connectRaw()
+
+            val ack = page.ask(subscribe(Position("of another time", 5)))
+
+            ack.decode<SubscribedData>().recovered shouldBe false
+        }
+    }
+
+    test("far more is measured than arrives, and what arrives has the order in which it was measured") {
+        testLive(Application::dashboardInAHurry) {
+            val page = connectRaw()
+            page.ask(subscribe(since = null))
+
+            val offsets = List(30) { page.next() }.map { checkNotNull(it.offset) }
+
+            offsets shouldContainExactly offsets.sorted()
+            offsets.last() - offsets.first() shouldBeGreaterThan 10L * offsets.size
+        }
+    }
+
+    test("nobody but the server publishes") {
+        testLive(Application::dashboardInAHurry) {
+            val client = connect()
+            client.received<Sample>("metrics")
+
+            val refused =
+                shouldThrow<LiveException> { client.topic<Sample>("metrics").publish(Sample("heap", 0, 1.0)) }
+
+            refused.code shouldBe ErrorCode.Forbidden
+        }
+    }
+
+    test("a rate is what has come in the last two seconds") {
+        val rate = Rate()
+
+        val rates = listOf(0L to 0L, 500L to 5L, 1_000L to 10L, 2_000L to 20L, 4_000L to 20L).map { (at, count) ->
+            rate.perSecond(at, count)
+        }
+
+        rates shouldContainExactly listOf(0.0, 10.0, 10.0, 10.0, 0.0)
+    }
+})
+
+/** Measures a thousand times a second, so that no test has to wait for it. */
+private fun Application.dashboardInAHurry(): Unit = dashboard(interval = 1.milliseconds)
+
+private fun subscribe(since: Position?) =
+    Message(MessageType.SUBSCRIBE, "metrics", "1", since?.let { Body.of(SubscribeData(it)) })
+
+private suspend fun LiveTest.lastMinute(): LastMinute =
+    Json.decodeFromString(httpClient.get("/last-minute").bodyAsText())
