@@ -76,6 +76,7 @@ public class LiveServer internal constructor(
             FastPath(settings.transport),
             scope,
             settings.handlers,
+            settings.reconnectWindow,
             { isDraining },
             now,
         )
