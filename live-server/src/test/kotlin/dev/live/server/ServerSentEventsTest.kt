@@ -103,7 +103,7 @@ class ServerSentEventsTest : FunSpec({
             }
 
             test("comments keep a stream open that has nothing to say, though its client cannot answer") {
-                val beats = mapOf("live.heartbeat.interval" to "50ms", "live.heartbeat.timeout" to "200ms")
+                val beats = mapOf("live.heartbeat.interval" to "100ms", "live.heartbeat.timeout" to "400ms")
                 withServer(engine, { rooms() }, beats) {
                     val ann = EventClient.open(this, "/live/sse?topic=room/1")
                     ann.next()
