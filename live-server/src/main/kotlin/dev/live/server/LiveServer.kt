@@ -49,7 +49,7 @@ public class LiveServer internal constructor(
     private val scope = CoroutineScope(parent + SupervisorJob(parent.job) + CoroutineName("live"))
     private val registry = SessionRegistry()
     private val tally = Tally(settings.observer)
-    private val declared = DeclaredTopics()
+    internal val declared = DeclaredTopics()
     private val topics =
         TopicRegistry(
             scope,
@@ -66,7 +66,7 @@ public class LiveServer internal constructor(
     @Volatile
     private var isDraining = false
 
-    private val context =
+    internal val context =
         EndpointContext(
             registry,
             topics,

@@ -7,6 +7,7 @@ import io.ktor.http.HttpStatusCode
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.response.header
 import io.ktor.server.response.respondText
+import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.buildJsonObject
 import kotlinx.serialization.json.put
@@ -14,7 +15,7 @@ import kotlinx.serialization.json.putJsonObject
 import kotlin.time.Duration
 
 /** Answers with [json], whatever plugins for content the application has. */
-internal suspend fun ApplicationCall.respondJson(json: JsonObject, status: HttpStatusCode = HttpStatusCode.OK) {
+internal suspend fun ApplicationCall.respondJson(json: JsonElement, status: HttpStatusCode = HttpStatusCode.OK) {
     response.header(HttpHeaders.CacheControl, "no-store")
     respondText(json.toString(), ContentType.Application.Json, status)
 }

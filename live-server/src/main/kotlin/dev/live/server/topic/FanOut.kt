@@ -63,6 +63,11 @@ internal class FanOut(
     var size: Int = 0
         private set
 
+    /** Messages that were published. Read by any thread. */
+    @Volatile
+    var published: Long = 0
+        private set
+
     /** See [SubscriberSet.offers]. */
     var offers: Int
         get() = subscribers.offers
@@ -74,6 +79,7 @@ internal class FanOut(
     fun handle(event: TopicEvent, isLast: Boolean) {
         when (event) {
             is PreparedMessage -> {
+                published++
                 if (history != null) event.message = history.append(event.message)
                 owner.observe(event.message)
                 // last, because it may throw

@@ -65,6 +65,9 @@ internal class TopicRegistry(
 
     fun find(name: String): TopicHub? = hubs[name]
 
+    /** The topics in use, or lingering, as of now. */
+    fun snapshot(): List<TopicHub> = ArrayList(hubs.values)
+
     /** What a message of [topic] with [body] replaces others by; null if that is all or none. Code of the application. */
     fun keyOf(topic: String, body: Body?): String? =
         policies.of(topic).key?.invoke(Message(MessageType.MESSAGE, topic, body = body))
@@ -75,7 +78,9 @@ internal class TopicRegistry(
         tally.published(publication.topic, hub?.size ?: 0, publication.body?.size ?: 0)
         if (hub == null) return
         val message = Message(MessageType.MESSAGE, publication.topic, body = publication.body)
-        hub.publish(PreparedMessage(message, codecs, publication.except, publication.key))
+        val prepared = PreparedMessage(message, codecs, publication.except, publication.key)
+        hub.publish(prepared)
+        if (publication.wantsPlace) publication.place = hub.placeOf(prepared)
     }
 
     /** A hub for a topic that nobody uses and that keeps what is published all the same; null if it does not. */
