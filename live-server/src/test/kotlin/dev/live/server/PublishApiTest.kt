@@ -217,13 +217,13 @@ class PublishApiTest : FunSpec({
 
     test("it refuses to start without a key, with a short one, and with none where one was to come from elsewhere") {
         val refused =
-            listOf<Pair<PublishConfig.() -> Unit, String>>(
-                {} to """livePublish("/publish") has no key, so everybody could publish""",
-                { key("short") } to "must be at least 32 bytes, was 5",
-                { key(null) } to "got no key: what it is taken from is not set",
-                { key("x".repeat(31) + " ") } to "must not have white space",
-                { maxBodyBytes = 0 } to "maxBodyBytes must be 1 to 16777216, was 0",
-                { maxBatch = 0 } to "maxBatch must be at least 1 publish, was 0",
+            listOf(
+                wrong("""livePublish("/publish") has no key, so everybody could publish""") {},
+                wrong("must be at least 32 bytes, was 5") { key("short") },
+                wrong("got no key: what it is taken from is not set") { key(null) },
+                wrong("must not have white space") { key("x".repeat(31) + " ") },
+                wrong("maxBodyBytes must be 1 to 16777216, was 0") { maxBodyBytes = 0 },
+                wrong("maxBatch must be at least 1 publish, was 0") { maxBatch = 0 },
             )
 
         for ((configure, reason) in refused) {
@@ -242,6 +242,8 @@ class PublishApiTest : FunSpec({
         }
     }
 })
+
+private fun wrong(reason: String, configure: PublishConfig.() -> Unit) = configure to reason
 
 private const val KEY = "0123456789abcdef0123456789abcdef"
 private const val OTHER_KEY = "another-key-that-nobody-can-guess"

@@ -1,0 +1,77 @@
+/** A program under test: a real process, ended by its own id, with everything it said kept for the report. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { classpath } from "./places.js";
+
+export class Program {
+  output = "";
+  #child;
+  #name;
+  #exited;
+
+  constructor(name, command, environment = {}) {
+    this.#name = name;
+    this.#child = spawn(command[0], command.slice(1), { env: { ...process.env, ...environment } });
+    this.#exited = once(this.#child, "exit");
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream.setEncoding("utf8");
+      stream.on("data", (text) => {
+        this.output += text;
+        this.#child.emit("said");
+      });
+    }
+  }
+
+  /** Runs a main class of the chat. `variable` names the environment variable that puts another program in its place. */
+  static java(mainClass, parameters, { variable, environment }) {
+    const instead = process.env[variable];
+    const java = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, "bin", "java") : "java";
+    const command = instead ? instead.split(" ") : [java, "-cp", classpath(), mainClass];
+    return new Program(mainClass, [...command, ...parameters], environment);
+  }
+
+  get isRunning() {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** How much it has said so far: what `waitFor` is given to look only at what comes later. */
+  mark() {
+    return this.output.length;
+  }
+
+  /** Waits until what it said after `since` matches. */
+  async waitFor(pattern, { since = 0, withinMs = 30_000 } = {}) {
+    const deadline = AbortSignal.timeout(withinMs);
+    while (!pattern.test(this.output.slice(since))) {
+      if (!this.isRunning) throw new Error(`${this.#name} ended before it said ${pattern}\n${this.report()}`);
+      try {
+        await Promise.race([once(this.#child, "said", { signal: deadline }), this.#exited]);
+      } catch {
+        throw new Error(`${this.#name} did not say ${pattern} within ${withinMs} ms\n${this.report()}`);
+      }
+    }
+  }
+
+  type(line) {
+    this.#child.stdin.write(`${line}\n`);
+  }
+
+  /** Sends the signal and waits for the end; a program that ignores SIGTERM for 20 s fails the test, and is killed. */
+  async stop(signal = "SIGTERM") {
+    if (!this.isRunning) return;
+    this.#child.kill(signal);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.#child.kill("SIGKILL");
+    }, 20_000);
+    await this.#exited;
+    clearTimeout(timer);
+    if (isLate) throw new Error(`${this.#name} did not end within 20 s of ${signal}\n${this.report()}`);
+  }
+
+  report() {
+    return `--- ${this.#name} said:\n${this.output.trimEnd() || "(nothing)"}\n---`;
+  }
+}
