@@ -61,6 +61,7 @@ const tables = {
 };
 let before = null; // the overview of the poll before this one
 let now = null;
+let first = null; // the overview when the page was opened, or the server began anew
 const points = [];
 /** Of each topic that loses messages, what it had lost at the last poll. */
 let lostBefore = new Map();
@@ -101,6 +102,7 @@ async function poll() {
     now = overview;
     // a server that began anew counts from zero
     if (before && (now.atMs <= before.atMs || now.deliveries < before.deliveries)) before = null;
+    if (!before) first = now;
     show(overview);
     showSessions(sessions);
     showTopics(topics);
@@ -142,7 +144,7 @@ function show(overview) {
   showSlow(overview);
   showLosses(overview);
   showCloses(overview);
-  byId("attention").className = queues.slow || lossRates().length ? "bad" : "";
+  byId("attention").className = queues.slow || lossRates().length ? "alarmed" : "";
   plot(perSecond((it) => it.deliveries));
 }
 
@@ -162,18 +164,18 @@ function meter(fill, className) {
 
 function waits(row) {
   const { messages, bytes: size, fill } = row.queue;
-  return messages ? `${Math.round(fill * 100)} %: ${count(messages)}, ${bytes(size)}` : "empty";
+  return messages ? `${Math.round(fill * 100)} %, ${count(messages)} messages, ${bytes(size)}` : "empty";
 }
 
 function showSlow({ slowest, queues }) {
   byId("slow-title").textContent = queues.slow > slowest.length ? `Slow clients: ${slowest.length} worst of ${count(queues.slow)}` : "Slow clients";
   byId("slow").replaceChildren(
     ...(slowest.length ? slowest.map((row) => {
-      const stuck = row.writingMs >= 1000 ? `, took nothing for ${duration(row.writingMs)}` : "";
+      const stuck = row.writingMs >= 1000 ? `, takes nothing for ${duration(row.writingMs)}` : "";
       return make("li", { className: "slow", title: `session ${row.id}` },
         make("span", { text: row.user ?? `session ${row.id.slice(0, 8)}`, className: `name strong ${mood(row)}` }),
         meter(row.queue.fill, mood(row)),
-        make("span", { text: waits(row) + stuck, className: "name" }));
+        make("span", { text: `${Math.round(row.queue.fill * 100)} % full${stuck}` }));
     }) : [nothing("none: every client keeps up")]),
   );
 }
@@ -205,6 +207,12 @@ function showLosses({ drops, losing }) {
   byId("lost").replaceChildren(...(items.length ? items : [nothing("nothing")]));
 }
 
+/** How many ended while this page was open. */
+function lately(code) {
+  const more = now.closes[code] - (first.closes[code] ?? 0);
+  return more > 0 ? ` (${count(more)} new)` : "";
+}
+
 function showCloses({ closes }) {
   const all = Object.entries(closes).sort((a, b) => b[1] - a[1]);
   const most = all.length ? all[0][1] : 1;
@@ -212,7 +220,8 @@ function showCloses({ closes }) {
     ...(all.length ? all.map(([code, number]) => make("li", { className: "cause" },
       make("span", { text: `${CLOSES[code] ?? "?"}${code === "other" ? "" : ` (${code})`}` }),
       meter(number / most, WORRYING.has(code) ? "bad" : ""),
-      make("span", { text: count(number) }))) : [nothing("none has")]),
+      make("span", { text: count(number) },
+        make("span", { text: lately(code), className: "quiet" })))) : [nothing("none has")]),
   );
 }
 
@@ -241,7 +250,7 @@ function showSessions({ matched, rows }) {
   fill("sessions", matched, rows.map((row) => {
     const level = mood(row);
     const queue = make("td", { title: `${row.queue.messages} of ${now.bounds.queueMessages} messages, ${row.queue.bytes} of ${now.bounds.queueBytes} bytes` },
-      meter(row.queue.fill, level), make("span", { text: waits(row), className: level }));
+      ...(row.queue.messages ? [meter(row.queue.fill, level)] : []), make("span", { text: waits(row), className: level || (row.queue.messages ? "" : "quiet") }));
     const topics = row.topics.count > row.topics.first.length ? [...row.topics.first, "…"] : row.topics.first;
     return make("tr", { className: level ? "slowrow" : "" },
       make("td", { text: row.user ?? "", className: level && "strong", title: row.user ?? "" }),
