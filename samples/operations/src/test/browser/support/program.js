@@ -23,27 +23,20 @@ export class Program {
     }
   }
 
-  /** Runs a main class of the chat. `variable` names the environment variable that puts another program in its place. */
-  static java(mainClass, parameters, { variable, environment }) {
-    const instead = process.env[variable];
+  /** Runs a main class of the sample. */
+  static java(mainClass, parameters, environment) {
     const java = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, "bin", "java") : "java";
-    const command = instead ? instead.split(" ") : [java, "-cp", classpath(), mainClass];
-    return new Program(mainClass, [...command, ...parameters], environment);
+    return new Program(mainClass, [java, "-cp", classpath(), mainClass, ...parameters], environment);
   }
 
   get isRunning() {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** How much it has said so far: what `waitFor` is given to look only at what comes later. */
-  mark() {
-    return this.output.length;
-  }
-
-  /** Waits until what it said after `since` matches. */
-  async waitFor(pattern, { since = 0, withinMs = 30_000 } = {}) {
+  /** Waits until what it said matches. */
+  async waitFor(pattern, withinMs = 60_000) {
     const deadline = AbortSignal.timeout(withinMs);
-    while (!pattern.test(this.output.slice(since))) {
+    while (!pattern.test(this.output)) {
       if (!this.isRunning) throw new Error(`${this.#name} ended before it said ${pattern}\n${this.report()}`);
       try {
         await Promise.race([once(this.#child, "said", { signal: deadline }), this.#exited]);
@@ -51,10 +44,6 @@ export class Program {
         throw new Error(`${this.#name} did not say ${pattern} within ${withinMs} ms\n${this.report()}`);
       }
     }
-  }
-
-  type(line) {
-    this.#child.stdin.write(`${line}\n`);
   }
 
   /** Sends the signal and waits for the end; a program that ignores SIGTERM for 20 s fails the test, and is killed. */

@@ -37,6 +37,7 @@ public fun Route.liveAdmin(path: String, unprotected: Boolean = false) {
     }
     route(path) {
         get { call.guarded(admin::page) }
+        get("/") { call.guarded(admin::page) }
         get("/api/overview") { call.guarded(admin::overview) }
         get("/api/sessions") { call.guarded(admin::sessions) }
         get("/api/topics") { call.guarded(admin::topics) }

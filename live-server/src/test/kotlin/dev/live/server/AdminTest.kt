@@ -242,6 +242,7 @@ class AdminTest : FunSpec({
             page.text shouldNotContain "/*script*/"
             page.text shouldNotContain "://live"
             admin("overview").header("Cache-Control") shouldBe "no-store"
+            get("/live-admin/", ADMIN).text shouldBe page.text
         }
     }
 })

@@ -171,7 +171,7 @@ function showSlow({ slowest, queues }) {
   byId("slow-title").textContent = queues.slow > slowest.length ? `Slow clients: ${slowest.length} worst of ${count(queues.slow)}` : "Slow clients";
   byId("slow").replaceChildren(
     ...(slowest.length ? slowest.map((row) => {
-      const stuck = row.writingMs >= 1000 ? `, takes nothing for ${duration(row.writingMs)}` : "";
+      const stuck = row.writingMs >= 1000 ? `, stuck for ${duration(row.writingMs)}` : "";
       return make("li", { className: "slow", title: `session ${row.id}` },
         make("span", { text: row.user ?? `session ${row.id.slice(0, 8)}`, className: `name strong ${mood(row)}` }),
         meter(row.queue.fill, mood(row)),
