@@ -72,6 +72,13 @@ class Stage {
     return answer.json();
   }
 
+  /** What the admin page gets. */
+  async overview() {
+    const credentials = Buffer.from(`${OPERATOR.username}:${OPERATOR.password}`).toString("base64");
+    const answer = await fetch(`${this.address}live-admin/api/overview`, { headers: { Authorization: `Basic ${credentials}` } });
+    return answer.json();
+  }
+
   /** A tab of its own; `complains` says which words in its console are to be expected. */
   async tab(path, { expected = /^$/, before = () => {}, ...options } = {}) {
     this.#browser ??= await launchBrowser();
