@@ -109,7 +109,8 @@ class AdminTest : FunSpec({
                     val taken = session.send(BIG)
                 } while (taken)
             }
-            eventually(20.seconds) { // the operating system takes some of it first
+            eventually(20.seconds) {
+                // the operating system takes some of it first
                 val row = admin("sessions?sort=waiting&limit=1").rows().single()
                 row.getValue("user").jsonPrimitive.content shouldBe "slow"
                 row.getValue("writingMs").jsonPrimitive.int shouldBeGreaterThan 300
@@ -123,8 +124,6 @@ class AdminTest : FunSpec({
             overview.getValue("slowest").jsonArray.single().jsonObject.getValue("user").jsonPrimitive.content shouldBe
                 "slow"
             overview.getValue("queues").jsonObject.getValue("slow").jsonPrimitive.int shouldBe 1
-            admin("sessions?sort=waiting&limit=1").rows().single().getValue("user").jsonPrimitive.content shouldBe
-                "slow"
             filling.cancel()
             quick.forEach { it.close() }
             slow.close()
