@@ -32,16 +32,25 @@ export function scenes(createStage) {
 export class Stage {
   #port;
   #mainClass;
+  #environment;
   #server;
   #programs = [];
   #browser = null;
   #tabs = [];
   #complaints = [];
 
-  /** @param mainClass of the server, which serves its page on the port in `PORT` */
-  constructor(port, mainClass) {
+  /**
+   * @param mainClass of the server, which serves its page on the port in `PORT`
+   * @param environment what the server is told beside that
+   */
+  constructor(port, mainClass, environment = {}) {
     this.#port = port;
     this.#mainClass = mainClass;
+    this.#environment = environment;
+  }
+
+  get port() {
+    return this.#port;
   }
 
   get address() {
@@ -49,7 +58,8 @@ export class Stage {
   }
 
   async startServer() {
-    this.#server = this.run(this.#mainClass, [], { variable: "SAMPLE_SERVER", environment: { PORT: String(this.#port) } });
+    const environment = { ...this.#environment, PORT: String(this.#port) };
+    this.#server = this.run(this.#mainClass, [], { variable: "SAMPLE_SERVER", environment });
     await this.#answers();
   }
 
@@ -69,8 +79,8 @@ export class Stage {
     return program;
   }
 
-  /** A tab with a browser profile of its own, and no page loaded. */
-  async blankTab(options = {}) {
+  /** A tab with a browser profile of its own, and no page loaded; `expected` says which words in its console are no fault. */
+  async blankTab({ expected = /^$/, ...options } = {}) {
     this.#browser ??= await launchBrowser();
     const context = await this.#browser.newContext({ viewport: { width: 1180, height: 760 }, ...options });
     const page = await context.newPage();
@@ -83,7 +93,8 @@ export class Stage {
     });
     page.on("console", (message) => {
       // While a server is away the browser itself reports every failed attempt.
-      if (["error", "warning"].includes(message.type()) && !/WebSocket connection to/.test(message.text())) this.#complaints.push(message.text());
+      const isFault = ["error", "warning"].includes(message.type()) && !/WebSocket connection to/.test(message.text());
+      if (isFault && !expected.test(message.text())) this.#complaints.push(message.text());
     });
     return page;
   }

@@ -1,8 +1,11 @@
 package dev.live.server
 
 import dev.live.server.endpoint.LiveEndpoint
+import io.ktor.server.application.install
+import io.ktor.server.http.HttpRequestLifecycle
 import io.ktor.server.routing.Route
 import io.ktor.server.routing.application
+import io.ktor.server.routing.get
 import io.ktor.server.routing.route
 
 /**
@@ -34,4 +37,11 @@ internal fun <Meta : Any> Route.liveEndpoint(path: String, anonymous: Meta?, con
     }
     val endpointServer = server.serve(endpoint)
     route(path) { handle { endpointServer.answer(call) } }
+    val streams = endpointServer.streams ?: return
+    route(path) {
+        route(streams.path) {
+            install(HttpRequestLifecycle) { cancelCallOnClose = true } // nothing is read that would tell
+            get { streams.answer(call) }
+        }
+    }
 }

@@ -50,7 +50,7 @@ public class LiveServer internal constructor(
     private val scope = CoroutineScope(parent + SupervisorJob(parent.job) + CoroutineName("live"))
     private val registry = SessionRegistry()
     private val tally = Tally(settings.observer)
-    private val declared = DeclaredTopics()
+    internal val declared = DeclaredTopics()
     private val topics =
         TopicRegistry(
             TopicRuntime(scope, settings.codecs, settings.topicBuffer, tally = tally, now = now),
@@ -63,7 +63,7 @@ public class LiveServer internal constructor(
     @Volatile
     private var isDraining = false
 
-    private val context =
+    internal val context =
         EndpointContext(
             registry,
             topics,
@@ -73,6 +73,7 @@ public class LiveServer internal constructor(
             FastPath(settings.transport),
             scope,
             settings.handlers,
+            settings.reconnectWindow,
             { isDraining },
             now,
         )

@@ -12,7 +12,8 @@ import io.kotest.matchers.string.shouldNotContain
 import java.io.File
 
 /** The rooms of this module, in order: each imports only from itself and those before it. */
-private val rooms = listOf("observe", "broker", "frame", "topic", "transport", "session", "limits", "endpoint", ROOT)
+private val rooms =
+    listOf("observe", "broker", "frame", "topic", "transport", "session", "limits", "endpoint", "operate", ROOT)
 private const val ROOT = ""
 private const val PACKAGE = "dev.live.server"
 

@@ -1,6 +1,7 @@
 package dev.live.server.broker
 
 import dev.live.protocol.Body
+import dev.live.protocol.Position
 
 /**
  * Carries publications between nodes. Even on one node every publish goes through it, so one node and ten order
@@ -17,6 +18,7 @@ internal fun interface Broker {
  * @property except id of a session that does not get it
  * @property key what it replaces others by, on topics where messages do
  * @property trace what it is a part of; empty for nothing that is known
+ * @property wantsPlace whether whoever publishes wants to know [place], which takes a moment longer
  */
 internal class Publication(
     val topic: String,
@@ -24,7 +26,12 @@ internal class Publication(
     val except: String? = null,
     val key: String? = null,
     val trace: String = "",
-)
+    val wantsPlace: Boolean = false,
+) {
+    /** Where it came to stand in the topic's history on this node, once it was published; null if there is none. */
+    @Volatile
+    var place: Position? = null
+}
 
 /** The broker of a single node: delivers in the publisher's coroutine, so a slow topic slows its publishers. */
 internal class LocalBroker(private val deliver: suspend (Publication) -> Unit) : Broker {

@@ -6,7 +6,7 @@ import java.util.concurrent.CopyOnWriteArrayList
 
 /** What the endpoints of a server have declared about topics: a topic is the same one whichever endpoint it is used at. */
 internal class DeclaredTopics : TopicPolicies {
-    private class Declared(val pattern: TopicPattern, val policy: TopicPolicy)
+    private class Declared(val pattern: TopicPattern, val policy: TopicPolicy, val payload: PayloadType<*>)
 
     /** Most specific first, and only what asks for something. Written while routes are set up. */
     private val declared = CopyOnWriteArrayList<Declared>()
@@ -17,7 +17,7 @@ internal class DeclaredTopics : TopicPolicies {
     /** @throws IllegalArgumentException if another endpoint asks for something else of the same topics */
     @Synchronized
     fun declare(declarations: List<TopicDeclaration<*, *>>) {
-        val fresh = declarations.map { Declared(it.pattern, it.policy) }
+        val fresh = declarations.map { Declared(it.pattern, it.policy, it.payload) }
         for (one in fresh) {
             val other = declared.find { it.pattern.shape == one.pattern.shape } ?: continue
             // two functions cannot be compared: the key is the first one's
@@ -31,6 +31,9 @@ internal class DeclaredTopics : TopicPolicies {
         declared += all
         isPlain = all.all { it.policy == TopicPolicy.None }
     }
+
+    /** What the payloads of the topic called [name] are; null if no endpoint declares it. Of two that do, the first. */
+    fun payloadOf(name: String): PayloadType<*>? = declared.find { it.pattern.match(name) != null }?.payload
 
     override fun of(name: String): TopicPolicy =
         // nobody asks for anything: then this is on the way of every publish to a topic that is not in use

@@ -5,7 +5,6 @@ import dev.live.server.broker.Broker
 import dev.live.server.limits.AddressCounter
 import dev.live.server.limits.LimitSettings
 import dev.live.server.limits.UserRates
-import dev.live.server.limits.networkOf
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Session
 import dev.live.server.session.SessionHandler
@@ -21,7 +20,6 @@ import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.plugins.origin
-import io.ktor.server.request.header
 import io.ktor.server.response.header
 import io.ktor.server.response.respond
 import io.ktor.server.response.respondText
@@ -30,6 +28,7 @@ import kotlinx.coroutines.CoroutineScope
 import java.io.IOException
 import java.security.SecureRandom
 import kotlin.time.Clock
+import kotlin.time.Duration
 
 /** What an endpoint needs of its server. */
 internal class EndpointContext(
@@ -41,6 +40,7 @@ internal class EndpointContext(
     val fastPath: FastPath,
     val scope: CoroutineScope,
     val handlers: CoroutineDispatcher,
+    val reconnectWindow: ClosedRange<Duration>,
     val isDraining: () -> Boolean,
     val now: () -> Long,
 ) {
@@ -60,6 +60,9 @@ internal class EndpointServer<Meta : Any>(
     private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope)
     private val tokens = Tokens(endpoint, guard, limits.expiryWarning, context.now)
     private val tally = context.topics.tally
+
+    /** The same topics as server-sent events, where the endpoint declares that. */
+    val streams: EventStreams<Meta>? = endpoint.streams?.let { EventStreams(endpoint, context, this, it) }
 
     /** Within an interceptor's call there is a guard already. */
     private val inner =
@@ -84,55 +87,34 @@ internal class EndpointServer<Meta : Any>(
                 is Handshake.Refused -> return refuse(call, result.status, result.reason)
                 is Handshake.Accepted -> result
             }
-        if (context.isDraining()) return refuseForNow(call, "The server restarts.")
-        val connections = context.sessions.connections
-        if (connections.incrementAndGet() > limits.connections) {
-            connections.decrementAndGet()
-            return refuseForNow(call, "The server has as many connections as it may have.")
-        }
-        val network = context.addresses?.let { networkOf(call.request.origin.remoteAddress) }
-        if (network != null && !context.addresses.tryAdd(network)) {
-            connections.decrementAndGet()
-            val reason = "This address has as many connections as it may have."
-            return refuseForNow(call, reason, HttpStatusCode.TooManyRequests)
-        }
+        val place = Admission(context)
+        place.refusal(call)?.let { return refuse(call, it.status, it.reason) }
         var upgrade: LiveUpgrade? = null
-        val release: () -> Unit = {
-            connections.decrementAndGet()
-            if (network != null) context.addresses.remove(network)
-        }
         try {
-            upgrade = admit(call, handshake, release)
+            upgrade = admit(call, handshake, place)
             if (upgrade != null) call.respond(upgrade)
         } finally {
-            if (upgrade?.isStarted != true) release()
+            if (upgrade?.isStarted != true) place()
         }
     }
 
     /** The upgrade for a client that may come in, or null: then it has been answered. */
-    private suspend fun admit(
-        call: ApplicationCall,
-        handshake: Handshake.Accepted,
-        release: () -> Unit,
-    ): LiveUpgrade? {
-        if (!limits.origins.allows(call.request.header(HttpHeaders.Origin), call.request.header(HttpHeaders.Host))) {
-            refuse(call, HttpStatusCode.Forbidden, "Pages from this origin may not connect to this endpoint.")
-            return null
-        }
-        endpoint.tokenParameter?.let { call.attributes.put(TokenParameter, it) }
-        val meta = endpoint.authenticate?.invoke(call)
-        if (meta == null && endpoint.authenticateByMessage == null) {
-            refuse(call, HttpStatusCode.Unauthorized, "Not authenticated.")
-            return null
-        }
+    private suspend fun admit(call: ApplicationCall, handshake: Handshake.Accepted, place: Admission): LiveUpgrade? {
+        val meta =
+            when (val result = place.identify(call, endpoint)) {
+                is Identity.Refused -> return null.also { refuse(call, result.status, result.reason) }
+                is Identity.Known -> result.meta
+                is Identity.Awaited -> null
+            }
         val address = call.request.origin.remoteAddress
         val codecSlot = handshake.codecSlot // and not the handshake, for as long as the connection lasts
-        return LiveUpgrade(handshake, limits.messageSize, context.fastPath, call, context.scope, release) { socket ->
+        return LiveUpgrade(handshake, limits.messageSize, context.fastPath, call, context.scope, place) { socket ->
             serve(socket, codecSlot, meta, address)
         }
     }
 
-    private suspend fun serve(socket: Socket, codecSlot: Int, known: Meta?, address: String) {
+    /** Runs a session on [socket], for whoever is [known] or says so in a message, until nothing of it is left. */
+    suspend fun serve(socket: Socket, codecSlot: Int, known: Meta?, address: String) {
         try {
             val verify = endpoint.authenticateByMessage
             val meta =
@@ -150,15 +132,6 @@ internal class EndpointServer<Meta : Any>(
 
     private fun firstMessageAuth(socket: Socket, codecSlot: Int, verify: suspend (String) -> Meta?) =
         FirstMessageAuth<Meta>(socket, context.topics.codecs[codecSlot], limits, context.handlers, verify)
-
-    private suspend fun refuseForNow(
-        call: ApplicationCall,
-        reason: String,
-        status: HttpStatusCode = HttpStatusCode.ServiceUnavailable,
-    ) {
-        call.response.header(HttpHeaders.RetryAfter, RETRY_AFTER_SECONDS)
-        refuse(call, status, reason)
-    }
 
     private suspend fun refuse(call: ApplicationCall, status: HttpStatusCode, reason: String) {
         if (status == HttpStatusCode.UpgradeRequired) {
@@ -222,7 +195,6 @@ internal class EndpointServer<Meta : Any>(
     }
 
     private companion object {
-        const val RETRY_AFTER_SECONDS = 5
         const val DRAINING = "the server restarts"
     }
 }

@@ -9,6 +9,9 @@ import io.ktor.utils.io.KtorDsl
 import kotlinx.serialization.KSerializer
 import kotlinx.serialization.serializer
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.hours
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
 import kotlin.time.Instant
 
 /**
@@ -34,6 +37,8 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
     internal var onMessage: (suspend SessionScope<Meta>.(Message) -> Unit)? = null
         private set
     internal var onClose: (suspend SessionScope<Meta>.(CloseReason) -> Unit)? = null
+        private set
+    internal var streams: StreamSettings? = null
         private set
     internal val topics: MutableList<TopicDeclaration<Meta, *>> = mutableListOf()
     internal val requests: MutableMap<String, RequestHandler<Meta, *, *>> = mutableMapOf()
@@ -167,6 +172,27 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
     public fun onClose(block: suspend SessionScope<Meta>.(reason: CloseReason) -> Unit) {
         check(onClose == null) { "live(\"$path\") has onClose twice" }
         onClose = block
+    }
+
+    /**
+     * Serves the endpoint's topics as server-sent events too, for clients that cannot have a WebSocket and only listen:
+     * `GET /live/sse?topic=room/lobby` for an endpoint at `/live`. Each is a session with one topic; everything that is
+     * declared here counts for it, but for [authenticateByMessage]. See docs/server-sent-events.md.
+     *
+     * @param under the path below the endpoint's
+     * @param retry how long a browser waits before it connects again, at least; 100 ms to 1 hour. It is told up to twice
+     *   that, so that not all come back at the same time
+     * @throws IllegalArgumentException if [under] is empty or [retry] is out of its bounds
+     */
+    public fun serverSentEvents(under: String = "sse", retry: Duration = 3.seconds) {
+        check(streams == null) { "live(\"$path\") has serverSentEvents twice" }
+        require(
+            under.any {
+                it != '/'
+            },
+        ) { "serverSentEvents needs a path below the endpoint's, such as \"sse\", was '$under'" }
+        require(retry in 100.milliseconds..1.hours) { "retry must be 100 ms to 1 hour, was $retry" }
+        streams = StreamSettings(under, retry)
     }
 
     private fun <T> declare(

@@ -116,6 +116,9 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
         return true
     }
 
+    /** For how many milliseconds the client has not taken what is being written, at [now]; 0 if nothing is. */
+    fun writingFor(now: Long): Long = writingSince.let { if (it == IDLE) 0 else (now - it).coerceAtLeast(0) }
+
     override fun writing() {
         writingSince = runtime.now()
     }

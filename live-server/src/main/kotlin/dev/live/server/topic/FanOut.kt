@@ -30,6 +30,10 @@ internal class FanOut(private val name: String, private val runtime: TopicRuntim
     var size: Int = 0
         private set
 
+    /** Messages that were published. Any thread may read what is about the last value: exact is not worth a fence. */
+    var published: Long = 0
+        private set
+
     /** See [SubscriberSet.offers]. */
     var offers: Int
         get() = subscribers.offers
@@ -41,6 +45,7 @@ internal class FanOut(private val name: String, private val runtime: TopicRuntim
     fun handle(event: TopicEvent, isLast: Boolean) {
         when (event) {
             is PreparedMessage -> {
+                published++
                 extras?.keep(event)
                 inProcess?.tryEmit(event.message)
                 // last, because it may throw

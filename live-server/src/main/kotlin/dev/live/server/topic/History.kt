@@ -17,7 +17,8 @@ internal data class HistorySettings(val size: Int, val age: Duration, val bytes:
  * Only accessed by the topic's fan-out coroutine, but for what is said to be otherwise.
  */
 internal class History(private val settings: HistorySettings, private val now: () -> Long) {
-    private val epoch = newEpoch()
+    /** Names this history: see [Position]. Any thread. */
+    val epoch: String = newEpoch()
     private val entries = ArrayDeque<Entry>()
     private var last = 0L
 

@@ -41,6 +41,10 @@ internal class TopicHub(
     /** Subscribers on this node, as the fan-out coroutine last saw them. */
     val size: Int get() = topic.size
 
+    /** Messages that were published to it since it has been in use, and the payload that it keeps. */
+    val published: Long get() = topic.published
+    val historyBytes: Long get() = extras?.history?.bytes ?: 0
+
     /** Who keeps this hub alive: subscribers and collectors. Written only under the registry's lock for [name]. */
     @Volatile
     var users: Int = 0
@@ -127,6 +131,13 @@ internal class TopicHub(
         } finally {
             end.dispose()
         }
+    }
+
+    /** Where [message], which was published here, has come to stand; null if there is no history. */
+    suspend fun placeOf(message: PreparedMessage): Position? {
+        val history = extras?.history ?: return null
+        visit {} // behind the message: then it has its offset
+        return message.message.offset?.let { Position(history.epoch, it) }
     }
 
     /** What the history holds [since] then, or all of it; null if there is no history. */

@@ -61,14 +61,23 @@ internal class TopicRegistry(
 
     fun find(name: String): TopicHub? = hubs[name]
 
+    /** The topics in use, or lingering, as of now. */
+    fun snapshot(): List<TopicHub> = ArrayList(hubs.values)
+
     /**
      * What the caller publishes; calls code of the application where messages replace each other by a key.
      *
      * @param trace what it is a part of if the caller's coroutine does not say
      */
-    suspend fun publication(topic: String, body: Body?, except: String? = null, trace: String = ""): Publication {
+    suspend fun publication(
+        topic: String,
+        body: Body?,
+        except: String? = null,
+        trace: String = "",
+        wantsPlace: Boolean = false,
+    ): Publication {
         val key = policies.of(topic).key?.invoke(Message(MessageType.MESSAGE, topic, body = body))
-        return Publication(topic, body, except, key, trace().ifEmpty { trace })
+        return Publication(topic, body, except, key, trace().ifEmpty { trace }, wantsPlace)
     }
 
     /** What the caller works for, where anybody is to know. */
@@ -80,7 +89,9 @@ internal class TopicRegistry(
         tally.published(publication.topic, hub?.size ?: 0, publication.body?.size ?: 0)
         if (hub == null) return
         val message = publication.run { Message(MessageType.MESSAGE, topic, body = body, trace = trace) }
-        hub.publish(PreparedMessage(message, codecs, publication.except, publication.key))
+        val prepared = PreparedMessage(message, codecs, publication.except, publication.key)
+        hub.publish(prepared)
+        if (publication.wantsPlace) publication.place = hub.placeOf(prepared)
     }
 
     /** A hub for a topic that nobody uses and that keeps what is published all the same; null if it does not. */

@@ -59,8 +59,8 @@ internal class FastPath(private val transport: Transport) {
         )
     }
 
-    private companion object {
-        val log: Logger = LoggerFactory.getLogger("dev.live.server.transport")
+    companion object {
+        private val log: Logger = LoggerFactory.getLogger("dev.live.server.transport")
 
         /** Netty's engine is an optional dependency: an application on another one does not have it. */
         val isNettyThere: Boolean =

@@ -1,0 +1,67 @@
+package dev.live.server.endpoint
+
+import dev.live.protocol.ErrorCode
+import io.ktor.http.ContentType
+import io.ktor.http.HttpHeaders
+import io.ktor.http.HttpStatusCode
+import io.ktor.server.application.ApplicationCall
+import io.ktor.server.response.header
+import io.ktor.server.response.respondText
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.buildJsonObject
+import kotlinx.serialization.json.put
+import kotlinx.serialization.json.putJsonObject
+import kotlin.time.Duration
+
+/** Answers with [json], whatever plugins for content the application has. */
+internal suspend fun ApplicationCall.respondJson(json: JsonElement, status: HttpStatusCode = HttpStatusCode.OK) {
+    response.header(HttpHeaders.CacheControl, "no-store")
+    respondText(json.toString(), ContentType.Application.Json, status)
+}
+
+/**
+ * Answers with [status] and `{"error":{"code","message"}}`.
+ *
+ * @param message one short sentence for a developer; no payloads, no secrets
+ * @param retryAfter where waiting helps; in whole seconds, at least one
+ */
+internal suspend fun ApplicationCall.respondError(
+    status: HttpStatusCode,
+    code: String,
+    message: String,
+    retryAfter: Duration? = null,
+) {
+    retryAfter?.let { response.header(HttpHeaders.RetryAfter, (it.inWholeSeconds).coerceAtLeast(1).toString()) }
+    respondJson(errorJson(code, message), status)
+}
+
+/** `{"error":{"code","message"}}` */
+internal fun errorJson(code: String, message: String): JsonObject =
+    buildJsonObject {
+        putJsonObject("error") {
+            put("code", code)
+            put("message", message)
+        }
+    }
+
+/** The status that says in HTTP what [this] says in the protocol. */
+internal fun ErrorCode.httpStatus(): HttpStatusCode =
+    when (this) {
+        ErrorCode.BadMessage, ErrorCode.BadPayload -> HttpStatusCode.BadRequest
+        ErrorCode.UnknownTopic, ErrorCode.UnknownType -> HttpStatusCode.NotFound
+        ErrorCode.TooLarge -> HttpStatusCode.PayloadTooLarge
+        ErrorCode.RateLimited -> HttpStatusCode.TooManyRequests
+        ErrorCode.Internal -> HttpStatusCode.InternalServerError
+        ErrorCode.Timeout -> HttpStatusCode.ServiceUnavailable
+        else -> HttpStatusCode.Forbidden // also what applications make up: somebody decided against it
+    }
+
+/** What [this] is called in the body of an HTTP error. */
+internal fun HttpStatusCode.errorCode(): String =
+    when (this) {
+        HttpStatusCode.Unauthorized -> "unauthorized"
+        HttpStatusCode.Forbidden -> ErrorCode.Forbidden.wire
+        HttpStatusCode.TooManyRequests -> ErrorCode.RateLimited.wire
+        else -> "unavailable"
+    }

@@ -1,0 +1,59 @@
+package dev.live.server.operate
+
+import dev.live.server.endpoint.EndpointContext
+import dev.live.server.observe.LiveStats
+import kotlinx.serialization.json.JsonArray
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonObjectBuilder
+import kotlinx.serialization.json.buildJsonObject
+import kotlinx.serialization.json.put
+import kotlinx.serialization.json.putJsonObject
+
+/**
+ * All that an operator sees before looking closer, as JSON: what the server has counted since it started, what waits for
+ * clients now, and where to look first.
+ */
+internal fun overview(
+    context: EndpointContext,
+    stats: LiveStats,
+    sessions: SessionRows,
+    topics: TopicRows,
+): JsonObject {
+    val queues = sessions.queues(SHOWN)
+    val settings = context.sessionSettings
+    return buildJsonObject {
+        put("atMs", context.now()) // of a clock that nobody sets: what rates are worked out with
+        put("wallMs", System.currentTimeMillis())
+        totals(stats)
+        putJsonObject("queues") {
+            put("messages", queues.messages)
+            put("bytes", queues.bytes)
+            put("sessions", queues.sessions)
+            put("slow", queues.slow)
+        }
+        putJsonObject("bounds") {
+            put("queueMessages", settings.queueCapacity)
+            put("queueBytes", settings.queueBytes)
+            put("writeTimeoutMs", settings.writeTimeout.inWholeMilliseconds)
+        }
+        put("slowest", JsonArray(queues.slowest.map { it.toJson() }))
+        put("losing", JsonArray(topics.losing(SHOWN).map { it.toJson() }))
+    }
+}
+
+private fun JsonObjectBuilder.totals(stats: LiveStats) {
+    put("connections", stats.connections)
+    put("sessions", stats.sessions)
+    put("topics", stats.topics)
+    put("messagesIn", stats.messagesIn)
+    put("bytesIn", stats.bytesIn)
+    put("published", stats.published)
+    put("deliveries", stats.deliveries)
+    put("messagesOut", stats.messagesOut)
+    put("bytesOut", stats.bytesOut)
+    put("rateLimited", stats.rateLimited)
+    putJsonObject("drops") { stats.drops.toSortedMap().forEach { (policy, count) -> put(policy, count) } }
+    putJsonObject("closes") { stats.closes.toSortedMap().forEach { (code, count) -> put(code, count) } }
+}
+
+private const val SHOWN = 5

@@ -1,0 +1,299 @@
+package dev.live.server
+
+import dev.live.protocol.Body
+import dev.live.protocol.Message
+import dev.live.server.support.Engine
+import dev.live.server.support.HttpReply
+import dev.live.server.support.PlainClient
+import dev.live.server.support.RawSocket
+import dev.live.server.support.TestServer
+import dev.live.server.support.encoded
+import dev.live.server.support.get
+import dev.live.server.support.post
+import dev.live.server.support.withServer
+import dev.live.server.topic.publish
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.collections.shouldHaveSize
+import io.kotest.matchers.doubles.shouldBeGreaterThan
+import io.kotest.matchers.ints.shouldBeGreaterThan
+import io.kotest.matchers.ints.shouldBeLessThan
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.string.shouldNotContain
+import io.kotest.matchers.string.shouldStartWith
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.auth.Authentication
+import io.ktor.server.auth.UserIdPrincipal
+import io.ktor.server.auth.authenticate
+import io.ktor.server.auth.basic
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.launch
+import kotlinx.serialization.Serializable
+import kotlinx.serialization.json.double
+import kotlinx.serialization.json.int
+import kotlinx.serialization.json.jsonArray
+import kotlinx.serialization.json.jsonObject
+import kotlinx.serialization.json.jsonPrimitive
+import kotlin.io.encoding.Base64
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+
+@Serializable
+private class Note(val text: String)
+
+/** The operator's API, over a real socket. */
+class AdminTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        test("an operator sees what the server does, on $engine") {
+            withServer(engine, { operated() }) {
+                val ann = join("ann", "note/1", "note/2")
+                live.topic("note/1").publish(Note("a"))
+                ann.next()
+
+                val overview = admin("overview").json.jsonObject
+                val topics = admin("topics?sort=name&order=asc").rows()
+                val session = admin("sessions").rows().single()
+
+                overview.getValue("sessions").jsonPrimitive.int shouldBe 1
+                overview.getValue("published").jsonPrimitive.int shouldBe 1
+                overview.getValue("bounds").jsonObject.getValue("queueMessages").jsonPrimitive.int shouldBe 8
+                topics.map { it.getValue("name").jsonPrimitive.content to it.getValue("published").jsonPrimitive.int }
+                    .shouldContainExactly("note/1" to 1, "note/2" to 0)
+                session.getValue("user").jsonPrimitive.content shouldBe "ann"
+                session.getValue("topics").toString() shouldBe """{"count":2,"first":["note/1","note/2"]}"""
+                ann.close()
+            }
+        }
+    }
+
+    test("strangers get nothing, and neither do those whom an optional authentication lets pass") {
+        withServer(Engine.Netty, { operated() }) {
+            for (path in listOf("/live-admin", "/live-admin/api/overview", "/optional/api/overview")) {
+                get(path).status shouldBe 401
+                get(path, "Authorization" to basic("admin", "wrong")).status shouldBe 401
+            }
+            post("/optional/api/kick", """{"user":"ann"}""", "Content-Type" to "application/json").status shouldBe 401
+            get("/optional/api/overview", ADMIN).status shouldBe 200
+            get("/open/api/overview").status shouldBe 200
+        }
+    }
+
+    test("it refuses to be installed where nothing keeps strangers out, unless it is told that something does") {
+        val failure =
+            shouldThrow<IllegalStateException> {
+                withServer(
+                    Engine.Netty,
+                    {
+                        install(Live)
+                        routing { liveAdmin("/live-admin") }
+                    },
+                ) {}
+            }
+
+        failure.message shouldStartWith """liveAdmin("/live-admin") is not within authenticate"""
+    }
+
+    test("the deepest queue comes first, and a client that takes nothing is told apart") {
+        withServer(Engine.Netty, { operated() }) {
+            val quick = List(3) { join("quick $it", "note/1") }
+            val slow = RawSocket.upgrade(port, "/live?name=slow", receiveBuffer = 4 * 1024)
+            eventually(10.seconds) { live.sessionsOf("slow") shouldHaveSize 1 }
+            val session = live.sessionsOf("slow").single()
+            val filling = session.launch {
+                do {
+                    val taken = session.send(BIG)
+                } while (taken)
+            }
+            eventually(20.seconds) {
+                // the operating system takes some of it first
+                val row = admin("sessions?sort=waiting&limit=1").rows().single()
+                row.getValue("user").jsonPrimitive.content shouldBe "slow"
+                row.getValue("writingMs").jsonPrimitive.int shouldBeGreaterThan 300
+            }
+
+            val row = admin("sessions?limit=1").rows().single()
+
+            row.getValue("user").jsonPrimitive.content shouldBe "slow"
+            row.getValue("queue").jsonObject.getValue("fill").jsonPrimitive.double shouldBeGreaterThan 0.5
+            val overview = admin("overview").json.jsonObject
+            overview.getValue("slowest").jsonArray.single().jsonObject.getValue("user").jsonPrimitive.content shouldBe
+                "slow"
+            overview.getValue("queues").jsonObject.getValue("slow").jsonPrimitive.int shouldBe 1
+            filling.cancel()
+            quick.forEach { it.close() }
+            slow.close()
+        }
+    }
+
+    test("there is one page of many, and what is asked beyond the bounds is refused") {
+        withServer(Engine.Netty, { operated() }) {
+            val all = List(25) { join("user ${'a' + it}", "note/$it") }
+
+            val page = admin("sessions?sort=user&order=asc&offset=20&limit=3")
+            val found = admin("sessions?filter=${encoded("USER C")}")
+            val onTopic = admin("sessions?topic=note/7")
+
+            page.json.jsonObject.getValue("matched").jsonPrimitive.int shouldBe 25
+            page.users() shouldContainExactly listOf("user u", "user v", "user w")
+            page.text.length shouldBeLessThan 3_000
+            found.users() shouldContainExactly listOf("user c")
+            onTopic.users() shouldContainExactly listOf("user h")
+            for (wrong in listOf(
+                "limit=0",
+                "limit=201",
+                "offset=-1",
+                "offset=10001",
+                "sort=meta",
+                "order=up",
+                "limit=x",
+            )) {
+                val answer = admin("sessions?$wrong")
+                answer.status shouldBe 400
+                answer.text shouldContain wrong.substringBefore('=') + " must be"
+            }
+            admin("topics?filter=${"x".repeat(257)}").status shouldBe 400
+            all.forEach { it.close() }
+        }
+    }
+
+    test("a session is kicked by its id, or with all others of its user, and is told why") {
+        withServer(Engine.Netty, { operated() }) {
+            val ann = List(3) { join("ann", "note/1") }
+            val bob = join("bob", "note/1")
+            val first = admin("sessions?filter=ann&limit=1").rows().single().getValue("id").jsonPrimitive.content
+
+            change("kick", """{"session":"$first","reason":"enough"}""").text shouldBe """{"kicked":1}"""
+            val second = live.sessionsOf("ann").first().id
+            change("kick", """{"session":"$second","allOfUser":true}""").text shouldBe """{"kicked":2}"""
+            change("kick", """{"user":"bob","reason":"you too"}""").text shouldBe """{"kicked":1}"""
+            change("kick", """{"user":"nobody"}""").text shouldBe """{"kicked":0}"""
+
+            ann.map { it.closed() }.map { it.second }.sorted() shouldContainExactly
+                listOf("disconnected by an operator", "disconnected by an operator", "enough")
+            bob.closed() shouldBe (4403 to "you too")
+            change("kick", "{}").status shouldBe 400
+            change("kick", """{"user":"ann","session":"x"}""").status shouldBe 400
+            change("kick", """{"user":7}""").text shouldContain "user must be a string"
+            change("kick", """{"user":"ann","reason":"${"x".repeat(124)}"}""").text shouldContain "at most 123 bytes"
+            change("kick", "[]").text shouldContain "the body must be an object"
+        }
+    }
+
+    test("what is published has to be of the topic's type, and the topic declared") {
+        withServer(Engine.Netty, { operated() }) {
+            val ann = join("ann", "note/1")
+
+            val published = change("publish", """{"topic":"note/1","data":{"text":"hello"}}""")
+
+            published.text shouldBe """{"topic":"note/1","subscribers":1}"""
+            ann.next() shouldBe """{"type":"message","topic":"note/1","data":{"text":"hello"}}"""
+            change("publish", """{"topic":"elsewhere","data":1}""").status shouldBe 404
+            change("publish", """{"topic":"note/1","data":{"text":7}}""").let {
+                it.status shouldBe 400
+                it.text shouldContain "text"
+            }
+            change("publish", """{"topic":"note/1"}""").text shouldContain "data is missing"
+            change("publish", """{"topic":"note/1","data":"${"x".repeat(70_000)}"}""").status shouldBe 413
+            ann.close()
+        }
+    }
+
+    test("what changes something is refused unless it comes from the page itself") {
+        withServer(Engine.Netty, { operated() }) {
+            val kick = """{"user":"ann"}"""
+            val json = "Content-Type" to "application/json"
+            val refused =
+                listOf(
+                    arrayOf("Content-Type" to "text/plain"),
+                    arrayOf("Content-Type" to "application/x-www-form-urlencoded"),
+                    arrayOf(json, "Origin" to "https://evil.example"),
+                    arrayOf(json, "Origin" to "null"),
+                    arrayOf(json, "Sec-Fetch-Site" to "cross-site"),
+                    arrayOf(json, "Sec-Fetch-Site" to "same-site", "Origin" to "http://127.0.0.1:$port"),
+                )
+            val ann = join("ann", "note/1")
+
+            for (headers in refused) post("/live-admin/api/kick", kick, ADMIN, *headers).status shouldBe 403
+            live.sessions shouldHaveSize 1
+            post(
+                "/live-admin/api/kick",
+                kick,
+                ADMIN,
+                json,
+                "Sec-Fetch-Site" to "same-origin",
+                "Origin" to "http://127.0.0.1:$port",
+            ).text shouldBe """{"kicked":1}"""
+
+            ann.closed().first shouldBe 4403
+        }
+    }
+
+    test("the page runs its own script alone, in nobody's frame, and is kept by nobody") {
+        withServer(Engine.Netty, { operated() }) {
+            val page = get("/live-admin", ADMIN)
+
+            page.header("Content-Type") shouldStartWith "text/html"
+            page.header("Content-Security-Policy") shouldStartWith "default-src 'none'; script-src 'sha256-"
+            page.header("Content-Security-Policy") shouldContain "frame-ancestors 'none'"
+            page.header("Content-Security-Policy") shouldNotContain "unsafe"
+            page.header("Cache-Control") shouldBe "no-store"
+            page.header("X-Content-Type-Options") shouldBe "nosniff"
+            page.text shouldNotContain "/*script*/"
+            page.text shouldNotContain "://live"
+            admin("overview").header("Cache-Control") shouldBe "no-store"
+            get("/live-admin/", ADMIN).text shouldBe page.text
+        }
+    }
+})
+
+private val ADMIN = "Authorization" to basic("admin", "secret")
+
+private fun basic(name: String, password: String) = "Basic " + Base64.encode("$name:$password".encodeToByteArray())
+
+private val TestServer.live get() = application.live
+
+private val BIG = Message("x", body = Body.bytes(ByteArray(10_000)))
+
+private suspend fun TestServer.admin(path: String): HttpReply = get("/live-admin/api/$path", ADMIN)
+
+private suspend fun TestServer.change(path: String, body: String): HttpReply =
+    post("/live-admin/api/$path", body, ADMIN, "Content-Type" to "application/json")
+
+private fun HttpReply.rows() = json.jsonObject.getValue("rows").jsonArray.map { it.jsonObject }
+
+private fun HttpReply.users() = rows().map { it.getValue("user").jsonPrimitive.content }
+
+private suspend fun TestServer.join(name: String, vararg topics: String): PlainClient {
+    val client = PlainClient.connect(url() + "?name=${encoded(name)}")
+    for (topic in topics) client.ask("""{"type":"subscribe","topic":"$topic"}""")
+    return client
+}
+
+private fun Application.operated() {
+    install(Live) {
+        session {
+            queueCapacity = 8
+            writeTimeout = 1.minutes
+        }
+    }
+    install(Authentication) {
+        basic("admin") {
+            validate { given -> UserIdPrincipal(given.name).takeIf { given.password == "secret" } }
+        }
+    }
+    routing {
+        live<String>("/live") {
+            authenticate { call -> call.request.queryParameters["name"] }
+            user { it }
+            topic<Note>("note/{id}")
+        }
+        authenticate("admin") { liveAdmin("/live-admin") }
+        authenticate("admin", optional = true) { liveAdmin("/optional") }
+        liveAdmin("/open", unprotected = true)
+    }
+}

@@ -1,0 +1,289 @@
+package dev.live.server
+
+import dev.live.protocol.CborCodec
+import dev.live.protocol.Message
+import dev.live.protocol.MessagePackCodec
+import dev.live.server.support.Engine
+import dev.live.server.support.HttpReply
+import dev.live.server.support.PlainClient
+import dev.live.server.support.TestServer
+import dev.live.server.support.post
+import dev.live.server.support.withServer
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.string.shouldNotContain
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.plugins.ratelimit.RateLimit
+import io.ktor.server.plugins.ratelimit.RateLimitName
+import io.ktor.server.plugins.ratelimit.rateLimit
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.coroutineScope
+import kotlinx.serialization.Serializable
+import java.net.Socket
+import kotlin.time.Duration.Companion.minutes
+
+@Serializable
+private class Notice(val text: String, val level: Int = 0)
+
+/** What backends in other languages see: HTTP and JSON. */
+class PublishApiTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        test("what a backend publishes reaches subscribers of every codec, on $engine") {
+            withServer(engine, { published() }) {
+                val clients =
+                    listOf("live.v1.json", "live.v1.cbor", "live.v1.msgpack").map { PlainClient.connect(url(), it) }
+                for (client in clients) client.join("notice/1")
+
+                val answer = publish("""{"topic":"notice/1","data":{"text":"hello"}}""")
+
+                answer.status shouldBe 200
+                answer.text shouldBe """{"topic":"notice/1","subscribers":3}"""
+                for (client in clients) client.next() shouldContain """{"text":"hello"}"""
+                clients.forEach { it.close() }
+            }
+        }
+    }
+
+    test("where there is a history each answer says where it came to stand") {
+        withServer(Engine.Netty, { published() }) {
+            val epoch = application.live.topic("kept/1").history().position.epoch
+
+            val both = publish("""[{"topic":"kept/1","data":1},{"topic":"kept/1","data":2}]""")
+            val other = publish("""{"topic":"kept/1","data":3}""")
+
+            both.text shouldBe
+                """[{"topic":"kept/1","subscribers":0,"epoch":"$epoch","offset":1},""" +
+                """{"topic":"kept/1","subscribers":0,"epoch":"$epoch","offset":2}]"""
+            other.text shouldContain """"offset":3"""
+        }
+    }
+
+    test("those who publish at the same time are each told their own place") {
+        withServer(Engine.Netty, { published() }) {
+            val offsets =
+                coroutineScope {
+                    (1..50).map { async { publish("""{"topic":"kept/1","data":$it}""").text } }.awaitAll()
+                }.associate { it.substringAfter(""""offset":""").substringBefore('}').toLong() to it }
+
+            offsets.keys.sorted() shouldContainExactly (1L..50L).toList()
+        }
+    }
+
+    test("bytes reach a raw topic, and messages a user on all devices") {
+        withServer(Engine.Netty, { published() }) {
+            val devices = List(2) { PlainClient.connect(url() + "?name=ann") }
+            devices.first().ask("""{"type":"subscribe","topic":"raw/1"}""")
+
+            publish("""{"topic":"raw/1","body":"AQID"}""").status shouldBe 200
+            publish("""{"user":"ann","type":"reload","data":{"soon":true}}""").text shouldBe
+                """{"user":"ann","sessions":2}"""
+            publish("""{"user":"nobody"}""").text shouldBe """{"user":"nobody","sessions":0}"""
+
+            devices.first().next() shouldBe """{"type":"message","topic":"raw/1","body":"AQID"}"""
+            for (device in devices) device.next() shouldBe """{"type":"reload","data":{"soon":true}}"""
+            devices.forEach { it.close() }
+        }
+    }
+
+    test("the hooks for clients are not asked") {
+        withServer(Engine.Netty, { published() }) {
+            val ann = PlainClient.connect(url()).apply { join("quiet/1") }
+
+            publish("""{"topic":"quiet/1","data":"x"}""").status shouldBe 200
+
+            ann.next() shouldContain """"data":"x""""
+            ann.close()
+        }
+    }
+
+    test("who has no key, or not the whole of it, is told so and nothing else") {
+        withServer(Engine.Netty, { published() }) {
+            val body = """{"topic":"kept/1","data":1}"""
+            val json = "Content-Type" to "application/json"
+            val wrong =
+                listOf("", "Bearer", "Bearer ", "Bearer ${KEY.dropLast(1)}", "Bearer ${KEY}x", "Basic $KEY", KEY)
+
+            for (header in wrong) {
+                val answer = post("/publish", body, json, "Authorization" to header)
+                answer.status shouldBe 401
+                answer.header("WWW-Authenticate") shouldBe "Bearer"
+                answer.text shouldNotContain KEY.take(8)
+            }
+            post("/publish", body, json).status shouldBe 401
+            post("/publish", body, json, "Authorization" to "Bearer $OTHER_KEY").status shouldBe 200
+            application.live.topic("kept/1").history().messages.size shouldBe 1
+        }
+    }
+
+    test("what is wrong with a request is told, and nothing of it is carried out") {
+        withServer(Engine.Netty, { published() }) {
+            val good = """{"topic":"kept/1","data":1}"""
+            val wrong =
+                listOf(
+                    "" to "400 bad_payload the body must be JSON",
+                    "{" to "400 bad_payload the body must be JSON",
+                    "7" to "400 bad_payload the body must be an object, or a list of objects",
+                    "[]" to "400 bad_payload a list must have at least one publish",
+                    "[7]" to "400 bad_payload publish 0: a publish must be an object",
+                    "{}" to "400 bad_payload name either the topic or the user to publish to",
+                    """{"topic":"kept/1","user":"ann"}""" to "400 bad_payload name either the topic or the user",
+                    """{"topic":7}""" to "400 bad_payload topic must be a string",
+                    """{"topic":""}""" to "400 bad_payload topic must not be empty",
+                    """{"topic":"elsewhere","data":1}""" to "404 unknown_topic no endpoint declares a topic",
+                    """{"topic":"kept/1"}""" to "400 bad_payload data is missing",
+                    """{"topic":"notice/1","data":{"text":7}}""" to "400 bad_payload text",
+                    """{"topic":"notice/1","data":{"text":"a","level":"b"}}""" to "400 bad_payload level",
+                    """{"topic":"kept/1","data":1,"body":"AQID"}""" to "400 bad_payload a publish has data or body",
+                    """{"topic":"raw/1","body":"?"}""" to "400 bad_payload body must be base64",
+                    """{"topic":"kept/1","body":"AQID"}""" to "400 bad_payload data must be JSON, was opaque bytes",
+                    """{"topic":"kept/1","type":"x"}""" to "400 bad_payload type is for messages to a user",
+                    """{"user":"ann","type":"goodbye"}""" to "400 bad_payload type 'goodbye' is one of the protocol",
+                    """{"user":"ann","type":""}""" to "400 bad_payload type",
+                    """[$good,{"topic":"notice/1","data":{}}]""" to "400 bad_payload publish 1: text",
+                    "[${List(11) { good }.joinToString()}]" to
+                        "413 too_large a list must have at most 10 publishes, had 11",
+                    """{"topic":"raw/1","data":"${"x".repeat(5_000)}"}""" to
+                        "413 too_large the body must be at most 4096 bytes",
+                )
+
+            for ((body, expected) in wrong) {
+                val answer = publish(body)
+                val (status, code, message) = expected.split(' ', limit = 3)
+                answer.status shouldBe status.toInt()
+                answer.text shouldContain """{"error":{"code":"$code","message":""""
+                answer.text shouldContain message
+            }
+            post("/publish", good, "Authorization" to "Bearer $KEY", "Content-Type" to "text/plain").status shouldBe 415
+            application.live.topic("kept/1").history().messages.size shouldBe 0
+        }
+    }
+
+    test("a body that does not say how long it is, is read no further than it may be long") {
+        withServer(Engine.Cio, { published() }) {
+            Socket("127.0.0.1", port).use { socket ->
+                socket.soTimeout = 20_000
+                val chunk = "400\r\n" + "x".repeat(0x400) + "\r\n"
+                socket.getOutputStream().write(
+                    (
+                        "POST /publish HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer $KEY\r\n" +
+                            "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk.repeat(8)
+                    ).toByteArray(), // and no end
+                )
+
+                socket.getInputStream().bufferedReader().readLine() shouldContain "413"
+            }
+        }
+    }
+
+    test("a request that comes again with its key is answered as before and carried out once, also at the same time") {
+        withServer(Engine.Netty, { published() }) {
+            val body = """{"topic":"kept/1","data":1}"""
+
+            val answers =
+                coroutineScope { List(10) { async { publish(body, "order-7").text } }.awaitAll() }
+
+            answers.toSet().size shouldBe 1
+            application.live.topic("kept/1").history().messages.size shouldBe 1
+            publish("""{"topic":"kept/1","data":2}""", "order-7").let {
+                it.status shouldBe 400
+                it.text shouldContain "this key was used for another payload"
+            }
+            publish(body, "order-8").text shouldContain """"offset":2"""
+            publish(body, "x".repeat(64)).text shouldContain "Idempotency-Key must be at most 63 bytes"
+            post(
+                "/publish",
+                body,
+                "Authorization" to "Bearer $OTHER_KEY",
+                "Content-Type" to "application/json",
+                "Idempotency-Key" to "order-7",
+            ).text shouldContain """"offset":3"""
+        }
+    }
+
+    test("Ktor's rate limit goes around it") {
+        withServer(Engine.Netty, { published(limit = 2) }) {
+            val body = """{"topic":"kept/1","data":1}"""
+
+            List(3) { publish(body).status } shouldContainExactly listOf(200, 200, 429)
+        }
+    }
+
+    test("it refuses to start without a key, with a short one, and with none where one was to come from elsewhere") {
+        val refused =
+            listOf(
+                wrong("""livePublish("/publish") has no key, so everybody could publish""") {},
+                wrong("must be at least 32 bytes, was 5") { key("short") },
+                wrong("got no key: what it is taken from is not set") { key(null) },
+                wrong("must not have white space") { key("x".repeat(31) + " ") },
+                wrong("maxBodyBytes must be 1 to 16777216, was 0") { maxBodyBytes = 0 },
+                wrong("maxBatch must be at least 1 publish, was 0") { maxBatch = 0 },
+            )
+
+        for ((configure, reason) in refused) {
+            val failure =
+                shouldThrow<RuntimeException> {
+                    withServer(
+                        Engine.Netty,
+                        {
+                            install(Live)
+                            routing { livePublish("/publish", configure) }
+                        },
+                    ) {}
+                }
+            failure.message shouldContain reason
+            failure.message shouldNotContain "short"
+        }
+    }
+})
+
+private fun wrong(reason: String, configure: PublishConfig.() -> Unit) = configure to reason
+
+private const val KEY = "0123456789abcdef0123456789abcdef"
+private const val OTHER_KEY = "another-key-that-nobody-can-guess"
+
+private suspend fun TestServer.publish(body: String, key: String? = null): HttpReply {
+    val headers = listOf("Authorization" to "Bearer $KEY", "Content-Type" to "application/json; charset=utf-8")
+    return post("/publish", body, *(headers + listOfNotNull(key?.let { "Idempotency-Key" to it })).toTypedArray())
+}
+
+private suspend fun PlainClient.join(topic: String) {
+    val text = """{"type":"subscribe","topic":"$topic"}"""
+    when (subprotocol) {
+        "live.v1.cbor" -> send(CborCodec.encode(subscribe(topic)))
+        "live.v1.msgpack" -> send(MessagePackCodec.encode(subscribe(topic)))
+        else -> send(text)
+    }
+    nextBytes()
+}
+
+private fun subscribe(topic: String) = Message("subscribe", topic)
+
+private fun Application.published(limit: Int = 1_000) {
+    install(Live)
+    install(RateLimit) { register(RateLimitName("publish")) { rateLimiter(limit, refillPeriod = 1.minutes) } }
+    routing {
+        live<String>("/live") {
+            authenticate { call -> call.request.queryParameters["name"].orEmpty() }
+            user { it.ifEmpty { null } }
+            topic<Notice>("notice/{id}")
+            topic<Int>("kept/{id}") { history(100) }
+            topic<String>("quiet/{id}") { onPublish { error("never asked") } }
+            rawTopic("raw/{id}")
+        }
+        rateLimit(RateLimitName("publish")) {
+            livePublish("/publish") {
+                key(KEY)
+                key(OTHER_KEY)
+                maxBatch = 10
+                maxBodyBytes = 4096
+            }
+        }
+    }
+}

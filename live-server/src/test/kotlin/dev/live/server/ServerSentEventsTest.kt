@@ -1,0 +1,295 @@
+package dev.live.server
+
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.Message
+import dev.live.server.session.CloseReason
+import dev.live.server.support.Engine
+import dev.live.server.support.EventClient
+import dev.live.server.support.PlainClient
+import dev.live.server.support.TestServer
+import dev.live.server.support.encoded
+import dev.live.server.support.withServer
+import dev.live.server.topic.publish
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.longs.shouldBeInRange
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.withTimeout
+import kotlinx.serialization.json.jsonPrimitive
+import kotlin.time.Clock
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** Topics as server-sent events, as somebody sees them who speaks HTTP alone. */
+class ServerSentEventsTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        context("on $engine") {
+            test("what is published comes as events, with headers that keep proxies from holding it back") {
+                withServer(engine, { rooms() }) {
+                    val ann = EventClient.open(this, "/live/sse?topic=room/1")
+
+                    ann.status shouldBe 200
+                    ann.header("Content-Type") shouldBe "text/event-stream"
+                    ann.header("Cache-Control") shouldBe "no-store"
+                    ann.header("X-Accel-Buffering") shouldBe "no"
+                    ann.nextRetry() shouldBeInRange 3_000L..6_000L
+                    ann.next().data shouldBe """{"type":"ack","topic":"room/1","ref":"~sse"}"""
+                    for (number in 1..100) application.live.topic("room/1").publish(number)
+                    List(100) { ann.next().data } shouldContainExactly
+                        (1..100).map { """{"type":"message","topic":"room/1","data":$it}""" }
+                    ann.close()
+                }
+            }
+
+            test("who comes back with the last event's id gets what it missed, none missing and none twice") {
+                withServer(engine, { rooms() }) {
+                    val ann = EventClient.open(this, "/live/sse?topic=kept/1")
+                    val ack = ann.next()
+                    ack.data shouldContain """"offset":0,"recovered":false"""
+                    for (number in 1..3) application.live.topic("kept/1").publish(number)
+                    val last = List(2) { ann.next() }.last().id
+                    ann.close()
+
+                    val again = EventClient.open(this, "/live/sse?topic=kept/1", "Last-Event-ID" to last.orEmpty())
+
+                    val resumed = again.next()
+                    resumed.data shouldContain """"offset":3,"recovered":true"""
+                    resumed.id shouldBe last // what was missed is yet to come
+                    application.live.topic("kept/1").publish(4)
+                    List(2) { again.next() }.map { it.data to it.id } shouldContainExactly
+                        (3..4).map {
+                            """{"type":"message","topic":"kept/1","data":$it,"offset":$it}""" to
+                                last?.replace(":2", ":$it")
+                        }
+                    again.close()
+                }
+            }
+
+            test("a client that goes is noticed at once, and leaves its topics") {
+                val reasons = Channel<CloseReason>(Channel.UNLIMITED)
+                withServer(engine, { rooms(reasons) }) {
+                    val ann = EventClient.open(this, "/live/sse?topic=room/1")
+                    ann.next()
+
+                    ann.close()
+
+                    withTimeout(20.seconds) { reasons.receive() }.code.wire shouldBe 1006
+                    application.live.topic("room/1").subscribers shouldBe 0
+                    eventually(20.seconds) { application.live.stats.connections shouldBe 0 }
+                }
+            }
+
+            test("a drain says goodbye, why it ends, and when to come back") {
+                withServer(engine, { rooms() }) {
+                    val ann = EventClient.open(this, "/live/sse?topic=room/1")
+                    ann.next()
+
+                    stop()
+
+                    ann.next().data shouldContain """"type":"goodbye","data":{"code":1012"""
+                    val close = ann.next()
+                    close.name shouldBe "close"
+                    close.data shouldBe """{"code":1012,"reason":"the server restarts"}"""
+                    checkNotNull(close.retry) shouldBeInRange 100L..200L
+                }
+            }
+
+            test("comments keep a stream open that has nothing to say, though its client cannot answer") {
+                val beats = mapOf("live.heartbeat.interval" to "100ms", "live.heartbeat.timeout" to "400ms")
+                withServer(engine, { rooms() }, beats) {
+                    val ann = EventClient.open(this, "/live/sse?topic=room/1")
+                    ann.next()
+
+                    ann.awaitComments(12) // three timeouts
+
+                    application.live.topic("room/1").publish(1)
+                    ann.next().data shouldContain """"data":1"""
+                    ann.close()
+                }
+            }
+        }
+    }
+
+    test("what is not kept any more is told as a gap, and so is another epoch") {
+        withServer(Engine.Netty, { rooms() }) {
+            val topic = application.live.topic("kept/1")
+            for (number in 1..5) topic.publish(number)
+            val position = topic.history().position
+
+            for (id in listOf("${position.epoch}:1", "another:4", "another:99")) {
+                val ann = EventClient.open(this, "/live/sse?topic=kept/1&lastEventId=$id")
+                val ack = ann.next()
+                ack.data shouldContain """"epoch":"${position.epoch}","offset":5,"recovered":false"""
+                ack.id shouldBe position.toString()
+                ann.close()
+            }
+        }
+    }
+
+    test("what is wrong with a request is its status, and the body says what it is") {
+        withServer(Engine.Cio, { rooms() }) {
+            val epoch = application.live.topic("kept/1").apply { publish(1) }.history().position.epoch
+            val answers =
+                listOf(
+                    "" to "400 bad_payload topic must be given once, as in ?topic=room/lobby, was given 0 times",
+                    "?topic=room/1&topic=room/2" to
+                        "400 bad_payload topic must be given once, as in ?topic=room/lobby, was given 2 times",
+                    "?topic=" to "400 bad_payload topic must not be empty",
+                    "?topic=room%00" to "400 bad_payload topic must not contain control characters",
+                    "?topic=kept/1&lastEventId=7" to
+                        "400 bad_payload the last event's id must be one that this server gave, as epoch:offset",
+                    "?topic=kept/1&lastEventId=$epoch:-1" to "400 bad_payload offset must not be negative, was -1",
+                    "?topic=kept/1&lastEventId=:1" to "400 bad_payload epoch must be 1 to 64 bytes",
+                    "?topic=kept/1&lastEventId=$epoch:9" to
+                        "400 bad_payload offset must be at most 1, the topic's newest, was 9",
+                    "?topic=room/1&params={" to "400 bad_payload params must be JSON: ",
+                    "?topic=room/secret" to "403 forbidden this session may not use the topic",
+                    "?topic=room/rejected" to "429 rate_limited not so fast",
+                    "?topic=elsewhere" to "404 unknown_topic no topic is declared that matches this name",
+                    "?topic=room/broken" to "500 internal internal error, log id ",
+                    "?topic=room/1&name=stranger" to "401 unauthorized Not authenticated.",
+                    "?topic=room/1&name=banned" to "403 forbidden go away",
+                    "?topic=room/1&name=late" to "401 unauthorized the token ran out",
+                )
+
+            for ((query, expected) in answers) {
+                val answer = EventClient.open(this, "/live/sse" + query.replace("{", "%7B"))
+                val (status, code, message) = expected.split(' ', limit = 3)
+                answer.status shouldBe status.toInt()
+                answer.text() shouldContain """{"error":{"code":"$code","message":"$message"""
+            }
+            application.live.sessions.size shouldBe 0
+        }
+    }
+
+    test("pages from elsewhere get nothing, and what would be a connection too many neither") {
+        val limits = mapOf("live.limits.connections" to "2", "live.limits.sessionsPerUser" to "1")
+        withServer(Engine.Netty, { rooms() }, limits) {
+            val foreign = RawRequest("/live/sse?topic=room/1", "Origin: https://evil.example").ask(this)
+            val ann = EventClient.open(this, "/live/sse?topic=room/1&name=ann")
+            ann.next()
+            val annAgain = EventClient.open(this, "/live/sse?topic=room/1&name=ann")
+            val bob = EventClient.open(this, "/live/sse?topic=room/1&name=bob")
+            bob.next()
+            val oneTooMany = EventClient.open(this, "/live/sse?topic=room/1&name=eve")
+
+            foreign shouldContain "403 Forbidden"
+            annAgain.status shouldBe 503
+            annAgain.text() shouldContain "a user may have at most 1 sessions"
+            oneTooMany.status shouldBe 503
+            oneTooMany.header("Retry-After") shouldBe "5"
+            ann.close()
+            bob.close()
+        }
+    }
+
+    test("a session behind a stream has hooks, params and a user as any other, and can be kicked") {
+        val reasons = Channel<CloseReason>(Channel.UNLIMITED)
+        withServer(Engine.Netty, { rooms(reasons) }) {
+            val params = encoded("""{"code":"letmein"}""")
+            val ann = EventClient.open(this, "/live/sse?topic=room/locked&params=$params&name=ann")
+            ann.next().data shouldContain """"type":"ack""""
+            ann.next().data shouldBe """{"type":"welcome","topic":"room/locked"}"""
+            application.live.sendToUser("ann", Message("note")) shouldBe 1
+            ann.next().data shouldBe """{"type":"note"}"""
+
+            application.live.kickUser("ann", "enough")
+
+            val close = ann.next()
+            close.name shouldBe "close"
+            close.data shouldBe """{"code":4403,"reason":"enough"}"""
+            close.retry shouldBe 3_600_000 // should the page not close it
+            ann.isEnded() shouldBe true
+            withTimeout(20.seconds) { reasons.receive() }.code.wire shouldBe 4403
+        }
+    }
+
+    test("a stream and a WebSocket are on the same topic") {
+        withServer(Engine.Netty, { rooms() }) {
+            val ann = EventClient.open(this, "/live/sse?topic=room/1")
+            ann.next()
+            val bob = PlainClient.connect(url() + "?name=bob")
+            bob.ask("""{"type":"subscribe","topic":"room/1","ref":"a"}""")
+
+            bob.send("""{"type":"publish","topic":"room/1","data":7}""")
+
+            ann.next().data shouldBe bob.next()
+            application.live.topic("room/1").subscribers shouldBe 2
+            ann.close()
+            bob.close()
+        }
+    }
+
+    test("an endpoint that declares no streams has none, and one needs JSON") {
+        withServer(Engine.Netty, { rooms() }) {
+            EventClient.open(this, "/plain/sse?topic=room/1").status shouldBe 404
+        }
+        val refused =
+            shouldThrow<IllegalStateException> {
+                withServer(
+                    Engine.Netty,
+                    {
+                        install(Live) { codecs(dev.live.protocol.CborCodec) }
+                        routing { live<Unit>("/live") { serverSentEvents() } }
+                    },
+                ) {}
+            }
+        refused.message shouldContain "Add it: codecs(JsonCodec, ...)"
+    }
+})
+
+/** A request with headers that Java's client does not let anybody set. */
+private class RawRequest(private val path: String, private val header: String) {
+    fun ask(server: TestServer): String =
+        java.net.Socket("127.0.0.1", server.port).use { socket ->
+            socket.soTimeout = 10_000
+            val head = "GET $path HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n$header\r\nConnection: close\r\n\r\n"
+            socket.getOutputStream().write(head.toByteArray())
+            socket.getInputStream().bufferedReader().readLine()
+        }
+}
+
+private fun Application.rooms(reasons: Channel<CloseReason>? = null) {
+    install(Live) { drain { reconnectWindow = 100.milliseconds..200.milliseconds } }
+    routing {
+        live<String>("/live") {
+            serverSentEvents()
+            authenticate { call -> (call.request.queryParameters["name"] ?: "anybody").takeIf { it != "stranger" } }
+            user { name -> name.takeIf { it != "anybody" } }
+            expires { name -> if (name == "late") Clock.System.now() - 1.seconds else null }
+            onOpen { if (meta == "banned") session.kick("go away") }
+            onClose { reason -> reasons?.trySend(reason) }
+            topic<Int>("kept/{room}") { history(3) }
+            topic<Int>("room/{room}") {
+                authorize {
+                    when (parameters["room"]) {
+                        "secret" -> false
+                        "rejected" -> reject("not so fast", ErrorCode.RateLimited)
+                        "broken" -> error("broken on purpose")
+                        "locked" -> (params as? Map<*, *>)?.get("code").let {
+                            it as? kotlinx.serialization.json.JsonElement
+                        }
+                            ?.jsonPrimitive?.content == "letmein"
+                        else -> true
+                    }
+                }
+                onSubscribe {
+                    if (params != null ||
+                        parameters["room"] == "locked"
+                    ) {
+                        session.send(Message("welcome", topic))
+                    }
+                }
+            }
+        }
+        live<Unit>("/plain") { topic<Int>("room/{room}") }
+    }
+}

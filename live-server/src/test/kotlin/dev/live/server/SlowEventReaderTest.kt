@@ -1,0 +1,167 @@
+package dev.live.server
+
+import dev.live.protocol.Body
+import dev.live.protocol.CloseCode
+import dev.live.protocol.Message
+import dev.live.server.session.CloseReason
+import dev.live.server.support.Engine
+import dev.live.server.support.EventClient
+import dev.live.server.support.MIB
+import dev.live.server.support.TestServer
+import dev.live.server.support.liveHeap
+import dev.live.server.support.withServer
+import dev.live.server.topic.publish
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.longs.shouldBeLessThan
+import io.kotest.matchers.shouldBe
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeout
+import java.io.InputStream
+import java.net.InetSocketAddress
+import java.net.Socket
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** Readers of a stream that do not read it. */
+class SlowEventReaderTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        context("on $engine") {
+            test("one that stops reading is closed with 4508, costs little, and slows nobody down") {
+                val reasons = Channel<CloseReason>(Channel.UNLIMITED)
+                withServer(engine, { numbers(reasons) }) {
+                    val stalled = stalled()
+                    val reader = EventClient.open(this, "/live/sse?topic=numbers")
+                    reader.next()
+                    val topic = application.live.topic("numbers")
+                    val text = "x".repeat(1_000)
+                    val before = liveHeap()
+
+                    repeat(40_000) {
+                        topic.publish(text)
+                        reader.next()
+                    }
+
+                    withTimeout(20.seconds) { reasons.receive() }.code shouldBe CloseCode.SlowConsumer
+                    topic.subscribers shouldBe 1
+                    (liveHeap() - before) shouldBeLessThan 16 * MIB
+                    stalled.close()
+                    reader.close()
+                }
+            }
+
+            test("the memory of many is bounded by their queues and what the engine holds") {
+                withServer(engine, { numbers(Channel(Channel.UNLIMITED), writeTimeout = 60.seconds) }) {
+                    val before = liveHeap()
+                    val stalled = List(STALLED) { stalled() }
+                    val message = Message("x", body = Body.bytes(ByteArray(10_000)))
+
+                    val senders =
+                        application.live.sessions.map {
+                            it.launch {
+                                do {
+                                    val taken = it.send(message)
+                                } while (taken)
+                            }
+                        }
+                    eventually(20.seconds) {
+                        application.live.sessions.count { it.state.queue.bytes > MIB - 40_000 } shouldBe STALLED
+                    }
+
+                    ((liveHeap() - before) / STALLED) shouldBeLessThan 7 * MIB
+                    senders.forEach { it.cancel() }
+                    stalled.forEach { it.close() }
+                }
+            }
+
+            test("one that reads on after it was closed learns that it was too slow") {
+                withServer(engine, { numbers(Channel(Channel.UNLIMITED)) }) {
+                    val stalled = stalled()
+                    val text = "x".repeat(4_000)
+
+                    while (application.live.sessions.isNotEmpty()) application.live.topic("numbers").publish(text)
+
+                    stalled.linesAfterHead().first { it == "event: close" }
+                    stalled.close()
+                }
+            }
+
+            test("one that takes nothing ends after the write timeout, though its queue never overflows") {
+                val reasons = Channel<CloseReason>(Channel.UNLIMITED)
+                withServer(engine, {
+                    numbers(
+                        reasons,
+                        writeTimeout = 300.milliseconds,
+                        100_000,
+                        queueBytes =
+                            64 * MIB.toInt(),
+                    )
+                }) {
+                    val stalled = stalled()
+                    val text = "x".repeat(4_000)
+
+                    while (application.live.sessions.isNotEmpty()) application.live.topic("numbers").publish(text)
+
+                    withTimeout(20.seconds) { reasons.receive() }.code shouldBe CloseCode.SlowConsumer
+                    // CIO has no way to be told to let go of a response: there it counts for as long as it is held
+                    if (engine == Engine.Cio) stalled.close()
+                    eventually(20.seconds) { application.live.stats.connections shouldBe 0 }
+                    stalled.close()
+                }
+            }
+        }
+    }
+})
+
+private const val STALLED = 10
+
+private class Stalled(private val socket: Socket) : AutoCloseable {
+    private val input: InputStream = socket.getInputStream().buffered()
+
+    fun linesAfterHead(): Sequence<String> = input.bufferedReader().lineSequence()
+
+    override fun close() = socket.close()
+}
+
+/** A client that has asked for the stream, is in the topic, and reads nothing. */
+private suspend fun TestServer.stalled(): Stalled {
+    val socket = Socket()
+    socket.receiveBufferSize = 4 * 1024
+    socket.soTimeout = 20_000
+    socket.connect(InetSocketAddress("127.0.0.1", port))
+    val before = application.live.topic("numbers").subscribers
+    socket.getOutputStream().write(
+        "GET /live/sse?topic=numbers HTTP/1.1\r\nHost: 127.0.0.1:$port\r\n\r\n".toByteArray(),
+    )
+    eventually(20.seconds) { application.live.topic("numbers").subscribers shouldBe before + 1 }
+    return Stalled(socket)
+}
+
+private fun Application.numbers(
+    reasons: Channel<CloseReason>,
+    writeTimeout: Duration = 10.seconds,
+    queueCapacity: Int = 256,
+    queueBytes: Int = MIB.toInt(),
+) {
+    install(Live) {
+        session {
+            this.writeTimeout = writeTimeout
+            this.queueCapacity = queueCapacity
+            this.queueBytes = queueBytes
+            closeTimeout = 1.seconds
+        }
+    }
+    routing {
+        live<Unit>("/live") {
+            serverSentEvents()
+            onClose { reason -> reasons.trySend(reason) }
+            topic<String>("numbers")
+        }
+    }
+}

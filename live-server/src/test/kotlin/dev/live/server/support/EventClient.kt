@@ -1,0 +1,73 @@
+package dev.live.server.support
+
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.future.await
+import kotlinx.coroutines.runInterruptible
+import kotlinx.coroutines.withTimeout
+import java.io.InputStream
+import java.net.URI
+import java.net.URLEncoder
+import java.net.http.HttpClient
+import java.net.http.HttpRequest
+import java.net.http.HttpResponse
+import kotlin.time.Duration.Companion.seconds
+
+/** One event of a stream, with the fields that it had; comments and what is not an event are left out. */
+internal class ServerEvent(val id: String?, val name: String?, val data: String?, val retry: Long?)
+
+/** A reader of server-sent events that knows nothing of live. */
+internal class EventClient(val status: Int, private val headers: (String) -> String?, private val input: InputStream) {
+    private val lines = input.bufferedReader()
+
+    /** Lines that were comments. */
+    var comments = 0
+        private set
+
+    fun header(name: String): String? = headers(name)
+
+    /** The next block that has data. */
+    suspend fun next(): ServerEvent = generate { it.data != null }
+
+    /** The next block that has a retry. */
+    suspend fun nextRetry(): Long = checkNotNull(generate { it.retry != null }.retry)
+
+    /** Reads until there were [count] comments. */
+    suspend fun awaitComments(count: Int) = io { while (comments < count) block() }
+
+    /** Whether the server has ended the stream, after what is not read yet. */
+    suspend fun isEnded(): Boolean = io { lines.readLine() == null }
+
+    /** All there is, of an answer that is not a stream. */
+    suspend fun text(): String = io { lines.readText() }
+
+    fun close() = input.close()
+
+    private suspend fun generate(isIt: (ServerEvent) -> Boolean): ServerEvent =
+        io { generateSequence { block() }.first(isIt) }
+
+    private fun block(): ServerEvent {
+        val fields = HashMap<String, String>()
+        while (true) {
+            val line = lines.readLine() ?: error("the stream has ended")
+            if (line.isEmpty()) break
+            if (line.startsWith(':')) comments++ else fields[line.substringBefore(": ")] = line.substringAfter(": ")
+        }
+        return ServerEvent(fields["id"], fields["event"], fields["data"], fields["retry"]?.toLong())
+    }
+
+    private suspend fun <T> io(block: () -> T): T = withTimeout(PATIENCE) { runInterruptible(Dispatchers.IO, block) }
+
+    companion object {
+        private val PATIENCE = 20.seconds
+        private val http: HttpClient = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()
+
+        suspend fun open(server: TestServer, path: String, vararg headers: Pair<String, String>): EventClient {
+            val request = HttpRequest.newBuilder(URI("http://127.0.0.1:${server.port}$path"))
+            for ((name, value) in headers) request.header(name, value)
+            val answer = http.sendAsync(request.build(), HttpResponse.BodyHandlers.ofInputStream()).await()
+            return EventClient(answer.statusCode(), { answer.headers().firstValue(it).orElse(null) }, answer.body())
+        }
+    }
+}
+
+internal fun encoded(text: String): String = URLEncoder.encode(text, Charsets.UTF_8)

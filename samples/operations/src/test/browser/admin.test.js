@@ -1,0 +1,109 @@
+/** The admin page, as an operator uses it. */
+import assert from "node:assert/strict";
+import { screenshotFile } from "../../../../testing/places.js";
+import { scene } from "./operator.js";
+
+scene("among a thousand sessions the slow ones are found first, and so is what is being lost", async (stage) => {
+  await stage.crowd(1000, 12);
+  const page = await stage.admin();
+  const line = { topic: "log/trace", data: { text: "-".repeat(3_900) } };
+
+  // more than the operating system takes for clients that do not read, and no more: the rest is for the page to see
+  while ((await stage.overview()).queues.slow === 0) await stage.publish(Array(8).fill(line));
+  await page.locator("#slow .slow", { hasText: /stalled-\d+/ }).first().waitFor();
+  await page.locator("#sessions tbody tr.slowrow", { hasText: "stalled-" }).first().waitFor();
+  await page.screenshot({ path: screenshotFile("admin") });
+  await page.locator("#lost", { hasText: "replaced by newer ones" }).waitFor();
+  await page.locator("#lost code", { hasText: "prices/all" }).waitFor();
+  assert.match(await page.locator("section", { has: page.locator("#sessions") }).locator(".pages").innerText(), /1 to 20 of (9|10)\d\d/);
+
+  await page.getByLabel("Filter").first().fill("reader-0007");
+  await page.locator("#sessions tbody tr").nth(1).waitFor({ state: "detached" });
+  assert.match(await page.locator("#sessions tbody").innerText(), /reader-0007/);
+});
+
+scene("what strangers are called is text, wherever the page shows it", async (stage) => {
+  const name = `<img src=x onerror="alert('user')">`;
+  const topic = `prices/<img src=x onerror="alert('topic')">`;
+  const visitor = await stage.tab("");
+  await visitor.evaluate(([name, topic]) => {
+    window.socket = new WebSocket(`ws://${location.host}/live?name=${encodeURIComponent(name)}`);
+    socket.onopen = () => socket.send(JSON.stringify({ type: "subscribe", topic }));
+  }, [name, topic]);
+
+  const page = await stage.admin("live-admin/"); // with a slash, too
+  await page.locator("#topics", { hasText: topic }).waitFor();
+  await page.locator("#sessions", { hasText: name }).waitFor();
+  await page.locator("#sessions tbody tr", { hasText: name }).getByRole("button").click();
+  await page.locator("#kick-whom", { hasText: name }).waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.locator("#topics tbody tr", { hasText: topic }).getByRole("button").click();
+
+  assert.equal(await page.getByLabel("Topic", { exact: true }).inputValue(), topic);
+  assert.equal(await page.locator("img").count(), 0);
+});
+
+scene("an operator publishes, and disconnects somebody, who is told why and stays away", async (stage) => {
+  const prices = await stage.tab("");
+  await prices.getByText("connected").waitFor();
+  const page = await stage.admin("live-admin", { expected: /status of 400/ }); // the browser itself says so
+
+  await page.locator("#topics tbody tr", { hasText: "prices/all" }).getByRole("button").click();
+  await page.getByLabel("JSON, of the topic's type").fill(`{"symbol":"NEW","cents":12345}`);
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
+  await page.getByText("published to 1 subscribers").waitFor();
+  await prices.getByText("NEW 123.45").waitFor();
+
+  await page.locator("#topics tbody tr", { hasText: "prices/all" }).getByRole("button").click();
+  await page.getByLabel("JSON, of the topic's type").fill(`{"symbol":7}`);
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
+  await page.getByText("That did not work").waitFor();
+
+  await page.locator("#sessions tbody tr", { hasText: "page" }).getByRole("button").click();
+  await page.getByLabel("Reason, which the client gets").fill("enough for today");
+  await page.locator("#kick").getByRole("button", { name: "Disconnect" }).click();
+  await page.getByText("1 session was disconnected").waitFor();
+  await prices.getByText("ended: enough for today (4403)").waitFor();
+  assert.equal(await prices.evaluate(() => document.getElementById("state").textContent), "ended: enough for today (4403)");
+});
+
+scene("the page looks again and again, and not while nobody sees it", async (stage) => {
+  const page = await stage.admin("live-admin", {
+    before: async (page) => {
+      await page.clock.install();
+      await page.addInitScript(() => Object.defineProperty(document, "hidden", { get: () => window.isHidden ?? false }));
+    },
+  });
+  let looks = 0;
+  page.on("request", (request) => request.url().endsWith("/api/overview") && looks++);
+
+  const second = page.waitForResponse(/overview/);
+  await page.clock.runFor(2_000);
+  await second;
+  await page.getByText("up to date at").waitFor();
+  await page.evaluate(() => (window.isHidden = true));
+  await page.clock.runFor(2_000);
+  const before = looks;
+  await page.clock.runFor(60_000);
+  assert.equal(looks, before);
+
+  const again = page.waitForResponse(/overview/);
+  await page.evaluate(() => {
+    window.isHidden = false;
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await again;
+});
+
+scene("a stream comes back by itself after a restart of the server", async (stage) => {
+  const prices = await stage.tab("", { expected: /Failed to load resource|ERR_/ });
+  await prices.getByText("connected").waitFor();
+
+  await stage.stopServer();
+  await prices.getByText("ended: the server restarts (1012)").waitFor();
+  await stage.startServer();
+
+  await prices.getByText("connected").waitFor();
+  await stage.publish({ topic: "prices/all", data: { symbol: "NEW", cents: 12345 } });
+  await prices.getByText("NEW 123.45").waitFor();
+});
