@@ -16,6 +16,7 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.protocol.PayloadJson
 import dev.live.protocol.decode
 import dev.live.protocol.of
 import kotlinx.coroutines.flow.Flow
@@ -23,6 +24,7 @@ import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.serialization.KSerializer
+import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.serializer
 import kotlin.time.Duration
 
@@ -35,18 +37,19 @@ import kotlin.time.Duration
 public class ClientTopic<T> internal constructor(
     public val name: String,
     private val serializer: KSerializer<T>,
-    overflow: CollectorOverflow,
+    private val overflow: CollectorOverflow,
     private val onBadPayload: (BadPayloadException) -> Unit,
     private val router: Router,
     private val exchange: Exchange,
     private val requestTimeout: Duration,
+    private val params: JsonElement? = null,
 ) {
     init {
         require(name.isNotEmpty()) { "topic must not be empty" }
         Message(MessageType.SUBSCRIBE, name) // checks the name here rather than at the first use
     }
 
-    private val arrivals = router.arrivals(name, overflow) { it.type == MessageType.MESSAGE }
+    private val arrivals = router.arrivals(name, overflow, params) { it.type == MessageType.MESSAGE }
 
     /**
      * What is published to the topic, in order. Cold: the first collector subscribes, cancelling the last one
@@ -93,7 +96,7 @@ public class ClientTopic<T> internal constructor(
      * Every message of the topic as it came, the application's own types and `presence` too; otherwise as [messages].
      */
     public val raw: Flow<Message> =
-        router.arrivals(name, overflow) { true }.mapNotNull { (it as? Arrival.Arrived)?.message }
+        router.arrivals(name, overflow, params) { true }.mapNotNull { (it as? Arrival.Arrived)?.message }
 
     /**
      * Who is on the topic, where the server declares presence: what each member says of itself, as [serializer] reads it.
@@ -101,10 +104,25 @@ public class ClientTopic<T> internal constructor(
      * stays as it was last known. Collecting fails as [messages] does.
      */
     public fun <M> presence(serializer: KSerializer<M>): StateFlow<Presence<M>> =
-        PresenceFlow(router.presence(name), serializer)
+        PresenceFlow(router.presence(name, params), serializer)
 
     /** See the other [presence]. */
     public inline fun <reified M> presence(): StateFlow<Presence<M>> = presence(serializer<M>())
+
+    /**
+     * The same topic, whose collectors have the server know [value] each time that it is joined: its `authorize` and
+     * `presence` find that under `params`. One subscription has one value, that of the collector that came last, as of the
+     * moment of joining.
+     *
+     * @throws kotlinx.serialization.SerializationException if [serializer] cannot write it
+     */
+    public fun <P> withParams(serializer: KSerializer<P>, value: P): ClientTopic<T> {
+        val params = PayloadJson.encodeToJsonElement(serializer, value)
+        return ClientTopic(name, this.serializer, overflow, onBadPayload, router, exchange, requestTimeout, params)
+    }
+
+    /** See the other [withParams]. */
+    public inline fun <reified P> withParams(value: P): ClientTopic<T> = withParams(serializer<P>(), value)
 
     /**
      * Publishes [value] and returns when the server has acked it, which says that it was accepted, not who received it.

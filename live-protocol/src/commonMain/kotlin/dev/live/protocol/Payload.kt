@@ -4,6 +4,8 @@ import kotlinx.serialization.DeserializationStrategy
 import kotlinx.serialization.ExperimentalSerializationApi
 import kotlinx.serialization.SerializationException
 import kotlinx.serialization.SerializationStrategy
+import kotlinx.serialization.descriptors.SerialDescriptor
+import kotlinx.serialization.descriptors.StructureKind
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.serializer
 
@@ -43,13 +45,19 @@ public inline fun <reified T> Message.decode(): T = decode(serializer())
 /**
  * The payload as what [deserializer] reads.
  *
+ * No payload is read as `null` where that may be, and as an object that has no fields, such as `Unit`.
+ *
  * @throws BadPayloadException if there is none, it is not JSON, or it does not fit; the reason names the field
  */
 public fun <T> Message.decode(deserializer: DeserializationStrategy<T>): T {
-    val json = body as? Body.Json
-        ?: throw BadPayloadException(if (body == null) "data is missing" else "data must be JSON, was opaque bytes")
+    val json =
+        when (val body = body) {
+            is Body.Json -> body.text
+            is Body.Bytes -> throw BadPayloadException("data must be JSON, was opaque bytes")
+            null -> deserializer.descriptor.ofNothing() ?: throw BadPayloadException("data is missing")
+        }
     try {
-        return PayloadJson.decodeFromString(deserializer, json.text)
+        return PayloadJson.decodeFromString(deserializer, json)
     } catch (e: SerializationException) {
         throw BadPayloadException(e.describe()) // not as the cause: its message may quote the payload
     } catch (e: IllegalArgumentException) {
@@ -57,3 +65,12 @@ public fun <T> Message.decode(deserializer: DeserializationStrategy<T>): T {
         throw BadPayloadException(e.message?.lineSequence()?.first() ?: DOES_NOT_FIT, e)
     }
 }
+
+/** What stands for no payload at all; null if that is not enough. */
+@OptIn(ExperimentalSerializationApi::class)
+private fun SerialDescriptor.ofNothing(): String? =
+    when {
+        isNullable -> "null"
+        kind == StructureKind.OBJECT -> "{}"
+        else -> null
+    }

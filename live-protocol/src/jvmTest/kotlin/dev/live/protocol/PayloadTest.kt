@@ -35,6 +35,8 @@ class PayloadTest : FunSpec({
 
     test("no payload and opaque bytes are refused") {
         shouldThrow<BadPayloadException> { Message("x").decode<Int>() }.reason shouldBe "data is missing"
+        Message("x").decode<Int?>() shouldBe null
+        Message("x").decode<Unit>() shouldBe Unit
         shouldThrow<BadPayloadException> { Message("x", body = Body.bytes(byteArrayOf(1))).decode<Int>() }
             .reason shouldBe "data must be JSON, was opaque bytes"
     }

@@ -53,8 +53,8 @@ class JavaTopicTest {
                 JavaLiveClient bob = JavaLiveClient.builder(rooms.getUrl()).header("X-Name", "bob").build();
                 Subscription people = ann.topic("room/1").onPresence(String.class, presences::add)) {
             awaitPresence(presences, Map.of("ann", List.of("\"here\"")));
-            Subscription silent = bob.topic("room/1").onMessage(text -> {});
-            awaitPresence(presences, Map.of("ann", List.of("\"here\""), "bob", List.of("\"here\"")));
+            Subscription silent = bob.topic("room/1").withParams("\"abroad\"").onMessage(text -> {});
+            awaitPresence(presences, Map.of("ann", List.of("\"here\""), "bob", List.of("\"abroad\"")));
 
             silent.close();
 

@@ -38,7 +38,7 @@ private fun Application.javaRooms() {
             topic<String>("room/{room}") {
                 history(size = 10)
                 presence {
-                    info("here")
+                    info(paramsAs<String>() ?: "here")
                     meta
                 }
             }

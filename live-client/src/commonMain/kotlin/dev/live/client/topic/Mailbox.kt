@@ -36,11 +36,16 @@ internal sealed interface Arrival {
     class Present(val presence: Presence<JsonElement>) : Arrival
 }
 
-/** The messages that wait for one collector. Used on the client's dispatcher, but for [arrivals] and [isBehind]. */
+/**
+ * The messages that wait for one collector. Used on the client's dispatcher, but for [arrivals] and [isBehind].
+ *
+ * @property params what it has the server know when the topic is joined
+ */
 internal class Mailbox(
     private val source: String,
     val overflow: CollectorOverflow,
     private val wantsPresence: Boolean = false,
+    val params: JsonElement? = null,
     private val accepts: (Message) -> Boolean,
 ) {
     private val channel =

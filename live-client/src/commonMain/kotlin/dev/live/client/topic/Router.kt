@@ -13,6 +13,7 @@ import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
+import kotlinx.serialization.json.JsonElement
 import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
@@ -44,15 +45,22 @@ internal class Router(
     val topics: Set<String> get() = subscriptions.keys
 
     /** Messages of [topic] that [accepts] takes. Collecting joins its one subscription, cancelling leaves it. */
-    fun arrivals(topic: String, overflow: CollectorOverflow, accepts: (Message) -> Boolean): Flow<Arrival> =
-        mailboxFlow({
-            Mailbox("topic '$topic'", overflow, accepts = accepts)
-        }, { join(topic, it) }, { leave(topic, it) })
+    fun arrivals(
+        topic: String,
+        overflow: CollectorOverflow,
+        params: JsonElement?,
+        accepts: (Message) -> Boolean,
+    ): Flow<Arrival> =
+        mailboxFlow(
+            { Mailbox("topic '$topic'", overflow, params = params, accepts = accepts) },
+            { join(topic, it) },
+            { leave(topic, it) },
+        )
 
     /** Who is on [topic]; otherwise as [arrivals]. */
-    fun presence(topic: String): Flow<Arrival> =
+    fun presence(topic: String, params: JsonElement?): Flow<Arrival> =
         mailboxFlow(
-            { Mailbox("presence of '$topic'", CollectorOverflow.DropOldest, wantsPresence = true) { false } },
+            { Mailbox("presence of '$topic'", CollectorOverflow.DropOldest, wantsPresence = true, params) { false } },
             { join(topic, it) },
             { leave(topic, it) },
         )

@@ -113,7 +113,9 @@ internal class TopicSubscription(
         pending.expect(answer.ref, answer)
         if (!isJoin) return Message(MessageType.UNSUBSCRIBE, topic, answer.ref)
         val since = epoch?.let { Position(it, mailboxes.minOf { mailbox -> mailbox.offset }) }
-        return Message(MessageType.SUBSCRIBE, topic, answer.ref, since?.let { Body.of(SubscribeData(it)) })
+        val params = mailboxes.asReversed().firstNotNullOfOrNull { it.params }
+        val data = if (since == null && params == null) null else Body.of(SubscribeData(since, params))
+        return Message(MessageType.SUBSCRIBE, topic, answer.ref, data)
     }
 
     /** Hands [message] to every collector; what comes before the `ack` or after the last word belongs to none. */

@@ -9,6 +9,7 @@ import dev.live.protocol.LiveException
 import dev.live.protocol.MessageType
 import kotlinx.coroutines.flow.filter
 import kotlinx.coroutines.flow.map
+import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonElement
 import java.time.Duration
 import java.util.concurrent.CompletableFuture
@@ -36,6 +37,15 @@ public class JavaTopic<T : Any> internal constructor(
     public fun onMessage(onMessage: Consumer<in T>, onFailure: Consumer<in Exception>? = null): Subscription {
         val values = topic.raw.filter { it.type == MessageType.MESSAGE }.map { payloads.read(it) }
         return callbacks.subscribe(values, onMessage, onFailure)
+    }
+
+    /**
+     * The same topic, whose callbacks have the server know [value] each time that it is joined, as the client's mapper
+     * writes it, or as JSON text where it has none; see [ClientTopic.withParams].
+     */
+    public fun withParams(value: Any): JavaTopic<T> {
+        val params = Json.parseToJsonElement(payloads.json(value))
+        return JavaTopic(topic.withParams(params), payloads, callbacks)
     }
 
     /**

@@ -7,7 +7,9 @@ import kotlinx.serialization.json.JsonElement
 
 /** Writes and reads payloads of one class. */
 internal class Payloads<T : Any>(private val type: Class<T>, private val mapper: JsonMapper?) {
-    fun write(value: T): Body.Json = Body.json(if (value is String && mapper == null) value else mapper().toJson(value))
+    fun write(value: T): Body.Json = Body.json(json(value))
+
+    fun json(value: Any): String = if (value is String && mapper == null) value else mapper().toJson(value)
 
     fun read(message: Message): T {
         val body = message.body ?: throw BadPayloadException("data is missing")

@@ -3,6 +3,10 @@ package dev.live.server.endpoint
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.decode
+import dev.live.protocol.of
 import dev.live.server.session.Session
 import io.ktor.utils.io.KtorDsl
 import kotlinx.serialization.json.JsonElement
@@ -40,7 +44,15 @@ public open class TopicScope<Meta : Any> internal constructor(
     public val topic: String,
     public val parameters: TopicParameters,
     public val params: JsonElement? = null,
-) : SessionScope<Meta>(session)
+) : SessionScope<Meta>(session) {
+    /**
+     * [params] as a [P]; null if the client sent none.
+     *
+     * @throws dev.live.protocol.BadPayloadException if they are no [P], which refuses what is being handled
+     */
+    public inline fun <reified P : Any> paramsAs(): P? =
+        params?.let { Message(MessageType.SUBSCRIBE, body = Body.of(it)).decode<P>() }
+}
 
 /** What `onPublish` has at hand. */
 public class PublishScope<Meta : Any, T> internal constructor(

@@ -46,6 +46,19 @@ internal fun LiveEndpoint<User>.presence() {
     }
 }
 
+internal fun LiveEndpoint<User>.devices() {
+    topic<Chat>("room/{room}") {
+        presence {
+            info(paramsAs<Device>() ?: Device("unknown"))
+            meta.name
+        }
+    }
+}
+
+internal fun withParams(live: LiveClient) {
+    live.topic<Chat>("room/lobby").withParams(Device("phone")).presence<Device>()
+}
+
 internal suspend fun people(live: LiveClient) {
     live.topic<Chat>("room/lobby").presence<Device>().collect { people ->
         for ((name, devices) in people) println("$name is here with ${devices.size} devices")
