@@ -68,7 +68,9 @@ export class Stage {
     await this.#server.stop(signal);
   }
 
-  get serverOutput() {
+  /** What the server has said, once that matches. */
+  async serverOutput(pattern) {
+    await this.#server.waitFor(pattern);
     return this.#server.output;
   }
 
