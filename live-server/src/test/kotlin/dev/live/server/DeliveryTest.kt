@@ -103,7 +103,7 @@ class DeliveryTest : FunSpec({
         shouldThrow<IllegalArgumentException> { declaring { dropOldest(limit = 0) }() }.message shouldBe
             "dropOldest limit must be at least 1, was 0"
         shouldThrow<IllegalArgumentException> { declaring { throttle(Duration.ZERO) }() }.message shouldBe
-            "throttle interval must be positive, was 0s"
+            "throttle interval must be finite and at least 1 ms, was 0s"
         shouldThrow<IllegalArgumentException> { declaring { history(size = 0) }() }.message shouldBe
             "history size must be at least 1 message, was 0; leave history out to keep none"
         shouldThrow<IllegalArgumentException> {

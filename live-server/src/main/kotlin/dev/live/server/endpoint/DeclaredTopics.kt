@@ -2,14 +2,14 @@ package dev.live.server.endpoint
 
 import dev.live.server.topic.TopicPolicies
 import dev.live.server.topic.TopicPolicy
-import java.util.concurrent.CopyOnWriteArrayList
 
 /** What the endpoints of a server have declared about topics: a topic is the same one whichever endpoint it is used at. */
 internal class DeclaredTopics : TopicPolicies {
     private class Declared(val pattern: TopicPattern, val policy: TopicPolicy, val payload: PayloadType<*>)
 
-    /** Most specific first, and only what asks for something. Written while routes are set up. */
-    private val declared = CopyOnWriteArrayList<Declared>()
+    /** Most specific first. Written while routes are set up, as a whole: readers never see a part. */
+    @Volatile
+    private var declared = emptyList<Declared>()
 
     @Volatile
     private var isPlain = true
@@ -27,8 +27,7 @@ internal class DeclaredTopics : TopicPolicies {
             }
         }
         val all = (declared + fresh).sortedBy { it.pattern.specificity }
-        declared.clear()
-        declared += all
+        declared = all
         isPlain = all.all { it.policy == TopicPolicy.None }
     }
 

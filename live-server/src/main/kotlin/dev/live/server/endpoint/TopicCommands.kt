@@ -46,7 +46,8 @@ internal class TopicCommands<Meta : Any>(
                     hasJoined = true
                     true
                 } else {
-                    session.trySend(ack(message)) // in the turn: before the server can let it leave
+                    // in the turn: before the server can let it leave
+                    memberships.joinAgain(message.topic, ack(message), request?.since) || session.trySend(ack(message))
                 }
             }
         if (!isAcked) session.send(ack(message))

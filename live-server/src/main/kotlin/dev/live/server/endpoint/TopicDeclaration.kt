@@ -89,9 +89,10 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
      * of one key stand together, each with its [PresenceScope.info].
      *
      * @param grace how long a member whose connection broke counts as there, so that a reconnect goes unnoticed; zero or
-     *   more
-     * @param interval the least time between two tellings, positive
-     * @param maxListed members above which only their number is told, at least 0
+     *   more, and finite
+     * @param interval the least time between two tellings, finite and at least 1 ms
+     * @param maxListed members above which only their number is told, at least 0; so are those whose list would take more
+     *   than 128 KiB
      * @throws IllegalArgumentException if one is not
      */
     public fun presence(
@@ -101,8 +102,10 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
         member: suspend PresenceScope<Meta>.() -> String,
     ) {
         check(this.member == null) { "topic '$pattern' has presence twice" }
-        require(!grace.isNegative()) { "presence grace must not be negative, was $grace" }
-        require(interval.isPositive()) { "presence interval must be positive, was $interval" }
+        require(!grace.isNegative() && grace.isFinite()) {
+            "presence grace must be finite and not negative, was $grace"
+        }
+        requireMillis("presence interval", interval)
         require(maxListed >= 0) { "presence maxListed must be at least 0 members, was $maxListed" }
         presence = PresenceSettings(grace, interval, maxListed)
         this.member = member
@@ -138,13 +141,17 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     }
 
     /**
-     * Delivers at most once in [interval], positive, to everybody: then the newest message, or with [conflate] the newest
+     * Delivers at most once in [interval], finite and at least 1 ms, to everybody: then the newest message, or with [conflate] the newest
      * of each key.
      */
     public fun throttle(interval: Duration) {
         check(throttle == null) { "topic '$pattern' has throttle twice" }
-        require(interval.isPositive()) { "throttle interval must be positive, was $interval" }
+        requireMillis("throttle interval", interval)
         throttle = interval
+    }
+
+    private fun requireMillis(name: String, value: Duration) {
+        require(value.isFinite() && value >= 1.milliseconds) { "$name must be finite and at least 1 ms, was $value" }
     }
 
     private fun overflow(name: String, chosen: LossyOverflow) {

@@ -41,8 +41,23 @@ internal class Memberships(private val session: Session<*>, private val runtime:
         joined[topic] = membership
         orDropped(topic, membership) {
             val joining = membership.hub.join(membership, ack, since, member = member)
-            if (joining is Joining.Behind) catchUp(membership, joining, member)
+            if (joining is Joining.Behind) catchUpOrClose(membership, joining, member)
         }
+    }
+
+    /**
+     * Acks a `subscribe` to [topic], which is joined, with what a topic says of itself: where its history stands and what
+     * came [since], and who is there. False if the topic says nothing and its ack is any other.
+     *
+     * @throws dev.live.protocol.BadPayloadException if nobody can have [since]
+     */
+    suspend fun joinAgain(topic: String, ack: Message, since: Position?): Boolean {
+        val membership = joined[topic]?.takeIf { it.hub.isDescribed } ?: return false
+        val joining = membership.hub.join(membership, ack, since)
+        if (joining is Joining.Behind) {
+            orDropped(topic, membership) { catchUpOrClose(membership, joining, member = null) }
+        }
+        return true
     }
 
     private fun membership(hub: TopicHub, attachment: Any): Membership {
@@ -50,6 +65,17 @@ internal class Memberships(private val session: Session<*>, private val runtime:
         val losses = hub.losses
         if (lossy == null || losses == null) return Membership(session, hub, attachment)
         return LossyMembership(session, hub, attachment, lossy, LossyQueue.Part(losses))
+    }
+
+    /** [catchUp]; a client that was promised all that it missed must not be left without a word if that fails. */
+    private suspend fun catchUpOrClose(membership: Membership, first: Joining.Behind, member: Member?) {
+        var isDone = false
+        try {
+            catchUp(membership, first, member)
+            isDone = true
+        } finally {
+            if (!isDone) session.close(CloseCode.SlowConsumer, "what it had missed took longer than a handler may")
+        }
     }
 
     /**
@@ -135,10 +161,14 @@ internal class LossyMembership(
     private val part: LossyQueue.Part,
 ) : Membership(owner, hub, attachment) {
     override fun offer(message: PreparedMessage): Boolean {
-        if (message.message.type == MessageType.ACK) queue.forget(part) // that of leaving is the last word
         if (message.message.type != MessageType.MESSAGE) return super.offer(message)
         val key = if (overflow is LossyOverflow.Conflate) message.key.orEmpty() else message
         return queue.keep(part, key, message, overflow.limit)
+    }
+
+    override fun lastWord(message: PreparedMessage) {
+        queue.forget(part)
+        super.lastWord(message)
     }
 
     override fun offer(run: MessageRun): Boolean = false // each may replace another

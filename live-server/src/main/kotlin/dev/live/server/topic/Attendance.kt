@@ -27,7 +27,7 @@ internal class Attendance(
     /** [subscriber] is in, as [member] or as one that only wants to know. */
     fun join(subscriber: Subscriber, member: Member?) {
         fresh += subscriber
-        if (member != null) {
+        if (member != null && subscriber !in members) {
             members[subscriber] = member
             presence.join(member)
         }

@@ -64,7 +64,7 @@ internal class FanOut(private val name: String, private val runtime: TopicRuntim
                 subscribers.remove(event.subscriber)
                 size = subscribers.size
                 extras?.attendance?.leave(event.subscriber, isGone = event.ack == null)
-                event.ack?.let(event.subscriber::offer)
+                event.ack?.let(event.subscriber::lastWord)
                 event.done?.complete(Unit)
             }
             is Recall -> event.done.complete(recalled(event.since))
@@ -75,22 +75,28 @@ internal class FanOut(private val name: String, private val runtime: TopicRuntim
             is Expire -> extras?.history?.evict()
             is Ring -> {
                 flush()
-                extras?.rang(subscribers, ::deliver)
+                extras?.rang(subscribers) { message -> safely { deliver(message) } }
             }
         }
     }
 
     private fun join(event: Join): Joining {
         val history = extras?.history
-        val missed = if (history == null || event.since == null) null else history.since(event.since)
+        val missed = event.since?.let { extras?.missed(it) }
         if (missed == null && event.ack == null) return Joining.Overtaken
         val ack = event.ack?.let { described(it, isRecovered = missed != null) }
         if (history != null && missed != null && missed.size > event.room) {
-            return Joining.Behind(ack, missed, history.position)
+            subscribers.remove(event.subscriber) // it may be in, and ask again: what comes now is behind what it missed
+            size = subscribers.size
+            return Joining.Behind(ack, missed.map { it.message }, extras.position(history))
         }
         val isThere = ack == null || event.subscriber.offer(PreparedMessage(ack, runtime.codecs))
         // one that does not take the first takes none: its session is at its end
-        if (isThere && missed.orEmpty().all { event.subscriber.offer(PreparedMessage(it, runtime.codecs)) }) {
+        if (isThere &&
+            missed.orEmpty().all {
+                event.subscriber.offer(PreparedMessage(it.message, runtime.codecs, key = it.key))
+            }
+        ) {
             subscribers.add(event.subscriber)
             size = subscribers.size
             extras?.attendance?.join(event.subscriber, event.member)
@@ -99,15 +105,21 @@ internal class FanOut(private val name: String, private val runtime: TopicRuntim
     }
 
     private fun described(ack: Message, isRecovered: Boolean): Message {
-        val position = extras?.history?.position ?: return ack
+        val position = extras?.history?.let { extras.position(it) } ?: return ack
         val data = SubscribedData(position.epoch, position.offset, isRecovered)
         return Message(ack.type, ack.topic, ack.ref, Body.of(data))
     }
 
     private fun recalled(since: Position?): HistoryPage? {
         val history = extras?.history ?: return null
-        val messages = if (since == null) history.all() else history.since(since)
-        return HistoryPage(history.position, messages ?: history.all(), isComplete = messages != null)
+        val entries = if (since == null) history.all() else history.since(since)
+        return HistoryPage(
+            history.position,
+            (entries ?: history.all()).map {
+                it.message
+            },
+            isComplete = entries != null,
+        )
     }
 
     /** Delivers [message], together with those before and after it that are there at the same time. */
@@ -129,11 +141,18 @@ internal class FanOut(private val name: String, private val runtime: TopicRuntim
         runtime.tally.delivering(name, messages.size, subscribers.size, gatheredBytes)
         gathered = null
         gatheredBytes = 0
-        try {
+        safely {
+            // whoever joins or leaves behind them is not to be told
             val only = messages.singleOrNull()
             if (only != null) subscribers.deliver(only) else subscribers.deliver(MessageRun(messages, runtime.codecs))
+        }
+    }
+
+    private inline fun safely(block: () -> Unit) {
+        try {
+            block()
         } catch (e: Throwable) {
-            failed(e) // here: whoever joins or leaves behind them is not to be told
+            failed(e)
         }
     }
 

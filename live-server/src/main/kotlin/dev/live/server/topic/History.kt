@@ -27,6 +27,11 @@ internal class History(private val settings: HistorySettings, private val now: (
     var bytes = 0L
         private set
 
+    /** Messages that are kept. Read by any thread. */
+    @Volatile
+    var count = 0
+        private set
+
     /** When the oldest message came, in the server's milliseconds; null while there is none. Read by any thread. */
     @Volatile
     private var oldest: Long? = null
@@ -37,14 +42,25 @@ internal class History(private val settings: HistorySettings, private val now: (
     /** Whether there is nothing that somebody could ask for. Any thread. */
     val isEmpty: Boolean get() = oldest == null
 
+    /**
+     * Whether nobody can ask for anything at [time] if nobody has used the topic since [idleSince]. An empty history is
+     * kept for as long as a message would be: who comes back to it has missed nothing, and is to hear that. Any thread.
+     */
+    fun isForgettable(idleSince: Long, time: Long): Boolean =
+        isEmpty && time - idleSince > settings.age.inWholeMilliseconds
+
     /** Whether a message has become older than it may, at [time]. Any thread. */
     fun isOutdated(time: Long): Boolean = oldest?.let { time - it > settings.age.inWholeMilliseconds } == true
 
-    /** Keeps [message], with the offset that is its place from now on. */
-    fun append(message: Message): Message {
+    /**
+     * Keeps [message], with the offset that is its place from now on.
+     *
+     * @param key what it replaces others by, where a message may
+     */
+    fun append(message: Message, key: String? = null): Message {
         val placed = Message(message.type, message.topic, message.ref, message.body, offset = ++last, message.trace)
         val size = message.body?.size ?: 0
-        entries.addLast(Entry(placed, now(), size))
+        entries.addLast(Entry(placed, key, now(), size))
         bytes += size
         evict()
         return placed
@@ -55,20 +71,20 @@ internal class History(private val settings: HistorySettings, private val now: (
      *
      * @throws BadPayloadException if [position] is one that nobody can have
      */
-    fun since(position: Position): List<Message>? {
+    fun since(position: Position): List<Entry>? {
         if (position.epoch != epoch) return null
         if (position.offset > last) {
             throw BadPayloadException("offset must be at most $last, the topic's newest, was ${position.offset}")
         }
         evict()
         val missing = (last - position.offset).toInt().takeIf { last - position.offset <= entries.size } ?: return null
-        return entries.subList(entries.size - missing, entries.size).map { it.message }
+        return entries.subList(entries.size - missing, entries.size).toList()
     }
 
     /** All that is here, oldest first. */
-    fun all(): List<Message> {
+    fun all(): List<Entry> {
         evict()
-        return entries.map { it.message }
+        return entries.toList()
     }
 
     /** Lets go of what is too much or too old. */
@@ -81,10 +97,11 @@ internal class History(private val settings: HistorySettings, private val now: (
             entries.removeFirst()
             bytes -= first.size
         }
+        count = entries.size
         oldest = entries.firstOrNull()?.time
     }
 
-    private class Entry(val message: Message, val time: Long, val size: Int)
+    class Entry(val message: Message, val key: String?, val time: Long, val size: Int)
 
     private companion object {
         private val random = SecureRandom()

@@ -19,6 +19,9 @@ internal data class PresenceSettings(val grace: Duration, val interval: Duration
  * @property info compact JSON
  */
 internal class Member(val key: String, val info: String) {
+    /** Bytes that it takes in the list of everybody, at most: the quotes and escapes of a key are rarely more than it. */
+    val size: Int = 2 * utf8Bytes(key) + utf8Bytes(info) + PUNCTUATION
+
     /** [info], read once: the whole of a topic's presence is shown again whenever one comes or goes. */
     val shown: JsonElement by lazy(LazyThreadSafetyMode.NONE) { Json.parseToJsonElement(info) }
 }
@@ -47,7 +50,9 @@ internal class Presence(private val settings: PresenceSettings) {
     var count = 0
         private set
 
-    val isListed: Boolean get() = count <= settings.maxListed
+    private var bytes = 0L
+
+    val isListed: Boolean get() = count <= settings.maxListed && bytes <= MAX_LISTED_BYTES
 
     val hasChanged: Boolean get() = joins.isNotEmpty() || leaves.isNotEmpty()
 
@@ -58,6 +63,7 @@ internal class Presence(private val settings: PresenceSettings) {
         if (before != null && before.info == member.info && before !in joins) return replace(before, member)
         if (before != null) drop(before)
         members.getOrPut(member.key) { ArrayList(1) } += member
+        bytes += member.size
         count++
         joins += member
     }
@@ -115,12 +121,25 @@ internal class Presence(private val settings: PresenceSettings) {
         val devices = members.getValue(member.key)
         devices.removeAt(devices.indexOfFirst { it === member })
         if (devices.isEmpty()) members -= member.key
+        bytes -= member.size
         count--
         if (!joins.remove(member)) leaves += member // who was never told of need not be taken back
     }
 
     private fun Set<Member>.grouped(): Map<String, List<String>> = groupBy({ it.key }, { it.info })
 
+    companion object {
+        /**
+         * Bytes of the longest list: an eighth of a queue's default bound and of what our clients take as one message. More
+         * would be a topic that a slow client cannot enter.
+         */
+        const val MAX_LISTED_BYTES = 128 * 1024
+    }
+
     /** What is different since the last telling: what each key has more, and what it has less. */
     class Change(val joins: Map<String, List<String>>, val leaves: Map<String, List<String>>)
 }
+
+private fun utf8Bytes(text: String): Int = text.encodeToByteArray().size
+
+private const val PUNCTUATION = 8

@@ -12,6 +12,11 @@ internal abstract class Subscriber(val session: String) {
     /** Takes [message] without suspending, or ends its session; false if it was not taken. Any thread. */
     abstract fun offer(message: PreparedMessage): Boolean
 
+    /** Takes [message] as the last of this topic: nothing of it that waits is written behind it. */
+    open fun lastWord(message: PreparedMessage) {
+        offer(message)
+    }
+
     /** Takes all of [run] without suspending, or nothing of it, which ends nothing; whether it did. Any thread. */
     abstract fun offer(run: MessageRun): Boolean
 }

@@ -20,11 +20,19 @@ internal class Throttle(
     private val held = LinkedHashMap<String, PreparedMessage>()
     private var nextAt = Long.MIN_VALUE
 
+    /** Whether there is something that comes later. */
+    val isHolding: Boolean get() = held.isNotEmpty()
+
+    /** The offset up to which all has been delivered or replaced, where the topic has a history. */
+    var delivered = 0L
+        private set
+
     /** Whether [message] may be delivered now; otherwise it is held back. */
     fun admits(message: PreparedMessage): Boolean {
         val time = now()
         if (held.isEmpty() && time >= nextAt) {
             nextAt = time + interval.inWholeMilliseconds
+            delivered(message)
             return true
         }
         val key = message.key.orEmpty()
@@ -49,6 +57,13 @@ internal class Throttle(
             return emptyList()
         }
         nextAt = time + interval.inWholeMilliseconds
-        return held.values.toList().also { held.clear() }
+        val due = held.values.toList()
+        held.clear()
+        due.lastOrNull()?.let(::delivered)
+        return due
+    }
+
+    private fun delivered(message: PreparedMessage) {
+        delivered = message.message.offset ?: return
     }
 }

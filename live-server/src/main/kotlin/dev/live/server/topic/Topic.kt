@@ -89,8 +89,9 @@ public class Topic internal constructor(
      * Delivers [body] to [chosen], as far as they are still subscribed, as one message of the topic; how many took it.
      */
     internal suspend fun deliverTo(chosen: List<Subscriber>, body: Body?): Int {
-        val message = Message(MessageType.MESSAGE, name, body = body, trace = registry.trace())
-        val prepared = PreparedMessage(message, registry.codecs)
+        val publication = registry.publication(name, body)
+        val message = Message(MessageType.MESSAGE, name, body = body, trace = publication.trace)
+        val prepared = PreparedMessage(message, registry.codecs, key = publication.key)
         var taken = 0
         visit { taken = it.deliver(prepared, chosen) }
         return taken

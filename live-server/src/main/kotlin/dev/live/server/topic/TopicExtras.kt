@@ -1,5 +1,7 @@
 package dev.live.server.topic
 
+import dev.live.protocol.Position
+
 /**
  * What a topic does beyond delivering everything to everybody: only where it declares that. One object, so that a topic
  * that declares nothing carries one field.
@@ -25,12 +27,23 @@ internal class TopicExtras(name: String, policy: TopicPolicy, runtime: TopicRunt
     /** How it delivers where that is not everything. Any thread. */
     val lossy: LossyOverflow? = policy.delivery?.overflow
 
-    /** Whether nothing is kept and nobody is there. Any thread. */
-    val isEmpty: Boolean get() = history?.isEmpty != false && attendance?.isEmpty != false
+    /** Whether nothing is kept and nobody is there, at [time] and unused since [idleSince]. Any thread. */
+    fun isForgettable(idleSince: Long, time: Long): Boolean =
+        history?.isForgettable(idleSince, time) != false && attendance?.isEmpty != false
 
     /** Keeps [message], which then says where it stands. */
     fun keep(message: PreparedMessage) {
-        if (history != null) message.message = history.append(message.message)
+        if (history != null) message.message = history.append(message.message, message.key)
+    }
+
+    /** Up to where the history is delivered: not further than to what a throttle holds back, which comes yet. */
+    fun position(history: History): Position =
+        if (throttle?.isHolding != true) history.position else Position(history.epoch, throttle.delivered)
+
+    /** What came after [since] and has been delivered; null if not all of it is here any more. */
+    fun missed(since: Position): List<History.Entry>? {
+        val all = history?.since(since)
+        return if (throttle?.isHolding != true) all else all?.filter { it.message.offset!! <= throttle.delivered }
     }
 
     /** Whether [message] may be delivered now; otherwise it is held back. */
@@ -39,7 +52,7 @@ internal class TopicExtras(name: String, policy: TopicPolicy, runtime: TopicRunt
     /** The alarm rang: tells [subscribers] who is there, and has what was held back [deliver]ed. */
     fun rang(subscribers: SubscriberSet, deliver: (PreparedMessage) -> Unit) {
         alarm.rang()
-        attendance?.tell(subscribers)
         throttle?.due()?.forEach(deliver)
+        attendance?.tell(subscribers)
     }
 }

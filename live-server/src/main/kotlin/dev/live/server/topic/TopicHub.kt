@@ -143,8 +143,12 @@ internal class TopicHub(
     /** What the history holds [since] then, or all of it; null if there is no history. */
     suspend fun recall(since: Position?): HistoryPage? = Recall(since).also { events.emit(it) }.done.await()
 
-    /** Whether nobody uses it since [before], and nothing is kept in it. */
-    fun isForgettable(before: Long): Boolean = users == 0 && idleSince <= before && extras?.isEmpty != false
+    /** Whether at [time] nobody has used it since [before], and nothing is kept in it. */
+    fun isForgettable(before: Long, time: Long): Boolean =
+        users == 0 && idleSince <= before && extras?.isForgettable(idleSince, time) != false
+
+    /** Whether its ack says where its history stands, or it tells who is there. */
+    val isDescribed: Boolean get() = extras != null && (extras.history != null || extras.attendance != null)
 
     /** Who is there, as last told; null if nobody is to know. */
     val presence: StateFlow<Map<String, List<JsonElement>>>? get() = extras?.attendance?.state
@@ -155,11 +159,11 @@ internal class TopicHub(
     /** How it delivers where that is not everything. */
     val lossy: LossyOverflow? get() = extras?.lossy
 
-    /** What is kept for nobody: payload, and about what a topic takes itself. 0 if somebody uses it or nothing is kept. */
+    /** What is kept for nobody: payload, and about what messages and a topic take themselves. 0 if somebody uses it. */
     val idleBytes: Long
         get() {
             val history = extras?.history ?: return 0
-            return if (users > 0 || history.isEmpty) 0 else history.bytes + TOPIC_BYTES
+            return if (users > 0) 0 else history.bytes + history.count * MESSAGE_BYTES + TOPIC_BYTES
         }
 
     /** Lets go of what is too old at [time]. */
@@ -223,5 +227,8 @@ internal class TopicHub(
         const val MANY = 32
 
         private const val TOPIC_BYTES = 1024
+
+        /** An entry, a message and its body: a hundred and some bytes, and the text of its topic may be its own. */
+        private const val MESSAGE_BYTES = 256L
     }
 }

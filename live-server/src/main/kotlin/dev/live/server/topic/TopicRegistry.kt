@@ -113,7 +113,7 @@ internal class TopicRegistry(
         var idleBytes = 0L
         for ((name, candidate) in hubs) {
             candidate.expire(time)
-            if (candidate.isForgettable(before)) forget(name) { it.isForgettable(before) }
+            if (candidate.isForgettable(before, time)) forget(name) { it.isForgettable(before, time) }
             idleBytes += candidate.idleBytes
         }
         if (idleBytes > maxIdleBytes) forgetIdle(idleBytes)

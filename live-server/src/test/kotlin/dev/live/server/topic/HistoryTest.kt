@@ -26,8 +26,8 @@ class HistoryTest : FunSpec({
         history.append(wordMessage("b")).offset shouldBe 2
 
         history.position.offset shouldBe 2
-        history.since(history.at(0))!!.map { it.word() } shouldContainExactly listOf("a", "b")
-        history.since(history.at(1))!!.map { it.word() } shouldContainExactly listOf("b")
+        history.since(history.at(0))!!.map { it.message.word() } shouldContainExactly listOf("a", "b")
+        history.since(history.at(1))!!.map { it.message.word() } shouldContainExactly listOf("b")
         history.since(history.at(2)) shouldBe emptyList()
     }
 
@@ -51,7 +51,7 @@ class HistoryTest : FunSpec({
                 for (offset in 0..all.size) {
                     val missing = all.size - offset
                     val expected = all.takeLast(missing).map { it.second }.takeIf { missing <= kept }
-                    history.since(history.at(offset.toLong()))?.map { it.word() } shouldBe expected
+                    history.since(history.at(offset.toLong()))?.map { it.message.word() } shouldBe expected
                 }
             }
         }

@@ -1,0 +1,115 @@
+package dev.live.server
+
+import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.support.PlainClient
+import dev.live.server.support.RawSocket
+import dev.live.server.support.TestServer
+import dev.live.server.support.withServer
+import dev.live.server.topic.publish
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.microseconds
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** What an ack says is so, or the session ends. Over a real socket. */
+class PromisesTest : FunSpec({
+
+    test("a client that cannot be given all that it was promised is closed, and not left without a word") {
+        withTopics({
+            intercept { message, next -> next(message) }
+            topic<String>("t") { history(size = 5_000, bytes = 64 * 1024 * 1024) }
+        }, queueBytes = 16 * 1024) {
+            val topic = application.live.topic("t")
+            repeat(3_000) { topic.publish("x".repeat(4_000)) }
+
+            RawSocket.upgrade(port, receiveBuffer = 4_096).use { slow ->
+                slow.text(subscribe("t", "\"since\":{\"epoch\":\"${topic.history().position.epoch}\",\"offset\":0}"))
+                slow.readFrame().second.decodeToString() shouldContain "\"recovered\":true"
+                eventually(10.seconds) { application.live.sessions.any { it.isOpen } shouldBe false }
+
+                var last: Pair<Int, ByteArray>
+                do last = slow.readFrame() while (last.first != CLOSE)
+                last.second.drop(2).toByteArray().decodeToString() shouldBe
+                    "what it had missed took longer than a handler may"
+            }
+        }
+    }
+
+    test("one that the server has joined is told where the history stands, and who is there, when it asks itself") {
+        withTopics({
+            onOpen { session.join("t") }
+            topic<String>("t") {
+                history(size = 10)
+                presence(grace = Duration.ZERO, interval = 1.milliseconds) { "ann" }
+            }
+        }) {
+            val ann = PlainClient.connect(url())
+            ann.next() shouldContain """{"type":"subscribe","topic":"t","data":{"epoch":""""
+            ann.next() shouldContain """"state":{"ann":[null]}"""
+
+            ann.ask(subscribe("t")) shouldContain """"recovered":false"""
+            ann.next() shouldContain """"state":{"ann":[null]}"""
+            ann.close()
+        }
+    }
+
+    test("a presence that would be longer than a client takes is a number") {
+        withTopics({
+            topic<String>("t") {
+                presence(grace = Duration.ZERO, interval = 1.milliseconds) {
+                    info("x".repeat(1_000))
+                    session.id
+                }
+            }
+        }) {
+            val people = List(140) {
+                PlainClient.connect(url()).also { one -> one.ask(subscribe("t")) shouldContain "ack" }
+            }
+            val last = PlainClient.connect(url())
+            last.ask(subscribe("t")) shouldContain "ack"
+
+            last.next() shouldContain """"count":141"""
+            for (one in people + last) one.close()
+        }
+    }
+
+    test("times that no clock can tell are refused by name") {
+        fun refusal(declare: LiveEndpoint<Unit>.() -> Unit) =
+            shouldThrow<IllegalArgumentException> { LiveEndpoint<Unit>("/live").declare() }.message
+
+        refusal { topic<Int>("t") { throttle(Duration.INFINITE) } } shouldBe
+            "throttle interval must be finite and at least 1 ms, was Infinity"
+        refusal { topic<Int>("t") { throttle(10.microseconds) } } shouldBe
+            "throttle interval must be finite and at least 1 ms, was 10us"
+        refusal { topic<Int>("t") { presence(interval = Duration.INFINITE) { "a" } } } shouldBe
+            "presence interval must be finite and at least 1 ms, was Infinity"
+        refusal { topic<Int>("t") { presence(grace = Duration.INFINITE) { "a" } } } shouldBe
+            "presence grace must be finite and not negative, was Infinity"
+    }
+})
+
+private const val CLOSE = 8
+
+private fun subscribe(topic: String, data: String = "") =
+    """{"type":"subscribe","topic":"$topic","ref":"a","data":{$data}}"""
+
+private suspend fun withTopics(
+    declare: LiveEndpoint<Unit>.() -> Unit,
+    queueBytes: Int = 1024 * 1024,
+    test: suspend TestServer.() -> Unit,
+) = withServer(module = {
+    install(Live) {
+        session {
+            handlerTimeout = 500.milliseconds
+            this.queueBytes = queueBytes
+        }
+    }
+    routing { live<Unit>("/live") { declare() } }
+}, test = test)

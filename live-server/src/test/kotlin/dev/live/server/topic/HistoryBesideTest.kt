@@ -1,0 +1,84 @@
+package dev.live.server.topic
+
+import dev.live.protocol.MessageType
+import dev.live.protocol.Position
+import dev.live.protocol.SubscribedData
+import dev.live.protocol.decode
+import dev.live.server.support.FakeCodec
+import dev.live.server.support.word
+import dev.live.server.support.wordMessage
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.runTest
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+
+/** A history beside what else a topic may declare. */
+@OptIn(ExperimentalCoroutinesApi::class)
+class HistoryBesideTest : FunSpec({
+    val kept = HistorySettings(size = 100, age = 10.minutes, bytes = 1_000_000)
+
+    test("what is recovered has the keys that it was published with, so that one does not replace the other") {
+        runTest {
+            val hub = hub(this, TopicPolicy(history = kept, delivery = Delivery(LossyOverflow.Conflate(limit = 8))))
+            hub.publish(keyed("a1", "a"))
+            hub.publish(keyed("b1", "b"))
+            val ann = Seen()
+
+            hub.join(ann, ack, Position(hub.epoch(), 0), room = 32)
+
+            ann.messages.drop(1).map { it.key } shouldContainExactly listOf("a", "b")
+        }
+    }
+
+    test("what a throttle holds back is not recovered as well: it comes once, and nothing before it") {
+        runTest {
+            val hub = hub(this, TopicPolicy(history = kept, delivery = Delivery(throttle = 1.seconds)))
+            for (word in listOf("1", "2", "3")) hub.publish(keyed(word))
+            val ann = Seen()
+            val bob = Seen()
+
+            hub.join(ann, ack, Position(hub.epoch(), 0), room = 32)
+            hub.join(bob, ack)
+            advanceTimeBy(2.seconds)
+
+            ann.words() shouldContainExactly listOf("1@1", "3@3")
+            bob.words() shouldContainExactly listOf("3@3")
+            bob.messages.first().message.decode<SubscribedData>().offset shouldBe 1
+        }
+    }
+
+    test("one that is in and asks again gets what it asks for and is in once") {
+        runTest {
+            val hub = hub(this, TopicPolicy(history = kept))
+            val ann = Seen()
+            hub.join(ann, ack)
+            hub.publish(keyed("1"))
+
+            hub.join(ann, ack, Position(hub.epoch(), 0), room = 32)
+            hub.publish(keyed("2"))
+
+            ann.words() shouldContainExactly listOf("1@1", "1@1", "2@2")
+            hub.size shouldBe 1
+        }
+    }
+})
+
+private fun keyed(word: String, key: String? = null) =
+    PreparedMessage(wordMessage(word), CodecTable(listOf(FakeCodec())), key = key)
+
+private suspend fun TopicHub.epoch(): String = recall(null)!!.position.epoch
+
+private class Seen : Subscriber("seen") {
+    val messages = ArrayList<PreparedMessage>()
+
+    fun words() =
+        messages.map { it.message }.filter { it.type != MessageType.ACK }.map { "${it.word()}@${it.offset}" }
+
+    override fun offer(run: MessageRun): Boolean = run.messages.all(::offer)
+
+    override fun offer(message: PreparedMessage): Boolean = messages.add(message)
+}
