@@ -109,7 +109,7 @@ class DeliveryTest : FunSpec({
         shouldThrow<IllegalArgumentException> {
             declaring { presence(interval = (-1).milliseconds) { "a" } }()
         }.message shouldBe
-            "presence interval must be positive, was -1ms"
+            "presence interval must be finite and at least 1 ms, was -1ms"
     }
 })
 

@@ -4,6 +4,7 @@ import dev.live.protocol.Message
 import dev.live.server.observe.Tally
 import dev.live.server.topic.CodecTable
 import dev.live.server.topic.PreparedMessage
+import dev.live.server.topic.TopicPolicy
 import dev.live.server.topic.TopicRegistry
 import dev.live.server.topic.TopicRuntime
 import kotlinx.coroutines.CoroutineScope
@@ -21,11 +22,12 @@ internal class TestTopics(
     /** The scope's own, so that a test can let the fan-out fall behind. */
     fanOut: CoroutineContext = EmptyCoroutineContext,
     tally: Tally = Tally(),
+    policy: TopicPolicy = TopicPolicy.None,
 ) {
     @Volatile
     var now = 0L
 
-    val registry = TopicRegistry(TopicRuntime(scope, codecs, buffer, fanOut, tally = tally) { now }, linger)
+    val registry = TopicRegistry(TopicRuntime(scope, codecs, buffer, fanOut, tally = tally) { now }, linger, { policy })
 }
 
 internal fun prepared(message: Message, except: String? = null, codecs: CodecTable = CodecTable(listOf(FakeCodec()))) =

@@ -29,6 +29,7 @@ import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.yield
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
 
 class TopicRegistryTest : FunSpec({
 
@@ -44,6 +45,23 @@ class TopicRegistryTest : FunSpec({
             topics.registry.find("t").shouldNotBeNull()
 
             topics.now = 31_000
+            topics.registry.sweep()
+            topics.registry.find("t").shouldBeNull()
+        }
+    }
+
+    test("an empty history stays for as long as a message of it would, so that who comes back has missed nothing") {
+        runTest {
+            val policy = TopicPolicy(history = HistorySettings(size = 10, age = 60.seconds, bytes = 1_000))
+            val topics = TestTopics(backgroundScope, linger = 1.seconds, policy = policy)
+            topics.registry.retain("t")
+            topics.registry.release("t")
+
+            topics.now = 60_000
+            topics.registry.sweep()
+            topics.registry.find("t").shouldNotBeNull()
+
+            topics.now = 60_001
             topics.registry.sweep()
             topics.registry.find("t").shouldBeNull()
         }

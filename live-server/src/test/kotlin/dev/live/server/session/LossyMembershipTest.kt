@@ -1,0 +1,48 @@
+package dev.live.server.session
+
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.server.support.TestTopics
+import dev.live.server.support.payload
+import dev.live.server.support.prepared
+import dev.live.server.support.sessionSettings
+import dev.live.server.support.testSession
+import dev.live.server.support.wordMessage
+import dev.live.server.topic.Delivery
+import dev.live.server.topic.LossyOverflow
+import dev.live.server.topic.TopicPolicy
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+
+/** A place in a topic of which not everything has to arrive. */
+@OptIn(ExperimentalCoroutinesApi::class)
+class LossyMembershipTest : FunSpec({
+
+    for (last in listOf(MessageType.ACK, MessageType.UNSUBSCRIBE)) {
+        test("$last is the last word of the topic: what waited is not written behind it") {
+            runTest {
+                val policy = TopicPolicy(delivery = Delivery(LossyOverflow.Conflate(limit = 8)))
+                val topics = TestTopics(backgroundScope, policy = policy).registry
+                val session =
+                    testSession(SessionRuntime(sessionSettings(), topics, codecSlot = 0) { 0 }, backgroundScope)
+                session.state.memberships.join("t", "place", Message(MessageType.SUBSCRIBE, "t"))
+                topics.find("t")!!.publish(prepared(wordMessage("value")))
+                runCurrent()
+
+                session.state.memberships.leave("t", Message(last, "t"))
+                runCurrent()
+
+                session.state.queue.written() shouldContainExactly listOf("subscribe", last)
+            }
+        }
+    }
+})
+
+private suspend fun SessionQueue.written(): List<String> {
+    close()
+    val words = ArrayList<String>()
+    while (true) words += takenFrames(8)?.map { it.payload().decodeToString() } ?: return words
+}
