@@ -161,7 +161,12 @@ internal class TopicSubscription(
             mailboxes.forEach { it.offset = offset }
         }
         val recovery = if (isRecovered) Recovery.Recovered else Recovery.Gap
-        val lost = mailboxes.filter { !it.joined(recovery) }
+        val lost =
+            mailboxes.filter { mailbox ->
+                val isFull = !mailbox.joined(recovery)
+                mailbox.isBehind = isFull && epoch != null && mailbox.overflow == CollectorOverflow.Recover
+                isFull && !mailbox.isBehind
+            }
         lost.forEach { it.overflowed() }
         mailboxes -= lost.toSet()
     }
