@@ -193,6 +193,29 @@ class RecoveryTest : FunSpec({
             slow.job.cancel()
         }
     }
+
+    test("whoever collects before the last one's unsubscribe is written goes on with what is known of the topic") {
+        clientTest {
+            val server = HistoryServer(this).apply { recovers = true }
+            val first = scope.launch { room().messages.collect { } }
+            settle()
+            server.says(hello, offset = 5)
+            val recoveries = ArrayList<Recovery>()
+            first.cancel()
+            val second =
+                scope.launch {
+                    room().updates.collect { if (it is TopicUpdate.Subscribed) recoveries += it.recovery }
+                }
+            settle()
+            server.says(hello, offset = 6)
+
+            reconnect()
+
+            server.asked shouldContainExactly listOf(null, Position("e", 6))
+            recoveries shouldContainExactly listOf(Recovery.First, Recovery.Recovered)
+            second.cancel()
+        }
+    }
 })
 
 private infix fun TopicUpdate<*>.shouldBeJoined(recovery: Recovery) {
