@@ -9,7 +9,8 @@ import kotlinx.serialization.json.JsonElement
 import kotlin.concurrent.Volatile
 
 /**
- * What happens to a collector whose 64 buffered messages are full when one more arrives. The socket never waits for it.
+ * What happens to a collector whose 64 buffered messages are full when one more arrives, or the topic is joined again.
+ * The socket never waits for it.
  */
 public enum class CollectorOverflow {
     /**
@@ -70,6 +71,9 @@ internal class Mailbox(
 
     private var wasJoined = false
 
+    /** There was a gap, and no room to say so: no later recovery may hide it. */
+    private var owesGap = false
+
     /** Never suspends; false if there is no room. */
     fun offer(message: Message): Boolean = !accepts(message) || channel.trySend(Arrival.Arrived(message)).isSuccess
 
@@ -80,10 +84,16 @@ internal class Mailbox(
 
     /** The topic was joined; false if there is no room to say so. */
     fun joined(recovery: Recovery): Boolean {
-        val mine = if (wasJoined) recovery else Recovery.First
+        val mine =
+            when {
+                !wasJoined -> Recovery.First
+                owesGap -> Recovery.Gap
+                else -> recovery
+            }
         wasJoined = true
-        isBehind = false
-        return channel.trySend(Arrival.Joined(mine)).isSuccess
+        val isSaid = channel.trySend(Arrival.Joined(mine)).isSuccess
+        owesGap = !isSaid && mine == Recovery.Gap
+        return isSaid
     }
 
     /** Ends the flow, after what is buffered, because there was no room. */

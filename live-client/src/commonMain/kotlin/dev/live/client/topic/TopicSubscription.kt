@@ -89,15 +89,13 @@ internal class TopicSubscription(
     }
 
     fun remove(mailbox: Mailbox) {
-        if (mailboxes.remove(mailbox)) left()
+        if (mailboxes.remove(mailbox)) onChange(this)
     }
 
-    private fun left() {
-        if (mailboxes.isEmpty()) { // whoever comes later begins anew
-            epoch = null
-            presence = Presence.Empty
-        }
-        onChange(this)
+    /** Whoever comes later begins anew. */
+    private fun forget() {
+        epoch = null
+        presence = Presence.Empty
     }
 
     override fun take(): Message? {
@@ -111,7 +109,10 @@ internal class TopicSubscription(
         val answer = Awaited(refs.next(), isJoin)
         awaited = answer
         pending.expect(answer.ref, answer)
-        if (!isJoin) return Message(MessageType.UNSUBSCRIBE, topic, answer.ref)
+        if (!isJoin) {
+            if (mailboxes.isEmpty()) forget() // not before: who comes until now goes on with what is known
+            return Message(MessageType.UNSUBSCRIBE, topic, answer.ref)
+        }
         val since = epoch?.let { Position(it, mailboxes.minOf { mailbox -> mailbox.offset }) }
         val params = mailboxes.asReversed().firstNotNullOfOrNull { it.params }
         val data = if (since == null && params == null) null else Body.of(SubscribeData(since, params))
@@ -139,7 +140,7 @@ internal class TopicSubscription(
         if (place != null && place > offset) offset = place
         lost.forEach { it.overflowed() }
         mailboxes -= lost.toSet()
-        if (isChanged) left()
+        if (isChanged) onChange(this)
     }
 
     private fun present(message: Message) {
@@ -161,7 +162,12 @@ internal class TopicSubscription(
             mailboxes.forEach { it.offset = offset }
         }
         val recovery = if (isRecovered) Recovery.Recovered else Recovery.Gap
-        val lost = mailboxes.filter { !it.joined(recovery) }
+        val lost =
+            mailboxes.filter { mailbox ->
+                val isFull = !mailbox.joined(recovery)
+                mailbox.isBehind = isFull && epoch != null && mailbox.overflow == CollectorOverflow.Recover
+                isFull && !mailbox.isBehind
+            }
         lost.forEach { it.overflowed() }
         mailboxes -= lost.toSet()
     }
@@ -189,6 +195,7 @@ internal class TopicSubscription(
     private fun failCollectors(failure: () -> LiveException?) {
         val ended = mailboxes.toList()
         mailboxes.clear()
+        forget()
         ended.forEach { it.end(failure()) } // one exception each: sharing one would mix their stack traces
     }
 

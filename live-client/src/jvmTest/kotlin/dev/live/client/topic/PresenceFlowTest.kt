@@ -16,6 +16,7 @@ import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.maps.shouldBeEmpty
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlinx.coroutines.launch
 import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
@@ -97,6 +98,56 @@ class PresenceFlowTest : FunSpec({
 
             people.awaitItem() shouldBe mapOf("bob" to listOf("phone"))
             people.cancel()
+        }
+    }
+
+    test("one who says the same as another that leaves with it is there") {
+        clientTest {
+            acked()
+            val people = collect(room().presence<String>())
+            people.awaitItem()
+            says("""{"state":{"ann":["phone","phone"]}}""")
+            people.awaitItem() shouldBe mapOf("ann" to listOf("phone", "phone"))
+
+            says("""{"joins":{"ann":["phone"]},"leaves":{"ann":["phone","phone"]}}""")
+
+            people.awaitItem() shouldBe mapOf("ann" to listOf("phone"))
+            people.cancel()
+        }
+    }
+
+    test("whoever collects before the last one's unsubscribe is written is told who is there") {
+        clientTest {
+            acked()
+            val first = scope.launch { room().presence<String>().collect { } }
+            settle()
+            says("""{"state":{"ann":["phone"],"bob":["phone"]}}""")
+            first.cancel()
+
+            val people = room().presence<String>()
+            val second = scope.launch { people.collect { } }
+            settle()
+            says("""{"joins":{"eve":["phone"]}}""")
+
+            transport.wire.sent(MessageType.SUBSCRIBE).size shouldBe 1
+            people.value.keys shouldContainExactly setOf("ann", "bob", "eve")
+            second.cancel()
+        }
+    }
+
+    test("whoever collects after the last one left is told nothing of those who were there") {
+        clientTest {
+            acked()
+            val first = collect(room().presence<String>())
+            says("""{"state":{"ann":["phone"]}}""")
+            first.cancelAndIgnoreRemainingEvents()
+            settle()
+
+            val second = collect(room().presence<String>())
+
+            second.awaitItem().shouldBeEmpty()
+            second.expectNoEvents()
+            second.cancel()
         }
     }
 

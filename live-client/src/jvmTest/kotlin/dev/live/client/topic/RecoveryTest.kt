@@ -19,6 +19,9 @@ import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.launch
 import kotlin.time.Duration.Companion.seconds
 
 /** Subscriptions to topics that keep a history. */
@@ -134,6 +137,85 @@ class RecoveryTest : FunSpec({
             slow.job.cancel()
         }
     }
+
+    test("a collector whose buffer is full when the connection breaks goes on where it was, without a gap") {
+        clientTest {
+            val server = HistoryServer(this).apply { recovers = true }
+            val slow = scope.collectSlowly(room().messages)
+            settle()
+            for (number in 1L..65) server.says(Chat("ann", "$number"), number) // one in its hands and 64 behind
+
+            reconnect()
+            slow.goOn.complete(Unit)
+            settle()
+
+            slow.error.shouldBeNull()
+            server.isJoined shouldBe true
+            server.asked.last() shouldBe Position("e", 65)
+            server.says(Chat("ann", "66"), 66)
+            slow.texts shouldContainExactly (1..66).map { "$it" }
+            slow.job.cancel()
+        }
+    }
+
+    test("a gap that a full buffer has no room to say is said when there is room, whatever is recovered since") {
+        clientTest {
+            val server = HistoryServer(this)
+            val slow = SlowUpdates(this, room().updates)
+            for (number in 1L..65) server.says(Chat("ann", "$number"), number)
+
+            reconnect() // what came meanwhile is lost
+            server.recovers = true
+            slow.goOn.complete(Unit)
+            settle()
+
+            slow.recoveries shouldContainExactly listOf(Recovery.First, Recovery.Gap)
+            reconnect()
+            slow.recoveries.last() shouldBe Recovery.Recovered
+            slow.job.cancel()
+        }
+    }
+
+    test("a collector may sleep through any number of reconnects") {
+        clientTest {
+            val server = HistoryServer(this).apply { recovers = true }
+            val slow = scope.collectSlowly(room().messages)
+            settle()
+            server.says(hello, offset = 1)
+
+            repeat(100) { reconnect() }
+            slow.goOn.complete(Unit)
+            settle()
+
+            slow.error.shouldBeNull()
+            server.says(hello, offset = 2)
+            slow.texts.size shouldBe 2
+            slow.job.cancel()
+        }
+    }
+
+    test("whoever collects before the last one's unsubscribe is written goes on with what is known of the topic") {
+        clientTest {
+            val server = HistoryServer(this).apply { recovers = true }
+            val first = scope.launch { room().messages.collect { } }
+            settle()
+            server.says(hello, offset = 5)
+            val recoveries = ArrayList<Recovery>()
+            first.cancel()
+            val second =
+                scope.launch {
+                    room().updates.collect { if (it is TopicUpdate.Subscribed) recoveries += it.recovery }
+                }
+            settle()
+            server.says(hello, offset = 6)
+
+            reconnect()
+
+            server.asked shouldContainExactly listOf(null, Position("e", 6))
+            recoveries shouldContainExactly listOf(Recovery.First, Recovery.Recovered)
+            second.cancel()
+        }
+    }
 })
 
 private infix fun TopicUpdate<*>.shouldBeJoined(recovery: Recovery) {
@@ -143,6 +225,22 @@ private infix fun TopicUpdate<*>.shouldBeJoined(recovery: Recovery) {
 private fun ClientFixture.reconnect() {
     transport.wire.cut()
     pass(1.seconds)
+}
+
+/** A collector that takes one message and no more until [goOn]. */
+private class SlowUpdates(test: ClientFixture, flow: Flow<TopicUpdate<Chat>>) {
+    val goOn = CompletableDeferred<Unit>()
+    val recoveries = mutableListOf<Recovery>()
+    val job =
+        test.scope.launch {
+            flow.collect {
+                if (it is TopicUpdate.Subscribed) recoveries += it.recovery else goOn.await()
+            }
+        }
+
+    init {
+        test.settle()
+    }
 }
 
 /** The side of the server, as far as histories go: what it was asked for, and what it says. */
