@@ -203,6 +203,18 @@ class AdminTest : FunSpec({
         }
     }
 
+    test("a failure of the application's while something is published is logged, and told by the id of that line") {
+        withServer(Engine.Netty, { operated() }) {
+            for (text in listOf("argument", "state")) {
+                val answer = change("publish", """{"topic":"keyed/1","data":{"text":"$text"}}""")
+
+                answer.status shouldBe 500
+                answer.text shouldContain """{"error":{"code":"internal","message":"internal error, log id """
+                answer.text shouldNotContain "secret"
+            }
+        }
+    }
+
     test("what changes something is refused unless it comes from the page itself") {
         withServer(Engine.Netty, { operated() }) {
             val kick = """{"user":"ann"}"""
@@ -291,6 +303,9 @@ private fun Application.operated() {
             authenticate { call -> call.request.queryParameters["name"] }
             user { it }
             topic<Note>("note/{id}")
+            topic<Note>("keyed/{id}") {
+                conflate { if (it.text == "state") error("secret") else throw IllegalArgumentException("secret") }
+            }
         }
         authenticate("admin") { liveAdmin("/live-admin") }
         authenticate("admin", optional = true) { liveAdmin("/optional") }

@@ -207,6 +207,45 @@ class PublishApiTest : FunSpec({
         }
     }
 
+    test("of a list nothing is published if one of them has no key to be replaced by, and it may come again") {
+        withServer(Engine.Netty, { published() }) {
+            val list =
+                """[{"topic":"kept/1","data":1},{"user":"ann"},{"topic":"keyed/1","data":"broken"}]"""
+            val ann = PlainClient.connect(url() + "?name=ann").apply { ask("""{"type":"ping"}""") }
+
+            val answers = listOf(publish(list), publish(list, "order-1"), publish(list, "order-1"))
+
+            for (answer in answers) {
+                answer.status shouldBe 500
+                answer.text shouldContain "internal error, log id "
+                answer.text shouldNotContain "no vehicle"
+            }
+            application.live.topic("kept/1").history().messages.size shouldBe 0
+            ann.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+            ann.close()
+        }
+    }
+
+    test("an answer that is too long to be kept reaches who asked, and its repeat is refused and not carried out") {
+        withServer(Engine.Netty, { published() }) {
+            val topic = "kept/" + "x".repeat(120)
+            val list = List(400) { """{"topic":"$topic","data":$it}""" }.toString()
+            val headers =
+                arrayOf(
+                    "Authorization" to "Bearer $KEY",
+                    "Content-Type" to "application/json",
+                    "Idempotency-Key" to "order-1",
+                )
+
+            post("/publish-more", list, *headers).status shouldBe 200
+            val again = post("/publish-more", list, *headers)
+
+            again.status shouldBe 413
+            again.text shouldContain "carried out already, but its reply was too large to be kept"
+            publish("""{"topic":"$topic","data":1}""").text shouldContain """"offset":401}"""
+        }
+    }
+
     test("Ktor's rate limit goes around it") {
         withServer(Engine.Netty, { published(limit = 2) }) {
             val body = """{"topic":"kept/1","data":1}"""
@@ -276,6 +315,11 @@ private fun Application.published(limit: Int = 1_000) {
             topic<Int>("kept/{id}") { history(100) }
             topic<String>("quiet/{id}") { onPublish { error("never asked") } }
             rawTopic("raw/{id}")
+            topic<String>("keyed/{id}") { conflate { require(it != "broken") { "no vehicle" }.let { "" } } }
+        }
+        livePublish("/publish-more") {
+            key(KEY)
+            maxBatch = 1_000
         }
         rateLimit(RateLimitName("publish")) {
             livePublish("/publish") {

@@ -10,6 +10,7 @@ import dev.live.server.support.Engine
 import dev.live.server.support.PlainClient
 import dev.live.server.support.TestServer
 import dev.live.server.support.withServer
+import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
@@ -24,6 +25,7 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
 
 /** Requests in both directions over a real socket. */
 class RequestsTest : FunSpec({
@@ -107,6 +109,19 @@ class RequestsTest : FunSpec({
                 }
             }
 
+            test("the keys of a session that is no user's are forgotten with it, so that others find room") {
+                withServer(engine, { shop() }) {
+                    repeat(101) { number ->
+                        val one = PlainClient.connect(url("/nobody"))
+                        repeat(100) { one.send("""{"type":"pay","ref":"=$it","data":1}""") }
+                        repeat(100) { one.next() shouldContain """"type":"reply"""" }
+                        one.close()
+                        one.closed()
+                        eventually(10.seconds) { application.live.sessions.size shouldBe 0 }
+                    }
+                }
+            }
+
             test("what was asked with a key goes on when its connection breaks, and the next one has the reply") {
                 val runs = AtomicInteger()
                 val begun = CompletableDeferred<Unit>()
@@ -146,8 +161,14 @@ private fun Application.shop(
     begun: CompletableDeferred<Unit> = CompletableDeferred(),
     gate: CompletableDeferred<Unit> = CompletableDeferred(),
 ) {
-    install(Live)
+    install(Live) {
+        limits {
+            messagesPerSecond = Int.MAX_VALUE
+            burst = Int.MAX_VALUE
+        }
+    }
     routing {
+        live<Unit>("/nobody") { request<Int, Int>("pay", idempotent = 5.minutes) { it } }
         live<String>("/live") {
             authenticate { call -> call.request.queryParameters["name"] }
             user { it }

@@ -244,6 +244,21 @@ class ServerSentEventsTest : FunSpec({
             }
         refused.message shouldContain "Add it: codecs(JsonCodec, ...)"
     }
+
+    test("what another site's page loads without saying where it comes from gets no stream in its reader's name") {
+        withServer(Engine.Netty, { rooms() }) {
+            for (site in listOf("cross-site", "same-site")) {
+                val answer = EventClient.open(this, "/live/sse?topic=room/1&name=ann", "Sec-Fetch-Site" to site)
+                answer.status shouldBe 403
+                answer.text() shouldContain "Pages from this origin may not connect to this endpoint."
+            }
+            for (site in listOf("same-origin", "none")) {
+                val own = EventClient.open(this, "/live/sse?topic=room/1&name=ann", "Sec-Fetch-Site" to site)
+                own.status shouldBe 200
+                own.close()
+            }
+        }
+    }
 })
 
 /** A request with headers that Java's client does not let anybody set. */

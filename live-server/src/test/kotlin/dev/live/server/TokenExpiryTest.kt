@@ -62,6 +62,7 @@ private fun Application.expiring() {
             authenticate { call -> call.bearerToken()?.let(::grant) }
             authenticateByMessage { token -> grant(token) }
             expires { it.until }
+            user { "ann" }
         }
     }
 }

@@ -100,6 +100,7 @@ private fun Application.expiring(configure: LiveEndpoint<Pass>.() -> Unit) {
         live<Pass>("/live") {
             authenticate { call -> call.bearerToken()?.let(::pass) }
             expires { it.until }
+            user { "ann" }
             topic<Line>("room/{room}")
             configure()
         }

@@ -43,7 +43,8 @@ internal class Admission(private val context: EndpointContext) : () -> Unit {
     /** Who the client is, as far as its request says. */
     suspend fun <Meta : Any> identify(call: ApplicationCall, endpoint: LiveEndpoint<Meta>): Identity<Meta> {
         val request = call.request
-        if (!context.limits.origins.allows(request.header(HttpHeaders.Origin), request.header(HttpHeaders.Host))) {
+        val origin = request.header(HttpHeaders.Origin)
+        if (!context.limits.origins.allows(origin, request.header(HttpHeaders.Host), request.header(SEC_FETCH_SITE))) {
             return Identity.Refused(
                 HttpStatusCode.Forbidden,
                 "Pages from this origin may not connect to this endpoint.",
@@ -77,5 +78,7 @@ internal sealed interface Identity<out Meta> {
     /** Nobody who may come in now: answered with [status] and [reason], a sentence for the client's developer. */
     class Refused(val status: HttpStatusCode, val reason: String) : Identity<Nothing>
 }
+
+internal const val SEC_FETCH_SITE: String = "Sec-Fetch-Site"
 
 internal const val RETRY_AFTER_SECONDS: Int = 5

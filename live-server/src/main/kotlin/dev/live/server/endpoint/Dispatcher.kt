@@ -179,6 +179,9 @@ internal class Dispatcher<Meta : Any>(
     }
 
     suspend fun closed(session: Session<Meta>, reason: CloseReason) {
+        if (IdempotentReplies.endWith(session)) {
+            for (request in endpoint.requests.values) request.replies?.forget(IdempotentReplies.ownerOf(session))
+        }
         val onClose = endpoint.onClose ?: return
         guard.run("onClose") { SessionScope(session).onClose(reason) }
     }

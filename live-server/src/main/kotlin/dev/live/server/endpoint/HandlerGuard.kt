@@ -45,6 +45,17 @@ internal class HandlerGuard(
         }
 
     /**
+     * As [answer], of what makes something.
+     *
+     * @throws LiveException with what to tell whoever asked for it
+     */
+    suspend inline fun <T : Any> made(what: String, block: () -> T): T {
+        var made: T? = null
+        val failure = answer(what) { made = block() }
+        return made ?: throw failure ?: error("unreachable: it either failed or did not")
+    }
+
+    /**
      * Runs [block], code of the application, for as long as it may take. Called by the session's reader alone.
      *
      * @param trace of the message that is handled

@@ -30,7 +30,7 @@ internal class KeyLimits(
  * and where there is none for a reply, the repeat is refused: a key is not forgotten early to make room. What failed
  * was not carried out as far as anybody was told, and may be asked for again.
  *
- * Old keys are forgotten when the next one comes. Every function may be called from any thread.
+ * Old keys are forgotten when the next one comes, those of an owner that is gone at once. Every function may be called from any thread.
  *
  * @param now a clock in milliseconds
  */
@@ -75,6 +75,14 @@ internal class IdempotentReplies(
         return outcome.await().bodyOrThrow()
     }
 
+    /** Nobody is [owner] any more: its keys take no room, those that are being carried out from their end on. */
+    fun forget(owner: String) {
+        synchronized(lock) {
+            val mine = byOwner[owner] ?: return
+            for (entry in mine.values.toList()) if (entry.isSettled) remove(entry) else entry.isUnwanted = true
+        }
+    }
+
     private fun admit(owner: String, ref: String, print: ByteArray): Entry {
         val mine = byOwner[owner]
         if (mine != null && mine.size >= limits.keysPerUser) {
@@ -96,7 +104,7 @@ internal class IdempotentReplies(
         val waited = entry.outcome
         synchronized(lock) {
             entry.isSettled = true
-            if (outcome.failure != null) {
+            if (outcome.failure != null || entry.isUnwanted) {
                 remove(entry)
             } else {
                 val size = outcome.body?.size ?: 0
@@ -150,6 +158,9 @@ internal class IdempotentReplies(
         var outcome = CompletableDeferred<Outcome>()
         var size = 0
         var isSettled = false
+
+        /** Whether its owner is gone. */
+        var isUnwanted = false
     }
 
     companion object {
@@ -162,6 +173,9 @@ internal class IdempotentReplies(
 
         /** Whose keys those of [session] are: its user's, or its own where nobody knows who it is. */
         fun ownerOf(session: Session<*>): String = session.user?.let { "user $it" } ?: "session ${session.id}"
+
+        /** Whether nobody can use the keys of [session] again once that has ended. */
+        fun endWith(session: Session<*>): Boolean = session.user == null
 
         private fun fingerprint(request: Message): ByteArray {
             val digest = MessageDigest.getInstance("SHA-256")

@@ -57,7 +57,8 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
 
     /**
      * Takes a bearer token in an `auth` message: as the first one, within `limits { authTimeout }`, from clients that
-     * [authenticate] does not know or where there is none; later as a fresh one. Null ends the session (4401).
+     * [authenticate] does not know or where there is none; later as a fresh one. Null ends the session (4401), and
+     * so does a fresh one of another [user], or where no user is known one whose meta does not equal the session's.
      */
     public fun authenticateByMessage(block: suspend (token: String) -> Meta?) {
         check(authenticateByMessage == null) { "live(\"$path\") has authenticateByMessage twice" }

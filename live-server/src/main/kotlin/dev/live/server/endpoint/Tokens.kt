@@ -41,8 +41,7 @@ internal class Tokens<Meta : Any>(
         var meta: Meta? = null
         var expiry: Expiry? = null
         guard.handler(session) {
-            // a session is found by its user and was let into topics as that user: another one needs another session
-            meta = endpoint.authenticateByMessage?.invoke(token)?.takeIf { endpoint.user?.invoke(it) == session.user }
+            meta = endpoint.authenticateByMessage?.invoke(token)?.takeIf { isSame(it, session) }
             expiry = meta?.let(::expiryOf)
         }
         val accepted = meta
@@ -54,6 +53,15 @@ internal class Tokens<Meta : Any>(
         }
         session.renew(accepted)
         session.send(Message(MessageType.ACK, ref = message.ref))
+    }
+
+    /**
+     * Whether [fresh] is whom [session] was begun by. It is found by its user and was let into topics as that user, so
+     * another one needs another session. Where no user is known, all that is said of somebody has to be the same.
+     */
+    private fun isSame(fresh: Meta, session: Session<Meta>): Boolean {
+        val user = endpoint.user?.invoke(fresh)
+        return user == session.user && (user != null || fresh == session.meta)
     }
 
     private fun expiryOf(meta: Meta): Expiry? {

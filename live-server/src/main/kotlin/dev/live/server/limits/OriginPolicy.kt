@@ -4,16 +4,22 @@ package dev.live.server.limits
  * Which web pages may connect: a browser says in `Origin` where a page came from, and sends its cookies along, so
  * without this check any page could act in the name of whoever reads it.
  *
- * Requests without `Origin` do not come from a page and pass.
+ * Requests without `Origin` pass, unless the browser says in `Sec-Fetch-Site` that another site's page makes it load
+ * what it asks for, such as an image: those have no `Origin`, and the cookies all the same.
  *
  * @property sameHost whether pages of the server's own host pass
  * @property listed origins that pass besides, as [normalize] writes them
  * @property any whether every page passes
  */
 internal class OriginPolicy(private val sameHost: Boolean, private val listed: Set<String>, private val any: Boolean) {
-    /** Whether a page from [origin] may connect to the server that the request called [host]. */
-    fun allows(origin: String?, host: String?): Boolean {
-        if (origin == null || any) return true
+    /**
+     * Whether a page from [origin] may connect to the server that the request called [host].
+     *
+     * @param site what `Sec-Fetch-Site` says; null where it is not there
+     */
+    fun allows(origin: String?, host: String?, site: String? = null): Boolean {
+        if (any) return true
+        if (origin == null) return site !in OTHER_SITES
         val page = normalize(origin) ?: return false
         return page in listed || (sameHost && host != null && isSame(page, host))
     }
@@ -25,6 +31,9 @@ internal class OriginPolicy(private val sameHost: Boolean, private val listed: S
     }
 
     companion object {
+        /** `same-site` is everybody on the same domain. */
+        private val OTHER_SITES = setOf("cross-site", "same-site")
+
         private val SHAPE =
             Regex("""(https?)://([^/?#@\s:]+|\[[0-9a-fA-F:.]+])(?::(\d{1,5}))?""", RegexOption.IGNORE_CASE)
 

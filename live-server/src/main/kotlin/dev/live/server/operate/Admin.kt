@@ -5,6 +5,7 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.server.endpoint.DeclaredTopics
 import dev.live.server.endpoint.EndpointContext
+import dev.live.server.endpoint.HandlerGuard
 import dev.live.server.endpoint.httpStatus
 import dev.live.server.endpoint.respondError
 import dev.live.server.endpoint.respondJson
@@ -33,6 +34,7 @@ internal class Admin(
     private val sessions = SessionRows(context)
     private val topics = TopicRows(context)
     private val publisher = DeclaredPublisher(context, declared)
+    private val guard = HandlerGuard(context.sessionSettings.handlerTimeout)
     private val page by lazy(::AdminPage)
 
     suspend fun page(call: ApplicationCall) {
@@ -74,7 +76,7 @@ internal class Admin(
             val data = request["data"] ?: throw LiveException(ErrorCode.BadPayload, "data is missing")
             val body = Body.json(data.toString(), context.limits.decode)
             publisher.check(topic, body)
-            publisher.publish(topic, body).toJson(topic)
+            guard.made("liveAdmin publish") { publisher.publish(publisher.prepare(topic, body)).toJson(topic) }
         }
 
     /** The page names a session and means its user: what it shows of a user's name may be cut off. */

@@ -6,6 +6,7 @@ import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.Position
+import dev.live.server.broker.Publication
 import dev.live.server.endpoint.DeclaredTopics
 import dev.live.server.endpoint.EndpointContext
 import kotlinx.serialization.json.JsonObject
@@ -32,11 +33,13 @@ internal class DeclaredPublisher(private val context: EndpointContext, private v
         payload.read(message)
     }
 
-    /** Publishes [body], which was [check]ed, to [topic]. */
-    suspend fun publish(topic: String, body: Body?): Published {
-        val publication = context.topics.publication(topic, body, wantsPlace = true)
+    /** What [publish] takes to publish [body], which was [check]ed, to [topic]; calls code of the application. */
+    suspend fun prepare(topic: String, body: Body?): Publication =
+        context.topics.publication(topic, body, wantsPlace = true)
+
+    suspend fun publish(publication: Publication): Published {
         context.broker.publish(publication)
-        return Published(context.topics.find(topic)?.size ?: 0, publication.place)
+        return Published(context.topics.find(publication.topic)?.size ?: 0, publication.place)
     }
 }
 

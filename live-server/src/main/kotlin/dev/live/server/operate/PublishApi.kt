@@ -5,6 +5,7 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.RefPrefix
+import dev.live.server.broker.Publication
 import dev.live.server.endpoint.DeclaredTopics
 import dev.live.server.endpoint.EndpointContext
 import dev.live.server.endpoint.HandlerGuard
@@ -103,19 +104,18 @@ internal class PublishApi(
     }
 
     /** As [carryOut]; what fails is logged, and told by the id of that line. */
-    private suspend fun carryOutOrThrow(request: PublishRequest): JsonElement {
-        var answer: JsonElement? = null
-        val failure = guard.answer(NAME) { answer = carryOut(request) }
-        return answer ?: throw failure ?: error("unreachable: it either failed or did not")
-    }
+    private suspend fun carryOutOrThrow(request: PublishRequest): JsonElement =
+        guard.made(NAME) { carryOut(request) }
 
     private suspend fun carryOut(request: PublishRequest): JsonElement {
-        val answers = request.items.map { carryOut(it) }
+        // what can fail of all of them before the first: whoever is told of a failure may send all of them again
+        val publications = request.items.map { item -> item.topic?.let { publisher.prepare(it, item.body) } }
+        val answers = request.items.zip(publications) { item, publication -> carryOut(item, publication) }
         return if (request.isList) JsonArray(answers) else answers.single()
     }
 
-    private suspend fun carryOut(item: PublishItem): JsonObject {
-        if (item.topic != null) return publisher.publish(item.topic, item.body).toJson(item.topic)
+    private suspend fun carryOut(item: PublishItem, publication: Publication?): JsonObject {
+        if (publication != null) return publisher.publish(publication).toJson(publication.topic)
         val user = item.user ?: error("unreachable: it is for a topic or for a user")
         return buildJsonObject {
             put("user", user)

@@ -1,5 +1,6 @@
 package dev.live.server.operate
 
+import dev.live.server.endpoint.SEC_FETCH_SITE
 import dev.live.server.limits.OriginPolicy
 import io.ktor.http.ContentType
 import io.ktor.http.HttpHeaders
@@ -23,8 +24,6 @@ internal fun ApplicationCall.whyForged(): String? =
             "only the page of this server may do this"
         else -> null
     }
-
-private const val SEC_FETCH_SITE = "Sec-Fetch-Site"
 
 /** Null where it is no browser. Not `same-site`: that is everybody on the same domain. */
 private val OWN_SITES = setOf(null, "same-origin")

@@ -83,7 +83,8 @@ internal class Queues {
 /**
  * One session as it was for a moment: what is sorted by must not change meanwhile.
  *
- * @property fill how much of what may wait for it does: of messages or of bytes, whichever is more
+ * @property fill how much of what may wait for it does: of messages or of bytes, whichever is more. Over 1 where topics
+ *   that may lose messages have some waiting beside the queue
  * @property writingMillis for how long the client has not taken what is written to it
  */
 internal class SessionRow(
@@ -95,7 +96,7 @@ internal class SessionRow(
 ) {
     val topics: Int = session.state.memberships.count
 
-    /** Whether it is on the way to be closed for it: a quarter of its queue is full, or it took nothing for a second. */
+    /** Whether it falls behind: what waits would fill a quarter of its queue, or it took nothing for a second. */
     val isSlow: Boolean get() = fill >= SLOW_FILL || writingMillis >= SLOW_MILLIS
 
     fun toJson(): JsonObject =

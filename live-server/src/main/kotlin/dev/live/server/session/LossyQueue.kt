@@ -34,6 +34,12 @@ internal class LossyQueue(private val maxBytes: Int) {
     private val entries = LinkedHashMap<Place, Entry>()
     private var bytes = 0L
 
+    /** Entries that wait. */
+    val count: Int @Synchronized get() = entries.size
+
+    /** Bytes that wait. */
+    val size: Long @Synchronized get() = bytes
+
     /** Frames that the writer has taken from the other queue since there is this one. Written by the writer. */
     @Volatile
     private var taken = 0L
@@ -52,21 +58,31 @@ internal class LossyQueue(private val maxBytes: Int) {
      * @param limit entries of [part] that may wait; the oldest makes way
      * @param isOrdered whether it goes behind all that waits in any case
      */
-    @Synchronized
     fun put(part: Part, key: Any, frame: OutboundFrame, after: Long, limit: Int, isOrdered: Boolean = false) {
+        val lost = replace(part, key, frame, after, limit, isOrdered)
+        // not under the lock, which the writer needs: an observer is code of the application's
+        if (lost != 0) part.losses.tell(conflated = lost % DROPPED, dropped = lost / DROPPED)
+    }
+
+    /** How many were dropped, times [DROPPED], and one more if one was replaced. */
+    @Synchronized
+    private fun replace(part: Part, key: Any, frame: OutboundFrame, after: Long, limit: Int, isOrdered: Boolean): Int {
+        var lost = 0
         val place = Place(part, key)
         val before = if (isOrdered) entries.remove(place) else entries[place]
         if (before != null) {
             bytes -= before.frame.size
-            part.losses.conflated()
+            part.losses.countConflated()
+            lost++
         } else {
-            if (part.count == limit) drop(entries.keys.first { it.part === part })
+            if (part.count == limit) lost += drop(entries.keys.first { it.part === part })
             part.count++
         }
         entries[place] = Entry(frame, if (before == null || isOrdered) after else before.after)
         bytes += frame.size
-        while (bytes > maxBytes && entries.size > 1) drop(entries.keys.first())
+        while (bytes > maxBytes && entries.size > 1) lost += drop(entries.keys.first())
         isEmpty = false
+        return lost
     }
 
     /** Takes back what waits of [part]: it was left. */
@@ -134,9 +150,14 @@ internal class LossyQueue(private val maxBytes: Int) {
         return end
     }
 
-    private fun drop(place: Place) {
+    private fun drop(place: Place): Int {
         bytes -= checkNotNull(entries.remove(place)).frame.size
         place.part.count--
-        place.part.losses.dropped()
+        place.part.losses.countDropped()
+        return DROPPED
+    }
+
+    private companion object {
+        const val DROPPED = 2
     }
 }

@@ -58,11 +58,11 @@ internal class SessionQueue(
     @Volatile
     private var lossy: LossyQueue? = null
 
-    /** Messages that wait. */
-    val count: Int get() = ((waiting and CLOSED.inv()) / ONE).toInt()
+    /** Messages that wait, of topics that may lose them too. */
+    val count: Int get() = ((waiting and CLOSED.inv()) / ONE).toInt() + (lossy?.count ?: 0)
 
-    /** Bytes that wait. */
-    val bytes: Long get() = waiting and BYTES
+    /** Bytes that wait, of the same. */
+    val bytes: Long get() = (waiting and BYTES) + (lossy?.size ?: 0)
 
     fun offer(message: PreparedMessage): Offer = offer(message.frameFor(slot))
 

@@ -9,13 +9,23 @@ internal class Losses(private val tally: Tally = Tally()) {
     private val drops = LongAdder()
 
     fun conflated() {
-        conflations.increment()
-        tally.dropped("conflate", messages = 1)
+        countConflated()
+        tell(conflated = 1, dropped = 0)
     }
 
     fun dropped() {
-        drops.increment()
-        tally.dropped("dropOldest", messages = 1)
+        countDropped()
+        tell(conflated = 0, dropped = 1)
+    }
+
+    fun countConflated() = conflations.increment()
+
+    fun countDropped() = drops.increment()
+
+    /** Tells the server's observers, code of the application's, of what was counted, of this topic and others. */
+    fun tell(conflated: Int, dropped: Int) {
+        if (conflated > 0) tally.dropped("conflate", conflated)
+        if (dropped > 0) tally.dropped("dropOldest", dropped)
     }
 
     fun snapshot() = TopicLosses(conflations.sum(), drops.sum())

@@ -155,6 +155,26 @@ class IdempotentRepliesTest : FunSpec({
         }
     }
 
+    test("of an owner that is gone no key is kept: what has run goes at once, what runs when it is done") {
+        withReplies(KeyLimits(keys = 3)) {
+            ask("ann", "=1")
+            ask("bob", "=1")
+            val gate = CompletableDeferred<Unit>()
+            hold = gate
+            val running = test.async { ask("ann", "=2") }
+            test.runCurrent()
+
+            replies.forget("ann")
+            replies.forget("nobody")
+
+            replies.size shouldBe 2
+            gate.complete(Unit)
+            running.await() shouldBe "3"
+            replies.size shouldBe 1
+            ask("bob", "=1") shouldBe "2"
+        }
+    }
+
     test("a server that ends leaves nobody waiting, and no key behind") {
         withReplies {
             hold = CompletableDeferred()

@@ -8,14 +8,20 @@ import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
+import dev.live.server.session.Session
+import dev.live.server.session.SessionRuntime
 import dev.live.server.session.Sweeper
+import dev.live.server.support.FakeCodec
 import dev.live.server.support.TestSession
+import dev.live.server.support.TestTopics
 import dev.live.server.support.sessionSettings
+import dev.live.server.topic.CodecTable
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.TestScope
@@ -145,6 +151,31 @@ class TokensTest : FunSpec({
         }
     }
 
+    for (isNamed in listOf(false, true)) {
+        val unknown = if (isNamed) "whose meta names no user" else "of an endpoint that names none"
+
+        test("a session $unknown is renewed by what it was begun with alone, and not by another's token") {
+            runTest {
+                val endpoint =
+                    LiveEndpoint<String>("/live").apply {
+                        authenticateByMessage { token -> token }
+                        if (isNamed) user { null }
+                    }
+                val session = anonymous("ann")
+                val tokens = Tokens(endpoint, HandlerGuard(timeout = 30.seconds), 60.seconds, { currentTime })
+
+                backgroundScope.launch { tokens.renew(session, auth("ann")) }
+                runCurrent()
+                session.isOpen shouldBe true
+                backgroundScope.launch { tokens.renew(session, auth("bob")) }
+                runCurrent()
+
+                session.isOpen shouldBe false
+                session.meta shouldBe "ann"
+            }
+        }
+    }
+
     test("a token that is still being checked when the old one runs out is too late") {
         runTest {
             val endpoint = LiveEndpoint<Unit>("/live").apply {
@@ -190,6 +221,16 @@ private fun renewable(expires: () -> Instant?): LiveEndpoint<Unit> =
         expires { expires() }
     }
 
+private fun auth(token: String) = Message(MessageType.AUTH, body = Body.of(AuthData(token)))
+
+/** A session of nobody who is known, as far as its queue. */
+private fun TestScope.anonymous(meta: String): Session<String> {
+    val topics = TestTopics(backgroundScope, CodecTable(listOf(FakeCodec()))).registry
+    val runtime = SessionRuntime(sessionSettings(), topics, codecSlot = 0) { currentTime }
+    val scope = backgroundScope.coroutineContext + Job()
+    return Session("session", meta, user = null, "127.0.0.1", Instant.DISTANT_PAST, runtime, scope)
+}
+
 /** A running session of [endpoint], whose client's words are tokens. */
 private fun TestScope.sessionOf(endpoint: LiveEndpoint<Unit>): TestSession {
     val one = TestSession(this, sessionSettings(heartbeatInterval = 1.days, heartbeatTimeout = 2.days))
@@ -200,8 +241,7 @@ private fun TestScope.sessionOf(endpoint: LiveEndpoint<Unit>): TestSession {
     val tokens = Tokens(endpoint, guard, warning = 60.seconds, { currentTime }, clock)
     one.onOpen = tokens::begin
     one.onMessage = { session, token ->
-        val auth = Message(MessageType.AUTH, body = Body.of(AuthData(token)))
-        guard.answer("auth") { tokens.renew(session, auth) }
+        guard.answer("auth") { tokens.renew(session, auth(token)) }
     }
     backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 100.milliseconds) { currentTime }.run() }
     one.start()

@@ -14,6 +14,18 @@ class OriginPolicyTest : FunSpec({
         }
     }
 
+    for (site in listOf(null, "same-origin", "none", "cross-site", "same-site")) {
+        val isAllowed = site == null || !site.endsWith("-site")
+
+        test("a request without an origin passes unless a page of another site makes it: $site") {
+            val policy = OriginPolicy(sameHost = true, listed("https://app.example.com"), any = false)
+
+            policy.allows(origin = null, host = "example.com", site) shouldBe isAllowed
+            policy.allows("https://app.example.com", host = "example.com", site) shouldBe true
+            OriginPolicy(sameHost = false, emptySet(), any = true).allows(null, "example.com", site) shouldBe true
+        }
+    }
+
     context("pages of listed origins") {
         val policy =
             OriginPolicy(sameHost = false, listed("https://app.example.com", "http://localhost:3000"), any = false)

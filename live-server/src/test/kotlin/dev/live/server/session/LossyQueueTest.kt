@@ -2,6 +2,8 @@ package dev.live.server.session
 
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.server.observe.LiveObserver
+import dev.live.server.observe.Tally
 import dev.live.server.support.payload
 import dev.live.server.support.prepared
 import dev.live.server.support.wordMessage
@@ -115,6 +117,31 @@ class LossyQueueTest : FunSpec({
             queue.take(8) shouldContainExactly listOf("c", "xxxxxxxxx")
             losses.snapshot().dropped shouldBe 2
         }
+    }
+
+    test("an observer is told of what is lost when the queue is nobody's any more: its writer never waits for one") {
+        val queue = LossyQueue(maxBytes = 3)
+        val heard = ArrayList<String>()
+        val observer =
+            object : LiveObserver {
+                override fun dropped(policy: String, messages: Int) {
+                    heard += "$messages by $policy${if (Thread.holdsLock(queue)) " under the lock" else ""}"
+                }
+            }
+        val losses = Losses(Tally(observer))
+        val part = LossyQueue.Part(losses)
+        val other = LossyQueue.Part(losses)
+
+        fun put(part: LossyQueue.Part, key: String, word: String) =
+            queue.put(part, key, prepared(wordMessage(word)).frameFor(0), after = 0, limit = 2)
+        put(part, "a", "a")
+        put(part, "a", "b")
+        put(part, "b", "c")
+        put(part, "c", "d")
+        put(other, "a", "efg")
+
+        heard shouldContainExactly listOf("1 by conflate", "1 by dropOldest", "2 by dropOldest")
+        losses.snapshot().run { conflated to dropped } shouldBe (1L to 3L)
     }
 
     test("of a topic with a history what replaces another goes behind what waits: its offsets only rise") {

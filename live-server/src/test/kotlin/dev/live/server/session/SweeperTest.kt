@@ -10,6 +10,9 @@ import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestSession
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.wordMessage
+import dev.live.server.topic.CodecTable
+import dev.live.server.topic.Losses
+import dev.live.server.topic.PreparedMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.ExperimentalCoroutinesApi
@@ -159,6 +162,30 @@ class SweeperTest : FunSpec({
 
             observer.samples.size shouldBe 2
             observer.samples.last().run { take(2) + last() } shouldBe listOf(1L, 3L, 3L)
+            run.cancel()
+        }
+    }
+
+    test("what waits of topics that may lose messages is counted with the rest") {
+        runTest {
+            val observer = RecordingObserver()
+            val one = TestSession(this, tally = Tally(observer))
+            val run = one.start()
+            one.socket.stalled = true
+            one.session.trySend(wordMessage("word"))
+            runCurrent()
+            val queue = one.session.state.queue
+            one.session.trySend(wordMessage("word"))
+            val part = LossyQueue.Part(Losses())
+            val table = CodecTable(listOf(one.codec))
+            for (word in listOf("a", "bc")) queue.keep(part, word, PreparedMessage(wordMessage(word), table), limit = 9)
+            backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 1.seconds) { currentTime }.run() }
+
+            advanceTimeTo(1_000)
+
+            observer.samples.last() shouldBe listOf(1L, 3L, 7L, 3L)
+            queue.forget(part)
+            (queue.count to queue.bytes) shouldBe (1 to 4L)
             run.cancel()
         }
     }

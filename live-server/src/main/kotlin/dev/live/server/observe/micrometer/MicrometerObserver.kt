@@ -80,7 +80,7 @@ public class MicrometerObserver(
 
     override fun dropped(policy: String, messages: Int) {
         val counter = dropped[policy] ?: dropped.computeIfAbsent(policy) {
-            counter("live.dropped", "messages lost to full queues", tag = Tag.of("policy", it))
+            counter("live.dropped", "messages that clients did not get, by why", tag = Tag.of("policy", it))
         }
         counter.increment(messages.toDouble())
     }
