@@ -48,7 +48,7 @@ class DashboardTest : FunSpec({
 
             lastMinute.samples.filter { it.metric == "heap" }.map { it.at }.shouldBeSorted()
             ack.decode<SubscribedData>().recovered shouldBe true
-            next.offset shouldBe lastMinute.position.offset + 1
+            checkNotNull(next.offset) shouldBeGreaterThan lastMinute.position.offset // and nothing comes twice
         }
     }
 
