@@ -99,6 +99,7 @@ internal class Router(
 
     /** The server has ended [subscription]; its collectors are told, for nothing more would come. */
     private fun takenOut(subscription: TopicSubscription) {
+        if (subscription.isJoinOpen) return // it had joined the topic itself; the ack that follows counts
         subscription.end {
             LiveException(ErrorCode.NotSubscribed, "the server took this client out of topic '${subscription.topic}'")
         }

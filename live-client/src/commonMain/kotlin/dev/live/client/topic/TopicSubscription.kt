@@ -78,6 +78,9 @@ internal class TopicSubscription(
     /** Whether nobody, neither collectors nor the server, has anything to do with this any more. */
     val isForgettable: Boolean get() = mailboxes.isEmpty() && phase == Phase.Out
 
+    /** Whether a `subscribe` was sent whose answer may still come: what the server ended before is not its outcome. */
+    val isJoinOpen: Boolean get() = phase == Phase.Joining || phase == Phase.Unknown
+
     operator fun contains(mailbox: Mailbox): Boolean = mailbox in mailboxes
 
     fun add(mailbox: Mailbox) {

@@ -206,4 +206,38 @@ class TopicSubscriptionTest : FunSpec({
             second.cancel()
         }
     }
+
+    test("what the server ended before it carried out a subscribe is not what that subscribe begins") {
+        clientTest {
+            val held = mutableListOf<Message>()
+            transport.onMessage =
+                { message -> (message.type == MessageType.SUBSCRIBE).also { if (it) held += message } }
+            val collector = collect(client.topic<Chat>("room").messages)
+
+            transport.wire.push(Message(MessageType.UNSUBSCRIBE, "room"))
+            settle()
+            transport.wire.answer(held.single())
+            serverSays("room", hello)
+
+            collector.awaitItem() shouldBe hello
+            collector.cancel()
+            settle()
+            transport.joined.shouldBeEmpty()
+            transport.wire.received.map { it.type } shouldContainExactly listOf("subscribe", "unsubscribe")
+        }
+    }
+
+    test("a server that ends a topic while a subscribe is unanswered is still told that nobody wants it") {
+        clientTest({ requestTimeout = 3.seconds }) {
+            val held = mutableListOf<Message>()
+            transport.onMessage = { message -> held.add(message) }
+            val collector = collect(client.topic<Chat>("room").messages)
+
+            transport.wire.push(Message(MessageType.UNSUBSCRIBE, "room"))
+            pass(3.seconds)
+
+            collector.awaitError().shouldBeInstanceOf<LiveException>().code shouldBe ErrorCode.Timeout
+            held.map { it.type } shouldContainExactly listOf("subscribe", "unsubscribe")
+        }
+    }
 })
