@@ -15,7 +15,8 @@ import kotlin.concurrent.Volatile
 public enum class CollectorOverflow {
     /**
      * On a topic that keeps a history the client leaves the topic until the collector has taken what is buffered, and
-     * then recovers what came meanwhile; other collectors of the topic wait with it. On a topic that keeps none, as [Fail].
+     * then recovers what came meanwhile; other collectors of the topic wait with it, and others see it leave where the
+     * topic has presence. On a topic that keeps none, as [Fail].
      */
     Recover,
 

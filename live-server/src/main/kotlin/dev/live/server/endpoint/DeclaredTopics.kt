@@ -1,5 +1,6 @@
 package dev.live.server.endpoint
 
+import dev.live.protocol.Message
 import dev.live.server.topic.TopicPolicies
 import dev.live.server.topic.TopicPolicy
 
@@ -13,6 +14,9 @@ internal class DeclaredTopics : TopicPolicies {
 
     @Volatile
     private var isPlain = true
+
+    @Volatile
+    private var hasKeys = false
 
     /** @throws IllegalArgumentException if another endpoint asks for something else of the same topics */
     @Synchronized
@@ -29,6 +33,7 @@ internal class DeclaredTopics : TopicPolicies {
         val all = (declared + fresh).sortedBy { it.pattern.specificity }
         declared = all
         isPlain = all.all { it.policy == TopicPolicy.None }
+        hasKeys = all.any { it.policy.key != null }
     }
 
     /** What the payloads of the topic called [name] are; null if no endpoint declares it. Of two that do, the first. */
@@ -37,4 +42,6 @@ internal class DeclaredTopics : TopicPolicies {
     override fun of(name: String): TopicPolicy =
         // nobody asks for anything: then this is on the way of every publish to a topic that is not in use
         if (isPlain) TopicPolicy.None else declared.find { it.pattern.match(name) != null }?.policy ?: TopicPolicy.None
+
+    override fun keyOf(name: String): ((Message) -> String)? = if (hasKeys) of(name).key else null
 }

@@ -47,7 +47,8 @@ internal class Dispatcher<Meta : Any>(
             } catch (e: MalformedMessageException) {
                 return refuse(session, e)
             }
-        if (refusal != null) return tooFast(session, message, refusal)
+        val tooFast = refusal ?: refusedSubscribe(message)
+        if (tooFast != null) return tooFast(session, message, tooFast)
         val start = if (tally.isObserved) System.nanoTime() else 0L
         val failure = guard.answer(message.type) { handle(session, message) }
         if (tally.isObserved) {
@@ -59,6 +60,15 @@ internal class Dispatcher<Meta : Any>(
         }
         if (failure != null) session.send(failure.toMessage(message.topic, message.ref))
     }
+
+    private fun refusedSubscribe(message: Message): Refusal? =
+        if (message.type == MessageType.SUBSCRIBE &&
+            endpoint.topics.isNotEmpty()
+        ) {
+            limiter.admitSubscribe(now())
+        } else {
+            null
+        }
 
     private suspend fun refuse(session: Session<Meta>, cause: MalformedMessageException) {
         session.send(cause.toMessage())
@@ -122,10 +132,7 @@ internal class Dispatcher<Meta : Any>(
 
     private suspend fun command(session: Session<Meta>, message: Message) {
         when (message.type) {
-            MessageType.SUBSCRIBE -> {
-                val refusal = limiter.admitSubscribe(now())
-                if (refusal == null) topics.subscribe(session, message) else tooFast(session, message, refusal)
-            }
+            MessageType.SUBSCRIBE -> topics.subscribe(session, message)
             MessageType.UNSUBSCRIBE -> topics.unsubscribe(session, message)
             else -> topics.publish(session, message)
         }

@@ -18,8 +18,8 @@ import java.util.concurrent.atomic.AtomicBoolean
 internal class LossyQueue(private val maxBytes: Int) {
     /** One topic's part: what is counted together. */
     class Part(val losses: Losses) {
-        /** Entries that wait. Guarded by the queue. */
-        var count = 0
+        /** Keys of what waits, oldest first, so that nobody looks through other topics' for one. Guarded by the queue. */
+        val keys = LinkedHashSet<Any>()
     }
 
     private class Place(val part: Part, val key: Any) {
@@ -69,15 +69,15 @@ internal class LossyQueue(private val maxBytes: Int) {
     private fun replace(part: Part, key: Any, frame: OutboundFrame, after: Long, limit: Int, isOrdered: Boolean): Int {
         var lost = 0
         val place = Place(part, key)
-        val before = if (isOrdered) entries.remove(place) else entries[place]
+        val before = if (isOrdered) take(place) else entries[place]
         if (before != null) {
             bytes -= before.frame.size
             part.losses.countConflated()
             lost++
-        } else {
-            if (part.count == limit) lost += drop(entries.keys.first { it.part === part })
-            part.count++
+        } else if (part.keys.size == limit) {
+            lost += drop(Place(part, part.keys.first()))
         }
+        part.keys += key
         entries[place] = Entry(frame, if (before == null || isOrdered) after else before.after)
         bytes += frame.size
         while (bytes > maxBytes && entries.size > 1) lost += drop(entries.keys.first())
@@ -88,17 +88,15 @@ internal class LossyQueue(private val maxBytes: Int) {
     /** Takes back what waits of [part]: it was left. */
     @Synchronized
     fun remove(part: Part) {
-        if (part.count == 0) return
-        entries.entries.removeIf { (place, entry) ->
-            (place.part === part).also { if (it) bytes -= entry.frame.size }
-        }
-        part.count = 0
+        for (key in part.keys) bytes -= checkNotNull(entries.remove(Place(part, key))).frame.size
+        part.keys.clear()
         isEmpty = entries.isEmpty()
     }
 
     /** Drops everything. */
     @Synchronized
     fun clear() {
+        for (place in entries.keys) place.part.keys.clear()
         entries.clear()
         bytes = 0
         isEmpty = true
@@ -143,7 +141,7 @@ internal class LossyQueue(private val maxBytes: Int) {
             batch[end++] = entry.frame
             size += entry.frame.size
             bytes -= entry.frame.size
-            place.part.count--
+            place.part.keys -= place.key
             waiting.remove()
         }
         isEmpty = entries.isEmpty()
@@ -151,11 +149,12 @@ internal class LossyQueue(private val maxBytes: Int) {
     }
 
     private fun drop(place: Place): Int {
-        bytes -= checkNotNull(entries.remove(place)).frame.size
-        place.part.count--
+        bytes -= checkNotNull(take(place)).frame.size
         place.part.losses.countDropped()
         return DROPPED
     }
+
+    private fun take(place: Place): Entry? = entries.remove(place)?.also { place.part.keys -= place.key }
 
     private companion object {
         const val DROPPED = 2

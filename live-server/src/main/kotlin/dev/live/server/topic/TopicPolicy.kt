@@ -27,4 +27,7 @@ internal data class TopicPolicy(
 /** What is asked of the topic called so; the same for a name at any time. */
 internal fun interface TopicPolicies {
     fun of(name: String): TopicPolicy
+
+    /** Asked for each message that is published: no more work than there are declarations with a key. */
+    fun keyOf(name: String): ((Message) -> String)? = of(name).key
 }

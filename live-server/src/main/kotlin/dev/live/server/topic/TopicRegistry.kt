@@ -76,7 +76,7 @@ internal class TopicRegistry(
         trace: String = "",
         wantsPlace: Boolean = false,
     ): Publication {
-        val key = policies.of(topic).key?.invoke(Message(MessageType.MESSAGE, topic, body = body))
+        val key = policies.keyOf(topic)?.invoke(Message(MessageType.MESSAGE, topic, body = body))
         return Publication(topic, body, except, key, trace().ifEmpty { trace }, wantsPlace)
     }
 

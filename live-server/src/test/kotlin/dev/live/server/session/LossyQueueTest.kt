@@ -66,7 +66,7 @@ class LossyQueueTest : FunSpec({
                 }
                 takeAll()
 
-                part.count shouldBe 0
+                part.keys.size shouldBe 0
             }
         }
 

@@ -23,11 +23,18 @@ internal class TestTopics(
     fanOut: CoroutineContext = EmptyCoroutineContext,
     tally: Tally = Tally(),
     policy: TopicPolicy = TopicPolicy.None,
+    maxIdleBytes: Long = Long.MAX_VALUE,
 ) {
     @Volatile
     var now = 0L
 
-    val registry = TopicRegistry(TopicRuntime(scope, codecs, buffer, fanOut, tally = tally) { now }, linger, { policy })
+    val registry =
+        TopicRegistry(
+            TopicRuntime(scope, codecs, buffer, fanOut, tally = tally) { now },
+            linger,
+            { policy },
+            maxIdleBytes,
+        )
 }
 
 internal fun prepared(message: Message, except: String? = null, codecs: CodecTable = CodecTable(listOf(FakeCodec()))) =

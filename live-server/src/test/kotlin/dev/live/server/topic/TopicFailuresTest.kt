@@ -2,15 +2,19 @@
 
 package dev.live.server.topic
 
+import dev.live.server.support.FakeCodec
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.prepared
+import dev.live.server.support.word
 import dev.live.server.support.wordMessage
 import io.kotest.assertions.throwables.shouldThrowAny
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.test.advanceTimeBy
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
+import kotlin.time.Duration.Companion.milliseconds
 
 /** What throws while a topic delivers, an error of the application's codec too. */
 class TopicFailuresTest : FunSpec({
@@ -59,4 +63,33 @@ class TopicFailuresTest : FunSpec({
             }
         }
     }
+
+    test("of several messages that were held back, one that cannot be delivered takes none of the others with it") {
+        runTest {
+            val policy =
+                TopicPolicy(delivery = Delivery(LossyOverflow.Conflate(limit = 8), throttle = 100.milliseconds))
+            val hub = hub(this, policy)
+            val ann = Picky(refused = "b")
+            hub.join(ann, ack)
+
+            for (word in listOf("first", "a", "b", "c")) {
+                hub.publish(PreparedMessage(wordMessage(word), CodecTable(listOf(FakeCodec())), key = word))
+            }
+            advanceTimeBy(101.milliseconds)
+
+            ann.words shouldBe listOf("ack", "first", "a", "c")
+        }
+    }
 })
+
+/** Fails at one word. */
+private class Picky(private val refused: String) : Subscriber("picky") {
+    val words = ArrayList<String>()
+
+    override fun offer(run: MessageRun): Boolean = run.messages.all(::offer)
+
+    override fun offer(message: PreparedMessage): Boolean {
+        check(message.message.word() != refused) { "broken" }
+        return words.add(message.message.word())
+    }
+}

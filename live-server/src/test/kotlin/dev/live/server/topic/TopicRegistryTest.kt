@@ -29,6 +29,7 @@ import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.yield
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.seconds
 
 class TopicRegistryTest : FunSpec({
@@ -124,6 +125,24 @@ class TopicRegistryTest : FunSpec({
             }
 
             scope.cancel()
+        }
+    }
+
+    test("what is kept for nobody is bounded by what it takes with its messages' and topics' own parts") {
+        runTest {
+            val policy = TopicPolicy(history = HistorySettings(size = 100, age = 1.hours, bytes = 1_000))
+            val topics = TestTopics(backgroundScope, policy = policy, maxIdleBytes = 2 * (100 * 256 + 1_024))
+            for (name in listOf("a", "b", "c")) {
+                topics.now++
+                // no payload, and not for nothing
+                repeat(100) { topics.registry.deliver(Publication(name, body = null)) }
+            }
+
+            topics.registry.sweep()
+
+            topics.registry.find("a").shouldBeNull() // unused for longest
+            topics.registry.find("b").shouldNotBeNull()
+            topics.registry.find("c").shouldNotBeNull()
         }
     }
 
