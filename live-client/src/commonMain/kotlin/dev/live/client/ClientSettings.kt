@@ -3,6 +3,7 @@ package dev.live.client
 import dev.live.client.connection.ConnectionSettings
 import dev.live.client.connection.HeartbeatSettings
 import dev.live.client.connection.ReconnectPolicy
+import dev.live.client.connection.SurroundingsSettings
 import dev.live.client.transport.Transport
 import dev.live.protocol.Codec
 import kotlin.coroutines.CoroutineContext
@@ -30,6 +31,7 @@ internal class ClientSettings(
     val transport: () -> Transport,
     val timeSource: TimeSource,
     val random: Random,
+    val surroundings: SurroundingsSettings,
 ) {
     /** What every connection is made with. */
     fun ofConnections(): ConnectionSettings =

@@ -5,6 +5,7 @@ import dev.live.client.connection.ConnectionLoop
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
 import dev.live.client.connection.Renewal
+import dev.live.client.connection.Surroundings
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.CollectorOverflow
 import dev.live.client.topic.ConnectionLostException
@@ -86,11 +87,14 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     private val pending = PendingReplies()
     private val requests = RequestHandlers(scope, workers, outbox)
     private val router = Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, requests)
-    private val exchange = Exchange(dispatcher, refs, outbox, pending) { settings.trace?.invoke().orEmpty() }
+    private val exchange =
+        Exchange(dispatcher, refs, outbox, pending, ::probe) { settings.trace?.invoke().orEmpty() }
     private val bearer = Bearer(workers, settings.bearer)
     private val renewal = Renewal(bearer, exchange, settings.requestTimeout)
     private val transport = settings.transport()
-    private val loop = ConnectionLoop(settings.ofConnections(), transport, bearer, renewal, outbox, router)
+    private val surroundings = Surroundings(settings.surroundings)
+    private val loop =
+        ConnectionLoop(settings.ofConnections(), transport, bearer, renewal, outbox, router, surroundings)
 
     // atomic: closed before its first step, it still has to take its last
     @OptIn(DelicateCoroutinesApi::class)
@@ -204,6 +208,13 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     }
 
     /**
+     * Looks whether the connection still stands, because something suggests that it may not: if nothing is heard within
+     * 2 s of a ping, it is opened anew. Where there is none, tries to connect now rather than at the end of a wait, at most
+     * once a second and not before the end of a wait that the server asked for. For a button that says "try again".
+     */
+    public fun probe(): Unit = surroundings.hint()
+
+    /**
      * Says goodbye to the server, which takes a second or two at most, and leaves nothing behind: no coroutine, no
      * socket. Flows complete, calls that wait fail with [ClientClosedException]. Closing twice is harmless.
      */
@@ -218,6 +229,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     }
 
     private suspend fun run() {
+        scope.launch(workers + CoroutineName("live-surroundings")) { surroundings.watch() }
         var cause: DisconnectCause = DisconnectCause.ClosedByClient
         try {
             cause = loop.run()

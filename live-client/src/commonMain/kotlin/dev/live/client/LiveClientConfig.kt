@@ -1,8 +1,11 @@
 package dev.live.client
 
+import dev.live.client.connection.AppLifecycle
 import dev.live.client.connection.ExponentialBackoff
 import dev.live.client.connection.HeartbeatSettings
+import dev.live.client.connection.NetworkMonitor
 import dev.live.client.connection.ReconnectPolicy
+import dev.live.client.connection.SurroundingsSettings
 import dev.live.client.transport.KtorTransport
 import dev.live.client.transport.Transport
 import dev.live.protocol.Codec
@@ -79,6 +82,22 @@ public class LiveClientConfig internal constructor() {
     /** Where the jitter of waits comes from, other than [reconnect]'s own. */
     internal var random: Random = Random.Default
 
+    /** Tells whether the device has a network. Default null: nobody does. */
+    public var networkMonitor: NetworkMonitor? = null
+
+    /**
+     * Tells whether the application is in use. Default null: nobody does, and the client stays connected. In the background
+     * it stays so for the [backgroundGrace], and is then [paused][dev.live.client.connection.ConnectionState.Paused].
+     */
+    public var lifecycle: AppLifecycle? = null
+
+    /** How long the client stays connected in the background, zero or more. Default 30 s. */
+    public var backgroundGrace: Duration = 30.seconds
+        set(value) {
+            require(!value.isNegative()) { "backgroundGrace must not be negative, was $value" }
+            field = value
+        }
+
     /**
      * The codecs to offer, the most wanted first; the server picks the first that it speaks. Default [JsonCodec] alone.
      *
@@ -136,6 +155,7 @@ public class LiveClientConfig internal constructor() {
             transport = { transport ?: KtorTransport(httpClient, connectTimeout, maxMessageSize) },
             timeSource = timeSource,
             random = random,
+            surroundings = SurroundingsSettings(networkMonitor, lifecycle, backgroundGrace),
         )
     }
 }

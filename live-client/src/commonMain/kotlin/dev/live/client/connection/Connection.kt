@@ -21,6 +21,9 @@ import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.flow.distinctUntilChanged
+import kotlinx.coroutines.flow.dropWhile
+import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.launch
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
@@ -37,10 +40,12 @@ internal class Connection(
     private val router: Router,
     private val outbox: Outbox,
     private val renewal: Renewal,
+    private val surroundings: Surroundings,
     heartbeat: HeartbeatSettings,
     timeSource: TimeSource,
 ) {
     private val openedAt = timeSource.markNow()
+    private val hintsBefore = surroundings.known.value.hints
     private val heartbeat = Heartbeat(heartbeat.interval, heartbeat.timeout, timeSource) { sendPing() }
     private val pong = PongOnItsWay()
     private var renewing: Job? = null
@@ -57,6 +62,7 @@ internal class Connection(
             coroutineScope {
                 launch(CoroutineName("live-writer")) { write() }
                 launch(CoroutineName("live-heartbeat")) { heartbeat.run() }
+                launch(CoroutineName("live-probe")) { probe() }
                 read().also { currentCoroutineContext().cancelChildren() }
             }
         } catch (e: SilenceException) {
@@ -65,6 +71,15 @@ internal class Connection(
             wire.close(CloseCode.ProtocolViolated, e.reason)
             DisconnectCause.NotUnderstood(e.reason)
         }
+
+    /** Looks whether the connection still stands whenever something suggests that it may not. */
+    private suspend fun probe() {
+        surroundings.known
+            .map { it.hints }
+            .distinctUntilChanged()
+            .dropWhile { it == hintsBefore }
+            .collect { heartbeat.probe() }
+    }
 
     private suspend fun CoroutineScope.read(): DisconnectCause {
         while (true) {

@@ -11,7 +11,6 @@ import dev.live.protocol.Codec
 import dev.live.protocol.ReconnectRule
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.currentCoroutineContext
-import kotlinx.coroutines.delay
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
@@ -48,9 +47,11 @@ internal class ConnectionLoop(
     private val renewal: Renewal,
     private val outbox: Outbox,
     private val router: Router,
+    private val surroundings: Surroundings,
 ) {
     private val states = MutableStateFlow<ConnectionState>(ConnectionState.Connecting(attempt = 0))
     private val reconnection = Reconnection(settings.reconnect, bearer.canRefresh, settings.random)
+    private val patience = Patience(surroundings, settings.timeSource) { states.value = it }
 
     val state: StateFlow<ConnectionState> = states.asStateFlow()
 
@@ -58,13 +59,12 @@ internal class ConnectionLoop(
     suspend fun run(): DisconnectCause {
         while (true) {
             currentCoroutineContext().ensureActive() // closed before its first step, it takes none
-            val end = connectOnce()
-            if (end.cause.rule == ReconnectRule.FreshToken) bearer.refuse()
-            val wait = reconnection.delayAfter(end) ?: return end.cause
-            val until = settings.timeSource.markNow() + wait
-            states.value = ConnectionState.Waiting(reconnection.attempt, wait, until, end.cause)
-            delay(wait)
+            patience.awaitAllowed()
             states.value = ConnectionState.Connecting(reconnection.attempt)
+            val end = patience.attempt { connectOnce() } ?: continue // it is paused
+            if (end.cause.rule == ReconnectRule.FreshToken) bearer.refuse()
+            val wait = reconnection.waitAfter(end) ?: return end.cause
+            patience.sitOut(wait, reconnection.attempt, end.cause)
         }
     }
 
@@ -80,7 +80,16 @@ internal class ConnectionLoop(
             return transport.connect(request) { wire ->
                 val codec = codecOf(wire.subprotocol)
                 val connection =
-                    Connection(wire, codec, router, outbox, renewal, settings.heartbeat, settings.timeSource)
+                    Connection(
+                        wire,
+                        codec,
+                        router,
+                        outbox,
+                        renewal,
+                        surroundings,
+                        settings.heartbeat,
+                        settings.timeSource,
+                    )
                 opened = connection
                 connection.endedBy(pump(wire, connection, codec))
             }

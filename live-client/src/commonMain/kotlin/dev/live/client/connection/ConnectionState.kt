@@ -9,6 +9,8 @@ import kotlin.time.TimeMark
  * ```
  * Connecting -> Connected -> Waiting -> Connecting -> ... -> Closed
  * ```
+ *
+ * [Paused] may stand before any [Connecting], and in place of a [Waiting].
  */
 public sealed class ConnectionState {
     /**
@@ -17,6 +19,10 @@ public sealed class ConnectionState {
      * @property attempt 0 for the first; n for the n-th reconnect since a connection last proved itself
      */
     public class Connecting(public val attempt: Int) : ConnectionState() {
+        override fun equals(other: Any?): Boolean = other is Connecting && attempt == other.attempt
+
+        override fun hashCode(): Int = attempt
+
         override fun toString(): String = "Connecting(attempt=$attempt)"
     }
 
@@ -48,6 +54,20 @@ public sealed class ConnectionState {
     }
 
     /**
+     * There is no connection, and no attempt as long as [why] holds. Then one is made at once, or after what is left of
+     * a wait that the server asked for.
+     *
+     * @property why what it waits for the end of
+     */
+    public class Paused(public val why: PauseReason) : ConnectionState() {
+        override fun equals(other: Any?): Boolean = other is Paused && why == other.why
+
+        override fun hashCode(): Int = why.hashCode()
+
+        override fun toString(): String = "Paused($why)"
+    }
+
+    /**
      * There is no connection and there will be none.
      *
      * @property cause who or what ended it; where the [ReconnectPolicy] gave up, what it gave up on
@@ -55,4 +75,13 @@ public sealed class ConnectionState {
     public class Closed(public val cause: DisconnectCause) : ConnectionState() {
         override fun toString(): String = "Closed($cause)"
     }
+}
+
+/** Why a client does not try to connect. */
+public enum class PauseReason {
+    /** The device has no network, as its [NetworkMonitor] says. */
+    NoNetwork,
+
+    /** The application has been in the background for long enough, as its [AppLifecycle] says. */
+    Background,
 }

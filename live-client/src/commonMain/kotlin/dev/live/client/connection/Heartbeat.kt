@@ -2,6 +2,7 @@ package dev.live.client.connection
 
 import kotlinx.coroutines.delay
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
 /** Nothing was heard for [after]. */
@@ -19,9 +20,25 @@ internal class Heartbeat(
 ) {
     private var lastHeard = timeSource.markNow()
 
+    /** How often something was heard: two times may be the same. */
+    private var timesHeard = 0L
+
     /** Something came from the server. */
     fun heard() {
         lastHeard = timeSource.markNow()
+        timesHeard++
+    }
+
+    /**
+     * Asks now, because something suggests trouble. Returns when anything was heard.
+     *
+     * @throws SilenceException if nothing was within [PROBE_TIMEOUT]
+     */
+    suspend fun probe() {
+        val before = timesHeard
+        ping()
+        delay(PROBE_TIMEOUT)
+        if (timesHeard == before) throw SilenceException(PROBE_TIMEOUT)
     }
 
     /**
@@ -31,12 +48,19 @@ internal class Heartbeat(
      */
     suspend fun run(): Nothing {
         while (true) {
-            val asked = lastHeard
-            delay(interval - asked.elapsedNow())
-            if (lastHeard != asked) continue
+            val before = timesHeard
+            delay(interval - silence())
+            if (timesHeard != before) continue
             ping()
-            delay(timeout - asked.elapsedNow())
-            if (lastHeard == asked) throw SilenceException(timeout)
+            delay(timeout - silence())
+            if (timesHeard == before) throw SilenceException(timeout)
         }
+    }
+
+    /** At least zero: a clock that goes backwards must not put the ping off. */
+    private fun silence(): Duration = lastHeard.elapsedNow().coerceAtLeast(Duration.ZERO)
+
+    private companion object {
+        val PROBE_TIMEOUT = 2.seconds
     }
 }

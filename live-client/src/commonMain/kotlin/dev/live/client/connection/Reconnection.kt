@@ -18,6 +18,14 @@ internal class ConnectionEnd(
     val goodbye: GoodbyeData? = null,
 )
 
+/**
+ * What comes before an attempt.
+ *
+ * @property mayBeShorter whether an attempt may come sooner where something says that it is worth it: not where the
+ *   server asked for the wait
+ */
+internal class Wait(val delay: Duration, val mayBeShorter: Boolean)
+
 /** Counts attempts and turns the end of a connection into the wait for the next. Only used by the connection loop. */
 internal class Reconnection(
     private val policy: ReconnectPolicy,
@@ -29,25 +37,29 @@ internal class Reconnection(
         private set
 
     /** The wait before the next attempt, which is counted; null if there is to be none. */
-    fun delayAfter(end: ConnectionEnd): Duration? {
+    fun waitAfter(end: ConnectionEnd): Wait? {
         if (end.isProven) attempt = 0
-        val delay =
+        val wait =
             when (val rule = end.cause.rule) {
                 ReconnectRule.Never -> null
-                ReconnectRule.FreshToken -> if (canRefreshToken) policy.delayBefore(attempt) else null
-                ReconnectRule.GoodbyeWindow -> inWindow(end.goodbye) ?: policy.delayBefore(attempt)
+                ReconnectRule.FreshToken -> if (canRefreshToken) byPolicy() else null
+                ReconnectRule.GoodbyeWindow -> inWindow(end.goodbye)?.let { Wait(it, mayBeShorter = false) }
+                    ?: byPolicy()
                 // a server that said goodbye and then fell over without a close frame has still named its window
-                is ReconnectRule.Backoff -> inWindow(end.goodbye)?.let { maxOf(it, rule.minDelay) }
-                    ?: atLeast(rule.minDelay)
+                is ReconnectRule.Backoff ->
+                    inWindow(end.goodbye)?.let { Wait(maxOf(it, rule.minDelay), mayBeShorter = false) }
+                        ?: atLeast(rule.minDelay)
             }
-        if (delay != null) attempt++
-        return delay
+        if (wait != null) attempt++
+        return wait
     }
 
+    private fun byPolicy(): Wait? = policy.delayBefore(attempt)?.let { Wait(it, mayBeShorter = true) }
+
     /** [minDelay] is spread up to its double, or every client that was told "5 s" would be back in the same instant. */
-    private fun atLeast(minDelay: Duration): Duration? {
+    private fun atLeast(minDelay: Duration): Wait? {
         val backoff = policy.delayBefore(attempt) ?: return null
-        return maxOf(backoff, minDelay + minDelay * random.nextDouble())
+        return Wait(maxOf(backoff, minDelay + minDelay * random.nextDouble()), mayBeShorter = minDelay == Duration.ZERO)
     }
 
     private fun inWindow(goodbye: GoodbyeData?): Duration? {

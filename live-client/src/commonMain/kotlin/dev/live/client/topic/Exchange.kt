@@ -63,6 +63,7 @@ internal class Letter(
 /**
  * Sends what the application asks for and waits for the outcome. Callable from any thread.
  *
+ * @param suspect called when an answer has not come in time, which suggests that the connection does not stand
  * @param trace what the caller works for, or nothing; called on the caller's thread
  */
 internal class Exchange(
@@ -70,6 +71,7 @@ internal class Exchange(
     private val refs: Refs,
     private val outbox: Outbox,
     private val pending: PendingReplies,
+    private val suspect: () -> Unit = {},
     private val trace: () -> String = { "" },
 ) {
     private val keys = HashSet<String>()
@@ -145,6 +147,7 @@ internal class Exchange(
     private fun timedOut(letter: Letter, timeout: Duration): LiveException {
         val reason =
             if (letter.wasTaken) {
+                suspect()
                 "no answer to '${letter.type}' within $timeout; whether it was carried out is not known"
             } else {
                 "'${letter.type}' was not sent within $timeout, for want of a connection"

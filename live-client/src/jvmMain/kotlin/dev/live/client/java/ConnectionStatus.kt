@@ -2,31 +2,35 @@ package dev.live.client.java
 
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
+import dev.live.client.connection.PauseReason
 import java.time.Duration
 import kotlin.time.toJavaDuration
 
 /**
  * How a client stands with its server: [ConnectionState] in Java's types.
  *
- * @property phase which of the four states it is
+ * @property phase which of the five states it is
  * @property attempt the number of the attempt under way or next, 0 for the first connection and where there is none
  * @property delay the whole wait before the next attempt, zero unless [Phase.WAITING]
- * @property cause why there is no connection, or null while there is one or the first is being made
+ * @property cause why there is no connection, or null unless [Phase.WAITING] or [Phase.CLOSED]
+ * @property pause what it waits for the end of, or null unless [Phase.PAUSED]
  */
 public class ConnectionStatus private constructor(
     public val phase: Phase,
     public val attempt: Int,
     public val delay: Duration,
     public val cause: DisconnectCause?,
+    public val pause: PauseReason? = null,
 ) {
     /** See [ConnectionState]. */
-    public enum class Phase { CONNECTING, CONNECTED, WAITING, CLOSED }
+    public enum class Phase { CONNECTING, CONNECTED, WAITING, PAUSED, CLOSED }
 
     override fun toString(): String =
         buildString {
             append(phase)
             if (phase == Phase.WAITING) append(" for ").append(delay)
             if (cause != null) append(": ").append(cause)
+            if (pause != null) append(": ").append(pause)
         }
 
     internal companion object {
@@ -38,6 +42,8 @@ public class ConnectionStatus private constructor(
                     ConnectionStatus(Phase.CONNECTED, attempt = 0, Duration.ZERO, cause = null)
                 is ConnectionState.Waiting ->
                     ConnectionStatus(Phase.WAITING, state.attempt, state.delay.toJavaDuration(), state.cause)
+                is ConnectionState.Paused ->
+                    ConnectionStatus(Phase.PAUSED, attempt = 0, Duration.ZERO, cause = null, state.why)
                 is ConnectionState.Closed ->
                     ConnectionStatus(Phase.CLOSED, attempt = 0, Duration.ZERO, state.cause)
             }

@@ -56,6 +56,9 @@ public class JavaLiveClient internal constructor(
     public fun onStatus(listener: Consumer<in ConnectionStatus>): Subscription =
         callbacks.subscribe(client.state.map { ConnectionStatus.of(it) }, listener, onFailure = null)
 
+    /** Looks whether the connection still stands, or tries now to connect: see [LiveClient.probe]. Does not block. */
+    public fun probe(): Unit = client.probe()
+
     /** The topic called [name], with payloads as JSON text. */
     public fun topic(
         name: String,

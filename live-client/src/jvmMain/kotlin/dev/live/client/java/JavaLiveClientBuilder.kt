@@ -2,7 +2,9 @@ package dev.live.client.java
 
 import dev.live.client.LiveClient
 import dev.live.client.LiveClientConfig
+import dev.live.client.connection.AppLifecycle
 import dev.live.client.connection.ExponentialBackoff
+import dev.live.client.connection.NetworkMonitor
 import dev.live.protocol.Codec
 import io.ktor.client.HttpClient
 import kotlinx.coroutines.asCoroutineDispatcher
@@ -62,6 +64,17 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
                 this.interval = interval.toKotlinDuration()
                 this.timeout = timeout.toKotlinDuration()
             }
+        }
+
+    /** Who tells whether the device has a network, such as the one for Android. */
+    public fun networkMonitor(monitor: NetworkMonitor): JavaLiveClientBuilder = set { networkMonitor = monitor }
+
+    /** Who tells whether the application is in use, and how long the client stays connected when it is not. */
+    @JvmOverloads
+    public fun lifecycle(app: AppLifecycle, backgroundGrace: Duration? = null): JavaLiveClientBuilder =
+        set {
+            lifecycle = app
+            backgroundGrace?.let { this.backgroundGrace = it.toKotlinDuration() }
         }
 
     /** How long the server may take to answer the upgrade. */

@@ -1,0 +1,84 @@
+package dev.live.client.connection
+
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.async
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.takeWhile
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeoutOrNull
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.TimeMark
+import kotlin.time.TimeSource
+
+/**
+ * Says when it is time for an attempt to connect: after the wait that the last end asks for, sooner where something in the
+ * [surroundings] says that it is worth it, and never while they forbid it. Only used by the connection loop.
+ *
+ * @param show called with the states that there are meanwhile
+ */
+internal class Patience(
+    private val surroundings: Surroundings,
+    private val timeSource: TimeSource,
+    private val show: (ConnectionState) -> Unit,
+) {
+    private var lastAttempt: TimeMark? = null
+
+    /** What [attempt] returns, or null if the application went to the background before, which ends it. */
+    suspend fun <T : Any> attempt(attempt: suspend () -> T): T? =
+        coroutineScope {
+            lastAttempt = timeSource.markNow()
+            val running = async { attempt() }
+            val watch =
+                launch {
+                    surroundings.known.first { it.pause == PauseReason.Background }
+                    running.cancel()
+                }
+            try {
+                running.await()
+            } catch (_: CancellationException) {
+                currentCoroutineContext().ensureActive() // throws if it is the client that was closed
+                null
+            } finally {
+                watch.cancel()
+            }
+        }
+
+    /** Returns when the surroundings allow an attempt. */
+    suspend fun awaitAllowed(): Unit =
+        surroundings.known.takeWhile { it.pause != null }.collect { known ->
+            known.pause?.let { show(ConnectionState.Paused(it)) }
+        }
+
+    /** Sits out [wait], which stands before attempt number [attempt] because of [cause]. */
+    suspend fun sitOut(wait: Wait, attempt: Int, cause: DisconnectCause) {
+        val begin = timeSource.markNow()
+        var hints = surroundings.known.value.hints
+        var total = wait.delay
+        while (begin.elapsedNow() < total) {
+            show(ConnectionState.Waiting(attempt, total, begin + total, cause))
+            if (!awaitNews(total - begin.elapsedNow(), hints, wait.mayBeShorter)) return
+            awaitAllowed()
+            hints = surroundings.known.value.hints
+            if (wait.mayBeShorter) total = minOf(total, begin.elapsedNow() + untilNextAttempt())
+        }
+    }
+
+    /** False if there was none in [time] that matters. */
+    private suspend fun awaitNews(time: Duration, hints: Int, isHintNews: Boolean): Boolean =
+        withTimeoutOrNull(time) {
+            surroundings.known.first { it.pause != null || (isHintNews && it.hints != hints) }
+        } != null
+
+    /** However often something says that it is worth it: a network that comes and goes is not to be a storm. */
+    private fun untilNextAttempt(): Duration =
+        lastAttempt?.let { LEAST_INTERVAL - it.elapsedNow() }?.coerceAtLeast(Duration.ZERO) ?: Duration.ZERO
+
+    private companion object {
+        /** Between two attempts. */
+        val LEAST_INTERVAL = 1.seconds
+    }
+}
