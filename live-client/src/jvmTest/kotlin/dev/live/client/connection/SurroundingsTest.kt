@@ -55,6 +55,7 @@ class SurroundingsTest : FunSpec({
                 client.state.test {
                     awaitItem() shouldBe ConnectionState.Connecting(0)
                     awaitItem().shouldBeInstanceOf<ConnectionState.Connected>()
+                    settle()
 
                     transport.wire.isStalled = true
                     network.value = Network.None

@@ -9,6 +9,7 @@ import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
+import dev.live.protocol.MessageType
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
@@ -108,7 +109,7 @@ class ExchangeTest : FunSpec({
             transport.onMessage = { true }
             client.messages.test {
                 shouldThrow<LiveException> { room().publish(hello, timeout = 1.seconds) }
-                transport.wire.ack(transport.wire.received.single())
+                transport.wire.ack(transport.wire.sent(MessageType.PUBLISH).single())
                 settle()
 
                 expectNoEvents()

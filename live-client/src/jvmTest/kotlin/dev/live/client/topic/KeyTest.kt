@@ -47,7 +47,7 @@ class KeyTest : FunSpec({
             now shouldBe 2.seconds
             start { client.request<Int, Int>("pay", 7, key = "17") }
             settle()
-            transport.wire.received.size shouldBe 2
+            transport.wire.sent("pay").size shouldBe 2
         }
     }
 
