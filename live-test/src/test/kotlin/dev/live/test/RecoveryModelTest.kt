@@ -166,7 +166,7 @@ private class Model(private val number: Int, private val isSlow: Boolean) {
 private const val TOPIC_BY_SIZE = "by-size"
 private const val TOPIC_BY_BYTES = "by-bytes"
 private const val CLIENTS = 8
-private const val STEPS = 12_000
+private const val STEPS = 8_000
 private const val KEPT = 200
 
 private fun Application.numbers(gate: StateFlow<Boolean>) {

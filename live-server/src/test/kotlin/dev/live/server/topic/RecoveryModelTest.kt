@@ -46,6 +46,7 @@ private val policies =
 
 private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
     private var now = 0L
+    private var quiet = 0
 
     private val registry =
         TopicRegistry(
@@ -72,7 +73,7 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
             in 70..81 -> leave(reader)
             in 82..89 -> if (reader.behind != null) catchUp(reader)
             in 90..94 -> now += random.nextLong(2_000)
-            95 -> now += random.nextLong(40_000)
+            95 -> pause()
             else -> sweep()
         }
         for (one in readers) {
@@ -81,7 +82,14 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
         }
     }
 
+    /** A long time, and nobody publishes for some steps: so histories are empty while readers come and go. */
+    private fun pause() {
+        now += random.nextLong(40_000)
+        quiet = random.nextInt(100)
+    }
+
     private suspend fun publish(log: PublishedLog) {
+        if (quiet-- > 0) return
         val size = if (random.nextInt(50) == 0) random.nextInt(400) else random.nextInt(40)
         val body = "${log.number++}:".padEnd(size, '.').encodeToByteArray()
         val users = registry.find(log.name)?.users ?: 0
