@@ -30,7 +30,7 @@ import kotlin.time.Duration.Companion.seconds
 
 /**
  * Random publishes, disconnects, evictions, new histories and reconnects against the numbers from 1 on, which is what
- * is published: each client has them all from where it began, none missing and none twice, but where it was told of a gap.
+ * is published: each client has all from where it began, none missing and none twice, but where told of a gap.
  */
 class RecoveryModelTest : FunSpec({
 

@@ -33,7 +33,7 @@ import kotlin.time.Duration.Companion.seconds
 
 /**
  * Clients that publish and subscribe to a topic of which an interceptor refuses both at random, while connections
- * break: what was acked stands in the topic once, what was refused does not, and between two refusals nothing is missed.
+ * break: what was acked stands in the topic once, what was refused does not, and between refusals nothing is missed.
  */
 class RefusalModelTest : FunSpec({
 

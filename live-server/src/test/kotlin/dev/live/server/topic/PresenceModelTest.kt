@@ -27,7 +27,7 @@ import kotlin.random.Random
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** Members that come, go and come back within the grace, thousands or about as many as are listed, against the truth. */
+/** Members that come, go and come back within the grace, thousands or as many as are listed, against the truth. */
 class PresenceModelTest : FunSpec({
 
     for (seed in 1..2) {

@@ -9,7 +9,7 @@ import dev.live.server.support.word
 import io.kotest.matchers.collections.shouldNotContain
 import io.kotest.matchers.shouldBe
 
-/** All that was published to one topic since its history began, and what of it [settings] leave: what a model trusts. */
+/** All that was published to a topic since its history began, and what of it [settings] leave: the truth of a model. */
 internal class PublishedLog(val name: String, private val settings: HistorySettings, private val now: () -> Long) {
     private class Line(val word: String, val at: Long)
 
@@ -119,7 +119,7 @@ internal class RecoveringReader(val log: PublishedLog) : Subscriber("reader") {
         if (!data.recovered) position = Position(data.epoch, data.offset)
     }
 
-    /** Looks at what has come: not where it is offered, for there a fault would be one subscriber's, and only logged. */
+    /** Looks at what has come: not where it is offered, for there a fault would be one subscriber's and only logged. */
     fun drain() {
         arrived.forEach(::take)
         arrived.clear()

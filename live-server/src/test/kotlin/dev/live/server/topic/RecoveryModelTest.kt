@@ -17,7 +17,7 @@ import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Topics whose histories are evicted by count, by bytes, by age and by all of them, and forgotten while nobody is there,
+ * Topics whose histories are evicted by count, by bytes, by age and by all three, and forgotten while nobody is there,
  * against a list of all that was published: who comes back gets exactly what is missing, or is told of a gap, and only
  * if there is one.
  */
