@@ -72,7 +72,7 @@ private class PresenceModel(
         repeat(steps) { step ->
             val (watcher, member) = here.entries.random(random)
             when {
-                random.nextInt(10) < 4 -> { // a reconnect: most of them within the grace
+                random.nextInt(10) < 4 -> { // a reconnect within the grace
                     gone(watcher)
                     test.advanceTimeBy(random.nextInt(50).milliseconds)
                     join(Watcher(), Member(member.key, member.info))
@@ -95,6 +95,7 @@ private class PresenceModel(
         val isListed = here.size <= maxListed
         if (isListed) settledListed++ else settledCounted++
         for (watcher in here.keys) {
+            watcher.wrong shouldBe null
             watcher.seen() shouldBe if (isListed) truth else null
             watcher.count shouldBe if (isListed) null else here.size
         }
@@ -130,12 +131,20 @@ private class PresenceModel(
         var count: Int? = null
             private set
 
+        /** The first telling that made no sense. */
+        var wrong: String? = null
+            private set
+
         override fun offer(run: MessageRun): Boolean = run.messages.all(::offer)
 
         override fun offer(message: PreparedMessage): Boolean {
             if (message.message.type == MessageType.PRESENCE) {
                 times += test.currentTime
-                take(parsed(message.message))
+                try {
+                    take(parsed(message.message))
+                } catch (e: IllegalStateException) {
+                    wrong = wrong ?: e.message // thrown on, it would be the topic's to log
+                }
             }
             return true
         }
@@ -150,7 +159,7 @@ private class PresenceModel(
             if (told.count != null) return
             val members = if (told.state != null) HashMap() else checkNotNull(listed) { "a change of nothing" }
             for ((key, info) in told.leaves) {
-                val devices = members.getValue(key)
+                val devices = checkNotNull(members[key]) { "$key is not there to lose anything" }
                 check(devices.remove(info)) { "$key has no $info to lose" }
                 if (devices.isEmpty()) members -= key
             }
