@@ -1,6 +1,5 @@
 package dev.live.test
 
-import dev.live.client.LiveClient
 import dev.live.client.connection.ReconnectPolicy
 import dev.live.client.topic.CollectorOverflow
 import dev.live.client.topic.Recovery
@@ -16,80 +15,111 @@ import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.yield
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.random.Random
 import kotlin.time.Duration.Companion.microseconds
+import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Random publishes, disconnects, evictions and reconnects against the numbers from 1 on, which is what is published:
- * each client has them all from where it began, none missing and none twice, but where it was told of a gap.
+ * Random publishes, disconnects, evictions, new histories and reconnects against the numbers from 1 on, which is what
+ * is published: each client has all from where it began, none missing and none twice, but where told of a gap.
  */
 class RecoveryModelTest : FunSpec({
 
-    for (seed in 1..3) {
-        test("every client has what was published, or an honest gap, after $STEPS steps with seed $seed")
+    for ((seed, topic) in listOf(TOPIC_BY_SIZE, TOPIC_BY_BYTES, TOPIC_BY_SIZE).withIndex()) {
+        test("every client has what was published, or an honest gap, after $STEPS steps of $topic with seed $seed")
             .config(timeout = 2.minutes) {
-                testLive(Application::numbers, timeout = 30.seconds) {
-                    val random = Random(seed)
-                    val models =
-                        withContext(Dispatchers.Default) {
-                            List(CLIENTS) { number ->
-                                val client =
-                                    connect {
-                                        reconnect = ReconnectPolicy { random.nextInt(3_000).microseconds }
-                                    }
-                                Model(number, isSlow = number == 0).also { collect(client, it) }
-                            }
-                        }
-                    awaitUntil("all have subscribed") { live.topic(TOPIC).subscribers == CLIENTS }
+                val gate = MutableStateFlow(true)
+                testLive({ numbers(gate) }, timeout = 30.seconds) {
+                    val clients = withContext(Dispatchers.Default) { List(CLIENTS) { join(it, seed, topic) } }
+                    awaitUntil("all have subscribed") { live.topic(topic).subscribers == CLIENTS }
+                    val disturbance = Disturbance(this, topic, gate, Random(seed))
 
-                    disturb(random)
+                    repeat(STEPS) { disturbance.step() }
 
-                    awaitLast(models)
-                    models.sumOf { it.recovered.get() } shouldBeGreaterThan STEPS / 200
-                    models.sumOf { it.gaps.get() } shouldBeGreaterThan 0
-                    models.map { it.wrong } shouldBe models.map { null }
+                    disturbance.awaitLast(clients)
+                    clients.sumOf { it.recovered.get() } shouldBeGreaterThan STEPS / 200
+                    clients.sumOf { it.gaps.get() } shouldBeGreaterThan disturbance.forgotten
+                    disturbance.forgotten shouldBeGreaterThan 0
+                    clients.map { it.wrong } shouldBe clients.map { null }
                 }
             }
     }
 })
 
-private suspend fun LiveTest.disturb(random: Random) {
-    var published = 0
-    repeat(STEPS) {
-        when (random.nextInt(100)) {
-            in 0..93 -> live.topic(TOPIC).publish(++published)
-            in 94..97 -> {
+private suspend fun LiveTest.join(number: Int, seed: Int, topic: String): Model {
+    val random = Random(CLIENTS * seed + number) // its own: a client's thread is not that of the others
+    val client = connect { reconnect = ReconnectPolicy { random.nextInt(3_000).microseconds } }
+    val model = Model(number, isSlow = number == 0)
+    val updates = client.topic<Int>(topic, CollectorOverflow.Recover).updates
+    application.launch(Dispatchers.Default) { updates.collect { model.take(it) } }
+    return model
+}
+
+/** What happens to [topic]; through the [gate] sessions come that want to subscribe. */
+private class Disturbance(
+    private val test: LiveTest,
+    private val topic: String,
+    private val gate: MutableStateFlow<Boolean>,
+    private val random: Random,
+) {
+    private val live = test.live
+    private var published = 0
+
+    /** How often the history began anew. */
+    var forgotten = 0
+        private set
+
+    suspend fun step() {
+        when (random.nextInt(1_000)) {
+            in 0..939 -> publish()
+            in 940..978 -> {
                 live.sessions.randomOrNull(random)?.close(CloseCode.GoingAway)
-                repeat(random.nextInt(KEPT * 5 / 4)) { live.topic(TOPIC).publish(++published) } // now and then too much
-                awaitUntil("all are back") { live.topic(TOPIC).subscribers == CLIENTS }
+                repeat(random.nextInt(KEPT * 5 / 4)) { publish() } // now and then too much
+                awaitAll()
             }
-            98 -> live.sessions.randomOrNull(random)?.close(CloseCode.GoingAway)
+            979 -> forget()
+            in 980..989 -> live.sessions.randomOrNull(random)?.close(CloseCode.GoingAway)
             else -> yield()
         }
     }
-}
 
-/** Publishes on until every one of [models] has the last number: whoever is told of a gap may have to wait for the next. */
-private suspend fun LiveTest.awaitLast(models: List<Model>) {
-    var published = live.topic(TOPIC).history().position.offset.toInt()
-    do {
-        val gaps = models.sumOf { it.gaps.get() }
-        live.topic(TOPIC).publish(++published)
-        awaitUntil("all have $published or a gap") {
-            models.all { it.last == published } || models.sumOf { it.gaps.get() } > gaps
+    /** Publishes on until all [models] have the last number: whoever is told of a gap may have to wait for the next. */
+    suspend fun awaitLast(models: List<Model>) {
+        do {
+            val gaps = models.sumOf { it.gaps.get() }
+            publish()
+            test.awaitUntil("all have $published or a gap") {
+                models.all { it.last == published } || models.sumOf { it.gaps.get() } > gaps
+            }
+        } while (!models.all { it.last == published })
+    }
+
+    private suspend fun publish() = live.topic(topic).publish(++published)
+
+    /** Keeps everybody away until the server, which keeps nothing for nobody, has forgotten the topic. */
+    private suspend fun forget() {
+        gate.value = false
+        test.awaitUntil("the topic is forgotten") {
+            for (session in live.sessions) if (session.topics.isNotEmpty()) session.close(CloseCode.GoingAway)
+            live.topicCount == 0
         }
-    } while (!models.all { it.last == published })
-}
+        repeat(random.nextInt(3)) { publish() } // the first of the new history, which is forgotten again, or not
+        gate.value = true
+        awaitAll()
+        forgotten++
+    }
 
-private fun LiveTest.collect(client: LiveClient, model: Model) {
-    val topic = client.topic<Int>(TOPIC, CollectorOverflow.Recover)
-    application.launch(Dispatchers.Default) { topic.updates.collect { model.take(it) } }
+    private suspend fun awaitAll() =
+        test.awaitUntil("all are back") { live.topic(topic).subscribers == CLIENTS }
 }
 
 /** What one client has, and whether that is possible. */
@@ -133,12 +163,25 @@ private class Model(private val number: Int, private val isSlow: Boolean) {
     private suspend fun yieldOften() = repeat(1_000) { yield() }
 }
 
-private const val TOPIC = "numbers"
+private const val TOPIC_BY_SIZE = "by-size"
+private const val TOPIC_BY_BYTES = "by-bytes"
 private const val CLIENTS = 8
-private const val STEPS = 20_000
+private const val STEPS = 8_000
 private const val KEPT = 200
 
-private fun Application.numbers() {
-    install(Live)
-    routing { live<Unit>("/live") { topic<Int>(TOPIC) { history(size = KEPT) } } }
+private fun Application.numbers(gate: StateFlow<Boolean>) {
+    install(Live) {
+        heartbeat { interval = 100.milliseconds } // and so often the server looks for what it may forget
+        topics { idleHistoryBytes = 0 }
+    }
+    routing {
+        live<Unit>("/live") {
+            intercept { message, next ->
+                gate.first { it }
+                next(message)
+            }
+            topic<Int>(TOPIC_BY_SIZE) { history(size = KEPT) }
+            topic<Int>(TOPIC_BY_BYTES) { history(size = 100_000, bytes = KEPT * 4) } // of four or five digits
+        }
+    }
 }

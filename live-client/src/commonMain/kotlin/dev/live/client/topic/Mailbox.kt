@@ -54,7 +54,7 @@ internal class Mailbox(
         Channel<Arrival>(
             CAPACITY,
             if (overflow == CollectorOverflow.DropOldest) BufferOverflow.DROP_OLDEST else BufferOverflow.SUSPEND,
-        )
+        ) { dropped -> if ((dropped as? Arrival.Joined)?.recovery == Recovery.Gap) hasDroppedGap = true }
 
     /** What the collector reads, in the order of arrival. */
     val arrivals: ReceiveChannel<Arrival> get() = channel
@@ -70,17 +70,20 @@ internal class Mailbox(
     @Volatile
     var isBehind = false
 
+    /** A gap made room for something before it was read. */
+    private var hasDroppedGap = false
+
     private var wasJoined = false
 
     /** There was a gap, and no room to say so: no later recovery may hide it. */
     private var owesGap = false
 
     /** Never suspends; false if there is no room. */
-    fun offer(message: Message): Boolean = !accepts(message) || channel.trySend(Arrival.Arrived(message)).isSuccess
+    fun offer(message: Message): Boolean = !accepts(message) || put(Arrival.Arrived(message))
 
     /** Says who is there, to those who want to know; the newest is enough. */
     fun present(presence: Presence<JsonElement>) {
-        if (wantsPresence) channel.trySend(Arrival.Present(presence))
+        if (wantsPresence) put(Arrival.Present(presence))
     }
 
     /** The topic was joined; false if there is no room to say so. */
@@ -92,9 +95,19 @@ internal class Mailbox(
                 else -> recovery
             }
         wasJoined = true
-        val isSaid = channel.trySend(Arrival.Joined(mine)).isSuccess
+        val isSaid = put(Arrival.Joined(mine))
         owesGap = !isSaid && mine == Recovery.Gap
         return isSaid
+    }
+
+    /** What makes room may be a gap that was not read yet: it is said again, for nothing else tells of it. */
+    private fun put(arrival: Arrival): Boolean {
+        val isThere = channel.trySend(arrival).isSuccess
+        if (isThere && hasDroppedGap) {
+            hasDroppedGap = false
+            channel.trySend(Arrival.Joined(Recovery.Gap))
+        }
+        return isThere
     }
 
     /** Ends the flow, after what is buffered, because there was no room. */

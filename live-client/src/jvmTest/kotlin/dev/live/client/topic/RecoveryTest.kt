@@ -158,6 +158,23 @@ class RecoveryTest : FunSpec({
         }
     }
 
+    test("a gap is said to a collector that drops the oldest, whatever comes before it reads on") {
+        clientTest {
+            val server = HistoryServer(this)
+            val slow = SlowUpdates(this, client.topic<Chat>("room", CollectorOverflow.DropOldest).updates)
+            server.says(hello, offset = 1)
+            settle()
+
+            reconnect()
+            for (number in 2L..200) server.says(Chat("ann", "$number"), number)
+            slow.goOn.complete(Unit)
+            settle()
+
+            slow.recoveries.last() shouldBe Recovery.Gap
+            slow.job.cancel()
+        }
+    }
+
     test("a gap that a full buffer has no room to say is said when there is room, whatever is recovered since") {
         clientTest {
             val server = HistoryServer(this)

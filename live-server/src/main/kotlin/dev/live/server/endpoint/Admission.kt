@@ -15,8 +15,9 @@ import io.ktor.server.response.header
  */
 internal class Admission(private val context: EndpointContext) : () -> Unit {
     private var network: String? = null
+    private var isTaken = false
 
-    /** Takes a place, which is given back by calling this, once; or says why there is none. */
+    /** Takes a place, which is given back by calling this; or says why there is none. */
     fun refusal(call: ApplicationCall): Identity.Refused? {
         if (context.isDraining()) return call.notNow("The server restarts.")
         val connections = context.sessions.connections
@@ -31,11 +32,14 @@ internal class Admission(private val context: EndpointContext) : () -> Unit {
             return call.notNow(reason, HttpStatusCode.TooManyRequests)
         }
         network = address
+        isTaken = true
         return null
     }
 
-    /** Gives the place back. */
+    /** Gives the place back, if that has not been done: before a refusal is sent, for who reads it may try again at once. */
     override fun invoke() {
+        if (!isTaken) return
+        isTaken = false
         context.sessions.connections.decrementAndGet()
         network?.let { context.addresses?.remove(it) }
     }

@@ -38,6 +38,9 @@ internal class Dispatcher<Meta : Any>(
 ) {
     val limiter = InboundLimiter(limits)
 
+    /** The refusal of a subscribe that ends the session, once its client is told. */
+    private var last: Refusal? = null
+
     suspend fun dispatch(session: Session<Meta>, data: Inbound.Data) {
         tally.received(data.size)
         val refusal = limiter.admit(now(), data.size)
@@ -47,8 +50,7 @@ internal class Dispatcher<Meta : Any>(
             } catch (e: MalformedMessageException) {
                 return refuse(session, e)
             }
-        val tooFast = refusal ?: refusedSubscribe(message)
-        if (tooFast != null) return tooFast(session, message, tooFast)
+        if (refusal != null) return tooFast(session, message, refusal)
         val start = if (tally.isObserved) System.nanoTime() else 0L
         val failure = guard.answer(message.type) { handle(session, message) }
         if (tally.isObserved) {
@@ -59,16 +61,8 @@ internal class Dispatcher<Meta : Any>(
             )
         }
         if (failure != null) session.send(failure.toMessage(message.topic, message.ref))
+        last?.let { session.close(CloseCode.TooManyMessages, it.reason) }
     }
-
-    private fun refusedSubscribe(message: Message): Refusal? =
-        if (message.type == MessageType.SUBSCRIBE &&
-            endpoint.topics.isNotEmpty()
-        ) {
-            limiter.admitSubscribe(now())
-        } else {
-            null
-        }
 
     private suspend fun refuse(session: Session<Meta>, cause: MalformedMessageException) {
         session.send(cause.toMessage())
@@ -78,10 +72,13 @@ internal class Dispatcher<Meta : Any>(
     }
 
     private suspend fun tooFast(session: Session<Meta>, message: Message, refusal: Refusal) {
-        tally.rateLimited(session.id)
-        val error = LiveException(ErrorCode.RateLimited, refusal.reason, refusal.retryAfterMillis.milliseconds)
-        session.send(error.toMessage(message.topic, message.ref))
+        session.send(rateLimited(session, refusal).toMessage(message.topic, message.ref))
         if (refusal.isLast) session.close(CloseCode.TooManyMessages, refusal.reason)
+    }
+
+    private fun rateLimited(session: Session<Meta>, refusal: Refusal): LiveException {
+        tally.rateLimited(session.id)
+        return LiveException(ErrorCode.RateLimited, refusal.reason, refusal.retryAfterMillis.milliseconds)
     }
 
     /** Whether a ping or pong is within the rate; a flood of them ends the session as one of messages does. */
@@ -132,7 +129,13 @@ internal class Dispatcher<Meta : Any>(
 
     private suspend fun command(session: Session<Meta>, message: Message) {
         when (message.type) {
-            MessageType.SUBSCRIBE -> topics.subscribe(session, message)
+            MessageType.SUBSCRIBE -> {
+                limiter.admitSubscribe(now())?.let { refusal ->
+                    if (refusal.isLast) last = refusal
+                    throw rateLimited(session, refusal)
+                }
+                topics.subscribe(session, message)
+            }
             MessageType.UNSUBSCRIBE -> topics.unsubscribe(session, message)
             else -> topics.publish(session, message)
         }

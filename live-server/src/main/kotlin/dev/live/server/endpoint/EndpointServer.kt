@@ -102,7 +102,10 @@ internal class EndpointServer<Meta : Any>(
     private suspend fun admit(call: ApplicationCall, handshake: Handshake.Accepted, place: Admission): LiveUpgrade? {
         val meta =
             when (val result = place.identify(call, endpoint)) {
-                is Identity.Refused -> return null.also { refuse(call, result.status, result.reason) }
+                is Identity.Refused -> {
+                    place()
+                    return null.also { refuse(call, result.status, result.reason) }
+                }
                 is Identity.Known -> result.meta
                 is Identity.Awaited -> null
             }

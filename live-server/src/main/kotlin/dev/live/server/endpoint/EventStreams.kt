@@ -65,17 +65,18 @@ internal class EventStreams<Meta : Any>(
         place.refusal(call)?.let { return refuse(call, it) }
         try {
             when (val identity = place.identify(call, endpoint)) {
-                is Identity.Known -> stream(call, request, identity.meta)
-                is Identity.Refused -> refuse(call, identity)
+                is Identity.Known -> stream(call, request, identity.meta, place)
+                is Identity.Refused -> refuse(call, identity, place)
                 // this client sends no messages
-                is Identity.Awaited -> refuse(call, Identity.Refused(HttpStatusCode.Unauthorized, "Not authenticated."))
+                is Identity.Awaited ->
+                    refuse(call, Identity.Refused(HttpStatusCode.Unauthorized, "Not authenticated."), place)
             }
         } finally {
             place()
         }
     }
 
-    private suspend fun stream(call: ApplicationCall, request: StreamRequest, meta: Meta) {
+    private suspend fun stream(call: ApplicationCall, request: StreamRequest, meta: Meta, place: Admission) {
         val codec = context.topics.codecs[codecSlot]
         val socket = EventSocket(request.subscribe, codec, request.since, ::retryAfter, call::cutConnection)
         val address = call.request.origin.remoteAddress
@@ -85,7 +86,12 @@ internal class EventStreams<Meta : Any>(
             }
         session.invokeOnCompletion { socket.abort() } // also where the server has ended, and nothing was run
         try {
-            when (val start = socket.start.await()) {
+            val start = socket.start.await()
+            if (start !is StreamStart.Begun) {
+                session.join()
+                place()
+            }
+            when (start) {
                 is StreamStart.Begun ->
                     call.respond(
                         EventContent { channel ->
@@ -119,8 +125,10 @@ internal class EventStreams<Meta : Any>(
         call.respondError(status, code, end.reason.ifEmpty { "the session has ended" }, wait)
     }
 
-    private suspend fun refuse(call: ApplicationCall, refused: Identity.Refused) =
+    private suspend fun refuse(call: ApplicationCall, refused: Identity.Refused, place: Admission? = null) {
+        place?.invoke()
         call.respondError(refused.status, refused.status.errorCode(), refused.reason)
+    }
 
     /** Spread, because a browser waits exactly as long as it was told and many were told by the same server. */
     private fun retryAfter(code: CloseCode?): Duration =

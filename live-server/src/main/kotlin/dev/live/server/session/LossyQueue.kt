@@ -80,7 +80,7 @@ internal class LossyQueue(private val maxBytes: Int) {
         part.keys += key
         entries[place] = Entry(frame, if (before == null || isOrdered) after else before.after)
         bytes += frame.size
-        while (bytes > maxBytes && entries.size > 1) lost += drop(entries.keys.first())
+        while (bytes > maxBytes && entries.size > 1) lost += drop(entries.keys.first { it != place })
         isEmpty = false
         return lost
     }

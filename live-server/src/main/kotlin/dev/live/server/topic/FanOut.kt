@@ -113,13 +113,10 @@ internal class FanOut(private val name: String, private val runtime: TopicRuntim
     private fun recalled(since: Position?): HistoryPage? {
         val history = extras?.history ?: return null
         val entries = if (since == null) history.all() else history.since(since)
-        return HistoryPage(
-            history.position,
-            (entries ?: history.all()).map {
-                it.message
-            },
-            isComplete = entries != null,
-        )
+        // not what a throttle holds back: who goes on from this page gets that when it is time
+        val position = extras.position(history)
+        val messages = (entries ?: history.all()).map { it.message }.filter { it.offset!! <= position.offset }
+        return HistoryPage(position, messages, isComplete = entries != null)
     }
 
     /** Delivers [message], together with those before and after it that are there at the same time. */

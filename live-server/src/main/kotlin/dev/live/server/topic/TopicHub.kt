@@ -140,8 +140,24 @@ internal class TopicHub(
         return message.message.offset?.let { Position(history.epoch, it) }
     }
 
-    /** What the history holds [since] then, or all of it; null if there is no history. */
-    suspend fun recall(since: Position?): HistoryPage? = Recall(since).also { events.emit(it) }.done.await()
+    /**
+     * What the history holds [since] then, or all of it; null if there is no history.
+     *
+     * @throws IllegalStateException if the server has ended
+     */
+    suspend fun recall(since: Position?): HistoryPage? {
+        val event = Recall(since)
+        val end =
+            fanOut.invokeOnCompletion {
+                event.done.completeExceptionally(IllegalStateException("the server has ended"))
+            }
+        try {
+            events.emit(event)
+            return event.done.await()
+        } finally {
+            end.dispose()
+        }
+    }
 
     /** Whether at [time] nobody has used it since [before], and nothing is kept in it. */
     fun isForgettable(before: Long, time: Long): Boolean =

@@ -119,6 +119,19 @@ class LossyQueueTest : FunSpec({
         }
     }
 
+    test("what has just come stays where it replaces the oldest and is too much: what is older makes way") {
+        runTest {
+            val queue = queue(maxBytes = 10, isWoken = true)
+            val part = LossyQueue.Part(Losses())
+
+            queue.keep(part, "a", prepared(wordMessage("a")), limit = 8)
+            queue.keep(part, "b", prepared(wordMessage("bbbbbbbb")), limit = 8)
+            queue.keep(part, "a", prepared(wordMessage("aaa")), limit = 8)
+
+            queue.take(8) shouldContainExactly listOf("aaa")
+        }
+    }
+
     test("an observer is told of what is lost when the queue is nobody's any more: its writer never waits for one") {
         val queue = LossyQueue(maxBytes = 3)
         val heard = ArrayList<String>()

@@ -7,6 +7,7 @@ import dev.live.protocol.decode
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.word
 import dev.live.server.support.wordMessage
+import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
@@ -48,6 +49,31 @@ class HistoryBesideTest : FunSpec({
             ann.words() shouldContainExactly listOf("1@1", "3@3")
             bob.words() shouldContainExactly listOf("3@3")
             bob.messages.first().message.decode<SubscribedData>().offset shouldBe 1
+        }
+    }
+
+    test(
+        "a page ends where a throttle does: who goes on from there gets what is held back once, and its offsets rise",
+    ) {
+        runTest {
+            val hub = hub(this, TopicPolicy(history = kept, delivery = Delivery(throttle = 1.seconds)))
+            for (word in listOf("1", "2", "3")) hub.publish(keyed(word))
+            val ann = Seen()
+
+            val page = hub.recall(null)!!
+            hub.join(ann, ack, page.position, room = 32)
+            advanceTimeBy(2.seconds)
+
+            page.messages.map { it.word() } + ann.words() shouldContainExactly listOf("1", "3@3")
+        }
+    }
+
+    test("who asks for a page when the server has ended is told so") {
+        runTest {
+            val hub = hub(this, TopicPolicy(history = kept))
+            hub.stop()
+
+            shouldThrow<IllegalStateException> { hub.recall(null) }.message shouldBe "the server has ended"
         }
     }
 

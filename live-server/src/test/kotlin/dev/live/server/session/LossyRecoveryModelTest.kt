@@ -1,0 +1,222 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.session
+
+import dev.live.protocol.Body
+import dev.live.protocol.JsonCodec
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.Position
+import dev.live.protocol.SubscribedData
+import dev.live.protocol.decode
+import dev.live.server.broker.Publication
+import dev.live.server.support.payload
+import dev.live.server.support.sessionSettings
+import dev.live.server.support.testSession
+import dev.live.server.topic.CodecTable
+import dev.live.server.topic.Delivery
+import dev.live.server.topic.HistorySettings
+import dev.live.server.topic.LossyOverflow
+import dev.live.server.topic.TopicPolicy
+import dev.live.server.topic.TopicRegistry
+import dev.live.server.topic.TopicRuntime
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainAll
+import io.kotest.matchers.longs.shouldBeGreaterThan
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.Runnable
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.currentTime
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlin.random.Random
+import kotlin.time.Duration.Companion.hours
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/**
+ * Topics that keep a history and do not deliver all of it, to clients that read when they like and come and go: offsets
+ * rise, nobody is told to have recovered what is gone, and once all have read, everybody has what it was promised.
+ */
+class LossyRecoveryModelTest : FunSpec({
+    val throttle = 100.milliseconds
+    val deliveries =
+        mapOf(
+            "a conflated topic" to Delivery(LossyOverflow.Conflate(limit = 1)),
+            "a topic conflated by key" to Delivery(LossyOverflow.Conflate(limit = KEYS)),
+            "a throttled topic" to Delivery(throttle = throttle),
+            "a topic throttled by key" to Delivery(LossyOverflow.Conflate(limit = KEYS), throttle),
+            "a topic throttled by more keys than may wait" to Delivery(LossyOverflow.Conflate(limit = 2), throttle),
+            "a topic that drops the oldest" to Delivery(LossyOverflow.DropOldest(limit = 3)),
+        )
+
+    for ((topic, delivery) in deliveries) {
+        test("everybody gets the newest of $topic, and only what is newer than before, in 8,000 steps") {
+            runTest {
+                val model = LossyRecoveryModel(this, Random(topic.hashCode()), delivery)
+
+                repeat(8_000) { model.step() }
+                model.settle()
+
+                model.end()
+                model.seen shouldContainAll listOf("First", "Recovered", "Gap")
+                model.lost shouldBeGreaterThan 100
+            }
+        }
+    }
+})
+
+private const val KEYS = 3
+
+private class LossyRecoveryModel(
+    private val test: TestScope,
+    private val random: Random,
+    private val delivery: Delivery,
+) {
+    private val history = HistorySettings(size = 30, age = 1.hours, bytes = 1_000_000)
+    private val topics =
+        TopicRegistry(
+            TopicRuntime(test.backgroundScope, CodecTable(listOf(JsonCodec)), buffer = 64) { test.currentTime },
+            linger = 1.seconds,
+            { TopicPolicy(history, delivery = delivery) },
+        )
+    private val runtime =
+        SessionRuntime(sessionSettings(queueCapacity = 12), topics, codecSlot = 0) { test.currentTime }
+    private val isByKey = (delivery.overflow as? LossyOverflow.Conflate)?.limit != 1 && delivery.overflow != null
+
+    /** The key of each message, by its offset less one. */
+    private val published = ArrayList<String?>()
+    private val clients = List(5) { LossyClient() }
+
+    /** How clients were told that they came back. */
+    val seen = HashSet<String>()
+
+    val lost: Long get() = topics.find(TOPIC)!!.losses!!.snapshot().run { conflated + dropped }
+
+    suspend fun step() {
+        val client = clients.random(random)
+        when (random.nextInt(100)) {
+            in 0..54 -> publish()
+            in 55..84 -> if (random.nextInt(3) > 0) client.read(1 + random.nextInt(4))
+            in 85..91 -> if (client.session == null) client.comeBack() else client.leave()
+            92 -> repeat(random.nextInt(60)) { publish() }
+            93 -> if (random.nextInt(3) == 0) settle()
+            else -> test.advanceTimeBy(random.nextInt(80).milliseconds)
+        }
+    }
+
+    /** All read all that there is, also what a throttle held back. */
+    suspend fun settle() {
+        repeat(4) {
+            test.advanceTimeBy(150.milliseconds)
+            for (client in clients) while (client.read(100) > 0) test.runCurrent()
+        }
+        for (client in clients) if (client.session != null) client.hasAll()
+    }
+
+    suspend fun end() = clients.forEach { it.leave() }
+
+    private suspend fun publish() {
+        val key = if (isByKey) "k${random.nextInt(KEYS)}" else null
+        published += key
+        topics.deliver(Publication(TOPIC, Body.json("${published.size}"), key = key))
+    }
+
+    private inner class LossyClient {
+        var session: Session<Unit>? = null
+            private set
+        private var joining: Job? = null
+
+        private var position: Position? = null
+
+        /** It was promised what is behind this. */
+        private var promised = 0L
+
+        /** Up to here nothing may be left out: it was recovered, and the topic only throttles. */
+        private var wholeUntil = 0L
+
+        /** The newest that it has of each key. */
+        private val newest = HashMap<String?, Long>()
+        private val received = HashSet<Long>()
+
+        private var isRecoverable = false
+
+        suspend fun comeBack() {
+            val session = testSession(runtime, test).also { it.state.queue.waker = Runnable {} }
+            this.session = session
+            isRecoverable = position?.let { published.size - it.offset <= history.size } == true
+            val since = position
+            joining =
+                test.launch(start = CoroutineStart.UNDISPATCHED) {
+                    session.state.memberships.join(TOPIC, Unit, Message(MessageType.ACK), since)
+                }
+        }
+
+        suspend fun leave() {
+            val session = session ?: return
+            joining!!.cancelAndJoin()
+            session.state.memberships.leaveAll()
+            session.state.queue.cancel()
+            this.session = null
+        }
+
+        /** Takes up to [most] frames, as the session's writer would; how many there were. */
+        suspend fun read(most: Int): Int {
+            val session = session ?: return 0
+            val frames = session.state.queue.takenFrames(most).orEmpty()
+            for (frame in frames) take(JsonCodec.decode(frame.payload()))
+            test.runCurrent()
+            if (!session.isOpen && frames.isEmpty()) leave() // too slow to be caught up, or to take what does not wait
+            return frames.size
+        }
+
+        private fun take(message: Message) {
+            if (message.type == MessageType.ACK) return joined(message.decode())
+            val offset = message.offset!!
+            offset shouldBeGreaterThan position!!.offset
+            if (offset <= wholeUntil) offset shouldBe position!!.offset + 1
+            message.decode<Long>() shouldBe offset
+            position = Position(position!!.epoch, offset)
+            newest[published[offset.toInt() - 1]] = offset
+            received += offset
+        }
+
+        private fun joined(data: SubscribedData) {
+            seen += if (position == null) {
+                "First"
+            } else if (data.recovered) {
+                "Recovered"
+            } else {
+                "Gap"
+            }
+            data.recovered shouldBe isRecoverable
+            wholeUntil = if (data.recovered && delivery.overflow == null) data.offset else 0
+            if (data.recovered) return
+            position = Position(data.epoch, data.offset)
+            promised = data.offset
+            newest.clear()
+        }
+
+        /** Of what was promised the newest of all, and the newest few or of each key where the topic keeps those. */
+        fun hasAll() {
+            val last = published.size.toLong()
+            val kept = (delivery.overflow as? LossyOverflow.DropOldest)?.limit ?: 1
+            for (offset in last downTo maxOf(promised, last - kept) + 1) (offset in received) shouldBe true
+            if ((delivery.overflow as? LossyOverflow.Conflate)?.limit != KEYS) return
+            for (key in published.toSet()) {
+                val offset = published.lastIndexOf(key) + 1L
+                if (offset > promised) newest[key] shouldBe offset
+            }
+        }
+    }
+
+    private companion object {
+        const val TOPIC = "t"
+    }
+}
