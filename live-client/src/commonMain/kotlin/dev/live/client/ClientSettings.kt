@@ -4,6 +4,7 @@ import dev.live.client.connection.ConnectionSettings
 import dev.live.client.connection.HeartbeatSettings
 import dev.live.client.connection.ReconnectPolicy
 import dev.live.client.connection.SurroundingsSettings
+import dev.live.client.topic.OutboxRoom
 import dev.live.client.transport.Transport
 import dev.live.protocol.Codec
 import kotlin.coroutines.CoroutineContext
@@ -26,6 +27,8 @@ internal class ClientSettings(
     val reconnect: ReconnectPolicy,
     val heartbeat: HeartbeatSettings,
     val requestTimeout: Duration,
+    val linger: Duration,
+    val outbox: () -> OutboxRoom,
     val context: CoroutineContext,
     val parent: CoroutineContext?,
     val transport: () -> Transport,

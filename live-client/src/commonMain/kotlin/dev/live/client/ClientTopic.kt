@@ -7,8 +7,10 @@ import dev.live.client.topic.ConnectionLostException
 import dev.live.client.topic.Exchange
 import dev.live.client.topic.Presence
 import dev.live.client.topic.PresenceFlow
+import dev.live.client.topic.Recovery
 import dev.live.client.topic.Router
 import dev.live.client.topic.SlowCollectorException
+import dev.live.client.topic.TopicEvent
 import dev.live.client.topic.TopicUpdate
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
@@ -21,6 +23,7 @@ import dev.live.protocol.decode
 import dev.live.protocol.of
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.catch
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.serialization.KSerializer
@@ -72,6 +75,24 @@ public class ClientTopic<T> internal constructor(
      * was recovered from the topic's history, or something may be missing.
      */
     public val updates: Flow<TopicUpdate<T>> = updates { it.decode(serializer) }
+
+    /**
+     * What becomes of the subscription, for a screen that shows it: never fails, and completes after
+     * [TopicEvent.Denied] or when the client is closed. Collecting subscribes, as it does [messages]. Of events that are
+     * not collected in time the newest 64 are kept.
+     */
+    public val events: Flow<TopicEvent> =
+        router.arrivals(name, CollectorOverflow.DropOldest, params) { false }
+            .mapNotNull { (it as? Arrival.Joined)?.recovery?.event }
+            .catch { failure -> if (failure is LiveException) emit(TopicEvent.Denied(failure)) else throw failure }
+
+    private val Recovery.event: TopicEvent
+        get() =
+            when (this) {
+                Recovery.First -> TopicEvent.Subscribed
+                Recovery.Recovered -> TopicEvent.Recovered
+                Recovery.Gap -> TopicEvent.Gap
+            }
 
     /** The same with payloads that [read] reads. */
     internal fun <S> updates(read: (Message) -> S): Flow<TopicUpdate<S>> =
@@ -145,11 +166,53 @@ public class ClientTopic<T> internal constructor(
     /** Publishes [body] as it is; otherwise as the other [publish]. */
     public suspend fun publish(body: Body, timeout: Duration? = null) {
         require(timeout == null || timeout.isPositive()) { "timeout must be positive, was $timeout" }
+        var hasComeAgain = false
         exchange.ask(MessageType.PUBLISH, name, body, timeout ?: requestTimeout) { refused ->
             // nothing is published twice: what was refused was not carried out
-            refused.code == ErrorCode.NotSubscribed && router.awaitCollected(name)
+            !hasComeAgain && isTooEarly(refused).also { hasComeAgain = it }
         }
     }
+
+    /**
+     * Publishes [value] once, whatever happens to connections meanwhile: where one breaks before the ack it is sent again on
+     * the next, with its [key], by which the server knows it. For topics that the server declares idempotent; others
+     * refuse a key. Returns and throws as the other [publish], but for [ConnectionLostException].
+     *
+     * @param key stands for this one message, such as an id that was made for it, in at most 63 bytes
+     * @throws IllegalStateException if another message with [key] waits for its ack
+     */
+    public suspend fun publishOnce(key: String, value: T, timeout: Duration? = null) {
+        publishOnce(key, Body.of(serializer, value), timeout)
+    }
+
+    /** Publishes [body] as it is; otherwise as the other [publishOnce]. */
+    public suspend fun publishOnce(key: String, body: Body, timeout: Duration? = null) {
+        require(timeout == null || timeout.isPositive()) { "timeout must be positive, was $timeout" }
+        var hasComeAgain = false
+        exchange.askOnce(key, MessageType.PUBLISH, name, body, timeout ?: requestTimeout) { failure ->
+            failure is ConnectionLostException || (!hasComeAgain && isTooEarly(failure).also { hasComeAgain = it })
+        }
+    }
+
+    /** Whether it came before the subscribe of its own collector, which is there or comes in a moment. */
+    private suspend fun isTooEarly(refused: LiveException): Boolean =
+        refused.code == ErrorCode.NotSubscribed && router.awaitCollected(name)
+
+    /**
+     * Publishes [value] if there is room for it to wait to be sent, and waits for nothing: false if there is none, or
+     * others wait for it. It is sent once, in its place among what this client sends, unless the client has no connection
+     * for the `requestTimeout`.
+     *
+     * @param onFailure called on the client's `context` if the server has refused it, or it was not sent or may not have
+     *   arrived: with what [publish] would throw; must not block
+     * @throws kotlinx.serialization.SerializationException if [value] cannot be written
+     */
+    public fun tryPublish(value: T, onFailure: (LiveException) -> Unit = {}): Boolean =
+        tryPublish(Body.of(serializer, value), onFailure)
+
+    /** Publishes [body] as it is; otherwise as the other [tryPublish]. */
+    public fun tryPublish(body: Body, onFailure: (LiveException) -> Unit = {}): Boolean =
+        exchange.tell(MessageType.PUBLISH, name, body, requestTimeout, onFailure)
 
     override fun toString(): String = "ClientTopic($name)"
 }

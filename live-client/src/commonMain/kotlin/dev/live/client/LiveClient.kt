@@ -45,24 +45,6 @@ import kotlin.coroutines.ContinuationInterceptor
 import kotlin.time.Duration
 
 /**
- * Makes a client of the server at [url], which starts to connect at once and keeps connecting until it is closed.
- *
- * ```
- * val live = LiveClient("wss://example.com/live") {
- *     bearer { tokens.fresh() }
- * }
- * val room = live.topic<Chat>("room/42")
- * launch { room.messages.collect { println("${it.from}: ${it.text}") } }
- * room.publish(Chat("ann", "hello"))
- * ```
- *
- * @param url `ws://` or `wss://`
- * @throws IllegalArgumentException if [url] is not a WebSocket URL or a setting does not go with another
- */
-public fun LiveClient(url: String, configure: LiveClientConfig.() -> Unit = {}): LiveClient =
-    LiveClient(LiveClientConfig().apply(configure).build(url))
-
-/**
  * One connection to a server that outlives its sockets: topics as flows, `publish` and `request` as suspending calls.
  *
  * Thread-safe. When the connection breaks, the client connects again by itself and restores every subscription; flows
@@ -83,12 +65,13 @@ public class LiveClient internal constructor(private val settings: ClientSetting
         )
 
     private val refs = Refs()
-    private val outbox = Outbox()
+    private val outbox = Outbox(settings.outbox())
     private val pending = PendingReplies()
     private val requests = RequestHandlers(scope, workers, outbox)
-    private val router = Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, requests)
+    private val router =
+        Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, settings.linger, requests, ::probe)
     private val exchange =
-        Exchange(dispatcher, refs, outbox, pending, ::probe) { settings.trace?.invoke().orEmpty() }
+        Exchange(scope, dispatcher, workers, refs, outbox, pending, ::probe) { settings.trace?.invoke().orEmpty() }
     private val bearer = Bearer(workers, settings.bearer)
     private val renewal = Renewal(bearer, exchange, settings.requestTimeout)
     private val transport = settings.transport()
@@ -196,7 +179,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
      * Sends [message] as it is. Returns when it has been handed to the connection, which is no proof that it arrived.
      * An answer to a [Message.ref] of the caller's own comes through [messages].
      *
-     * @param timeout for the wait for a connection and for room among the 64 messages that may wait
+     * @param timeout for the wait for a connection and for room among the messages that may wait
      * @throws IllegalArgumentException if the ref begins with `~` or `=`, as the client's own do, or `$`, as the
      *   server's
      * @throws LiveException with [ErrorCode.Timeout] if it was not sent in time; it will not be sent later

@@ -6,8 +6,10 @@ import dev.live.client.connection.HeartbeatSettings
 import dev.live.client.connection.NetworkMonitor
 import dev.live.client.connection.ReconnectPolicy
 import dev.live.client.connection.SurroundingsSettings
+import dev.live.client.topic.OutboxRoom
 import dev.live.client.transport.KtorTransport
 import dev.live.client.transport.Transport
+import dev.live.client.transport.defaultCodecs
 import dev.live.protocol.Codec
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.TracedCodec
@@ -26,9 +28,10 @@ import kotlin.time.TimeSource
 /** What `LiveClient(url) { ... }` can set. */
 @KtorDsl
 public class LiveClientConfig internal constructor() {
-    private var codecs: List<Codec> = listOf(JsonCodec)
+    private var codecs: List<Codec> = defaultCodecs
     private val headers = LinkedHashMap<String, String>()
     private val heartbeat = HeartbeatConfig()
+    private val outbox = OutboxConfig()
     private var bearer: (suspend () -> String)? = null
     private var trace: (() -> String?)? = null
 
@@ -59,6 +62,16 @@ public class LiveClientConfig internal constructor() {
     public var requestTimeout: Duration = 10.seconds
         set(value) {
             require(value.isPositive()) { "requestTimeout must be positive, was $value" }
+            field = value
+        }
+
+    /**
+     * How long a topic stays subscribed when its last collector has gone, zero or more: a screen that is drawn again finds
+     * it as it was. Default 1 s.
+     */
+    public var linger: Duration = 1.seconds
+        set(value) {
+            require(!value.isNegative()) { "linger must not be negative, was $value" }
             field = value
         }
 
@@ -99,7 +112,8 @@ public class LiveClientConfig internal constructor() {
         }
 
     /**
-     * The codecs to offer, the most wanted first; the server picks the first that it speaks. Default [JsonCodec] alone.
+     * The codecs to offer, the most wanted first; the server picks the first that it speaks. Default
+     * CBOR and JSON on the JVM, JSON elsewhere.
      *
      * @throws IllegalArgumentException if there is none, or one is listed twice
      */
@@ -136,6 +150,9 @@ public class LiveClientConfig internal constructor() {
         trace = current
     }
 
+    /** How much may wait to be sent, while there is no connection or the network is slower than the application. */
+    public fun outbox(configure: OutboxConfig.() -> Unit): Unit = outbox.configure()
+
     /** How a dead connection is found. */
     public fun heartbeat(configure: HeartbeatConfig.() -> Unit): Unit = heartbeat.configure()
 
@@ -150,6 +167,8 @@ public class LiveClientConfig internal constructor() {
             reconnect = reconnect,
             heartbeat = heartbeat.build(),
             requestTimeout = requestTimeout,
+            linger = linger,
+            outbox = outbox::build,
             context = context,
             parent = if (transport == null) httpClient?.coroutineContext else null,
             transport = { transport ?: KtorTransport(httpClient, connectTimeout, maxMessageSize) },
@@ -181,6 +200,29 @@ public class HeartbeatConfig internal constructor() {
         require(timeout > interval) { "heartbeat timeout ($timeout) must be longer than its interval ($interval)" }
         return HeartbeatSettings(interval, timeout)
     }
+}
+
+/**
+ * What `outbox { ... }` can set. What waits longer than its `publish` or `request` may take (`requestTimeout`, unless that
+ * says otherwise) is not sent any more.
+ */
+@KtorDsl
+public class OutboxConfig internal constructor() {
+    /** Messages that may wait, at least 1. When they do, `publish` suspends and `tryPublish` returns false. Default 64. */
+    public var messages: Int = 64
+        set(value) {
+            require(value >= 1) { "outbox messages must be at least 1, was $value" }
+            field = value
+        }
+
+    /** Bytes of payload that may wait in all, at least 1; a larger one waits alone. Default 1 MiB. */
+    public var bytes: Int = 1024 * 1024
+        set(value) {
+            require(value >= 1) { "outbox bytes must be at least 1, was $value" }
+            field = value
+        }
+
+    internal fun build() = OutboxRoom(messages, bytes)
 }
 
 private fun requireWebSocketUrl(url: String) {

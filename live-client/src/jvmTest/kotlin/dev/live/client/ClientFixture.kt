@@ -44,6 +44,7 @@ internal fun clientTest(
                 context = coroutineContext[ContinuationInterceptor]!!
                 timeSource = testTimeSource
                 reconnect = ReconnectPolicy { 1.seconds }
+                linger = Duration.ZERO
                 configure()
             }
         try {

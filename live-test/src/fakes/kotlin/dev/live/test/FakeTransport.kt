@@ -7,7 +7,8 @@ import dev.live.client.transport.Wire
 import dev.live.protocol.Codec
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.Message
-import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.first
 
 /**
  * A network and a server in memory, for one client: to test in virtual time what an application does when its network
@@ -47,8 +48,13 @@ public class FakeTransport(private val codec: Codec = JsonCodec) : Transport {
     /** Thrown by the next connects, one each: an [UpgradeRefusedException], or what the network says. */
     public val refusals: ArrayDeque<Exception> = ArrayDeque()
 
-    /** Whether connecting never ends. */
-    public var isUnreachable: Boolean = false
+    /** Whether connecting does not end; what is under way then goes on when this is false again. */
+    public var isUnreachable: Boolean
+        get() = !isReachable.value
+        set(value) {
+            isReachable.value = !value
+        }
+    private val isReachable = MutableStateFlow(true)
 
     /** The subprotocol that the server names; null names none. */
     public var subprotocol: String? = codec.subprotocol
@@ -79,7 +85,7 @@ public class FakeTransport(private val codec: Codec = JsonCodec) : Transport {
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R {
         requests += request
         refusals.removeFirstOrNull()?.let { throw it }
-        if (isUnreachable) awaitCancellation()
+        isReachable.first { it }
         val wire = FakeWire(codec, subprotocol) { onMessage(it) }
         connections += wire
         open++

@@ -48,6 +48,7 @@ internal class Connection(
     private val hintsBefore = surroundings.known.value.hints
     private val heartbeat = Heartbeat(heartbeat.interval, heartbeat.timeout, timeSource) { sendPing() }
     private val pong = PongOnItsWay()
+    private val window = SendWindow(MAX_ON_ITS_WAY, router::nextRef)
     private var renewing: Job? = null
     private var provenBy = 0 // messages from the server that were no goodbye
     private var goodbye: GoodbyeData? = null
@@ -92,6 +93,10 @@ internal class Connection(
 
     private fun CoroutineScope.receive(message: Message) {
         heartbeat.heard()
+        if (window.isOpenedBy(message)) {
+            provenBy++
+            return
+        }
         when (message.type) {
             MessageType.PING -> answer(message)
             MessageType.PONG -> {
@@ -123,14 +128,21 @@ internal class Connection(
             while (true) {
                 var next: Message? = outbox.take()
                 while (next != null) { // all that waits goes out in one flush
-                    wire.send(codec.encode(next), codec.isBinary)
-                    next = outbox.tryTake()
+                    send(next)
+                    next = if (window.isOpen) outbox.tryTake() else null
                 }
                 wire.flush()
+                window.awaitOpen()
             }
         } catch (_: WireClosedException) {
             // the reader is told how it ended
         }
+    }
+
+    private suspend fun send(message: Message) {
+        val bytes = codec.encode(message)
+        wire.send(bytes, codec.isBinary)
+        window.sent(bytes.size)?.let { send(it) }
     }
 
     private fun sendPing() {
@@ -163,6 +175,9 @@ internal class Connection(
     private companion object {
         /** How long a connection stands before it counts as proof that the server is well. */
         val PROVEN_AFTER = 5.seconds
+
+        /** Bytes; a sixteenth of what OkHttp queues before it drops. */
+        const val MAX_ON_ITS_WAY = 1024 * 1024
     }
 }
 

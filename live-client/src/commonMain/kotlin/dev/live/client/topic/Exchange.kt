@@ -5,7 +5,13 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.DelicateCoroutinesApi
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.coroutines.CoroutineContext
@@ -28,6 +34,9 @@ internal class Letter(
         private set
 
     val type: String get() = message.type
+
+    /** Bytes of its payload. */
+    val size: Int = message.body?.size ?: 0
 
     suspend fun await(): Message = outcome.await()
 
@@ -63,11 +72,14 @@ internal class Letter(
 /**
  * Sends what the application asks for and waits for the outcome. Callable from any thread.
  *
+ * @param workers where code of the application runs
  * @param suspect called when an answer has not come in time, which suggests that the connection does not stand
  * @param trace what the caller works for, or nothing; called on the caller's thread
  */
 internal class Exchange(
+    private val scope: CoroutineScope,
     private val dispatcher: CoroutineContext,
+    private val workers: CoroutineContext,
     private val refs: Refs,
     private val outbox: Outbox,
     private val pending: PendingReplies,
@@ -77,17 +89,23 @@ internal class Exchange(
     private val keys = HashSet<String>()
 
     /**
-     * Sends a request with the ref of [key] and returns its answer, as [ask] does; nothing is sent again by itself.
+     * Sends a message with the ref of [key] and returns its answer, as [ask] does.
      *
      * @throws IllegalStateException if another one with this key waits for its answer
      */
-    suspend fun askOnce(key: String, type: String, topic: String, body: Body?, timeout: Duration): Message {
+    suspend fun askOnce(
+        key: String,
+        type: String,
+        topic: String,
+        body: Body?,
+        timeout: Duration,
+        asksAgain: suspend (LiveException) -> Boolean = { false },
+    ): Message {
         val message = Message(type, topic, Refs.ofKey(key), body, trace = trace())
         return withContext(dispatcher) {
-            check(keys.add(key)) { "a request with the key '$key' waits for its answer; wait for that" }
+            check(keys.add(key)) { "a message with the key '$key' waits for its answer; wait for that" }
             try {
-                val letter = Letter(message, isAnswered = true, pending)
-                withTimeoutOrNull(timeout) { deliver(letter) } ?: throw timedOut(letter, timeout)
+                answerWithin(timeout, asksAgain) { Letter(message, isAnswered = true, pending) }
             } finally {
                 keys -= key
             }
@@ -97,7 +115,7 @@ internal class Exchange(
     /**
      * Sends a message with a new ref and returns its answer. The wait for a connection counts towards [timeout].
      *
-     * @param asksAgain whether a message that was refused is sent once more; called on the client's dispatcher
+     * @param asksAgain whether what failed so is sent once more; called on the client's dispatcher
      * @throws LiveException with the server's code if it refused, [ErrorCode.Timeout] if it did not answer in time
      */
     suspend fun ask(
@@ -109,34 +127,74 @@ internal class Exchange(
     ): Message {
         // here: it may be known by the caller's thread. And not for what the client says of its own accord
         val trace = if (type == MessageType.AUTH) "" else trace()
-        return withContext(dispatcher) {
-            var letter = question(type, topic, body, trace)
-            withTimeoutOrNull(timeout) {
+        return withContext(dispatcher) { answerWithin(timeout, asksAgain) { question(type, topic, body, trace) } }
+    }
+
+    private suspend fun answerWithin(
+        timeout: Duration,
+        asksAgain: suspend (LiveException) -> Boolean,
+        letter: () -> Letter,
+    ): Message {
+        var last = letter()
+        var wasTaken = false
+        return withTimeoutOrNull(timeout) {
+            var answer: Message? = null
+            while (answer == null) {
                 try {
-                    deliver(letter)
+                    answer = deliver(last)
                 } catch (e: LiveException) {
                     if (!asksAgain(e)) throw e
-                    letter = question(type, topic, body, trace)
-                    deliver(letter)
+                    wasTaken = wasTaken || e is ConnectionLostException // a refusal was not carried out
+                    last = letter()
                 }
-            } ?: throw timedOut(letter, timeout)
-        }
+            }
+            answer
+        } ?: throw timedOut(last.type, wasTaken || last.wasTaken, timeout)
     }
 
     /** Sends [message] as it is, and returns when it has been handed to the connection. */
     suspend fun send(message: Message, timeout: Duration) {
         withContext(dispatcher) {
             val letter = Letter(message, isAnswered = false, pending)
-            withTimeoutOrNull(timeout) { deliver(letter) } ?: throw timedOut(letter, timeout)
+            withTimeoutOrNull(timeout) { deliver(letter) } ?: throw timedOut(letter.type, letter.wasTaken, timeout)
         }
+    }
+
+    /**
+     * Sends a message with a new ref if there is room for it to wait, and waits for nothing.
+     *
+     * @param timeout after which it is not sent any more
+     * @param onFailure called with why it was not carried out, or may not have been
+     */
+    @OptIn(DelicateCoroutinesApi::class)
+    fun tell(type: String, topic: String, body: Body?, timeout: Duration, onFailure: (LiveException) -> Unit): Boolean {
+        val trace = trace()
+        if (!outbox.room.tryTake(body?.size ?: 0)) return false
+        // atomic: where the client is closed, it is told so
+        scope.launch(dispatcher, CoroutineStart.ATOMIC) {
+            val letter = question(type, topic, body, trace)
+            try {
+                withTimeoutOrNull(timeout) { answerTo(letter) { outbox.add(letter) } }
+                    ?: throw timedOut(letter.type, letter.wasTaken, timeout)
+            } catch (e: LiveException) {
+                withContext(NonCancellable + workers) { onFailure(e) }
+            } catch (e: CancellationException) {
+                val closed = ClientClosedException("the client is closed") // nothing else cancels this
+                withContext(NonCancellable + workers) { onFailure(closed) }
+                throw e
+            }
+        }
+        return true
     }
 
     private fun question(type: String, topic: String, body: Body?, trace: String) =
         Letter(Message(type, topic, refs.next(), body, trace = trace), isAnswered = true, pending)
 
-    private suspend fun deliver(letter: Letter): Message {
+    private suspend fun deliver(letter: Letter): Message = answerTo(letter) { outbox.put(letter) }
+
+    private suspend inline fun answerTo(letter: Letter, put: () -> Unit): Message {
         try {
-            outbox.put(letter)
+            put()
             return letter.await()
         } finally {
             outbox.withdraw(letter) // what its caller has given up must not be written later
@@ -144,13 +202,13 @@ internal class Exchange(
         }
     }
 
-    private fun timedOut(letter: Letter, timeout: Duration): LiveException {
+    private fun timedOut(type: String, wasTaken: Boolean, timeout: Duration): LiveException {
         val reason =
-            if (letter.wasTaken) {
+            if (wasTaken) {
                 suspect()
-                "no answer to '${letter.type}' within $timeout; whether it was carried out is not known"
+                "no answer to '$type' within $timeout; whether it was carried out is not known"
             } else {
-                "'${letter.type}' was not sent within $timeout, for want of a connection"
+                "'$type' was not sent within $timeout, for want of a connection"
             }
         return LiveException(ErrorCode.Timeout, reason)
     }

@@ -2,9 +2,6 @@ package dev.live.client.topic
 
 import dev.live.protocol.Message
 import kotlinx.coroutines.channels.Channel
-import kotlinx.coroutines.sync.Mutex
-import kotlinx.coroutines.sync.Semaphore
-import kotlinx.coroutines.sync.withLock
 
 /** Something that waits for its turn to be written. Called on the client's dispatcher. */
 internal interface Outgoing {
@@ -15,14 +12,10 @@ internal interface Outgoing {
 /**
  * What waits to be written, in order; it outlives connections.
  *
- * Messages of the application take room, [capacity] of them: whoever comes later suspends in line. The client's own
- * (subscriptions, heartbeat) take none, for there is at most one per topic. Only used on the client's dispatcher.
+ * Messages of the application take [room]. The client's own (subscriptions, heartbeat) take none, for there is at most one
+ * per topic. Only used on the client's dispatcher, but for [room].
  */
-internal class Outbox(private val capacity: Int = CAPACITY) {
-    private val room = Semaphore(capacity)
-
-    /** Held by whoever is next: a semaphore alone lets a newcomer pass one that it has woken and that has not run yet. */
-    private val line = Mutex()
+internal class Outbox(val room: OutboxRoom) {
     private val queue = ArrayDeque<Outgoing>()
     private val news = Channel<Unit>(Channel.CONFLATED)
     private var end: ClientClosedException? = null
@@ -33,15 +26,22 @@ internal class Outbox(private val capacity: Int = CAPACITY) {
      * @throws ClientClosedException if the client is closed, or is while this waits
      */
     suspend fun put(letter: Letter) {
-        line.withLock {
-            room.acquire()
-            end?.let {
-                room.release() // for the next in line, who learns the same
-                throw ClientClosedException(it.reason)
-            }
-            queue.addLast(letter)
-            news.trySend(Unit)
+        room.take(letter.size)
+        add(letter)
+    }
+
+    /**
+     * Queues [letter], which has its room already.
+     *
+     * @throws ClientClosedException if the client is closed
+     */
+    fun add(letter: Letter) {
+        end?.let {
+            room.giveBack(letter.size) // for the next in line, who learns the same
+            throw ClientClosedException(it.reason)
         }
+        queue.addLast(letter)
+        news.trySend(Unit)
     }
 
     /** Queues something of the client's own, behind what waits already. */
@@ -58,7 +58,7 @@ internal class Outbox(private val capacity: Int = CAPACITY) {
 
     /** Takes [letter] back, if it still waits: it will not be written. */
     fun withdraw(letter: Letter) {
-        if (queue.remove(letter)) room.release()
+        if (queue.remove(letter)) room.giveBack(letter.size)
     }
 
     /** Drops what is the client's own: a new connection begins with its own. */
@@ -78,7 +78,7 @@ internal class Outbox(private val capacity: Int = CAPACITY) {
     fun tryTake(): Message? {
         while (true) {
             val next = queue.removeFirstOrNull() ?: return null
-            if (next is Letter) room.release()
+            if (next is Letter) room.giveBack(next.size)
             next.take()?.let { return it }
         }
     }
@@ -89,14 +89,9 @@ internal class Outbox(private val capacity: Int = CAPACITY) {
         while (true) {
             val letter = queue.removeFirstOrNull() ?: return
             if (letter is Letter) {
-                room.release()
+                room.giveBack(letter.size)
                 letter.onClosed(cause.reason)
             }
         }
-    }
-
-    companion object {
-        /** Messages of the application that may wait. */
-        const val CAPACITY = 64
     }
 }

@@ -30,9 +30,12 @@ internal class Router(
     private val refs: Refs,
     private val outbox: Outbox,
     private val pending: PendingReplies,
-    private val answerTimeout: Duration,
+    answerTimeout: Duration,
+    private val linger: Duration,
     private val requests: RequestHandlers,
+    suspect: () -> Unit = {},
 ) {
+    private val answers = SubscriptionAnswers(scope, refs, pending, answerTimeout, suspect)
     private val subscriptions = LinkedHashMap<String, TopicSubscription>()
 
     /** Counts the joins, for whoever waits for one. */
@@ -111,6 +114,9 @@ internal class Router(
         pending.answer(message)
     }
 
+    /** A ref for something that the connection itself asks. */
+    fun nextRef(): String = refs.next()
+
     /** A connection stands: says again, before anything else, what is subscribed to. */
     fun connected() {
         isConnected = true
@@ -146,7 +152,7 @@ internal class Router(
     private fun join(topic: String, mailbox: Mailbox) {
         val subscription =
             subscriptions.getOrPut(topic) {
-                TopicSubscription(topic, scope, refs, pending, answerTimeout, ::onChange)
+                TopicSubscription(topic, scope, answers, linger, ::onChange)
             }
         subscription.add(mailbox)
         joins.value++

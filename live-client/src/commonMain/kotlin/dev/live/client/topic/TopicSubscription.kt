@@ -11,7 +11,6 @@ import dev.live.protocol.SubscribeData
 import dev.live.protocol.SubscribedData
 import dev.live.protocol.decode
 import dev.live.protocol.of
-import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.delay
@@ -26,14 +25,14 @@ import kotlin.time.Duration
  * is awaited nothing more is said about this topic, so cancelling and collecting again in quick succession can never
  * cross on the wire. Only used on the client's dispatcher.
  *
+ * @param linger how long it stays when the last collector has gone
  * @param onChange called when there may be something to say
  */
 internal class TopicSubscription(
     val topic: String,
     private val scope: CoroutineScope,
-    private val refs: Refs,
-    private val pending: PendingReplies,
-    private val answerTimeout: Duration,
+    private val answers: SubscriptionAnswers,
+    private val linger: Duration,
     private val onChange: (TopicSubscription) -> Unit,
 ) : Outgoing {
     private enum class Phase {
@@ -48,7 +47,10 @@ internal class TopicSubscription(
 
     private val mailboxes = ArrayList<Mailbox>()
     private var phase = Phase.Out
-    private var awaited: Awaited? = null
+    private var awaited: SubscriptionAnswer? = null
+
+    /** Ends the time that nobody collects and the server is not told of that yet; null while it does not run. */
+    private var lingering: Job? = null
 
     /** Names the topic's history, once it is known; null while it is not, or if the topic keeps none. */
     private var epoch: String? = null
@@ -70,7 +72,7 @@ internal class TopicSubscription(
             when (phase) {
                 // whoever is behind takes what it has before it gets more
                 Phase.Out -> mailboxes.isEmpty() || mailboxes.any { it.isBehind && !it.isDrained }
-                Phase.In -> mailboxes.isNotEmpty() && mailboxes.none { it.isBehind }
+                Phase.In -> (mailboxes.isNotEmpty() || lingering != null) && mailboxes.none { it.isBehind }
                 Phase.Joining, Phase.Leaving -> true
                 Phase.Unknown -> false
             }
@@ -84,6 +86,8 @@ internal class TopicSubscription(
     operator fun contains(mailbox: Mailbox): Boolean = mailbox in mailboxes
 
     fun add(mailbox: Mailbox) {
+        lingering?.cancel()
+        lingering = null
         mailbox.offset = offset
         mailboxes += mailbox
         if (phase == Phase.In) mailbox.joined(Recovery.First)
@@ -92,7 +96,15 @@ internal class TopicSubscription(
     }
 
     fun remove(mailbox: Mailbox) {
-        if (mailboxes.remove(mailbox)) onChange(this)
+        if (!mailboxes.remove(mailbox)) return
+        if (mailboxes.isEmpty() && phase != Phase.Out && linger.isPositive()) lingering = scope.launch { stay() }
+        onChange(this)
+    }
+
+    private suspend fun stay() {
+        delay(linger)
+        lingering = null
+        onChange(this)
     }
 
     /** Whoever comes later begins anew. */
@@ -109,9 +121,8 @@ internal class TopicSubscription(
         }
         val isJoin = phase == Phase.Out
         phase = if (isJoin) Phase.Joining else Phase.Leaving
-        val answer = Awaited(refs.next(), isJoin)
+        val answer = answers.expect(Answered(isJoin))
         awaited = answer
-        pending.expect(answer.ref, answer)
         if (!isJoin) {
             if (mailboxes.isEmpty()) forget() // not before: who comes until now goes on with what is known
             return Message(MessageType.UNSUBSCRIBE, topic, answer.ref)
@@ -186,6 +197,9 @@ internal class TopicSubscription(
     /** The server has forgotten everything; the collectors have not. */
     fun disconnected() {
         awaited?.done()
+        awaited = null
+        lingering?.cancel()
+        lingering = null
         phase = Phase.Out
     }
 
@@ -202,14 +216,15 @@ internal class TopicSubscription(
         ended.forEach { it.end(failure()) } // one exception each: sharing one would mix their stack traces
     }
 
-    /** The wait for the answer to one `subscribe` or `unsubscribe`. */
-    private inner class Awaited(val ref: String, private val isJoin: Boolean) : Asker {
-        private val timer: Job =
-            scope.launch(CoroutineName("live-subscribe-timeout")) {
-                delay(answerTimeout)
-                onUnanswered()
-            }
+    private fun settle(next: Phase) {
+        awaited?.done()
+        awaited = null
+        phase = next
+        onChange(this)
+    }
 
+    /** What becomes of one `subscribe` or `unsubscribe`. */
+    private inner class Answered(private val isJoin: Boolean) : SubscriptionAnswer.Listener {
         override fun onAnswer(answer: Message) {
             if (isJoin) joined(answer)
             settle(if (isJoin) Phase.In else Phase.Out)
@@ -220,25 +235,15 @@ internal class TopicSubscription(
             settle(Phase.Out)
         }
 
-        override fun onConnectionLost() = disconnected()
-
-        fun done() {
-            timer.cancel()
-            pending.forget(ref)
-            awaited = null
-        }
-
-        private fun onUnanswered() {
+        override fun onUnanswered() {
             if (isJoin) {
-                failCollectors { LiveException(ErrorCode.Timeout, "no answer to 'subscribe' within $answerTimeout") }
+                failCollectors {
+                    LiveException(ErrorCode.Timeout, "no answer to 'subscribe' within ${answers.timeout}")
+                }
             }
             settle(if (isJoin) Phase.Unknown else Phase.Out)
         }
 
-        private fun settle(next: Phase) {
-            done()
-            phase = next
-            onChange(this@TopicSubscription)
-        }
+        override fun onConnectionLost() = disconnected()
     }
 }

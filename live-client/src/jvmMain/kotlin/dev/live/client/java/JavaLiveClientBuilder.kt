@@ -85,6 +85,9 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
     public fun requestTimeout(timeout: Duration): JavaLiveClientBuilder =
         set { requestTimeout = timeout.toKotlinDuration() }
 
+    /** How long a topic stays subscribed when its last callback has gone. */
+    public fun linger(time: Duration): JavaLiveClientBuilder = set { linger = time.toKotlinDuration() }
+
     /** Bytes of the largest message that is read. */
     public fun maxMessageSize(bytes: Int): JavaLiveClientBuilder = set { maxMessageSize = bytes }
 

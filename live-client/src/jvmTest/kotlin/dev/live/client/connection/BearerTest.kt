@@ -94,7 +94,7 @@ class BearerTest : FunSpec({
             settle()
 
             transport.requests.single().toString() shouldBe
-                "ConnectRequest(url=ws://test/live, subprotocols=[live.v1.json])"
+                "ConnectRequest(url=ws://test/live, subprotocols=[live.v1.cbor, live.v1.json])"
         }
     }
 })

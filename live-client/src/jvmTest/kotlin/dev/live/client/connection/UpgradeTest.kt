@@ -59,7 +59,7 @@ class UpgradeTest : FunSpec({
             transport.subprotocol = "chat"
             settle()
 
-            closed().cause.toString() shouldContain "it chose chat, offered were [live.v1.json]"
+            closed().cause.toString() shouldContain "it chose chat, offered were [live.v1.cbor, live.v1.json]"
         }
     }
 

@@ -41,7 +41,7 @@ class KeyTest : FunSpec({
             settle()
 
             shouldThrow<IllegalStateException> { client.request<Int, Int>("pay", 7, key = "17") }.message shouldBe
-                "a request with the key '17' waits for its answer; wait for that"
+                "a message with the key '17' waits for its answer; wait for that"
 
             shouldThrow<LiveException> { first.await() }.code shouldBe ErrorCode.Timeout
             now shouldBe 2.seconds

@@ -196,7 +196,7 @@ class OnRequestTest : FunSpec({
 
     test("refusals that cannot be written are 64 at most, and what has been refused makes room") {
         runTest {
-            val outbox = Outbox()
+            val outbox = Outbox(OutboxRoom(messages = 64, bytes = 1_000_000))
             val handlers = RequestHandlers(this, coroutineContext, outbox)
 
             repeat(200) { handlers.handle(Message("who", ref = "$$it")) }

@@ -13,7 +13,7 @@ class OutboxTest : FunSpec({
 
     test("who comes when there is room again does not pass those who wait in line") {
         runTest {
-            val outbox = Outbox(capacity = 2)
+            val outbox = Outbox(OutboxRoom(messages = 2, bytes = 1_000))
             for (type in listOf("a", "b", "waited")) launch { outbox.put(letter(type)) }
             runCurrent()
 

@@ -10,6 +10,7 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.test.FakeWire
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
@@ -150,7 +151,19 @@ class TopicSubscriptionTest : FunSpec({
             collector.awaitError().shouldBeInstanceOf<LiveException>().code shouldBe ErrorCode.Timeout
             transport.wire.answer(unanswered.single())
             settle()
-            transport.wire.received.map { it.type } shouldContainExactly listOf("subscribe", "unsubscribe")
+            transport.wire.said() shouldContainExactly listOf("subscribe", "unsubscribe")
+        }
+    }
+
+    test("a subscription that is made on a dead connection finds that out, and is made again on the next") {
+        clientTest {
+            settle()
+            transport.wire.isStalled = true
+            val collector = collect(client.topic<Chat>("room").messages)
+            pass(10.seconds)
+
+            transport.joined shouldContainExactly setOf("room")
+            collector.cancel()
         }
     }
 
@@ -237,7 +250,48 @@ class TopicSubscriptionTest : FunSpec({
             pass(3.seconds)
 
             collector.awaitError().shouldBeInstanceOf<LiveException>().code shouldBe ErrorCode.Timeout
-            held.map { it.type } shouldContainExactly listOf("subscribe", "unsubscribe")
+            held.map { it.type } - MessageType.PING shouldContainExactly listOf("subscribe", "unsubscribe")
+        }
+    }
+
+    context("a topic whose last collector has gone") {
+        test("stays for the linger, and who collects in that time finds it as it was") {
+            clientTest({ linger = 5.seconds }) {
+                collect(client.topic<Chat>("room").messages).cancel()
+                pass(4.seconds)
+                val next = collect(client.topic<Chat>("room").messages)
+                serverSays("room", hello)
+
+                next.awaitItem() shouldBe hello
+                pass(10.seconds)
+                transport.wire.received.map { it.type } shouldContainExactly listOf("subscribe")
+                next.cancel()
+            }
+        }
+
+        test("is left when the linger is over") {
+            clientTest({ linger = 5.seconds }) {
+                collect(client.topic<Chat>("room").messages).cancel()
+                pass(4.seconds)
+                transport.joined shouldContainExactly setOf("room")
+                pass(1.seconds)
+
+                transport.joined.shouldBeEmpty()
+            }
+        }
+
+        test("is not joined again by a connection that is made meanwhile") {
+            clientTest({ linger = 5.seconds }) {
+                collect(client.topic<Chat>("room").messages).cancel()
+                settle()
+                transport.wire.cut()
+                pass(10.seconds)
+
+                transport.wire.received.map { it.type }.filter { it != MessageType.PING }.shouldBeEmpty()
+            }
         }
     }
 })
+
+/** The types of what the client said, but for a look whether the connection stands. */
+private fun FakeWire.said() = received.map { it.type } - MessageType.PING

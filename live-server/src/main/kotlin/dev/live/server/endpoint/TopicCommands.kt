@@ -5,9 +5,11 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.protocol.RefPrefix
 import dev.live.protocol.SubscribeData
 import dev.live.protocol.decode
 import dev.live.server.broker.Broker
+import dev.live.server.observe.inTrace
 import dev.live.server.session.Session
 import dev.live.server.session.TopicPlaces
 import dev.live.server.topic.Member
@@ -109,11 +111,36 @@ internal class TopicCommands<Meta : Any>(
     suspend fun left(session: Session<Meta>, places: List<TopicPlace<Meta, *>>) = hooks.left(session, places)
 
     suspend fun publish(session: Session<Meta>, message: Message) {
-        publish(session, placeToPublish(session, message.topic), message)
+        val place = placeToPublish(session, message.topic)
+        if (message.ref.startsWith(RefPrefix.KEY)) once(session, place, message) else publish(session, place, message)
         if (message.ref.isNotEmpty()) session.send(ack(message))
     }
 
-    private suspend fun <T> publish(session: Session<Meta>, place: TopicPlace<Meta, T>, message: Message) {
+    private suspend fun once(session: Session<Meta>, place: TopicPlace<Meta, *>, message: Message) {
+        val known = place.declaration.once
+        if (known == null || session.user == null) {
+            val reason = if (known ==
+                null
+            ) {
+                "the topic takes no keys"
+            } else {
+                "a key is a user's, and this session has none"
+            }
+            throw LiveException(ErrorCode.BadPayload, "$reason; publish without one")
+        }
+        val server = guard.server ?: error("unreachable: an endpoint's guard knows the server's scope")
+        known.reply(IdempotentReplies.ownerOf(session), message, server) {
+            val failure = guard.run(message.type, session) { publish(session, place, message, isGuarded = true) }
+            IdempotentReplies.Outcome(body = null, failure)
+        }
+    }
+
+    private suspend fun <T> publish(
+        session: Session<Meta>,
+        place: TopicPlace<Meta, T>,
+        message: Message,
+        isGuarded: Boolean = false,
+    ) {
         val declaration = place.declaration
         val size = message.body?.size ?: 0
         if (size > declaration.maxPayload) {
@@ -129,7 +156,8 @@ internal class TopicCommands<Meta : Any>(
         if (handler == null) {
             deliver(message.body)
         } else {
-            guard.handler(session, message.trace) { PublishScope(session, place, deliver).handler(value) }
+            val handle: suspend () -> Unit = { PublishScope(session, place, deliver).handler(value) }
+            if (isGuarded) inTrace(message.trace, handle) else guard.handler(session, message.trace, handle)
         }
     }
 

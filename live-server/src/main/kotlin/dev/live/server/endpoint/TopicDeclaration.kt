@@ -1,16 +1,12 @@
 package dev.live.server.endpoint
 
-import dev.live.protocol.Body
 import dev.live.protocol.Message
-import dev.live.protocol.decode
-import dev.live.protocol.of
 import dev.live.server.topic.Delivery
 import dev.live.server.topic.HistorySettings
 import dev.live.server.topic.LossyOverflow
 import dev.live.server.topic.PresenceSettings
 import dev.live.server.topic.TopicPolicy
 import io.ktor.utils.io.KtorDsl
-import kotlinx.serialization.KSerializer
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
@@ -38,6 +34,10 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     private var overflow: LossyOverflow? = null
     private var throttle: Duration? = null
     private var key: ((T) -> String)? = null
+
+    /** What was published with a key; null if keys mean nothing here. */
+    internal var once: IdempotentReplies? = null
+        private set
 
     internal var member: (suspend PresenceScope<Meta>.() -> String)? = null
         private set
@@ -150,6 +150,20 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
         throttle = interval
     }
 
+    /**
+     * Lets clients publish with a key, so that what may have arrived when a connection broke can be sent again: of a user's
+     * publishes with one key the first is carried out, and the others within [window] are acked without it. A key is the
+     * user's, as the endpoint's `user` says, on whatever connection to this node; who has none may not use one. See
+     * docs/requests.md for the bounds.
+     *
+     * @param window positive and finite
+     * @throws IllegalArgumentException if it is not
+     */
+    public fun idempotent(window: Duration = DEFAULT_WINDOW) {
+        check(once == null) { "topic '$pattern' has idempotent twice" }
+        once = IdempotentReplies(window, KeyLimits(keysPerUser = 1_000, keys = 50_000))
+    }
+
     private fun requireMillis(name: String, value: Duration) {
         require(value.isFinite() && value >= 1.milliseconds) { "$name must be finite and at least 1 ms, was $value" }
     }
@@ -204,32 +218,11 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
 
     private companion object {
         val DEFAULT_AGE = 10.minutes
+        val DEFAULT_WINDOW = 2.minutes
         const val DEFAULT_BYTES = 1024 * 1024
         const val DEFAULT_LISTED = 1_000
         const val DEFAULT_LIMIT = 256
     }
-}
-
-/** How the payload of a topic or a request is read from a message and written to one. */
-internal interface PayloadType<T> {
-    /** @throws dev.live.protocol.BadPayloadException if the payload of [message] is not of this type */
-    fun read(message: Message): T
-
-    fun write(value: T): Body?
-}
-
-/** A payload that is JSON and fits [serializer]. */
-internal class JsonPayload<T>(private val serializer: KSerializer<T>) : PayloadType<T> {
-    override fun read(message: Message): T = message.decode(serializer)
-
-    override fun write(value: T): Body = Body.of(serializer, value)
-}
-
-/** Whatever payload there is, or none. */
-internal object RawPayload : PayloadType<Body?> {
-    override fun read(message: Message): Body? = message.body
-
-    override fun write(value: Body?): Body? = value
 }
 
 /** A declaration and a topic's name that matches it. */

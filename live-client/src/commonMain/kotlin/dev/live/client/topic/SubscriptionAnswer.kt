@@ -1,0 +1,65 @@
+package dev.live.client.topic
+
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.launch
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+
+/** The wait for the answer to one `subscribe` or `unsubscribe`, whose ref is [ref]. */
+internal class SubscriptionAnswer(
+    val ref: String,
+    listener: Listener,
+    private val pending: PendingReplies,
+    private val timer: Job,
+) : Asker by listener {
+    /** Told once, unless nobody waits any more. */
+    interface Listener : Asker {
+        /** There was no answer in time. */
+        fun onUnanswered()
+    }
+
+    /** Nobody waits any more. */
+    fun done() {
+        timer.cancel()
+        pending.forget(ref)
+    }
+}
+
+/**
+ * Waits for the server's answers to what is said of subscriptions. Only used on the client's dispatcher.
+ *
+ * @property timeout how long for each
+ * @param suspect called when one is late, which suggests that the connection does not stand
+ */
+internal class SubscriptionAnswers(
+    private val scope: CoroutineScope,
+    private val refs: Refs,
+    private val pending: PendingReplies,
+    val timeout: Duration,
+    private val suspect: () -> Unit,
+) {
+    /** Waits for the answer to what is now said with the ref of the result. */
+    fun expect(listener: SubscriptionAnswer.Listener): SubscriptionAnswer {
+        val timer = scope.launch(CoroutineName("live-subscribe-timeout")) { listener.unlessAnswered() }
+        val answer = SubscriptionAnswer(refs.next(), listener, pending, timer)
+        pending.expect(answer.ref, answer)
+        return answer
+    }
+
+    private suspend fun SubscriptionAnswer.Listener.unlessAnswered() {
+        // a connection that is dead is found before the answer is missed, and then it is asked again on the next
+        val lead = minOf(timeout / 2, SUSPICION_LEAD)
+        delay(timeout - lead)
+        suspect()
+        delay(lead)
+        onUnanswered()
+    }
+
+    private companion object {
+        /** How long before the end of the wait the connection is looked at: longer than that takes. */
+        val SUSPICION_LEAD = 3.seconds
+    }
+}

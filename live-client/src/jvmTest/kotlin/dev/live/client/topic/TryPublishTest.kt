@@ -1,0 +1,104 @@
+package dev.live.client.topic
+
+import dev.live.client.Chat
+import dev.live.client.clientTest
+import dev.live.client.hello
+import dev.live.client.room
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
+import dev.live.protocol.MessageType
+import dev.live.protocol.decode
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlin.time.Duration.Companion.seconds
+
+/** Publishing without a wait. */
+class TryPublishTest : FunSpec({
+
+    test("it is sent in its place among what the client sends, and the answer is nobody's business") {
+        clientTest {
+            settle()
+            val failures = mutableListOf<LiveException>()
+
+            room().tryPublish(Chat("ann", "1")) { failures += it } shouldBe true
+            room().tryPublish(Chat("ann", "2")) { failures += it } shouldBe true
+            room().publish(Chat("ann", "3"))
+
+            val texts = transport.wire.sent(MessageType.PUBLISH).map { it.decode<Chat>().text }
+            texts shouldContainExactly listOf("1", "2", "3")
+            failures.shouldBeEmpty()
+        }
+    }
+
+    test("without a connection it waits for one, and what there is no room for is refused at once") {
+        clientTest({ outbox { messages = 2 } }) {
+            transport.isUnreachable = true
+            settle()
+
+            List(3) { room().tryPublish(Chat("ann", "$it")) } shouldContainExactly listOf(true, true, false)
+
+            transport.isUnreachable = false
+            pass(12.seconds)
+        }
+    }
+
+    test("bytes that wait are counted as well") {
+        clientTest({ outbox { bytes = 100 } }) {
+            transport.isUnreachable = true
+            settle()
+
+            List(3) { room().tryPublish(Chat("ann", "x".repeat(20))) } shouldContainExactly listOf(true, true, false)
+        }
+    }
+
+    test("what was not sent within the timeout is not sent any more, makes room, and says so") {
+        clientTest({
+            outbox { messages = 1 }
+            requestTimeout = 5.seconds
+        }) {
+            transport.isUnreachable = true
+            val failures = mutableListOf<LiveException>()
+            room().tryPublish(hello) { failures += it } shouldBe true
+            pass(5.seconds)
+
+            failures.single().code shouldBe ErrorCode.Timeout
+            room().tryPublish(hello) shouldBe true
+        }
+    }
+
+    test("a refusal is told, and so is a connection that broke before the answer") {
+        clientTest {
+            settle()
+            val failures = mutableListOf<LiveException>()
+            transport.onMessage = { message -> refuse(message, "forbidden", "not yours").let { true } }
+            room().tryPublish(hello) { failures += it }
+            settle()
+            transport.onMessage = { true }
+            room().tryPublish(hello) { failures += it }
+            settle()
+            transport.wire.cut()
+            settle()
+
+            failures.first().code shouldBe ErrorCode.Forbidden
+            failures.last().shouldBeInstanceOf<ConnectionLostException>()
+        }
+    }
+
+    test("what waits when the client is closed is told so, and so is what comes after") {
+        clientTest {
+            transport.isUnreachable = true
+            val failures = mutableListOf<LiveException>()
+            room().tryPublish(hello) { failures += it }
+            settle()
+            client.close()
+            room().tryPublish(hello) { failures += it }
+            settle()
+
+            failures.size shouldBe 2
+            failures.forEach { it.shouldBeInstanceOf<ClientClosedException>() }
+        }
+    }
+})
