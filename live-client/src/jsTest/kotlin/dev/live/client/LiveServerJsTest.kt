@@ -104,6 +104,25 @@ class LiveServerJsTest {
         }
 
     @Test
+    fun `what the engine throws is a failure of the connection, though it is no exception of Kotlin`(): TestResult =
+        realTime {
+            val plain: Codec = JsonCodec
+            val unspeakable = object : Codec by plain {
+                override val subprotocol = "two words"
+            }
+            val live = LiveClient("ws://127.0.0.1:1/live") {
+                codecs(unspeakable)
+                reconnect = ReconnectPolicy { 60.seconds }
+            }
+
+            val waiting = live.state.first { it is ConnectionState.Waiting }
+
+            val cause = assertIs<DisconnectCause.Unreachable>(assertIs<ConnectionState.Waiting>(waiting).cause)
+            assertTrue("subprotocol" in cause.toString(), cause.toString())
+            live.close()
+        }
+
+    @Test
     fun `close ends the session on the server at once`(): TestResult =
         onServer { witness ->
             val url = ServerProgram.url()

@@ -6,6 +6,7 @@ import dev.live.protocol.Message
 import dev.live.server.Live
 import dev.live.server.endpoint.bearerToken
 import dev.live.server.live
+import io.ktor.http.HttpHeaders
 import io.ktor.server.application.install
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
@@ -24,7 +25,10 @@ fun main() {
             val application = this
             routing {
                 live<String>("/live") {
-                    authenticate { call -> call.bearerToken()?.takeIf { it.startsWith("right") } }
+                    authenticate { call ->
+                        val hasHeader = HttpHeaders.Authorization in call.request.headers // which no page can send
+                        call.bearerToken()?.takeIf { it.startsWith("right") && !hasHeader }
+                    }
                     topic<Spoken>("room/{room}")
                     request<Spoken, Int>("length") { spoken -> spoken.text.length }
                     request<Unit, String>("token") { meta }
