@@ -5,8 +5,6 @@ import io.kotest.property.RandomSource
 import io.kotest.property.arbitrary.arbitrary
 import kotlin.random.Random
 
-val codecs: List<Codec> = listOf(JsonCodec, CborCodec, MessagePackCodec)
-
 val tracedCodecs: List<Codec> = codecs.map(::TracedCodec)
 
 /** Text as it may stand for a trace. */

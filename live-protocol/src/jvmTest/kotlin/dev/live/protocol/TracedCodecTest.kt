@@ -32,7 +32,7 @@ class TracedCodecTest : FunSpec({
 
         test("traces are written and read as their vectors say by ${traced.subprotocol}") {
             Vectors.traced.forAll {
-                val bytes = it.encodings.getValue(codec)
+                val bytes = it.encodedBy(codec)
 
                 traced.encode(it.message.toMessage()).toHexString() shouldBe bytes.toHexString()
                 traced.decode(bytes) shouldBe it.message.toMessage()

@@ -6,7 +6,6 @@ import io.ktor.client.call.body
 import io.ktor.client.plugins.expectSuccess
 import io.ktor.client.plugins.websocket.DefaultClientWebSocketSession
 import io.ktor.client.plugins.websocket.WebSockets
-import io.ktor.client.request.header
 import io.ktor.client.request.prepareGet
 import io.ktor.client.request.url
 import io.ktor.client.statement.HttpResponse
@@ -37,7 +36,7 @@ import kotlin.time.Duration.Companion.seconds
 public class KtorTransport(
     httpClient: HttpClient? = null,
     private val connectTimeout: Duration = 10.seconds,
-    maxMessageSize: Int = 1024 * 1024,
+    private val maxMessageSize: Int = 1024 * 1024,
 ) : Transport {
     init {
         require(connectTimeout.isPositive()) { "connectTimeout must be positive, was $connectTimeout" }
@@ -47,7 +46,7 @@ public class KtorTransport(
     // a client derived from the application's shares its engine, and closing it leaves that engine alone
     private val client =
         httpClient?.config { webSockets(maxMessageSize, boundIncoming = false) }
-            ?: defaultHttpClient { webSockets(maxMessageSize, boundIncoming = true) }
+            ?: defaultHttpClient { webSockets(maxMessageSize, boundIncoming = canLimitReading) }
 
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
         coroutineScope {
@@ -70,23 +69,20 @@ public class KtorTransport(
                 client.prepareGet {
                     url(request.url)
                     expectSuccess = false // a refusal is read here, not by the application's validators
-                    request.headers.forEach { (name, value) -> header(name, value) }
-                    header(HttpHeaders.SecWebSocketProtocol, request.subprotocols.joinToString(", "))
+                    headers.appendAll(upgradeHeaders(request))
                 }
             call.execute { response ->
                 val session = response.body<DefaultClientWebSocketSession>()
-                opened.complete(KtorWire(session, response.headers[HttpHeaders.SecWebSocketProtocol]))
+                opened.complete(KtorWire(session, response.headers[HttpHeaders.SecWebSocketProtocol], maxMessageSize))
                 awaitCancellation()
             }
-        } catch (e: Exception) {
+        } catch (e: Throwable) {
+            val failure = failureIn(e) ?: throw e
             coroutineScope { ensureActive() } // throws if it is this connection that was ended
-            opened.completeExceptionally(e)
+            opened.completeExceptionally(failure)
         }
     }
 }
-
-/** An [HttpClient] on the engine that this platform has without further choice. */
-internal expect fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient
 
 /**
  * Bounds Ktor's frame queues, which are unlimited by default, as far as the engine can: most cannot wait while reading.
@@ -101,7 +97,7 @@ private fun HttpClientConfig<*>.webSockets(maxMessageSize: Int, boundIncoming: B
         }
     }
     install(WebSockets) {
-        maxFrameSize = maxMessageSize.toLong()
+        if (canLimitReading) maxFrameSize = maxMessageSize.toLong()
         channels {
             if (boundIncoming) incoming = bounded(FRAME_QUEUE_CAPACITY)
             outgoing = bounded(FRAME_QUEUE_CAPACITY)

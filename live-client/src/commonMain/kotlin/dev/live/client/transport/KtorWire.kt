@@ -20,6 +20,7 @@ import kotlin.time.Duration.Companion.seconds
 internal class KtorWire(
     private val session: DefaultWebSocketSession,
     override val subprotocol: String?,
+    private val maxMessageSize: Int,
 ) : Wire {
     /** Whether [receive] has said so: Ktor takes what is sent for a moment longer, and drops it. */
     @Volatile
@@ -35,6 +36,8 @@ internal class KtorWire(
                     error = result.exceptionOrNull() as? Exception
                     break
                 }
+                // not every engine holds the limit: a browser's WebSocket has none
+                if (frame.data.size > maxMessageSize) return tooLarge()
                 if (frame is Frame.Text || frame is Frame.Binary) return WireEvent.Received(frame.data)
             }
         } catch (e: CancellationException) {
@@ -55,7 +58,7 @@ internal class KtorWire(
     override suspend fun close(code: CloseCode, reason: String) {
         withContext(NonCancellable) {
             withTimeoutOrNull(CLOSE_TIMEOUT) {
-                session.close(CloseReason(code.wire.toShort(), reason))
+                session.close(CloseReason(sayable(code).wire.toShort(), reason))
                 // the frame has left when the server's answer is here; until then the socket must stay open
                 do {
                     val next = session.incoming.receiveCatching()
@@ -65,15 +68,18 @@ internal class KtorWire(
     }
 
     private suspend fun ended(error: Exception?): WireEvent.Closed {
+        if (error is FrameTooBigException) return tooLarge(error)
         hasEnded = true
-        if (error is FrameTooBigException) {
-            return WireEvent.Closed(CloseCode.TooLarge, "a message was over the limit of this client", error)
-        }
         // completes at once after a close frame; a broken connection may leave it open
         val reason = withTimeoutOrNull(CLOSE_TIMEOUT) { session.closeReason.await() }
         val code = reason?.code?.toInt() ?: CloseCode.Abnormal.wire
         if (code == CloseCode.Abnormal.wire) return WireEvent.Closed(CloseCode.Abnormal, error = error)
         return WireEvent.Closed(CloseCode.of(code), reason?.message.orEmpty(), error)
+    }
+
+    private fun tooLarge(error: Exception? = null): WireEvent.Closed {
+        hasEnded = true
+        return WireEvent.Closed(CloseCode.TooLarge, "a message was over the limit of this client", error)
     }
 
     private suspend inline fun orClosed(block: () -> Unit) {

@@ -2,16 +2,18 @@ package dev.live.protocol
 
 import kotlinx.serialization.Serializable
 import kotlinx.serialization.json.Json
-import java.io.File
 
-/** The files in `vectors/`, which every implementation of the protocol has to agree with; their README says what they hold. */
+/**
+ * The files in `vectors/`, which every implementation of the protocol has to agree with; their README says what they
+ * hold. `textOfVectors` and `codecs` are the platform's.
+ */
 object Vectors {
     val messages: List<ValidVector> = read("messages.json")
     val traced: List<ValidVector> = read("traced.json")
     val accepted: List<InputVector> = read("accepted.json")
     val rejected: List<InputVector> = read("rejected.json")
 
-    private inline fun <reified T> read(name: String): T = Json.decodeFromString(File("vectors", name).readText())
+    private inline fun <reified T> read(name: String): T = Json.decodeFromString(textOfVectors(name))
 }
 
 @Serializable
@@ -22,14 +24,13 @@ class ValidVector(
     private val cbor: String,
     private val msgpack: String,
 ) {
-    /** Each codec with the only bytes it writes for the message. */
-    val encodings: Map<Codec, ByteArray>
-        get() =
-            mapOf(
-                JsonCodec to json.encodeToByteArray(),
-                CborCodec to cbor.hexToByteArray(),
-                MessagePackCodec to msgpack.hexToByteArray(),
-            )
+    /** The only bytes that [codec] writes for the message. */
+    fun encodedBy(codec: Codec): ByteArray =
+        when (codec.subprotocol) {
+            "live.v1.json" -> json.encodeToByteArray()
+            "live.v1.cbor" -> cbor.hexToByteArray()
+            else -> msgpack.hexToByteArray()
+        }
 }
 
 @Serializable
@@ -43,19 +44,20 @@ class InputVector(
 ) {
     val expected: Message get() = checkNotNull(message) { "'$name' lacks its message" }.toMessage()
 
-    val codec: Codec
+    /** Of the codec that the input is for: not every platform has it. */
+    val subprotocol: String
         get() =
             when {
-                json != null || jsonHex != null -> JsonCodec
-                cbor != null -> CborCodec
-                else -> MessagePackCodec
+                json != null || jsonHex != null -> "live.v1.json"
+                cbor != null -> "live.v1.cbor"
+                else -> "live.v1.msgpack"
             }
 
     val bytes: ByteArray
         get() = json?.encodeToByteArray()
             ?: checkNotNull(jsonHex ?: cbor ?: msgpack) { "'$name' has no input" }.hexToByteArray()
 
-    override fun toString(): String = "${codec.subprotocol}: $name"
+    override fun toString(): String = "$subprotocol: $name"
 }
 
 @Serializable

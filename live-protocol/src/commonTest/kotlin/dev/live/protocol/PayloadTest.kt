@@ -1,10 +1,5 @@
 package dev.live.protocol
 
-import io.kotest.assertions.throwables.shouldThrow
-import io.kotest.core.spec.style.FunSpec
-import io.kotest.inspectors.forAll
-import io.kotest.matchers.shouldBe
-import io.kotest.matchers.string.shouldNotContain
 import kotlinx.serialization.ExperimentalSerializationApi
 import kotlinx.serialization.KSerializer
 import kotlinx.serialization.SerialName
@@ -16,32 +11,43 @@ import kotlinx.serialization.encoding.Decoder
 import kotlinx.serialization.encoding.Encoder
 import kotlinx.serialization.json.JsonEncoder
 import kotlinx.serialization.json.JsonUnquotedLiteral
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertFalse
 import kotlin.time.Duration.Companion.milliseconds
 
-class PayloadTest : FunSpec({
-
-    test("a value is read as it was written") {
+class PayloadTest {
+    @Test
+    fun `a value is read as it was written`() {
         val order = Order("a", listOf(Item("x", 3)), mapOf("k" to 1), Color.GREEN, Shape.Circle(2))
 
-        Message("x", body = Body.of(order)).decode<Order>() shouldBe order
-        Message("x", body = Body.of(7)).decode<Int>() shouldBe 7
-        Message("x", body = Body.of<String?>(null)).decode<String?>() shouldBe null
+        assertEquals(order, Message("x", body = Body.of(order)).decode<Order>())
+        assertEquals(7, Message("x", body = Body.of(7)).decode<Int>())
+        assertEquals(null, Message("x", body = Body.of<String?>(null)).decode<String?>())
     }
 
-    test("defaults are left out, and fields that the type does not have are ignored") {
-        Body.of(Order("a")).text shouldBe """{"text":"a"}"""
-        decode<Order>("""{"text":"a","more":[1]}""") shouldBe Order("a")
+    @Test
+    fun `defaults are left out, and fields that the type does not have are ignored`() {
+        assertEquals("""{"text":"a"}""", Body.of(Order("a")).text)
+        assertEquals(Order("a"), decode<Order>("""{"text":"a","more":[1]}"""))
     }
 
-    test("no payload and opaque bytes are refused") {
-        shouldThrow<BadPayloadException> { Message("x").decode<Int>() }.reason shouldBe "data is missing"
-        Message("x").decode<Int?>() shouldBe null
-        Message("x").decode<Unit>() shouldBe Unit
-        shouldThrow<BadPayloadException> { Message("x", body = Body.bytes(byteArrayOf(1))).decode<Int>() }
-            .reason shouldBe "data must be JSON, was opaque bytes"
+    @Test
+    fun `no payload and opaque bytes are refused`() {
+        assertEquals("data is missing", assertFailsWith<BadPayloadException> { Message("x").decode<Int>() }.reason)
+        assertEquals(null, Message("x").decode<Int?>())
+        assertEquals(Unit, Message("x").decode<Unit>())
+        assertEquals(
+            "data must be JSON, was opaque bytes",
+            assertFailsWith<BadPayloadException> {
+                Message("x", body = Body.bytes(byteArrayOf(1))).decode<Int>()
+            }.reason,
+        )
     }
 
-    test("a payload that does not fit is refused with the field's name and without its value") {
+    @Test
+    fun `a payload that does not fit is refused with the field's name and without its value`() {
         mapOf(
             "{}" to "text is missing",
             """{"text":"a","items":[{"name":"x","price":1},{"name":"s3cr3t"}]}""" to "items[1].price is missing",
@@ -66,52 +72,64 @@ class PayloadTest : FunSpec({
             """{"text":"a","shape":{"radius":"s3cr3t","type":"circle"}}""" to "data does not fit its type",
             """["s3cr3t"]""" to "data must be an object",
             """"s3cr3t"""" to "data must be an object",
-        ).toList().forAll { (json, reason) ->
-            val refusal = shouldThrow<BadPayloadException> { decode<Order>(json) }
+        ).forEach { (json, reason) ->
+            val refusal = assertFailsWith<BadPayloadException>(json) { decode<Order>(json) }
 
-            refusal.reason shouldBe reason
-            refusal.code shouldBe ErrorCode.BadPayload
-            refusal.stackTraceToString() shouldNotContain "s3cr3t"
+            assertEquals(reason, refusal.reason)
+            assertEquals(ErrorCode.BadPayload, refusal.code)
+            assertFalse("s3cr3t" in refusal.stackTraceToString())
         }
     }
 
-    test("what the application's own checks say is kept") {
-        shouldThrow<BadPayloadException> { decode<Item>("""{"name":"","price":1}""") }.reason shouldBe
-            "name must not be empty"
+    @Test
+    fun `what the application's own checks say is kept`() {
+        assertEquals(
+            "name must not be empty",
+            assertFailsWith<BadPayloadException> {
+                decode<Item>("""{"name":"","price":1}""")
+            }.reason,
+        )
     }
 
-    test("a value that JSON cannot hold is refused when it is written") {
-        shouldThrow<SerializationException> { Body.of(Double.NaN) }
-        shouldThrow<MalformedMessageException> { Body.of(BrokenSerializer, "{]") }
+    @Test
+    fun `a value that JSON cannot hold is refused when it is written`() {
+        assertFailsWith<SerializationException> { Body.of(Double.NaN) }
+        assertFailsWith<MalformedMessageException> { Body.of(BrokenSerializer, "{]") }
     }
 
-    test("an error travels as a message") {
+    @Test
+    fun `an error travels as a message`() {
         val refusal = LiveException(ErrorCode.RateLimited, "too many messages", 250.milliseconds)
 
         val message = refusal.toMessage("room/1", "r1")
         val received = message.decode<ErrorData>().toException()
 
-        message shouldBe
+        assertEquals(
             Message(
                 "error",
                 "room/1",
                 "r1",
                 Body.json("""{"code":"rate_limited","reason":"too many messages","retryAfterMs":250}"""),
-            )
-        received.code shouldBe ErrorCode.RateLimited
-        received.reason shouldBe "too many messages"
-        received.retryAfter shouldBe 250.milliseconds
-        received.message shouldBe "rate_limited: too many messages"
+            ),
+            message,
+        )
+        assertEquals(ErrorCode.RateLimited, received.code)
+        assertEquals("too many messages", received.reason)
+        assertEquals(250.milliseconds, received.retryAfter)
+        assertEquals("rate_limited: too many messages", received.message)
     }
 
-    test("the payloads of the server's own messages have the protocol's names") {
-        Body.of(ErrorData("timeout", "r")).text shouldBe """{"code":"timeout","reason":"r"}"""
-        Body.of(GoodbyeData(1012, "restart", listOf(500, 5000))).text shouldBe
-            """{"code":1012,"reason":"restart","reconnectInMs":[500,5000]}"""
-        Body.of(AuthData("t")).text shouldBe """{"token":"t"}"""
-        Body.of(ExpiringData(30_000)).text shouldBe """{"inMs":30000}"""
+    @Test
+    fun `the payloads of the server's own messages have the protocol's names`() {
+        assertEquals("""{"code":"timeout","reason":"r"}""", Body.of(ErrorData("timeout", "r")).text)
+        assertEquals(
+            """{"code":1012,"reason":"restart","reconnectInMs":[500,5000]}""",
+            Body.of(GoodbyeData(1012, "restart", listOf(500, 5000))).text,
+        )
+        assertEquals("""{"token":"t"}""", Body.of(AuthData("t")).text)
+        assertEquals("""{"inMs":30000}""", Body.of(ExpiringData(30_000)).text)
     }
-})
+}
 
 private inline fun <reified T> decode(json: String): T = Message("x", body = Body.json(json)).decode()
 

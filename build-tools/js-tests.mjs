@@ -1,0 +1,21 @@
+/**
+ * Runs the tests that KotlinJs linked, with Node's own test runner: kotlin.test calls `describe` and `it` where they are global.
+ *
+ * usage: node --test-reporter=spec js-tests.mjs PROGRAM
+ */
+import { resolve } from "node:path";
+import { describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
+
+let tests = 0;
+globalThis.describe = describe;
+globalThis.xdescribe = describe.skip;
+globalThis.xit = it.skip;
+globalThis.it = (name, run) => {
+  tests++;
+  it(name, { timeout: 60_000 }, run);
+};
+
+const program = resolve(process.argv[2]);
+await import(pathToFileURL(program).href);
+if (tests === 0) throw new Error(`${program} has no tests`);

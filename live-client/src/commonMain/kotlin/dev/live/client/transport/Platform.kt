@@ -1,0 +1,23 @@
+package dev.live.client.transport
+
+import dev.live.protocol.CloseCode
+import io.ktor.client.HttpClient
+import io.ktor.client.HttpClientConfig
+import io.ktor.http.Headers
+
+// What a platform's engine and its WebSockets decide; everything else about connecting is common.
+
+/** An [HttpClient] on the engine that this platform has without further choice. */
+internal expect fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient
+
+/** Whether engines of this platform can be told how large a frame may be, and its default one how many may wait. */
+internal expect val canLimitReading: Boolean
+
+/** The headers of the upgrade, in the form in which this platform's engines pass them on. */
+internal expect fun upgradeHeaders(request: ConnectRequest): Headers
+
+/** What to close with in place of [code], where a client of this platform may not say that. */
+internal expect fun sayable(code: CloseCode): CloseCode
+
+/** What [e] says about the connection, or null if it says something about this program, which is to be thrown on. */
+internal expect fun failureIn(e: Throwable): Exception?

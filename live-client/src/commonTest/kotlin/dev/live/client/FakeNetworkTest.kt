@@ -1,0 +1,185 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.client
+
+import dev.live.client.connection.ConnectionState
+import dev.live.client.connection.DisconnectCause
+import dev.live.client.connection.ReconnectPolicy
+import dev.live.client.topic.ClientClosedException
+import dev.live.client.topic.ConnectionLostException
+import dev.live.protocol.Body
+import dev.live.protocol.CloseCode
+import dev.live.protocol.Codec
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.JsonCodec
+import dev.live.protocol.LiveException
+import dev.live.protocol.Message
+import dev.live.protocol.MessagePackCodec
+import dev.live.protocol.MessageType
+import dev.live.protocol.of
+import dev.live.test.FakeTransport
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.async
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.supervisorScope
+import kotlinx.coroutines.test.TestResult
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlinx.coroutines.test.testTimeSource
+import kotlin.coroutines.ContinuationInterceptor
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertIs
+import kotlin.test.assertTrue
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** What a client promises, on every platform: against a network in memory, in virtual time. */
+class FakeNetworkTest {
+    @Test
+    fun `what is published comes back to a collector over JSON`(): TestResult = comesBack(JsonCodec)
+
+    @Test
+    fun `what is published comes back to a collector over MessagePack`(): TestResult = comesBack(MessagePackCodec)
+
+    @Test
+    fun `a lost connection is opened again after the wait, and what was subscribed to is restored`(): TestResult =
+        onFakeNetwork { test ->
+            val heard = test.collect("room")
+            test.network.wire.cut()
+            test.scope.runCurrent()
+            val waiting = assertIs<ConnectionState.Waiting>(test.live.state.value)
+
+            test.scope.advanceTimeBy(1.seconds + 1.milliseconds)
+            test.scope.runCurrent()
+            test.serverSays("room", "again")
+
+            assertEquals(1.seconds, waiting.delay)
+            assertIs<DisconnectCause.Broken>(waiting.cause)
+            assertIs<ConnectionState.Connected>(test.live.state.value)
+            assertEquals(2, test.network.connections.size)
+            assertEquals(1, test.network.mostOpenAtOnce)
+            assertEquals(listOf("again"), heard)
+        }
+
+    @Test
+    fun `two collectors share a subscription, and the last one to leave ends it`(): TestResult =
+        onFakeNetwork { test ->
+            val first = test.launchCollector("room") {}
+            val second = test.launchCollector("room") {}
+            assertEquals(1, test.network.wire.sent(MessageType.SUBSCRIBE).size)
+
+            first.cancel()
+            test.scope.advanceTimeBy(60.seconds)
+            assertEquals(setOf("room"), test.network.joined)
+            second.cancel()
+            test.scope.advanceTimeBy(60.seconds)
+
+            assertEquals(emptySet(), test.network.joined)
+        }
+
+    @Test
+    fun `a refused subscription fails its flow alone, with the server's code`(): TestResult =
+        onFakeNetwork { test ->
+            val heard = test.collect("room")
+            test.network.onMessage = { message ->
+                val isSecret = message.topic == "secret"
+                if (isSecret) refuse(message, "forbidden", "not for you")
+                isSecret
+            }
+
+            val refusal =
+                assertFailsWith<LiveException> { test.live.topic<String>("secret").messages.collect {} }
+            test.serverSays("room", "still here")
+
+            assertEquals(ErrorCode.Forbidden, refusal.code)
+            assertEquals(listOf("still here"), heard)
+        }
+
+    @Test
+    fun `what may or may not have arrived is told when the connection breaks`(): TestResult =
+        onFakeNetwork { test ->
+            test.network.onMessage = { it.type == MessageType.PUBLISH } // swallowed: no ack
+            supervisorScope {
+                val publishing = async { test.live.topic<String>("room").publish("lost?") }
+                test.scope.runCurrent()
+                test.network.wire.cut()
+                test.scope.runCurrent()
+
+                assertFailsWith<ConnectionLostException> { publishing.await() }
+            }
+        }
+
+    @Test
+    fun `a dead connection is found by its silence`(): TestResult =
+        onFakeNetwork { test ->
+            test.network.wire.isStalled = true
+
+            val waiting = test.live.state.first { it is ConnectionState.Waiting }
+
+            assertIs<DisconnectCause.Silent>(assertIs<ConnectionState.Waiting>(waiting).cause)
+        }
+
+    @Test
+    fun `close says goodbye, fails what comes later and leaves nothing open`(): TestResult =
+        onFakeNetwork { test ->
+            val collecting = test.launchCollector("room") {}
+            val wire = test.network.wire
+
+            test.live.close()
+            test.scope.runCurrent()
+
+            assertIs<ConnectionState.Closed>(test.live.state.value)
+            assertEquals(CloseCode.Normal, wire.closedWith)
+            assertTrue(test.network.isClosed && collecting.isCompleted)
+            assertFailsWith<ClientClosedException> { test.live.topic<String>("room").publish("late") }
+        }
+
+    private fun comesBack(codec: Codec): TestResult =
+        onFakeNetwork(codec) { test ->
+            val heard = test.collect("room")
+
+            test.live.topic<String>("room").publish("é 😀")
+            test.scope.runCurrent()
+
+            assertEquals(listOf("é 😀"), heard)
+        }
+}
+
+private class FakeNetwork(val scope: TestScope, val live: LiveClient, val network: FakeTransport) {
+    fun launchCollector(topic: String, onMessage: (String) -> Unit): Job =
+        scope.backgroundScope.launch { live.topic<String>(topic).messages.collect { onMessage(it) } }
+            .also { scope.runCurrent() }
+
+    /** What [topic] says from now on. */
+    fun collect(topic: String): List<String> = mutableListOf<String>().also { launchCollector(topic, it::add) }
+
+    fun serverSays(topic: String, text: String) {
+        network.wire.push(Message(MessageType.MESSAGE, topic, body = Body.of(text)))
+        scope.runCurrent()
+    }
+}
+
+private fun onFakeNetwork(codec: Codec = JsonCodec, block: suspend (FakeNetwork) -> Unit): TestResult =
+    runTest {
+        val network = FakeTransport(codec)
+        val live =
+            LiveClient("ws://test/live") {
+                transport = network
+                codecs(codec)
+                context = coroutineContext[ContinuationInterceptor]!!
+                timeSource = testTimeSource
+                reconnect = ReconnectPolicy { 1.seconds }
+            }
+        runCurrent()
+        try {
+            block(FakeNetwork(this, live, network))
+        } finally {
+            live.close()
+        }
+    }

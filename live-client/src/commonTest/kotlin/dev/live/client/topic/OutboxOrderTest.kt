@@ -1,0 +1,44 @@
+package dev.live.client.topic
+
+import dev.live.protocol.Message
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestResult
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertNull
+
+@OptIn(ExperimentalCoroutinesApi::class)
+class OutboxOrderTest {
+    @Test
+    fun `messages leave in order, and whoever finds no room waits for it`(): TestResult =
+        runTest {
+            val outbox = Outbox(capacity = 2)
+            for (type in listOf("a", "b", "c")) launch { outbox.put(letter(type)) }
+            runCurrent()
+
+            val taken = List(3) { outbox.tryTake()?.type.also { runCurrent() } }
+
+            assertEquals(listOf<String?>("a", "b", "c"), taken)
+            assertNull(outbox.tryTake())
+        }
+
+    @Test
+    fun `the end fails what waits and what comes later`(): TestResult =
+        runTest {
+            val outbox = Outbox(capacity = 1)
+            val waiting = letter("waiting")
+            outbox.put(waiting)
+
+            outbox.end(ClientClosedException("closed by the test"))
+
+            assertFailsWith<ClientClosedException> { waiting.await() }
+            assertFailsWith<ClientClosedException> { outbox.put(letter("late")) }
+            assertNull(outbox.tryTake())
+        }
+}
+
+private fun letter(type: String) = Letter(Message(type), isAnswered = false, PendingReplies())

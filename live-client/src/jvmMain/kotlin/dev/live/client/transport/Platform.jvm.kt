@@ -1,0 +1,26 @@
+package dev.live.client.transport
+
+import dev.live.protocol.CloseCode
+import io.ktor.client.HttpClient
+import io.ktor.client.HttpClientConfig
+import io.ktor.client.engine.cio.CIO
+import io.ktor.http.Headers
+import io.ktor.http.HttpHeaders
+import io.ktor.http.headers
+
+internal actual fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient = HttpClient(
+    CIO,
+    configure,
+)
+
+internal actual val canLimitReading: Boolean get() = true
+
+internal actual fun upgradeHeaders(request: ConnectRequest): Headers =
+    headers {
+        request.headers.forEach { (name, value) -> append(name, value) }
+        append(HttpHeaders.SecWebSocketProtocol, request.subprotocols.joinToString(", "))
+    }
+
+internal actual fun sayable(code: CloseCode): CloseCode = code
+
+internal actual fun failureIn(e: Throwable): Exception? = e as? Exception

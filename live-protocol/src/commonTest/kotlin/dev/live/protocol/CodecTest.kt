@@ -1,0 +1,130 @@
+package dev.live.protocol
+
+import kotlin.random.Random
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertFalse
+
+/** What every codec has to do on every platform, whatever its format; `vectors/` says the rest. */
+class CodecTest {
+    @Test
+    fun `a message has only one form on the wire`() =
+        forEachCodec { codec ->
+            Vectors.accepted.filter { it.subprotocol == codec.subprotocol }.forEach {
+                val written = codec.encode(codec.decode(it.bytes))
+
+                assertEquals(codec.encode(it.expected).toHexString(), written.toHexString(), it.toString())
+            }
+        }
+
+    @Test
+    fun `damaged messages give a message or are refused`() =
+        forEachCodec { codec ->
+            val whole =
+                Vectors.messages.map { it.encodedBy(codec) } +
+                    Vectors.accepted.filter { it.subprotocol == codec.subprotocol }.map { it.bytes }
+            val random = Random(SEED)
+            repeat(30_000) { codec.decodeOrRefuse(random.damage(whole.random(random))) }
+        }
+
+    @Test
+    fun `a message that is cut short is refused`() =
+        forEachCodec { codec ->
+            Vectors.messages.forEach { vector ->
+                val bytes = vector.encodedBy(codec)
+                for (size in bytes.indices) {
+                    assertFailsWith<MalformedMessageException> {
+                        codec.decode(bytes.copyOf(size))
+                    }
+                }
+            }
+        }
+
+    @Test
+    fun `a reason does not repeat what was sent`() =
+        forEachCodec { codec ->
+            val secret = "s3cr3t"
+            listOf(
+                "\"$secret",
+                "{\"$secret\":}",
+                "[\"$secret\",\"$secret\\x\"]",
+                "{\"$secret\":1,\"$secret\":2}",
+                secret,
+            ).forEach { data ->
+                val refusal = assertFailsWith<MalformedMessageException> { codec.decode(codec.withData(data)) }
+
+                assertFalse(secret in refusal.stackTraceToString(), data)
+            }
+        }
+
+    @Test
+    fun `limits of the caller's replace the protocol's`() =
+        forEachCodec { codec ->
+            val two = DecodeLimits(maxDepth = 2)
+
+            val deep = codec.decode(codec.withData("[".repeat(512) + "]".repeat(512)), DecodeLimits(maxDepth = 512))
+            val refusal = assertFailsWith<MalformedMessageException> { codec.decode(codec.withData("[[[1]]]"), two) }
+
+            assertEquals(1024, deep.body?.size)
+            assertEquals("data is nested deeper than 2", refusal.reason)
+            assertEquals(Message("x", body = Body.json("[[1]]")), codec.decode(codec.withData("[[1]]"), two))
+        }
+
+    @Test
+    fun `an offset keeps all of its 63 bits`() =
+        forEachCodec { codec ->
+            for (offset in listOf(0, 1L shl 31, (1L shl 53) + 1, Long.MAX_VALUE)) {
+                val message = Message("message", "t", offset = offset)
+
+                assertEquals(message, codec.decode(codec.encode(message)))
+            }
+        }
+
+    @Test
+    fun `the bytes that were decoded may be changed afterwards`() =
+        forEachCodec { codec ->
+            val message = Message("x", body = Body.bytes(byteArrayOf(1, 2, 3)))
+            val bytes = codec.encode(message)
+
+            val decoded = codec.decode(bytes)
+            bytes.fill(0)
+
+            assertEquals(message, decoded)
+        }
+
+    private fun forEachCodec(check: (Codec) -> Unit): Unit = codecs.forEach(check)
+}
+
+private const val SEED = 20_261_121
+
+/** A message whose data is [text], which does not have to be JSON. */
+internal fun Codec.withData(text: String): ByteArray =
+    when (this) {
+        JsonCodec -> """{"type":"x","data":$text}""".encodeToByteArray()
+        else -> encode(Message("x", body = Body.Json.trusted(text)))
+    }
+
+internal fun Codec.decodeOrRefuse(bytes: ByteArray) {
+    val message =
+        try {
+            decode(bytes)
+        } catch (_: MalformedMessageException) {
+            return // that is the other way it may end
+        }
+    assertEquals(message, decode(encode(message)))
+}
+
+private fun Random.damage(bytes: ByteArray): ByteArray {
+    val result = bytes.toMutableList()
+    repeat(1 + nextInt(3)) {
+        val at = nextInt(result.size + 1)
+        when (nextInt(4)) {
+            0 -> result.add(at, nextInt().toByte())
+            1 -> if (at < result.size) result.removeAt(at)
+            2 -> if (at < result.size) result[at] = nextInt().toByte()
+            else -> result.addAll(at, result.subList(at, minOf(result.size, at + nextInt(8))).toList())
+        }
+    }
+    return result.toByteArray()
+}

@@ -1,0 +1,77 @@
+package dev.live.protocol
+
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertIs
+import kotlin.time.Duration.Companion.seconds
+
+class CodesTest {
+    @Test
+    fun `the error codes are those of the protocol`() {
+        assertEquals(
+            listOf(
+                "bad_message",
+                "unknown_type",
+                "unknown_topic",
+                "forbidden",
+                "not_subscribed",
+                "too_large",
+                "rate_limited",
+                "too_many_topics",
+                "bad_payload",
+                "internal",
+                "timeout",
+            ),
+            ErrorCode.All.map { it.wire },
+        )
+    }
+
+    @Test
+    fun `only what may pass by itself is worth a retry`() {
+        assertEquals(
+            setOf(ErrorCode.RateLimited, ErrorCode.Internal, ErrorCode.Timeout),
+            ErrorCode.All.filter { it.isWorthRetrying }.toSet(),
+        )
+    }
+
+    @Test
+    fun `an error code of a later version is kept, and not worth a retry`() {
+        assertEquals(ErrorCode.Forbidden, ErrorCode.of("forbidden"))
+        assertEquals("on_fire", ErrorCode.of("on_fire").wire)
+        assertEquals(false, ErrorCode.of("on_fire").isWorthRetrying)
+    }
+
+    @Test
+    fun `the close codes and what a client does after them are those of the protocol`() {
+        assertEquals(
+            mapOf(
+                1000 to "Never",
+                1001 to "Backoff(minDelay=0s)",
+                1006 to "Backoff(minDelay=0s)", // never on the wire: the connection broke
+                1009 to "Backoff(minDelay=0s)",
+                1011 to "Backoff(minDelay=0s)",
+                1012 to "GoodbyeWindow",
+                1013 to "Backoff(minDelay=5s)",
+                4400 to "Never",
+                4401 to "FreshToken",
+                4403 to "Never",
+                4408 to "Backoff(minDelay=0s)",
+                4429 to "Backoff(minDelay=0s)",
+                4508 to "Backoff(minDelay=0s)",
+            ),
+            CloseCode.All.associate { it.wire to it.reconnect.toString() },
+        )
+    }
+
+    @Test
+    fun `after too many connections a client waits five seconds at least`() {
+        assertEquals(5.seconds, assertIs<ReconnectRule.Backoff>(CloseCode.TryAgainLater.reconnect).minDelay)
+    }
+
+    @Test
+    fun `a close code of a later version reconnects with backoff`() {
+        assertEquals(CloseCode.Restart, CloseCode.of(1012))
+        assertEquals(4999, CloseCode.of(4999).wire)
+        assertIs<ReconnectRule.Backoff>(CloseCode.of(4999).reconnect)
+    }
+}
