@@ -36,6 +36,7 @@ import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertIs
 import kotlin.test.assertTrue
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
@@ -174,6 +175,7 @@ private fun onFakeNetwork(codec: Codec = JsonCodec, block: suspend (FakeNetwork)
                 codecs(codec)
                 context = coroutineContext[ContinuationInterceptor]!!
                 timeSource = testTimeSource
+                linger = Duration.ZERO
                 reconnect = ReconnectPolicy { 1.seconds }
             }
         runCurrent()

@@ -1,6 +1,7 @@
 package dev.live.client.transport
 
 import dev.live.protocol.CloseCode
+import dev.live.protocol.Codec
 import io.ktor.client.HttpClient
 import io.ktor.client.HttpClientConfig
 import io.ktor.http.Headers
@@ -21,3 +22,6 @@ internal expect fun sayable(code: CloseCode): CloseCode
 
 /** What [e] says about the connection, or null if it says something about this program, which is to be thrown on. */
 internal expect fun failureIn(e: Throwable): Exception?
+
+/** What is offered without further choice, the most wanted first: JSON last, which every server speaks. */
+internal expect val defaultCodecs: List<Codec>

@@ -16,7 +16,7 @@ class OutboxOrderTest {
     @Test
     fun `messages leave in order, and whoever finds no room waits for it`(): TestResult =
         runTest {
-            val outbox = Outbox(capacity = 2)
+            val outbox = Outbox(OutboxRoom(messages = 2, bytes = 1_000))
             for (type in listOf("a", "b", "c")) launch { outbox.put(letter(type)) }
             runCurrent()
 
@@ -29,7 +29,7 @@ class OutboxOrderTest {
     @Test
     fun `the end fails what waits and what comes later`(): TestResult =
         runTest {
-            val outbox = Outbox(capacity = 1)
+            val outbox = Outbox(OutboxRoom(messages = 1, bytes = 1_000))
             val waiting = letter("waiting")
             outbox.put(waiting)
 

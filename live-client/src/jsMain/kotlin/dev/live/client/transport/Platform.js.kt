@@ -1,6 +1,8 @@
 package dev.live.client.transport
 
 import dev.live.protocol.CloseCode
+import dev.live.protocol.Codec
+import dev.live.protocol.JsonCodec
 import io.ktor.client.HttpClient
 import io.ktor.client.HttpClientConfig
 import io.ktor.client.engine.js.Js
@@ -48,6 +50,9 @@ internal actual fun failureIn(e: Throwable): Exception? =
         is Error -> null
         else -> Exception(e.message, e)
     }
+
+/** Text, which the developer tools of a browser show; CBOR has no library here. */
+internal actual val defaultCodecs: List<Codec> = listOf(JsonCodec)
 
 private fun inBase64(token: String): String =
     Base64.UrlSafe.withPadding(Base64.PaddingOption.ABSENT).encode(token.encodeToByteArray())

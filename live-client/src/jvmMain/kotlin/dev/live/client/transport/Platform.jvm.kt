@@ -1,6 +1,9 @@
 package dev.live.client.transport
 
+import dev.live.protocol.CborCodec
 import dev.live.protocol.CloseCode
+import dev.live.protocol.Codec
+import dev.live.protocol.JsonCodec
 import io.ktor.client.HttpClient
 import io.ktor.client.HttpClientConfig
 import io.ktor.client.engine.cio.CIO
@@ -24,3 +27,5 @@ internal actual fun upgradeHeaders(request: ConnectRequest): Headers =
 internal actual fun sayable(code: CloseCode): CloseCode = code
 
 internal actual fun failureIn(e: Throwable): Exception? = e as? Exception
+
+internal actual val defaultCodecs: List<Codec> = listOf(CborCodec, JsonCodec)

@@ -95,6 +95,7 @@ public final class JavaTerminal {
                 say(String.format(
                         Locale.ROOT, "* connection lost (%s), trying again in %.1f s", status.getCause(), seconds));
             }
+            case PAUSED -> say("* paused: " + status.getPause());
             case CLOSED -> over.complete(null);
         }
     }
