@@ -5,6 +5,7 @@ import io.ktor.client.HttpClientConfig
 import io.ktor.client.call.body
 import io.ktor.client.plugins.expectSuccess
 import io.ktor.client.plugins.websocket.DefaultClientWebSocketSession
+import io.ktor.client.plugins.websocket.WebSocketException
 import io.ktor.client.plugins.websocket.WebSockets
 import io.ktor.client.request.header
 import io.ktor.client.request.prepareGet
@@ -37,7 +38,7 @@ import kotlin.time.Duration.Companion.seconds
 public class KtorTransport(
     httpClient: HttpClient? = null,
     private val connectTimeout: Duration = 10.seconds,
-    maxMessageSize: Int = 1024 * 1024,
+    private val maxMessageSize: Int = 1024 * 1024,
 ) : Transport {
     init {
         require(connectTimeout.isPositive()) { "connectTimeout must be positive, was $connectTimeout" }
@@ -46,8 +47,7 @@ public class KtorTransport(
 
     // a client derived from the application's shares its engine, and closing it leaves that engine alone
     private val client =
-        httpClient?.config { webSockets(maxMessageSize, boundIncoming = false) }
-            ?: defaultHttpClient { webSockets(maxMessageSize, boundIncoming = true) }
+        httpClient?.config { webSockets(boundIncoming = false) } ?: defaultHttpClient { webSockets(boundIncoming = true) }
 
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
         coroutineScope {
@@ -75,12 +75,15 @@ public class KtorTransport(
                 }
             call.execute { response ->
                 val session = response.body<DefaultClientWebSocketSession>()
-                opened.complete(KtorWire(session, response.headers[HttpHeaders.SecWebSocketProtocol]))
+                session.limitFrames(maxMessageSize)
+                opened.complete(
+                    KtorWire(session, response.headers[HttpHeaders.SecWebSocketProtocol], maxMessageSize),
+                )
                 awaitCancellation()
             }
         } catch (e: Exception) {
             coroutineScope { ensureActive() } // throws if it is this connection that was ended
-            opened.completeExceptionally(e)
+            opened.completeExceptionally(refusalSaidBy(e) ?: e)
         }
     }
 }
@@ -91,7 +94,7 @@ internal expect fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit)
 /**
  * Bounds Ktor's frame queues, which are unlimited by default, as far as the engine can: most cannot wait while reading.
  */
-private fun HttpClientConfig<*>.webSockets(maxMessageSize: Int, boundIncoming: Boolean) {
+private fun HttpClientConfig<*>.webSockets(boundIncoming: Boolean) {
     // before Ktor's plugin, which says no more than "expected 101 but was 503"
     install("live-refusals") {
         responsePipeline.intercept(HttpResponsePipeline.Receive) { (_, content) ->
@@ -101,11 +104,19 @@ private fun HttpClientConfig<*>.webSockets(maxMessageSize: Int, boundIncoming: B
         }
     }
     install(WebSockets) {
-        maxFrameSize = maxMessageSize.toLong()
         channels {
             if (boundIncoming) incoming = bounded(FRAME_QUEUE_CAPACITY)
             outgoing = bounded(FRAME_QUEUE_CAPACITY)
         }
+    }
+}
+
+/** Has a frame over the limit refused before it is read, where the engine can: OkHttp has no such limit, and throws. */
+private fun DefaultClientWebSocketSession.limitFrames(maxMessageSize: Int) {
+    try {
+        maxFrameSize = maxMessageSize.toLong()
+    } catch (_: WebSocketException) {
+        // then the wire looks at what was read
     }
 }
 
@@ -118,5 +129,15 @@ private suspend fun refusal(response: HttpResponse, body: ByteReadChannel?): Upg
     )
 }
 
+/**
+ * The refusal that [e] tells of, or null. Ktor's OkHttp engine gives the response to nobody unless it is a 401, and
+ * OkHttp's exception has no more than the status and its phrase.
+ */
+private fun refusalSaidBy(e: Exception): UpgradeRefusedException? {
+    val (status, phrase) = OKHTTP_REFUSAL.find(e.message.orEmpty())?.destructured ?: return null
+    return UpgradeRefusedException(status.toInt(), phrase, retryAfter = null)
+}
+
+private val OKHTTP_REFUSAL = Regex("^Expected HTTP 101 response but was '(\\d{3}) ([^']*)'")
 private const val MAX_REASON_BYTES = 512L
 private const val FRAME_QUEUE_CAPACITY = 16

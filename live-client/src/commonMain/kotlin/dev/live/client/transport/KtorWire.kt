@@ -20,6 +20,7 @@ import kotlin.time.Duration.Companion.seconds
 internal class KtorWire(
     private val session: DefaultWebSocketSession,
     override val subprotocol: String?,
+    private val maxMessageSize: Int,
 ) : Wire {
     /** Whether [receive] has said so: Ktor takes what is sent for a moment longer, and drops it. */
     @Volatile
@@ -35,7 +36,9 @@ internal class KtorWire(
                     error = result.exceptionOrNull() as? Exception
                     break
                 }
-                if (frame is Frame.Text || frame is Frame.Binary) return WireEvent.Received(frame.data)
+                if (frame !is Frame.Text && frame !is Frame.Binary) continue
+                // not every engine has refused it before
+                return if (frame.data.size <= maxMessageSize) WireEvent.Received(frame.data) else tooLarge(error = null)
             }
         } catch (e: CancellationException) {
             // Ktor cancels its own channel when a connection breaks: that is an end, not our cancellation
@@ -66,14 +69,25 @@ internal class KtorWire(
 
     private suspend fun ended(error: Exception?): WireEvent.Closed {
         hasEnded = true
-        if (error is FrameTooBigException) {
-            return WireEvent.Closed(CloseCode.TooLarge, "a message was over the limit of this client", error)
-        }
-        // completes at once after a close frame; a broken connection may leave it open
-        val reason = withTimeoutOrNull(CLOSE_TIMEOUT) { session.closeReason.await() }
+        if (error is FrameTooBigException) return tooLarge(error)
+        val reason = closeReason()
         val code = reason?.code?.toInt() ?: CloseCode.Abnormal.wire
         if (code == CloseCode.Abnormal.wire) return WireEvent.Closed(CloseCode.Abnormal, error = error)
         return WireEvent.Closed(CloseCode.of(code), reason?.message.orEmpty(), error)
+    }
+
+    /** Null if there was none: a broken connection leaves it open, or fails it, as it does on OkHttp. */
+    private suspend fun closeReason(): CloseReason? =
+        try {
+            withTimeoutOrNull(CLOSE_TIMEOUT) { session.closeReason.await() }
+        } catch (_: Exception) {
+            currentCoroutineContext().ensureActive()
+            null
+        }
+
+    private fun tooLarge(error: Exception?): WireEvent.Closed {
+        hasEnded = true
+        return WireEvent.Closed(CloseCode.TooLarge, "a message was over the limit of this client", error)
     }
 
     private suspend inline fun orClosed(block: () -> Unit) {
