@@ -11,6 +11,7 @@ import dev.live.protocol.Message
 import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.core.spec.style.scopes.FunSpecContainerScope
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
@@ -19,11 +20,17 @@ import kotlinx.coroutines.flow.first
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** The whole client on CIO and a real socket. */
+/** The whole client on a real socket. */
 class RealSocketTest : FunSpec({
 
+    for (engine in Engine.entries) {
+        context("on ${engine.name}") { everyEngine(engine) }
+    }
+})
+
+private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
     test("a topic goes on after the server has cut the connection") {
-        realTest { server, client ->
+        realTest(engine) { server, client ->
             val room = client.topic<Chat>("room/42")
             room.messages.test(timeout = 10.seconds) {
                 eventually(10.seconds) { server.subscribers("room/42") shouldBe 1 }
@@ -42,7 +49,7 @@ class RealSocketTest : FunSpec({
     }
 
     test("requests are answered and refusals carry the server's code") {
-        realTest { _, client ->
+        realTest(engine) { _, client ->
             val count: Int = client.request("count", "room/42")
 
             count shouldBe 7
@@ -53,7 +60,7 @@ class RealSocketTest : FunSpec({
     }
 
     test("an application's own type comes through messages") {
-        realTest { _, client ->
+        realTest(engine) { _, client ->
             client.messages.test(timeout = 10.seconds) {
                 client.send(Message("shout", ref = "mine"))
 
@@ -64,7 +71,7 @@ class RealSocketTest : FunSpec({
 
     test("the bearer token is sent, anew for each connection") {
         var issued = 0
-        realTest({ bearer { "t${++issued}" } }) { server, client ->
+        realTest(engine, { bearer { "t${++issued}" } }) { server, client ->
             client.state.first { it is ConnectionState.Connected }
             eventually(10.seconds) { server.connections() shouldBe 1 }
             server.closeAll(CloseCode.NotAuthenticated)
@@ -74,7 +81,7 @@ class RealSocketTest : FunSpec({
     }
 
     test("close leaves no connection at the server") {
-        realTest { server, client ->
+        realTest(engine) { server, client ->
             client.topic<Chat>("room/42").publish(Chat("ann", "hello"))
 
             client.close()
@@ -84,33 +91,37 @@ class RealSocketTest : FunSpec({
     }
 
     test("a refused upgrade ends the client with what the server said") {
-        TinyServer().use { server ->
-            server.refusal = Refusal(HttpStatusCode.Forbidden, "origin not allowed")
-            val client = LiveClient(server.url)
-
+        realTest(engine, refusal = Refusal(HttpStatusCode.Forbidden, "origin not allowed")) { _, client ->
             val closed = client.state.first { it is ConnectionState.Closed }
 
             val cause = closed.shouldBeInstanceOf<ConnectionState.Closed>().cause
-            cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().reason shouldBe "origin not allowed"
-            client.close()
+            val refused = cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
+            refused.status shouldBe 403
+            refused.reason shouldBe if (engine.readsRefusals) "origin not allowed" else "Forbidden"
         }
     }
-})
+}
 
 private suspend fun realTest(
+    engine: Engine,
     configure: LiveClientConfig.() -> Unit = {},
+    refusal: Refusal? = null,
     block: suspend (TinyServer, LiveClient) -> Unit,
 ) {
     TinyServer().use { server ->
-        val client =
-            LiveClient(server.url) {
-                reconnect = ExponentialBackoff(baseDelay = 10.milliseconds, maxDelay = 50.milliseconds)
-                configure()
+        server.refusal = refusal
+        engine.use { engineClient ->
+            val client =
+                LiveClient(server.url) {
+                    httpClient = engineClient
+                    reconnect = ExponentialBackoff(baseDelay = 10.milliseconds, maxDelay = 50.milliseconds)
+                    configure()
+                }
+            try {
+                block(server, client)
+            } finally {
+                client.close()
             }
-        try {
-            block(server, client)
-        } finally {
-            client.close()
         }
     }
 }

@@ -3,6 +3,8 @@ package dev.live.docs
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldNotBeEmpty
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
 import java.io.File
 import java.util.Collections.indexOfSubList
 
@@ -10,10 +12,9 @@ import java.util.Collections.indexOfSubList
 class DocsTest : FunSpec({
     val pages = File("../docs").listFiles { file -> file.extension == "md" }.orEmpty().sorted()
     val sources =
-        File("src/test").walk()
+        listOf("src/test", "../live-client-android/src/test").flatMap { File(it).walk() }
             .filter { it.isFile && "docs" in it.path.split(File.separatorChar) }
             .map { bare(it.readLines()) }
-            .toList()
 
     for (page in pages) {
         test("every block of Kotlin and Java in ${page.name} stands in a source that is compiled here") {
@@ -22,6 +23,13 @@ class DocsTest : FunSpec({
                 .map { it.first() }
                 .shouldBeEmpty()
         }
+    }
+
+    test("only Android's page has blocks that are not compiled, and says so: androidx cannot be had here") {
+        val pagesWithout = pages.filter { page -> page.readLines().any { it.trim() == "```kotlin not-compiled" } }
+
+        pagesWithout.map { it.name } shouldBe listOf("android.md")
+        pagesWithout.single().readText() shouldContain "These two blocks are not compiled here"
     }
 
     test("there are pages with code, so that the tests above can fail") {

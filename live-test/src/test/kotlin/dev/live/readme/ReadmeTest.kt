@@ -11,8 +11,9 @@ import java.util.Collections.indexOfSubList
 /** What the README shows is compiled with these tests, and is the same code: only spaces may differ. */
 class ReadmeTest : FunSpec({
     val blocks = codeBlocks(File("../README.md").readLines())
-    val files = File("src/test").walk().filter { it.isFile && it.parentFile.name == "readme" }
-    val sources = files.map { bare(it.readLines()) }.toList()
+    val folders = listOf("src/test", "../live-client-android/src/test")
+    val files = folders.flatMap { File(it).walk() }.filter { it.isFile && it.parentFile.name == "readme" }
+    val sources = files.map { bare(it.readLines()) }
 
     test("every block of Kotlin and Java in the README stands in a source that is compiled here") {
         blocks

@@ -5,6 +5,7 @@ import io.ktor.client.HttpClientConfig
 import io.ktor.client.call.body
 import io.ktor.client.plugins.expectSuccess
 import io.ktor.client.plugins.websocket.DefaultClientWebSocketSession
+import io.ktor.client.plugins.websocket.WebSocketException
 import io.ktor.client.plugins.websocket.WebSockets
 import io.ktor.client.request.prepareGet
 import io.ktor.client.request.url
@@ -45,8 +46,8 @@ public class KtorTransport(
 
     // a client derived from the application's shares its engine, and closing it leaves that engine alone
     private val client =
-        httpClient?.config { webSockets(maxMessageSize, boundIncoming = false) }
-            ?: defaultHttpClient { webSockets(maxMessageSize, boundIncoming = canLimitReading) }
+        httpClient?.config { webSockets(boundIncoming = false) }
+            ?: defaultHttpClient { webSockets(boundIncoming = canLimitReading) }
 
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
         coroutineScope {
@@ -73,13 +74,16 @@ public class KtorTransport(
                 }
             call.execute { response ->
                 val session = response.body<DefaultClientWebSocketSession>()
-                opened.complete(KtorWire(session, response.headers[HttpHeaders.SecWebSocketProtocol], maxMessageSize))
+                if (canLimitReading) session.limitFrames(maxMessageSize)
+                opened.complete(
+                    KtorWire(session, response.headers[HttpHeaders.SecWebSocketProtocol], maxMessageSize),
+                )
                 awaitCancellation()
             }
         } catch (e: Throwable) {
             val failure = failureIn(e) ?: throw e
             coroutineScope { ensureActive() } // throws if it is this connection that was ended
-            opened.completeExceptionally(failure)
+            opened.completeExceptionally(refusalSaidBy(failure) ?: failure)
         }
     }
 }
@@ -87,7 +91,7 @@ public class KtorTransport(
 /**
  * Bounds Ktor's frame queues, which are unlimited by default, as far as the engine can: most cannot wait while reading.
  */
-private fun HttpClientConfig<*>.webSockets(maxMessageSize: Int, boundIncoming: Boolean) {
+private fun HttpClientConfig<*>.webSockets(boundIncoming: Boolean) {
     // before Ktor's plugin, which says no more than "expected 101 but was 503"
     install("live-refusals") {
         responsePipeline.intercept(HttpResponsePipeline.Receive) { (_, content) ->
@@ -97,11 +101,19 @@ private fun HttpClientConfig<*>.webSockets(maxMessageSize: Int, boundIncoming: B
         }
     }
     install(WebSockets) {
-        if (canLimitReading) maxFrameSize = maxMessageSize.toLong()
         channels {
             if (boundIncoming) incoming = bounded(FRAME_QUEUE_CAPACITY)
             outgoing = bounded(FRAME_QUEUE_CAPACITY)
         }
+    }
+}
+
+/** Has a frame over the limit refused before it is read, where the engine can: OkHttp has no such limit, and throws. */
+private fun DefaultClientWebSocketSession.limitFrames(maxMessageSize: Int) {
+    try {
+        maxFrameSize = maxMessageSize.toLong()
+    } catch (_: WebSocketException) {
+        // then the wire looks at what was read
     }
 }
 
@@ -114,5 +126,15 @@ private suspend fun refusal(response: HttpResponse, body: ByteReadChannel?): Upg
     )
 }
 
+/**
+ * The refusal that [e] tells of, or null. Ktor's OkHttp engine gives the response to nobody unless it is a 401, and
+ * OkHttp's exception has no more than the status and its phrase.
+ */
+private fun refusalSaidBy(e: Exception): UpgradeRefusedException? {
+    val (status, phrase) = OKHTTP_REFUSAL.find(e.message.orEmpty())?.destructured ?: return null
+    return UpgradeRefusedException(status.toInt(), phrase, retryAfter = null)
+}
+
+private val OKHTTP_REFUSAL = Regex("^Expected HTTP 101 response but was '(\\d{3}) ([^']*)'")
 private const val MAX_REASON_BYTES = 512L
 private const val FRAME_QUEUE_CAPACITY = 16

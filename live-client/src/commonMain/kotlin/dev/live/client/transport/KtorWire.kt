@@ -36,9 +36,9 @@ internal class KtorWire(
                     error = result.exceptionOrNull() as? Exception
                     break
                 }
-                // not every engine holds the limit: a browser's WebSocket has none
-                if (frame.data.size > maxMessageSize) return tooLarge()
-                if (frame is Frame.Text || frame is Frame.Binary) return WireEvent.Received(frame.data)
+                if (frame !is Frame.Text && frame !is Frame.Binary) continue
+                // not every engine has refused it before
+                return if (frame.data.size <= maxMessageSize) WireEvent.Received(frame.data) else tooLarge()
             }
         } catch (e: CancellationException) {
             // Ktor cancels its own channel when a connection breaks: that is an end, not our cancellation
@@ -70,12 +70,20 @@ internal class KtorWire(
     private suspend fun ended(error: Exception?): WireEvent.Closed {
         if (error is FrameTooBigException) return tooLarge(error)
         hasEnded = true
-        // completes at once after a close frame; a broken connection may leave it open
-        val reason = withTimeoutOrNull(CLOSE_TIMEOUT) { session.closeReason.await() }
+        val reason = closeReason()
         val code = reason?.code?.toInt() ?: CloseCode.Abnormal.wire
         if (code == CloseCode.Abnormal.wire) return WireEvent.Closed(CloseCode.Abnormal, error = error)
         return WireEvent.Closed(CloseCode.of(code), reason?.message.orEmpty(), error)
     }
+
+    /** Null if there was none: a broken connection leaves it open, or fails it, as it does on OkHttp. */
+    private suspend fun closeReason(): CloseReason? =
+        try {
+            withTimeoutOrNull(CLOSE_TIMEOUT) { session.closeReason.await() }
+        } catch (_: Exception) {
+            currentCoroutineContext().ensureActive()
+            null
+        }
 
     private fun tooLarge(error: Exception? = null): WireEvent.Closed {
         hasEnded = true

@@ -34,8 +34,8 @@ import kotlin.time.toKotlinDuration
  * }
  * ```
  *
- * Thread-safe. Callbacks run on the builder's executor, one subscription's one at a time. Needs a JVM with
- * `CompletableFuture` (Android: API 24).
+ * Thread-safe. Callbacks run on the builder's executor, one subscription's one at a time. On Android it needs
+ * API 26, for `java.time` and `CompletableFuture`.
  */
 public class JavaLiveClient internal constructor(
     private val client: LiveClient,

@@ -1,5 +1,6 @@
 package dev.live.client.transport
 
+import dev.live.client.Engine
 import dev.live.client.Refusal
 import dev.live.client.TinyServer
 import dev.live.protocol.CloseCode
@@ -9,6 +10,7 @@ import dev.live.protocol.MessageType
 import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.core.spec.style.scopes.FunSpecContainerScope
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
 import io.ktor.client.HttpClient
@@ -16,112 +18,22 @@ import io.ktor.client.engine.cio.CIO
 import io.ktor.http.HttpStatusCode
 import kotlinx.coroutines.isActive
 import java.net.ServerSocket
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 class KtorTransportTest : FunSpec({
 
-    test("messages go out and come in, and leaving closes the connection") {
-        withServer { server, transport ->
-            val answer =
-                transport.connect(server.request()) { wire ->
-                    wire.send(JsonCodec.encode(Message(MessageType.PING, ref = "1")), isBinary = false)
-                    wire.flush()
-                    wire.receive().shouldBeInstanceOf<WireEvent.Received>().bytes
-                }
-
-            JsonCodec.decode(answer) shouldBe Message(MessageType.PONG, ref = "1")
-            eventually(5.seconds) { server.connections() shouldBe 0 }
-        }
-    }
-
-    test("the subprotocol that the server picked is known") {
-        withServer { server, transport ->
-            transport.connect(server.request()) { it.subprotocol } shouldBe "live.v1.json"
-        }
-    }
-
-    test("the server's close code comes out as the end") {
-        withServer { server, transport ->
-            val end =
-                transport.connect(server.request()) { wire ->
-                    eventually(5.seconds) { server.connections() shouldBe 1 }
-                    server.closeAll(CloseCode.TryAgainLater)
-                    wire.receive()
-                }
-
-            end.shouldBeInstanceOf<WireEvent.Closed>().code shouldBe CloseCode.TryAgainLater
-        }
-    }
-
-    test("a server that vanishes without a goodbye is an abnormal end") {
-        ServerSocket(0).use { socket ->
-            KtorTransport(connectTimeout = 5.seconds).useIt { transport ->
-                val vanishing = upgradeThenCut(socket)
-
-                val request = ConnectRequest("ws://127.0.0.1:${socket.localPort}/live", listOf("live.v1.json"))
-                val end = transport.connect(request) { it.receive() }
-
-                end.shouldBeInstanceOf<WireEvent.Closed>().code shouldBe CloseCode.Abnormal
-                vanishing.join()
-            }
-        }
-    }
-
-    test("after the end nothing can be sent") {
-        withServer { server, transport ->
-            transport.connect(server.request()) { wire ->
-                eventually(5.seconds) { server.connections() shouldBe 1 }
-                server.closeAll(CloseCode.Restart)
-                wire.receive().shouldBeInstanceOf<WireEvent.Closed>()
-
-                shouldThrow<WireClosedException> {
-                    wire.send(ByteArray(1), isBinary = false)
-                    wire.flush()
-                }
-            }
-        }
-    }
-
-    test("a message over the limit ends the connection as too large") {
-        withServer(KtorTransport(maxMessageSize = 100)) { server, transport ->
-            val end =
-                transport.connect(server.request()) { wire ->
-                    eventually(5.seconds) { server.connections() shouldBe 1 }
-                    server.sendAll(Message("x".repeat(64), topic = "y".repeat(200)))
-                    wire.receive()
-                }
-
-            end.shouldBeInstanceOf<WireEvent.Closed>().code shouldBe CloseCode.TooLarge
-        }
-    }
-
-    test("a refused upgrade says its status, its reason and when to come back") {
-        withServer { server, transport ->
-            server.refusal = Refusal(HttpStatusCode.ServiceUnavailable, "over the limit\nmore", retryAfter = "7")
-
-            val refused = shouldThrow<UpgradeRefusedException> { transport.connect(server.request()) { } }
-
-            refused.status shouldBe 503
-            refused.reason shouldBe "over the limit"
-            refused.retryAfter shouldBe 7.seconds
-        }
-    }
-
-    test("a server that never answers the upgrade is given up after the timeout") {
-        ServerSocket(0).use { socket ->
-            KtorTransport(connectTimeout = 50.milliseconds).useIt { transport ->
-                val request = ConnectRequest("ws://127.0.0.1:${socket.localPort}/live", listOf("live.v1.json"))
-
-                shouldThrow<ConnectTimeoutException> { transport.connect(request) { } }.after shouldBe 50.milliseconds
-            }
-        }
+    for (engine in Engine.entries) {
+        context("on ${engine.name}") { everyEngine(engine) }
     }
 
     test("the application's HttpClient is used and stays open") {
         HttpClient(CIO).use { httpClient ->
-            withServer(KtorTransport(httpClient)) { server, transport ->
-                transport.connect(server.request()) { it.subprotocol } shouldBe "live.v1.json"
+            TinyServer().use { server ->
+                KtorTransport(httpClient).useIt { transport ->
+                    transport.connect(server.request()) { it.subprotocol } shouldBe "live.v1.json"
+                }
             }
 
             httpClient.isActive shouldBe true
@@ -137,11 +49,122 @@ class KtorTransportTest : FunSpec({
     }
 })
 
+private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
+    test("messages go out and come in, and leaving closes the connection") {
+        withServer(engine) { server, transport ->
+            val answer =
+                transport.connect(server.request()) { wire ->
+                    wire.send(JsonCodec.encode(Message(MessageType.PING, ref = "1")), isBinary = false)
+                    wire.flush()
+                    wire.receive().shouldBeInstanceOf<WireEvent.Received>().bytes
+                }
+
+            JsonCodec.decode(answer) shouldBe Message(MessageType.PONG, ref = "1")
+            eventually(5.seconds) { server.connections() shouldBe 0 }
+        }
+    }
+
+    test("the subprotocol that the server picked is known") {
+        withServer(engine) { server, transport ->
+            transport.connect(server.request()) { it.subprotocol } shouldBe "live.v1.json"
+        }
+    }
+
+    test("the server's close code comes out as the end") {
+        withServer(engine) { server, transport ->
+            val end =
+                transport.connect(server.request()) { wire ->
+                    eventually(5.seconds) { server.connections() shouldBe 1 }
+                    server.closeAll(CloseCode.TryAgainLater)
+                    wire.receive()
+                }
+
+            end.shouldBeInstanceOf<WireEvent.Closed>().code shouldBe CloseCode.TryAgainLater
+        }
+    }
+
+    test("a server that vanishes without a goodbye is an abnormal end") {
+        ServerSocket(0).use { socket ->
+            withTransport(engine, connectTimeout = 5.seconds) { transport ->
+                val vanishing = upgradeThenCut(socket)
+
+                val request = ConnectRequest("ws://127.0.0.1:${socket.localPort}/live", listOf("live.v1.json"))
+                val end = transport.connect(request) { it.receive() }
+
+                end.shouldBeInstanceOf<WireEvent.Closed>().code shouldBe CloseCode.Abnormal
+                vanishing.join()
+            }
+        }
+    }
+
+    test("after the end nothing can be sent") {
+        withServer(engine) { server, transport ->
+            transport.connect(server.request()) { wire ->
+                eventually(5.seconds) { server.connections() shouldBe 1 }
+                server.closeAll(CloseCode.Restart)
+                wire.receive().shouldBeInstanceOf<WireEvent.Closed>()
+
+                shouldThrow<WireClosedException> {
+                    wire.send(ByteArray(1), isBinary = false)
+                    wire.flush()
+                }
+            }
+        }
+    }
+
+    test("a message over the limit ends the connection as too large") {
+        withServer(engine, maxMessageSize = 100) { server, transport ->
+            val end =
+                transport.connect(server.request()) { wire ->
+                    eventually(5.seconds) { server.connections() shouldBe 1 }
+                    server.sendAll(Message("x".repeat(64), topic = "y".repeat(200)))
+                    wire.receive()
+                }
+
+            end.shouldBeInstanceOf<WireEvent.Closed>().code shouldBe CloseCode.TooLarge
+        }
+    }
+
+    test("a refused upgrade says its status, and as far as the engine knows them its reason and when to come back") {
+        withServer(engine) { server, transport ->
+            server.refusal = Refusal(HttpStatusCode.ServiceUnavailable, "over the limit\nmore", retryAfter = "7")
+
+            val refused = shouldThrow<UpgradeRefusedException> { transport.connect(server.request()) { } }
+
+            refused.status shouldBe 503
+            refused.reason shouldBe if (engine.readsRefusals) "over the limit" else "Service Unavailable"
+            refused.retryAfter shouldBe 7.seconds.takeIf { engine.readsRefusals }
+        }
+    }
+
+    test("a server that never answers the upgrade is given up after the timeout") {
+        ServerSocket(0).use { socket ->
+            withTransport(engine, connectTimeout = 50.milliseconds) { transport ->
+                val request = ConnectRequest("ws://127.0.0.1:${socket.localPort}/live", listOf("live.v1.json"))
+
+                shouldThrow<ConnectTimeoutException> { transport.connect(request) { } }.after shouldBe 50.milliseconds
+            }
+        }
+    }
+}
+
 private suspend fun withServer(
-    transport: KtorTransport = KtorTransport(),
+    engine: Engine,
+    maxMessageSize: Int = 1024,
     block: suspend (TinyServer, KtorTransport) -> Unit,
 ) {
-    TinyServer().use { server -> transport.useIt { block(server, it) } }
+    TinyServer().use { server ->
+        withTransport(engine, maxMessageSize = maxMessageSize) { block(server, it) }
+    }
+}
+
+private suspend fun withTransport(
+    engine: Engine,
+    connectTimeout: Duration = 10.seconds,
+    maxMessageSize: Int = 1024,
+    block: suspend (KtorTransport) -> Unit,
+) {
+    engine.use { KtorTransport(it, connectTimeout, maxMessageSize).useIt(block) }
 }
 
 private suspend fun KtorTransport.useIt(block: suspend (KtorTransport) -> Unit) {

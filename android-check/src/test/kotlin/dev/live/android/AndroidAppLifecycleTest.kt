@@ -1,0 +1,55 @@
+package dev.live.android
+
+import android.app.Activity
+import android.content.res.Configuration
+import app.cash.turbine.test
+import dev.live.client.android.AndroidAppLifecycle
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.runBlocking
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.Robolectric.buildActivity
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.annotation.Config
+
+/** The lifecycle against Android's own `Application` and `Activity`. */
+@RunWith(RobolectricTestRunner::class)
+@Config(sdk = [34])
+class AndroidAppLifecycleTest {
+    private val lifecycle = AndroidAppLifecycle(RuntimeEnvironment.getApplication())
+
+    @Test
+    fun `starting and stopping activities is told`(): Unit = runBlocking {
+        lifecycle.foreground().test {
+            awaitItem() // what Robolectric says of its process, which is made up
+            val first = buildActivity(Activity::class.java).create().start().resume()
+            first.pause().stop()
+            expectMostRecentItem() shouldBe false
+            val second = buildActivity(Activity::class.java).create().start().resume()
+            awaitItem() shouldBe true
+            second.pause()
+            expectNoEvents()
+            second.stop()
+
+            awaitItem() shouldBe false
+        }
+    }
+
+    @Test
+    fun `a turned screen is not told`(): Unit = runBlocking {
+        val activity = buildActivity(Activity::class.java)
+        lifecycle.foreground().test {
+            awaitItem()
+            activity.setup().pause().stop()
+            expectMostRecentItem() shouldBe false
+            activity.restart().start().resume()
+            awaitItem() shouldBe true
+            val turned = Configuration(activity.get().resources.configuration)
+            turned.orientation = Configuration.ORIENTATION_LANDSCAPE
+            activity.configurationChange(turned)
+
+            expectNoEvents()
+        }
+    }
+}

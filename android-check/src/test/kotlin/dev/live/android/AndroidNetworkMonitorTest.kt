@@ -1,0 +1,67 @@
+package dev.live.android
+
+import android.net.ConnectivityManager
+import app.cash.turbine.test
+import dev.live.client.android.AndroidNetworkMonitor
+import dev.live.client.connection.Network
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.runBlocking
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+import org.robolectric.shadows.ShadowNetwork
+
+/** The monitor against Android's own classes, as far as Robolectric makes them work: what it is told, a test says. */
+@RunWith(RobolectricTestRunner::class)
+@Config(sdk = [34])
+class AndroidNetworkMonitorTest {
+    private val application = RuntimeEnvironment.getApplication()
+    private val manager = application.getSystemService(ConnectivityManager::class.java)
+    private val callbacks get() = shadowOf(manager).networkCallbacks
+
+    @Test
+    fun `a network that is lost and returns is told`(): Unit = runBlocking {
+        AndroidNetworkMonitor(application).networks().test {
+            callbacks.single().onAvailable(ShadowNetwork.newInstance(100))
+            awaitItem() shouldBe Network.Available("100")
+            callbacks.single().onLost(ShadowNetwork.newInstance(100))
+            awaitItem() shouldBe Network.None
+            callbacks.single().onAvailable(ShadowNetwork.newInstance(101))
+
+            awaitItem() shouldBe Network.Available("101")
+        }
+    }
+
+    @Test
+    fun `a network that is blocked is none`(): Unit = runBlocking {
+        AndroidNetworkMonitor(application).networks().test {
+            callbacks.single().onAvailable(ShadowNetwork.newInstance(100))
+            awaitItem() shouldBe Network.Available("100")
+            callbacks.single().onBlockedStatusChanged(ShadowNetwork.newInstance(100), true)
+
+            awaitItem() shouldBe Network.None
+        }
+    }
+
+    @Test
+    fun `that there is none at the start is told`(): Unit = runBlocking {
+        shadowOf(manager).setDefaultNetworkActive(false)
+
+        AndroidNetworkMonitor(application).networks().test {
+            awaitItem() shouldBe Network.None
+        }
+    }
+
+    @Test
+    fun `no callback is left behind`(): Unit = runBlocking {
+        AndroidNetworkMonitor(application).networks().test {
+            callbacks.size shouldBe 1
+        }
+
+        callbacks.shouldBeEmpty()
+    }
+}

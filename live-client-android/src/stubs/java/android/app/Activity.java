@@ -1,0 +1,7 @@
+package android.app;
+
+public class Activity {
+    public boolean isChangingConfigurations() {
+        return false;
+    }
+}

@@ -1,0 +1,5 @@
+package android.net;
+
+@Deprecated
+public class NetworkInfo {
+}
