@@ -36,6 +36,11 @@ internal class Callbacks(private val scope: CoroutineScope) {
         return Subscription { job.cancel() }
     }
 
+    /** Runs [block] on the executor, soon; not when the client is closed. */
+    fun run(block: () -> Unit) {
+        scope.launch(CoroutineName("live-callback")) { block() }
+    }
+
     /** Starts [block] in the caller's thread, up to where it first waits; cancelling the future cancels it. */
     fun <T> future(block: suspend () -> T): CompletableFuture<T> =
         scope.future(CoroutineName("live-call"), CoroutineStart.UNDISPATCHED) { block() }

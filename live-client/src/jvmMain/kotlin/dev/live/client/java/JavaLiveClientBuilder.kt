@@ -88,6 +88,15 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
     /** How long a topic stays subscribed when its last callback has gone. */
     public fun linger(time: Duration): JavaLiveClientBuilder = set { linger = time.toKotlinDuration() }
 
+    /** How many messages, and how many bytes of payload, may wait to be sent. */
+    public fun outbox(messages: Int, bytes: Int): JavaLiveClientBuilder =
+        set {
+            outbox {
+                this.messages = messages
+                this.bytes = bytes
+            }
+        }
+
     /** Bytes of the largest message that is read. */
     public fun maxMessageSize(bytes: Int): JavaLiveClientBuilder = set { maxMessageSize = bytes }
 

@@ -4,6 +4,7 @@ import dev.live.client.ClientTopic
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.ConnectionLostException
 import dev.live.client.topic.Presence
+import dev.live.client.topic.TopicEvent
 import dev.live.client.topic.TopicUpdate
 import dev.live.protocol.LiveException
 import dev.live.protocol.MessageType
@@ -86,6 +87,35 @@ public class JavaTopic<T : Any> internal constructor(
             .future { topic.publish(body, timeout?.toKotlinDuration()) }
             .thenApply { null }
     }
+
+    /**
+     * Publishes [value] if there is room for it to wait to be sent, and waits for nothing; false if there is none. See
+     * [ClientTopic.tryPublish].
+     *
+     * @param onFailure told on the client's executor if it was refused, was not sent, or may not have arrived
+     */
+    @JvmOverloads
+    public fun tryPublish(value: T, onFailure: Consumer<in LiveException>? = null): Boolean =
+        topic.tryPublish(payloads.write(value)) { failure -> onFailure?.run { callbacks.run { accept(failure) } } }
+
+    /**
+     * Publishes [value] once, whatever happens to connections meanwhile: it is sent again with its [key] until it is acked,
+     * to a topic that the server declares idempotent. See [ClientTopic.publishOnce].
+     */
+    @JvmOverloads
+    public fun publishOnce(key: String, value: T, timeout: Duration? = null): CompletableFuture<Void> {
+        val body = payloads.write(value)
+        return callbacks
+            .future { topic.publishOnce(key, body, timeout?.toKotlinDuration()) }
+            .thenApply { null }
+    }
+
+    /**
+     * Calls [onEvent] with what becomes of the subscription: joined, recovered, a gap, or denied, which is the last. As
+     * [onMessage] does, this subscribes.
+     */
+    public fun onEvent(onEvent: Consumer<in TopicEvent>): Subscription =
+        callbacks.subscribe(topic.events, onEvent, onFailure = null)
 
     override fun toString(): String = "JavaTopic($name)"
 }

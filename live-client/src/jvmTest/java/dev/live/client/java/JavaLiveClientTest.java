@@ -7,7 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.live.client.TinyServer;
+import dev.live.client.connection.AppLifecycle;
 import dev.live.client.connection.DisconnectCause;
+import dev.live.client.connection.NetworkMonitor;
+import dev.live.client.topic.TopicEvent;
 import dev.live.protocol.Body;
 import dev.live.protocol.CloseCode;
 import dev.live.protocol.DecodeLimits;
@@ -26,6 +29,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import kotlinx.coroutines.flow.FlowKt;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -265,6 +269,52 @@ class JavaLiveClientTest {
             try (JavaLiveClient live = builder().httpClient(http).build()) {
                 assertEquals("7", live.request("count", "{}").get(10, TimeUnit.SECONDS));
             }
+        }
+    }
+
+    @Test
+    void aTopicTellsWhatBecomesOfItAndIsPublishedToWithoutAWait() throws Exception {
+        try (JavaLiveClient live = builder().outbox(8, 10_000).linger(Duration.ZERO).build();
+                Subscription joined = live.topic("room/42").onEvent(events::add)) {
+            assertEquals(TopicEvent.Subscribed.INSTANCE, next());
+            joined.close();
+            Subscription chat = live.topic("room/42").onMessage(events::add);
+            awaitSubscribers("room/42", 1);
+
+            assertTrue(live.topic("room/42").tryPublish("1"));
+            assertEquals("1", next());
+            assertTrue(live.topic("room/42").tryPublish("2", events::add));
+            assertEquals("2", next());
+            live.topic("room/42").publishOnce("m3", "3").get(10, TimeUnit.SECONDS);
+            assertEquals("3", next());
+            live.topic("room/42").publishOnce("m4", "4", Duration.ofSeconds(10)).get(10, TimeUnit.SECONDS);
+            assertEquals("4", next());
+            chat.close();
+        }
+    }
+
+    @Test
+    void whatIsNotPublishedIsToldOnTheExecutor() throws Exception {
+        JavaLiveClient live = builder().requestTimeout(Duration.ofMillis(200)).build();
+        live.request("count", "{}").get(10, TimeUnit.SECONDS);
+        server.close();
+
+        assertTrue(live.topic("room/42").tryPublish("1", failure -> events.add(Thread.currentThread().getName())));
+
+        assertTrue(next().toString().startsWith("callbacks"));
+        live.close();
+    }
+
+    @Test
+    void aNetworkAndAnApplicationThatSayNothingChangeNothing() throws Exception {
+        NetworkMonitor silent = FlowKt::emptyFlow;
+        AppLifecycle absent = FlowKt::emptyFlow;
+        try (JavaLiveClient live = builder().networkMonitor(silent).lifecycle(absent).build();
+                JavaLiveClient other = builder().lifecycle(absent, Duration.ofSeconds(1)).build()) {
+            live.probe();
+            assertEquals("7", live.request("count", "{}").get(10, TimeUnit.SECONDS));
+            assertEquals("7", other.request("count", "{}").get(10, TimeUnit.SECONDS));
+            assertNull(live.getStatus().getPause());
         }
     }
 
