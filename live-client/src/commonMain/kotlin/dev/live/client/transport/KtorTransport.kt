@@ -47,7 +47,8 @@ public class KtorTransport(
 
     // a client derived from the application's shares its engine, and closing it leaves that engine alone
     private val client =
-        httpClient?.config { webSockets(boundIncoming = false) } ?: defaultHttpClient { webSockets(boundIncoming = true) }
+        httpClient?.config { webSockets(boundIncoming = false) }
+            ?: defaultHttpClient { webSockets(boundIncoming = true) }
 
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
         coroutineScope {
