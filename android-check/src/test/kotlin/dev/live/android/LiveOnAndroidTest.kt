@@ -23,7 +23,6 @@ import io.ktor.server.routing.routing
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
-import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import org.junit.Test
@@ -101,7 +100,8 @@ class LiveOnAndroidTest {
             try {
                 ChatScope(server.application, CoroutineScope(coroutineContext + job)).block(live)
             } finally {
-                job.cancelAndJoin()
+                job.cancel()
+                soon { job.isCompleted shouldBe true } // no join: what ends there needs the main thread
                 live.close()
                 server.stop(gracePeriodMillis = 0, timeoutMillis = 1_000)
             }
