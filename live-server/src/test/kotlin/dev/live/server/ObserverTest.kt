@@ -12,9 +12,9 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContain
 import io.kotest.matchers.collections.shouldContainAll
 import io.kotest.matchers.collections.shouldContainExactly
-import io.kotest.matchers.longs.shouldBeGreaterThan
 import io.kotest.matchers.maps.shouldContainExactly
 import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldEndWith
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
@@ -92,8 +92,8 @@ class ObserverTest : FunSpec({
             while (application.live.sessions.isNotEmpty()) application.live.topic("room/1").publish(text)
 
             eventually(20.seconds) { observer.told() shouldContain "closed 4508" }
-            observer.told().single { it.startsWith("dropped") }
-                .removePrefix("dropped ").substringBefore(' ').toLong() shouldBeGreaterThan 200
+            // how many is SessionRunnerTest's: here the writer may empty the queue between its overflow and the count
+            observer.told().single { it.startsWith("dropped") } shouldEndWith "by close"
             application.live.stats.drops.keys shouldBe setOf("close")
             application.live.stats.closes shouldBe mapOf("4508" to 1L)
             stalled.close()

@@ -7,12 +7,15 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
 import dev.live.server.frame.Opcode
+import dev.live.server.observe.Tally
 import dev.live.server.support.FakeSocket.Closing
+import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestSession
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.wordMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldContain
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.ExperimentalCoroutinesApi
@@ -119,7 +122,8 @@ class SessionRunnerTest : FunSpec({
 
     test("a queue that overflowed is dropped, and the client is told with 4508") {
         runTest {
-            val one = TestSession(this, sessionSettings(queueCapacity = 4))
+            val observer = RecordingObserver()
+            val one = TestSession(this, sessionSettings(queueCapacity = 4), tally = Tally(observer))
             one.onMessage = { session, _ -> session.state.memberships.join("t", "", ack) }
             one.start()
             one.socket.say("join")
@@ -134,6 +138,8 @@ class SessionRunnerTest : FunSpec({
             one.socket.words() shouldContainExactly listOf("ack")
             one.socket.closings shouldBe listOf(Closing(4508, "the queue overflowed", answering = false))
             one.topics.find("t")!!.size shouldBe 0
+            // what waited and what found no room, but not what was in the writer's hands: it may arrive
+            observer.told() shouldContain "dropped 5 by close"
         }
     }
 
