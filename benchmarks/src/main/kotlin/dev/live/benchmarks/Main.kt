@@ -1,5 +1,7 @@
 package dev.live.benchmarks
 
+import dev.live.benchmarks.client.runClient
+import dev.live.benchmarks.client.runReceive
 import dev.live.benchmarks.load.runLoad
 import dev.live.benchmarks.peer.runPeer
 import dev.live.benchmarks.report.runReport
@@ -11,6 +13,8 @@ private const val USAGE = """usage: java -jar benchmarks.jar COMMAND [--option v
   peer NAME --port N [--host H]                                                    another server, to compare with
   load --port N --scenario fanout|topics|echo|rate|idle|flat|many [...]            the load generator
   report [--quick] [--render-only] [--peers a,b] [--cases a,b] [--rounds 3] [...]  all of it, as tables and plots
+  client [--rounds 5] [--clients 40] [--out FILE]                                  what live's client gives and costs
+  receive --port N [--kind live|ktor] [--engine cio|okhttp] [--codec json|cbor]    one client of it, in its own process
   jmh [JMH's own options]                                                          what single parts cost"""
 
 /** Every part of the benchmarks is a sub-command of one jar; see the README of this module. */
@@ -21,6 +25,8 @@ fun main(args: Array<String>) {
             "server" -> runLiveServer(rest)
             "peer" -> runPeer(rest)
             "load" -> runLoad(rest)
+            "client" -> runClient(rest)
+            "receive" -> runReceive(rest)
             "jmh" -> org.openjdk.jmh.Main.main(rest.toTypedArray())
             "report" -> runReport(rest)
             else -> {

@@ -9,11 +9,13 @@ internal object NpmPeers {
 
     /** The command that runs the peer [name], with its packages installed; the process is the server itself. */
     fun command(name: String, host: String, port: Int): List<String> {
-        val home = home()
-        if (!home.resolve("node_modules").exists()) install(home)
+        val home = installed()
         val runtime = if (name == "bun") home.resolve("node_modules/.bin/bun").path else "node"
         return listOf(runtime, home.resolve("$name.mjs").path, "--host", host, "--port", port.toString())
     }
+
+    /** The command that runs the script [name] on Node, with the packages installed. */
+    fun script(name: String): List<String> = listOf("node", installed().resolve("$name.mjs").path)
 
     /** The version of [packageName] that is pinned. */
     fun version(packageName: String): String? {
@@ -27,6 +29,14 @@ internal object NpmPeers {
         Runtime.getRuntime().addShutdownHook(Thread(process::destroy))
         process.waitFor()
     }
+
+    /** Where the peers are, with the packages that the lock file names. */
+    private fun installed(): File =
+        home().also { home ->
+            val lock = home.resolve("package-lock.json")
+            val done = home.resolve("node_modules/.package-lock.json") // npm's own note of what it installed
+            if (!done.exists() || done.lastModified() < lock.lastModified()) install(home)
+        }
 
     private fun install(home: File) {
         val exit = ProcessBuilder("npm", "ci", "--no-audit", "--no-fund").directory(home).inheritIO().start().waitFor()

@@ -7,9 +7,9 @@ import java.net.ServerSocket
 import java.util.concurrent.TimeUnit
 
 /** Starts servers and generators as processes of their own, each on a core of its own where there are two. */
-internal class Processes {
+internal class Processes(isPinned: Boolean = true) {
     /** Whether processes are bound to cores. */
-    val pinned: Boolean = Runtime.getRuntime().availableProcessors() > 1 && hasTaskset()
+    val pinned: Boolean = isPinned && Runtime.getRuntime().availableProcessors() > 1 && hasTaskset()
 
     /** Runs [block] with the process of [command] once that says it listens, and ends it afterwards. */
     fun <T> withServer(command: List<String>, block: (pid: Long) -> T): T {

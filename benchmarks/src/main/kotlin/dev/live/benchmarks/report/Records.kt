@@ -14,7 +14,7 @@ internal data class Record(val round: Int, val case: String, val server: String,
  * The raw results, a small file each, so that a crash loses one of them and a run can be continued. What is measured
  * and what is shown are apart: the report can be rendered again, years later, from these.
  */
-internal class Records(private val directory: File) {
+internal class Records(val directory: File) {
     private val json = Json { prettyPrint = true }
 
     fun has(round: Int, case: Case, server: Server): Boolean = file(round, case.name, server.name).exists()

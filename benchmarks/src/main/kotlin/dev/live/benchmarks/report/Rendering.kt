@@ -17,6 +17,7 @@ internal class Rendering(private val records: Records, private val out: File) {
                     if (mine.isNotEmpty()) appendCase(case, mine)
                 }
                 append(DerivedTables(all).render())
+                appendElsewhere()
             },
         )
     }
@@ -39,6 +40,17 @@ internal class Rendering(private val records: Records, private val out: File) {
         val cores = if (machine.pinned) "the server bound to core 0, the generator to core 1" else "not bound to cores"
         appendLine("- Rounds: $rounds, servers interleaved, windows of ${number(window, 0)} s; $cores")
         appendLine("- ×: median over the rounds of the ratio within a round. Spread: lowest and highest round.")
+    }
+
+    /** What commands of their own have measured, with a machine of their own. */
+    private fun StringBuilder.appendElsewhere() {
+        for (page in listOf("client/CLIENT.md", "android/SIZE.md")) {
+            val file = records.directory.resolve(page)
+            if (!file.exists()) continue
+            appendLine()
+            val text = file.readText().replace("](../../../", "](../") // links, from two folders further up
+            append(text.lineSequence().joinToString("\n") { if (it.startsWith("#")) "#$it" else it })
+        }
     }
 
     private fun StringBuilder.appendCase(case: Case, mine: List<Record>) {

@@ -1,0 +1,143 @@
+package dev.live.benchmarks.client
+
+import dev.live.benchmarks.Options
+import dev.live.benchmarks.report.Machine
+import dev.live.benchmarks.report.Processes
+import dev.live.benchmarks.report.Server
+import dev.live.benchmarks.report.markdownTable
+import dev.live.benchmarks.report.median
+import dev.live.benchmarks.report.number
+import dev.live.client.LiveClient
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.job
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import java.io.File
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** `client`: what live's client gives and costs, beside others; the tables go to `--out`. */
+internal fun runClient(args: List<String>) {
+    val options = Options(args, setOf("rounds", "clients", "out"))
+    val out = File(options.text("out", "benchmarks/results/client/CLIENT.md"))
+    val rounds = options.int("rounds", 5)
+    val self = File(ClientReport::class.java.protectionDomain.codeSource.location.toURI()).path
+    val java = listOf(ProcessHandle.current().info().command().orElse("java"), "-jar", self)
+    val port = Processes.freePort()
+    val processes = Processes(isPinned = false)
+    val text =
+        processes.withServer(Server.named("live").command(java.take(1), self, port)) {
+            runBlocking(Dispatchers.Default) { ClientReport(java, port, rounds, options.int("clients", 40)).text() }
+        }
+    out.absoluteFile.parentFile.mkdirs()
+    out.writeText(text)
+    println("$out is written")
+}
+
+private class ClientReport(
+    private val java: List<String>,
+    private val port: Int,
+    private val rounds: Int,
+    private val clients: Int,
+) {
+    suspend fun text(): String {
+        val machine = Machine.here(java.first(), "", pinned = false, "client --rounds $rounds --clients $clients")
+        return buildString {
+            appendLine("# Client")
+            appendLine()
+            appendLine(
+                "Made by `java -jar benchmarks/target/benchmarks.jar ${machine.command}` at commit ${machine.commit}.",
+            )
+            appendLine()
+            appendLine("- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}, ${machine.kernel}")
+            appendLine("- JVM: ${machine.java}")
+            val versions = machine.versions.filterKeys { it in VERSIONS }.entries
+            appendLine("- Versions: ${versions.joinToString { "${it.key} ${it.value}" }}")
+            appendReturns()
+            appendAllocations()
+        }
+    }
+
+    private suspend fun StringBuilder.appendReturns() {
+        appendLine()
+        appendLine("## From a network's return to the first message")
+        appendLine()
+        appendLine(
+            "$clients clients of each kind behind a relay on loopback, which resets all connections, refuses new " +
+                "ones for a while, then takes them. The server sends every 20 ms. All kinds in the same outages, " +
+                "$rounds of each length; defaults everywhere. Krossbow is not here: it never connects again.",
+        )
+        appendLine()
+        val scope = CoroutineScope(Dispatchers.Default)
+        val publisher = LiveClient("ws://127.0.0.1:$port/live")
+        scope.launch {
+            while (true) {
+                publisher.topic<String>(LiveReturning.TOPIC).publish("news")
+                delay(20.milliseconds)
+            }
+        }
+        val kinds =
+            listOf(true, false).map { LiveReturning(port, isTold = it, scope) } + SocketIoReturning()
+        val times = ReturnTimes(kinds, clients)
+        times.start()
+        val rows = OUTAGES.flatMap { away -> rows(away, kinds, List(rounds) { round(times, away, it) }) }
+        append(markdownTable(listOf("away", "client", "median", "p99", "× Socket.IO's median"), rows))
+        kinds.forEach { it.close() }
+        scope.coroutineContext.job.cancelAndJoin()
+        publisher.close()
+    }
+
+    private fun round(times: ReturnTimes, away: Duration, number: Int): ReturnTimes.Round {
+        println("outage ${number + 1} of $rounds of $away")
+        return times.round(away)
+    }
+
+    private fun rows(away: Duration, kinds: List<Returning>, all: List<ReturnTimes.Round>): List<List<String>> =
+        kinds.map { kind ->
+            val sorted = all.flatMap { it.of(kind) }.sorted()
+            val ratio = all.map { it.medianOf(kind) / it.medianOf(kinds.last()) }.median()
+            val p99 = sorted[(sorted.size * 99 + 99) / 100 - 1]
+            listOf("$away", kind.name, milliseconds(sorted[sorted.size / 2]), milliseconds(p99), number(ratio, 2))
+        }
+
+    private fun ReturnTimes.Round.medianOf(kind: Returning): Double =
+        checkNotNull(of(kind).map { it / 1.milliseconds }.median())
+
+    private fun milliseconds(time: Duration): String = "${number(time / 1.milliseconds, 0)} ms"
+
+    private suspend fun StringBuilder.appendAllocations() {
+        appendLine()
+        appendLine("## Allocated per received message")
+        appendLine()
+        appendLine(
+            "Bytes that the client's process allocates for each of $MEASURED messages, received, decoded into a " +
+                "data class of four fields and collected, after $WARMUP to warm up. Ktor by hand is a plain WebSocket " +
+                "client that reads the same envelope from the same server with kotlinx.serialization; it keeps no " +
+                "subscriptions, and no bounds.",
+        )
+        appendLine()
+        val allocations = Allocations(java, port)
+        val all = List(ROUNDS) { Allocations.KINDS.associateWith { allocated(allocations, it) } }
+        val rows =
+            Allocations.KINDS.map { kind ->
+                val mine = all.map { it.getValue(kind) }
+                val ratio = all.map { it.getValue(kind) / it.getValue(Allocations.peerOf(kind)) }.median()
+                val spread = "${number(mine.min(), 0)} – ${number(mine.max(), 0)}"
+                listOf(kind.name, number(mine.median(), 0), spread, number(ratio, 2))
+            }
+        append(markdownTable(listOf("client", "bytes", "spread", "× Ktor by hand"), rows))
+    }
+
+    private suspend fun allocated(allocations: Allocations, kind: Allocations.Kind): Double =
+        allocations.of(kind).toDouble().also { println("${kind.name}: ${number(it, 0)} bytes per message") }
+
+    private companion object {
+        const val ROUNDS = 3
+        val OUTAGES = listOf(2.seconds, 10.seconds)
+        val VERSIONS = setOf("Kotlin", "Ktor", "coroutines", "live", "socket.io", "Node")
+    }
+}

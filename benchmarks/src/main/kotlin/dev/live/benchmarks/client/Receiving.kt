@@ -1,0 +1,90 @@
+package dev.live.benchmarks.client
+
+import com.sun.management.ThreadMXBean
+import dev.live.benchmarks.Options
+import dev.live.client.LiveClient
+import dev.live.client.topic.CollectorOverflow
+import dev.live.protocol.CborCodec
+import dev.live.protocol.JsonCodec
+import io.ktor.client.HttpClient
+import io.ktor.client.engine.cio.CIO
+import io.ktor.client.engine.okhttp.OkHttp
+import io.ktor.client.plugins.websocket.WebSockets
+import io.ktor.client.plugins.websocket.webSocket
+import io.ktor.http.HttpHeaders
+import io.ktor.websocket.Frame
+import io.ktor.websocket.readText
+import io.ktor.websocket.send
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.collect
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.take
+import kotlinx.coroutines.runBlocking
+import kotlinx.serialization.Serializable
+import kotlinx.serialization.json.Json
+import java.lang.management.ManagementFactory
+
+/** What is published: about as much as an application's message holds. */
+@Serializable
+internal data class Update(val id: Long, val author: String, val text: String, val likes: Int)
+
+/** What a hand-written client reads: the envelope of a message with its payload. */
+@Serializable
+private data class Envelope(val type: String, val topic: String? = null, val data: Update? = null)
+
+/**
+ * `receive --port N`: one client that decodes messages of one topic, and then says how many bytes were allocated in its
+ * process for each of them. A process of its own, for what threads allocate cannot be told apart otherwise.
+ */
+internal fun runReceive(args: List<String>) {
+    val options = Options(args, setOf("port", "kind", "engine", "codec"))
+    val url = "ws://127.0.0.1:${options.required("port")}/live"
+    val isOkHttp = options.choice("engine", "cio", "okhttp") == "okhttp"
+    val http = if (isOkHttp) HttpClient(OkHttp) { install(WebSockets) } else HttpClient(CIO) { install(WebSockets) }
+    val isJson = options.choice("codec", "json", "cbor") == "json"
+    val updates = if (options.choice("kind", "live", "ktor") == "live") live(url, http, isJson) else ktor(url, http)
+    runBlocking(Dispatchers.Default) {
+        var count = 0
+        var before = 0L
+        updates.take(WARMUP + MEASURED).collect {
+            if (count == WARMUP) before = allocated()
+            count++
+        }
+        println((allocated() - before) / MEASURED)
+    }
+    Runtime.getRuntime().halt(0) // nothing of this process is needed any more
+}
+
+private fun live(url: String, http: HttpClient, isJson: Boolean): Flow<Update> {
+    val client =
+        LiveClient(url) {
+            httpClient = http
+            codecs(if (isJson) JsonCodec else CborCodec)
+        }
+    return client.topic<Update>(TOPIC, CollectorOverflow.DropOldest).messages
+}
+
+/** What one writes oneself on Ktor, in the same process, against the same server. */
+private fun ktor(url: String, http: HttpClient): Flow<Update> =
+    flow {
+        val json = Json { ignoreUnknownKeys = true }
+        http.webSocket(url, { headers.append(HttpHeaders.SecWebSocketProtocol, "live.v1.json") }) {
+            send("""{"type":"subscribe","topic":"$TOPIC","ref":"1"}""")
+            for (frame in incoming) {
+                if (frame !is Frame.Text) continue
+                val envelope = json.decodeFromString<Envelope>(frame.readText())
+                if (envelope.type == "message") emit(checkNotNull(envelope.data))
+            }
+        }
+    }
+
+/** Bytes that all threads of this process have allocated; those that have ended are not among them. */
+private fun allocated(): Long {
+    val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
+    return threads.getThreadAllocatedBytes(threads.allThreadIds).sumOf { maxOf(it, 0) }
+}
+
+internal const val TOPIC = "news"
+internal const val WARMUP = 20_000
+internal const val MEASURED = 40_000
