@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.live.client.connection.DisconnectCause;
@@ -15,6 +16,7 @@ import dev.live.protocol.ErrorCode;
 import dev.live.protocol.JsonCodec;
 import dev.live.protocol.Message;
 import io.ktor.client.HttpClient;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -203,6 +205,28 @@ class JavaFacadeTest {
     void aMapperIsCalledByNobodyElse() throws Exception {
         assertEquals("\"hi\"", mapper.toJson(new Word("hi")));
         assertEquals(new Word("hi"), mapper.fromJson("\"hi\"", Word.class));
+    }
+
+    @Test
+    void whatAMapperCannotWriteIsRefusedAtTheCall() {
+        JsonMapper broken = new JsonMapper() {
+            @Override
+            public String toJson(Object value) throws IOException {
+                throw new IOException("no such field");
+            }
+
+            @Override
+            public <T> T fromJson(String json, Class<T> type) {
+                throw new AssertionError();
+            }
+        };
+        try (JavaLiveClient live = JavaLiveClient.builder(server.getUrl()).mapper(broken).build()) {
+            JavaTopic<Word> room = live.topic("room/1", Word.class);
+
+            Exception refused = assertThrows(IllegalArgumentException.class, () -> room.publish(new Word("1")));
+            assertEquals("a Word cannot be written: no such field", refused.getMessage());
+            assertInstanceOf(IOException.class, refused.getCause());
+        }
     }
 
     private JavaLiveClient open() {
