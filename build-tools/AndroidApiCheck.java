@@ -7,7 +7,7 @@ import org.codehaus.mojo.animal_sniffer.logging.PrintWriterLogger;
 
 /**
  * Fails if classes call what Android lacks at the API level of a signature file.
- * usage: AndroidApiCheck <classes dir> <class path> <signature> [<glob of classes> <signature of these>]
+ * usage: AndroidApiCheck <classes dir> <class path> <signature> [<glob of classes> <signature of these>]...
  */
 public class AndroidApiCheck {
     public static void main(String[] a) throws Exception {
@@ -15,15 +15,18 @@ public class AndroidApiCheck {
         // what dependencies bring is known, and is for them to check
         ClassListBuilder known = new ClassListBuilder(new PrintWriterLogger(System.err));
         for (String entry : a[1].split(File.pathSeparator)) if (Files.exists(Path.of(entry))) known.process(new File(entry));
-        PathMatcher newer = FileSystems.getDefault().getPathMatcher("glob:" + (a.length > 3 ? a[3] : ""));
-        boolean isBroken;
+        boolean isBroken = false;
         try (Stream<Path> all = Files.walk(root)) {
-            Map<Boolean, List<Path>> byAge = all.filter(p -> p.toString().endsWith(".class")).sorted()
-                .collect(Collectors.partitioningBy(p -> newer.matches(root.relativize(p))));
-            if (byAge.get(false).isEmpty()) throw new IllegalStateException("no classes in " + root);
-            if (a.length > 3 && byAge.get(true).isEmpty()) throw new IllegalStateException("no class is called " + a[3]);
-            isBroken = isBroken(byAge.get(false), a[2], known.getPackages());
-            if (a.length > 3) isBroken |= isBroken(byAge.get(true), a[4], known.getPackages());
+            List<Path> rest = new ArrayList<>(all.filter(p -> p.toString().endsWith(".class")).sorted().toList());
+            for (int i = 3; i < a.length; i += 2) {
+                PathMatcher newer = FileSystems.getDefault().getPathMatcher("glob:" + a[i]);
+                List<Path> these = rest.stream().filter(p -> newer.matches(root.relativize(p))).toList();
+                if (these.isEmpty()) throw new IllegalStateException("no class is called " + a[i]);
+                isBroken |= isBroken(these, a[i + 1], known.getPackages());
+                rest.removeAll(these);
+            }
+            if (rest.isEmpty()) throw new IllegalStateException("no classes in " + root);
+            isBroken |= isBroken(rest, a[2], known.getPackages());
         }
         if (isBroken) {
             System.err.println("calls what its lowest level of Android lacks: see docs/decisions/0071");

@@ -1,5 +1,8 @@
 package dev.live.protocol
 
+import kotlin.jvm.JvmOverloads
+import kotlin.jvm.JvmStatic
+
 /**
  * The payload of a [Message], which live moves and never interprets: opaque bytes or JSON.
  *
@@ -53,6 +56,7 @@ public sealed class Body {
 
     public companion object {
         /** A payload of opaque bytes; [bytes] are copied. */
+        @JvmStatic
         public fun bytes(bytes: ByteArray): Bytes = Bytes.owning(bytes.copyOf())
 
         /**
@@ -61,6 +65,8 @@ public sealed class Body {
          * @throws MalformedMessageException if [text] is not one well-formed JSON value, nests deeper than
          *   [DecodeLimits.maxDepth] of [limits], repeats a name in an object, or holds half of a surrogate pair
          */
+        @JvmStatic
+        @JvmOverloads
         public fun json(text: String, limits: DecodeLimits = DecodeLimits.Default): Json =
             Json.trusted(compactJson(text, limits))
     }

@@ -1,5 +1,7 @@
 package dev.live.protocol
 
+import kotlin.jvm.JvmField
+import kotlin.jvm.JvmStatic
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
@@ -18,45 +20,59 @@ public class CloseCode private constructor(public val wire: Int, public val reco
 
     public companion object {
         /** The client said goodbye, or the server ended the session for good. */
+        @JvmField
         public val Normal: CloseCode = CloseCode(1000, ReconnectRule.Never)
 
         /** One side goes away. */
+        @JvmField
         public val GoingAway: CloseCode = CloseCode(1001, ReconnectRule.Backoff())
 
         /** No close frame came: the connection broke. Never written on the wire. */
+        @JvmField
         public val Abnormal: CloseCode = CloseCode(1006, ReconnectRule.Backoff())
 
         /** A message was larger than the limit; what was sent must not be sent again. */
+        @JvmField
         public val TooLarge: CloseCode = CloseCode(1009, ReconnectRule.Backoff())
 
         /** The server failed. */
+        @JvmField
         public val Internal: CloseCode = CloseCode(1011, ReconnectRule.Backoff())
 
         /** The server restarts. */
+        @JvmField
         public val Restart: CloseCode = CloseCode(1012, ReconnectRule.GoodbyeWindow)
 
         /** Over a limit, try again later. */
+        @JvmField
         public val TryAgainLater: CloseCode = CloseCode(1013, ReconnectRule.Backoff(minDelay = 5.seconds))
 
         /** The client violated the protocol. */
+        @JvmField
         public val ProtocolViolated: CloseCode = CloseCode(4400, ReconnectRule.Never)
 
         /** Not authenticated, or the token ran out. */
+        @JvmField
         public val NotAuthenticated: CloseCode = CloseCode(4401, ReconnectRule.FreshToken)
 
         /** The server threw this session out. */
+        @JvmField
         public val Kicked: CloseCode = CloseCode(4403, ReconnectRule.Never)
 
         /** Nothing was heard within the heartbeat's timeout. */
+        @JvmField
         public val HeartbeatTimeout: CloseCode = CloseCode(4408, ReconnectRule.Backoff())
 
         /** The client sent too many messages. */
+        @JvmField
         public val TooManyMessages: CloseCode = CloseCode(4429, ReconnectRule.Backoff())
 
         /** The session's queue overflowed, or the client took no bytes for the write timeout. Messages were lost. */
+        @JvmField
         public val SlowConsumer: CloseCode = CloseCode(4508, ReconnectRule.Backoff())
 
         /** Every code of the protocol. */
+        @JvmField
         public val All: List<CloseCode> =
             listOf(
                 Normal,
@@ -77,6 +93,7 @@ public class CloseCode private constructor(public val wire: Int, public val reco
         private val byWire = All.associateBy { it.wire }
 
         /** The code written as [wire]; one that this version does not know reconnects with backoff. */
+        @JvmStatic
         public fun of(wire: Int): CloseCode = byWire[wire] ?: CloseCode(wire, ReconnectRule.Backoff())
     }
 }

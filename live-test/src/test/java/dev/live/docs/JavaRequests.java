@@ -19,7 +19,7 @@ final class JavaRequests {
 
     Subscription answer() {
         Subscription answer = live.onRequest("confirm", Question.class, question -> {
-            if (question.text().isEmpty()) throw JavaLiveClient.refusal(ErrorCode.Companion.of("empty"), "it is empty");
+            if (question.text().isEmpty()) throw JavaLiveClient.refusal(ErrorCode.of("empty"), "it is empty");
             return screen.ask(question.text()); // on the client's executor; may block
         });
         return answer;

@@ -4,6 +4,7 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.DelicateCoroutinesApi
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.future.future
@@ -23,13 +24,14 @@ internal class Callbacks(private val scope: CoroutineScope) {
         val job =
             scope.launch(CoroutineName("live-callback")) {
                 try {
-                    flow.collect { onNext.accept(it) }
-                } catch (e: CancellationException) {
-                    throw e
+                    flow.collect {
+                        ensureActive() // what waits in a buffer does not come after close()
+                        onNext.accept(it)
+                    }
                 } catch (e: Exception) {
-                    ensureActive()
+                    ensureActive() // a cancellation of the listener's own, such as that of a future, is its failure
                     // without a listener it goes where uncaught exceptions go: silence would hide the end
-                    if (onFailure == null) throw e
+                    if (onFailure == null) throw if (e is CancellationException) IllegalStateException(e) else e
                     onFailure.accept(e)
                 }
             }
@@ -39,6 +41,13 @@ internal class Callbacks(private val scope: CoroutineScope) {
     /** Runs [block] on the executor, soon; not when the client is closed. */
     fun run(block: () -> Unit) {
         scope.launch(CoroutineName("live-callback")) { block() }
+    }
+
+    /** Runs [block] on the executor, cancelled when the client is closed: also where it is closed already. */
+    @OptIn(DelicateCoroutinesApi::class)
+    fun runToTheEnd(block: suspend () -> Unit) {
+        // atomic: a subscriber has to be told its end, which a coroutine that never starts could not do
+        scope.launch(CoroutineName("live-publisher"), CoroutineStart.ATOMIC) { block() }
     }
 
     /** Starts [block] in the caller's thread, up to where it first waits; cancelling the future cancels it. */

@@ -28,7 +28,7 @@ public class ConnectionStatus private constructor(
     override fun toString(): String =
         buildString {
             append(phase)
-            if (phase == Phase.WAITING) append(" for ").append(delay)
+            if (phase == Phase.WAITING) append(" for ").append(delay.toMillis()).append(" ms")
             if (cause != null) append(": ").append(cause)
             if (pause != null) append(": ").append(pause)
         }

@@ -10,6 +10,7 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.cancel
+import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.future.asCompletableFuture
 import kotlinx.coroutines.runInterruptible
@@ -22,6 +23,7 @@ import java.util.concurrent.Executor
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.TimeoutException
 import java.util.function.Consumer
+import kotlin.time.toJavaDuration
 import kotlin.time.toKotlinDuration
 
 /**
@@ -45,7 +47,11 @@ public class JavaLiveClient internal constructor(
     // the callbacks' own, cancelled by close(); the client below has another
     private val dispatcher = executor.asCoroutineDispatcher()
     private val scope = CoroutineScope(SupervisorJob() + dispatcher + CoroutineName("live-java"))
-    private val callbacks = Callbacks(scope)
+
+    @get:JvmSynthetic internal val callbacks: Callbacks = Callbacks(scope)
+
+    @get:JvmSynthetic internal val statuses: Flow<ConnectionStatus>
+        get() = client.state.map { ConnectionStatus.of(it) }
 
     /** How the client stands with its server now. */
     public val status: ConnectionStatus get() = ConnectionStatus.of(client.state.value)
@@ -54,7 +60,7 @@ public class JavaLiveClient internal constructor(
      * Calls [listener] with the status now and with every change that it can keep up with; the newest is never missed.
      */
     public fun onStatus(listener: Consumer<in ConnectionStatus>): Subscription =
-        callbacks.subscribe(client.state.map { ConnectionStatus.of(it) }, listener, onFailure = null)
+        callbacks.subscribe(statuses, listener, onFailure = null)
 
     /** Looks whether the connection still stands, or tries now to connect: see [LiveClient.probe]. Does not block. */
     public fun probe(): Unit = client.probe()
@@ -204,5 +210,9 @@ public class JavaLiveClient internal constructor(
          */
         @JvmStatic
         public fun refusal(code: ErrorCode, reason: String): LiveException = LiveException(code, reason)
+
+        /** How long the server asks to wait before what it [refused] is tried again, such as `rate_limited`; or null. */
+        @JvmStatic
+        public fun retryAfter(refused: LiveException): Duration? = refused.retryAfter?.toJavaDuration()
     }
 }

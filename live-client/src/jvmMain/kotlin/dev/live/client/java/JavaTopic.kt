@@ -8,6 +8,7 @@ import dev.live.client.topic.TopicEvent
 import dev.live.client.topic.TopicUpdate
 import dev.live.protocol.LiveException
 import dev.live.protocol.MessageType
+import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.filter
 import kotlinx.coroutines.flow.map
 import kotlinx.serialization.json.Json
@@ -21,10 +22,17 @@ import kotlin.time.toKotlinDuration
 public class JavaTopic<T : Any> internal constructor(
     private val topic: ClientTopic<JsonElement>,
     private val payloads: Payloads<T>,
-    private val callbacks: Callbacks,
+    @get:JvmSynthetic internal val callbacks: Callbacks,
 ) {
     /** The routing key, as the server declares it. */
     public val name: String get() = topic.name
+
+    @get:JvmSynthetic
+    internal val messages: Flow<T>
+        get() = topic.raw.filter { it.type == MessageType.MESSAGE }.map { payloads.read(it) }
+
+    @get:JvmSynthetic
+    internal val updates: Flow<TopicUpdate<T>> get() = topic.updates { payloads.read(it) }
 
     /**
      * Calls [onMessage] with what is published from now on, one at a time and in order, on the client's executor. The
@@ -35,10 +43,8 @@ public class JavaTopic<T : Any> internal constructor(
      * exception handler of the thread. Closing the client ends it without a word.
      */
     @JvmOverloads
-    public fun onMessage(onMessage: Consumer<in T>, onFailure: Consumer<in Exception>? = null): Subscription {
-        val values = topic.raw.filter { it.type == MessageType.MESSAGE }.map { payloads.read(it) }
-        return callbacks.subscribe(values, onMessage, onFailure)
-    }
+    public fun onMessage(onMessage: Consumer<in T>, onFailure: Consumer<in Exception>? = null): Subscription =
+        callbacks.subscribe(messages, onMessage, onFailure)
 
     /**
      * The same topic, whose callbacks have the server know [value] each time that it is joined, as the client's mapper
@@ -57,7 +63,7 @@ public class JavaTopic<T : Any> internal constructor(
     public fun onUpdate(
         onUpdate: Consumer<in TopicUpdate<@JvmSuppressWildcards T>>,
         onFailure: Consumer<in Exception>? = null,
-    ): Subscription = callbacks.subscribe(topic.updates { payloads.read(it) }, onUpdate, onFailure)
+    ): Subscription = callbacks.subscribe(updates, onUpdate, onFailure)
 
     /**
      * Calls [onPresence] with who is on the topic, where the server declares presence, now and whenever that changes. What

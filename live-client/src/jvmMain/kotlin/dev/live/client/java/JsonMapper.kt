@@ -1,5 +1,7 @@
 package dev.live.client.java
 
+import dev.live.protocol.BadPayloadException
+
 /**
  * Turns the application's classes into JSON and back: a thin layer over Jackson, Gson or whatever it uses.
  *
@@ -12,12 +14,15 @@ package dev.live.client.java
  * ```
  *
  * Thread-safe: it is called on the client's executor and by whoever publishes. It may throw whatever its library
- * throws.
+ * throws: who publishes gets an [IllegalArgumentException] with that as its cause, a listener ends with a
+ * [BadPayloadException].
  */
 public interface JsonMapper {
     /** The JSON text of [value]. */
+    @Throws(Exception::class)
     public fun toJson(value: Any): String
 
     /** The [type] that [json] holds. */
+    @Throws(Exception::class)
     public fun <T : Any> fromJson(json: String, type: Class<T>): T
 }

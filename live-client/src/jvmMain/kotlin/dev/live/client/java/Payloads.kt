@@ -9,7 +9,15 @@ import kotlinx.serialization.json.JsonElement
 internal class Payloads<T : Any>(private val type: Class<T>, private val mapper: JsonMapper?) {
     fun write(value: T): Body.Json = Body.json(json(value))
 
-    fun json(value: Any): String = if (value is String && mapper == null) value else mapper().toJson(value)
+    fun json(value: Any): String {
+        if (value is String && mapper == null) return value
+        val mapper = mapper()
+        try {
+            return mapper.toJson(value)
+        } catch (e: Exception) {
+            throw IllegalArgumentException("a ${value.javaClass.simpleName} cannot be written: ${firstLine(e)}", e)
+        }
+    }
 
     fun read(message: Message): T {
         val body = message.body ?: throw BadPayloadException("data is missing")
@@ -26,12 +34,11 @@ internal class Payloads<T : Any>(private val type: Class<T>, private val mapper:
         try {
             return mapper().fromJson(json, type)
         } catch (e: Exception) {
-            throw BadPayloadException(
-                "data is not a ${type.simpleName}: ${e.message.orEmpty().lineSequence().first()}",
-                e,
-            )
+            throw BadPayloadException("data is not a ${type.simpleName}: ${firstLine(e)}", e)
         }
     }
+
+    private fun firstLine(e: Exception) = e.message.orEmpty().lineSequence().first()
 
     private fun mapper(): JsonMapper =
         checkNotNull(mapper) {

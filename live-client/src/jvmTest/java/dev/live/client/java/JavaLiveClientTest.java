@@ -13,7 +13,6 @@ import dev.live.client.connection.NetworkMonitor;
 import dev.live.client.topic.TopicEvent;
 import dev.live.protocol.Body;
 import dev.live.protocol.CloseCode;
-import dev.live.protocol.DecodeLimits;
 import dev.live.protocol.ErrorCode;
 import dev.live.protocol.JsonCodec;
 import dev.live.protocol.LiveException;
@@ -100,7 +99,7 @@ class JavaLiveClientTest {
             ExecutionException refused =
                     assertThrows(ExecutionException.class, () -> live.request("nonsense", "{}").get(10, TimeUnit.SECONDS));
             LiveException cause = assertInstanceOf(LiveException.class, refused.getCause());
-            assertEquals(ErrorCode.Companion.getUnknownType(), cause.getCode());
+            assertEquals(ErrorCode.UnknownType, cause.getCode());
         }
     }
 
@@ -127,15 +126,15 @@ class JavaLiveClientTest {
                 });
                 Subscription word = live.onRequest("word", Word.class, asked -> new Word(asked.text + "!"));
                 Subscription none = live.onRequest("none", json -> {
-                    throw JavaLiveClient.refusal(ErrorCode.Companion.getForbidden(), "not you");
+                    throw JavaLiveClient.refusal(ErrorCode.Forbidden, "not you");
                 })) {
             await(() -> server.connections() == 1);
-            Body list = Body.Companion.json("[1]", DecodeLimits.Companion.getDefault());
+            Body list = Body.json("[1]");
             server.sendAll(new Message("text", "", "$1", list, null, ""));
             assertEquals("Message(type=reply, ref=$1, body=JSON of 3 characters)", answer());
             assertTrue(((String) next()).startsWith("callbacks"));
 
-            Body hi = Body.Companion.json("\"hi\"", DecodeLimits.Companion.getDefault());
+            Body hi = Body.json("\"hi\"");
             server.sendAll(new Message("word", "", "$2", hi, null, ""));
             assertEquals("Message(type=reply, ref=$2, body=JSON of 5 characters)", answer());
             server.sendAll(new Message("none", "", "$3", hi, null, ""));
@@ -205,7 +204,7 @@ class JavaLiveClientTest {
         assertNull(status.getCause());
 
         await(() -> server.connections() == 1); // the client knows of the connection before the server's handler does
-        server.closeAll(CloseCode.Companion.getKicked());
+        server.closeAll(CloseCode.Kicked);
         while (status.getPhase() != ConnectionStatus.Phase.CLOSED) status = (ConnectionStatus) next();
 
         assertInstanceOf(DisconnectCause.ClosedByServer.class, status.getCause());
@@ -278,6 +277,7 @@ class JavaLiveClientTest {
                 Subscription joined = live.topic("room/42").onEvent(events::add)) {
             assertEquals(TopicEvent.Subscribed.INSTANCE, next());
             joined.close();
+            awaitSubscribers("room/42", 0);
             Subscription chat = live.topic("room/42").onMessage(events::add);
             awaitSubscribers("room/42", 1);
 

@@ -1,0 +1,34 @@
+package dev.live.samples.javachat;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+
+/** A chat in the terminal: every line that is typed is said in the room, until {@code /quit}. */
+public final class Chat {
+    private Chat() {}
+
+    public static void main(String[] args) throws IOException {
+        if (args.length < 2 || args.length > 3) {
+            System.err.println("usage: <your name> <room> [ws://localhost:8080/live]");
+            System.exit(2);
+        }
+        String name = URLEncoder.encode(args[0], StandardCharsets.UTF_8);
+        String url = (args.length == 3 ? args[2] : "ws://localhost:8080/live") + "?name=" + name;
+        try (Room room = new Room(url, args[1], Chat::print)) {
+            room.closed().thenRun(() -> System.exit(1)); // the server has ended it: do not wait for the next line
+            BufferedReader keyboard = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+            for (String text = keyboard.readLine(); text != null; text = keyboard.readLine()) {
+                if (text.equals("/quit")) break;
+                room.say(text).join(); // one after the other, so that what is printed below it is about this line
+            }
+        }
+    }
+
+    /** Without control characters: what others write must not be able to move the cursor, or pass for somebody else. */
+    private static void print(String line) {
+        System.out.println(line.replaceAll("\\p{Cntrl}", " "));
+    }
+}

@@ -1,0 +1,116 @@
+package dev.live.samples.javachat;
+
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/** Two people in one room, on real sockets. */
+class RoomTest {
+    private final BlockingQueue<String> ann = new LinkedBlockingQueue<>();
+    private final BlockingQueue<String> bob = new LinkedBlockingQueue<>();
+
+    @Test
+    void whatOneSaysBothHear() throws Exception {
+        try (ChatServer server = ChatServer.ofTheSample();
+                Room ofAnn = enter(server, "Ann", ann);
+                Room ofBob = enter(server, "Bob", bob)) {
+            ofAnn.say("hello").get(10, TimeUnit.SECONDS);
+            ofBob.say("hi Ann").get(10, TimeUnit.SECONDS);
+
+            seen(bob, "Ann: hello");
+            seen(ann, "  (sent)");
+            seen(ann, "Bob: hi Ann");
+        }
+    }
+
+    @Test
+    void whatTheServerRefusesIsToldWithItsReason() throws Exception {
+        try (ChatServer server = ChatServer.ofTheSample();
+                Room ofAnn = enter(server, "Ann", ann)) {
+            ofAnn.say(" ").get(10, TimeUnit.SECONDS);
+
+            seen(ann, "! text is empty");
+        }
+    }
+
+    @Test
+    void aServerThatKeepsNothingLeavesAGap() throws Exception {
+        try (ChatServer server = ChatServer.ofTheSample();
+                Room ofAnn = enter(server, "Ann", ann)) {
+            server.disconnect();
+
+            assertTrue(waiting(ann).contains("the server closed with 1001"));
+            seen(ann, "* connected");
+            seen(ann, "* back in the room; some lines may be missing");
+            ofAnn.say("again").get(10, TimeUnit.SECONDS);
+            seen(ann, "Ann: again");
+        }
+    }
+
+    @Test
+    void aServerWithAHistoryTellsWhatWasMissed() throws Exception {
+        try (ChatServer server = ChatServer.withHistory();
+                Room ofAnn = enter(server, "Ann", ann);
+                Room ofBob = enter(server, "Bob", bob)) {
+            server.disconnect();
+            server.say("while you were away");
+
+            for (BlockingQueue<String> screen : List.of(ann, bob)) {
+                seen(screen, "* back in the room; what you missed follows");
+                seen(screen, "server: while you were away");
+            }
+        }
+    }
+
+    @Test
+    void aLineOnItsWayWhenTheConnectionBreaksIsSaidToBeUnknown() throws Exception {
+        try (ChatServer server = ChatServer.withHistory();
+                Room ofAnn = enter(server, "Ann", ann)) {
+            CompletableFuture<Void> unanswered = ofAnn.say("hm");
+            server.awaitUnanswered();
+
+            server.disconnect();
+            unanswered.get(10, TimeUnit.SECONDS);
+
+            seen(ann, "! the connection broke: nobody knows whether that was said");
+        }
+    }
+
+    @Test
+    void whoIsThrownOutIsToldWhy() throws Exception {
+        try (ChatServer server = ChatServer.ofTheSample();
+                Room ofAnn = enter(server, "Ann", ann)) {
+            server.kick("enough");
+
+            ofAnn.closed().get(10, TimeUnit.SECONDS);
+            seen(ann, "* closed: the server closed with 4403 (enough)");
+        }
+    }
+
+    private static Room enter(ChatServer server, String name, BlockingQueue<String> screen) throws Exception {
+        Room room = new Room(server.urlFor(name), "lobby", screen::add);
+        seen(screen, "* you are in the room");
+        return room;
+    }
+
+    /** Waits for {@code line}, passing over others: those of the status and of the room come beside each other. */
+    private static void seen(BlockingQueue<String> screen, String line) throws InterruptedException {
+        String next;
+        do {
+            next = screen.poll(10, TimeUnit.SECONDS);
+            assertNotNull(next, "'" + line + "' did not come within 10 s");
+        } while (!next.equals(line));
+    }
+
+    private static String waiting(BlockingQueue<String> screen) throws InterruptedException {
+        String next = screen.poll(10, TimeUnit.SECONDS);
+        while (next != null && !next.startsWith("* no connection")) next = screen.poll(10, TimeUnit.SECONDS);
+        return next;
+    }
+}
