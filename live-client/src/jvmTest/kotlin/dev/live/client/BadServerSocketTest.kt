@@ -61,7 +61,8 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         against(engine, { request ->
             if ("GET /login" in request) return@against page("200 OK")
             getOutputStream().write(
-                "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:$localPort/login\r\nContent-Length: 0\r\n\r\n".toByteArray(),
+                "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:$localPort/login\r\nContent-Length: 0\r\n\r\n"
+                    .toByteArray(),
             )
         }) { _, client ->
             val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
@@ -100,7 +101,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         against(engine, { getInputStream().read() }, { connectTimeout = 100.milliseconds }) { server, client ->
             client.firstCause().toString() shouldBe "the server was not reached: the server did not answer within 100ms"
 
-            eventually(10.seconds) { server.ended shouldBeGreaterThan 0 }
+            server.awaitAnother()
         }
     }
 
@@ -110,7 +111,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
 
             client.close()
 
-            eventually(10.seconds) { server.ended shouldBe 1 }
+            if (engine.leavesUnanswered) eventually(10.seconds) { server.ended shouldBe 1 }
         }
     }
 
@@ -121,7 +122,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
 
             client.close()
 
-            eventually(10.seconds) { server.ended shouldBe 1 }
+            if (engine.leavesUnanswered) eventually(10.seconds) { server.ended shouldBe 1 }
         }
     }
 
@@ -229,6 +230,9 @@ private fun LiveClientConfig.heartbeat(every: Duration, until: Duration): Unit =
         timeout = until
     }
 
+/** OkHttp, as Ktor uses it, is left by its own timeouts: 10 s for an upgrade, 60 s for the answer to a close frame. */
+private val Engine.leavesUnanswered: Boolean get() = this == Engine.Cio
+
 private suspend fun LiveClient.firstCause(): DisconnectCause =
     (state.first { it is ConnectionState.Waiting } as ConnectionState.Waiting).cause
 
@@ -259,7 +263,7 @@ private suspend fun against(
             } finally {
                 client.close()
             }
-            eventually(10.seconds) { server.ended shouldBe server.accepted }
+            if (engine.leavesUnanswered) eventually(10.seconds) { server.ended shouldBe server.accepted }
         }
     }
 }
@@ -293,7 +297,9 @@ private fun selfSigned(): ServerSocket {
             }
         }
     val managers =
-        KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm()).apply { init(keys, password.toCharArray()) }
+        KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm()).apply {
+            init(keys, password.toCharArray())
+        }
     val context = SSLContext.getInstance("TLS").apply { init(managers.keyManagers, null, null) }
     return context.serverSocketFactory.createServerSocket(0)
 }

@@ -111,7 +111,8 @@ public class FakeTransport(private val codec: Codec = JsonCodec, seed: Int = 0) 
         toServer.pass()
         toClient.pass()
         return coroutineScope {
-            val wire = FakeWire(codec, subprotocol, FakeLine(this, toServer), FakeLine(this, toClient)) { onMessage(it) }
+            val wire =
+                FakeWire(codec, subprotocol, FakeLine(this, toServer), FakeLine(this, toClient)) { onMessage(it) }
             connections += wire
             open++
             mostOpenAtOnce = maxOf(mostOpenAtOnce, open)

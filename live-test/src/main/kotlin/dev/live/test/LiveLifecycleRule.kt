@@ -59,7 +59,9 @@ public class LiveLifecycleRule : TestRule {
                 base.evaluate()
                 val left = maxOf(network.followers, app.followers)
                 if (left == 0) return
-                throw AssertionError("${description.displayName} left clients open: $left. Close each LiveClient it makes.")
+                throw AssertionError(
+                    "${description.displayName} left clients open: $left. Close each LiveClient it makes.",
+                )
             }
         }
 }

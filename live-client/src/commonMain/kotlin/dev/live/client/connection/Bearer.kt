@@ -2,12 +2,12 @@ package dev.live.client.connection
 
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
-import kotlin.coroutines.CoroutineContext
-import kotlin.time.Duration
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
+import kotlin.coroutines.CoroutineContext
+import kotlin.time.Duration
 
 /** There is no token to connect with; [why] says more. */
 internal class NoTokenException(val why: DisconnectCause) : Exception(why.toString())
@@ -72,8 +72,8 @@ internal class Bearer(
     private fun sendable(token: String): String {
         val wrong = token.indexOfFirst { it !in '!'..'~' }
         require(wrong < 0) {
-            "the token's character ${wrong + 1} of ${token.length}, of code ${token[wrong].code}, is none that a header " +
-                "may have; a line break at its end is to be trimmed"
+            "the token's character ${wrong + 1} of ${token.length}, of code ${token[wrong].code}, is none that a " +
+                "header may have; a line break at its end is to be trimmed"
         }
         return token
     }

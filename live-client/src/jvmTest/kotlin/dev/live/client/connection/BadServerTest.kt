@@ -29,6 +29,11 @@ import io.kotest.matchers.sequences.shouldBeEmpty
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldNotContain
 import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlinx.coroutines.CoroutineExceptionHandler
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeout
 import java.io.IOException
 import java.security.cert.CertificateException
 import kotlin.random.Random
@@ -37,11 +42,6 @@ import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
-import kotlinx.coroutines.CoroutineExceptionHandler
-import kotlinx.coroutines.Job
-import kotlinx.coroutines.awaitCancellation
-import kotlinx.coroutines.launch
-import kotlinx.coroutines.withTimeout
 
 /** Servers, proxies and token functions that do only wrong, for ten minutes: each is tried again, and none is hammered. */
 class BadServerTest : FunSpec({
@@ -76,7 +76,13 @@ class BadServerTest : FunSpec({
     }
 
     for (code in CloseCode.All.filter { it.reconnect is ReconnectRule.Backoff }) {
-        val cause = if (code == CloseCode.Abnormal) DisconnectCause.Broken::class else DisconnectCause.ClosedByServer::class
+        val cause = if (code ==
+            CloseCode.Abnormal
+        ) {
+            DisconnectCause.Broken::class
+        } else {
+            DisconnectCause.ClosedByServer::class
+        }
         badServer("a close with $code as soon as it is connected", cause) { cut(code) }
     }
 
@@ -99,7 +105,9 @@ class BadServerTest : FunSpec({
         }
     }
 
-    test("a message over the limit of the client ends the connection, says so, and is not taken for the server's close") {
+    test(
+        "a message over the limit of the client ends the connection, says so, and is not taken for the server's close",
+    ) {
         val fake = FakeTransport()
         clientTest({ transport = TooMuch(fake) }, fake) {
             settle()
@@ -139,7 +147,8 @@ class BadServerTest : FunSpec({
                 settle()
 
                 val told = waiting().cause.toString()
-                told shouldBe "the bearer function failed: the token's character 7 of 7, of code 10, is none that a header " +
+                told shouldBe
+                    "the bearer function failed: the token's character 7 of 7, of code 10, is none that a header " +
                     "may have; a line break at its end is to be trimmed"
                 told shouldNotContain "secret"
                 transport.requests.size shouldBe 0

@@ -1,7 +1,7 @@
 package dev.live.client.connection
 
-import dev.live.client.LiveClientConfig
 import dev.live.client.ClientFixture
+import dev.live.client.LiveClientConfig
 import dev.live.client.clientTest
 import dev.live.client.closed
 import dev.live.client.collect

@@ -82,7 +82,8 @@ class CancelledPublishTest : FunSpec({
     test("a publish over the server's limit is told that the connection ended over it") {
         clientTest {
             settle()
-            transport.onMessage = { message -> (message.type == MessageType.PUBLISH).also { if (it) cut(CloseCode.TooLarge) } }
+            transport.onMessage =
+                { message -> (message.type == MessageType.PUBLISH).also { if (it) cut(CloseCode.TooLarge) } }
 
             val lost = shouldThrow<ConnectionLostException> { room().publish(hello) }
 
@@ -93,7 +94,8 @@ class CancelledPublishTest : FunSpec({
     test("a publishOnce over the server's limit is not sent again, or it would end every connection") {
         clientTest {
             settle()
-            transport.onMessage = { message -> (message.type == MessageType.PUBLISH).also { if (it) cut(CloseCode.TooLarge) } }
+            transport.onMessage =
+                { message -> (message.type == MessageType.PUBLISH).also { if (it) cut(CloseCode.TooLarge) } }
             val publishing = start { shouldThrow<ConnectionLostException> { room().publishOnce("m-1", hello) } }
             pass(9.seconds)
 
