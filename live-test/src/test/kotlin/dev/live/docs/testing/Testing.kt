@@ -22,6 +22,7 @@ import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertIs
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
 // What docs/testing.md shows.
@@ -40,7 +41,7 @@ internal class TunnelTest {
 
         network.outage = IOException("no route to host")
         network.wire.cut()
-        val sending = async { room.publish(Chat("hello")) }
+        val sending = async { room.publish(Chat("hello"), timeout = 1.minutes) }
         advanceTimeBy(5.seconds)
         assertIs<ConnectionState.Waiting>(live.state.value)
 
