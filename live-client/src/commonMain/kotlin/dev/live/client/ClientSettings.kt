@@ -23,6 +23,7 @@ internal class ClientSettings(
     val codecs: List<Codec>,
     val headers: Map<String, String>,
     val bearer: (suspend () -> String)?,
+    val bearerTimeout: Duration,
     val trace: (() -> String?)?,
     val reconnect: ReconnectPolicy,
     val heartbeat: HeartbeatSettings,

@@ -72,7 +72,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
         Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, settings.linger, requests, ::probe)
     private val exchange =
         Exchange(scope, dispatcher, workers, refs, outbox, pending, ::probe) { settings.trace?.invoke().orEmpty() }
-    private val bearer = Bearer(workers, settings.bearer)
+    private val bearer = Bearer(workers, settings.bearer, settings.bearerTimeout)
     private val renewal = Renewal(bearer, exchange, settings.requestTimeout)
     private val transport = settings.transport()
     private val surroundings = Surroundings(settings.surroundings)
@@ -221,6 +221,9 @@ public class LiveClient internal constructor(private val settings: ClientSetting
         } catch (e: Exception) {
             scope.ensureActive()
             cause = DisconnectCause.Broken(e) // the reconnect policy is the application's and may throw
+        } catch (e: Error) {
+            cause = DisconnectCause.Broken(Exception(e)) // of the application's code, and its to hear of
+            throw e
         } finally {
             end(cause)
         }

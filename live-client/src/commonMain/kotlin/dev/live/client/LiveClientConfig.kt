@@ -55,6 +55,13 @@ public class LiveClientConfig internal constructor() {
             field = value
         }
 
+    /** How long the [bearer] function may take, which must heed being cancelled. Default 30 s. */
+    public var bearerTimeout: Duration = 30.seconds
+        set(value) {
+            require(value.isPositive()) { "bearerTimeout must be positive, was $value" }
+            field = value
+        }
+
     /**
      * How long `publish`, `request` and `send` take at most where they do not say otherwise, the wait for a connection
      * included, and how long the server may take to answer a subscription. Default 10 s.
@@ -132,7 +139,7 @@ public class LiveClientConfig internal constructor() {
     /**
      * Where the bearer token comes from. [token] is called before every connection and may suspend; it is sent as
      * `Authorization: Bearer`. Where the server refuses it, the client connects again only with another one. If [token]
-     * throws, that counts as a failed attempt.
+     * throws, takes longer than [bearerTimeout] or gives what no header may carry, that counts as a failed attempt.
      *
      * It is called too when the server says that the token in use runs out: another one is sent over the connection
      * that there is. While it gives the same one again, it is asked again after half of the time that is left.
@@ -163,6 +170,7 @@ public class LiveClientConfig internal constructor() {
             codecs = if (trace == null) codecs else codecs.map(::TracedCodec) + codecs,
             headers = headers.toMap(),
             bearer = bearer,
+            bearerTimeout = bearerTimeout,
             trace = trace,
             reconnect = reconnect,
             heartbeat = heartbeat.build(),

@@ -7,6 +7,8 @@ import dev.live.client.transport.Wire
 import dev.live.protocol.Codec
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.Message
+import kotlinx.coroutines.cancelChildren
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.first
 
@@ -20,7 +22,7 @@ import kotlinx.coroutines.flow.first
  *     val network = FakeTransport()
  *     val live = LiveClient("ws://test/live") {
  *         transport = network
- *         context = StandardTestDispatcher(testScheduler)
+ *         context = backgroundScope.coroutineContext // ends with the test
  *         timeSource = testTimeSource
  *     }
  *     val screen = ChatScreen(live, backgroundScope)
@@ -28,7 +30,6 @@ import kotlinx.coroutines.flow.first
  *     network.wire.cut()
  *     runCurrent()
  *     assertEquals("offline", screen.banner)
- *     live.close()
  * }
  * ```
  *
@@ -36,9 +37,26 @@ import kotlinx.coroutines.flow.first
  * rules of its own. The knobs change that, and [requests] and [connections] remember what happened. To be used on the
  * client's dispatcher, which in virtual time is the test's.
  *
+ * The network is instant and never fails until it is told to: [toServer] and [toClient] are slow or stalled,
+ * [reordersTopics], [outage] and [isUnreachable] keep from connecting, [FakeWire.cut] ends a connection and
+ * [FakeWire.isHalfOpen] swallows what is sent over it. Messages are never lost otherwise.
+ *
  * @param codec what the server speaks; the client must offer it
+ * @param seed decides all that is random: with the same one, the same happens again
  */
-public class FakeTransport(private val codec: Codec = JsonCodec) : Transport {
+public class FakeTransport(private val codec: Codec = JsonCodec, seed: Int = 0) : Transport {
+    /** What the network does with what the client says. Connecting takes a way there and one back. */
+    public val toServer: FakeDirection = FakeDirection(seed)
+
+    /** What the network does with what the server says. */
+    public val toClient: FakeDirection = FakeDirection(seed.inv())
+
+    /**
+     * Whether what the server says of different topics may arrive in another order, as far as the jitter of [toClient]
+     * mixes it: servers promise an order within a topic only. Default false.
+     */
+    public var reordersTopics: Boolean by toClient::reordersTopics
+
     /** What the client asked for, each time that it connected. */
     public val requests: MutableList<ConnectRequest> = mutableListOf()
 
@@ -47,6 +65,9 @@ public class FakeTransport(private val codec: Codec = JsonCodec) : Transport {
 
     /** Thrown by the next connects, one each: an [UpgradeRefusedException], or what the network says. */
     public val refusals: ArrayDeque<Exception> = ArrayDeque()
+
+    /** Thrown by every connect while it is not null, after [refusals]: what a network says whose server is down. */
+    public var outage: Exception? = null
 
     /** Whether connecting does not end; what is under way then goes on when this is false again. */
     public var isUnreachable: Boolean
@@ -85,17 +106,36 @@ public class FakeTransport(private val codec: Codec = JsonCodec) : Transport {
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R {
         requests += request
         refusals.removeFirstOrNull()?.let { throw it }
+        outage?.let { throw it }
         isReachable.first { it }
-        val wire = FakeWire(codec, subprotocol) { onMessage(it) }
-        connections += wire
-        open++
-        mostOpenAtOnce = maxOf(mostOpenAtOnce, open)
-        try {
-            return use(wire)
-        } finally {
-            open--
-            wire.vanish()
+        toServer.pass()
+        toClient.pass()
+        return coroutineScope {
+            val wire =
+                FakeWire(codec, subprotocol, FakeLine(this, toServer), FakeLine(this, toClient)) { onMessage(it) }
+            connections += wire
+            open++
+            mostOpenAtOnce = maxOf(mostOpenAtOnce, open)
+            try {
+                use(wire)
+            } finally {
+                open--
+                wire.vanish()
+                coroutineContext.cancelChildren()
+            }
         }
+    }
+
+    /** Has nothing pass either way, until [resume]. */
+    public fun stall() {
+        toServer.isStalled = true
+        toClient.isStalled = true
+    }
+
+    /** Ends what [stall] began: all that waited arrives at once. */
+    public fun resume() {
+        toServer.isStalled = false
+        toClient.isStalled = false
     }
 
     override fun close() {

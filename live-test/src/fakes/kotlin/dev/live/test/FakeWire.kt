@@ -22,6 +22,8 @@ import kotlinx.coroutines.channels.Channel
 public class FakeWire internal constructor(
     private val codec: Codec,
     override val subprotocol: String?,
+    private val toServer: FakeLine,
+    private val toClient: FakeLine,
     private val override: FakeWire.(Message) -> Boolean,
 ) : Wire {
     private val incoming = Channel<WireEvent>(CAPACITY)
@@ -45,24 +47,36 @@ public class FakeWire internal constructor(
     public var closedWith: CloseCode? = null
         private set
 
-    /** Whether the socket takes nothing more, and says nothing: a connection that is dead and does not know it. */
+    /**
+     * Whether the socket takes nothing more, and says nothing: a connection that is dead and does not know it, and whose
+     * buffers are full. What is sent waits forever; for a network that goes on later, see [FakeDirection.isStalled].
+     */
     public var isStalled: Boolean = false
+
+    /**
+     * Whether the connection is half-open, as after a NAT has forgotten it: what either side sends is swallowed, an end
+     * too, and neither is told. The client finds out by its heartbeat or a probe.
+     */
+    public var isHalfOpen: Boolean = false
 
     /** What the client sent of [type], in order. */
     public fun sent(type: String): List<Message> = received.filter { it.type == type }
 
     /** Sends [message] to the client. */
-    public fun push(message: Message) {
-        if (isOpen && !isStalled) say(WireEvent.Received(codec.encode(message)))
+    public fun push(message: Message): Unit = push(message, message.topic)
+
+    /** Sends [message] in its place among what is said of [topic]. */
+    private fun push(message: Message, topic: String) {
+        if (isOpen && !isStalled) say(WireEvent.Received(codec.encode(message)), topic)
     }
 
     /** Sends [bytes] to the client, which need not be a message. */
     public fun pushBytes(bytes: ByteArray) {
-        say(WireEvent.Received(bytes))
+        say(WireEvent.Received(bytes), topic = null)
     }
 
     /** Says that [message] was carried out. */
-    public fun ack(message: Message): Unit = push(Message(MessageType.ACK, ref = message.ref))
+    public fun ack(message: Message): Unit = push(Message(MessageType.ACK, ref = message.ref), message.topic)
 
     /** Answers [message] with an error; [code] as on the wire, such as `forbidden`. */
     public fun refuse(message: Message, code: String, reason: String): Unit =
@@ -72,7 +86,7 @@ public class FakeWire internal constructor(
     public fun cut(code: CloseCode = CloseCode.Abnormal, reason: String = "") {
         if (!isOpen) return
         isOpen = false
-        say(WireEvent.Closed(code, reason))
+        say(WireEvent.Closed(code, reason), topic = null)
     }
 
     /** Gives [message] the answer that a server without rules gives. */
@@ -99,8 +113,13 @@ public class FakeWire internal constructor(
         isOpen = false
     }
 
-    private fun say(event: WireEvent) {
-        if (incoming.trySend(event).isSuccess) return
+    private fun say(event: WireEvent, topic: String?) {
+        if (toClient.isFull) throw AssertionError("$CAPACITY messages are on their way to the client. Let time pass.")
+        toClient.carry(topic) { arrive(event) }
+    }
+
+    private fun arrive(event: WireEvent) {
+        if (isHalfOpen || incoming.trySend(event).isSuccess) return
         throw AssertionError("the client has $CAPACITY messages to read. Let it run, with runCurrent().")
     }
 
@@ -110,7 +129,13 @@ public class FakeWire internal constructor(
         check(isBinary == codec.isBinary) { "wrong kind of frame" }
         if (!isOpen) throw WireClosedException()
         if (isStalled) awaitCancellation()
+        toServer.awaitRoom()
         val message = codec.decode(bytes)
+        toServer.carry(message.topic) { take(message) }
+    }
+
+    private fun take(message: Message) {
+        if (!isOpen || isHalfOpen) return
         received += message
         if (!override(message)) answer(message)
     }
@@ -128,4 +153,4 @@ public class FakeWire internal constructor(
 }
 
 /** Messages that may wait for the client. */
-private const val CAPACITY = 10_000
+private const val CAPACITY = FakeLine.CAPACITY

@@ -1,9 +1,13 @@
 package dev.live.client.connection
 
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.coroutines.CoroutineContext
+import kotlin.time.Duration
 
 /** There is no token to connect with; [why] says more. */
 internal class NoTokenException(val why: DisconnectCause) : Exception(why.toString())
@@ -12,11 +16,13 @@ internal class NoTokenException(val why: DisconnectCause) : Exception(why.toStri
  * Asks the application for a token before each connection and when one runs out, and remembers the one that was
  * refused. Only used on the client's dispatcher.
  *
+ * @param timeout how long that function may take: while it hangs, the client does
  * @param context where the application's function runs: not the client's own dispatcher, which it might block
  */
 internal class Bearer(
     private val context: CoroutineContext,
     private val provide: (suspend () -> String)?,
+    private val timeout: Duration,
 ) {
     private var current: String? = null
     private var refused: String? = null
@@ -54,10 +60,21 @@ internal class Bearer(
 
     private suspend fun ask(provide: suspend () -> String): String {
         try {
-            return withContext(context) { provide() }
+            val token = withTimeoutOrNull(timeout) { withContext(context) { provide() } }
+            return sendable(token ?: throw LiveException(ErrorCode.Timeout, "no token within $timeout"))
         } catch (e: Exception) {
             currentCoroutineContext().ensureActive() // throws if it is the client that was closed
             throw NoTokenException(DisconnectCause.NoToken(e))
         }
+    }
+
+    /** Checked here, as the engines say it with the whole token in their message. */
+    private fun sendable(token: String): String {
+        val wrong = token.indexOfFirst { it !in '!'..'~' }
+        require(wrong < 0) {
+            "the token's character ${wrong + 1} of ${token.length}, of code ${token[wrong].code}, is none that a " +
+                "header may have; a line break at its end is to be trimmed"
+        }
+        return token
     }
 }

@@ -3,6 +3,7 @@ package dev.live.client.connection
 import dev.live.client.topic.Outbox
 import dev.live.client.topic.Outgoing
 import dev.live.client.topic.Router
+import dev.live.client.transport.MessageTooLargeException
 import dev.live.client.transport.Wire
 import dev.live.client.transport.WireClosedException
 import dev.live.client.transport.WireEvent
@@ -68,6 +69,10 @@ internal class Connection(
             }
         } catch (e: SilenceException) {
             DisconnectCause.Silent(e.after)
+        } catch (e: MessageTooLargeException) {
+            val reason = "a message was over the maxMessageSize of ${e.limit} bytes"
+            wire.close(CloseCode.TooLarge, reason)
+            DisconnectCause.NotUnderstood(reason)
         } catch (e: MalformedMessageException) {
             wire.close(CloseCode.ProtocolViolated, e.reason)
             DisconnectCause.NotUnderstood(e.reason)
@@ -86,7 +91,10 @@ internal class Connection(
         while (true) {
             when (val event = wire.receive()) {
                 is WireEvent.Received -> receive(codec.decode(event.bytes))
-                is WireEvent.Closed -> return causeOf(event)
+                is WireEvent.Closed -> {
+                    (event.error as? MessageTooLargeException)?.let { throw it }
+                    return causeOf(event)
+                }
             }
         }
     }

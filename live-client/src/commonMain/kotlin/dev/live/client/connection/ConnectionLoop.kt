@@ -6,6 +6,7 @@ import dev.live.client.transport.ConnectRequest
 import dev.live.client.transport.Transport
 import dev.live.client.transport.UpgradeRefusedException
 import dev.live.client.transport.Wire
+import dev.live.client.transport.isOfCertificate
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Codec
 import dev.live.protocol.ReconnectRule
@@ -99,17 +100,22 @@ internal class ConnectionLoop(
             return ConnectionEnd(DisconnectCause.UpgradeRefused(e))
         } catch (e: Exception) {
             currentCoroutineContext().ensureActive() // throws if it is the client that was closed
-            return opened?.endedBy(DisconnectCause.Broken(e)) ?: ConnectionEnd(DisconnectCause.Unreachable(e))
+            return opened?.endedBy(DisconnectCause.Broken(e)) ?: ConnectionEnd(notReached(e))
         }
     }
+
+    private fun notReached(error: Exception): DisconnectCause =
+        if (isOfCertificate(error)) DisconnectCause.Untrusted(error) else DisconnectCause.Unreachable(error)
 
     private suspend fun pump(wire: Wire, connection: Connection, codec: Codec): DisconnectCause {
         states.value = ConnectionState.Connected(settings.timeSource.markNow(), codec.subprotocol)
         router.connected()
+        var end: DisconnectCause? = null
         try {
-            return connection.run()
+            return connection.run().also { end = it }
         } finally {
-            router.disconnected()
+            val wasTooLarge = (end as? DisconnectCause.ClosedByServer)?.code == CloseCode.TooLarge
+            router.disconnected(wasTooLarge)
             withContext(NonCancellable) {
                 withTimeoutOrNull(GOODBYE_TIMEOUT) { wire.close(CloseCode.Normal, "") }
             }

@@ -62,6 +62,19 @@ public sealed class DisconnectCause {
     }
 
     /**
+     * Something answered, but its certificate does not prove that it is the server: it has expired, is for another name or
+     * signed by nobody whom this device trusts. Or the device's clock is wrong, or a network's login page is in between: so
+     * it is tried again, as if nobody were there. On JavaScript this is [Unreachable], for a browser does not tell.
+     *
+     * @property error what was wrong with the certificate
+     */
+    public class Untrusted(public val error: Exception) : DisconnectCause() {
+        override val rule: ReconnectRule get() = CloseCode.Abnormal.reconnect
+
+        override fun toString(): String = "the server's certificate is not trusted: ${error.message ?: error}"
+    }
+
+    /**
      * The connection broke without a goodbye.
      *
      * @property error what broke it, where something is known
@@ -85,7 +98,7 @@ public sealed class DisconnectCause {
     }
 
     /**
-     * The server said something that this client cannot read.
+     * The server said something that this client cannot read, or that is over its `maxMessageSize`.
      *
      * @property reason what was wrong with it
      */

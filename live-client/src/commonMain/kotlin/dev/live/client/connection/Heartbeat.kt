@@ -52,7 +52,12 @@ internal class Heartbeat(
             delay(interval - silence())
             if (timesHeard != before) continue
             ping()
-            delay(timeout - silence())
+            val rest = timeout - silence()
+            // in two steps: whoever has answered is asked again after the interval, which proxies count too
+            val first = minOf(rest, interval)
+            delay(first)
+            if (timesHeard != before) continue
+            delay(rest - first)
             if (timesHeard == before) throw SilenceException(timeout)
         }
     }

@@ -58,12 +58,12 @@ internal class Patience(
         val begin = timeSource.markNow()
         var hints = surroundings.known.value.hints
         var total = wait.delay
-        while (begin.elapsedNow() < total) {
+        while (begin.passed() < total) {
             show(ConnectionState.Waiting(attempt, total, begin + total, cause))
-            if (!awaitNews(total - begin.elapsedNow(), hints, wait.mayBeShorter)) return
+            if (!awaitNews(total - begin.passed(), hints, wait.mayBeShorter)) return
             awaitAllowed()
             hints = surroundings.known.value.hints
-            if (wait.mayBeShorter) total = minOf(total, begin.elapsedNow() + untilNextAttempt())
+            if (wait.mayBeShorter) total = minOf(total, begin.passed() + untilNextAttempt())
         }
     }
 
@@ -75,7 +75,10 @@ internal class Patience(
 
     /** However often something says that it is worth it: a network that comes and goes is not to be a storm. */
     private fun untilNextAttempt(): Duration =
-        lastAttempt?.let { LEAST_INTERVAL - it.elapsedNow() }?.coerceAtLeast(Duration.ZERO) ?: Duration.ZERO
+        lastAttempt?.let { LEAST_INTERVAL - it.passed() }?.coerceAtLeast(Duration.ZERO) ?: Duration.ZERO
+
+    /** At least zero: a clock that goes backwards must not make a wait longer. */
+    private fun TimeMark.passed(): Duration = elapsedNow().coerceAtLeast(Duration.ZERO)
 
     private companion object {
         /** Between two attempts. */

@@ -4,6 +4,7 @@ import dev.live.protocol.GoodbyeData
 import dev.live.protocol.ReconnectRule
 import kotlin.random.Random
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
@@ -65,6 +66,12 @@ internal class Reconnection(
     private fun inWindow(goodbye: GoodbyeData?): Duration? {
         val (min, max) = goodbye?.reconnectInMs?.takeIf { it.size == 2 } ?: return null
         if (min < 0 || max < min) return null
-        return min.milliseconds + (max - min).milliseconds * random.nextDouble()
+        val width = (max - min).milliseconds.coerceAtMost(LONGEST)
+        return min.milliseconds.coerceAtMost(LONGEST) + width * random.nextDouble()
+    }
+
+    private companion object {
+        /** Of the window's begin and of its width: what a server gets wrong must not be the end of a client. */
+        val LONGEST = 1.hours
     }
 }

@@ -7,7 +7,13 @@ import dev.live.protocol.LiveException
  * The connection broke between sending and the answer: whether the server carried it out is not known, and the client
  * does not send it again. The code, `connection_lost`, is this client's own and never on the wire.
  */
-public class ConnectionLostException(reason: String) : LiveException(ErrorCode.of("connection_lost"), reason)
+public class ConnectionLostException internal constructor(
+    reason: String,
+    /** Whether it ended over a message that was too large, which may be this one: then it is never sent again. */
+    internal val wasTooLarge: Boolean,
+) : LiveException(ErrorCode.of("connection_lost"), reason) {
+    public constructor(reason: String) : this(reason, wasTooLarge = false)
+}
 
 /**
  * The client is closed and will not connect again. The code, `closed`, is this client's own and never on the wire.

@@ -59,9 +59,11 @@ internal class Letter(
         outcome.completeExceptionally(error)
     }
 
-    override fun onConnectionLost() {
-        val what = "the connection broke before the answer to '${message.type}' came"
-        outcome.completeExceptionally(ConnectionLostException("$what; whether it was carried out is not known"))
+    override fun onConnectionLost(wasTooLarge: Boolean) {
+        val how = if (wasTooLarge) "the server closed over a message that was too large," else "the connection broke"
+        val what = "$how before the answer to '${message.type}' came"
+        val lost = ConnectionLostException("$what; whether it was carried out is not known", wasTooLarge)
+        outcome.completeExceptionally(lost)
     }
 
     fun onClosed(reason: String) {

@@ -16,8 +16,8 @@ internal interface Asker {
     /** The server refused it. */
     fun onRefused(error: LiveException)
 
-    /** The connection broke before the answer came. */
-    fun onConnectionLost()
+    /** The connection broke before the answer came; [wasTooLarge]: over a message that is not to be sent again. */
+    fun onConnectionLost(wasTooLarge: Boolean)
 }
 
 /** Who waits for the answer to which ref. Only used on the client's dispatcher. */
@@ -43,10 +43,10 @@ internal class PendingReplies {
     }
 
     /** Nothing that is pending can be answered any more. */
-    fun connectionLost() {
+    fun connectionLost(wasTooLarge: Boolean) {
         val lost = askers.values.toList()
         askers.clear()
-        lost.forEach { it.onConnectionLost() }
+        lost.forEach { it.onConnectionLost(wasTooLarge) }
     }
 }
 

@@ -125,11 +125,15 @@ internal class Router(
         outbox.putOwnFirst(wanted)
     }
 
-    /** The connection is gone: what was sent and not answered is lost, collectors and what waits to be sent stay. */
-    fun disconnected() {
+    /**
+     * The connection is gone: what was sent and not answered is lost, collectors and what waits to be sent stay.
+     *
+     * @param wasTooLarge whether it ended over something that was sent
+     */
+    fun disconnected(wasTooLarge: Boolean = false) {
         isConnected = false
         outbox.dropOwn()
-        pending.connectionLost()
+        pending.connectionLost(wasTooLarge)
         requests.disconnected()
         for (subscription in subscriptions.values.toList()) {
             subscription.isQueued = false

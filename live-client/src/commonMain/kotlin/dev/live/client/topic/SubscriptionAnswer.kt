@@ -1,5 +1,10 @@
 package dev.live.client.topic
 
+import dev.live.protocol.BadPayloadException
+import dev.live.protocol.Message
+import dev.live.protocol.Position
+import dev.live.protocol.SubscribedData
+import dev.live.protocol.decode
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
@@ -63,3 +68,13 @@ internal class SubscriptionAnswers(
         val SUSPICION_LEAD = 3.seconds
     }
 }
+
+/** What a server says in [ack] that keeps a history of the topic; null from one that does not. */
+internal fun subscribedData(ack: Message): SubscribedData? =
+    try {
+        if (ack.body == null) null else ack.decode<SubscribedData>().also { Position(it.epoch, it.offset) }
+    } catch (_: BadPayloadException) {
+        null // then it is as good as none: there is nothing to recover by
+    } catch (_: IllegalArgumentException) {
+        null // a place that could not be asked for again
+    }

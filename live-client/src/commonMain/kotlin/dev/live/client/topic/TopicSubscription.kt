@@ -8,7 +8,6 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.protocol.SubscribeData
-import dev.live.protocol.SubscribedData
 import dev.live.protocol.decode
 import dev.live.protocol.of
 import kotlinx.coroutines.CoroutineScope
@@ -186,14 +185,6 @@ internal class TopicSubscription(
         mailboxes -= lost.toSet()
     }
 
-    /** What a server says that keeps a history of the topic; null from one that does not. */
-    private fun subscribedData(ack: Message): SubscribedData? =
-        try {
-            if (ack.body == null) null else ack.decode<SubscribedData>()
-        } catch (_: BadPayloadException) {
-            null // then it is as good as none: there is nothing to recover by
-        }
-
     /** The server has forgotten everything; the collectors have not. */
     fun disconnected() {
         awaited?.done()
@@ -244,6 +235,6 @@ internal class TopicSubscription(
             settle(if (isJoin) Phase.Unknown else Phase.Out)
         }
 
-        override fun onConnectionLost() = disconnected()
+        override fun onConnectionLost(wasTooLarge: Boolean) = disconnected()
     }
 }

@@ -68,7 +68,7 @@ internal class KtorWire(
     }
 
     private suspend fun ended(error: Exception?): WireEvent.Closed {
-        if (error is FrameTooBigException) return tooLarge(error)
+        if (error is FrameTooBigException) return tooLarge()
         hasEnded = true
         val reason = closeReason()
         val code = reason?.code?.toInt() ?: CloseCode.Abnormal.wire
@@ -85,9 +85,9 @@ internal class KtorWire(
             null
         }
 
-    private fun tooLarge(error: Exception? = null): WireEvent.Closed {
+    private fun tooLarge(): WireEvent.Closed {
         hasEnded = true
-        return WireEvent.Closed(CloseCode.TooLarge, "a message was over the limit of this client", error)
+        return WireEvent.Closed(CloseCode.TooLarge, error = MessageTooLargeException(maxMessageSize))
     }
 
     private suspend inline fun orClosed(block: () -> Unit) {

@@ -23,5 +23,8 @@ internal expect fun sayable(code: CloseCode): CloseCode
 /** What [e] says about the connection, or null if it says something about this program, which is to be thrown on. */
 internal expect fun failureIn(e: Throwable): Exception?
 
+/** Whether [failure] is that the server's certificate is not to be trusted; false where the platform does not tell. */
+internal expect fun isOfCertificate(failure: Exception): Boolean
+
 /** What is offered without further choice, the most wanted first: JSON last, which every server speaks. */
 internal expect val defaultCodecs: List<Codec>

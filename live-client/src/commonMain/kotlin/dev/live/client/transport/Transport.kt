@@ -82,7 +82,8 @@ public sealed class WireEvent {
      *
      * @property code of the close frame, [CloseCode.Abnormal] if none came
      * @property reason of the close frame, may be empty
-     * @property error what broke the connection, where something is known
+     * @property error what broke the connection, where something is known; a [MessageTooLargeException] where it is this
+     *   client that ended it
      */
     public class Closed(
         public val code: CloseCode,
@@ -90,6 +91,13 @@ public sealed class WireEvent {
         public val error: Exception? = null,
     ) : WireEvent()
 }
+
+/**
+ * A message was larger than this client reads.
+ *
+ * @property limit bytes
+ */
+public class MessageTooLargeException(public val limit: Int) : Exception("a message was over the limit of $limit bytes")
 
 /** Nothing can be sent any more: the connection has ended. */
 public class WireClosedException(cause: Throwable? = null) : Exception("the connection has ended", cause)

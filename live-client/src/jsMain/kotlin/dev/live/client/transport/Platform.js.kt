@@ -51,6 +51,9 @@ internal actual fun failureIn(e: Throwable): Exception? =
         else -> Exception(e.message, e)
     }
 
+/** A browser keeps from a page why a connection was not made. */
+internal actual fun isOfCertificate(failure: Exception): Boolean = false
+
 /** Text, which the developer tools of a browser show; CBOR has no library here. */
 internal actual val defaultCodecs: List<Codec> = listOf(JsonCodec)
 

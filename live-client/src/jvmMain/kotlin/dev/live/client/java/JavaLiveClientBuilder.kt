@@ -77,6 +77,10 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
             backgroundGrace?.let { this.backgroundGrace = it.toKotlinDuration() }
         }
 
+    /** How long the [bearer] function may take, at least 1 ms; then its thread is interrupted. Default 30 s. */
+    public fun bearerTimeout(timeout: Duration): JavaLiveClientBuilder =
+        set { bearerTimeout = timeout.toKotlinDuration() }
+
     /** How long the server may take to answer the upgrade. */
     public fun connectTimeout(timeout: Duration): JavaLiveClientBuilder =
         set { connectTimeout = timeout.toKotlinDuration() }
@@ -113,7 +117,7 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
         val client =
             LiveClient(url) {
                 settings.forEach { it() }
-                token?.let { supplier -> bearer { withContext(dispatcher) { supplier.get() } } }
+                token?.let { supplier -> bearer { runInterruptible(dispatcher) { supplier.get() } } }
             }
         return JavaLiveClient(client, mapper, executor)
     }

@@ -10,6 +10,10 @@ import io.ktor.client.engine.cio.CIO
 import io.ktor.http.Headers
 import io.ktor.http.HttpHeaders
 import io.ktor.http.headers
+import java.security.cert.CertPathBuilderException
+import java.security.cert.CertPathValidatorException
+import java.security.cert.CertificateException
+import javax.net.ssl.SSLPeerUnverifiedException
 
 internal actual fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient = HttpClient(
     CIO,
@@ -28,4 +32,14 @@ internal actual fun sayable(code: CloseCode): CloseCode = code
 
 internal actual fun failureIn(e: Throwable): Exception? = e as? Exception
 
+internal actual fun isOfCertificate(failure: Exception): Boolean =
+    generateSequence<Throwable>(failure) { it.cause }
+        .take(MAX_CAUSES)
+        .any {
+            it is CertificateException || it is CertPathBuilderException || it is CertPathValidatorException ||
+                it is SSLPeerUnverifiedException
+        }
+
 internal actual val defaultCodecs: List<Codec> = listOf(CborCodec, JsonCodec)
+
+private const val MAX_CAUSES = 16 // a chain may be a circle

@@ -1,0 +1,305 @@
+package dev.live.client
+
+import dev.live.client.connection.ConnectionState
+import dev.live.client.connection.DisconnectCause
+import dev.live.client.connection.ExponentialBackoff
+import dev.live.client.topic.ConnectionLostException
+import dev.live.client.transport.RawServer
+import dev.live.client.transport.frame
+import dev.live.client.transport.upgrade
+import dev.live.protocol.CborCodec
+import dev.live.protocol.CloseCode
+import dev.live.protocol.Message
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.core.spec.style.scopes.FunSpecContainerScope
+import io.kotest.matchers.ints.shouldBeGreaterThan
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.types.shouldBeInstanceOf
+import io.ktor.network.tls.certificates.buildKeyStore
+import kotlinx.coroutines.flow.first
+import java.net.ServerSocket
+import java.net.Socket
+import javax.net.ssl.KeyManagerFactory
+import javax.net.ssl.SSLContext
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** What may stand at the address of a server, on real sockets: pages, TLS that is none, and WebSockets that speak nonsense. */
+class BadServerSocketTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        context("on ${engine.name}") { everyEngine(engine) }
+    }
+})
+
+private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
+    for (status in listOf("200 OK", "404 Not Found", "502 Bad Gateway")) {
+        test("a page with $status is a refusal, and is tried again") {
+            against(engine, { page(status) }) { server, client ->
+                val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
+
+                cause.status shouldBe status.take(3).toInt()
+                cause.reason shouldBe if (engine.readsRefusals) "<html>" else status.drop(4)
+                server.awaitAnother()
+            }
+        }
+    }
+
+    test("a page without an end is not read to its end") {
+        against(engine, { page("200 OK", length = Long.MAX_VALUE) }) { server, client ->
+            client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe 200
+
+            eventually(10.seconds) { server.ended shouldBeGreaterThan 0 }
+        }
+    }
+
+    test("a redirect to a page is a refusal") {
+        against(engine, { request ->
+            if ("GET /login" in request) return@against page("200 OK")
+            getOutputStream().write(
+                "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:$localPort/login\r\nContent-Length: 0\r\n\r\n"
+                    .toByteArray(),
+            )
+        }) { _, client ->
+            val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
+
+            cause.status shouldBe if (engine == Engine.Cio) 200 else cause.status
+        }
+    }
+
+    test("a certificate that nobody has signed is told from a server that is not there") {
+        against(engine, { }, scheme = "wss", socket = { selfSigned() }) { server, client ->
+            val cause = client.firstCause()
+
+            cause.shouldBeInstanceOf<DisconnectCause.Untrusted>()
+            cause.toString() shouldContain "the server's certificate is not trusted: "
+            server.awaitAnother()
+        }
+    }
+
+    test("TLS with a server that speaks none is no matter of certificates") {
+        against(engine, { page("400 Bad Request") }, scheme = "wss") { server, client ->
+            client.firstCause().shouldBeInstanceOf<DisconnectCause.Unreachable>()
+
+            server.awaitAnother()
+        }
+    }
+
+    test("no TLS with a server that speaks it only is tried again") {
+        against(engine, { }, socket = { selfSigned() }) { server, client ->
+            client.firstCause().shouldBeInstanceOf<DisconnectCause.Unreachable>()
+
+            server.awaitAnother()
+        }
+    }
+
+    test("a server that never answers the upgrade is given up after the timeout") {
+        against(engine, { getInputStream().read() }, { connectTimeout = 100.milliseconds }) { server, client ->
+            client.firstCause().toString() shouldBe "the server was not reached: the server did not answer within 100ms"
+
+            server.awaitAnother()
+        }
+    }
+
+    test("close in the middle of the handshake of TLS leaves no socket") {
+        against(engine, { getInputStream().read() }, scheme = "wss") { server, client ->
+            eventually(10.seconds) { server.accepted shouldBe 1 }
+
+            client.close()
+
+            if (engine.leavesUnanswered) eventually(10.seconds) { server.ended shouldBe 1 }
+        }
+    }
+
+    test("close while the upgrade is not answered leaves no socket") {
+        against(engine, { getInputStream().read() }) { server, client ->
+            eventually(10.seconds) { server.accepted shouldBe 1 }
+            client.state.value shouldBe ConnectionState.Connecting(0)
+
+            client.close()
+
+            if (engine.leavesUnanswered) eventually(10.seconds) { server.ended shouldBe 1 }
+        }
+    }
+
+    test("a subprotocol that was not offered ends the client") {
+        against(engine, { request ->
+            upgrade(request, "chat")
+            getInputStream().read()
+        }) { _, client ->
+            val cause = client.lastCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
+
+            cause.status shouldBe 101
+            cause.reason shouldBe "it chose chat, offered were [live.v1.cbor, live.v1.json]"
+        }
+    }
+
+    test("a server that chooses none speaks JSON, and one whose client offered none but CBOR ends it") {
+        val silent: Socket.(String) -> Unit = { request ->
+            upgrade(request, subprotocol = null)
+            getInputStream().read()
+        }
+        against(engine, silent) { _, client ->
+            client.state.first { it is ConnectionState.Connected }.toString() shouldBe "Connected(live.v1.json)"
+        }
+        against(engine, silent, { codecs(CborCodec) }) { _, client ->
+            client.lastCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().reason shouldContain
+                "it chose no subprotocol"
+        }
+    }
+
+    for ((what, bytes) in listOf(
+        "a text frame on a connection that speaks CBOR" to frame(TEXT, """{"type":"news"}""".toByteArray()),
+        "CBOR that is cut off" to frame(BINARY, CborCodec.encode(Message("news")).dropLast(2).toByteArray()),
+        "a page in a frame" to frame(TEXT, "<html>".toByteArray()),
+    )) {
+        test("$what is not understood, and the server is tried again") {
+            against(engine, { speaks(it, bytes) }) { server, client ->
+                client.firstCause().shouldBeInstanceOf<DisconnectCause.NotUnderstood>()
+
+                server.awaitAnother()
+            }
+        }
+    }
+
+    for ((what, bytes) in listOf(
+        "a frame of no known kind" to byteArrayOf(0x83.toByte(), 1, 0),
+        "a frame with bits that nobody asked for" to byteArrayOf(0xF2.toByte(), 1, 0),
+        "text that is no WebSocket" to "HTTP/1.1 200 OK\r\n\r\n".toByteArray(),
+        "half a frame, and the end" to byteArrayOf(0x82.toByte(), 100, 1, 2, 3),
+    )) {
+        test("$what ends the connection, and the server is tried again") {
+            against(engine, { request ->
+                upgrade(request, CborCodec.subprotocol)
+                getOutputStream().write(bytes)
+                getOutputStream().flush()
+            }) { server, client ->
+                client.firstCause()
+
+                server.awaitAnother()
+            }
+        }
+    }
+
+    test("a message over maxMessageSize is told from what the server closes for") {
+        against(engine, { speaks(it, frame(BINARY, ByteArray(1000))) }, { maxMessageSize = 999 }) { server, client ->
+            val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.NotUnderstood>()
+
+            cause.reason shouldBe "a message was over the maxMessageSize of 999 bytes"
+            server.awaitAnother()
+        }
+    }
+
+    test("a frame that claims to be larger than any memory is not waited for") {
+        val claim = byteArrayOf(0x82.toByte(), 127, 0x0F, 0, 0, 0, 0, 0, 0, 0)
+        against(engine, { speaks(it, claim) }, { heartbeat(0.1.seconds, 0.5.seconds) }) { server, client ->
+            client.firstCause()
+
+            server.awaitAnother()
+        }
+    }
+
+    test("a server that closes over a publish says so, and the publish is told") {
+        against(engine, { request ->
+            upgrade(request, CborCodec.subprotocol)
+            getInputStream().read(ByteArray(1000)) // all of it, as a reset would take the place of the close frame
+            getOutputStream().write(frame(CLOSE, byteArrayOf(0x03, 0xF1.toByte())))
+            getOutputStream().flush()
+            getInputStream().read()
+        }) { _, client ->
+            shouldThrow<ConnectionLostException> {
+                client.topic<Chat>("room").publish(hello)
+            }.reason shouldContain "too large"
+
+            client.firstCause().shouldBeInstanceOf<DisconnectCause.ClosedByServer>().code shouldBe CloseCode.TooLarge
+        }
+    }
+}
+
+private const val TEXT = 1
+private const val BINARY = 2
+private const val CLOSE = 8
+
+private fun LiveClientConfig.heartbeat(every: Duration, until: Duration): Unit =
+    heartbeat {
+        interval = every
+        timeout = until
+    }
+
+/** OkHttp, as Ktor uses it, is left by its own timeouts: 10 s for an upgrade, 60 s for the answer to a close frame. */
+private val Engine.leavesUnanswered: Boolean get() = this == Engine.Cio
+
+private suspend fun LiveClient.firstCause(): DisconnectCause =
+    (state.first { it is ConnectionState.Waiting } as ConnectionState.Waiting).cause
+
+private suspend fun LiveClient.lastCause(): DisconnectCause =
+    (state.first { it is ConnectionState.Closed } as ConnectionState.Closed).cause
+
+private suspend fun RawServer.awaitAnother(): Unit = eventually(10.seconds) { accepted shouldBeGreaterThan 1 }
+
+/** Runs [block] with a client of a server that does [serve] with each connection, and sees that no socket is left. */
+private suspend fun against(
+    engine: Engine,
+    serve: Socket.(String) -> Unit,
+    configure: LiveClientConfig.() -> Unit = {},
+    scheme: String = "ws",
+    socket: () -> ServerSocket = { ServerSocket(0) },
+    block: suspend (RawServer, LiveClient) -> Unit,
+) {
+    RawServer(socket(), serve).use { server ->
+        engine.use { engineClient ->
+            val client =
+                LiveClient("$scheme://127.0.0.1:${server.port}/live") {
+                    httpClient = engineClient
+                    reconnect = ExponentialBackoff(baseDelay = 100.milliseconds, maxDelay = 200.milliseconds)
+                    configure()
+                }
+            try {
+                block(server, client)
+            } finally {
+                client.close()
+            }
+            if (engine.leavesUnanswered) eventually(10.seconds) { server.ended shouldBe server.accepted }
+        }
+    }
+}
+
+private fun Socket.page(status: String, length: Long = 6) {
+    val out = getOutputStream()
+    out.write("HTTP/1.1 $status\r\nContent-Type: text/html\r\nContent-Length: $length\r\n\r\n<html>".toByteArray())
+    var left = length - 6
+    while (left > 0) {
+        out.write("<p>\n".repeat(1000).toByteArray())
+        left -= 4000
+    }
+    out.flush()
+}
+
+/** Says [bytes] as soon as it can, and stays until the client says something, such as that it goes. */
+private fun Socket.speaks(request: String, bytes: ByteArray) {
+    upgrade(request, CborCodec.subprotocol)
+    getOutputStream().write(bytes)
+    getOutputStream().flush()
+    getInputStream().read()
+}
+
+private fun selfSigned(): ServerSocket {
+    val password = "password"
+    val keys =
+        buildKeyStore {
+            certificate("live") {
+                this.password = password
+                domains = listOf("localhost", "127.0.0.1")
+            }
+        }
+    val managers =
+        KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm()).apply {
+            init(keys, password.toCharArray())
+        }
+    val context = SSLContext.getInstance("TLS").apply { init(managers.keyManagers, null, null) }
+    return context.serverSocketFactory.createServerSocket(0)
+}

@@ -1,0 +1,95 @@
+package dev.live.client.transport
+
+import java.io.IOException
+import java.net.ServerSocket
+import java.net.Socket
+import java.security.MessageDigest
+import java.util.Base64
+import java.util.concurrent.CopyOnWriteArrayList
+import java.util.concurrent.atomic.AtomicInteger
+import kotlin.concurrent.thread
+
+/** Does [serve] with every connection of [socket] and with the head of the request that came over it, then ends it. */
+internal class RawServer(private val socket: ServerSocket, private val serve: Socket.(String) -> Unit) : AutoCloseable {
+    private val connections = CopyOnWriteArrayList<Socket>()
+    private val begun = AtomicInteger()
+    private val over = AtomicInteger()
+
+    val port: Int get() = socket.localPort
+
+    /** How many connections there were. */
+    val accepted: Int get() = begun.get()
+
+    /** How many of them are over. */
+    val ended: Int get() = over.get()
+
+    init {
+        thread(name = "raw-server", isDaemon = true) { untilClosed { while (true) accept(socket.accept()) } }
+    }
+
+    override fun close() {
+        socket.close()
+        connections.forEach { it.close() }
+    }
+
+    private fun accept(connection: Socket) {
+        begun.incrementAndGet()
+        connections += connection
+        thread(name = "raw-connection", isDaemon = true) {
+            try {
+                untilClosed { connection.use { it.serve(it.readHead()) } }
+            } finally {
+                over.incrementAndGet()
+            }
+        }
+    }
+
+    private fun untilClosed(block: () -> Unit) {
+        try {
+            block()
+        } catch (_: IOException) {
+            // by one side or the other
+        }
+    }
+
+    /** To the empty line, or as much as there is; nothing more of what is no HTTP, such as a handshake of TLS. */
+    private fun Socket.readHead(): String {
+        val head = StringBuilder()
+        while (!head.endsWith("\r\n\r\n")) {
+            val next = getInputStream().read()
+            if (next < 0) break
+            head.append(next.toChar())
+            if (head.first() != 'G') break
+        }
+        return head.toString()
+    }
+}
+
+/** Makes a WebSocket of the connection that [request] came over. */
+internal fun Socket.upgrade(request: String, subprotocol: String?) {
+    val line = request.lines().find { it.startsWith("Sec-WebSocket-Key:", ignoreCase = true) }
+    val key = line?.substringAfter(':')?.trim() ?: throw IOException("cut off before its key")
+    val digest = MessageDigest.getInstance("SHA-1").digest((key + WEBSOCKET_GUID).toByteArray())
+    val answer =
+        listOfNotNull(
+            "HTTP/1.1 101 Switching Protocols",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Accept: ${Base64.getEncoder().encodeToString(digest)}",
+            subprotocol?.let { "Sec-WebSocket-Protocol: $it" },
+            "\r\n",
+        ).joinToString("\r\n")
+    getOutputStream().write(answer.toByteArray())
+    getOutputStream().flush()
+}
+
+/** A frame of a server, of the kind [opcode], with [payload] of less than 64 KiB. */
+internal fun frame(opcode: Int, payload: ByteArray): ByteArray {
+    val size = payload.size
+    val length =
+        if (size < 126) byteArrayOf(size.toByte()) else byteArrayOf(126, (size shr 8).toByte(), size.toByte())
+    return byteArrayOf((0x80 or opcode).toByte()) + length + payload
+}
+
+// RFC 6455, 1.3
+private const val WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
