@@ -8,7 +8,7 @@ import dev.live.client.connection.NetworkMonitor
 import dev.live.protocol.Codec
 import io.ktor.client.HttpClient
 import kotlinx.coroutines.asCoroutineDispatcher
-import kotlinx.coroutines.withContext
+import kotlinx.coroutines.runInterruptible
 import java.time.Duration
 import java.util.concurrent.Executor
 import java.util.concurrent.ForkJoinPool

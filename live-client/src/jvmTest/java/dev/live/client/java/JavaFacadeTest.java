@@ -65,6 +65,7 @@ class JavaFacadeTest {
                 .networkMonitor(FlowKt::emptyFlow)
                 .lifecycle(FlowKt::emptyFlow)
                 .lifecycle(FlowKt::emptyFlow, LONG)
+                .bearerTimeout(LONG)
                 .connectTimeout(LONG)
                 .requestTimeout(LONG)
                 .linger(Duration.ZERO)

@@ -107,6 +107,7 @@ class UnaskedTest : FunSpec({
             client.messages.test {
                 settle()
                 transport.wire.push(Message(MessageType.ERROR, body = Body.json("""{"code":"bad_message"}""")))
+                transport.wire.push(Message(MessageType.ACK, ref = "~77")) // of its own, given up long ago
                 transport.wire.push(Message(MessageType.ACK, ref = "of-nobody"))
 
                 awaitItem().type shouldBe MessageType.ERROR
