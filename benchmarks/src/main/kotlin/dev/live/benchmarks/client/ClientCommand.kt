@@ -114,8 +114,8 @@ private class ClientReport(
         appendLine("## Allocated per received message")
         appendLine()
         appendLine(
-            "Bytes that the client's process allocates for each of $MEASURED messages, received, decoded into a " +
-                "data class of four fields and collected, after $WARMUP to warm up. Ktor by hand is a plain WebSocket " +
+            "Bytes that the client's process allocates for each of $MEASURED messages, received, decoded into a data " +
+                "class of four fields and collected, after $WARMUP to warm up. Ktor by hand is a plain WebSocket " +
                 "client that reads the same envelope from the same server with kotlinx.serialization; it keeps no " +
                 "subscriptions, and no bounds.",
         )
