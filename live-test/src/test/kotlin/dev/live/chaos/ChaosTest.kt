@@ -34,7 +34,7 @@ class ChaosTest : FunSpec({
     val seed = System.getProperty("live.chaos.seed", "5").toInt()
 
     test("$CLIENTS clients lose nothing in silence on a network that fails in every way, seed $seed")
-        .config(timeout = (minutes + 5).minutes) {
+        .config(timeout = (minutes + 5).minutes, invocationTimeout = (minutes + 5).minutes) {
             Chaos(clients = 3, seed = 0).run(duration = null) // what the engines keep for good is there from now on
             val before = Leftovers.now()
 
