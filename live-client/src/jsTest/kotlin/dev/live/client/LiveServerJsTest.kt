@@ -87,9 +87,7 @@ class LiveServerJsTest {
             val states = statesOf(live)
             live.send(Message("large"))
 
-            val cause = states.await<ConnectionState.Waiting>().cause
-
-            assertEquals(CloseCode.TooLarge, assertIs<DisconnectCause.ClosedByServer>(cause).code)
+            assertIs<DisconnectCause.NotUnderstood>(states.await<ConnectionState.Waiting>().cause)
         }
 
     @Test

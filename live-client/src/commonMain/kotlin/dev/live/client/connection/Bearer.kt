@@ -70,7 +70,7 @@ internal class Bearer(
 
     /** Checked here, as the engines say it with the whole token in their message. */
     private fun sendable(token: String): String {
-        val wrong = token.indexOfFirst { it !in '!'..'~' }
+        val wrong = token.indexOfFirst { it !in ' '..'~' }
         require(wrong < 0) {
             "the token's character ${wrong + 1} of ${token.length}, of code ${token[wrong].code}, is none that a " +
                 "header may have; a line break at its end is to be trimmed"
