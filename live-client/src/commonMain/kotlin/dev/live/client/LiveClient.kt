@@ -69,9 +69,11 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     private val pending = PendingReplies()
     private val requests = RequestHandlers(scope, workers, outbox)
     private val router =
-        Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, settings.linger, requests, ::probe)
+        Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, settings.linger, requests)
     private val exchange =
-        Exchange(scope, dispatcher, workers, refs, outbox, pending, ::probe) { settings.trace?.invoke().orEmpty() }
+        Exchange(scope, dispatcher, workers, refs, outbox, pending, router::suspect) {
+            settings.trace?.invoke().orEmpty()
+        }
     private val bearer = Bearer(workers, settings.bearer, settings.bearerTimeout)
     private val renewal = Renewal(bearer, exchange, settings.requestTimeout)
     private val transport = settings.transport()

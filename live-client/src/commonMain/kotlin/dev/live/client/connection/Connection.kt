@@ -54,9 +54,11 @@ internal class Connection(
     private var provenBy = 0 // messages from the server that were no goodbye
     private var goodbye: GoodbyeData? = null
 
+    /** Whether it was good for something. */
+    val isProven: Boolean get() = provenBy > 0 && openedAt.elapsedNow() >= PROVEN_AFTER
+
     /** What [run] left behind. */
-    fun endedBy(cause: DisconnectCause): ConnectionEnd =
-        ConnectionEnd(cause, isProven = provenBy > 0 && openedAt.elapsedNow() >= PROVEN_AFTER, goodbye)
+    fun endedBy(cause: DisconnectCause): ConnectionEnd = ConnectionEnd(cause, isProven, goodbye)
 
     /** Runs the connection and returns why it ended. */
     suspend fun run(): DisconnectCause =
@@ -101,6 +103,7 @@ internal class Connection(
 
     private fun CoroutineScope.receive(message: Message) {
         heartbeat.heard()
+        router.heard()
         if (window.isOpenedBy(message)) {
             provenBy++
             return

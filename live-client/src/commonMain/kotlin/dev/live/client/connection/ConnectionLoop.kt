@@ -52,17 +52,27 @@ internal class ConnectionLoop(
 ) {
     private val states = MutableStateFlow<ConnectionState>(ConnectionState.Connecting(attempt = 0))
     private val reconnection = Reconnection(settings.reconnect, bearer.canRefresh, settings.random)
-    private val patience = Patience(surroundings, settings.timeSource) { states.value = it }
+    private val patience =
+        Patience(surroundings, settings.timeSource, ::isConnecting) { states.value = it }
+
+    /** The connection that there is, or was last. */
+    private var connection: Connection? = null
 
     val state: StateFlow<ConnectionState> = states.asStateFlow()
+
+    private val isConnecting: Boolean get() = states.value is ConnectionState.Connecting
 
     /** Runs until the server, the token or the policy ends it, and returns what it was. */
     suspend fun run(): DisconnectCause {
         while (true) {
             currentCoroutineContext().ensureActive() // closed before its first step, it takes none
-            patience.awaitAllowed()
+            patience.awaitTurn(reconnection.attempt)
             states.value = ConnectionState.Connecting(reconnection.attempt)
-            val end = patience.attempt { connectOnce() } ?: continue // it is paused
+            val end = patience.attempt { connectOnce() }
+            if (end == null) { // the surroundings ended it
+                if (connection?.isProven == true) reconnection.startAnew()
+                continue
+            }
             if (end.cause.rule == ReconnectRule.FreshToken) bearer.refuse()
             val wait = reconnection.waitAfter(end) ?: return end.cause
             patience.sitOut(wait, reconnection.attempt, end.cause)
@@ -75,12 +85,12 @@ internal class ConnectionLoop(
     }
 
     private suspend fun connectOnce(): ConnectionEnd {
-        var opened: Connection? = null
+        connection = null
         try {
             val request = ConnectRequest(settings.url, settings.codecs.map { it.subprotocol }, headers())
             return transport.connect(request) { wire ->
                 val codec = codecOf(wire.subprotocol)
-                val connection =
+                val opened =
                     Connection(
                         wire,
                         codec,
@@ -91,8 +101,8 @@ internal class ConnectionLoop(
                         settings.heartbeat,
                         settings.timeSource,
                     )
-                opened = connection
-                connection.endedBy(pump(wire, connection, codec))
+                connection = opened
+                opened.endedBy(pump(wire, opened, codec))
             }
         } catch (e: NoTokenException) {
             return ConnectionEnd(e.why)
@@ -100,7 +110,7 @@ internal class ConnectionLoop(
             return ConnectionEnd(DisconnectCause.UpgradeRefused(e))
         } catch (e: Exception) {
             currentCoroutineContext().ensureActive() // throws if it is the client that was closed
-            return opened?.endedBy(DisconnectCause.Broken(e)) ?: ConnectionEnd(notReached(e))
+            return connection?.endedBy(DisconnectCause.Broken(e)) ?: ConnectionEnd(notReached(e))
         }
     }
 

@@ -52,7 +52,8 @@ internal class Heartbeat(
             delay(interval - silence())
             if (timesHeard != before) continue
             ping()
-            val rest = timeout - silence()
+            // a clock that has jumped past the timeout says nothing of the connection: it gets the time of a probe
+            val rest = (timeout - silence()).takeIf { it.isPositive() } ?: PROBE_TIMEOUT
             // in two steps: whoever has answered is asked again after the interval, which proxies count too
             val first = minOf(rest, interval)
             delay(first)

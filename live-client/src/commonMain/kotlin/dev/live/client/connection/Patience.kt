@@ -4,6 +4,7 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.async
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.takeWhile
@@ -18,37 +19,66 @@ import kotlin.time.TimeSource
  * Says when it is time for an attempt to connect: after the wait that the last end asks for, sooner where something in the
  * [surroundings] says that it is worth it, and never while they forbid it. Only used by the connection loop.
  *
+ * @param isConnecting whether the attempt that runs has not opened a connection
  * @param show called with the states that there are meanwhile
  */
 internal class Patience(
     private val surroundings: Surroundings,
     private val timeSource: TimeSource,
+    private val isConnecting: () -> Boolean,
     private val show: (ConnectionState) -> Unit,
 ) {
     private var lastAttempt: TimeMark? = null
 
-    /** What [attempt] returns, or null if the application went to the background before, which ends it. */
+    /** The hints that were given when the last attempt had its chance; what comes later is worth another one. */
+    private var hintsBefore = 0
+
+    /** Whether the last attempt was ended, and no wait is behind it. */
+    private var wasEnded = false
+
+    /**
+     * What [attempt] returns, or null if that ended it which makes it pointless: the application went to the background,
+     * or the network changed on which it has not connected yet.
+     */
     suspend fun <T : Any> attempt(attempt: suspend () -> T): T? =
         coroutineScope {
             lastAttempt = timeSource.markNow()
+            val before = surroundings.known.value
+            hintsBefore = before.hints
             val running = async { attempt() }
             val watch =
                 launch {
-                    surroundings.known.first { it.pause == PauseReason.Background }
+                    surroundings.known.first {
+                        it.pause == PauseReason.Background || hasLost(before.network, it.network)
+                    }
                     running.cancel()
                 }
             try {
-                running.await()
+                running.await().also { if (!isConnecting()) hintsBefore = surroundings.known.value.hints }
             } catch (_: CancellationException) {
                 currentCoroutineContext().ensureActive() // throws if it is the client that was closed
+                wasEnded = true
                 null
             } finally {
                 watch.cancel()
             }
         }
 
-    /** Returns when the surroundings allow an attempt. */
-    suspend fun awaitAllowed(): Unit =
+    /** What is open looks for itself whether it stands; what is about to open would wait for the old network's answer. */
+    private fun hasLost(before: Network?, now: Network?): Boolean =
+        isConnecting() && before != null && now != null && now != before
+
+    /** Returns when it is time for attempt number [attempt], as far as the surroundings and the attempt before go. */
+    suspend fun awaitTurn(attempt: Int) {
+        awaitAllowed()
+        if (!wasEnded) return
+        wasEnded = false
+        show(ConnectionState.Connecting(attempt))
+        delay(untilNextAttempt())
+        awaitAllowed()
+    }
+
+    private suspend fun awaitAllowed(): Unit =
         surroundings.known.takeWhile { it.pause != null }.collect { known ->
             known.pause?.let { show(ConnectionState.Paused(it)) }
         }
@@ -56,7 +86,7 @@ internal class Patience(
     /** Sits out [wait], which stands before attempt number [attempt] because of [cause]. */
     suspend fun sitOut(wait: Wait, attempt: Int, cause: DisconnectCause) {
         val begin = timeSource.markNow()
-        var hints = surroundings.known.value.hints
+        var hints = hintsBefore
         var total = wait.delay
         while (begin.passed() < total) {
             show(ConnectionState.Waiting(attempt, total, begin + total, cause))

@@ -39,7 +39,7 @@ internal class Reconnection(
 
     /** The wait before the next attempt, which is counted; null if there is to be none. */
     fun waitAfter(end: ConnectionEnd): Wait? {
-        if (end.isProven) attempt = 0
+        if (end.isProven) startAnew()
         val wait =
             when (val rule = end.cause.rule) {
                 ReconnectRule.Never -> null
@@ -53,6 +53,11 @@ internal class Reconnection(
             }
         if (wait != null) attempt++
         return wait
+    }
+
+    /** A connection was good for something: what failed before it counts no longer. */
+    fun startAnew() {
+        attempt = 0
     }
 
     private fun byPolicy(): Wait? = policy.delayBefore(attempt)?.let { Wait(it, mayBeShorter = true) }

@@ -75,7 +75,7 @@ internal class Letter(
  * Sends what the application asks for and waits for the outcome. Callable from any thread.
  *
  * @param workers where code of the application runs
- * @param suspect called when an answer has not come in time, which suggests that the connection does not stand
+ * @param suspect called when an answer has not come in time: the connection may not stand
  * @param trace what the caller works for, or nothing; called on the caller's thread
  */
 internal class Exchange(
@@ -171,6 +171,7 @@ internal class Exchange(
     @OptIn(DelicateCoroutinesApi::class)
     fun tell(type: String, topic: String, body: Body?, timeout: Duration, onFailure: (LiveException) -> Unit): Boolean {
         val trace = trace()
+        if (trace.isNotEmpty()) Message(type, trace = trace) // too long is the caller's error, and takes no room
         if (!outbox.room.tryTake(body?.size ?: 0)) return false
         // atomic: where the client is closed, it is told so
         scope.launch(dispatcher, CoroutineStart.ATOMIC) {

@@ -73,7 +73,9 @@ internal class Mailbox(
     /** A gap made room for something before it was read. */
     private var hasDroppedGap = false
 
-    private var wasJoined = false
+    /** Whether it was ever told that the topic is joined. */
+    var wasJoined = false
+        private set
 
     /** There was a gap, and no room to say so: no later recovery may hide it. */
     private var owesGap = false

@@ -1,12 +1,30 @@
 package dev.live.client.topic
 
 import dev.live.protocol.Message
+import dev.live.protocol.MessageType
 import kotlinx.coroutines.channels.Channel
 
 /** Something that waits for its turn to be written. Called on the client's dispatcher. */
 internal interface Outgoing {
     /** What to write, decided only now that it is written; null if there is nothing left to say. */
     fun take(): Message?
+}
+
+/** A `ping` of the client's. It waits in the outbox at most once, however many reasons there are for it. */
+internal class Question : Outgoing {
+    private var isWaiting = false
+
+    /** True if this has to be queued. */
+    fun isNew(): Boolean = !isWaiting.also { isWaiting = true }
+
+    fun dropped() {
+        isWaiting = false
+    }
+
+    override fun take(): Message {
+        isWaiting = false
+        return Message(MessageType.PING)
+    }
 }
 
 /**

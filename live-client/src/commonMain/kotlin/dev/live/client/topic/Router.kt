@@ -33,15 +33,16 @@ internal class Router(
     answerTimeout: Duration,
     private val linger: Duration,
     private val requests: RequestHandlers,
-    suspect: () -> Unit = {},
 ) {
-    private val answers = SubscriptionAnswers(scope, refs, pending, answerTimeout, suspect)
+    private val answers = SubscriptionAnswers(scope, refs, pending, answerTimeout, ::suspect) { timesHeard }
     private val subscriptions = LinkedHashMap<String, TopicSubscription>()
 
     /** Counts the joins, for whoever waits for one. */
     private val joins = MutableStateFlow(0)
     private val unroutedMailboxes = ArrayList<Mailbox>()
     private var isConnected = false
+    private var timesHeard = 0L
+    private val question = Question()
     private var end: End? = null
 
     /** The topics that somebody collects. */
@@ -114,6 +115,19 @@ internal class Router(
         pending.answer(message)
     }
 
+    /** Something came from the server. */
+    fun heard() {
+        timesHeard++
+    }
+
+    /**
+     * An answer has not come in time. The server is asked for a word, which it may owe as well to a handler that takes its
+     * time: what becomes of a connection that stays silent is for the heartbeat to say.
+     */
+    fun suspect() {
+        if (isConnected && question.isNew()) outbox.putOwn(question)
+    }
+
     /** A ref for something that the connection itself asks. */
     fun nextRef(): String = refs.next()
 
@@ -133,6 +147,7 @@ internal class Router(
     fun disconnected(wasTooLarge: Boolean = false) {
         isConnected = false
         outbox.dropOwn()
+        question.dropped()
         pending.connectionLost(wasTooLarge)
         requests.disconnected()
         for (subscription in subscriptions.values.toList()) {

@@ -36,8 +36,10 @@ internal class SubscriptionAnswer(
 /**
  * Waits for the server's answers to what is said of subscriptions. Only used on the client's dispatcher.
  *
- * @property timeout how long for each
+ * @property timeout how long for each, and for as long as nothing at all comes: then it is the connection that is judged,
+ *   and what was asked on it is asked again on the next
  * @param suspect called when one is late, which suggests that the connection does not stand
+ * @param timesHeard how often something came from the server
  */
 internal class SubscriptionAnswers(
     private val scope: CoroutineScope,
@@ -45,6 +47,7 @@ internal class SubscriptionAnswers(
     private val pending: PendingReplies,
     val timeout: Duration,
     private val suspect: () -> Unit,
+    private val timesHeard: () -> Long,
 ) {
     /** Waits for the answer to what is now said with the ref of the result. */
     fun expect(listener: SubscriptionAnswer.Listener): SubscriptionAnswer {
@@ -55,16 +58,16 @@ internal class SubscriptionAnswers(
     }
 
     private suspend fun SubscriptionAnswer.Listener.unlessAnswered() {
-        // a connection that is dead is found before the answer is missed, and then it is asked again on the next
+        val before = timesHeard()
         val lead = minOf(timeout / 2, SUSPICION_LEAD)
         delay(timeout - lead)
         suspect()
-        delay(lead)
+        do delay(lead) while (timesHeard() == before)
         onUnanswered()
     }
 
     private companion object {
-        /** How long before the end of the wait the connection is looked at: longer than that takes. */
+        /** How long before the end of the wait the server is asked for a word: longer than that takes. */
         val SUSPICION_LEAD = 3.seconds
     }
 }

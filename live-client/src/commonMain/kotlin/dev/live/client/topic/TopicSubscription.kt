@@ -60,6 +60,9 @@ internal class TopicSubscription(
     /** The newest message of the history that has come. */
     private var offset = 0L
 
+    /** What the server refused for now. */
+    private val retry = Retry(scope) { onChange(this) }
+
     /** Whether this waits in the outbox. Kept by the router, so that it waits there once. */
     var isQueued = false
 
@@ -70,7 +73,7 @@ internal class TopicSubscription(
         get() =
             when (phase) {
                 // whoever is behind takes what it has before it gets more
-                Phase.Out -> mailboxes.isEmpty() || mailboxes.any { it.isBehind && !it.isDrained }
+                Phase.Out -> mailboxes.isEmpty() || retry.isAhead || mailboxes.any { it.isBehind && !it.isDrained }
                 Phase.In -> (mailboxes.isNotEmpty() || lingering != null) && mailboxes.none { it.isBehind }
                 Phase.Joining, Phase.Leaving -> true
                 Phase.Unknown -> false
@@ -96,6 +99,7 @@ internal class TopicSubscription(
 
     fun remove(mailbox: Mailbox) {
         if (!mailboxes.remove(mailbox)) return
+        if (mailboxes.isEmpty()) retry.forget()
         if (mailboxes.isEmpty() && phase != Phase.Out && linger.isPositive()) lingering = scope.launch { stay() }
         onChange(this)
     }
@@ -110,6 +114,7 @@ internal class TopicSubscription(
     private fun forget() {
         epoch = null
         presence = Presence.Empty
+        retry.forget()
     }
 
     override fun take(): Message? {
@@ -167,6 +172,7 @@ internal class TopicSubscription(
     }
 
     private fun joined(ack: Message) {
+        retry.forget()
         val data = subscribedData(ack)
         val isRecovered = data?.recovered == true
         if (!isRecovered) {
@@ -191,19 +197,21 @@ internal class TopicSubscription(
         awaited = null
         lingering?.cancel()
         lingering = null
+        retry.forget()
         phase = Phase.Out
     }
 
     /** Ends every flow: normally, or with what [failure] makes. */
     fun end(failure: () -> LiveException?) {
         disconnected()
-        failCollectors(failure)
+        failCollectors(failure = failure)
     }
 
-    private fun failCollectors(failure: () -> LiveException?) {
-        val ended = mailboxes.toList()
-        mailboxes.clear()
-        forget()
+    /** If it [passes], those who were in stay, and are in again later. */
+    private fun failCollectors(passes: Boolean = false, failure: () -> LiveException?) {
+        val ended = mailboxes.filterNot { passes && it.wasJoined }
+        mailboxes -= ended.toSet()
+        if (mailboxes.isEmpty()) forget()
         ended.forEach { it.end(failure()) } // one exception each: sharing one would mix their stack traces
     }
 
@@ -222,16 +230,17 @@ internal class TopicSubscription(
         }
 
         override fun onRefused(error: LiveException) {
-            if (isJoin) failCollectors { LiveException(error.code, error.reason, error.retryAfter) }
+            if (isJoin) {
+                val passes = error.code.isWorthRetrying
+                failCollectors(passes) { LiveException(error.code, error.reason, error.retryAfter) }
+                if (mailboxes.isNotEmpty()) retry.after(error.retryAfter)
+            }
             settle(Phase.Out)
         }
 
         override fun onUnanswered() {
-            if (isJoin) {
-                failCollectors {
-                    LiveException(ErrorCode.Timeout, "no answer to 'subscribe' within ${answers.timeout}")
-                }
-            }
+            val reason = "no answer to 'subscribe' within ${answers.timeout}"
+            if (isJoin) failCollectors(passes = true) { LiveException(ErrorCode.Timeout, reason) }
             settle(if (isJoin) Phase.Unknown else Phase.Out)
         }
 

@@ -71,6 +71,7 @@ private class Model(private val random: Random, private val seen: MutableSet<KCl
 
     /** What the last end asks the client to wait for, by the rules as the protocol has them. */
     private var earliest = Duration.ZERO
+    private var lastAttempt = Duration.ZERO
     private var wrong: String? = null
     private val story = StringBuilder()
 
@@ -155,7 +156,8 @@ private class Model(private val random: Random, private val seen: MutableSet<KCl
         val state = client.state.value
         seen += state::class
         when (state) {
-            is ConnectionState.Connecting -> fake.isUnreachable shouldBe true // or it would have come to something
+            // or it would have come to something, but for the second behind an attempt that a network's change has ended
+            is ConnectionState.Connecting -> (fake.isUnreachable || now - lastAttempt < 1.seconds) shouldBe true
             is ConnectionState.Connected -> fake.wire.isOpen shouldBe true
             is ConnectionState.Waiting -> {
                 seen += state.cause::class
@@ -177,6 +179,7 @@ private class Model(private val random: Random, private val seen: MutableSet<KCl
     private inner class Timed : Transport {
         override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R {
             val now = test.now
+            lastAttempt = now
             // noted and not thrown: the client would take it for a failure of the network
             if (now < earliest) wrong = wrong ?: "an attempt at $now and not at $earliest"
             if (network.value == Network.None) wrong = wrong ?: "an attempt without a network at $now"

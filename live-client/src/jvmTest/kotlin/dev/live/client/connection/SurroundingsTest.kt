@@ -98,6 +98,36 @@ class SurroundingsTest : FunSpec({
             }
         }
 
+        test("that changes while the client connects ends that attempt, and a second after it the next one begins") {
+            val network = MutableStateFlow<Network>(Network.Available("wifi"))
+            clientTest(slowly(network)) {
+                transport.isUnreachable = true
+                pass(300.milliseconds)
+                transport.isUnreachable = false
+
+                network.value = Network.Available("mobile")
+                settle()
+                client.state.value shouldBe ConnectionState.Connecting(0)
+                pass(700.milliseconds)
+
+                client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
+                now shouldBe 1.seconds
+            }
+        }
+
+        test("that goes while the client connects ends that attempt, and pauses it") {
+            val network = MutableStateFlow<Network>(Network.Available("wifi"))
+            clientTest(slowly(network)) {
+                transport.isUnreachable = true
+                settle()
+
+                network.value = Network.None
+                settle()
+
+                client.state.value shouldBe ConnectionState.Paused(PauseReason.NoNetwork)
+            }
+        }
+
         test("that comes and goes is no storm: there is an attempt a second at most") {
             val network = MutableStateFlow<Network>(Network.Available("0"))
             clientTest(slowly(network)) {
@@ -203,9 +233,29 @@ class SurroundingsTest : FunSpec({
                 client.state.value shouldBe ConnectionState.Paused(PauseReason.Background)
                 transport.isUnreachable = false
                 foreground.value = true
-                settle()
+                pass(1.seconds)
 
                 client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
+            }
+        }
+
+        test("has the attempts counted anew where the connection was good for something") {
+            val foreground = MutableStateFlow(true)
+            clientTest({
+                lifecycle = AppLifecycle { foreground }
+                backgroundGrace = 0.seconds
+            }) {
+                repeat(5) { transport.refusals += IOException("no route to host") }
+                pass(1.minutes)
+                client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
+
+                foreground.value = false
+                settle()
+                transport.isUnreachable = true
+                foreground.value = true
+                pass(1.seconds)
+
+                client.state.value shouldBe ConnectionState.Connecting(0)
             }
         }
 
@@ -238,6 +288,20 @@ class SurroundingsTest : FunSpec({
             }
         }
 
+        test("is remembered while an attempt fails, and makes the wait behind it short") {
+            clientTest({ reconnect = ReconnectPolicy { 1.minutes } }) {
+                transport.isUnreachable = true
+                pass(5.seconds)
+                client.probe()
+                pass(5.seconds) // the attempt has run out
+
+                transport.isUnreachable = false
+                settle()
+
+                client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
+            }
+        }
+
         test("tries at once where the client waits") {
             clientTest(slowly(null)) {
                 pass(5.seconds)
@@ -252,16 +316,49 @@ class SurroundingsTest : FunSpec({
                 now shouldBe 5.seconds
             }
         }
+    }
 
-        test("is what a request does that went unanswered") {
+    context("an answer that does not come in time") {
+        test(
+            "has the server asked for a word, which it may owe to a handler: the connection is left to the heartbeat",
+        ) {
+            clientTest({ requestTimeout = 5.seconds }) {
+                settle()
+                val busy = transport.wire.apply { isStalled = true }
+                val asked = start { shouldThrow<LiveException> { client.request<Unit, Unit>("count", Unit) } }
+                pass(20.seconds)
+
+                asked.await().code shouldBe ErrorCode.Timeout
+                busy.sent(MessageType.PING) shouldHaveSize 1
+                busy.isOpen shouldBe true
+                pass(40.seconds)
+                busy.isOpen shouldBe false
+            }
+        }
+
+        test("is one question, however many there are") {
+            clientTest({ requestTimeout = 5.seconds }) {
+                settle()
+                transport.wire.isStalled = true
+                repeat(9) { start { shouldThrow<LiveException> { client.request<Unit, Unit>("count", Unit) } } }
+                pass(5.seconds)
+
+                transport.wire.sent(MessageType.PING) shouldHaveSize 1
+            }
+        }
+
+        test("of a subscribe is waited for while nothing at all comes, and asked for again on the next connection") {
             clientTest({ requestTimeout = 5.seconds }) {
                 settle()
                 val dead = transport.wire.apply { isStalled = true }
-                val asked = start { shouldThrow<LiveException> { client.request<Unit, Unit>("count", Unit) } }
-                pass(7.seconds)
+                val messages = collect(room().messages)
+                pass(61.seconds)
 
-                asked.await().code shouldBe ErrorCode.Timeout
                 dead.isOpen shouldBe false
+                settle()
+                serverSays("room", hello)
+                messages.awaitItem() shouldBe hello
+                messages.cancel()
             }
         }
     }

@@ -8,6 +8,7 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.MessageType
 import dev.live.protocol.decode
+import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
@@ -51,6 +52,17 @@ class TryPublishTest : FunSpec({
             settle()
 
             List(3) { room().tryPublish(Chat("ann", "x".repeat(20))) } shouldContainExactly listOf(true, true, false)
+        }
+    }
+
+    test("a trace that is too long is the caller's error, and takes no room") {
+        clientTest({
+            outbox { messages = 1 }
+            trace { "t".repeat(65) }
+        }) {
+            settle()
+
+            repeat(3) { shouldThrow<IllegalArgumentException> { room().tryPublish(hello) } }
         }
     }
 
