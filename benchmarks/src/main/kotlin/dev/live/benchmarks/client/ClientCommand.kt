@@ -53,7 +53,8 @@ private class ClientReport(
                 "Made by `java -jar benchmarks/target/benchmarks.jar ${machine.command}` at commit ${machine.commit}.",
             )
             appendLine()
-            appendLine("- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}, ${machine.kernel}")
+            val memory = "${machine.memory} of memory"
+            appendLine("- Machine: ${machine.cpu}, ${machine.cores} cores, $memory, ${machine.kernel}")
             appendLine("- JVM: ${machine.java}")
             val versions = machine.versions.filterKeys { it in VERSIONS }.entries
             appendLine("- Versions: ${versions.joinToString { "${it.key} ${it.value}" }}")
