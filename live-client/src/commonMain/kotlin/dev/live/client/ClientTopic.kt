@@ -60,10 +60,10 @@ public class ClientTopic<T> internal constructor(
      *
      * Each collector has a buffer of 64 messages and never holds up the connection or another collector.
      *
-     * The flow fails with a [LiveException]: with the server's code if it refuses the subscription, now or after a
-     * reconnect, where what passes by itself is waited for; [SlowCollectorException] if the collector falls too far behind; [BadPayloadException] for a payload
-     * that is no [T], unless `onBadPayload` skips it; [ClientClosedException] if the server ends the client. It
-     * completes when the client is closed.
+     * The flow fails with a [LiveException]: with the server's code if it refuses the subscription, now or, unless that
+     * passes by itself, after a reconnect; [SlowCollectorException] if the collector falls too far behind;
+     * [BadPayloadException] for a payload that is no [T], unless `onBadPayload` skips it; [ClientClosedException] if the
+     * server ends the client. It completes when the client is closed.
      */
     public val messages: Flow<T> =
         flow {
