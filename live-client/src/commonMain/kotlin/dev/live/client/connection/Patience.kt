@@ -43,14 +43,11 @@ internal class Patience(
     suspend fun <T : Any> attempt(attempt: suspend () -> T): T? =
         coroutineScope {
             lastAttempt = timeSource.markNow()
-            val before = surroundings.known.value
-            hintsBefore = before.hints
+            hintsBefore = surroundings.known.value.hints
             val running = async { attempt() }
             val watch =
                 launch {
-                    surroundings.known.first {
-                        it.pause == PauseReason.Background || hasLost(before.network, it.network)
-                    }
+                    awaitPointless()
                     running.cancel()
                 }
             try {
@@ -64,9 +61,15 @@ internal class Patience(
             }
         }
 
-    /** What is open looks for itself whether it stands; what is about to open would wait for the old network's answer. */
-    private fun hasLost(before: Network?, now: Network?): Boolean =
-        isConnecting() && before != null && now != null && now != before
+    private suspend fun awaitPointless() {
+        var network: Network? = null // the first word on it is no change
+        surroundings.known.first { known ->
+            val isOther = network != null && known.network != null && known.network != network
+            network = known.network ?: network
+            // what is open looks for itself whether it stands; what is to open would wait for the old network's answer
+            known.pause == PauseReason.Background || (isOther && isConnecting())
+        }
+    }
 
     /** Returns when it is time for attempt number [attempt], as far as the surroundings and the attempt before go. */
     suspend fun awaitTurn(attempt: Int) {

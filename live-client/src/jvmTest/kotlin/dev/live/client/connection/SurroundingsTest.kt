@@ -103,10 +103,10 @@ class SurroundingsTest : FunSpec({
             clientTest(slowly(network)) {
                 transport.isUnreachable = true
                 pass(300.milliseconds)
-                transport.isUnreachable = false
 
                 network.value = Network.Available("mobile")
                 settle()
+                transport.isUnreachable = false
                 client.state.value shouldBe ConnectionState.Connecting(0)
                 pass(700.milliseconds)
 
