@@ -122,7 +122,8 @@ public class ClientTopic<T> internal constructor(
     /**
      * Who is on the topic, where the server declares presence: what each member says of itself, as [serializer] reads it.
      * Kept up to date while it is collected, which subscribes as collecting [messages] does; through a reconnect it
-     * stays as it was last known. Collecting fails as [messages] does.
+     * stays as it was last known. Collecting fails as [messages] does, but never completes: when the client is closed no
+     * more comes, and what is launched to collect it has to be cancelled.
      */
     public fun <M> presence(serializer: KSerializer<M>): StateFlow<Presence<M>> =
         PresenceFlow(router.presence(name, params), serializer)
