@@ -53,8 +53,8 @@ internal class Callbacks(private val scope: CoroutineScope) {
     }
 
     /**
-     * Starts [block] in the caller's thread, up to where it first waits; cancelling the future cancels it. It fails with
-     * [ClientClosedException] when the client is closed, and where it is closed already.
+     * Starts [block] in the caller's thread, up to where it first waits; cancelling the future cancels it. It fails
+     * with [ClientClosedException] when the client is closed, and where it is closed already.
      */
     fun <T> future(block: suspend () -> T): CompletableFuture<T> =
         scope.future(CoroutineName("live-call"), CoroutineStart.UNDISPATCHED) {

@@ -154,8 +154,8 @@ public class JavaLiveClient internal constructor(
 
     /**
      * Says goodbye and leaves nothing behind. Blocks while it does, for 5 s at most. Futures that wait fail; callbacks
-     * end. Whoever is interrupted waits no longer, and stays interrupted; the closing goes on by itself. Not for use on an
-     * executor of one thread that the callbacks need too.
+     * end. Whoever is interrupted waits no longer, and stays interrupted; the closing goes on by itself. Not for use on
+     * an executor of one thread that the callbacks need too.
      */
     override fun close() {
         try {
