@@ -122,7 +122,8 @@ public class ClientTopic<T> internal constructor(
     /**
      * Who is on the topic, where the server declares presence: what each member says of itself, as [serializer] reads it.
      * Kept up to date while it is collected, which subscribes as collecting [messages] does; through a reconnect it
-     * stays as it was last known. Collecting fails as [messages] does.
+     * stays as it was last known. Collecting fails as [messages] does, but never completes: when the client is closed
+     * no more comes, and what is launched to collect it has to be cancelled.
      */
     public fun <M> presence(serializer: KSerializer<M>): StateFlow<Presence<M>> =
         PresenceFlow(router.presence(name, params), serializer)
@@ -177,7 +178,8 @@ public class ClientTopic<T> internal constructor(
      * Publishes [value] once, whatever happens to connections meanwhile: where one breaks before the ack it is sent again on
      * the next, with its [key], by which the server knows it. For topics that the server declares idempotent; others
      * refuse a key. Returns and throws as the other [publish], but for [ConnectionLostException]: that comes only from a server
-     * that closes over a message that is too large (1009), which may be this one and is not sent again.
+     * that closes over a message that is too large (1009), which may be this one and is not sent again. What is sent
+     * again goes to the end of what waits and needs room there again, so later messages may overtake it.
      *
      * @param key stands for this one message, such as an id that was made for it, in at most 63 bytes
      * @throws IllegalStateException if another message with [key] waits for its ack

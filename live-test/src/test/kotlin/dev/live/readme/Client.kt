@@ -12,7 +12,7 @@ internal suspend fun CoroutineScope.client(tokens: Tokens) {
         bearer { tokens.fresh() } // asked anew for each connection
     }
     val room = live.topic<Chat>("room/lobby")
-    launch { live.state.collect { println(it) } } // Connecting, Connected, Waiting(delay, cause), Closed
+    launch { live.state.collect { println(it) } } // Connecting, Connected, Waiting(delay, cause), Paused(why), Closed
     launch { room.messages.collect { println("${it.from}: ${it.text}") } } // subscribes; cancelling unsubscribes
     room.publish(Chat("hello")) // returns when the server has acked it
     val people: Int = live.request("count", "lobby")

@@ -49,7 +49,12 @@ internal class ActivityWatch(private val tell: (Boolean) -> Unit) : Application.
 
     override fun onActivitySaveInstanceState(activity: Activity, outState: Bundle): Unit = Unit
 
-    override fun onActivityDestroyed(activity: Activity): Unit = Unit
+    @Synchronized
+    override fun onActivityDestroyed(activity: Activity) {
+        if (!isRecreating || started.isNotEmpty() || activity.isChangingConfigurations) return
+        isRecreating = false // what was made anew has finished before it started, and nothing follows
+        changed()
+    }
 
     @Synchronized
     private fun isThere(activity: Activity) {

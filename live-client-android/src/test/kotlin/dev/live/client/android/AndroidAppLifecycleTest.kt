@@ -72,6 +72,23 @@ class AndroidAppLifecycleTest : FunSpec({
         }
     }
 
+    test("an activity that is made anew, and finishes before it starts, leaves the foreground") {
+        foregroundTest(importance = RunningAppProcessInfo.IMPORTANCE_CACHED) { application ->
+            awaitItem() shouldBe false
+            val upright = application.launch()
+            awaitItem() shouldBe true
+            upright.isTurning = true
+            application.leave(upright)
+            application.callbacks.onActivityDestroyed(upright)
+            val across = FakeActivity()
+            application.callbacks.onActivityCreated(across, null)
+            expectNoEvents()
+            application.callbacks.onActivityDestroyed(across)
+
+            awaitItem() shouldBe false
+        }
+    }
+
     context("an application with an activity from before") {
         for (importance in listOf(
             RunningAppProcessInfo.IMPORTANCE_FOREGROUND,

@@ -1,6 +1,7 @@
 package dev.live.client.topic
 
 import kotlinx.coroutines.ExperimentalForInheritanceCoroutinesApi
+import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.FlowCollector
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -33,6 +34,6 @@ internal class PresenceFlow<M>(
             latest.value = now
             collector.emit(now)
         }
-        throw ClientClosedException("the client is closed")
+        awaitCancellation() // closed by the application itself, and a flow of state does not end
     }
 }

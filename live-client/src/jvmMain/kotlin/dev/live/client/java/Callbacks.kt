@@ -1,5 +1,6 @@
 package dev.live.client.java
 
+import dev.live.client.topic.ClientClosedException
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
@@ -8,6 +9,7 @@ import kotlinx.coroutines.DelicateCoroutinesApi
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.future.future
+import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
 import java.util.concurrent.CompletableFuture
 import java.util.function.Consumer
@@ -50,7 +52,17 @@ internal class Callbacks(private val scope: CoroutineScope) {
         scope.launch(CoroutineName("live-publisher"), CoroutineStart.ATOMIC) { block() }
     }
 
-    /** Starts [block] in the caller's thread, up to where it first waits; cancelling the future cancels it. */
+    /**
+     * Starts [block] in the caller's thread, up to where it first waits; cancelling the future cancels it. It fails
+     * with [ClientClosedException] when the client is closed, and where it is closed already.
+     */
     fun <T> future(block: suspend () -> T): CompletableFuture<T> =
-        scope.future(CoroutineName("live-call"), CoroutineStart.UNDISPATCHED) { block() }
+        scope.future(CoroutineName("live-call"), CoroutineStart.UNDISPATCHED) {
+            try {
+                block()
+            } catch (e: CancellationException) {
+                // a future that is cancelled says that its owner did that, who did not
+                throw if (scope.isActive) e else ClientClosedException("the client is closed")
+            }
+        }
 }

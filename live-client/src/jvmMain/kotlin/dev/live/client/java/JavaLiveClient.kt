@@ -154,17 +154,21 @@ public class JavaLiveClient internal constructor(
 
     /**
      * Says goodbye and leaves nothing behind. Blocks while it does, for 5 s at most. Futures that wait fail; callbacks
-     * end. Not for use on an executor of one thread that the callbacks need too.
+     * end. Whoever is interrupted waits no longer, and stays interrupted; the closing goes on by itself. Not for use on
+     * an executor of one thread that the callbacks need too.
      */
     override fun close() {
         try {
             client.beginClose().asCompletableFuture().get(CLOSE_SECONDS, TimeUnit.SECONDS)
         } catch (_: TimeoutException) {
             // the closing goes on by itself
+        } catch (_: InterruptedException) {
+            Thread.currentThread().interrupt() // for the caller: Java does not expect close() to throw this
         } catch (_: CancellationException) {
             // closed: a cancelled job is how it ends
+        } finally {
+            scope.cancel()
         }
-        scope.cancel()
     }
 
     private fun <Q : Any, R : Any> request(

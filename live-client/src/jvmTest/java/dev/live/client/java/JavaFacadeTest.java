@@ -89,10 +89,12 @@ class JavaFacadeTest {
             Subscription words = room.onMessage(events::add);
             Subscription same = room.onMessage(word -> {}, events::add);
 
-            done(room.publish(new Word("1")));
-            assertEquals(new Word("1"), next());
+            // the listener's subscribe is not on the wire, for the topic is joined already: it may come after a publish
+            while (events.isEmpty()) done(room.publish(new Word("1")));
             done(room.publish(new Word("2"), LONG));
-            assertEquals(new Word("2"), next());
+            Object heard = next();
+            while (heard.equals(new Word("1"))) heard = next();
+            assertEquals(new Word("2"), heard);
             assertTrue(room.tryPublish(new Word("3")));
             assertEquals(new Word("3"), next());
             assertTrue(room.tryPublish(new Word("4"), events::add));

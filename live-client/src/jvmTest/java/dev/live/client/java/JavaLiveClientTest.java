@@ -10,6 +10,7 @@ import dev.live.client.TinyServer;
 import dev.live.client.connection.AppLifecycle;
 import dev.live.client.connection.DisconnectCause;
 import dev.live.client.connection.NetworkMonitor;
+import dev.live.client.topic.ClientClosedException;
 import dev.live.client.topic.TopicEvent;
 import dev.live.protocol.Body;
 import dev.live.protocol.CloseCode;
@@ -223,9 +224,53 @@ class JavaLiveClientTest {
         live.close();
         live.close();
 
-        CompletableFuture<Void> late = live.topic("room/42").publish("1");
-        assertThrows(Exception.class, () -> late.get(10, TimeUnit.SECONDS));
+        JavaTopic<String> room = live.topic("room/42");
+        assertClosed(room.publish("1"));
+        assertClosed(room.publishOnce("m1", "1"));
+        assertClosed(live.request("count", "{}"));
+        assertClosed(live.send(new Message("shout", "", "a", null, null, "")));
         await(() -> server.connections() == 0);
+    }
+
+    @Test
+    void closingFailsWhatWaitsForAConnection() throws Exception {
+        JavaLiveClient live = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).build();
+        CompletableFuture<String> waiting = live.request("count", "{}");
+
+        live.close();
+
+        assertClosed(waiting);
+    }
+
+    @Test
+    void whoIsInterruptedClosesAndStaysInterrupted() throws Exception {
+        JavaLiveClient live = builder().build();
+        live.request("count", "{}").get(10, TimeUnit.SECONDS);
+
+        Thread.currentThread().interrupt();
+        live.close();
+
+        assertTrue(Thread.interrupted());
+        assertClosed(live.request("count", "{}"));
+        await(() -> server.connections() == 0);
+    }
+
+    @Test
+    void closingEndsAListenerToPresenceWithoutAWord() throws Exception {
+        ExecutorService watched = Executors.newSingleThreadExecutor(task -> {
+            Thread thread = new Thread(task, "callbacks");
+            thread.setUncaughtExceptionHandler((where, failure) -> events.add(failure));
+            return thread;
+        });
+        JavaLiveClient live = builder().executor(watched).build();
+        live.topic("room/42").onPresence(String.class, people -> {});
+        awaitSubscribers("room/42", 1);
+
+        live.close();
+
+        watched.shutdown();
+        assertTrue(watched.awaitTermination(10, TimeUnit.SECONDS));
+        assertEquals(List.of(), List.copyOf(events));
     }
 
     @Test
@@ -332,6 +377,11 @@ class JavaLiveClientTest {
         Message answer = server.answers().poll(10, TimeUnit.SECONDS);
         if (answer == null) throw new AssertionError("nothing was answered within 10 s");
         return answer.toString();
+    }
+
+    private static void assertClosed(CompletableFuture<?> call) {
+        ExecutionException failed = assertThrows(ExecutionException.class, () -> call.get(10, TimeUnit.SECONDS));
+        assertInstanceOf(ClientClosedException.class, failed.getCause());
     }
 
     private void awaitSubscribers(String topic, int count) throws InterruptedException {

@@ -6,6 +6,7 @@ import dev.live.client.collect
 import dev.live.client.room
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
+import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.SubscribeData
@@ -148,6 +149,38 @@ class PresenceFlowTest : FunSpec({
             second.awaitItem().shouldBeEmpty()
             second.expectNoEvents()
             second.cancel()
+        }
+    }
+
+    test("it stays as it was last known, and does not fail, when the client is closed") {
+        clientTest {
+            acked()
+            val flow = room().presence<String>()
+            val people = collect(flow)
+            people.awaitItem()
+            says("""{"state":{"ann":["phone"]}}""")
+            people.awaitItem()
+
+            client.close()
+            settle()
+
+            people.expectNoEvents()
+            flow.value shouldBe mapOf("ann" to listOf("phone"))
+            people.cancel()
+        }
+    }
+
+    test("a server that ends the client fails it") {
+        clientTest {
+            acked()
+            val people = collect(room().presence<String>())
+            people.awaitItem()
+
+            transport.wire.cut(CloseCode.Kicked, "enough")
+            settle()
+
+            people.awaitError().shouldBeInstanceOf<ClientClosedException>().reason shouldBe
+                "the client is closed: the server closed with 4403 (enough)"
         }
     }
 
