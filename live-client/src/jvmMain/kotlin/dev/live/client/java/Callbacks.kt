@@ -65,4 +65,12 @@ internal class Callbacks(private val scope: CoroutineScope) {
                 throw if (scope.isActive) e else ClientClosedException("the client is closed")
             }
         }
+
+    /** As [future], for what has no result: of one that is derived, cancelling would not reach the call. */
+    @Suppress("UNCHECKED_CAST") // null is a Void
+    fun call(block: suspend () -> Unit): CompletableFuture<Void> =
+        future<Void?> {
+            block()
+            null
+        } as CompletableFuture<Void>
 }

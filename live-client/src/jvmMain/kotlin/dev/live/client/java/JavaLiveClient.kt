@@ -150,7 +150,7 @@ public class JavaLiveClient internal constructor(
     /** Sends [message] as it is; the future completes when it has been handed to the connection. */
     @JvmOverloads
     public fun send(message: Message, timeout: Duration? = null): CompletableFuture<Void> =
-        callbacks.future { client.send(message, timeout?.toKotlinDuration()) }.thenApply { null }
+        callbacks.call { client.send(message, timeout?.toKotlinDuration()) }
 
     /**
      * Says goodbye and leaves nothing behind. Blocks while it does, for 5 s at most. Futures that wait fail; callbacks

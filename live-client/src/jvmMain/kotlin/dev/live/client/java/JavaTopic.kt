@@ -89,9 +89,7 @@ public class JavaTopic<T : Any> internal constructor(
     @JvmOverloads
     public fun publish(value: T, timeout: Duration? = null): CompletableFuture<Void> {
         val body = payloads.write(value)
-        return callbacks
-            .future { topic.publish(body, timeout?.toKotlinDuration()) }
-            .thenApply { null }
+        return callbacks.call { topic.publish(body, timeout?.toKotlinDuration()) }
     }
 
     /**
@@ -111,9 +109,7 @@ public class JavaTopic<T : Any> internal constructor(
     @JvmOverloads
     public fun publishOnce(key: String, value: T, timeout: Duration? = null): CompletableFuture<Void> {
         val body = payloads.write(value)
-        return callbacks
-            .future { topic.publishOnce(key, body, timeout?.toKotlinDuration()) }
-            .thenApply { null }
+        return callbacks.call { topic.publishOnce(key, body, timeout?.toKotlinDuration()) }
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.live.client.java;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -240,6 +241,20 @@ class JavaLiveClientTest {
         live.close();
 
         assertClosed(waiting);
+    }
+
+    @Test
+    void cancellingTheFutureOfAPublishTakesItBack() throws Exception {
+        try (JavaLiveClient live =
+                JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).outbox(1, 10_000).build()) {
+            JavaTopic<String> room = live.topic("room/42");
+            CompletableFuture<Void> waiting = room.publish("1", Duration.ofMinutes(1));
+            assertFalse(room.tryPublish("2"));
+
+            waiting.cancel(true);
+
+            await(() -> room.tryPublish("2"));
+        }
     }
 
     @Test
