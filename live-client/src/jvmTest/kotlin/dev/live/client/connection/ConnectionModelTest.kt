@@ -33,9 +33,9 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Random networks, servers and users against the rules: never two connections, never an attempt sooner than its rule or,
- * on a hint, than a second after the last, always a next step until the policy has no more, and in the end the server has
- * joined what is collected.
+ * Random networks, servers and users against the rules: never two connections, never an attempt sooner than its rule
+ * or, on a hint, than a second after the last, always a next step until the policy has no more, and in the end the
+ * server has joined what is collected.
  */
 class ConnectionModelTest : FunSpec({
 
@@ -257,8 +257,8 @@ private class Model(
 }
 
 /**
- * When an attempt may come: not before what the server asked for; nor before what the policy said, but where there was a
- * hint meanwhile and the server has asked for nothing, a second after the last attempt. A connection that the client
+ * When an attempt may come: not before what the server asked for; nor before what the policy said, but where there was
+ * a hint meanwhile and the server has asked for nothing, a second after the last attempt. A connection that the client
  * ended itself, in the background, leaves nothing to wait for but the hint.
  */
 private class AttemptRule {

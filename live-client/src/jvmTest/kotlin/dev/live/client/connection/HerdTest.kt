@@ -54,7 +54,7 @@ class HerdTest : FunSpec({
         val back = arrivals.filter { it >= 10.seconds }
         drawn += "all connections break, the server is away for 10 s: those that it takes" to back.inBins
         back.max() shouldBeLessThanOrEqualTo 40.seconds
-        // After 10 s most are in a wait of up to 16 s, and some in one of 8 s or 30 s: the first second has the most of all.
+        // after 10 s most are in a wait of up to 16 s, and some in one of 8 s or 30 s: the first second has the most
         back.map { it - 10.seconds }.shouldBeSpread(over = 16.seconds, by = 1.seconds)
     }
 

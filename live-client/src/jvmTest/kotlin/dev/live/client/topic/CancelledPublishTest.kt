@@ -140,7 +140,7 @@ private fun ClientFixture.hasRoom() {
 private val TestScope.testDispatcher: CoroutineDispatcher
     get() = coroutineContext[ContinuationInterceptor] as CoroutineDispatcher
 
-/** Does [step] whenever a coroutine is about to go on that waited: what it waited for is there, and it does not know. */
+/** Does [step] whenever a coroutine is about to go on that waited: what it waited for is there, unknown to it. */
 @OptIn(InternalCoroutinesApi::class)
 private class Before(private val dispatcher: CoroutineDispatcher, private val step: () -> Unit) :
     CoroutineDispatcher(),
