@@ -2,8 +2,6 @@ package dev.live.chaos
 
 import dev.live.client.LiveClient
 import dev.live.test.awaitUntil
-import io.ktor.client.HttpClient
-import io.ktor.client.engine.cio.CIO
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
@@ -23,17 +21,17 @@ import kotlin.time.TimeSource
 /** What came of one run. */
 internal class Outcomes(
     val wrong: List<String>,
-    val coroutinesLeft: Int,
-    val socketsLeft: Int,
     val clients: List<WeakReference<LiveClient>>,
     val gaps: Int,
     val recoveries: Int,
     val restarts: Int,
+    val unresolved: Int,
     val faults: Map<Fault, Int>,
     val ledger: Ledger,
 ) {
     override fun toString(): String =
-        "$faults, at most $gaps gaps of one client in $restarts restarts, $recoveries recoveries, published: " +
+        "$faults, $unresolved names not found, at most $gaps gaps of one client in $restarts restarts, " +
+            "$recoveries recoveries, published: " +
             Outcome.entries.associateWith { ledger.count(it) }
 }
 
@@ -57,28 +55,27 @@ internal class Chaos(private val clients: Int, private val seed: Int) {
         server.start()
         val job = SupervisorJob(currentCoroutineContext().job)
         val scope = CoroutineScope(job + Dispatchers.Default)
-        val http = HttpClient(CIO)
-        val around = Surroundings(proxy, names, outages, ledger, http, seed)
+        val engines = Engines(names)
+        val around = Surroundings(proxy, outages, ledger, engines, seed)
         val all = List(clients) { ChaosClient(it, around, scope) }
         awaitUntil("all have subscribed, and know it", PATIENCE) { areAllIn() && all.all { it.isSubscribed } }
         if (duration != null) rounds(all, around, duration)
         settle(all)
         all.forEach { it.live.close() }
-        awaitUntil("collectors have ended, for their flows have", PATIENCE) { job.children.none() }
+        // before anything is ended from outside: what the clients leave open is theirs to close
+        awaitUntil("clients and collectors have ended, and all that they began", PATIENCE) { job.children.none() }
+        awaitUntil("every client has closed every socket that it had", PATIENCE) { proxy.openConnections == 0 }
+        engines.close()
         server.stop()
-        http.close()
-        http.coroutineContext.job.join()
         proxy.close()
-        awaitUntil("the proxy's sockets are closed", PATIENCE) { proxy.openSockets == 0 }
         job.cancelAndJoin()
         return Outcomes(
             wrong = all.flatMap { it.wrong() } + unnoticed(proxy.links),
-            coroutinesLeft = job.children.count(),
-            socketsLeft = proxy.openSockets,
             clients = all.map { WeakReference(it.live) },
             gaps = all.maxOf { it.gaps },
             recoveries = all.sumOf { it.recoveries },
             restarts = around.restarts / 2,
+            unresolved = names.failures.get(),
             faults = proxy.links.flatMap { it.faults }.groupingBy { it }.eachCount(),
             ledger = ledger,
         )
@@ -182,7 +179,10 @@ internal class Chaos(private val clients: Int, private val seed: Int) {
     }
 
     private companion object {
-        /** Only a run that is broken ever waits for so long. */
+        /**
+         * Only a run that is broken ever waits for so long. Where nobody answers, OkHttp's sockets are open until its
+         * own timeouts have passed: [Engines] sets 15 s for a close frame, and 10 s for an upgrade are its default.
+         */
         val PATIENCE = 60.seconds
     }
 }

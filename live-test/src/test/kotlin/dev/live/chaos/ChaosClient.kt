@@ -5,10 +5,8 @@ import dev.live.client.LiveClient
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.ExponentialBackoff
 import dev.live.client.topic.ConnectionLostException
-import dev.live.client.transport.KtorTransport
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
-import io.ktor.client.HttpClient
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
@@ -22,10 +20,9 @@ import kotlin.time.Duration.Companion.seconds
 /** What all clients of one run share. */
 internal class Surroundings(
     val proxy: ChaosProxy,
-    val names: BrokenNames,
     val outages: Outages,
     val ledger: Ledger,
-    val http: HttpClient,
+    val engines: Engines,
     val seed: Int,
 ) {
     /** Counts both the stops and the starts of the server. */
@@ -40,9 +37,11 @@ internal class ChaosClient(private val number: Int, private val around: Surround
     private val collected =
         listOf(logOf(number), logOf(number + 1), journalOf(number)).associateWith { Collected("client $number of $it") }
 
+    private val route = around.engines.routeOf(number)
+
     val live: LiveClient =
-        LiveClient("ws://127.0.0.1:${around.proxy.port}/live?client=$number") {
-            transport = around.names.over(KtorTransport(around.http))
+        LiveClient("ws://${route.first}:${around.proxy.port}/live?client=$number") {
+            transport = route.second
             context = scope.coroutineContext
             reconnect = ExponentialBackoff(100.milliseconds, 1.seconds, random = Random(random.nextInt()))
             heartbeat {

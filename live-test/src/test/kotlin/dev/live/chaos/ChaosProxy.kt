@@ -6,6 +6,7 @@ import java.net.ServerSocket
 import java.net.Socket
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.CopyOnWriteArrayList
+import java.util.concurrent.atomic.AtomicInteger
 import kotlin.random.Random
 
 /**
@@ -15,6 +16,7 @@ import kotlin.random.Random
 internal class ChaosProxy(private val target: () -> Int) : AutoCloseable {
     private val open = ConcurrentHashMap.newKeySet<Link>()
     private val newest = ConcurrentHashMap<Int, Link>()
+    private val unended = AtomicInteger()
     private val past = CopyOnWriteArrayList<Link>()
 
     @Volatile
@@ -29,14 +31,17 @@ internal class ChaosProxy(private val target: () -> Int) : AutoCloseable {
     /** Every connection there ever was. */
     val links: List<Link> get() = past
 
-    /** The connections that are open, and to which nothing was done but what passes. */
-    private val healthy: List<Link> get() = open.filter { link -> (link.faults - PASSING).isEmpty() }
+    /** The connections that are open on both sides, and to which nothing was done but what passes. */
+    private val healthy: List<Link> get() = open.filter { link -> link.isWhole && (link.faults - PASSING).isEmpty() }
 
     /** Whether every connection that is half open has been given up by both sides. */
     val hasNoDeadLinks: Boolean get() = open.none { Fault.HalfOpen in it.faults }
 
-    /** Sockets that are open now, that for new connections not counted. */
-    val openSockets: Int get() = open.sumOf { it.openSockets }
+    /**
+     * Connections that some side has not ended yet, those over which nothing was asked for included: a client that
+     * keeps its socket keeps its connection here, for what the server ends is ended in one direction only.
+     */
+    val openConnections: Int get() = unended.get()
 
     /** Whether it takes no connections: they are refused by the machine itself. */
     val isRefusing: Boolean get() = listener == null
@@ -79,8 +84,17 @@ internal class ChaosProxy(private val target: () -> Int) : AutoCloseable {
         ignoringEnd {
             while (true) {
                 val near = socket.accept()
-                Thread({ ignoringEnd { connect(near) } }, THREAD_NAME).apply { isDaemon = true }.start()
+                unended.incrementAndGet()
+                Thread({ untilEnd(near) }, THREAD_NAME).apply { isDaemon = true }.start()
             }
+        }
+    }
+
+    private fun untilEnd(near: Socket) {
+        try {
+            ignoringEnd { connect(near) }
+        } finally {
+            unended.decrementAndGet()
         }
     }
 

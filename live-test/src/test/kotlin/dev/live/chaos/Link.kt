@@ -44,8 +44,8 @@ internal class Link(val client: Int, private val near: Socket, private val far: 
 
     val isOpen: Boolean get() = ended.count > 0
 
-    /** How many of its sockets are open. */
-    val openSockets: Int get() = listOf(near, far).count { !it.isClosed }
+    /** Whether neither side has ended it. */
+    val isWhole: Boolean get() = ended.count == 2L
 
     /** Breaks it: with a reset, or as a process that dies does. */
     fun cut(isReset: Boolean) {
@@ -85,7 +85,9 @@ internal class Link(val client: Int, private val near: Socket, private val far: 
 
     fun awaitEnd(): Unit = ended.await()
 
+    /** An end is passed on as what it is, that of one direction; what breaks, breaks both. */
     private fun copy(from: Socket, to: Socket) {
+        var isEnded = false
         ignoringEnd {
             val buffer = ByteArray(BUFFER)
             val out = to.getOutputStream()
@@ -94,9 +96,11 @@ internal class Link(val client: Int, private val near: Socket, private val far: 
                 if (count < 0) break
                 pass(buffer, count, out)
             }
+            isEnded = true
+            if (Fault.HalfOpen !in faults) to.shutdownOutput()
         }
-        close(from)
-        if (Fault.HalfOpen !in faults) close(to)
+        if (!isEnded) close(from)
+        if (!isEnded && Fault.HalfOpen !in faults) close(to)
         ended.countDown()
         if (!isOpen) onEnd()
     }

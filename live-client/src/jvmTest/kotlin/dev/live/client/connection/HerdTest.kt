@@ -13,7 +13,7 @@ import dev.live.protocol.of
 import dev.live.test.FakeTransport
 import io.kotest.assertions.withClue
 import io.kotest.core.spec.style.FunSpec
-import io.kotest.matchers.doubles.shouldBeLessThanOrEqual
+import io.kotest.matchers.comparables.shouldBeLessThanOrEqualTo
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.test.currentTime
@@ -38,25 +38,24 @@ class HerdTest : FunSpec({
         val arrivals = herd { it.forEach { network -> network.goodbye(0..5_000) } }
 
         drawn += "the server restarts, with a goodbye and a window of 5 s" to arrivals.inBins
-        arrivals.size shouldBe HERD
-        arrivals.shouldBeSpread()
+        arrivals.shouldFill(5.seconds, by = BIN)
     }
 
     test("a herd whose connections broke is spread over the first window of the backoff") {
         val arrivals = herd { it.forEach { network -> network.cut() } }
 
         drawn += "all connections break, the server is there" to arrivals.inBins
-        arrivals.size shouldBe HERD
-        arrivals.shouldBeSpread()
+        arrivals.shouldFill(250.milliseconds, by = 25.milliseconds)
     }
 
-    test("a herd whose server is away for 10 s is back spread over the waits that it has grown to") {
+    test("a herd whose server is away for 10 s is back within 30 s, no second having 3 times the mean of 16 s") {
         val arrivals = herd(awayFor = 10.seconds) { it.forEach { network -> network.cut() } }
 
         val back = arrivals.filter { it >= 10.seconds }
         drawn += "all connections break, the server is away for 10 s: those that it takes" to back.inBins
-        back.size shouldBe HERD
-        back.sorted().take(HERD * 9 / 10).shouldBeSpread() // the last have waits of up to 30 s before them
+        back.max() shouldBeLessThanOrEqualTo 40.seconds
+        // after 10 s most are in a wait of up to 16 s, and some in one of 8 s or 30 s: the first second has the most
+        back.map { it - 10.seconds }.shouldBeSpread(over = 16.seconds, by = 1.seconds)
     }
 
     afterSpec { System.getProperty("live.herd.plot")?.let { File(it).writeText(herdPlot(drawn)) } }
@@ -129,10 +128,20 @@ private val List<Duration>.inBins: List<Int>
         return List(counts.keys.max() + 1) { counts[it] ?: 0 }
     }
 
-/** No bin has more than three times the mean of those from the first arrival to the last. */
-private fun List<Duration>.shouldBeSpread() {
-    val bins = inBins.dropWhile { it == 0 }
-    withClue("seed $SEED, arrivals per $BIN: $bins") {
-        bins.max().toDouble() shouldBeLessThanOrEqual 3 * bins.average()
+/** All arrive within [window], all of which is used: each of its bins has some, and none has too many. */
+private fun List<Duration>.shouldFill(window: Duration, by: Duration) {
+    max() shouldBeLessThanOrEqualTo window
+    // what a clock of milliseconds rounds up to the window's end belongs to its last bin
+    val within = map { it.coerceAtMost(window - 1.milliseconds) }
+    within.map { (it / by).toInt() }.toSet() shouldBe (0 until (window / by).toInt()).toSet()
+    within.shouldBeSpread(window, by)
+}
+
+/** All have arrived, and no bin has more than three times the mean that the bins of [over] have if they take all. */
+private fun List<Duration>.shouldBeSpread(over: Duration, by: Duration) {
+    size shouldBe HERD
+    val bins = groupingBy { (it / by).toInt() }.eachCount().toSortedMap()
+    withClue("seed $SEED, arrivals per $by: $bins") {
+        bins.values.max().toDouble() shouldBeLessThanOrEqualTo 3 * size / (over / by)
     }
 }

@@ -15,8 +15,15 @@ import io.kotest.matchers.collections.shouldHaveSize
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldContain
 import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Delay
+import kotlinx.coroutines.InternalCoroutinesApi
 import kotlinx.coroutines.Job
+import kotlinx.coroutines.Runnable
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
+import kotlin.coroutines.ContinuationInterceptor
+import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration.Companion.seconds
 
 /** A publish that its caller gives up, whenever that is, leaves nothing behind; and one that the server cannot take. */
@@ -56,12 +63,23 @@ class CancelledPublishTest : FunSpec({
     test("in the moment of its ack: it counts as sent, and nothing else happens") {
         clientTest {
             settle()
-            val publishing = scope.backgroundScope.launch { room().publish(hello) }
-            settle()
-            publishing.cancel()
+            var isAcked = false
+            transport.onMessage =
+                { message ->
+                    (message.type == MessageType.PUBLISH).also {
+                        if (it) ack(message)
+                        isAcked = isAcked || it
+                    }
+                }
+            lateinit var publishing: Job
+            val beforeItKnows = Before(scope.testDispatcher) { if (isAcked) publishing.cancel() }
+            publishing = scope.backgroundScope.launch(beforeItKnows) { room().publish(hello) }
             settle()
 
+            publishing.isCancelled shouldBe true // and not done before
             transport.wire.sent(MessageType.PUBLISH) shouldHaveSize 1
+            client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
+            transport.onMessage = { false }
             hasRoom()
         }
     }
@@ -117,4 +135,20 @@ private fun ClientFixture.manyCancelled() {
 private fun ClientFixture.hasRoom() {
     repeat(64) { room().tryPublish(hello) shouldBe true }
     room().tryPublish(hello) shouldBe false
+}
+
+private val TestScope.testDispatcher: CoroutineDispatcher
+    get() = coroutineContext[ContinuationInterceptor] as CoroutineDispatcher
+
+/** Does [step] whenever a coroutine is about to go on that waited: what it waited for is there, unknown to it. */
+@OptIn(InternalCoroutinesApi::class)
+private class Before(private val dispatcher: CoroutineDispatcher, private val step: () -> Unit) :
+    CoroutineDispatcher(),
+    Delay by dispatcher as Delay {
+    override fun dispatch(context: CoroutineContext, block: Runnable) {
+        dispatcher.dispatch(context) {
+            step()
+            block.run()
+        }
+    }
 }
