@@ -1,7 +1,6 @@
 package dev.live.client.java;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -24,6 +23,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -245,16 +245,19 @@ class JavaLiveClientTest {
 
     @Test
     void cancellingTheFutureOfAPublishTakesItBack() throws Exception {
-        try (JavaLiveClient live =
-                JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).outbox(1, 10_000).build()) {
+        try (JavaLiveClient live = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).build()) {
             JavaTopic<String> room = live.topic("room/42");
-            CompletableFuture<Void> waiting = room.publish("1", Duration.ofMinutes(1));
-            assertFalse(room.tryPublish("2"));
+            CompletableFuture<Void> waiting = room.publishOnce("order 7", "1", Duration.ofMinutes(1));
+            assertEquals(IllegalStateException.class, failureOf(room.publishOnce("order 7", "1")).getClass());
 
             waiting.cancel(true);
 
-            await(() -> room.tryPublish("2"));
+            await(() -> failureOf(room.publishOnce("order 7", "1", Duration.ofMillis(50))) instanceof LiveException);
         }
+    }
+
+    private static Throwable failureOf(CompletableFuture<?> future) {
+        return future.handle((value, failure) -> failure instanceof CompletionException ? failure.getCause() : failure).join();
     }
 
     @Test

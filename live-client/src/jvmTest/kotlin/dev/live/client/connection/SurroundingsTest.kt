@@ -324,7 +324,8 @@ class SurroundingsTest : FunSpec({
         ) {
             clientTest({ requestTimeout = 5.seconds }) {
                 settle()
-                val busy = transport.wire.apply { isStalled = true }
+                val busy = transport.wire
+                transport.toClient.isStalled = true
                 val asked = start { shouldThrow<LiveException> { client.request<Unit, Unit>("count", Unit) } }
                 pass(20.seconds)
 
@@ -339,7 +340,7 @@ class SurroundingsTest : FunSpec({
         test("is one question, however many there are") {
             clientTest({ requestTimeout = 5.seconds }) {
                 settle()
-                transport.wire.isStalled = true
+                transport.toClient.isStalled = true
                 repeat(9) { start { shouldThrow<LiveException> { client.request<Unit, Unit>("count", Unit) } } }
                 pass(5.seconds)
 

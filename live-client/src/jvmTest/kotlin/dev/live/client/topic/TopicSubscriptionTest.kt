@@ -160,7 +160,7 @@ class TopicSubscriptionTest : FunSpec({
             settle()
             transport.wire.isStalled = true
             val collector = collect(client.topic<Chat>("room").messages)
-            pass(10.seconds)
+            pass(62.seconds) // the heartbeat's, and the wait for the next attempt
 
             transport.joined shouldContainExactly setOf("room")
             collector.cancel()
