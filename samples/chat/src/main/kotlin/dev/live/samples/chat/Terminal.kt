@@ -4,6 +4,8 @@ import dev.live.client.LiveClient
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
 import dev.live.client.topic.ClientClosedException
+import dev.live.client.topic.Recovery
+import dev.live.client.topic.TopicUpdate
 import dev.live.protocol.LiveException
 import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.channels.Channel
@@ -44,7 +46,7 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
             val live = LiveClient(options.url)
             try {
                 val room = live.topic<Chat>(options.topic)
-                launch { orSayWhyNot { room.messages.collect { say("${it.from}: ${it.text}") } } }
+                launch { orSayWhyNot { room.updates.collect { say(describe(it)) } } }
                 launch {
                     for (line in lines()) {
                         if (line == "/quit") break
@@ -73,10 +75,19 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
         }
     }
 
+    private fun describe(update: TopicUpdate<Chat>): String =
+        when (update) {
+            is TopicUpdate.Received -> "${update.value.from}: ${update.value.text}"
+            is TopicUpdate.Subscribed ->
+                when (update.recovery) {
+                    Recovery.First, Recovery.Recovered -> "* connected"
+                    Recovery.Gap -> "* connected, and what was said meanwhile may be missing"
+                }
+        }
+
     private fun describe(state: ConnectionState): String? =
         when (state) {
-            is ConnectionState.Connecting -> null
-            is ConnectionState.Connected -> "* connected"
+            is ConnectionState.Connecting, is ConnectionState.Connected -> null // the room says more
             is ConnectionState.Waiting -> {
                 val seconds = String.format(Locale.ROOT, "%.1f", state.delay.toDouble(DurationUnit.SECONDS))
                 "* connection lost (${state.cause}), trying again in $seconds s"
