@@ -95,11 +95,13 @@ public class ClientTopic<T> internal constructor(
             }
 
     /** The same with payloads that [read] reads. */
-    internal fun <S> updates(read: (Message) -> S): Flow<TopicUpdate<S>> =
+    internal fun <S> updates(read: (Message) -> S): Flow<TopicUpdate<S>> = updates(arrivals, read)
+
+    private fun <S> updates(arrivals: Flow<Arrival>, read: (Message) -> S): Flow<TopicUpdate<S>> =
         arrivals.mapNotNull { arrival ->
             when (arrival) {
                 is Arrival.Arrived -> received(arrival.message, read)
-                is Arrival.Joined -> TopicUpdate.Subscribed(arrival.recovery)
+                is Arrival.Joined -> TopicUpdate.Subscribed(arrival.recovery, arrival.welcome)
                 is Arrival.Present -> null
             }
         }
@@ -118,6 +120,10 @@ public class ClientTopic<T> internal constructor(
      */
     public val raw: Flow<Message> =
         router.arrivals(name, overflow, params) { true }.mapNotNull { (it as? Arrival.Arrived)?.message }
+
+    /** As [raw], and in its place among them each time that the topic was joined, as in [updates]. */
+    public val rawUpdates: Flow<TopicUpdate<Message>> =
+        updates(router.arrivals(name, overflow, params) { true }) { it }
 
     /**
      * Who is on the topic, where the server declares presence: what each member says of itself, as [serializer] reads it.

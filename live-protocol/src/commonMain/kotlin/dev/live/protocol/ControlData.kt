@@ -70,6 +70,20 @@ public class SubscribeData(public val since: Position? = null, public val params
  * @property offset the topic's newest message; 0 if there was none yet
  * @property recovered whether the messages that follow are all that came after the `since` of the `subscribe`; otherwise
  *   the client has missed some, or had none
+ * @property welcome see [WelcomeData]
  */
 @Serializable
-public class SubscribedData(public val epoch: String, public val offset: Long, public val recovered: Boolean)
+public class SubscribedData(
+    public val epoch: String,
+    public val offset: Long,
+    public val recovered: Boolean,
+    public val welcome: JsonElement? = null,
+)
+
+/**
+ * The payload of the `ack` to a `subscribe`, on topics whose application has something to say to whoever joins.
+ *
+ * @property welcome the application's own, as of a moment before the topic was joined; null if it says nothing
+ */
+@Serializable
+public class WelcomeData(public val welcome: JsonElement? = null)

@@ -40,14 +40,16 @@ import kotlin.time.Duration.Companion.seconds
  * The server half of the [Live] plugin: its topics and its sessions on this node. Every function may be called from any
  * thread.
  *
- * Its scope is a child of the application's job and ends with a drain, or with the application.
+ * A coroutine scope: a child of the application's job that ends with a drain, or with the application. What works for live,
+ * such as an adapter, is launched in it; what fails there ends nothing but itself.
  */
 public class LiveServer internal constructor(
     private val settings: LiveSettings,
     parent: CoroutineContext,
     now: () -> Long,
-) {
+) : CoroutineScope {
     private val scope = CoroutineScope(parent + SupervisorJob(parent.job) + CoroutineName("live"))
+    override val coroutineContext: CoroutineContext get() = scope.coroutineContext
     private val registry = SessionRegistry()
     private val tally = Tally(settings.observer)
     internal val declared = DeclaredTopics()

@@ -32,7 +32,7 @@ internal sealed interface Arrival {
     class Arrived(val message: Message) : Arrival
 
     /** The topic was joined: from here on nothing is missing. */
-    class Joined(val recovery: Recovery) : Arrival
+    class Joined(val recovery: Recovery, val welcome: JsonElement? = null) : Arrival
 
     /** Who is there, for those who want to know. */
     class Present(val presence: Presence<JsonElement>) : Arrival
@@ -89,7 +89,7 @@ internal class Mailbox(
     }
 
     /** The topic was joined; false if there is no room to say so. */
-    fun joined(recovery: Recovery): Boolean {
+    fun joined(recovery: Recovery, welcome: JsonElement?): Boolean {
         val mine =
             when {
                 !wasJoined -> Recovery.First
@@ -97,7 +97,7 @@ internal class Mailbox(
                 else -> recovery
             }
         wasJoined = true
-        val isSaid = put(Arrival.Joined(mine))
+        val isSaid = put(Arrival.Joined(mine, welcome))
         owesGap = !isSaid && mine == Recovery.Gap
         return isSaid
     }

@@ -4,12 +4,14 @@ import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Message
 import dev.live.protocol.Position
 import dev.live.protocol.SubscribedData
+import dev.live.protocol.WelcomeData
 import dev.live.protocol.decode
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
+import kotlinx.serialization.json.JsonElement
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
@@ -80,4 +82,12 @@ internal fun subscribedData(ack: Message): SubscribedData? =
         null // then it is as good as none: there is nothing to recover by
     } catch (_: IllegalArgumentException) {
         null // a place that could not be asked for again
+    }
+
+/** What the server's application says in [ack]; null if it says nothing. */
+internal fun welcomeOf(ack: Message): JsonElement? =
+    try {
+        if (ack.body == null) null else ack.decode<WelcomeData>().welcome
+    } catch (_: BadPayloadException) {
+        null // nothing that could be made sense of
     }

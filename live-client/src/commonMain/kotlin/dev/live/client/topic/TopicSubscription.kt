@@ -14,6 +14,7 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
+import kotlinx.serialization.json.JsonElement
 import kotlin.time.Duration
 
 /**
@@ -34,18 +35,8 @@ internal class TopicSubscription(
     private val linger: Duration,
     private val onChange: (TopicSubscription) -> Unit,
 ) : Outgoing {
-    private enum class Phase {
-        Out,
-        Joining,
-        In,
-        Leaving,
-
-        /** A `subscribe` went unanswered: only an `unsubscribe` makes it certain again. */
-        Unknown,
-    }
-
     private val mailboxes = ArrayList<Mailbox>()
-    private var phase = Phase.Out
+    private var phase = SubscriptionPhase.Out
     private var awaited: SubscriptionAnswer? = null
 
     /** Ends the time that nobody collects and the server is not told of that yet; null while it does not run. */
@@ -56,6 +47,9 @@ internal class TopicSubscription(
 
     /** Who is there, as last said. */
     private var presence = Presence.Empty
+
+    /** What the server's application said when the topic was joined. */
+    private var welcome: JsonElement? = null
 
     /** The newest message of the history that has come. */
     private var offset = 0L
@@ -73,17 +67,17 @@ internal class TopicSubscription(
         get() =
             when (phase) {
                 // whoever is behind takes what it has before it gets more
-                Phase.Out -> mailboxes.isEmpty() || retry.isAhead || mailboxes.any { it.isBehind && !it.isDrained }
-                Phase.In -> (mailboxes.isNotEmpty() || lingering != null) && mailboxes.none { it.isBehind }
-                Phase.Joining, Phase.Leaving -> true
-                Phase.Unknown -> false
+                SubscriptionPhase.Out -> mailboxes.isEmpty() || retry.isAhead || mailboxes.any { it.isBehind && !it.isDrained }
+                SubscriptionPhase.In -> (mailboxes.isNotEmpty() || lingering != null) && mailboxes.none { it.isBehind }
+                SubscriptionPhase.Joining, SubscriptionPhase.Leaving -> true
+                SubscriptionPhase.Unknown -> false
             }
 
     /** Whether nobody, neither collectors nor the server, has anything to do with this any more. */
-    val isForgettable: Boolean get() = mailboxes.isEmpty() && phase == Phase.Out
+    val isForgettable: Boolean get() = mailboxes.isEmpty() && phase == SubscriptionPhase.Out
 
     /** Whether a `subscribe` was sent whose answer may still come: what the server ended before is not its outcome. */
-    val isJoinOpen: Boolean get() = phase == Phase.Joining || phase == Phase.Unknown
+    val isJoinOpen: Boolean get() = phase == SubscriptionPhase.Joining || phase == SubscriptionPhase.Unknown
 
     operator fun contains(mailbox: Mailbox): Boolean = mailbox in mailboxes
 
@@ -92,7 +86,7 @@ internal class TopicSubscription(
         lingering = null
         mailbox.offset = offset
         mailboxes += mailbox
-        if (phase == Phase.In) mailbox.joined(Recovery.First)
+        if (phase == SubscriptionPhase.In) mailbox.joined(Recovery.First, welcome)
         if (presence !== Presence.Empty) mailbox.present(presence)
         onChange(this)
     }
@@ -100,7 +94,7 @@ internal class TopicSubscription(
     fun remove(mailbox: Mailbox) {
         if (!mailboxes.remove(mailbox)) return
         if (mailboxes.isEmpty()) retry.forget()
-        if (mailboxes.isEmpty() && phase != Phase.Out && linger.isPositive()) lingering = scope.launch { stay() }
+        if (mailboxes.isEmpty() && phase != SubscriptionPhase.Out && linger.isPositive()) lingering = scope.launch { stay() }
         onChange(this)
     }
 
@@ -123,8 +117,8 @@ internal class TopicSubscription(
             onChange(this) // it may be time to forget this
             return null
         }
-        val isJoin = phase == Phase.Out
-        phase = if (isJoin) Phase.Joining else Phase.Leaving
+        val isJoin = phase == SubscriptionPhase.Out
+        phase = if (isJoin) SubscriptionPhase.Joining else SubscriptionPhase.Leaving
         val answer = answers.expect(Answered(isJoin))
         awaited = answer
         if (!isJoin) {
@@ -139,7 +133,7 @@ internal class TopicSubscription(
 
     /** Hands [message] to every collector; what comes before the `ack` or after the last word belongs to none. */
     fun deliver(message: Message) {
-        if (phase != Phase.In) return
+        if (phase != SubscriptionPhase.In) return
         if (message.type == MessageType.PRESENCE) present(message)
         val place = if (epoch == null) null else message.offset
         var isChanged = false
@@ -174,6 +168,7 @@ internal class TopicSubscription(
     private fun joined(ack: Message) {
         retry.forget()
         val data = subscribedData(ack)
+        welcome = welcomeOf(ack)
         val isRecovered = data?.recovered == true
         if (!isRecovered) {
             epoch = data?.epoch
@@ -183,7 +178,7 @@ internal class TopicSubscription(
         val recovery = if (isRecovered) Recovery.Recovered else Recovery.Gap
         val lost =
             mailboxes.filter { mailbox ->
-                val isFull = !mailbox.joined(recovery)
+                val isFull = !mailbox.joined(recovery, welcome)
                 mailbox.isBehind = isFull && epoch != null && mailbox.overflow == CollectorOverflow.Recover
                 isFull && !mailbox.isBehind
             }
@@ -198,7 +193,7 @@ internal class TopicSubscription(
         lingering?.cancel()
         lingering = null
         retry.forget()
-        phase = Phase.Out
+        phase = SubscriptionPhase.Out
     }
 
     /** Ends every flow: normally, or with what [failure] makes. */
@@ -215,7 +210,7 @@ internal class TopicSubscription(
         ended.forEach { it.end(failure()) } // one exception each: sharing one would mix their stack traces
     }
 
-    private fun settle(next: Phase) {
+    private fun settle(next: SubscriptionPhase) {
         awaited?.done()
         awaited = null
         phase = next
@@ -226,7 +221,7 @@ internal class TopicSubscription(
     private inner class Answered(private val isJoin: Boolean) : SubscriptionAnswer.Listener {
         override fun onAnswer(answer: Message) {
             if (isJoin) joined(answer)
-            settle(if (isJoin) Phase.In else Phase.Out)
+            settle(if (isJoin) SubscriptionPhase.In else SubscriptionPhase.Out)
         }
 
         override fun onRefused(error: LiveException) {
@@ -235,13 +230,13 @@ internal class TopicSubscription(
                 failCollectors(passes) { LiveException(error.code, error.reason, error.retryAfter) }
                 if (mailboxes.isNotEmpty()) retry.after(error.retryAfter)
             }
-            settle(Phase.Out)
+            settle(SubscriptionPhase.Out)
         }
 
         override fun onUnanswered() {
             val reason = "no answer to 'subscribe' within ${answers.timeout}"
             if (isJoin) failCollectors(passes = true) { LiveException(ErrorCode.Timeout, reason) }
-            settle(if (isJoin) Phase.Unknown else Phase.Out)
+            settle(if (isJoin) SubscriptionPhase.Unknown else SubscriptionPhase.Out)
         }
 
         override fun onConnectionLost(wasTooLarge: Boolean) = disconnected()

@@ -1,5 +1,7 @@
 package dev.live.client.topic
 
+import kotlinx.serialization.json.JsonElement
+
 /** What happens in a subscription: a payload arrives, or the topic was joined. */
 public sealed interface TopicUpdate<out T> {
     /**
@@ -16,8 +18,16 @@ public sealed interface TopicUpdate<out T> {
         override fun toString(): String = "Received(offset=$offset)" // never the payload
     }
 
-    /** The server has the subscription, now or again; [recovery] says what became of what was published before. */
-    public class Subscribed internal constructor(public val recovery: Recovery) : TopicUpdate<Nothing> {
+    /**
+     * The server has the subscription, now or again; [recovery] says what became of what was published before.
+     *
+     * @property welcome what the server's application says to whoever joins, as of when this client last joined: who
+     *   begins to collect what others collect already gets what they got. Null if it says nothing
+     */
+    public class Subscribed internal constructor(
+        public val recovery: Recovery,
+        public val welcome: JsonElement? = null,
+    ) : TopicUpdate<Nothing> {
         override fun toString(): String = "Subscribed($recovery)"
     }
 }

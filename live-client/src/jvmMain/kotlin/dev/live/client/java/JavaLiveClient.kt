@@ -40,7 +40,8 @@ import kotlin.time.toKotlinDuration
  * API 26, for `java.time` and `CompletableFuture`.
  */
 public class JavaLiveClient internal constructor(
-    private val client: LiveClient,
+    /** The client behind this facade, for libraries that build on it. */
+    public val client: LiveClient,
     private val mapper: JsonMapper?,
     executor: Executor,
 ) : AutoCloseable {

@@ -1,6 +1,7 @@
 package dev.live.server.broker
 
 import dev.live.protocol.Body
+import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 
 /**
@@ -18,6 +19,7 @@ internal fun interface Broker {
  * @property except id of a session that does not get it
  * @property key what it replaces others by, on topics where messages do
  * @property trace what it is a part of; empty for nothing that is known
+ * @property type what the message is for; [MessageType.MESSAGE] or the application's own
  * @property wantsPlace whether whoever publishes wants to know [place], which takes a moment longer
  */
 internal class Publication(
@@ -27,6 +29,7 @@ internal class Publication(
     val key: String? = null,
     val trace: String = "",
     val wantsPlace: Boolean = false,
+    val type: String = MessageType.MESSAGE,
 ) {
     /** Where it came to stand in the topic's history on this node, once it was published; null if there is none. */
     @Volatile

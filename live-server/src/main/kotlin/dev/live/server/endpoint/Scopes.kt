@@ -38,12 +38,14 @@ public open class SessionScope<Meta : Any> internal constructor(public val sessi
  * @property topic the topic's name
  * @property parameters what the name has for the parameters of the pattern
  * @property params what the client sent along with its `subscribe`, under `params`; null elsewhere, or if it sent none
+ * @property welcome in `onSubscribe`, what `welcome` said to this client; null elsewhere, or if it said nothing
  */
 public open class TopicScope<Meta : Any> internal constructor(
     session: Session<Meta>,
     public val topic: String,
     public val parameters: TopicParameters,
     public val params: JsonElement? = null,
+    public val welcome: JsonElement? = null,
 ) : SessionScope<Meta>(session) {
     /**
      * [params] as a [P]; null if the client sent none.

@@ -7,7 +7,9 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.RefPrefix
 import dev.live.protocol.SubscribeData
+import dev.live.protocol.WelcomeData
 import dev.live.protocol.decode
+import dev.live.protocol.of
 import dev.live.server.broker.Broker
 import dev.live.server.observe.inTrace
 import dev.live.server.session.Session
@@ -40,22 +42,24 @@ internal class TopicCommands<Meta : Any>(
             member = member(session, place, request?.params)
         }
         var hasJoined = false
+        val welcome = welcome(session, place, request?.params)
+        val ack = ack(message, welcome)
         val isAcked =
             session.state.inTurn {
                 if (memberships[message.topic] == null) {
                     requireRoom(memberships.count)
-                    memberships.join(message.topic, place, ack(message), request?.since, member)
+                    memberships.join(message.topic, place, ack, request?.since, member)
                     hasJoined = true
                     true
                 } else {
                     // in the turn: before the server can let it leave
-                    memberships.joinAgain(message.topic, ack(message), request?.since) || session.trySend(ack(message))
+                    memberships.joinAgain(message.topic, ack, request?.since) || session.trySend(ack)
                 }
             }
-        if (!isAcked) session.send(ack(message))
+        if (!isAcked) session.send(ack)
         if (!hasJoined) return
-        tally.sent(messages = 1, bytes = 0) // that ack, which went through the topic
-        hooks.joined(session, place)
+        tally.sent(messages = 1, bytes = ack.body?.size ?: 0) // that ack, which went through the topic
+        hooks.joined(session, place, welcome)
     }
 
     suspend fun unsubscribe(session: Session<Meta>, message: Message) {
@@ -192,5 +196,13 @@ internal class TopicCommands<Meta : Any>(
         throw LiveException(ErrorCode.UnknownTopic, "no topic is declared that matches this name")
     }
 
-    private fun ack(message: Message) = Message(MessageType.ACK, message.topic, message.ref)
+    private suspend fun welcome(session: Session<Meta>, place: TopicPlace<Meta, *>, params: JsonElement?): JsonElement? {
+        val welcome = place.declaration.welcome ?: return null
+        return guard.handler(session) {
+            WelcomeData(TopicScope(session, place.topic, place.parameters, params).welcome())
+        }.welcome
+    }
+
+    private fun ack(message: Message, welcome: JsonElement? = null) =
+        Message(MessageType.ACK, message.topic, message.ref, welcome?.let { Body.of(WelcomeData(it)) })
 }

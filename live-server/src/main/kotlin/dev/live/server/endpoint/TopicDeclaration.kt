@@ -7,6 +7,7 @@ import dev.live.server.topic.LossyOverflow
 import dev.live.server.topic.PresenceSettings
 import dev.live.server.topic.TopicPolicy
 import io.ktor.utils.io.KtorDsl
+import kotlinx.serialization.json.JsonElement
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
@@ -40,6 +41,9 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
         private set
 
     internal var member: (suspend PresenceScope<Meta>.() -> String)? = null
+        private set
+
+    internal var welcome: (suspend TopicScope<Meta>.() -> JsonElement?)? = null
         private set
 
     internal var onSubscribe: (suspend TopicScope<Meta>.() -> Unit)? = null
@@ -186,6 +190,18 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     public fun authorize(block: suspend TopicScope<Meta>.() -> Boolean) {
         check(authorize == null) { "topic '$pattern' has authorize twice" }
         authorize = block
+    }
+
+    /**
+     * Says something to each client that joins, in the `ack` of its `subscribe`: such as where the topic's subject stands
+     * now. Runs after [authorize], and again when a client subscribes to what it has joined; null says nothing.
+     *
+     * It runs before the client is in: what is published until then the client does not get. Where that would leave it
+     * with something old, look again in [onSubscribe], which knows what was said, and send what is newer.
+     */
+    public fun welcome(block: suspend TopicScope<Meta>.() -> JsonElement?) {
+        check(welcome == null) { "topic '$pattern' has welcome twice" }
+        welcome = block
     }
 
     /**

@@ -3,6 +3,7 @@ package dev.live.server.endpoint
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.server.session.Session
+import kotlinx.serialization.json.JsonElement
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
@@ -13,9 +14,9 @@ internal class TopicHooks<Meta : Any>(
 ) {
     private val tellsOfLeaving = declarations.any { it.onUnsubscribe != null }
 
-    suspend fun joined(session: Session<Meta>, place: TopicPlace<Meta, *>) {
+    suspend fun joined(session: Session<Meta>, place: TopicPlace<Meta, *>, welcome: JsonElement?) {
         val hook = place.declaration.onSubscribe ?: return
-        tell("onSubscribe") { guard.handler(session) { place.scope(session).hook() } }
+        tell("onSubscribe") { guard.handler(session) { place.scope(session, welcome).hook() } }
     }
 
     suspend fun left(session: Session<Meta>, place: TopicPlace<Meta, *>) {
@@ -64,7 +65,8 @@ internal class TopicHooks<Meta : Any>(
         if (failure != null && failure.code != ErrorCode.Internal) log.warn("{}: {}.", what, failure.reason)
     }
 
-    private fun TopicPlace<Meta, *>.scope(session: Session<Meta>) = TopicScope(session, topic, parameters)
+    private fun TopicPlace<Meta, *>.scope(session: Session<Meta>, welcome: JsonElement? = null) =
+        TopicScope(session, topic, parameters, welcome = welcome)
 
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.handler")

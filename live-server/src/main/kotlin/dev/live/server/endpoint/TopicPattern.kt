@@ -2,7 +2,7 @@ package dev.live.server.endpoint
 
 /**
  * A pattern of topic names: segments between slashes, each literal or a `{parameter}` that stands for one segment that
- * is not empty; the last may be `{parameter...}`, for all that remains.
+ * is not empty; the last may be `{parameter...}`, for all that remains. Text may stand before a parameter: `sync:{scope}`.
  *
  * @throws IllegalArgumentException if [text] is not such a pattern
  */
@@ -24,23 +24,25 @@ internal class TopicPattern(private val text: String) {
     val shape: String =
         segments.joinToString("/") {
             if (it.isTail) {
-                "{...}"
+                "${it.literal}{...}"
             } else if (it.parameter != null) {
-                "{}"
+                "${it.literal}{}"
             } else {
                 it.literal
             }
         }
 
-    /** Orders patterns that match one name: literal segments win over parameters, and those over a tail. */
+    /**
+     * Orders patterns that match one name: literal segments win over those that begin with text, the longer the better,
+     * those over parameters, and these over a tail.
+     */
     val specificity: String =
         segments.joinToString("") {
-            if (it.isTail) {
-                "2"
-            } else if (it.parameter != null) {
-                "1"
-            } else {
-                "0"
+            when {
+                it.parameter == null -> "0"
+                it.literal.isNotEmpty() -> "1" + Char(Char.MAX_VALUE.code - it.literal.length) + (if (it.isTail) "3" else "2")
+                it.isTail -> "3"
+                else -> "2"
             }
         }
 
@@ -62,7 +64,7 @@ internal class TopicPattern(private val text: String) {
         for (segment in segments) {
             val start = end + 1
             end = segment.endIn(name, start)
-            if (segment.parameter == parameter) return name.substring(start, end)
+            if (segment.parameter == parameter) return name.substring(start + segment.literal.length, end)
         }
         return null
     }
@@ -73,17 +75,18 @@ internal class TopicPattern(private val text: String) {
     override fun toString(): String = text
 
     private fun segment(part: String): Segment {
-        val isParameter = part.startsWith('{') && part.endsWith('}')
+        val literal = part.substringBefore('{')
+        val isParameter = literal.length < part.length && part.endsWith('}')
         require(isParameter || part.none { it in "{}" }) {
-            "topic pattern '$text': a parameter must be a whole segment, was '$part'"
+            "topic pattern '$text': a parameter must end its segment, was '$part'"
         }
         if (!isParameter) return Segment(part, parameter = null, isTail = false)
-        val name = part.substring(1, part.length - 1)
+        val name = part.substring(literal.length + 1, part.length - 1)
         val plain = name.removeSuffix("...")
         require(plain.isNotEmpty() && plain.all { it.isLetterOrDigit() || it == '_' }) {
             "topic pattern '$text': a parameter's name must be letters, digits and '_', was '$plain'"
         }
-        return Segment(literal = "", plain, isTail = plain != name)
+        return Segment(literal, plain, isTail = plain != name)
     }
 
     private class Segment(val literal: String, val parameter: String?, val isTail: Boolean) {
@@ -96,7 +99,7 @@ internal class TopicPattern(private val text: String) {
                 if (parameter == null) {
                     end - start == literal.length && name.startsWith(literal, start)
                 } else {
-                    end > start
+                    end - start > literal.length && name.startsWith(literal, start)
                 }
             return if (isMatch) end else -1
         }

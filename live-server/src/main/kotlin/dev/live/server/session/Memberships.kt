@@ -2,7 +2,6 @@ package dev.live.server.session
 
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
-import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.server.topic.FanOut
 import dev.live.server.topic.Joining
@@ -161,7 +160,7 @@ internal class LossyMembership(
     private val part: LossyQueue.Part,
 ) : Membership(owner, hub, attachment) {
     override fun offer(message: PreparedMessage): Boolean {
-        if (message.message.type != MessageType.MESSAGE) return super.offer(message)
+        if (!message.isPublished) return super.offer(message)
         val key = if (overflow is LossyOverflow.Conflate) message.key.orEmpty() else message
         return queue.keep(part, key, message, overflow.limit)
     }

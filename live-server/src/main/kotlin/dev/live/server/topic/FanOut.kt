@@ -4,6 +4,8 @@ import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.Position
 import dev.live.protocol.SubscribedData
+import dev.live.protocol.WelcomeData
+import dev.live.protocol.decode
 import dev.live.protocol.of
 import kotlinx.coroutines.flow.MutableSharedFlow
 import org.slf4j.Logger
@@ -106,7 +108,8 @@ internal class FanOut(private val name: String, private val runtime: TopicRuntim
 
     private fun described(ack: Message, isRecovered: Boolean): Message {
         val position = extras?.history?.let { extras.position(it) } ?: return ack
-        val data = SubscribedData(position.epoch, position.offset, isRecovered)
+        val welcome = if (ack.body == null) null else ack.decode<WelcomeData>().welcome
+        val data = SubscribedData(position.epoch, position.offset, isRecovered, welcome)
         return Message(ack.type, ack.topic, ack.ref, Body.of(data))
     }
 

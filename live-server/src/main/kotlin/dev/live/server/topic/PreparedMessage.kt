@@ -2,6 +2,7 @@ package dev.live.server.topic
 
 import dev.live.protocol.Codec
 import dev.live.protocol.Message
+import dev.live.protocol.MessageType
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
 import java.util.concurrent.atomic.AtomicReferenceArray
@@ -26,6 +27,9 @@ internal class PreparedMessage(
 
     /** Whether it has a place in a history. */
     val hasPlace: Boolean get() = message.offset != null
+
+    /** Whether it was published, rather than said by the topic: then others of the topic may replace it. */
+    val isPublished: Boolean = message.type == MessageType.MESSAGE || message.type !in MessageType.All
 
     /** Whether its topic counts it. Written before it is emitted. */
     var isCounted = false

@@ -47,6 +47,17 @@ public class Topic internal constructor(
      */
     public suspend fun publish(body: Body?): Unit = broker.publish(registry.publication(name, body))
 
+    /**
+     * Publishes [body] as a message of [type], one of the application's own, for subscribers that know it; otherwise as
+     * the other [publish].
+     *
+     * @throws IllegalArgumentException if [type] is empty, over 64 bytes, or one of the protocol's own
+     */
+    public suspend fun publish(type: String, body: Body?) {
+        require(type !in MessageType.All) { "type '$type' is one of the protocol's own; choose another, or leave it out" }
+        broker.publish(registry.publication(name, body, type = type))
+    }
+
     /** What subscribers on this node did not get, because the topic declares that they need not; see [TopicLosses]. */
     public val losses: TopicLosses get() = registry.find(name)?.losses?.snapshot() ?: TopicLosses(0, 0)
 

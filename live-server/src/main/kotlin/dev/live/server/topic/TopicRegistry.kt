@@ -75,9 +75,10 @@ internal class TopicRegistry(
         except: String? = null,
         trace: String = "",
         wantsPlace: Boolean = false,
+        type: String = MessageType.MESSAGE,
     ): Publication {
-        val key = policies.keyOf(topic)?.invoke(Message(MessageType.MESSAGE, topic, body = body))
-        return Publication(topic, body, except, key, trace().ifEmpty { trace }, wantsPlace)
+        val key = policies.keyOf(topic)?.invoke(Message(type, topic, body = body))
+        return Publication(topic, body, except, key, trace().ifEmpty { trace }, wantsPlace, type)
     }
 
     /** What the caller works for, where anybody is to know. */
@@ -88,7 +89,7 @@ internal class TopicRegistry(
         val hub = hubs[publication.topic] ?: kept(publication.topic)
         tally.published(publication.topic, hub?.size ?: 0, publication.body?.size ?: 0)
         if (hub == null) return
-        val message = publication.run { Message(MessageType.MESSAGE, topic, body = body, trace = trace) }
+        val message = publication.run { Message(type, topic, body = body, trace = trace) }
         val prepared = PreparedMessage(message, codecs, publication.except, publication.key)
         hub.publish(prepared)
         if (publication.wantsPlace) publication.place = hub.placeOf(prepared)

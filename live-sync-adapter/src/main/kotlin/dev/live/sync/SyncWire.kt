@@ -1,0 +1,63 @@
+package dev.live.sync
+
+import dev.live.protocol.BadPayloadException
+import dev.live.protocol.Body
+import dev.live.protocol.Message
+import dev.live.protocol.decode
+import dev.live.protocol.of
+import kotlinx.serialization.ExperimentalSerializationApi
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonPrimitive
+
+/** How scopes and cursors look on the wire: topic `sync:<scope>`, type `sync`, `{"cursor":N}`. */
+internal object SyncWire {
+    private const val PREFIX = "sync:"
+    const val TYPE = "sync"
+    const val PATTERN = "$PREFIX{scope...}"
+
+    /** Of a scope: what is left of a topic's 256 bytes. */
+    const val MAX_SCOPE_BYTES = 256 - PREFIX.length
+
+    /**
+     * The topic of [scope].
+     *
+     * @throws IllegalArgumentException if [scope] is empty, too long or has control characters
+     */
+    fun topicOf(scope: String): String {
+        require(scope.isNotEmpty()) { "a scope must not be empty" }
+        val bytes = if (scope.length > MAX_SCOPE_BYTES) scope.length else scope.encodeToByteArray().size
+        require(bytes <= MAX_SCOPE_BYTES) {
+            "a scope must be at most $MAX_SCOPE_BYTES bytes of UTF-8, was at least $bytes; name it by a shorter key"
+        }
+        require(scope.none { it.isISOControl() }) { "a scope must not have control characters" }
+        return PREFIX + scope
+    }
+
+    /** Above 2^53 also as text: from there on JavaScript's numbers, and so many readers of JSON, are not exact. */
+    @OptIn(ExperimentalSerializationApi::class)
+    fun jsonOf(cursor: ULong): JsonElement {
+        val exact = mapOf(CURSOR to JsonPrimitive(cursor))
+        return JsonObject(if (cursor > MAX_EXACT) exact + (TEXT to JsonPrimitive(cursor.toString())) else exact)
+    }
+
+    fun bodyOf(cursor: ULong): Body = Body.of(jsonOf(cursor))
+
+    /** The cursor in [json]; null if there is none that could be one. */
+    fun cursorIn(json: JsonElement?): ULong? {
+        val fields = json as? JsonObject ?: return null
+        val text = fields[TEXT] ?: fields[CURSOR]
+        return (text as? JsonPrimitive)?.content?.toULongOrNull()
+    }
+
+    fun cursorIn(message: Message): ULong? =
+        try {
+            if (message.body == null) null else cursorIn(message.decode<JsonElement>())
+        } catch (_: BadPayloadException) {
+            null // not one of this adapter's making
+        }
+
+    private const val CURSOR = "cursor"
+    private const val TEXT = "cursorText"
+    private const val MAX_EXACT = 9_007_199_254_740_992uL // 2^53
+}

@@ -1,0 +1,195 @@
+package dev.live.sync.client
+
+import dev.live.client.LiveClient
+import dev.live.client.connection.ConnectionState
+import dev.live.client.connection.ExponentialBackoff
+import dev.live.client.connection.ReconnectPolicy
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.update
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeoutOrNull
+import kotlin.random.Random
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.TimeMark
+import kotlin.time.TimeSource
+
+/**
+ * Keeps one scope up to date: runs [pull] when the server says that there is more, and now and then though it says
+ * nothing.
+ *
+ * ```
+ * val loop = SyncLoop(live, "list/42", cursor = store) { since -> api.changes("list/42", since).also(notes::apply).cursor }
+ * launch { loop.run() }
+ * launch { loop.state.collect(::show) }
+ * ```
+ *
+ * Pulls run one at a time; what is signalled meanwhile makes one more of them, however often that was.
+ *
+ * @property scope what is kept up to date; at most 251 bytes of UTF-8
+ * @param cursor how far this client has come
+ * @param poll how long after a pull the next one comes though nothing was heard: this long, give or take a fifth.
+ *   Positive; infinite never polls
+ * @param backoff the wait after pulls that failed; where it gives up, [poll] says when
+ * @param pull gets what came after its argument, applies it, and returns how far it came: the same where there was nothing.
+ *   Part of what there is will do, then it is called again. What it throws is shown in [state] and tried again later
+ * @throws IllegalArgumentException if [scope] cannot be one, or [poll] is not positive
+ */
+public class SyncLoop internal constructor(
+    public val scope: String,
+    private val cursor: CursorStore,
+    private val poll: Duration,
+    private val backoff: ReconnectPolicy,
+    private val link: SyncLink,
+    private val random: Random,
+    private val clock: TimeSource,
+    private val pull: suspend (since: ULong) -> ULong,
+) {
+    public constructor(
+        live: LiveClient,
+        scope: String,
+        cursor: CursorStore,
+        poll: Duration = 60.seconds,
+        backoff: ReconnectPolicy = ExponentialBackoff(500.milliseconds, 30.seconds),
+        pull: suspend (since: ULong) -> ULong,
+    ) : this(scope, cursor, poll, backoff, SyncLink.of(live, scope), Random, TimeSource.Monotonic, pull)
+
+    init {
+        require(poll.isPositive()) { "poll must be positive, was $poll" }
+    }
+
+    /**
+     * What has been heard; written from any thread.
+     *
+     * @property joinedOn the connection on which the scope was last heard of
+     */
+    private data class Heard(
+        val target: ULong? = null,
+        val mustPull: Boolean = false,
+        val connection: ConnectionState? = null,
+        val joinedOn: ConnectionState? = null,
+        val refusal: Exception? = null,
+    ) {
+        val isLive: Boolean get() = connection is ConnectionState.Connected && connection === joinedOn
+    }
+
+    private val heard = MutableStateFlow(Heard())
+    private val states = MutableStateFlow<SyncState>(SyncState.Offline(0uL))
+
+    /** How the loop stands; [SyncState.Offline] until it runs. */
+    public val state: StateFlow<SyncState> = states.asStateFlow()
+
+    /** Has [pull] run now, or once more after the one that runs: for a button that says "refresh". Any thread. */
+    public fun pullNow(): Unit = heard.update { it.copy(mustPull = true) }
+
+    /**
+     * Runs until it is cancelled. Not twice at the same time.
+     *
+     * Fails only with what [cursor] throws: whoever cannot read how far it has come cannot go on.
+     */
+    public suspend fun run(): Nothing =
+        coroutineScope {
+            launch(CoroutineName("live-sync-signals")) { hear() }
+            launch(CoroutineName("live-sync-connection")) {
+                link.connection.collect { connection -> heard.update { it.copy(connection = connection) } }
+            }
+            pulls()
+        }
+
+    /** A refusal may be one for now, such as by a token that has run out: it is asked again, at the pace of failed pulls. */
+    private suspend fun hear() {
+        var attempt = 0
+        while (true) {
+            try {
+                link.signals.collect { signal ->
+                    attempt = 0
+                    heard.update { it.with(signal) }
+                }
+                heard.update { it.copy(joinedOn = null) }
+                return // the client is closed
+            } catch (e: Exception) {
+                currentCoroutineContext().ensureActive()
+                heard.update { it.copy(joinedOn = null, refusal = e) }
+            }
+            delay(backoff.delayBefore(attempt++) ?: jittered())
+        }
+    }
+
+    private fun Heard.with(signal: SyncSignal): Heard {
+        val here = copy(joinedOn = link.connection.value, refusal = null)
+        return when (signal) {
+            is SyncSignal.At -> here.copy(target = maxOf(signal.cursor, target ?: signal.cursor))
+            SyncSignal.Unknown -> here.copy(mustPull = true)
+        }
+    }
+
+    private suspend fun pulls(): Nothing {
+        var nextPoll = clock.markNow() + minOf(FIRST_POLL * random.nextDouble(1 - JITTER, 1 + JITTER), poll)
+        var failures = 0
+        while (true) {
+            val since = cursor.read()
+            val seen = heard.value
+            val isBehind = seen.mustPull || (seen.target != null && seen.target > since)
+            if (!isBehind && !nextPoll.hasPassedNow()) {
+                states.value = if (seen.isLive) SyncState.InSync(since) else SyncState.Offline(since, seen.refusal)
+                withTimeoutOrNull(-nextPoll.elapsedNow()) { heard.first { it != seen } }
+                continue
+            }
+            if (isBehind) states.value = SyncState.Behind(since, seen.target)
+            val failure = pullOnce(since, seen.target)
+            nextPoll = clock.markNow() + jittered()
+            if (failure == null) {
+                failures = 0
+            } else {
+                waitAfter(failure, backoff.delayBefore(failures++) ?: jittered())
+            }
+        }
+    }
+
+    /** What went wrong, or null. */
+    private suspend fun pullOnce(since: ULong, target: ULong?): Exception? {
+        states.value = SyncState.Pulling(since, target)
+        heard.update { it.copy(mustPull = false) }
+        val reached =
+            try {
+                pull(since)
+            } catch (e: Exception) {
+                currentCoroutineContext().ensureActive()
+                heard.update { it.copy(mustPull = true) }
+                return e
+            }
+        if (reached > since) cursor.write(reached)
+        return when {
+            reached < since -> IllegalStateException("pull went back from $since to $reached")
+            // a replica that is not there yet; to ask again at once would only keep it busy
+            reached == since && target != null && target > since ->
+                IllegalStateException("pull found nothing after $since, though the scope is at $target")
+            else -> null
+        }
+    }
+
+    private suspend fun waitAfter(failure: Exception, wait: Duration) {
+        val until: TimeMark = clock.markNow() + wait
+        states.value = SyncState.Failed(cursor.read(), failure, wait, until)
+        delay(wait)
+    }
+
+    private fun jittered(): Duration = if (poll.isInfinite()) poll else poll * random.nextDouble(1 - JITTER, 1 + JITTER)
+
+    override fun toString(): String = "SyncLoop($scope, ${state.value})"
+
+    private companion object {
+        /** Where nothing is heard so long after the start, live is taken for down. */
+        val FIRST_POLL = 2.seconds
+        const val JITTER = 0.2
+    }
+}

@@ -1,0 +1,56 @@
+package dev.live.sync.client
+
+import dev.live.client.LiveClient
+import dev.live.client.topic.CollectorOverflow
+import dev.live.client.topic.TopicUpdate
+import dev.live.protocol.Body
+import dev.live.sync.SyncWire
+import kotlinx.coroutines.cancelChildren
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.channelFlow
+import kotlinx.coroutines.flow.conflate
+import kotlinx.coroutines.flow.filterNotNull
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.mapNotNull
+import kotlinx.coroutines.launch
+
+/**
+ * The cursors of [scope] as the server tells them: the present one when the scope is subscribed to, also after each
+ * reconnect, then each newer one. Cold: collecting subscribes. Conflated: a slow collector gets the newest. Only ever
+ * forward, also over reconnects and for a collector that comes later than others.
+ *
+ * The flow fails with a `LiveException` if the server refuses the scope, and completes when the client is closed.
+ *
+ * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or has control characters
+ */
+public fun LiveClient.syncSignals(scope: String): Flow<ULong> {
+    val topic = SyncWire.topicOf(scope)
+    val live = this
+    return channelFlow {
+        val cursors = KnownCursors.of(live)
+        val newest = cursors.retain(scope)
+        try {
+            launch { newest.filterNotNull().collect { send(it) } }
+            updates(topic).collect { if (it is SyncSignal.At) newest.raise(it.cursor) }
+            coroutineContext.cancelChildren()
+        } finally {
+            cursors.release(scope)
+        }
+    }.conflate()
+}
+
+/** As [syncSignals], and says so when the server knows no cursor. */
+internal fun LiveClient.syncUpdates(scope: String): Flow<SyncSignal> {
+    val topic = SyncWire.topicOf(scope)
+    return flow { updates(topic).collect { emit(it) } }
+}
+
+private fun LiveClient.updates(topic: String): Flow<SyncSignal> =
+    topic<Body?>(topic, CollectorOverflow.DropOldest).rawUpdates.mapNotNull { update ->
+        when (update) {
+            is TopicUpdate.Subscribed ->
+                SyncWire.cursorIn(update.welcome)?.let { SyncSignal.At(it) } ?: SyncSignal.Unknown
+            is TopicUpdate.Received ->
+                if (update.value.type == SyncWire.TYPE) SyncWire.cursorIn(update.value)?.let { SyncSignal.At(it) } else null
+        }
+    }

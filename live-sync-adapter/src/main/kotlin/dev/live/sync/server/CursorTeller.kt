@@ -1,0 +1,74 @@
+package dev.live.sync.server
+
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.withTimeoutOrNull
+import java.util.PriorityQueue
+import java.util.concurrent.ConcurrentLinkedQueue
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+
+/**
+ * Tells of cursors that have risen: at once, and each scope at most once in [interval], then the newest.
+ *
+ * What waits is bounded by the scopes that there are, for each waits at most once.
+ *
+ * @param now milliseconds of a clock that never goes back
+ * @param tell called by [run] alone; what it throws goes to [onFailure] and stops nothing
+ */
+internal class CursorTeller(
+    private val interval: Duration,
+    private val now: () -> Long,
+    private val tell: suspend (scope: String, cursor: ULong) -> Unit,
+    private val onFailure: (scope: String, cause: Exception) -> Unit,
+) {
+    private val fresh = ConcurrentLinkedQueue<ScopeCursor>()
+    private val wake = Channel<Unit>(Channel.CONFLATED)
+
+    /** Told too short a time ago. Only accessed by [run]. */
+    private val cooling = PriorityQueue<ScopeCursor>(compareBy { it.nextAt })
+
+    @Volatile
+    private var hasEnded = false
+
+    /** Has [cursor] told; any thread, never blocks. Nothing after [end]. */
+    fun offer(cursor: ScopeCursor) {
+        if (hasEnded || !cursor.enqueue()) return
+        fresh.add(cursor)
+        wake.trySend(Unit)
+    }
+
+    /** Nobody tells any more. */
+    fun end() {
+        hasEnded = true
+        fresh.clear()
+    }
+
+    suspend fun run() {
+        while (true) {
+            while (true) {
+                val cursor = fresh.poll() ?: break
+                if (cursor.nextAt <= now()) tell(cursor) else cooling += cursor
+            }
+            while (cooling.isNotEmpty() && cooling.peek().nextAt <= now()) tell(cooling.poll())
+            val next = cooling.peek()
+            if (next == null) {
+                wake.receive()
+            } else {
+                withTimeoutOrNull((next.nextAt - now()).milliseconds) { wake.receive() }
+            }
+        }
+    }
+
+    private suspend fun tell(cursor: ScopeCursor) {
+        val value = cursor.take() ?: return
+        cursor.nextAt = now() + interval.inWholeMilliseconds
+        try {
+            tell(cursor.scope, value)
+        } catch (e: Exception) {
+            currentCoroutineContext().ensureActive()
+            onFailure(cursor.scope, e)
+        }
+    }
+}
