@@ -4,6 +4,7 @@ import dev.live.client.LiveClient
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.ExponentialBackoff
 import dev.live.client.connection.ReconnectPolicy
+import dev.live.protocol.LiveException
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.currentCoroutineContext
@@ -77,7 +78,7 @@ public class SyncLoop internal constructor(
         val mustPull: Boolean = false,
         val connection: ConnectionState? = null,
         val joinedOn: ConnectionState? = null,
-        val refusal: Exception? = null,
+        val refusal: LiveException? = null,
     ) {
         val isLive: Boolean get() = connection is ConnectionState.Connected && connection === joinedOn
     }
@@ -116,8 +117,7 @@ public class SyncLoop internal constructor(
                 }
                 heard.update { it.copy(joinedOn = null) }
                 return // the client is closed
-            } catch (e: Exception) {
-                currentCoroutineContext().ensureActive()
+            } catch (e: LiveException) {
                 heard.update { it.copy(joinedOn = null, refusal = e) }
             }
             delay(backoff.delayBefore(attempt++) ?: jittered())

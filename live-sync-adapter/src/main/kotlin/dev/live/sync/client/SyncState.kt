@@ -1,5 +1,6 @@
 package dev.live.sync.client
 
+import dev.live.protocol.LiveException
 import kotlin.time.Duration
 import kotlin.time.TimeMark
 
@@ -10,6 +11,10 @@ public sealed class SyncState {
 
     /** Everything that the server has told of is here, and it tells of what comes. */
     public class InSync(override val cursor: ULong) : SyncState() {
+        override fun equals(other: Any?): Boolean = other is InSync && cursor == other.cursor
+
+        override fun hashCode(): Int = cursor.hashCode()
+
         override fun toString(): String = "InSync($cursor)"
     }
 
@@ -51,7 +56,12 @@ public sealed class SyncState {
      *
      * @property cause why, where the server refused the scope; null where there is no connection, or none yet
      */
-    public class Offline(override val cursor: ULong, public val cause: Exception? = null) : SyncState() {
+    public class Offline(override val cursor: ULong, public val cause: LiveException? = null) : SyncState() {
+        override fun equals(other: Any?): Boolean =
+            other is Offline && cursor == other.cursor && cause === other.cause
+
+        override fun hashCode(): Int = cursor.hashCode()
+
         override fun toString(): String = "Offline($cursor${cause?.let { ", $it" }.orEmpty()})"
     }
 }

@@ -27,16 +27,20 @@ internal class CursorTeller(
     private val wake = Channel<Unit>(Channel.CONFLATED)
 
     /** Told too short a time ago. Only accessed by [run]. */
-    private val cooling = PriorityQueue<ScopeCursor>(compareBy { it.nextAt })
+    private val cooling = PriorityQueue<ScopeCursor>(INITIAL_SCOPES, compareBy { it.nextAt })
 
     @Volatile
     private var hasEnded = false
+
+    /** Scopes that wait to be looked at. */
+    val waiting: Int get() = fresh.size
 
     /** Has [cursor] told; any thread, never blocks. Nothing after [end]. */
     fun offer(cursor: ScopeCursor) {
         if (hasEnded || !cursor.enqueue()) return
         fresh.add(cursor)
         wake.trySend(Unit)
+        if (hasEnded) fresh.clear() // it may have come just behind the clearing
     }
 
     /** Nobody tells any more. */
@@ -70,5 +74,9 @@ internal class CursorTeller(
             currentCoroutineContext().ensureActive()
             onFailure(cursor.scope, e)
         }
+    }
+
+    private companion object {
+        const val INITIAL_SCOPES = 64
     }
 }

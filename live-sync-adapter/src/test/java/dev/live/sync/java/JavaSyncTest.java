@@ -1,0 +1,163 @@
+package dev.live.sync.java;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.live.client.java.JavaLiveClient;
+import dev.live.client.java.Subscription;
+import dev.live.protocol.ErrorCode;
+import dev.live.protocol.LiveException;
+import dev.live.sync.java.JavaSyncState.Phase;
+import dev.live.sync.support.SyncServer;
+import java.time.Duration;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Calls every public method of the facade as a Java program would, against a real server on a real socket. */
+class JavaSyncTest {
+    private final BlockingQueue<JavaSyncState> states = new LinkedBlockingQueue<>();
+    private final Store store = new Store();
+    private SyncServer server;
+    private JavaLiveClient live;
+    private ExecutorService executor;
+
+    @BeforeEach
+    void start() {
+        server = new SyncServer();
+        live = JavaLiveClient.builder(server.getUrl()).build();
+        executor = Executors.newFixedThreadPool(2, task -> new Thread(task, "callbacks"));
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        live.close();
+        server.close();
+        executor.shutdownNow();
+    }
+
+    @Test
+    void aLoopPullsWhatIsToldAndSaysHowItStands() throws Exception {
+        server.commit("list/42", 3);
+        try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> CompletableFuture.completedFuture(3L))
+                .poll(Duration.ofMinutes(5)).executor(executor).onState(states::add).start()) {
+            JavaSyncState state = await(Phase.IN_SYNC);
+
+            assertEquals(3, state.getCursor());
+            assertTrue(state.getTarget().isEmpty());
+            assertEquals(Duration.ZERO, state.getDelay());
+            assertNull(state.getCause());
+            assertEquals("IN_SYNC at 3", state.toString());
+            assertEquals(Phase.IN_SYNC, loop.getState().getPhase());
+            assertEquals(3, store.cursor.get());
+            assertTrue(store.thread.startsWith("callbacks"), store.thread);
+        }
+    }
+
+    @Test
+    void whatFailsIsShownAndTriedAgain() throws Exception {
+        server.commit("list/42", 1);
+        BlockingQueue<Long> asked = new LinkedBlockingQueue<>();
+        JavaPull pull = since -> {
+            asked.add(since);
+            return asked.size() == 1 && since == 0 && store.cursor.get() == 0 && states.stream().noneMatch(s -> s.getPhase() == Phase.FAILED)
+                ? CompletableFuture.failedFuture(new IllegalStateException("no"))
+                : CompletableFuture.completedFuture(1L);
+        };
+        try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, pull).onState(states::add).start()) {
+            JavaSyncState failed = await(Phase.FAILED);
+
+            assertEquals("no", failed.getCause().getMessage());
+            assertTrue(failed.getDelay().toMillis() <= 500, failed.toString());
+            assertEquals(1, await(Phase.IN_SYNC).getCursor());
+            asked.clear();
+            loop.pullNow();
+            assertEquals(1L, asked.poll(30, TimeUnit.SECONDS));
+        }
+    }
+
+    @Test
+    void aLoopThatIsClosedCancelsItsPullAndPullsNoMore() throws Exception {
+        server.commit("list/42", 1);
+        CompletableFuture<Long> never = new CompletableFuture<>();
+        BlockingQueue<Long> asked = new LinkedBlockingQueue<>();
+        JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> {
+            asked.add(since);
+            return never;
+        }).start();
+        assertEquals(0L, asked.poll(30, TimeUnit.SECONDS));
+
+        loop.close();
+        loop.close();
+
+        assertThrows(java.util.concurrent.CancellationException.class, () -> never.get(30, TimeUnit.SECONDS));
+    }
+
+    @Test
+    void signalsComeToAListener() throws Exception {
+        server.commit("list/42", -1); // the largest there is
+        BlockingQueue<Long> heard = new LinkedBlockingQueue<>();
+        try (Subscription signals = JavaSyncSignals.onSignal(live, "list/42", heard::add, e -> {}, executor)) {
+            assertEquals(-1L, heard.poll(30, TimeUnit.SECONDS));
+        }
+        server.commit("list/7", 7);
+        try (Subscription signals = JavaSyncSignals.onSignal(live, "list/7", heard::add, e -> {})) {
+            assertEquals(7L, heard.poll(30, TimeUnit.SECONDS));
+        }
+    }
+
+    @Test
+    void aScopeThatIsRefusedIsSaid() throws Exception {
+        BlockingQueue<LiveException> refused = new LinkedBlockingQueue<>();
+        try (Subscription signals = JavaSyncSignals.onSignal(live, "secret", cursor -> {}, refused::add)) {
+            assertEquals(ErrorCode.Forbidden, refused.poll(30, TimeUnit.SECONDS).getCode());
+        }
+    }
+
+    @Test
+    void badArgumentsAreRefusedAtOnce() {
+        assertEquals("a scope must not be empty",
+            assertThrows(IllegalArgumentException.class, () -> JavaSyncLoop.builder(live, "", store, since -> null)).getMessage());
+        assertEquals("poll must be positive, was PT0S",
+            assertThrows(IllegalArgumentException.class,
+                () -> JavaSyncLoop.builder(live, "s", store, since -> null).poll(Duration.ZERO)).getMessage());
+        assertThrows(IllegalArgumentException.class, () -> JavaSyncSignals.onSignal(live, "", cursor -> {}, e -> {}));
+    }
+
+    private JavaSyncState await(Phase phase) throws InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        StringBuilder seen = new StringBuilder();
+        while (System.nanoTime() < end) {
+            JavaSyncState state = states.poll(30, TimeUnit.SECONDS);
+            if (state == null) break;
+            if (state.getPhase() == phase) return state;
+            seen.append(state).append("; ");
+        }
+        throw new AssertionError("no " + phase + ", but " + seen);
+    }
+
+    private static final class Store implements JavaCursorStore {
+        final AtomicLong cursor = new AtomicLong();
+        volatile String thread;
+
+        @Override
+        public long read() {
+            return cursor.get();
+        }
+
+        @Override
+        public void write(long cursor) {
+            thread = Thread.currentThread().getName();
+            this.cursor.set(cursor);
+        }
+    }
+}

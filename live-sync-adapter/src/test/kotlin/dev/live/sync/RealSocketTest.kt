@@ -1,0 +1,53 @@
+package dev.live.sync
+
+import dev.live.client.LiveClient
+import dev.live.client.connection.ExponentialBackoff
+import dev.live.sync.client.MemoryCursor
+import dev.live.sync.client.SyncLoop
+import dev.live.sync.client.SyncState
+import dev.live.sync.client.syncSignals
+import dev.live.sync.support.SyncServer
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeout
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+
+/** The adapter over Netty and CIO's client, on a real socket. */
+class RealSocketTest : FunSpec({
+
+    test("a commit reaches a loop at once, and one that was made while the server was away when it is back") {
+        SyncServer().use { server ->
+            val live = LiveClient(server.url) { reconnect = ExponentialBackoff(50.milliseconds, 200.milliseconds) }
+            val store = MemoryCursor()
+            // no poll: only what is told can bring it forward
+            val loop = SyncLoop(live, "list/42", store, poll = 10.minutes) { server.cursors.getValue("list/42") }
+            val running = launch { loop.run() }
+            try {
+                server.commit("list/42", 1)
+                loop.awaitInSync(1uL)
+                server.commit("list/42", 2)
+                loop.awaitInSync(2uL)
+
+                server.stop()
+                withTimeout(30.seconds) { loop.state.first { it is SyncState.Offline } }
+                server.commitSilently("list/42", 5)
+                server.start()
+
+                loop.awaitInSync(5uL)
+                withTimeout(30.seconds) { live.syncSignals("list/42").first() } shouldBe 5uL
+            } finally {
+                running.cancelAndJoin()
+                live.close()
+            }
+        }
+    }
+})
+
+private suspend fun SyncLoop.awaitInSync(cursor: ULong) {
+    withTimeout(30.seconds) { state.first { it is SyncState.InSync && it.cursor == cursor } }
+}

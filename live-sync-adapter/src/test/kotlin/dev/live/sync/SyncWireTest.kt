@@ -1,0 +1,63 @@
+package dev.live.sync
+
+import dev.live.protocol.Body
+import dev.live.protocol.CborCodec
+import dev.live.protocol.JsonCodec
+import dev.live.protocol.Message
+import dev.live.protocol.of
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.kotest.property.Arb
+import io.kotest.property.arbitrary.uLong
+import io.kotest.property.checkAll
+import kotlinx.serialization.json.Json
+
+class SyncWireTest : FunSpec({
+
+    test("a cursor is a JSON number, and text beside it where that number is not exact for everybody") {
+        SyncWire.jsonOf(0uL).toString() shouldBe """{"cursor":0}"""
+        SyncWire.jsonOf(1uL shl 53).toString() shouldBe """{"cursor":9007199254740992}"""
+        SyncWire.jsonOf((1uL shl 53) + 1uL).toString() shouldBe
+            """{"cursor":9007199254740993,"cursorText":"9007199254740993"}"""
+        SyncWire.jsonOf(ULong.MAX_VALUE).toString() shouldBe
+            """{"cursor":18446744073709551615,"cursorText":"18446744073709551615"}"""
+    }
+
+    test("every cursor survives every codec") {
+        checkAll(Arb.uLong()) { cursor ->
+            for (codec in listOf(JsonCodec, CborCodec)) {
+                val sent = Message(SyncWire.TYPE, "sync:s", body = SyncWire.bodyOf(cursor))
+                SyncWire.cursorIn(codec.decode(codec.encode(sent))) shouldBe cursor
+            }
+        }
+    }
+
+    test("the text counts before the number, which a reader in between may have rounded") {
+        val rounded = """{"cursor":9007199254740992,"cursorText":"9007199254740993"}"""
+
+        SyncWire.cursorIn(Json.parseToJsonElement(rounded)) shouldBe 9007199254740993uL
+    }
+
+    test("what is no cursor is none") {
+        val none =
+            listOf("""{}""", """{"cursor":-1}""", """{"cursor":1.5}""", """{"cursor":"x"}""", """{"cursor":null}""", "7",
+                """{"cursor":18446744073709551616}""", """{"cursor":[1]}""")
+        for (text in none) SyncWire.cursorIn(Json.parseToJsonElement(text)) shouldBe null
+        SyncWire.cursorIn(Message(SyncWire.TYPE, "sync:s")) shouldBe null
+        SyncWire.cursorIn(Message(SyncWire.TYPE, "sync:s", body = Body.of("no json".encodeToByteArray()))) shouldBe null
+    }
+
+    test("a scope is what a topic's name has room for") {
+        SyncWire.topicOf("list/42") shouldBe "sync:list/42"
+        SyncWire.topicOf("ä".repeat(125)) shouldBe "sync:" + "ä".repeat(125)
+
+        shouldThrow<IllegalArgumentException> { SyncWire.topicOf("") }.message shouldBe "a scope must not be empty"
+        shouldThrow<IllegalArgumentException> { SyncWire.topicOf("ä".repeat(126)) }.message shouldBe
+            "a scope must be at most 251 bytes of UTF-8, was at least 252; name it by a shorter key"
+        shouldThrow<IllegalArgumentException> { SyncWire.topicOf("x".repeat(1024)) }.message shouldBe
+            "a scope must be at most 251 bytes of UTF-8, was at least 1024; name it by a shorter key"
+        shouldThrow<IllegalArgumentException> { SyncWire.topicOf("a\nb") }.message shouldBe
+            "a scope must not have control characters"
+    }
+})

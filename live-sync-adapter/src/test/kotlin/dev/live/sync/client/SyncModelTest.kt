@@ -1,0 +1,112 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.sync.client
+
+import dev.live.client.connection.ReconnectPolicy
+import dev.live.sync.support.FakeSyncServer
+import io.kotest.assertions.withClue
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.comparables.shouldBeGreaterThan
+import io.kotest.matchers.comparables.shouldBeGreaterThanOrEqualTo
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlinx.coroutines.test.testTimeSource
+import java.io.IOException
+import kotlin.random.Random
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+
+/**
+ * Random scripts against a network that drops signals, delays, doubles and mixes them, breaks and comes back, and pulls
+ * that fail, find old replicas or get a part.
+ */
+class SyncModelTest : FunSpec({
+
+    for (seed in listOf(1, 2, 3)) {
+        test("no cursor goes back and nobody is left behind, whatever the network does (seed $seed)") {
+            runTest(timeout = 5.minutes) {
+                val random = Random(seed)
+                val server = FakeSyncServer(this, seed = seed)
+                val live = server.client()
+                val collectors = List(3) { mutableListOf<ULong>() }
+                val store = MemoryCursor()
+                val applied = mutableListOf<ULong>()
+                var isPulling = false
+                val loop =
+                    SyncLoop(
+                        "s",
+                        store,
+                        60.seconds,
+                        ReconnectPolicy { 500.milliseconds },
+                        SyncLink.of(live, "s"),
+                        random,
+                        testTimeSource,
+                    ) { since ->
+                        check(!isPulling) { "two pulls at once" }
+                        isPulling = true
+                        try {
+                            delay(random.nextLong(300))
+                            when (random.nextInt(10)) {
+                                0 -> throw IOException("no answer")
+                                1 -> since // an old replica
+                                2 -> since + (server.cursor - since) / 2uL // a part
+                                else -> server.cursor
+                            }.also { applied += it }
+                        } finally {
+                            isPulling = false
+                        }
+                    }
+                collectors.forEach { heard -> backgroundScope.launch { live.syncSignals("s").collect { heard += it } } }
+                backgroundScope.launch { loop.run() }
+                runCurrent()
+
+                repeat(STEPS) {
+                    when (random.nextInt(12)) {
+                        in 0..4 -> {
+                            server.cursor += random.nextInt(1, 5).toULong()
+                            if (random.nextInt(4) != 0) server.tell(server.cursor) // some are lost
+                        }
+                        5 -> repeat(2) { server.tell(server.cursor) }
+                        6 -> server.tell(server.cursor - minOf(server.cursor, random.nextInt(10).toULong()))
+                        7 -> if (server.isJoined) server.network.wire.cut()
+                        8 -> server.network.toClient.latency = random.nextLong(400).milliseconds
+                        9 -> server.network.toClient.jitter = random.nextLong(400).milliseconds
+                        10 -> server.network.outage = if (random.nextBoolean()) IOException("refused") else null
+                        else -> server.knows = random.nextBoolean()
+                    }
+                    advanceTimeBy(random.nextLong(700))
+                    runCurrent()
+                    store.read() shouldBe minOf(store.read(), server.cursor)
+                }
+                server.network.outage = null
+                server.network.toClient.latency = 0.milliseconds
+                server.network.toClient.jitter = 0.milliseconds
+                advanceTimeBy(10_000)
+                val connections = server.network.connections.size
+                // a signal may have been the one that was lost: the poll finds it
+                repeat(20) { if (store.read() < server.cursor) advanceTimeBy(10_000) }
+                runCurrent()
+
+                withClue("$connections connections, ${applied.size} pulls") {
+                    store.read() shouldBe server.cursor
+                    loop.state.value.shouldBeInstanceOf<SyncState.InSync>()
+                    applied.zipWithNext().forEach { (one, next) -> next shouldBeGreaterThanOrEqualTo one }
+                    collectors.forEach { heard ->
+                        heard.zipWithNext().forEach { (one, next) -> next shouldBeGreaterThan one }
+                        heard.size shouldBeGreaterThan STEPS / 20
+                    }
+                    connections shouldBeGreaterThan STEPS / 50
+                }
+            }
+        }
+    }
+})
+
+private const val STEPS = 5_000

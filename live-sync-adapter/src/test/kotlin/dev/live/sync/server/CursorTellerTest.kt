@@ -1,0 +1,145 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.sync.server
+
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.comparables.shouldBeGreaterThanOrEqualTo
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.currentTime
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlin.random.Random
+import kotlin.time.Duration.Companion.milliseconds
+
+class CursorTellerTest : FunSpec({
+
+    test("the first cursor is told at once, the next when the interval is over, and then the newest") {
+        runTest {
+            val told = Told(this)
+            told.notify("a", 1uL)
+            runCurrent()
+            told.all shouldContainExactly listOf(Telling("a", 1uL, 0))
+
+            told.notify("a", 2uL)
+            advanceTimeBy(20)
+            told.notify("a", 3uL)
+            told.notify("a", 2uL)
+            advanceTimeBy(29)
+            runCurrent()
+            told.all.size shouldBe 1
+            advanceTimeBy(1)
+            runCurrent()
+
+            told.all.last() shouldBe Telling("a", 3uL, 50)
+        }
+    }
+
+    test("after a quiet time a cursor is told at once again") {
+        runTest {
+            val told = Told(this)
+            told.notify("a", 1uL)
+            advanceTimeBy(1_000)
+            told.notify("a", 2uL)
+            runCurrent()
+
+            told.all.last() shouldBe Telling("a", 2uL, 1_000)
+        }
+    }
+
+    test("a scope that has to wait holds up no other") {
+        runTest {
+            val told = Told(this)
+            told.notify("a", 1uL)
+            runCurrent()
+            told.notify("a", 2uL)
+            runCurrent()
+            advanceTimeBy(10)
+            told.notify("b", 1uL)
+            runCurrent()
+
+            told.all.last() shouldBe Telling("b", 1uL, 10)
+            advanceTimeBy(40)
+            runCurrent()
+            told.all.last() shouldBe Telling("a", 2uL, 50)
+        }
+    }
+
+    test("however often a thousand scopes are notified, each is told at most once in an interval, and of its last") {
+        runTest {
+            val told = Told(this)
+            val random = Random(5)
+            val last = HashMap<String, ULong>()
+            repeat(10_000) { n ->
+                val scope = "s${random.nextInt(1_000)}"
+                told.notify(scope, n.toULong())
+                last[scope] = n.toULong()
+                if (n % 10 == 9) advanceTimeBy(1)
+            }
+            advanceTimeBy(51)
+
+            for ((scope, tellings) in told.all.groupBy { it.scope }) {
+                tellings.last().cursor shouldBe last[scope]
+                for ((one, next) in tellings.zipWithNext()) next.at - one.at shouldBeGreaterThanOrEqualTo 50
+                tellings.map { it.cursor } shouldBe tellings.map { it.cursor }.distinct().sorted()
+            }
+        }
+    }
+
+    test("what cannot be told is said, and the others are told") {
+        runTest {
+            val told = Told(this, failing = "bad")
+            told.notify("bad", 1uL)
+            told.notify("good", 1uL)
+            runCurrent()
+
+            told.failures shouldContainExactly listOf("bad: no")
+            told.all shouldContainExactly listOf(Telling("good", 1uL, 0))
+        }
+    }
+
+    test("after the end nothing is told and nothing is kept") {
+        runTest {
+            val told = Told(this)
+            runCurrent()
+            told.job.cancelAndJoin()
+            told.teller.end()
+
+            repeat(1_000) { told.notify("s$it", 1uL) }
+            advanceTimeBy(1_000)
+
+            told.all.shouldBeEmpty()
+            told.teller.waiting shouldBe 0
+        }
+    }
+})
+
+private data class Telling(val scope: String, val cursor: ULong, val at: Long)
+
+/** A teller, and what it told when. */
+private class Told(private val test: TestScope, failing: String = "") {
+    val all = mutableListOf<Telling>()
+    val failures = mutableListOf<String>()
+    private val cursors = ScopeCursors(maxScopes = 10_000)
+    val teller =
+        CursorTeller(
+            50.milliseconds,
+            { test.currentTime },
+            { scope, cursor ->
+                check(scope != failing) { "no" }
+                all += Telling(scope, cursor, test.currentTime)
+            },
+            { scope, cause -> failures += "$scope: ${cause.message}" },
+        )
+    val job = test.backgroundScope.launch { teller.run() }
+
+    fun notify(scope: String, cursor: ULong) {
+        cursors.raise(scope, cursor)?.let(teller::offer)
+    }
+}
