@@ -6,6 +6,7 @@ import dev.live.benchmarks.load.runLoad
 import dev.live.benchmarks.peer.runPeer
 import dev.live.benchmarks.report.runReport
 import dev.live.benchmarks.server.runLiveServer
+import dev.live.benchmarks.sync.runSync
 import kotlin.system.exitProcess
 
 private const val USAGE = """usage: java -jar benchmarks.jar COMMAND [--option value ...]
@@ -15,6 +16,7 @@ private const val USAGE = """usage: java -jar benchmarks.jar COMMAND [--option v
   report [--quick] [--render-only] [--peers a,b] [--cases a,b] [--rounds 3] [...]  all of it, as tables and plots
   client [--rounds 5] [--clients 40] [--out FILE]                                  what live's client gives and costs
   receive --port N [--kind live|ktor] [--engine cio|okhttp] [--codec json|cbor]    one client of it, in its own process
+  sync [--rounds 5] [--clients 40] [--commits 100] [--out FILE]                    from a commit to the pull, by live
   jmh [JMH's own options]                                                          what single parts cost"""
 
 /** Every part of the benchmarks is a sub-command of one jar; see the README of this module. */
@@ -27,6 +29,7 @@ fun main(args: Array<String>) {
             "load" -> runLoad(rest)
             "client" -> runClient(rest)
             "receive" -> runReceive(rest)
+            "sync" -> runSync(rest)
             "jmh" -> org.openjdk.jmh.Main.main(rest.toTypedArray())
             "report" -> runReport(rest)
             else -> {

@@ -44,7 +44,7 @@ internal class Rendering(private val records: Records, private val out: File) {
 
     /** What commands of their own have measured, with a machine of their own. */
     private fun StringBuilder.appendElsewhere() {
-        for (page in listOf("client/CLIENT.md", "android/SIZE.md")) {
+        for (page in listOf("client/CLIENT.md", "sync/SYNC.md", "android/SIZE.md")) {
             val file = records.directory.resolve(page)
             if (!file.exists()) continue
             appendLine()

@@ -76,7 +76,7 @@ internal class TopicPattern(private val text: String) {
 
     private fun segment(part: String): Segment {
         val literal = part.substringBefore('{')
-        val isParameter = literal.length < part.length && part.endsWith('}')
+        val isParameter = literal.length < part.length && part.endsWith('}') && '}' !in literal
         require(isParameter || part.none { it in "{}" }) {
             "topic pattern '$text': a parameter must end its segment, was '$part'"
         }

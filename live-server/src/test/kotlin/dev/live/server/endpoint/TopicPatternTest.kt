@@ -51,19 +51,29 @@ class TopicPatternTest : FunSpec({
     }
 
     test("of patterns that match one name the more literal comes first") {
-        val patterns = listOf("{rest...}", "room/{rest...}", "{a}/{b}", "room/{room}", "{a}/lobby", "room/lobby")
+        val rooms =
+            listOf(
+                "room/lobby",
+                "room/lob{y}",
+                "room/lo{by}",
+                "room/lo{by...}",
+                "room/{room}",
+                "room/{rest...}",
+                "roo{m...}",
+                "{a}/lobby",
+                "{a}/{b}",
+                "{rest...}",
+            )
 
-        patterns.shuffled().sortedBy { TopicPattern(it).specificity } shouldBe
-            listOf("room/lobby", "room/{room}", "room/{rest...}", "{a}/lobby", "{a}/{b}", "{rest...}")
+        rooms.shuffled().sortedBy { TopicPattern(it).specificity } shouldBe rooms
     }
 
     test("patterns have one shape exactly when they match the same names") {
         TopicPattern("a/{x}").shape shouldBe TopicPattern("a/{y}").shape
         TopicPattern("a/{x...}").shape shouldBe TopicPattern("a/{y...}").shape
-        listOf("a/{x}", "a/{x...}", "a/b", "{x}/b", "a/{x}/{y}", "a").map {
-            TopicPattern(it).shape
-        }.toSet().size shouldBe
-            6
+        TopicPattern("a:{x}").shape shouldBe TopicPattern("a:{y}").shape
+        val different = listOf("a/{x}", "a/{x...}", "a/b", "{x}/b", "a/{x}/{y}", "a", "a/b{x}", "a/b{x...}", "a/c{x}")
+        different.map { TopicPattern(it).shape }.toSet().size shouldBe different.size
     }
 
     context("what is no pattern says why") {
@@ -117,6 +127,12 @@ private val matches: List<Triple<String, String, Map<String, String>?>> =
         Triple("doc/{path...}", "doc/", null),
         Triple("doc/{path...}", "doc", null),
         Triple("{all...}", "a/b", mapOf("all" to "a/b")),
+        Triple("sync:{scope...}", "sync:list/42", mapOf("scope" to "list/42")),
+        Triple("sync:{scope...}", "sync:", null),
+        Triple("sync:{scope...}", "synd:x", null),
+        Triple("sync:{scope...}", "sync", null),
+        Triple("a/user-{id}", "a/user-7", mapOf("id" to "7")),
+        Triple("a/user-{id}", "a/user-7/x", null),
         Triple("a//b", "a//b", mapOf()),
         Triple("a//b", "a/x/b", null),
         Triple("a/", "a/", mapOf()),
@@ -128,9 +144,11 @@ private val mistakes =
         "" to "a topic pattern must not be empty",
         "a/{x}/{x}" to "topic pattern 'a/{x}/{x}' names a parameter twice",
         "{x...}/a" to "topic pattern '{x...}/a': only the last segment may end in '...}'",
-        "room-{x}" to "topic pattern 'room-{x}': a parameter must be a whole segment, was 'room-{x}'",
-        "a/{x" to "topic pattern 'a/{x': a parameter must be a whole segment, was '{x'",
-        "a/x}" to "topic pattern 'a/x}': a parameter must be a whole segment, was 'x}'",
+        "{x}-room" to "topic pattern '{x}-room': a parameter must end its segment, was '{x}-room'",
+        "a}{x}" to "topic pattern 'a}{x}': a parameter must end its segment, was 'a}{x}'",
+        "a{x...}/b" to "topic pattern 'a{x...}/b': only the last segment may end in '...}'",
+        "a/{x" to "topic pattern 'a/{x': a parameter must end its segment, was '{x'",
+        "a/x}" to "topic pattern 'a/x}': a parameter must end its segment, was 'x}'",
         "a/{}" to "topic pattern 'a/{}': a parameter's name must be letters, digits and '_', was ''",
         "a/{...}" to "topic pattern 'a/{...}': a parameter's name must be letters, digits and '_', was ''",
         "a/{x-y}" to "topic pattern 'a/{x-y}': a parameter's name must be letters, digits and '_', was 'x-y'",

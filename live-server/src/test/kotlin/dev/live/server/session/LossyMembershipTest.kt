@@ -39,6 +39,20 @@ class LossyMembershipTest : FunSpec({
             }
         }
     }
+
+    test("messages of the application's own types replace each other as any others do") {
+        runTest {
+            val policy = TopicPolicy(delivery = Delivery(LossyOverflow.Conflate(limit = 1)))
+            val topics = TestTopics(backgroundScope, policy = policy).registry
+            val session = testSession(SessionRuntime(sessionSettings(), topics, codecSlot = 0) { 0 }, backgroundScope)
+            session.state.memberships.join("t", "place", Message(MessageType.SUBSCRIBE, "t"))
+
+            repeat(3) { topics.find("t")!!.publish(prepared(Message("tick", "t"))) }
+            runCurrent()
+
+            session.state.queue.written() shouldContainExactly listOf("subscribe", "tick")
+        }
+    }
 })
 
 private suspend fun SessionQueue.written(): List<String> {

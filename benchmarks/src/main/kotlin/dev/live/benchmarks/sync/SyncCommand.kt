@@ -1,0 +1,93 @@
+package dev.live.benchmarks.sync
+
+import dev.live.benchmarks.Options
+import dev.live.benchmarks.jmh.SyncNotifyBenchmark
+import dev.live.benchmarks.report.Machine
+import dev.live.benchmarks.report.markdownTable
+import dev.live.benchmarks.report.median
+import dev.live.benchmarks.report.number
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.runBlocking
+import org.openjdk.jmh.runner.Runner
+import org.openjdk.jmh.runner.options.OptionsBuilder
+import java.io.File
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+
+/** `sync`: how long from a commit to the pull, and what a commit pays for that; the tables go to `--out`. */
+internal fun runSync(args: List<String>) {
+    val options = Options(args, setOf("rounds", "clients", "commits", "out"))
+    val out = File(options.text("out", "benchmarks/results/sync/SYNC.md"))
+    val rounds = options.int("rounds", 5)
+    val clients = options.int("clients", 40)
+    val commits = options.int("commits", 100)
+    val command = "sync --rounds $rounds --clients $clients --commits $commits"
+    val java = ProcessHandle.current().info().command().orElse("java")
+    val machine = Machine.here(java, "", pinned = false, command)
+    val latencies =
+        runBlocking(Dispatchers.Default) {
+            List(rounds) { round ->
+                println("round ${round + 1} of $rounds")
+                SyncRound(clients, commits).run()
+            }
+        }
+    val text =
+        buildString {
+            appendLine("# Sync")
+            appendLine()
+            appendLine("Made by `java -jar benchmarks/target/benchmarks.jar $command` at commit ${machine.commit}.")
+            appendLine()
+            val memory = "${machine.memory} of memory"
+            appendLine("- Machine: ${machine.cpu}, ${machine.cores} cores, $memory, ${machine.kernel}")
+            appendLine("- JVM: ${machine.java}")
+            appendLatencies(latencies, clients, commits)
+            appendNotify()
+        }
+    out.absoluteFile.parentFile.mkdirs()
+    out.writeText(text)
+    println("$out is written")
+}
+
+private fun StringBuilder.appendLatencies(rounds: List<SyncRound.Latencies>, clients: Int, commits: Int) {
+    appendLine()
+    appendLine("## From a commit to the pull's start")
+    appendLine()
+    appendLine(
+        "$clients clients of each kind keep one scope, over HTTP from the same server on Netty, all in one process. " +
+            "$commits commits in each of ${rounds.size} rounds, 200 to 400 ms apart at random; both kinds at the same " +
+            "time. Counted for each client and commit: until the start of the pull that brought it.",
+    )
+    appendLine()
+    val kinds = listOf("told by live" to SyncRound.Latencies::told, "polling every second" to SyncRound.Latencies::polled)
+    val rows =
+        kinds.map { (name, of) ->
+            val sorted = rounds.flatMap(of).sorted()
+            val ratio = rounds.map { of(it).middle() / it.polled.middle() }.median()
+            val p99 = sorted[(sorted.size * 99 + 99) / 100 - 1]
+            listOf(name, "${number(sorted.middle(), 1)} ms", "${number(p99 / 1.milliseconds, 1)} ms", number(ratio, 3))
+        }
+    append(markdownTable(listOf("client", "median", "p99", "× polling's median"), rows))
+}
+
+private fun List<Duration>.middle(): Double = sorted()[size / 2] / 1.milliseconds
+
+/** In processes of its own, as `jmh` would. */
+private fun StringBuilder.appendNotify() {
+    val options =
+        OptionsBuilder().include(SyncNotifyBenchmark::class.java.name).forks(FORKS).warmupIterations(ITERATIONS)
+            .measurementIterations(ITERATIONS).build()
+    val statistics = Runner(options).run().single().primaryResult.statistics
+    appendLine()
+    appendLine("## One call of `notify`")
+    appendLine()
+    appendLine(
+        "JMH, each call timed by itself, which adds what it takes to read the clock twice; $FORKS processes, another " +
+            "of a thousand scopes in each call, all of them told meanwhile.",
+    )
+    appendLine()
+    val nanos = listOf(50.0, 99.0, 99.9).map { "${number(statistics.getPercentile(it), 0)} ns" }
+    append(markdownTable(listOf("what", "median", "p99", "p99.9"), listOf(listOf("`notify`") + nanos)))
+}
+
+private const val FORKS = 3
+private const val ITERATIONS = 3

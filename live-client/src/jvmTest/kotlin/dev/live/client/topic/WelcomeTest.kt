@@ -1,0 +1,116 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.client.topic
+
+import app.cash.turbine.test
+import dev.live.client.LiveClient
+import dev.live.protocol.Body
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.protocol.of
+import dev.live.test.FakeTransport
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlinx.coroutines.test.testTimeSource
+import kotlinx.serialization.json.JsonPrimitive
+
+/** What a server's application says in the ack of a `subscribe`. */
+class WelcomeTest : FunSpec({
+
+    test("each join says what the server said, and a later collector gets what the last one was told") {
+        welcoming("""{"welcome":1}""") { network, live ->
+            val topic = live.topic<String>("t")
+            topic.updates.test {
+                awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive(1)
+                network.welcome("""{"welcome":2}""")
+                network.wire.cut()
+                awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive(2)
+                topic.updates.test {
+                    awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive(2)
+                    cancelAndIgnoreRemainingEvents()
+                }
+                network.welcome(null)
+                network.wire.cut()
+                awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe null
+                cancelAndIgnoreRemainingEvents()
+            }
+        }
+    }
+
+    test("it stands beside the place of a history") {
+        welcoming("""{"epoch":"e","offset":3,"recovered":false,"welcome":"hi"}""") { network, live ->
+            live.topic<String>("t").updates.test {
+                awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive("hi")
+                network.wire.cut()
+                awaitItem()
+                network.wire.sent(MessageType.SUBSCRIBE).single().body shouldBe
+                    Body.json("""{"since":{"epoch":"e","offset":3}}""")
+                cancelAndIgnoreRemainingEvents()
+            }
+        }
+    }
+
+    test("an ack that cannot be made sense of says nothing, and the topic is joined") {
+        for (body in listOf("7", "[]", """{"other":1}""", """{"welcome":null}""")) {
+            welcoming(body) { _, live ->
+                live.topic<String>("t").updates.test {
+                    awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe null
+                    cancelAndIgnoreRemainingEvents()
+                }
+            }
+        }
+    }
+
+    test("raw updates are messages of every type, in their place among the joins") {
+        welcoming("""{"welcome":1}""") { network, live ->
+            val seen = mutableListOf<String>()
+            val collecting =
+                launch {
+                    live.topic<String>("t").rawUpdates.collect { update ->
+                        seen +=
+                            when (update) {
+                                is TopicUpdate.Subscribed -> "joined ${update.welcome}"
+                                is TopicUpdate.Received -> update.value.type
+                            }
+                    }
+                }
+            runCurrent()
+            network.wire.push(Message(MessageType.MESSAGE, "t", body = Body.of("x")))
+            network.wire.push(Message("tick", "t"))
+            runCurrent()
+            network.wire.cut()
+            advanceTimeBy(60_000)
+
+            seen shouldBe listOf("joined 1", "message", "tick", "joined 1")
+            collecting.cancel()
+        }
+    }
+})
+
+private fun welcoming(ack: String, test: suspend TestScope.(FakeTransport, LiveClient) -> Unit) {
+    runTest {
+        val network = FakeTransport().apply { welcome(ack) }
+        val live =
+            LiveClient("ws://test/live") {
+                transport = network
+                context = backgroundScope.coroutineContext
+                timeSource = testTimeSource
+            }
+        test(network, live)
+    }
+}
+
+private fun FakeTransport.welcome(ack: String?) {
+    onMessage = { message ->
+        (message.type == MessageType.SUBSCRIBE).also {
+            if (it) push(Message(MessageType.ACK, message.topic, message.ref, ack?.let { text -> Body.json(text) }))
+        }
+    }
+}

@@ -1,0 +1,139 @@
+package dev.live.server
+
+import dev.live.protocol.Body
+import dev.live.protocol.of
+import dev.live.server.endpoint.TopicDeclaration
+import dev.live.server.support.Engine
+import dev.live.server.support.PlainClient
+import dev.live.server.support.TestServer
+import dev.live.server.support.withServer
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.string.shouldNotContain
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.isActive
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonPrimitive
+import java.util.concurrent.atomic.AtomicInteger
+
+/** What a topic says to whoever joins, in the ack; and messages of the application's own types. Over a real socket. */
+class WelcomeTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        test("on $engine the ack says what the topic has to say") {
+            withPrices({ welcome { JsonPrimitive(parameters["of"]) } }, engine) {
+                PlainClient.connect(url()).ask(subscribe("gold")) shouldContain """"data":{"welcome":"gold"}"""
+            }
+        }
+    }
+
+    test("where there is nothing to say the ack says nothing") {
+        withPrices({ welcome { null } }) { PlainClient.connect(url()).ask(subscribe("gold")) shouldNotContain "data" }
+    }
+
+    test("beside a history's place, and that place alone where there is nothing to say") {
+        withPrices({
+            history(size = 10)
+            welcome { if (parameters["of"] == "gold") JsonPrimitive(7) else null }
+        }) {
+            val client = PlainClient.connect(url())
+            client.ask(subscribe("gold")) shouldContain """"offset":0,"recovered":false,"welcome":7}"""
+            client.ask(subscribe("oil")) shouldContain """"offset":0,"recovered":false}"""
+        }
+    }
+
+    test("a client that subscribes again is told again, as things stand then") {
+        val asked = AtomicInteger()
+        withPrices({ welcome { JsonPrimitive(asked.incrementAndGet()) } }) {
+            val client = PlainClient.connect(url())
+            client.ask(subscribe("gold")) shouldContain """{"welcome":1}"""
+            client.ask(subscribe("gold")) shouldContain """{"welcome":2}"""
+        }
+    }
+
+    test("it is asked behind authorize, knows the params, and refuses by what it throws") {
+        withPrices({
+            authorize { parameters["of"] != "oil" }
+            welcome {
+                if (params == null) reject("which currency?")
+                params
+            }
+        }) {
+            val client = PlainClient.connect(url())
+            client.ask(subscribe("oil")) shouldContain """"code":"forbidden""""
+            client.ask(subscribe("gold")) shouldContain """"reason":"which currency?""""
+            val eur = """{"type":"subscribe","topic":"price/gold","ref":"r","data":{"params":"EUR"}}"""
+            client.ask(eur) shouldContain """{"welcome":"EUR"}"""
+            application.live.topic("price/gold").subscribers shouldBe 1
+        }
+    }
+
+    test("onSubscribe knows what was said, and of a join by the server that nothing was") {
+        val heard = Channel<JsonElement?>(Channel.UNLIMITED)
+        withPrices({
+            welcome { JsonPrimitive(1) }
+            onSubscribe { heard.trySend(welcome) }
+        }) {
+            val client = PlainClient.connect(url())
+            client.ask(subscribe("gold"))
+            application.live.sessions.single().join("price/oil")
+
+            List(2) { heard.receive() } shouldContainExactly listOf(JsonPrimitive(1), null)
+        }
+    }
+
+    test("a second welcome is refused") {
+        shouldThrow<IllegalStateException> {
+            withPrices({
+                welcome { null }
+                welcome { null }
+            }) {}
+        }.message shouldBe "topic 'price/{of}' has welcome twice"
+    }
+
+    test("a message of the application's own type is of its topic, and replaces what waits as any other does") {
+        withPrices({ conflate() }) {
+            val client = PlainClient.connect(url())
+            client.ask(subscribe("gold"))
+
+            application.live.topic("price/gold").publish("tick", Body.of(1))
+
+            client.next() shouldBe """{"type":"tick","topic":"price/gold","data":1}"""
+        }
+    }
+
+    test("a type that is the protocol's own is refused") {
+        withPrices({}) {
+            shouldThrow<IllegalArgumentException> { application.live.topic("price/gold").publish("ack", null) }.message shouldBe
+                "type 'ack' is one of the protocol's own; choose another, or leave it out"
+        }
+    }
+
+    test("the server is a scope that ends with it") {
+        lateinit var server: LiveServer
+        withServer(module = {
+            install(Live)
+            server = live
+        }) { server.isActive shouldBe true }
+
+        server.isActive shouldBe false
+    }
+})
+
+private suspend fun withPrices(
+    declare: TopicDeclaration<Unit, Int>.() -> Unit,
+    engine: Engine = Engine.Netty,
+    test: suspend TestServer.() -> Unit,
+) {
+    withServer(engine, {
+        install(Live)
+        routing { live<Unit>("/live") { topic<Int>("price/{of}", declare) } }
+    }) { test() }
+}
+
+private fun subscribe(of: String) = """{"type":"subscribe","topic":"price/$of","ref":"r"}"""
