@@ -3,7 +3,6 @@ package dev.live.sync.client
 import dev.live.client.LiveClient
 import dev.live.client.topic.CollectorOverflow
 import dev.live.client.topic.TopicUpdate
-import dev.live.protocol.Body
 import dev.live.sync.SyncWire
 import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.flow.Flow
@@ -13,6 +12,7 @@ import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.coroutines.launch
+import kotlinx.serialization.json.JsonElement
 
 /**
  * The cursors of [scope] as the server tells them: the present one when the scope is subscribed to, also after each
@@ -46,7 +46,8 @@ internal fun LiveClient.syncUpdates(scope: String): Flow<SyncSignal> {
 }
 
 private fun LiveClient.updates(topic: String): Flow<SyncSignal> =
-    topic<Body?>(topic, CollectorOverflow.DropOldest).rawUpdates.mapNotNull { update ->
+    // any type that has a serializer: rawUpdates decodes nothing
+    topic<JsonElement>(topic, CollectorOverflow.DropOldest).rawUpdates.mapNotNull { update ->
         when (update) {
             is TopicUpdate.Subscribed ->
                 SyncWire.cursorIn(update.welcome)?.let { SyncSignal.At(it) } ?: SyncSignal.Unknown
