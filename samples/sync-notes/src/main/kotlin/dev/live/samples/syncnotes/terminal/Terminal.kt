@@ -70,7 +70,10 @@ class Terminal(
                 val (command, rest) = line.trim().split(' ', limit = 2).let { it[0] to it.getOrElse(1) { "" }.trim() }
                 when (command) {
                     "quit" -> break
-                    "offline" -> online = online?.cancelAndJoin().let { null }
+                    "offline" -> {
+                        online?.cancelAndJoin()
+                        online = null
+                    }
                     "online" -> online = online ?: goOnline()
                     else -> carryOut(command, rest)
                 }
