@@ -43,7 +43,9 @@ private suspend inline fun <reified T> ApplicationCall.answer(work: suspend () -
     respondText(text, ContentType.Application.Json, status)
 }
 
-private fun ApplicationCall.scope(): String = request.queryParameters["scope"].orEmpty().also { check(Rules.ofScope(it)) }
+private fun ApplicationCall.scope(): String = request.queryParameters["scope"].orEmpty().also {
+    check(Rules.ofScope(it))
+}
 
 private fun ApplicationCall.since(): Long = checkedSince(request.queryParameters["since"].orEmpty())
 

@@ -104,6 +104,20 @@ internal class ServerProcess(file: Path, port: Int = 0) : AutoCloseable {
         return log
     }
 
+    /** Posts one edit, and returns when it is acknowledged. */
+    fun post(list: String, id: String) {
+        val body = """{"scope":"$list","since":0,"edits":[{"changeId":"$id","noteId":"$id","text":"$id"}]}"""
+        val request =
+            HttpRequest
+                .newBuilder(URI("$url/changes"))
+                .header("Content-Type", "application/json")
+                .timeout(Duration.ofMinutes(1))
+                .POST(HttpRequest.BodyPublishers.ofString(body))
+                .build()
+        val answer = http.send(request, BodyHandlers.ofString())
+        check(answer.statusCode() == 200) { "the server answered ${answer.statusCode()}: ${answer.body()}" }
+    }
+
     fun kill(): Unit = program.kill()
 
     override fun close(): Unit = kill()
@@ -146,7 +160,10 @@ internal class Person(private val name: String, private val file: Path, private 
     fun list(): Listing {
         val since = program.mark()
         program.type("list")
-        val end = program.waitFor(Regex("""^= (\d+) notes as of change (\d+), (\d+) edits to send$""", RegexOption.MULTILINE), since)
+        val end = program.waitFor(
+            Regex("""^= (\d+) notes as of change (\d+), (\d+) edits to send$""", RegexOption.MULTILINE),
+            since,
+        )
         val (count, cursor, toSend) = end.destructured
         val lines = program.toString().substring(since, end.range.first).lines()
         val notes = lines.filter { NOTE.matches(it) }

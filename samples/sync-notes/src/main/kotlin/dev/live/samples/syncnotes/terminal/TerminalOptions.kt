@@ -23,7 +23,8 @@ class TerminalOptions private constructor(val name: String, val list: String, va
             if (Rules.ofScope(list) != null) return null
             val server = (values["--url"] ?: "http://localhost:8080").trimEnd('/')
             if (!server.startsWith("http")) return null
-            val file = values["--file"] ?: "target/sync-notes/${name.encodeURLParameter()}-${list.encodeURLParameter()}.json"
+            val file =
+                values["--file"] ?: "target/sync-notes/${name.encodeURLParameter()}-${list.encodeURLParameter()}.json"
             return TerminalOptions(name, list, server, Path.of(file))
         }
 

@@ -12,7 +12,9 @@ import io.kotest.matchers.shouldBe
 class NotebookTest : FunSpec({
 
     test("changes are applied in order: the last one of a note is the note, in the place it had") {
-        val notebook = Notebook("a").applied(page(change(1, "n1", "milk"), change(2, "n2", "tea"), change(3, "n1", "oat milk")))
+        val notebook = Notebook(
+            "a",
+        ).applied(page(change(1, "n1", "milk"), change(2, "n2", "tea"), change(3, "n1", "oat milk")))
 
         notebook.shown.map { it.note.text } shouldContainExactly listOf("oat milk", "tea")
         notebook.cursor shouldBe 3
@@ -33,13 +35,17 @@ class NotebookTest : FunSpec({
         val back = meanwhile.applied(page(change(4, "n1", "oat milk", id = "mine"), change(5, "n1", "rice milk")))
 
         typed.shown.map { it.note.text to it.isPending } shouldContainExactly listOf("oat milk" to true)
-        meanwhile.shown.map { it.note.text to it.isPending } shouldContainExactly listOf("oat milk" to true, "tea" to false)
-        back.shown.map { it.note.text to it.isPending } shouldContainExactly listOf("rice milk" to false, "tea" to false)
+        meanwhile.shown.map { it.note.text to it.isPending } shouldContainExactly
+            listOf("oat milk" to true, "tea" to false)
+        back.shown.map { it.note.text to it.isPending } shouldContainExactly
+            listOf("rice milk" to false, "tea" to false)
         back.pending.shouldBeEmpty()
     }
 
     test("a deletion that is still to be sent hides the note") {
-        val notebook = Notebook("a").applied(page(change(1, "n1", "milk"))).edited(Edit("mine", "n1", "", deleted = true))
+        val notebook = Notebook(
+            "a",
+        ).applied(page(change(1, "n1", "milk"))).edited(Edit("mine", "n1", "", deleted = true))
 
         notebook.shown.shouldBeEmpty()
         notebook.notes.size shouldBe 1
@@ -53,7 +59,8 @@ class NotebookTest : FunSpec({
     }
 
     test("a change that is missing is noticed, and nothing is applied") {
-        val failure = shouldThrow<IllegalStateException> { Notebook("a").applied(page(change(1, "n", "x"), change(3, "n", "y"))) }
+        val failure =
+            shouldThrow<IllegalStateException> { Notebook("a").applied(page(change(1, "n", "x"), change(3, "n", "y"))) }
 
         failure.message shouldBe "the server left out change 2 of 'a'"
     }
@@ -65,7 +72,12 @@ class NotebookTest : FunSpec({
     }
 })
 
-internal fun change(sequence: Long, note: String, text: String, id: String = "c$sequence") = Change(sequence, id, note, text)
+internal fun change(sequence: Long, note: String, text: String, id: String = "c$sequence") = Change(
+    sequence,
+    id,
+    note,
+    text,
+)
 
 private fun deletion(sequence: Long, note: String) = Change(sequence, "c$sequence", note, "", deleted = true)
 

@@ -58,7 +58,8 @@ class SyncEngineTest : FunSpec({
 
         withEngine(folder) { engine, _ ->
             engine.cursor("a") shouldBe 2
-            engine.post(batch("a", "two", "three")).places shouldContainExactly listOf(Place("two", 2), Place("three", 3))
+            engine.post(batch("a", "two", "three")).places shouldContainExactly
+                listOf(Place("two", 2), Place("three", 3))
         }
     }
 
