@@ -78,15 +78,18 @@ class ChangesApiTest : FunSpec({
         """{"scope":"a","since":-5,"edits":[${edit("c")}]}""" to "since must be a whole number",
         """{"scope":"","since":0,"edits":[${edit("c")}]}""" to "scope is empty",
         """{"scope":"a","since":0,"edits":[]}""" to "edits is empty; send 1 to 100",
-        """{"scope":"a","since":0,"edits":[$tooMany]}""" to "edits has 101 edits, 100 are allowed; send several batches",
-        """{"scope":"a","since":0,"edits":[${edit("c1")},${edit("")}]}""" to "edits[1].changeId must be 1 to 64 letters",
+        """{"scope":"a","since":0,"edits":[$tooMany]}""" to
+            "edits has 101 edits, 100 are allowed; send several batches",
+        """{"scope":"a","since":0,"edits":[${edit("c1")},${edit("")}]}""" to
+            "edits[1].changeId must be 1 to 64 letters",
         """{"scope":"a","since":0,"edits":[${edit("a b")}]}""" to "edits[0].changeId must be",
         """{"scope":"a","since":0,"edits":[${edit("c", note = "n".repeat(65))}]}""" to "edits[0].noteId must be",
         """{"scope":"a","since":0,"edits":[${edit("c", "x".repeat(2_001))}]}""" to
             "edits[0].text has 2001 characters, 2000 are allowed; split the note",
         """{"scope":"a","since":0,"edits":[${edit("c", " ")}]}""" to "edits[0].text is empty; to delete the note",
         """{"scope":"a","since":0,"edits":[${edit("c", "\\u0000")}]}""" to "edits[0].text has control characters",
-        """{"scope":"a","since":0,"edits":[${edit("c", "\\ud83d")}]}""" to "edits[0].text has control characters or half",
+        """{"scope":"a","since":0,"edits":[${edit("c", "\\ud83d")}]}""" to
+            "edits[0].text has control characters or half",
         """{"scope":"a","since":0,"edits":[{"changeId":"c","noteId":"n","text":"t","deleted":true}]}""" to
             "edits[0].text must be empty where deleted is true",
         """{"scope":"a","since":0,"edits":[{"changeId":"c","noteId":"n","text":"t","author":"${"a".repeat(41)}"}]}""" to
@@ -129,7 +132,11 @@ class ChangesApiTest : FunSpec({
         withNotes {
             post("""{"scope":"a","since":0,"edits":[${edit("c1")}]}""")
 
-            val answers = listOf(get("/changes?scope=a&since=2"), post("""{"scope":"a","since":2,"edits":[${edit("c2")}]}"""))
+            val answers =
+                listOf(
+                    get("/changes?scope=a&since=2"),
+                    post("""{"scope":"a","since":2,"edits":[${edit("c2")}]}"""),
+                )
 
             answers.map { it.status.value } shouldContainExactly listOf(409, 409)
             answers.map { it.read<Problem>() }.distinct() shouldContainExactly

@@ -124,7 +124,7 @@ private suspend fun converged(server: ServerProcess, ann: Person, bob: Person): 
     return log
 }
 
-/** What a log makes of a list, in the plainest words: each note's last change, in the order in which they first came. */
+/** What a log makes of a list, in plain words: each note's last change, in the order in which they first came. */
 private fun replayed(log: List<Change>): List<Change> {
     val notes = mutableListOf<Change>()
     for (change in log) {

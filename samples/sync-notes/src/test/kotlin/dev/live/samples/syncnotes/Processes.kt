@@ -42,7 +42,7 @@ internal class Program(mainClass: String, arguments: List<String>, environment: 
     /** How much was said so far: what [waitFor] is given to look only at what comes later. */
     fun mark(): Int = lock.withLock { said.length }
 
-    /** What was said after [since], once that has a match; null if the process ends before. Waits for a minute at most. */
+    /** What was said after [since], once that has a match; null if the process ends first. Waits a minute at most. */
     fun find(pattern: Regex, since: Int = 0): MatchResult? {
         val deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1)
         lock.withLock {

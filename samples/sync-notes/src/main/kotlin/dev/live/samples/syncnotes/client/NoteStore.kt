@@ -25,11 +25,14 @@ import kotlin.io.path.readText
  * A [Notebook] in a file, for one process at a time. Any thread.
  *
  * Each change of it is written whole to another file, which then takes the place of the first: whenever the process is
- * killed, the file is as before or as after. The cursor is in there with what was pulled up to it, so [write] has nothing
- * to do.
+ * killed, the file is as before or as after. The cursor is in there with what was pulled up to it, so [write] has
+ * nothing to do.
  */
-class NoteStore private constructor(private val file: Path, private val lock: FileChannel, notebook: Notebook) :
-    CursorStore,
+class NoteStore private constructor(
+    private val file: Path,
+    private val lock: FileChannel,
+    notebook: Notebook,
+) : CursorStore,
     AutoCloseable {
     private val kept = MutableStateFlow(notebook)
 

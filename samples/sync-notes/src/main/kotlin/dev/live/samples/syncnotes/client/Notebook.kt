@@ -40,8 +40,8 @@ data class Notebook(
     fun edited(edit: Edit): Notebook = copy(pending = pending + edit)
 
     /**
-     * With what [page] brought: its changes, its cursor, and without the edits that have come back. What is here already is
-     * passed over.
+     * With what [page] brought: its changes, its cursor, and without the edits that have come back. What is here already
+     * is passed over.
      *
      * @throws IllegalStateException if a change is missing between here and there
      */
@@ -55,7 +55,7 @@ data class Notebook(
             if (change.deleted) {
                 known -= change.noteId
             } else {
-                known[change.noteId] = Note(change.noteId, change.text, change.author) // a note that is there keeps its place
+                known[change.noteId] = Note(change.noteId, change.text, change.author) // in the place it has
             }
         }
         val back = page.changes.mapTo(HashSet()) { it.changeId }

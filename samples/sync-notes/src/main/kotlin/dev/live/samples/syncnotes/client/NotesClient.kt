@@ -104,8 +104,8 @@ class NotesClient(
     }
 
     /**
-     * Sends what is pending, then gets what is new: what was sent is among it, and only that takes it from what is pending.
-     * So it does not matter where in here the process is killed: what the server has already it does not take again.
+     * Sends what is pending, then gets what is new: what was sent is among it, and only that takes it from what is
+     * pending. So it does not matter where in here the process is killed: what the server has it does not take again.
      */
     private suspend fun pull(changes: ChangesClient): ULong {
         val before = store.notebook.value

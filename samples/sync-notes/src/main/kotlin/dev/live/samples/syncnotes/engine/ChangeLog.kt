@@ -13,10 +13,10 @@ import java.sql.ResultSet
 /**
  * The changes of all lists, in a database file: only ever appended to. Every function blocks.
  *
- * No reader ever sees sequence 8 before it can see 7. [append] takes the highest sequence plus one, and must run once at a
- * time per scope, from reading that number to the commit: then 8 is only begun when 7 is committed. Two that ran at the
- * same time all the same, by a fault, would both want 7 and one would fail on the primary key, which is no gap either.
- * What fails takes its numbers back. No other process can write: H2 locks the file, and the lock ends with the process.
+ * No reader ever sees sequence 8 before it can see 7. [append] takes the highest sequence plus one, and must run once at
+ * a time per scope, from reading that number to the commit: then 8 is only begun when 7 is committed. Two that ran at
+ * the same time all the same, by a fault, would both want 7 and one would fail on the primary key, which is no gap
+ * either. What fails takes its numbers back. No other process can write: H2 locks the file, and the lock ends with the process.
  */
 class ChangeLog private constructor(private val pool: JdbcConnectionPool) : AutoCloseable {
     /** The sequence of the newest change of [scope]; 0 if there is none. */
@@ -36,8 +36,8 @@ class ChangeLog private constructor(private val pool: JdbcConnectionPool) : Auto
         }
 
     /**
-     * Appends those of [edits] that are not there, all or none, and says where each of them stands. When it returns they
-     * are in the file. Not twice at the same time for one scope.
+     * Appends those of [edits] that are not there, all or none, and says where each of them stands. When it returns
+     * they are in the file. Not twice at the same time for one scope.
      *
      * @throws AheadOfLogException if the log does not reach as far as [since]; then nothing is appended
      */
@@ -76,9 +76,9 @@ class ChangeLog private constructor(private val pool: JdbcConnectionPool) : Auto
         fun open(file: Path): ChangeLog {
             val path = file.toAbsolutePath().toString()
             require(';' !in path) { "the database's path must have no semicolon, was $path" }
-            // By default H2 writes what was committed up to half a second later, and SIGKILL takes what was acknowledged
-            // meanwhile. With 0 a commit has handed it to the operating system when it returns. That outlives the process;
-            // for what outlives a power failure each commit would need CHECKPOINT SYNC as well.
+            // By default H2 writes what was committed up to half a second later, and SIGKILL takes what was
+            // acknowledged meanwhile. With 0 a commit has handed it to the operating system when it returns. That
+            // outlives the process; to outlive a power failure each commit would need CHECKPOINT SYNC as well.
             val url = "jdbc:h2:file:$path;WRITE_DELAY=0"
             val pool = JdbcConnectionPool.create(url, "sa", "")
             pool.maxConnections = CONNECTIONS
@@ -107,7 +107,8 @@ private fun Connection.cursor(scope: String): Long =
     query("SELECT MAX(sequence) FROM changes WHERE scope = ?", scope) { it.getLong(1) }.single()
 
 private fun Connection.placeOf(scope: String, changeId: String): Long? =
-    query("SELECT sequence FROM changes WHERE scope = ? AND change_id = ?", scope, changeId) { it.getLong(1) }.singleOrNull()
+    query("SELECT sequence FROM changes WHERE scope = ? AND change_id = ?", scope, changeId) { it.getLong(1) }
+        .singleOrNull()
 
 private fun Connection.changes(scope: String, since: Long, limit: Int): List<Change> =
     query(
@@ -119,7 +120,8 @@ private fun Connection.changes(scope: String, since: Long, limit: Int): List<Cha
     ) { Change(it.getLong(1), it.getString(2), it.getString(3), it.getString(4), it.getBoolean(5), it.getString(6)) }
 
 private fun Connection.insert(scope: String, sequence: Long, edit: Edit) {
-    val sql = "INSERT INTO changes(scope, sequence, change_id, note_id, text, deleted, author) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    val sql =
+        "INSERT INTO changes(scope, sequence, change_id, note_id, text, deleted, author) VALUES (?, ?, ?, ?, ?, ?, ?)"
     prepareStatement(sql).use { statement ->
         val values = listOf(scope, sequence, edit.changeId, edit.noteId, edit.text, edit.deleted, edit.author)
         values.forEachIndexed { index, value -> statement.setObject(index + 1, value) }

@@ -141,7 +141,7 @@ class Terminal(
             out.flush()
         }
 
-    /** The lines of the input. They are read on a thread of their own, for nothing can interrupt a read from a terminal. */
+    /** The lines of the input, read on a thread of their own, for nothing can interrupt a read from a terminal. */
     private fun lines(): ReceiveChannel<String> {
         val lines = Channel<String>()
         thread(isDaemon = true, name = "terminal") {

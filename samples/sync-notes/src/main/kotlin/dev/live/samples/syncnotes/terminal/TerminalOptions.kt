@@ -8,7 +8,7 @@ import java.nio.file.Path
 class TerminalOptions private constructor(val name: String, val list: String, val server: String, val file: Path) {
     companion object {
         const val USAGE =
-            "usage: --name <your name> [--list groceries] [--url http://localhost:8080] [--file <where to keep the notes>]"
+            "usage: --name <your name> [--list groceries] [--url http://localhost:8080] [--file <file for the notes>]"
 
         /** What [args] say, or null if the name is missing, one is unknown, without a value, or too long. */
         fun parse(args: Array<String>): TerminalOptions? {

@@ -1,8 +1,8 @@
 package dev.live.samples.syncnotes.wire
 
 /**
- * What scopes and edits may be. Clients ask before they keep an edit: one that the server refuses would hold up all that
- * were typed after it.
+ * What scopes and edits may be. Clients ask before they keep an edit: one that the server refuses would hold up all
+ * that were typed after it.
  *
  * Each function says what is wrong and the way out, or null. Never what was typed: it may be private.
  */
@@ -16,7 +16,8 @@ object Rules {
     fun ofScope(scope: String): String? =
         when {
             scope.isBlank() -> "scope is empty; name the list, such as groceries"
-            scope.length > MAX_SCOPE -> "scope has ${scope.length} characters, $MAX_SCOPE are allowed; take a shorter name"
+            scope.length > MAX_SCOPE ->
+                "scope has ${scope.length} characters, $MAX_SCOPE are allowed; take a shorter name"
             !scope.isReadable() -> "scope has control characters or half a surrogate pair; leave them out"
             else -> null
         }
@@ -43,7 +44,8 @@ object Rules {
             else -> null
         }
 
-    private fun String.isId() = length in 1..MAX_ID && all { it in 'a'..'z' || it in 'A'..'Z' || it in '0'..'9' || it in "-_" }
+    private fun String.isId() =
+        length in 1..MAX_ID && all { it in 'a'..'z' || it in 'A'..'Z' || it in '0'..'9' || it in "-_" }
 
     private fun String.isReadable(): Boolean {
         var i = 0
