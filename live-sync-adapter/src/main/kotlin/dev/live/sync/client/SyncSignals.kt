@@ -52,12 +52,6 @@ private fun LiveClient.updates(topic: String): Flow<SyncSignal> =
             is TopicUpdate.Subscribed ->
                 SyncWire.cursorIn(update.welcome)?.let { SyncSignal.At(it) } ?: SyncSignal.Unknown
             is TopicUpdate.Received ->
-                if (update.value.type ==
-                    SyncWire.TYPE
-                ) {
-                    SyncWire.cursorIn(update.value)?.let { SyncSignal.At(it) }
-                } else {
-                    null
-                }
+                if (update.value.type == SyncWire.TYPE) SyncWire.cursorIn(update.value)?.let { SyncSignal.At(it) } else null
         }
     }
