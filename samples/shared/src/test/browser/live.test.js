@@ -214,6 +214,18 @@ test("presence and messages of no topic have handlers of their own", async () =>
   assert.deepEqual(seen.slice(-2), ['presence room/a {"count":3}', 'direct ring "phone"']);
 });
 
+test("what a topic says in its ack and in types of its own has its places, while it is joined", async () => {
+  const { client, seen, socket } = connect(["sync:a"]);
+  socket().hears({ type: "ack", ref: "1", data: { welcome: { cursor: 7 } } });
+  await settled();
+  socket().hears({ type: "sync", topic: "sync:a", data: { cursor: 8 } });
+  socket().hears({ type: "sync", topic: "sync:other", data: { cursor: 9 } });
+  client.unsubscribe("sync:a");
+  socket().hears({ type: "sync", topic: "sync:a", data: { cursor: 10 } });
+
+  assert.deepEqual(seen.slice(2), ['joined sync:a first {"cursor":7}', 'typed sync:a sync {"cursor":8}']);
+});
+
 test("a question of the server's is answered with unknown_type, and being taken out of a topic is told", async () => {
   const { client, seen, socket } = await joined("room/a");
 
@@ -246,7 +258,8 @@ function start(topics) {
     "ws://test/live",
     {
       state: ({ kind }) => seen.push(kind),
-      joined: (topic, recovery, missed) => seen.push(`joined ${topic} ${recovery}${missed > 0 ? ` ${missed}` : ""}`),
+      joined: (topic, recovery, missed, welcome) => seen.push(["joined", topic, recovery, missed || "", welcome && JSON.stringify(welcome)].filter(Boolean).join(" ")),
+      typed: (topic, type, data) => seen.push(`typed ${topic} ${type} ${JSON.stringify(data)}`),
       presence: (topic, data) => seen.push(`presence ${topic} ${JSON.stringify(data)}`),
       direct: (type, data) => seen.push(`direct ${type} ${JSON.stringify(data)}`),
       message: (topic, data) => seen.push(`message ${topic} ${JSON.stringify(data)}`),

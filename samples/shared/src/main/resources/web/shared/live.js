@@ -39,10 +39,10 @@ export class LiveClient {
    * @param handlers each one optional:
    *   `state(state)`: `{kind: "connecting"}`, `{kind: "connected"}`, `{kind: "waiting", retryAt, lostAt}` or
    *   `{kind: "stopped", code, reason}`, times in milliseconds since the epoch;
-   *   `joined(topic, recovery, missed)`: `"first"`, `"recovered"` (the messages that were missed follow, so many) or
-   *   `"gap"` (some may be missing);
+   *   `joined(topic, recovery, missed, welcome)`: `"first"`, `"recovered"` (so many messages that were missed follow) or
+   *   `"gap"` (some may be missing), and what the topic says in its ack;
    *   `message(topic, data)`, `presence(topic, data)`, `refused(topic, error)`;
-   *   `direct(type, data)`: a message that the server sent to this session and that is of no topic.
+   *   `typed(topic, type, data)`, `direct(type, data)`: a message of the application's own types, of a topic or of none.
    * @param token a bearer token for the upgrade, or null
    */
   constructor(url, handlers, { token = null, WebSocket = globalThis.WebSocket, random = Math.random } = {}) {
@@ -112,8 +112,7 @@ export class LiveClient {
     const socket = new this.#WebSocket(this.#url, this.#protocols);
     this.#socket = socket;
     this.#connectTimer = setTimeout(() => this.#abandon(Date.now()), CONNECT_TIMEOUT_MS);
-    // A socket that was let go may still have events under way, hence the checks.
-    socket.onopen = () => socket === this.#socket && this.#opened();
+    socket.onopen = () => socket === this.#socket && this.#opened(); // the one before may still have events under way
     socket.onmessage = (event) => socket === this.#socket && this.#heard(event.data);
     socket.onclose = (event) => socket === this.#socket && this.#closed(event.code, event.reason, Date.now());
   }
@@ -161,6 +160,7 @@ export class LiveClient {
         // This client answers no questions of the server's, and says so rather than let it wait.
         if (message.ref?.startsWith?.("$")) this.#send({ type: "error", ref: message.ref, data: { code: "unknown_type", reason: "no handler" } });
         else if (!message.topic) this.#handlers.direct?.(message.type, message.data);
+        else if (this.isJoined(message.topic)) this.#handlers.typed?.(message.topic, message.type, message.data);
     }
   }
 
@@ -218,7 +218,7 @@ export class LiveClient {
       const ack = await this.#request({ type: "subscribe", topic, data: wanted.data });
       if (this.#topics.get(topic) !== wanted) return; // left meanwhile
       const { recovery, missed } = wanted.accept(ack.data);
-      this.#handlers.joined?.(topic, recovery, missed);
+      this.#handlers.joined?.(topic, recovery, missed, ack.data?.welcome);
     } catch (error) {
       if (this.#topics.get(topic) !== wanted || error.code === "connection_lost") return;
       if (error.isPassing) this.#joinLater(topic, wanted, error.retryAfterMs);

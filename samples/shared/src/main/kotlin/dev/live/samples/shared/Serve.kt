@@ -4,15 +4,17 @@ import io.ktor.server.application.Application
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
+import kotlinx.coroutines.runBlocking
 import org.slf4j.LoggerFactory
 
-/** Serves [module] on the port in `PORT`, 8080 by default, until the process is ended. */
+/** Serves [module] on the port in `PORT`, 8080 by default and a free one for 0, until the process is ended. */
 fun serve(name: String, module: Application.() -> Unit) {
     val text = System.getenv("PORT") ?: "8080"
-    val port = requireNotNull(text.toIntOrNull()?.takeIf { it in 1..65535 }) { "PORT must be 1 to 65535, was '$text'" }
+    val port = requireNotNull(text.toIntOrNull()?.takeIf { it in 0..65535 }) { "PORT must be 0 to 65535, was '$text'" }
     val server = embeddedServer(Netty, port = port, module = module)
     server.start(wait = false)
-    LoggerFactory.getLogger("samples").info("The {} is open: http://localhost:{}", name, port)
+    val bound = runBlocking { server.engine.resolvedConnectors().first().port }
+    LoggerFactory.getLogger("samples").info("The {} is open: http://localhost:{}", name, bound)
     Thread.currentThread().join()
 }
 

@@ -1,0 +1,65 @@
+package dev.live.samples.syncnotes.wire
+
+/**
+ * What scopes and edits may be. Clients ask before they keep an edit: one that the server refuses would hold up all
+ * that were typed after it.
+ *
+ * Each function says what is wrong and the way out, or null. Never what was typed: it may be private.
+ */
+object Rules {
+    const val MAX_SCOPE = 100
+    const val MAX_ID = 64
+    const val MAX_AUTHOR = 40
+    const val MAX_TEXT = 2_000
+    const val MAX_BATCH = 100
+
+    fun ofScope(scope: String): String? =
+        when {
+            scope.isBlank() -> "scope is empty; name the list, such as groceries"
+            scope.length > MAX_SCOPE ->
+                "scope has ${scope.length} characters, $MAX_SCOPE are allowed; take a shorter name"
+            !scope.isReadable() -> "scope has control characters or half a surrogate pair; leave them out"
+            else -> null
+        }
+
+    fun ofEdits(edits: List<Edit>): String? {
+        if (edits.isEmpty()) return "edits is empty; send 1 to $MAX_BATCH"
+        if (edits.size > MAX_BATCH) return "edits has ${edits.size} edits, $MAX_BATCH are allowed; send several batches"
+        for ((index, edit) in edits.withIndex()) ofEdit(edit)?.let { return "edits[$index].$it" }
+        return null
+    }
+
+    fun ofEdit(edit: Edit): String? =
+        when {
+            !edit.changeId.isId() -> "changeId $ID_RULE"
+            !edit.noteId.isId() -> "noteId $ID_RULE"
+            edit.author.length > MAX_AUTHOR ->
+                "author has ${edit.author.length} characters, $MAX_AUTHOR are allowed; take a shorter name"
+            !edit.author.isReadable() -> "author has control characters or half a surrogate pair; leave them out"
+            edit.deleted && edit.text.isNotEmpty() -> "text must be empty where deleted is true; leave it out"
+            !edit.deleted && edit.text.isBlank() -> "text is empty; to delete the note send deleted: true"
+            edit.text.length > MAX_TEXT ->
+                "text has ${edit.text.length} characters, $MAX_TEXT are allowed; split the note"
+            !edit.text.isReadable() -> "text has control characters or half a surrogate pair; leave them out"
+            else -> null
+        }
+
+    private fun String.isId() =
+        length in 1..MAX_ID && all { it in 'a'..'z' || it in 'A'..'Z' || it in '0'..'9' || it in "-_" }
+
+    private fun String.isReadable(): Boolean {
+        var i = 0
+        while (i < length) {
+            val c = this[i]
+            when {
+                c.isISOControl() && c != '\n' && c != '\t' -> return false
+                c.isLowSurrogate() -> return false
+                c.isHighSurrogate() -> if (i + 1 < length && this[i + 1].isLowSurrogate()) i++ else return false
+            }
+            i++
+        }
+        return true
+    }
+
+    private const val ID_RULE = "must be 1 to $MAX_ID letters, digits, - or _; make one at random, such as a UUID"
+}

@@ -1,0 +1,203 @@
+/** One device: a notebook of its own, a connection, and what is drawn of them. */
+import { arrange, drawing, element } from "./shared/dom.js";
+import { LiveClient } from "./shared/live.js";
+import { backoffDelay } from "./shared/reconnect.js";
+import { MAX_BATCH, MAX_TEXT, anew, applied, cleaned, edited, shown } from "./notebook.js";
+import { Store } from "./store.js";
+import { SyncLoop, cursorIn } from "./sync-loop.js";
+
+const PLANE = "M3 13l8-2V5a1.5 1.5 0 0 1 3 0v6l7 3v2l-7-1.5V18l2 1.5V21l-3.5-1L9 21v-1.5l2-1.5v-3l-8 .5z";
+const BIN = "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13";
+const WORDS = { live: "Live", behind: "Behind", offline: "Offline" };
+const PULL_WITHIN_MS = 10_000;
+
+export class Device {
+  #name;
+  #list;
+  #store = null;
+  #live;
+  #loop;
+  #root;
+  #word = element("span", { class: "standing-word", role: "status" }, "Offline");
+  #note = element("p", { class: "note", role: "status", hidden: true });
+  #waiting = element("p", { class: "waiting", role: "status" });
+  #notes = element("ol", { class: "notes", "aria-label": "Notes" });
+  #empty = element("p", { class: "empty" }, "No notes yet.");
+  #form;
+  #input;
+  #offline;
+  #rows = new Map(); // id -> { text, author, isPending, node }
+
+  /** @param root the element to draw into, whose label is the device's name */
+  constructor(root, { list, url }) {
+    this.#root = root;
+    this.#name = root.getAttribute("aria-label");
+    this.#list = list;
+    const topic = `sync:${list}`;
+    this.#loop = new SyncLoop({
+      cursor: () => this.#store.notebook.cursor,
+      pull: (signal) => this.#pull(signal),
+      backoff: (attempt) => backoffDelay(attempt, { baseMs: 250, maxMs: 5_000 }),
+      changed: (state) => this.#stands(state),
+    });
+    this.#live = new LiveClient(url, {
+      state: ({ kind }) => kind !== "connected" && this.#loop.lost(),
+      joined: (_, recovery, missed, welcome) => this.#loop.joined(cursorIn(welcome)),
+      typed: (_, type, data) => type === "sync" && this.#loop.told(cursorIn(data)),
+      refused: (_, error) => this.#say(`The server does not tell of this list: ${error.message}`),
+    });
+    this.#live.subscribe(topic);
+    this.#build();
+    this.#open();
+  }
+
+  /** A device is one tab's at a time: two that write to one place would take each other's edits away. */
+  #open() {
+    if (!navigator.locks) return this.#say("Browsers let a page keep notes safely only over HTTPS, or from this machine: open it as http://localhost.");
+    this.#say(`${this.#name} is open in another tab. Close that one to go on here.`);
+    navigator.locks.request(`sync-notes/${this.#list}/${this.#name}`, () => {
+      this.#say("");
+      this.#store = new Store(this.#list, this.#name);
+      for (const control of [this.#input, this.#offline, this.#form.querySelector("button")]) control.disabled = false;
+      this.#draw();
+      this.#goOnline();
+      return new Promise(() => {}); // until the tab is closed
+    });
+  }
+
+  #build() {
+    this.#input = element("input", { autocomplete: "off", maxlength: String(MAX_TEXT), placeholder: "A note", "aria-label": `New note on ${this.#name}`, disabled: true });
+    this.#form = element("form", { novalidate: true, class: "field" }, this.#input, element("button", { type: "submit", "aria-label": "Add", disabled: true }, drawing("M12 5v14M5 12h14")));
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = cleaned(this.#input.value);
+      if (text === "") return this.#input.focus();
+      if (this.#keep(crypto.randomUUID(), text)) this.#input.value = "";
+    });
+    this.#offline = element("button", { type: "button", class: "tool", "aria-pressed": "false", disabled: true, onclick: () => this.#toggle() }, drawing(PLANE), "Offline");
+    this.#root.append(
+      element("header", {}, element("h2", {}, this.#name), element("p", { class: "standing" }, element("span", { class: "dot" }), this.#word)),
+      element("div", { class: "screen" }, this.#note, this.#empty, this.#notes),
+      this.#form,
+      element("footer", {}, this.#offline, this.#waiting),
+    );
+    this.#stands({ standing: "offline", why: null });
+  }
+
+  #toggle() {
+    if (this.#offline.getAttribute("aria-pressed") === "true") return this.#goOnline();
+    this.#offline.setAttribute("aria-pressed", "true");
+    this.#loop.stop();
+    this.#live.stop();
+  }
+
+  #goOnline() {
+    this.#offline.setAttribute("aria-pressed", "false");
+    this.#loop.start();
+    this.#live.connect();
+  }
+
+  /** Keeps an edit and has it sent; false if there is no room to keep it in. */
+  #keep(noteId, text, deleted = false) {
+    const edit = { changeId: crypto.randomUUID(), noteId, text, deleted, author: this.#name };
+    try {
+      this.#store.update((notebook) => edited(notebook, edit));
+    } catch (error) {
+      this.#say(`Not kept: ${error.message}`);
+      return false;
+    }
+    this.#draw();
+    this.#loop.pullNow();
+    return true;
+  }
+
+  /**
+   * Sends what is pending, then gets what is new: what was sent is among it, and only that takes it from what is pending.
+   * So it does not matter where in here the tab is closed.
+   */
+  async #pull(signal) {
+    try {
+      const { cursor, pending } = this.#store.notebook;
+      for (let at = 0; at < pending.length; at += MAX_BATCH) {
+        await ask("changes", signal, { scope: this.#list, since: cursor, edits: pending.slice(at, at + MAX_BATCH) });
+      }
+      let page;
+      do {
+        page = await ask(`changes?${new URLSearchParams({ scope: this.#list, since: this.#store.notebook.cursor })}`, signal);
+        this.#store.update((notebook) => applied(notebook, page));
+        this.#draw();
+      } while (page.more);
+    } catch (error) {
+      if (error.code === "ahead_of_log") {
+        this.#store.update(anew);
+        this.#loop.forget();
+      }
+      throw error;
+    }
+  }
+
+  #stands({ standing, why }) {
+    this.#root.dataset.standing = standing;
+    if (this.#word.textContent !== WORDS[standing]) this.#word.textContent = WORDS[standing];
+    this.#root.title = why ?? "";
+  }
+
+  #say(text) {
+    this.#note.textContent = text;
+    this.#note.hidden = text === "";
+  }
+
+  #draw() {
+    const notes = shown(this.#store.notebook);
+    const waiting = this.#store.notebook.pending.length;
+    const text = waiting === 0 ? "Nothing to send" : `${waiting} to send`;
+    if (this.#waiting.textContent !== text) this.#waiting.textContent = text;
+    this.#empty.hidden = notes.length > 0;
+    const rows = notes.map((note) => {
+      const drawn = this.#rows.get(note.id);
+      const isSame = drawn && drawn.text === note.text && drawn.author === note.author && drawn.isPending === note.isPending;
+      return isSame ? drawn : { ...note, node: this.#row(note, drawn?.node) };
+    });
+    this.#rows = new Map(rows.map((row) => [row.id, row]));
+    arrange(this.#notes, rows.map((row) => row.node));
+  }
+
+  /** A note's row, the one that is drawn already if there is one: somebody may be typing in it. */
+  #row({ id, text, author, isPending }, drawn) {
+    const node = drawn ?? this.#newRow(id);
+    const field = node.querySelector("input");
+    node.dataset.text = text;
+    node.className = isPending ? "pending" : "";
+    node.querySelector(".author").textContent = isPending ? `${author}, not sent yet` : author;
+    node.querySelector("button").setAttribute("aria-label", `Delete ${text}`);
+    if (document.activeElement !== field) field.value = text;
+    return node;
+  }
+
+  #newRow(id) {
+    const node = element("li", {});
+    const field = element("input", { "aria-label": "Note", autocomplete: "off", maxlength: String(MAX_TEXT), dir: "auto" });
+    const done = () => {
+      const text = cleaned(field.value);
+      if (text === "" || text === node.dataset.text || !node.isConnected) field.value = node.dataset.text;
+      else this.#keep(id, text);
+    };
+    field.addEventListener("change", done);
+    field.addEventListener("blur", () => (field.value = node.dataset.text));
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") field.value = node.dataset.text;
+      if (event.key === "Enter" || event.key === "Escape") field.blur();
+    });
+    node.append(field, element("span", { class: "author" }), element("button", { type: "button", class: "bin", onclick: () => this.#keep(id, "", true) }, drawing(BIN)));
+    return node;
+  }
+}
+
+/** What the engine answers; rejects with the code and the reason of what it refuses. */
+async function ask(path, signal, body = undefined) {
+  const options = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const response = await fetch(path, { ...options, signal: AbortSignal.any([signal, AbortSignal.timeout(PULL_WITHIN_MS)]) });
+  const answer = await response.json().catch(() => null);
+  if (response.ok && answer !== null) return answer;
+  throw Object.assign(new Error(answer?.reason ?? `the server answered ${response.status}`), { code: answer?.error });
+}

@@ -1,0 +1,140 @@
+/**
+ * Keeps one scope up to date: runs `pull` when the server says that there is more, and now and then though it says
+ * nothing. What `SyncLoop` of live-sync-adapter is in Kotlin, for pages.
+ */
+const POLL_MS = 60_000;
+const FIRST_POLL_MS = 2_000; // where nothing is heard so long, live is taken for down
+
+/** The cursor in what the server tells of a scope; null if it tells none. From 2^53 on only the text is exact. */
+export function cursorIn(data) {
+  const cursor = Number(data?.cursorText ?? data?.cursor);
+  return Number.isSafeInteger(cursor) && cursor >= 0 ? cursor : null;
+}
+
+export class SyncLoop {
+  #cursor;
+  #pull;
+  #changed;
+  #backoff;
+  #target = 0;
+  #mustPull = false;
+  #joined = false;
+  #failures = 0;
+  #failure = null;
+  #timer;
+  #running = false;
+  #abort = null;
+  #isPulling = false;
+
+  /**
+   * @param cursor says how far this device has come
+   * @param pull gets what is new and applies it, until the signal that it is given is aborted. What it throws is shown and tried again
+   * @param backoff milliseconds to wait after so many pulls that failed
+   * @param changed called with the state whenever that may have changed: `{standing: "live" | "behind" | "offline", why}`
+   */
+  constructor({ cursor, pull, backoff, changed }) {
+    this.#cursor = cursor;
+    this.#pull = pull;
+    this.#changed = changed;
+    this.#backoff = backoff;
+  }
+
+  get state() {
+    const why = this.#failure?.message ?? null;
+    if (!this.#running) return { standing: "offline", why: null };
+    if (this.#failure) return { standing: this.#joined ? "behind" : "offline", why };
+    if (this.#isPulling || this.#isBehind) return { standing: "behind", why };
+    return { standing: this.#joined ? "live" : "offline", why };
+  }
+
+  start() {
+    if (this.#running) return;
+    this.#running = true;
+    this.#mustPull = true; // what was typed meanwhile is to be sent, though there may be nothing new
+    this.#abort = new AbortController();
+    this.#target = 0;
+    this.#failures = 0;
+    this.#failure = null;
+    this.#step();
+  }
+
+  stop() {
+    this.#running = false;
+    this.#joined = false;
+    this.#abort?.abort();
+    clearTimeout(this.#timer);
+    this.#changed(this.state);
+  }
+
+  /** The scope is subscribed to, now or again; `cursor` is where it stands, or null where the server does not know. */
+  joined(cursor) {
+    this.#joined = true;
+    if (cursor === null) this.#mustPull = true;
+    this.#heard(cursor ?? 0);
+  }
+
+  /** Nothing is told for now. */
+  lost() {
+    this.#joined = false;
+    this.#changed(this.state);
+  }
+
+  /** The scope stands at `cursor` at least. */
+  told(cursor) {
+    if (cursor !== null) this.#heard(cursor);
+  }
+
+  /** Has `pull` run now, or once more after the one that runs. */
+  pullNow() {
+    this.#mustPull = true;
+    this.#step();
+  }
+
+  /** The server's log is another one: what it told of before is no aim any more. */
+  forget() {
+    this.#target = 0;
+  }
+
+  get #isBehind() {
+    return this.#mustPull || this.#target > this.#cursor();
+  }
+
+  #heard(cursor) {
+    this.#target = Math.max(this.#target, cursor);
+    this.#failures = 0; // the server is there: no reason to wait for the end of a pause
+    this.#step();
+  }
+
+  /** Pulls if there is reason to and none runs. */
+  #step() {
+    this.#changed(this.state);
+    if (!this.#running || this.#isPulling) return;
+    clearTimeout(this.#timer);
+    if (this.#isBehind) this.#pullOnce(this.#abort.signal);
+    else this.#later(this.#joined ? POLL_MS : FIRST_POLL_MS, () => this.pullNow());
+  }
+
+  async #pullOnce(signal) {
+    this.#isPulling = true;
+    this.#mustPull = false;
+    this.#changed(this.state);
+    try {
+      await this.#pull(signal);
+      if (this.#target > this.#cursor()) throw new Error(`nothing came after ${this.#cursor()}, though the list is at ${this.#target}`);
+      this.#failure = null;
+      this.#failures = 0;
+    } catch (error) {
+      if (!signal.aborted) this.#failure = error;
+      this.#mustPull = true;
+    }
+    this.#isPulling = false;
+    if (this.#failure === null) return this.#step();
+    this.#changed(this.state);
+    if (this.#running) this.#later(this.#backoff(this.#failures++), () => this.#step());
+  }
+
+  #later(delay, action) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(action, delay);
+  }
+}

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { screenshotFile } from "../../../../testing/places.js";
+import { Stage, scenes } from "../../../../testing/stage.js";
+
+const MAIN = "dev.live.samples.syncnotes";
+// while the server is away the browser reports every pull that fails
+const AWAY = { expected: /Failed to load resource|net::ERR_/ };
+
+class NotesStage extends Stage {
+  #folder;
+
+  constructor(port, folder) {
+    super(port, `${MAIN}.ServerKt`, { NOTES_DB: join(folder, "server") });
+    this.#folder = folder;
+  }
+
+  terminal(name) {
+    return this.run(`${MAIN}.terminal.TerminalKt`, ["--name", name, "--url", this.address, "--file", join(this.#folder, `${name}.json`)]);
+  }
+
+  async clear() {
+    await super.clear();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+const scene = scenes((port) => new NotesStage(port, mkdtempSync(join(tmpdir(), "sync-notes-"))));
+
+scene("two devices of one page: one is offline for a while, both change the same list, and both converge", async (stage) => {
+  const { page, phone, laptop } = await open(stage);
+  await add(phone, "milk");
+  await add(laptop, "<img src=x onerror=alert(1)>");
+  for (const device of [phone, laptop]) await lists(device, ["milk", "<img src=x onerror=alert(1)>"]);
+
+  await phone.getByRole("button", { name: "Offline" }).click();
+  await stands(phone, "offline");
+  await add(phone, "bread");
+  await change(phone, "milk", "oat milk");
+  await change(laptop, "milk", "soy milk");
+  await phone.getByText("2 to send").waitFor();
+  await stands(laptop, "live");
+  await laptop.getByText("Nothing to send").waitFor();
+  assert.equal(await note(phone, "bread").getAttribute("class"), "pending");
+  assert.equal(await note(laptop, "bread").count(), 0);
+  assert.equal(await note(phone, "soy milk").count(), 0);
+
+  await phone.getByRole("button", { name: "Offline" }).click();
+  for (const device of [phone, laptop]) {
+    await note(device, "bread").waitFor();
+    await note(device, "oat milk").waitFor(); // the phone's came last
+    await stands(device, "live");
+    await device.getByText("Nothing to send").waitFor();
+    assert.equal(await device.locator("li").count(), 3);
+    assert.equal(await device.locator("li.pending").count(), 0);
+  }
+
+  await laptop.getByRole("button", { name: "Delete bread" }).click();
+  await note(phone, "bread").waitFor({ state: "detached" });
+  assert.equal(await page.locator("li.pending").count(), 0);
+});
+
+scene("a page and a terminal keep notes while the server is killed, over a reload, and converge", async (stage) => {
+  const { page, phone, laptop } = await open(stage, AWAY);
+  const kim = stage.terminal("kim");
+  await kim.waitFor(/^\* live, nothing to send$/m);
+  await add(phone, "before");
+  await kim.waitFor(/^Phone: before$/m);
+
+  await stage.stopServer("SIGKILL");
+  for (const device of [phone, laptop]) await stands(device, "offline");
+  await add(phone, "from the phone");
+  await add(laptop, "from the laptop");
+  kim.type("add from kim");
+  await kim.waitFor(/^kept: from kim$/m);
+  await phone.getByText("1 to send").waitFor();
+  const since = kim.mark();
+  await stage.startServer();
+  const all = ["before", "from the phone", "from the laptop", "from kim"];
+  for (const device of [phone, laptop]) await lists(device, all);
+  await kim.waitFor(/^Phone: from the phone$/m, { since });
+  await kim.waitFor(/^Laptop: from the laptop$/m, { since });
+  await kim.waitFor(/^\* live, nothing to send$/m, { since });
+
+  // what is typed offline outlives the page
+  await phone.getByRole("button", { name: "Offline" }).click();
+  await add(phone, "typed before the reload");
+  await page.reload();
+  for (const device of [phone, laptop]) {
+    await lists(device, [...all, "typed before the reload"]);
+    await stands(device, "live");
+  }
+  await kim.waitFor(/^Phone: typed before the reload$/m);
+  assert.deepEqual(await texts(phone), await texts(laptop));
+  kim.type("list");
+  await kim.waitFor(/^= 5 notes as of change 5, 0 edits to send$/m);
+});
+
+scene("a device that is open in another tab waits until that one is closed, and has what it kept", async (stage) => {
+  const { page, phone } = await open(stage);
+  await phone.getByRole("button", { name: "Offline" }).click();
+  await add(phone, "kept by the first tab");
+  const second = await page.context().newPage();
+  await second.goto(stage.address);
+  const again = second.getByRole("region", { name: "Phone", exact: true });
+  await again.getByText("Phone is open in another tab.").waitFor();
+  assert.equal(await again.getByRole("textbox").isDisabled(), true);
+
+  await page.close();
+
+  await note(again, "kept by the first tab").waitFor();
+  await again.getByText("Nothing to send").waitFor();
+  await second.close();
+});
+
+scene("the page has its picture taken", async (stage) => {
+  for (const [name, options] of [["light", {}], ["dark", { colorScheme: "dark" }], ["narrow", { viewport: { width: 390, height: 900 } }]]) {
+    const { page, phone, laptop } = await open(stage, options);
+    if (name === "light") {
+      for (const text of ["Oat milk", "Bread", "Coffee beans"]) {
+        await add(phone, text);
+        await note(laptop, text).waitFor();
+      }
+      await phone.getByRole("button", { name: "Offline" }).click();
+      await add(phone, "Stamps, from the station");
+      await change(phone, "Bread", "Bread, the dark one");
+      await add(laptop, "Apples");
+      await laptop.getByText("Nothing to send").waitFor();
+    }
+    await note(laptop, "Apples").waitFor();
+    await page.screenshot({ path: screenshotFile(name), animations: "disabled" });
+  }
+});
+
+/** The page, both of its devices live. */
+async function open(stage, options = {}) {
+  const page = await stage.blankTab({ viewport: { width: 1180, height: 720 }, ...options });
+  await page.goto(stage.address);
+  const [phone, laptop] = ["Phone", "Laptop"].map((name) => page.getByRole("region", { name, exact: true }));
+  for (const device of [phone, laptop]) await stands(device, "live");
+  return { page, phone, laptop };
+}
+
+async function stands(device, standing) {
+  await device.and(device.page().locator(`[data-standing="${standing}"]`)).waitFor();
+}
+
+async function add(device, text) {
+  await device.getByPlaceholder("A note").fill(text);
+  await device.getByPlaceholder("A note").press("Enter");
+  await note(device, text).waitFor();
+}
+
+async function change(device, text, to) {
+  const field = note(device, text).getByRole("textbox");
+  await field.fill(to);
+  await device.page().locator(`section[aria-label="${await device.getAttribute("aria-label")}"] li:focus-within input`).press("Enter");
+  await note(device, to).waitFor();
+}
+
+function note(device, text) {
+  return device.locator(`li[data-text="${text}"]`);
+}
+
+async function texts(device) {
+  return device.locator("li").evaluateAll((rows) => rows.map((row) => row.dataset.text));
+}
+
+/** Waits until these notes are there, none of them still to be sent, and no others. */
+async function lists(device, wanted) {
+  for (const text of wanted) await note(device, text).and(device.page().locator("li:not(.pending)")).waitFor();
+  assert.deepEqual((await texts(device)).sort(), [...wanted].sort());
+}

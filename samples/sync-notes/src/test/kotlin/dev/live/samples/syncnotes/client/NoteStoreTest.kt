@@ -1,0 +1,74 @@
+package dev.live.samples.syncnotes.client
+
+import dev.live.samples.syncnotes.wire.Edit
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.engine.spec.tempdir
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.string.shouldEndWith
+import java.io.IOException
+import kotlin.io.path.createDirectory
+import kotlin.io.path.deleteExisting
+import kotlin.io.path.writeText
+
+class NoteStoreTest : FunSpec({
+
+    test("what was kept is there when the file is opened again: notes, cursor, and what is to be sent") {
+        val file = tempdir().toPath().resolve("folder/notes.json")
+        val kept = NoteStore.open(file, "a").use { store ->
+            store.update { it.applied(page(change(1, "n1", "milk"))) }
+            store.update { it.edited(Edit("mine", "n2", "tea", author = "ann")) }
+            store.notebook.value
+        }
+
+        NoteStore.open(file, "a").use { store ->
+            store.notebook.value shouldBe kept
+            store.read() shouldBe 1uL
+        }
+    }
+
+    test("a kill while the file is written leaves the one that was there") {
+        val file = tempdir().toPath().resolve("notes.json")
+        NoteStore.open(file, "a").use { store -> store.update { it.edited(Edit("one", "n1", "milk")) } }
+        file.resolveSibling("notes.json.next").writeText("""{"list":"a","cur""")
+
+        NoteStore.open(file, "a").use { store ->
+            store.notebook.value.pending.single().text shouldBe "milk"
+            store.update { it.edited(Edit("two", "n2", "tea")) }
+        }
+
+        NoteStore.open(file, "a").use { it.notebook.value.pending.size shouldBe 2 }
+    }
+
+    test("what could not be written is not shown either") {
+        val file = tempdir().toPath().resolve("notes.json")
+        NoteStore.open(file, "a").use { store ->
+            val inTheWay = file.resolveSibling("notes.json.next").createDirectory()
+
+            shouldThrow<IOException> { store.update { it.edited(Edit("one", "n1", "milk")) } }
+
+            store.notebook.value shouldBe Notebook("a")
+            inTheWay.deleteExisting()
+        }
+    }
+
+    test("a file is one client's at a time, and free when that one is closed") {
+        val file = tempdir().toPath().resolve("notes.json")
+        NoteStore.open(file, "a").use {
+            shouldThrow<IOException> { NoteStore.open(file, "a") }.message shouldEndWith
+                "is in use by another client; give each one a file of its own"
+        }
+
+        NoteStore.open(file, "a").close()
+    }
+
+    test("a file of another list, or of something else, is refused and stays as it is") {
+        val file = tempdir().toPath().resolve("notes.json")
+        NoteStore.open(file, "a").use { store -> store.update { it.edited(Edit("one", "n1", "milk")) } }
+
+        shouldThrow<IOException> { NoteStore.open(file, "b") }.message shouldContain "keeps the list 'a', not 'b'"
+        file.writeText("no notes")
+        shouldThrow<IOException> { NoteStore.open(file, "a") }.message shouldContain "move it away to begin anew"
+    }
+})

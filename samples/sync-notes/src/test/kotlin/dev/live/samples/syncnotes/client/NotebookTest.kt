@@ -1,0 +1,84 @@
+package dev.live.samples.syncnotes.client
+
+import dev.live.samples.syncnotes.wire.Change
+import dev.live.samples.syncnotes.wire.Edit
+import dev.live.samples.syncnotes.wire.Page
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+
+class NotebookTest : FunSpec({
+
+    test("changes are applied in order: the last one of a note is the note, in the place it had") {
+        val notebook = Notebook(
+            "a",
+        ).applied(page(change(1, "n1", "milk"), change(2, "n2", "tea"), change(3, "n1", "oat milk")))
+
+        notebook.shown.map { it.note.text } shouldContainExactly listOf("oat milk", "tea")
+        notebook.cursor shouldBe 3
+    }
+
+    test("a deleted note is gone, and an edit that comes after the deletion brings it back at the end") {
+        val deleted = Notebook("a").applied(page(change(1, "n1", "milk"), change(2, "n2", "tea"), deletion(3, "n1")))
+        val back = deleted.applied(page(change(4, "n1", "more milk")))
+
+        deleted.shown.map { it.note.text } shouldContainExactly listOf("tea")
+        back.shown.map { it.note.text } shouldContainExactly listOf("tea", "more milk")
+    }
+
+    test("what is still to be sent lies on top until its own change comes back, whatever others do meanwhile") {
+        val pulled = Notebook("a").applied(page(change(1, "n1", "milk")))
+        val typed = pulled.edited(Edit("mine", "n1", "oat milk"))
+        val meanwhile = typed.applied(page(change(2, "n1", "soy milk"), change(3, "n2", "tea")))
+        val back = meanwhile.applied(page(change(4, "n1", "oat milk", id = "mine"), change(5, "n1", "rice milk")))
+
+        typed.shown.map { it.note.text to it.isPending } shouldContainExactly listOf("oat milk" to true)
+        meanwhile.shown.map { it.note.text to it.isPending } shouldContainExactly
+            listOf("oat milk" to true, "tea" to false)
+        back.shown.map { it.note.text to it.isPending } shouldContainExactly
+            listOf("rice milk" to false, "tea" to false)
+        back.pending.shouldBeEmpty()
+    }
+
+    test("a deletion that is still to be sent hides the note") {
+        val notebook = Notebook(
+            "a",
+        ).applied(page(change(1, "n1", "milk"))).edited(Edit("mine", "n1", "", deleted = true))
+
+        notebook.shown.shouldBeEmpty()
+        notebook.notes.size shouldBe 1
+    }
+
+    test("a page that comes twice changes nothing the second time") {
+        val page = page(change(1, "n1", "milk"), deletion(2, "n1"), change(3, "n2", "tea"))
+        val once = Notebook("a").applied(page)
+
+        once.applied(page) shouldBe once
+    }
+
+    test("a change that is missing is noticed, and nothing is applied") {
+        val failure =
+            shouldThrow<IllegalStateException> { Notebook("a").applied(page(change(1, "n", "x"), change(3, "n", "y"))) }
+
+        failure.message shouldBe "the server left out change 2 of 'a'"
+    }
+
+    test("beginning anew drops what was pulled and keeps what is to be sent") {
+        val notebook = Notebook("a").applied(page(change(1, "n1", "milk"))).edited(Edit("mine", "n2", "tea"))
+
+        notebook.anew() shouldBe Notebook("a", pending = notebook.pending)
+    }
+})
+
+internal fun change(sequence: Long, note: String, text: String, id: String = "c$sequence") = Change(
+    sequence,
+    id,
+    note,
+    text,
+)
+
+private fun deletion(sequence: Long, note: String) = Change(sequence, "c$sequence", note, "", deleted = true)
+
+internal fun page(vararg changes: Change) = Page(changes.toList(), changes.last().sequence, more = false)
