@@ -38,7 +38,15 @@ internal object SyncWire {
     @OptIn(ExperimentalSerializationApi::class)
     fun jsonOf(cursor: ULong): JsonElement {
         val exact = mapOf(CURSOR to JsonPrimitive(cursor))
-        return JsonObject(if (cursor > MAX_EXACT) exact + (TEXT to JsonPrimitive(cursor.toString(radix = 10))) else exact)
+        return JsonObject(
+            if (cursor >
+                MAX_EXACT
+            ) {
+                exact + (TEXT to JsonPrimitive(cursor.toString(radix = 10)))
+            } else {
+                exact
+            },
+        )
     }
 
     fun bodyOf(cursor: ULong): Body = Body.of(jsonOf(cursor))

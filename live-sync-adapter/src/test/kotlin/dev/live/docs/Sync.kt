@@ -18,11 +18,11 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 
 /** What docs/sync.md shows of the server. */
-internal class SyncPage(private val users: Users, private val engine: Engine) {
+internal class SyncPage(private val users: Users, private val lists: Engine) {
     fun Application.sync() {
         install(Live)
-        val notifier = LiveSyncNotifier(live, source = { scope -> engine.cursorOf(scope) })
-        engine.afterCommit = notifier                            // calls notify(scope, cursor), from any thread
+        val notifier = LiveSyncNotifier(live, source = { scope -> lists.cursorOf(scope) })
+        lists.afterCommit = notifier // calls notify(scope, cursor), from any thread
         routing {
             live<User>("/live") {
                 authenticate { call -> call.bearerToken()?.let(users::byToken) }
@@ -52,7 +52,7 @@ internal class SyncClientPage(private val live: LiveClient, private val api: Api
         coroutineScope {
             val loop = SyncLoop(live, "list/42", cursor = notes) { since ->
                 val page = api.changes("list/42", since)
-                notes.apply(page)                                    // with its cursor, in one transaction
+                notes.apply(page) // with its cursor, in one transaction
                 page.cursor
             }
             launch { loop.run() }

@@ -41,8 +41,16 @@ class SyncWireTest : FunSpec({
 
     test("what is no cursor is none") {
         val none =
-            listOf("""{}""", """{"cursor":-1}""", """{"cursor":1.5}""", """{"cursor":"x"}""", """{"cursor":null}""", "7",
-                """{"cursor":18446744073709551616}""", """{"cursor":[1]}""")
+            listOf(
+                """{}""",
+                """{"cursor":-1}""",
+                """{"cursor":1.5}""",
+                """{"cursor":"x"}""",
+                """{"cursor":null}""",
+                "7",
+                """{"cursor":18446744073709551616}""",
+                """{"cursor":[1]}""",
+            )
         for (text in none) SyncWire.cursorIn(Json.parseToJsonElement(text)) shouldBe null
         SyncWire.cursorIn(Message(SyncWire.TYPE, "sync:s")) shouldBe null
         SyncWire.cursorIn(Message(SyncWire.TYPE, "sync:s", body = Body.of("no json".encodeToByteArray()))) shouldBe null

@@ -34,7 +34,8 @@ import kotlin.time.TimeSource
  * launch { loop.state.collect(::show) }
  * ```
  *
- * Pulls run one at a time; what is signalled meanwhile makes one more of them, however often that was.
+ * Pulls run one at a time, and a pull that failed is tried again after a backoff, at the next connection, or when
+ * [pullNow] asks for it, whichever comes first; what is signalled meanwhile makes one more of them, however often that was.
  *
  * @property scope what is kept up to date; at most 251 bytes of UTF-8
  * @param cursor how far this client has come
@@ -71,11 +72,13 @@ public class SyncLoop internal constructor(
     /**
      * What has been heard; written from any thread.
      *
+     * @property wishes how often [pullNow] was called
      * @property joinedOn the connection on which the scope was last heard of
      */
     private data class Heard(
         val target: ULong? = null,
         val mustPull: Boolean = false,
+        val wishes: Int = 0,
         val connection: ConnectionState? = null,
         val joinedOn: ConnectionState? = null,
         val refusal: LiveException? = null,
@@ -89,8 +92,11 @@ public class SyncLoop internal constructor(
     /** How the loop stands; [SyncState.Offline] until it runs. */
     public val state: StateFlow<SyncState> = states.asStateFlow()
 
-    /** Has [pull] run now, or once more after the one that runs: for a button that says "refresh". Any thread. */
-    public fun pullNow(): Unit = heard.update { it.copy(mustPull = true) }
+    /**
+     * Has [pull] run now, or once more after the one that runs: for a button that says "refresh", and for a pull that also
+     * sends what the user has changed. Any thread.
+     */
+    public fun pullNow(): Unit = heard.update { it.copy(mustPull = true, wishes = it.wishes + 1) }
 
     /**
      * Runs until it is cancelled. Not twice at the same time.
@@ -177,10 +183,14 @@ public class SyncLoop internal constructor(
         }
     }
 
+    /** Somebody who asks for a pull, and a connection that is there again, know better than the backoff. */
     private suspend fun waitAfter(failure: Exception, wait: Duration) {
+        val before = heard.value
         val until: TimeMark = clock.markNow() + wait
         states.value = SyncState.Failed(cursor.read(), failure, wait, until)
-        delay(wait)
+        withTimeoutOrNull(wait) {
+            heard.first { it.wishes != before.wishes || (it.isLive && it.joinedOn !== before.joinedOn) }
+        }
     }
 
     private fun jittered(): Duration = if (poll.isInfinite()) poll else poll * random.nextDouble(1 - JITTER, 1 + JITTER)

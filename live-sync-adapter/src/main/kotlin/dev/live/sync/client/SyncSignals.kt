@@ -24,33 +24,52 @@ import kotlinx.serialization.json.JsonElement
  * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or has control characters
  */
 public fun LiveClient.syncSignals(scope: String): Flow<ULong> {
+    val updates = syncUpdates(scope)
+    return flow {
+        var last: ULong? = null
+        updates.collect { signal ->
+            val before = last
+            if (signal is SyncSignal.At && (before == null || signal.cursor > before)) {
+                last = signal.cursor
+                emit(signal.cursor)
+            }
+        }
+    }.conflate()
+}
+
+/** As [syncSignals], but also when the server knows no cursor, at each join, and in whatever order. */
+internal fun LiveClient.syncUpdates(scope: String): Flow<SyncSignal> {
     val topic = SyncWire.topicOf(scope)
     val live = this
     return channelFlow {
         val cursors = KnownCursors.of(live)
         val newest = cursors.retain(scope)
         try {
-            launch { newest.filterNotNull().collect { send(it) } }
-            updates(topic).collect { if (it is SyncSignal.At) newest.raise(it.cursor) }
+            // what other collectors hear: the ack that this one gets may be as old as theirs
+            launch { newest.filterNotNull().collect { send(SyncSignal.At(it)) } }
+            told(topic).collect { signal ->
+                if (signal is SyncSignal.At) newest.raise(signal.cursor)
+                send(signal)
+            }
             coroutineContext.cancelChildren()
         } finally {
             cursors.release(scope)
         }
-    }.conflate()
+    }
 }
 
-/** As [syncSignals], and says so when the server knows no cursor. */
-internal fun LiveClient.syncUpdates(scope: String): Flow<SyncSignal> {
-    val topic = SyncWire.topicOf(scope)
-    return flow { updates(topic).collect { emit(it) } }
-}
-
-private fun LiveClient.updates(topic: String): Flow<SyncSignal> =
+private fun LiveClient.told(topic: String): Flow<SyncSignal> =
     topic<JsonElement>(topic, CollectorOverflow.DropOldest).rawUpdates.mapNotNull { update ->
         when (update) {
             is TopicUpdate.Subscribed ->
                 SyncWire.cursorIn(update.welcome)?.let { SyncSignal.At(it) } ?: SyncSignal.Unknown
             is TopicUpdate.Received ->
-                if (update.value.type == SyncWire.TYPE) SyncWire.cursorIn(update.value)?.let { SyncSignal.At(it) } else null
+                if (update.value.type ==
+                    SyncWire.TYPE
+                ) {
+                    SyncWire.cursorIn(update.value)?.let { SyncSignal.At(it) }
+                } else {
+                    null
+                }
         }
     }

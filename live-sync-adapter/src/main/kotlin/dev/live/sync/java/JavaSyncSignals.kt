@@ -36,7 +36,8 @@ public object JavaSyncSignals {
     ): Subscription {
         val signals = live.client.syncSignals(scope)
         // its own, ended by the subscription
-        val callbacks = CoroutineScope(SupervisorJob() + executor.asCoroutineDispatcher() + CoroutineName("live-sync-java"))
+        val callbacks =
+            CoroutineScope(SupervisorJob() + executor.asCoroutineDispatcher() + CoroutineName("live-sync-java"))
         callbacks.launch {
             try {
                 signals.collect { listener.accept(it.toLong()) }

@@ -84,7 +84,11 @@ public class LiveSyncNotifier(
             SyncWire.topicOf(scope)
             true
         } catch (e: IllegalArgumentException) {
-            if (refusals.getAndIncrement() == 0L) log.warn("notify was called with no scope, and did nothing: {}.", e.message)
+            if (refusals.getAndIncrement() ==
+                0L
+            ) {
+                log.warn("notify was called with no scope, and did nothing: {}.", e.message)
+            }
             false
         }
 

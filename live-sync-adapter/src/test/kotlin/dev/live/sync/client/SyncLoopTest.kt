@@ -132,6 +132,30 @@ class SyncLoopTest : FunSpec({
         }
     }
 
+    test("who asks for a pull, and a connection that is there again, need not wait for the backoff") {
+        scene {
+            connect()
+            repeat(5) { failures += IOException("502") }
+            server = 1uL
+            signal(1uL)
+            pass(1_000)
+            pulls.size shouldBe 2
+            pass(10)
+            signal(2uL) // knows no better
+            pulls.size shouldBe 2
+
+            loop.pullNow()
+            test.runCurrent()
+            pulls.size shouldBe 3
+            disconnect()
+            pass(10)
+            pulls.size shouldBe 3
+            connect()
+            signal(2uL)
+            pulls.size shouldBe 4
+        }
+    }
+
     test("the backoff begins anew after a pull that went well") {
         scene {
             connect()
@@ -276,7 +300,8 @@ class SyncLoopTest : FunSpec({
                     override suspend fun write(cursor: ULong) = Unit
                 }
             val link = SyncLink(flow {}, MutableStateFlow(ConnectionState.Connecting(0)))
-            val loop = SyncLoop("s", broken, 60.seconds, ReconnectPolicy { null }, link, Random(1), testTimeSource) { it }
+            val loop =
+                SyncLoop("s", broken, 60.seconds, ReconnectPolicy { null }, link, Random(1), testTimeSource) { it }
 
             shouldThrow<IOException> { loop.run() }.message shouldBe "disk"
         }
@@ -285,7 +310,17 @@ class SyncLoopTest : FunSpec({
     test("a poll of no time is refused") {
         val link = SyncLink(flow {}, MutableStateFlow(ConnectionState.Connecting(0)))
         shouldThrow<IllegalArgumentException> {
-            SyncLoop("s", MemoryCursor(), Duration.ZERO, ReconnectPolicy { null }, link, Random(1), TimeSource.Monotonic) { it }
+            SyncLoop(
+                "s",
+                MemoryCursor(),
+                Duration.ZERO,
+                ReconnectPolicy {
+                    null
+                },
+                link,
+                Random(1),
+                TimeSource.Monotonic,
+            ) { it }
         }.message shouldBe "poll must be positive, was 0s"
     }
 })

@@ -95,6 +95,40 @@ class SyncSignalsTest : FunSpec({
         }
     }
 
+    test("a loop that begins where others collect already hears what they heard, and not their old ack alone") {
+        runTest {
+            val server = FakeSyncServer(this).apply { cursor = 4uL }
+            val live = server.client()
+            backgroundScope.launch { live.syncSignals("s").collect {} }
+            runCurrent()
+            server.tell(8uL)
+            runCurrent()
+            val store = MemoryCursor(4uL)
+
+            val loop = SyncLoop(live, "s", store) { 8uL }
+            backgroundScope.launch { loop.run() }
+            runCurrent()
+
+            loop.state.value shouldBe SyncState.InSync(8uL)
+        }
+    }
+
+    test("a loop is live again after a reconnect though the scope stands where it stood") {
+        runTest {
+            val server = FakeSyncServer(this).apply { cursor = 4uL }
+            val loop = SyncLoop(server.client(), "s", MemoryCursor(4uL)) { awaitCancellation() }
+            backgroundScope.launch { loop.run() }
+            runCurrent()
+            loop.state.value shouldBe SyncState.InSync(4uL)
+            server.network.wire.cut()
+            runCurrent()
+            loop.state.value shouldBe SyncState.Offline(4uL)
+            advanceTimeBy(1_001)
+
+            loop.state.value shouldBe SyncState.InSync(4uL)
+        }
+    }
+
     test("a slow collector gets the newest and not all") {
         runTest {
             val server = FakeSyncServer(this)
