@@ -15,7 +15,9 @@ internal class Backoff(
 ) {
     init {
         require(first.isPositive()) { "first must be positive, was $first" }
-        require(longest >= first && longest.isFinite()) { "longest ($longest) must be finite and not below first ($first)" }
+        require(longest >= first && longest.isFinite()) {
+            "longest ($longest) must be finite and not below first ($first)"
+        }
     }
 
     /** The wait after [failures] in a row, which is at least 1. */

@@ -5,6 +5,7 @@ import kotlinx.coroutines.withContext
 import kotlinx.serialization.Serializable
 import java.sql.Connection
 import java.sql.DriverManager
+import java.util.Properties
 
 /** One change of a scope. */
 @Serializable
@@ -60,8 +61,9 @@ class Changes(private val url: String) {
         withContext(dispatcher) { DriverManager.getConnection(url, TIMEOUTS).use(block) }
 
     private companion object {
-        const val AFTER = "SELECT sequence, body FROM changes WHERE scope = ? AND sequence > ? ORDER BY sequence LIMIT 500"
-        val TIMEOUTS = java.util.Properties().apply {
+        const val AFTER =
+            "SELECT sequence, body FROM changes WHERE scope = ? AND sequence > ? ORDER BY sequence LIMIT 500"
+        val TIMEOUTS = Properties().apply {
             setProperty("connectTimeout", "10")
             setProperty("socketTimeout", "10")
         }

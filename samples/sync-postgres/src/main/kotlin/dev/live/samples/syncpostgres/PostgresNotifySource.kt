@@ -13,7 +13,6 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.runInterruptible
 import kotlinx.coroutines.withContext
 import org.postgresql.PGConnection
-import org.postgresql.core.Utils
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.sql.Connection
@@ -50,7 +49,7 @@ import kotlin.time.TimeSource
  *   a connection has 10 s to be made, and an answer 10 s to come: `loginTimeout`, `connectTimeout`, `socketTimeout`
  * @param channel what is listened to, 1 to 63 bytes; upper case counts
  * @param probe after this long without a notification the connection is tried with a `SELECT 1`, which finds a server
- *   that is gone without a word. At least 100 ms and finite
+ *   that is gone without a word. At least 1 s and finite
  * @throws IllegalArgumentException if [channel] or [probe] is out of its bounds
  */
 class PostgresNotifySource(
@@ -65,7 +64,7 @@ class PostgresNotifySource(
         require(channel.encodeToByteArray().size in 1..MAX_CHANNEL_BYTES && '\u0000' !in channel) {
             "channel must be 1 to $MAX_CHANNEL_BYTES bytes without NUL, was '$channel'"
         }
-        require(probe >= 100.milliseconds && probe.isFinite()) { "probe must be finite and at least 100 ms, was $probe" }
+        require(probe >= 1.seconds && probe.isFinite()) { "probe must be finite and at least 1 s, was $probe" }
     }
 
     private val properties: Properties =
@@ -109,7 +108,13 @@ class PostgresNotifySource(
         var made: Connection? = null
         try {
             // with a loginTimeout the driver connects on a thread of its own, and so this one can be interrupted
-            val connection = runInterruptible(Dispatchers.IO) { DriverManager.getConnection(url, properties).also { made = it } }
+            val connection =
+                runInterruptible(Dispatchers.IO) {
+                    DriverManager.getConnection(url, properties).also {
+                        made =
+                            it
+                    }
+                }
             coroutineScope {
                 // what blocks in the driver hears nothing of a cancellation, but it hears when its socket is closed
                 launch(Dispatchers.IO + CoroutineName("sync-postgres-closer"), CoroutineStart.UNDISPATCHED) {
@@ -127,11 +132,11 @@ class PostgresNotifySource(
     }
 
     private suspend fun listen(connection: Connection): Nothing {
-        connection.execute("LISTEN ${Utils.escapeIdentifier(null, channel)}")
+        val notifications = connection.unwrap(PGConnection::class.java)
+        connection.execute("LISTEN ${notifications.escapeIdentifier(channel)}")
         currentCursors.read(connection, notifier)
         if (!connection.autoCommit) connection.autoCommit = true // in a transaction nothing is notified
         log.info("Listening to channel {}", channel)
-        val notifications = connection.unwrap(PGConnection::class.java)
         var heard: TimeMark = TimeSource.Monotonic.markNow()
         while (true) {
             currentCoroutineContext().ensureActive()
@@ -151,7 +156,11 @@ class PostgresNotifySource(
         val cursor = payload.substring(space + 1).toULongOrNull()
         if (space > 0 && cursor != null) return notifier.notify(payload.substring(0, space), cursor)
         if (skips.getAndIncrement() > 0) return
-        log.warn("A notification on channel {} is no scope and cursor, and was skipped: {} characters", channel, payload.length)
+        log.warn(
+            "A notification on channel {} is no scope and cursor, and was skipped: {} characters",
+            channel,
+            payload.length,
+        )
     }
 
     private fun Connection.execute(sql: String) {

@@ -3,7 +3,10 @@ package dev.live.samples.syncpostgres
 import dev.live.sync.SyncNotifier
 import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
 import java.sql.Connection
 import java.util.concurrent.atomic.AtomicInteger
@@ -19,6 +22,24 @@ class TestDatabase private constructor(private val server: TestPostgres, private
     fun run(sql: String): Unit = connect().use { it.run(sql) }
 
     fun write(scope: String): Unit = run("INSERT INTO changes (scope, body) VALUES ('$scope', 'x')")
+
+    /** Eight at once, [each] so many transactions of one change; returns when all have committed. */
+    suspend fun writeByEight(scope: String, each: Int): Unit =
+        coroutineScope {
+            repeat(8) {
+                launch(Dispatchers.IO) {
+                    connect().use { connection ->
+                        connection.autoCommit = false
+                        repeat(each) {
+                            connection.run("INSERT INTO changes (scope, body) VALUES ('$scope', 'x')")
+                            // others come between the write and the commit
+                            connection.run("SELECT count(*) FROM changes")
+                            connection.commit()
+                        }
+                    }
+                }
+            }
+        }
 
     /** The process ids of the connections that listen, or try to. */
     fun listeners(): List<Int> =

@@ -145,7 +145,8 @@ class TestPostgres : AutoCloseable {
 
         fun Path.giveTo(user: String) {
             val owner = fileSystem.userPrincipalLookupService.lookupPrincipalByName(user)
-            Files.getFileAttributeView(this, PosixFileAttributeView::class.java, LinkOption.NOFOLLOW_LINKS).owner = owner
+            Files.getFileAttributeView(this, PosixFileAttributeView::class.java, LinkOption.NOFOLLOW_LINKS).owner =
+                owner
         }
 
         fun unpack(into: Path) {
