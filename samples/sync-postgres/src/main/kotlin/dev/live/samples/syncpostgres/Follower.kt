@@ -10,6 +10,8 @@ import io.ktor.client.request.get
 import io.ktor.client.request.parameter
 import io.ktor.client.statement.bodyAsText
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.flow.distinctUntilChanged
+import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.json.Json
@@ -33,7 +35,7 @@ suspend fun follow(host: String, scope: String, say: (String) -> Unit) {
                     page.cursor.toULong()
                 }
             coroutineScope {
-                launch { loop.state.collect { say("$it") } }
+                launch { loop.state.map { "$it" }.distinctUntilChanged().collect { say(it) } }
                 loop.run()
             }
         } finally {

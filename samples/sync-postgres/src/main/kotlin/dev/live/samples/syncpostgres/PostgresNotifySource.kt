@@ -108,13 +108,8 @@ class PostgresNotifySource(
         var made: Connection? = null
         try {
             // with a loginTimeout the driver connects on a thread of its own, and so this one can be interrupted
-            val connection =
-                runInterruptible(Dispatchers.IO) {
-                    DriverManager.getConnection(url, properties).also {
-                        made =
-                            it
-                    }
-                }
+            runInterruptible(Dispatchers.IO) { made = DriverManager.getConnection(url, properties) }
+            val connection = made ?: error("unreachable: the driver returned no connection")
             coroutineScope {
                 // what blocks in the driver hears nothing of a cancellation, but it hears when its socket is closed
                 launch(Dispatchers.IO + CoroutineName("sync-postgres-closer"), CoroutineStart.UNDISPATCHED) {
@@ -127,7 +122,7 @@ class PostgresNotifySource(
                 withContext(Dispatchers.IO + CoroutineName("sync-postgres")) { listen(connection) }
             }
         } finally {
-            made?.end() // where the cancellation came between the two
+            made?.end() // where a cancellation came before there was the closer
         }
     }
 
@@ -177,7 +172,7 @@ class PostgresNotifySource(
     }
 
     private companion object {
-        val log: Logger = LoggerFactory.getLogger("dev.live.samples.syncpostgres")
+        val log: Logger = LoggerFactory.getLogger("samples.sync-postgres")
         val LONGEST_WAIT = 30.seconds
         const val MAX_CHANNEL_BYTES = 63
 

@@ -130,7 +130,7 @@ class PostgresNotifySourceTest : FunSpec({
 
     test("notifications that are no scope and cursor are skipped, and the log shows nothing of them") {
         val database = TestDatabase.on(postgres)
-        val log = LoggerFactory.getLogger("dev.live.samples.syncpostgres") as Logger
+        val log = LoggerFactory.getLogger("samples.sync-postgres") as Logger
         val lines = ListAppender<ILoggingEvent>().apply { start() }
         log.addAppender(lines)
         try {
