@@ -175,7 +175,7 @@ class PostgresNotifySourceTest : FunSpec({
         val endless =
             CursorQuery { connection, _ ->
                 begun.complete(Unit)
-                connection.run("SELECT pg_sleep(3600)")
+                connection.run("SELECT pg_sleep($LONG_S)")
             }
         val unbounded = Properties().apply { setProperty("socketTimeout", "0") }
         running(PostgresNotifySource(database.url, ToldCursors(), unbounded, currentCursors = endless)) {
@@ -186,7 +186,7 @@ class PostgresNotifySourceTest : FunSpec({
     }
 
     test("a cancellation ends it while a server does not answer") {
-        val patient = Properties().apply { for (name in TIMEOUTS) setProperty(name, "3600") }
+        val patient = Properties().apply { for (name in TIMEOUTS) setProperty(name, "$LONG_S") }
         withContext(Dispatchers.IO) {
             ServerSocket(0, 1, InetAddress.getLoopbackAddress()).use { silent ->
                 val url = "jdbc:postgresql://127.0.0.1:${silent.localPort}/none?user=postgres"
@@ -255,6 +255,8 @@ class PostgresNotifySourceTest : FunSpec({
     }
 })
 
+/** Longer than a cancellation is waited for, and yet has an end, or a test that fails would hang. */
+private const val LONG_S = 120
 private const val STAND = "stand"
 private val BAD_PAYLOADS = listOf("secret -1", "secret", "secret 7 ", "secret 18446744073709551616", "", " ", "7", " 7")
 private val TIMEOUTS = listOf("loginTimeout", "connectTimeout", "socketTimeout")
