@@ -203,7 +203,7 @@ class PostgresNotifySourceTest : FunSpec({
             val impatient = Properties().apply { setProperty("socketTimeout", "1") }
             val url = database.url.replace(":${postgres.port}/", ":${proxy.port}/")
             running(PostgresNotifySource(url, told, impatient, probe = 1.seconds)) {
-                told.next().first shouldBe STAND
+                told.awaitListening(database)
                 proxy.stallThoseThatStand()
                 database.write("list/1")
 
@@ -267,7 +267,7 @@ private suspend fun listening(database: TestDatabase, test: suspend (ToldCursors
     database.write(STAND)
     val source = PostgresNotifySource(database.url, told)
     running(source) {
-        told.next().first shouldBe STAND // it is the read of the cursors that tells it, and it listens before
+        told.awaitListening(database)
         test(told, source)
     }
 }
@@ -285,4 +285,11 @@ private suspend fun running(source: PostgresNotifySource, test: suspend Coroutin
 
 private suspend fun ToldCursors.next(except: String): Pair<String, ULong> {
     while (true) next().let { if (it.first != except) return it }
+}
+
+/** What is written when the read of the cursors has told [STAND] can only be heard, and it is when the read is over. */
+private suspend fun ToldCursors.awaitListening(database: TestDatabase) {
+    next() shouldBe (STAND to 1uL)
+    database.write(STAND)
+    next() shouldBe (STAND to 2uL)
 }
