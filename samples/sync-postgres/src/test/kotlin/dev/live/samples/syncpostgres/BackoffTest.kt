@@ -1,0 +1,35 @@
+package dev.live.samples.syncpostgres
+
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.comparables.shouldBeGreaterThanOrEqualTo
+import io.kotest.matchers.comparables.shouldBeLessThanOrEqualTo
+import io.kotest.property.Arb
+import io.kotest.property.arbitrary.int
+import io.kotest.property.arbitrary.long
+import io.kotest.property.checkAll
+import kotlin.random.Random
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+class BackoffTest : FunSpec({
+
+    test("each wait is between half and all of what has doubled so often, and never more than the longest") {
+        checkAll(Arb.int(1..10), Arb.long()) { failures, seed ->
+            val whole = minOf(250.milliseconds * (1 shl (failures - 1)), 30.seconds)
+
+            val wait = Backoff(250.milliseconds, 30.seconds, Random(seed)).delayAfter(failures)
+
+            wait shouldBeGreaterThanOrEqualTo whole / 2
+            wait shouldBeLessThanOrEqualTo whole
+        }
+    }
+
+    test("after any number of failures there is a wait, and a bound to it") {
+        checkAll(Arb.int(11..Int.MAX_VALUE)) { failures ->
+            val wait = Backoff(250.milliseconds, 30.seconds).delayAfter(failures)
+
+            wait shouldBeGreaterThanOrEqualTo 15.seconds
+            wait shouldBeLessThanOrEqualTo 30.seconds
+        }
+    }
+})
