@@ -54,8 +54,8 @@ private fun StringBuilder.appendLatencies(rounds: List<SyncRound.Latencies>, cli
     appendLine()
     appendLine(
         "$clients clients of each kind keep one scope, over HTTP from the same server on Netty, all in one process. " +
-            "$commits commits in each of ${rounds.size} rounds, 200 to 400 ms apart at random; both kinds at the same " +
-            "time. Counted for each client and commit: until the start of the pull that brought it.",
+            "$commits commits in each of ${rounds.size} rounds, 200 to 400 ms apart at random; both kinds at once. " +
+            "Counted for each client and commit: until the start of the pull that brought it.",
     )
     appendLine()
     val kinds =
