@@ -4,9 +4,9 @@ import kotlin.random.Random
 import kotlin.time.Duration
 
 /**
- * How long to wait after connections that failed: [first] after one, then twice as long each time up to [longest], and of
- * that a random part between half and all. So several servers do not come back to a database in step, and none comes at
- * once.
+ * How long to wait after connections that failed: [first] after one, then twice as long each time up to [longest], and
+ * of that a random part between half and all. So several servers do not come back to a database in step, and none comes
+ * at once.
  */
 internal class Backoff(
     private val first: Duration,

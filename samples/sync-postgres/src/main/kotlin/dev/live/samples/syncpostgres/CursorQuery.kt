@@ -6,8 +6,8 @@ import java.sql.Connection
 /** Reads how far each scope has come, for what was told while nobody listened. */
 fun interface CursorQuery {
     /**
-     * Tells [notifier] the present cursor of every scope that may have advanced. May block. The connection is the one that
-     * listens, and a transaction that is left open on it is committed.
+     * Tells [notifier] the present cursor of every scope that may have advanced. May block. The connection is the one
+     * that listens, and a transaction that is left open on it is committed.
      */
     fun read(connection: Connection, notifier: SyncNotifier)
 }

@@ -33,9 +33,9 @@ import kotlin.time.TimeSource
  * launch { PostgresNotifySource("jdbc:postgresql://db/app", notifier).run() }
  * ```
  *
- * The payload of a notification is the scope, a space and the cursor: `list/42 17`. The last space separates, so a scope
- * may have spaces. PostgreSQL takes less than 8000 bytes, and a scope and a cursor are at most 272. Anything else is
- * skipped and counted in [skipped].
+ * The payload of a notification is the scope, a space and the cursor: `list/42 17`. The last space separates, so a
+ * scope may have spaces. PostgreSQL takes less than 8000 bytes, and a scope and a cursor are at most 272. Anything else
+ * is skipped and counted in [skipped].
  *
  * A notification is delivered at most once: what is told while the connection is down is lost. So each connection, the
  * first too, listens first and then reads where all scopes stand with [currentCursors]. What commits before the read is
@@ -79,10 +79,11 @@ class PostgresNotifySource(
     val skipped: Long get() = skips.get()
 
     /**
-     * Listens until it is cancelled, which ends it within a second and its connection with it. Connections that fail are
-     * logged and made again, after a growing, random wait of at most 30 s. Not twice at the same time.
+     * Listens until it is cancelled, which ends it within a second and its connection with it. Connections that fail
+     * are logged and made again, after a growing, random wait of at most 30 s. Not twice at the same time.
      *
-     * It holds a thread of [Dispatchers.IO]. Fails only with what the notifier or the query throw, except [SQLException].
+     * It holds a thread of [Dispatchers.IO]. Fails only with what the notifier or the query throw that is no
+     * [SQLException].
      */
     suspend fun run(): Nothing {
         var failures = 0
@@ -95,8 +96,8 @@ class PostgresNotifySource(
                     currentCoroutineContext().ensureActive() // the connection fails too when a cancellation closes it
                     e
                 }
-            // one that is lost soon after it was made counts as one that failed: otherwise a table that is missing, or a
-            // server that ends each connection, would be asked four times a second
+            // one that is lost soon after it was made counts as one that failed: otherwise a table that is missing, or
+            // a server that ends each connection, would be asked four times a second
             failures = if (start.elapsedNow() >= LONGEST_WAIT) 1 else failures + 1
             val wait = backoff.delayAfter(failures)
             log.warn("Nobody listens to channel {} for the next {}: {}", channel, wait, cause.message)

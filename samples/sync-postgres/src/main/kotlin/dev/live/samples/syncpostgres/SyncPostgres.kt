@@ -46,7 +46,7 @@ fun Application.syncPostgres(url: String) {
     launch(CoroutineName("sync-postgres")) { PostgresNotifySource(url, notifier).run() }
 }
 
-/** Who may have which scopes is the same question whether it is told of or fetched. Here everybody may have any list. */
+/** Who may have which scopes is one question, whether they are told of or fetched. Here everybody may have any list. */
 private fun isList(scope: String): Boolean = scope.startsWith("list/")
 
 private suspend fun ApplicationCall.changes(changes: Changes) {
