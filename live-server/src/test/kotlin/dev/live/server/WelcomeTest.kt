@@ -15,6 +15,7 @@ import io.kotest.matchers.string.shouldContain
 import io.kotest.matchers.string.shouldNotContain
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.isActive
 import kotlinx.serialization.json.JsonElement
@@ -73,6 +74,32 @@ class WelcomeTest : FunSpec({
         }
     }
 
+    test("who is taken out while it is welcomed again is asked anew whether it may be in") {
+        val welcomes = Channel<Unit>(Channel.UNLIMITED)
+        val gate = CompletableDeferred<Unit>()
+        val asked = AtomicInteger()
+        withPrices({
+            authorize { asked.incrementAndGet() == 1 }
+            welcome {
+                welcomes.trySend(Unit)
+                if (session.topics.isNotEmpty()) gate.await()
+                null
+            }
+        }) {
+            val client = PlainClient.connect(url())
+            client.ask(subscribe("gold")) shouldContain "ack"
+            welcomes.receive()
+            client.send(subscribe("gold"))
+            welcomes.receive()
+            application.live.sessions.single().leave("price/gold")
+            gate.complete(Unit)
+
+            client.next() shouldContain "unsubscribe"
+            client.next() shouldContain """"code":"forbidden""""
+            application.live.sessions.single().topics.size shouldBe 0
+        }
+    }
+
     test("onSubscribe knows what was said, and of a join by the server that nothing was") {
         val heard = Channel<JsonElement?>(Channel.UNLIMITED)
         withPrices({
@@ -109,7 +136,9 @@ class WelcomeTest : FunSpec({
 
     test("a type that is the protocol's own is refused") {
         withPrices({}) {
-            shouldThrow<IllegalArgumentException> { application.live.topic("price/gold").publish("ack", null) }.message shouldBe
+            shouldThrow<IllegalArgumentException> {
+                application.live.topic("price/gold").publish("ack", null)
+            }.message shouldBe
                 "type 'ack' is one of the protocol's own; choose another, or leave it out"
         }
     }

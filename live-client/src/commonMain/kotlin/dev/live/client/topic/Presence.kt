@@ -63,6 +63,14 @@ internal fun Presence<JsonElement>.after(message: Message): Presence<JsonElement
     return Presence(members, members.values.sumOf { it.size }, isListed = true)
 }
 
+/** [after], or null for what is of an application's own making: who collects the raw messages gets it. */
+internal fun Presence<JsonElement>.afterOrNull(message: Message): Presence<JsonElement>? =
+    try {
+        after(message)
+    } catch (_: BadPayloadException) {
+        null
+    }
+
 /**
  * The same with what each says as what [serializer] reads.
  *

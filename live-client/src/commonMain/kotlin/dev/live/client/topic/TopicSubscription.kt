@@ -1,6 +1,5 @@
 package dev.live.client.topic
 
-import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
@@ -51,6 +50,12 @@ internal class TopicSubscription(
     /** What the server's application said when the topic was joined. */
     private var welcome: JsonElement? = null
 
+    /** Whether something came behind [welcome], which may say other than it. */
+    private var isWelcomeOld = false
+
+    /** Whether it is to be left and joined anew, because the one who collects now heard nothing of what came before. */
+    private var mustRejoin = false
+
     /** The newest message of the history that has come. */
     private var offset = 0L
 
@@ -67,8 +72,10 @@ internal class TopicSubscription(
         get() =
             when (phase) {
                 // whoever is behind takes what it has before it gets more
-                SubscriptionPhase.Out -> mailboxes.isEmpty() || retry.isAhead || mailboxes.any { it.isBehind && !it.isDrained }
-                SubscriptionPhase.In -> (mailboxes.isNotEmpty() || lingering != null) && mailboxes.none { it.isBehind }
+                SubscriptionPhase.Out -> mailboxes.isEmpty() || retry.isAhead ||
+                    mailboxes.any { it.isBehind && !it.isDrained }
+                SubscriptionPhase.In ->
+                    (mailboxes.isNotEmpty() || lingering != null) && mailboxes.none { it.isBehind } && !mustRejoin
                 SubscriptionPhase.Joining, SubscriptionPhase.Leaving -> true
                 SubscriptionPhase.Unknown -> false
             }
@@ -84,9 +91,10 @@ internal class TopicSubscription(
     fun add(mailbox: Mailbox) {
         lingering?.cancel()
         lingering = null
+        if (mailboxes.isEmpty() && phase == SubscriptionPhase.In) mustRejoin = welcome != null && isWelcomeOld
         mailbox.offset = offset
         mailboxes += mailbox
-        if (phase == SubscriptionPhase.In) mailbox.joined(Recovery.First, welcome)
+        if (phase == SubscriptionPhase.In && !mustRejoin) mailbox.joined(Recovery.First, welcome)
         if (presence !== Presence.Empty) mailbox.present(presence)
         onChange(this)
     }
@@ -94,7 +102,11 @@ internal class TopicSubscription(
     fun remove(mailbox: Mailbox) {
         if (!mailboxes.remove(mailbox)) return
         if (mailboxes.isEmpty()) retry.forget()
-        if (mailboxes.isEmpty() && phase != SubscriptionPhase.Out && linger.isPositive()) lingering = scope.launch { stay() }
+        if (mailboxes.isEmpty() && phase != SubscriptionPhase.Out &&
+            linger.isPositive()
+        ) {
+            lingering = scope.launch { stay() }
+        }
         onChange(this)
     }
 
@@ -134,6 +146,7 @@ internal class TopicSubscription(
     /** Hands [message] to every collector; what comes before the `ack` or after the last word belongs to none. */
     fun deliver(message: Message) {
         if (phase != SubscriptionPhase.In) return
+        isWelcomeOld = true
         if (message.type == MessageType.PRESENCE) present(message)
         val place = if (epoch == null) null else message.offset
         var isChanged = false
@@ -156,12 +169,7 @@ internal class TopicSubscription(
     }
 
     private fun present(message: Message) {
-        presence =
-            try {
-                presence.after(message)
-            } catch (_: BadPayloadException) {
-                return // of an application's own making: who collects the raw messages gets it
-            }
+        presence = presence.afterOrNull(message) ?: return
         mailboxes.forEach { it.present(presence) }
     }
 
@@ -169,6 +177,7 @@ internal class TopicSubscription(
         retry.forget()
         val data = subscribedData(ack)
         welcome = welcomeOf(ack)
+        isWelcomeOld = false
         val isRecovered = data?.recovered == true
         if (!isRecovered) {
             epoch = data?.epoch
@@ -193,6 +202,7 @@ internal class TopicSubscription(
         lingering?.cancel()
         lingering = null
         retry.forget()
+        mustRejoin = false
         phase = SubscriptionPhase.Out
     }
 
@@ -213,6 +223,7 @@ internal class TopicSubscription(
     private fun settle(next: SubscriptionPhase) {
         awaited?.done()
         awaited = null
+        mustRejoin = false
         phase = next
         onChange(this)
     }

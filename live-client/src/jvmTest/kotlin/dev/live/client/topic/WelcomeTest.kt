@@ -44,6 +44,42 @@ class WelcomeTest : FunSpec({
         }
     }
 
+    test("who collects within the linger, behind messages that nobody collected, is told anew") {
+        welcoming("""{"welcome":1}""") { network, live ->
+            val topic = live.topic<String>("t")
+            val first = launch { topic.messages.collect {} }
+            runCurrent()
+            first.cancel()
+            runCurrent()
+            network.wire.push(Message("tick", "t"))
+            network.welcome("""{"welcome":2}""")
+            advanceTimeBy(500)
+
+            topic.updates.test {
+                awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive(2)
+                cancelAndIgnoreRemainingEvents()
+            }
+            network.wire.sent(MessageType.SUBSCRIBE).size shouldBe 2
+            network.wire.sent(MessageType.UNSUBSCRIBE).size shouldBe 1
+        }
+    }
+
+    test("who collects within the linger where nothing came goes on with the subscription there is") {
+        welcoming("""{"welcome":1}""") { network, live ->
+            val topic = live.topic<String>("t")
+            val first = launch { topic.messages.collect {} }
+            runCurrent()
+            first.cancel()
+            advanceTimeBy(500)
+
+            topic.updates.test {
+                awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive(1)
+                cancelAndIgnoreRemainingEvents()
+            }
+            network.wire.received.map { it.type } shouldBe listOf(MessageType.SUBSCRIBE)
+        }
+    }
+
     test("it stands beside the place of a history") {
         welcoming("""{"epoch":"e","offset":3,"recovered":false,"welcome":"hi"}""") { network, live ->
             live.topic<String>("t").updates.test {

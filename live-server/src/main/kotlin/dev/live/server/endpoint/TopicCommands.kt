@@ -35,18 +35,22 @@ internal class TopicCommands<Meta : Any>(
         val request = if (message.body == null) null else message.decode<SubscribeData>()
         val memberships = session.state.memberships
         var member: Member? = null
-        if (memberships[message.topic] == null) {
+        val isAsked = memberships[message.topic] == null
+        if (isAsked) {
             requireRoom(memberships.count)
             // before the turn: they are the application's, and may themselves join something
             authorize(session, place, request?.params)
             member = member(session, place, request?.params)
         }
         var hasJoined = false
+        var wasTakenOut = false
         val welcome = welcome(session, place, request?.params)
         val ack = ack(message, welcome)
         val isAcked =
             session.state.inTurn {
                 if (memberships[message.topic] == null) {
+                    wasTakenOut = !isAsked
+                    if (wasTakenOut) return@inTurn true
                     requireRoom(memberships.count)
                     memberships.join(message.topic, place, ack, request?.since, member)
                     hasJoined = true
@@ -56,6 +60,7 @@ internal class TopicCommands<Meta : Any>(
                     memberships.joinAgain(message.topic, ack, request?.since) || session.trySend(ack)
                 }
             }
+        if (wasTakenOut) return subscribe(session, message) // meanwhile: whether it may be in is a question again
         if (!isAcked) session.send(ack)
         if (!hasJoined) return
         tally.sent(messages = 1, bytes = ack.body?.size ?: 0) // that ack, which went through the topic
@@ -196,7 +201,11 @@ internal class TopicCommands<Meta : Any>(
         throw LiveException(ErrorCode.UnknownTopic, "no topic is declared that matches this name")
     }
 
-    private suspend fun welcome(session: Session<Meta>, place: TopicPlace<Meta, *>, params: JsonElement?): JsonElement? {
+    private suspend fun welcome(
+        session: Session<Meta>,
+        place: TopicPlace<Meta, *>,
+        params: JsonElement?,
+    ): JsonElement? {
         val welcome = place.declaration.welcome ?: return null
         return guard.handler(session) {
             WelcomeData(TopicScope(session, place.topic, place.parameters, params).welcome())

@@ -40,7 +40,8 @@ internal class TopicPattern(private val text: String) {
         segments.joinToString("") {
             when {
                 it.parameter == null -> "0"
-                it.literal.isNotEmpty() -> "1" + Char(Char.MAX_VALUE.code - it.literal.length) + (if (it.isTail) "3" else "2")
+                it.literal.isNotEmpty() -> "1" + Char(Char.MAX_VALUE.code - it.literal.length) +
+                    (if (it.isTail) "3" else "2")
                 it.isTail -> "3"
                 else -> "2"
             }

@@ -54,7 +54,9 @@ public class Topic internal constructor(
      * @throws IllegalArgumentException if [type] is empty, over 64 bytes, or one of the protocol's own
      */
     public suspend fun publish(type: String, body: Body?) {
-        require(type !in MessageType.All) { "type '$type' is one of the protocol's own; choose another, or leave it out" }
+        require(type !in MessageType.All) {
+            "type '$type' is one of the protocol's own; choose another, or leave it out"
+        }
         broker.publish(registry.publication(name, body, type = type))
     }
 

@@ -109,7 +109,12 @@ public class SyncLoop internal constructor(
             launch(CoroutineName("live-sync-connection")) {
                 link.connection.collect { connection -> heard.update { it.copy(connection = connection) } }
             }
-            pulls()
+            try {
+                pulls()
+            } finally {
+                heard.update { it.copy(connection = null, joinedOn = null) }
+                states.value = SyncState.Offline(states.value.cursor)
+            }
         }
 
     /** A refusal may be one for now, such as by a token that has run out: it is asked again, at the pace of failed pulls. */
@@ -118,7 +123,7 @@ public class SyncLoop internal constructor(
         while (true) {
             try {
                 link.signals.collect { signal ->
-                    attempt = 0
+                    if (signal !is SyncSignal.Heard) attempt = 0
                     heard.update { it.with(signal) }
                 }
                 heard.update { it.copy(joinedOn = null) }
@@ -131,19 +136,23 @@ public class SyncLoop internal constructor(
     }
 
     private fun Heard.with(signal: SyncSignal): Heard {
-        val here = copy(joinedOn = link.connection.value, refusal = null)
-        return when (signal) {
-            is SyncSignal.At -> here.copy(target = maxOf(signal.cursor, target ?: signal.cursor))
-            SyncSignal.Unknown -> here.copy(mustPull = true)
-        }
+        val cursor = signal.cursor
+        val ahead = if (cursor == null) copy(mustPull = true) else copy(target = maxOf(cursor, target ?: cursor))
+        if (signal is SyncSignal.Heard) return ahead
+        return ahead.copy(joinedOn = link.connection.value, refusal = null)
     }
 
     private suspend fun pulls(): Nothing {
         var nextPoll = clock.markNow() + minOf(FIRST_POLL * random.nextDouble(1 - JITTER, 1 + JITTER), poll)
         var failures = 0
+        var toldOn: ConnectionState? = null
         while (true) {
             val since = cursor.read()
             val seen = heard.value
+            if (seen.isLive && seen.joinedOn !== toldOn) {
+                toldOn = seen.joinedOn
+                nextPoll = clock.markNow() + jittered() // the server has just said where the scope stands
+            }
             val isBehind = seen.mustPull || (seen.target != null && seen.target > since)
             if (!isBehind && !nextPoll.hasPassedNow()) {
                 states.value = if (seen.isLive) SyncState.InSync(since) else SyncState.Offline(since, seen.refusal)
@@ -156,7 +165,7 @@ public class SyncLoop internal constructor(
             if (failure == null) {
                 failures = 0
             } else {
-                waitAfter(failure, backoff.delayBefore(failures++) ?: jittered())
+                waitAfter(failure, seen, backoff.delayBefore(failures++) ?: jittered())
             }
         }
     }
@@ -174,7 +183,9 @@ public class SyncLoop internal constructor(
                 return e
             }
         if (reached > since) cursor.write(reached)
+        val stored = cursor.read()
         return when {
+            stored < reached -> IllegalStateException("the store says $stored after write($reached)")
             reached < since -> IllegalStateException("pull went back from $since to $reached")
             // a replica that is not there yet; to ask again at once would only keep it busy
             reached == since && target != null && target > since ->
@@ -184,8 +195,7 @@ public class SyncLoop internal constructor(
     }
 
     /** Somebody who asks for a pull, and a connection that is there again, know better than the backoff. */
-    private suspend fun waitAfter(failure: Exception, wait: Duration) {
-        val before = heard.value
+    private suspend fun waitAfter(failure: Exception, before: Heard, wait: Duration) {
         val until: TimeMark = clock.markNow() + wait
         states.value = SyncState.Failed(cursor.read(), failure, wait, until)
         withTimeoutOrNull(wait) {

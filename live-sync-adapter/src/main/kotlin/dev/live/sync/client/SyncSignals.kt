@@ -19,7 +19,8 @@ import kotlinx.serialization.json.JsonElement
  * reconnect, then each newer one. Cold: collecting subscribes. Conflated: a slow collector gets the newest. Only ever
  * forward, also over reconnects and for a collector that comes later than others.
  *
- * The flow fails with a `LiveException` if the server refuses the scope, and completes when the client is closed.
+ * The flow fails as that of a topic's messages does, with a `LiveException`: if the server refuses the scope, or does not
+ * answer in time. It completes when the client is closed.
  *
  * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or has control characters
  */
@@ -29,9 +30,10 @@ public fun LiveClient.syncSignals(scope: String): Flow<ULong> {
         var last: ULong? = null
         updates.collect { signal ->
             val before = last
-            if (signal is SyncSignal.At && (before == null || signal.cursor > before)) {
-                last = signal.cursor
-                emit(signal.cursor)
+            val cursor = signal.cursor
+            if (cursor != null && (before == null || cursor > before)) {
+                last = cursor
+                emit(cursor)
             }
         }
     }.conflate()
@@ -46,7 +48,7 @@ internal fun LiveClient.syncUpdates(scope: String): Flow<SyncSignal> {
         val newest = cursors.retain(scope)
         try {
             // what other collectors hear: the ack that this one gets may be as old as theirs
-            launch { newest.filterNotNull().collect { send(SyncSignal.At(it)) } }
+            launch { newest.filterNotNull().collect { send(SyncSignal.Heard(it)) } }
             told(topic).collect { signal ->
                 if (signal is SyncSignal.At) newest.raise(signal.cursor)
                 send(signal)

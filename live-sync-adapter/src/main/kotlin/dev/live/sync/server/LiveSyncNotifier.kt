@@ -4,6 +4,8 @@ import dev.live.server.LiveServer
 import dev.live.sync.SyncNotifier
 import dev.live.sync.SyncWire
 import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.launch
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
@@ -16,15 +18,15 @@ import kotlin.time.TimeSource
  * Tells the clients of a scope that it has advanced: publishes its cursor to the topic `sync:<scope>`. Which clients may
  * have which scopes is for [syncScopes] to say.
  *
- * Only ever forward: a cursor that is not ahead of the last is dropped. A client that is slow misses all but the newest,
+ * Only ever forward, as far as it remembers: a cursor that is not ahead of the last is dropped. A client that is slow misses all but the newest,
  * and is never closed for it. After the server has ended, [notify] does nothing.
  *
  * @param interval a scope's clients are told at most once in this time, then of the newest; at least 1 ms and finite
  * @param maxScopes scopes whose cursor is remembered, at least 2: what was not notified for longest makes way. A
  *   hundred thousand take about 20 MB
- * @param source asked for the cursor of a scope that somebody subscribes to, such as after a restart, when nothing was
- *   notified yet; null if the engine does not know it. Without it such a client is told that nothing is known, and looks
- *   itself
+ * @param source asked within a handler's time for the cursor of a scope that somebody subscribes to, such as after a
+ *   restart, when nothing was notified yet; null if the engine does not know it. Without it, and where it fails, such a
+ *   client is told that nothing is known, and looks itself
  * @throws IllegalArgumentException if [interval] or [maxScopes] is out of its bounds
  */
 public class LiveSyncNotifier(
@@ -53,7 +55,9 @@ public class LiveSyncNotifier(
                 tell = { scope, cursor ->
                     live.topic(SyncWire.topicOf(scope)).publish(SyncWire.TYPE, SyncWire.bodyOf(cursor))
                 },
-                onFailure = { scope, cause -> log.warn("Scope {} could not be told of its cursor.", scope, cause) },
+                onFailure = { scope, cause ->
+                    log.warn("Scope {} could not be told of its cursor and will be again: {}", scope, cause.toString())
+                },
             )
         live.launch(CoroutineName("live-sync")) { teller.run() }.invokeOnCompletion { teller.end() }
     }
@@ -69,15 +73,28 @@ public class LiveSyncNotifier(
     /** As the other [notify], for Java: [cursor] has the bits of an unsigned number, as `Long.parseUnsignedLong` makes. */
     public fun notify(scope: String, cursor: Long): Unit = notify(scope, cursor.toULong())
 
+    /** Scopes that wait to be told. */
+    internal val waiting: Int get() = teller.waiting
+
     /** The newest cursor of [scope] that was notified here; null if that is not known. */
     internal fun known(scope: String): ULong? = cursors[scope]
 
     /** The newest cursor of [scope] that anybody here knows of. */
     internal suspend fun present(scope: String): ULong? {
-        val stored = source?.invoke(scope)
+        val stored = stored(scope)
         val known = cursors[scope] // after the source: it may have risen meanwhile
         return if (stored == null || known == null) known ?: stored else maxOf(stored, known)
     }
+
+    /** An engine that cannot say is as one that does not know: the client looks itself. */
+    private suspend fun stored(scope: String): ULong? =
+        try {
+            source?.invoke(scope)
+        } catch (e: Exception) {
+            currentCoroutineContext().ensureActive()
+            log.warn("The source of cursors failed for scope {}: {}", scope, e.toString())
+            null
+        }
 
     private fun isScope(scope: String): Boolean =
         try {

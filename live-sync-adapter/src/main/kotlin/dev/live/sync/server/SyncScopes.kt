@@ -13,16 +13,28 @@ import dev.live.sync.SyncWire
  * A client that joins is told the scope's present cursor in the `ack`, and every newer one in messages of type `sync`. It
  * may publish nothing there.
  *
- * @param authorizeScope false: the client gets `forbidden`
+ * @param authorizeScope asked when a client joins, also after each of its reconnects; false: it gets `forbidden`. Who loses
+ *   a scope later is taken out by `session.leave`
  */
 public fun <Meta : Any> LiveEndpoint<Meta>.syncScopes(
     notifier: LiveSyncNotifier,
     authorizeScope: suspend (session: Session<Meta>, scope: String) -> Boolean,
+): Unit = declareScopes(notifier, authorizeScope)
+
+/** @param onWelcome called between the welcome and the join, by tests of what comes between them */
+internal fun <Meta : Any> LiveEndpoint<Meta>.declareScopes(
+    notifier: LiveSyncNotifier,
+    authorizeScope: suspend (session: Session<Meta>, scope: String) -> Boolean,
+    onWelcome: suspend () -> Unit = {},
 ) {
     rawTopic(SyncWire.PATTERN) {
         authorize { authorizeScope(session, parameters[SCOPE]) }
         conflate()
-        welcome { notifier.present(parameters[SCOPE])?.let(SyncWire::jsonOf) }
+        welcome {
+            val cursor = notifier.present(parameters[SCOPE])
+            onWelcome()
+            cursor?.let(SyncWire::jsonOf)
+        }
         onSubscribe {
             // it may have advanced between the welcome and the join
             val told = SyncWire.cursorIn(welcome)

@@ -18,6 +18,8 @@ import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.flow
@@ -55,6 +57,7 @@ class SyncLoopTest : FunSpec({
             connect()
             signal(7uL)
             signal(2uL)
+            pass(47_000)
 
             pulls.shouldBeEmpty()
             loop.state.value.shouldBeInstanceOf<SyncState.InSync>()
@@ -153,6 +156,60 @@ class SyncLoopTest : FunSpec({
             connect()
             signal(2uL)
             pulls.size shouldBe 4
+        }
+    }
+
+    test("a wish, and a connection, that came while the pull ran that failed count as well") {
+        scene {
+            connect()
+            val hanging = hold()
+            server = 1uL
+            signal(1uL)
+            failures += IOException("timeout")
+            loop.pullNow()
+            release(hanging)
+            pulls.size shouldBe 2
+
+            loop.state.value shouldBe SyncState.InSync(1uL)
+            val next = hold()
+            server = 2uL
+            signal(2uL)
+            failures += IOException("timeout")
+            disconnect()
+            connect()
+            signal(2uL)
+            release(next)
+            loop.state.value shouldBe SyncState.InSync(2uL)
+        }
+    }
+
+    test("a store that does not keep what it is given is an error, and not asked for again without a pause") {
+        scene {
+            store = MemoryCursor().let { real ->
+                object : CursorStore by real {
+                    override suspend fun write(cursor: ULong) = Unit
+                }
+            }
+            server = 3uL
+            connect()
+            signal(3uL)
+
+            pulls.size shouldBe 1
+            loop.state.value.shouldBeInstanceOf<SyncState.Failed>().cause.message shouldBe
+                "the store says 0 after write(3)"
+        }
+    }
+
+    test("a loop that has ended is not in sync any more, and not when it begins again either") {
+        scene {
+            connect()
+            signal(0uL)
+            loop.state.value shouldBe SyncState.InSync(0uL)
+            running.cancelAndJoin()
+            loop.state.value shouldBe SyncState.Offline(0uL)
+
+            start()
+            loop.state.value shouldBe SyncState.Offline(0uL)
         }
     }
 
@@ -328,15 +385,15 @@ class SyncLoopTest : FunSpec({
 private fun scene(block: suspend Scene.() -> Unit) {
     runTest {
         val scene = Scene(this)
-        backgroundScope.launch { scene.loop.run() }
-        runCurrent()
+        scene.start()
         scene.block()
     }
 }
 
 /** A loop with a link that says what the test has it say, and a server that is at [server]. */
 private class Scene(val test: TestScope) {
-    val store = MemoryCursor()
+    var store: CursorStore = MemoryCursor()
+    lateinit var running: Job
     val pulls = mutableListOf<ULong>()
     val failures = ArrayDeque<Exception>()
     var server = 0uL
@@ -345,7 +402,7 @@ private class Scene(val test: TestScope) {
     var refusal: Exception? = null
     var signals = Channel<SyncSignal>(Channel.UNLIMITED)
     var mostAtOnce = 0
-    private var running = 0
+    private var atOnce = 0
     private var held: CompletableDeferred<Unit>? = null
     private val connection = MutableStateFlow<ConnectionState>(ConnectionState.Connecting(0))
     private val link =
@@ -357,18 +414,29 @@ private class Scene(val test: TestScope) {
             connection,
         )
     private val backoff = ReconnectPolicy { attempt -> (attempt + 1).seconds }
-    val loop = SyncLoop("s", store, 60.seconds, backoff, link, Random(3), test.testTimeSource) { pull(it) }
+    val loop = SyncLoop("s", Stored(), 60.seconds, backoff, link, Random(3), test.testTimeSource) { pull(it) }
+
+    fun start() {
+        running = test.backgroundScope.launch { loop.run() }
+        test.runCurrent()
+    }
+
+    private inner class Stored : CursorStore {
+        override suspend fun read(): ULong = store.read()
+
+        override suspend fun write(cursor: ULong) = store.write(cursor)
+    }
 
     private suspend fun pull(since: ULong): ULong {
         pulls += since
-        mostAtOnce = maxOf(mostAtOnce, ++running)
+        mostAtOnce = maxOf(mostAtOnce, ++atOnce)
         val found = answer ?: minOf(server, if (page > ULong.MAX_VALUE - since) server else since + page)
         try {
             held?.await()
             failures.removeFirstOrNull()?.let { throw it }
             return found
         } finally {
-            running--
+            atOnce--
         }
     }
 

@@ -3,6 +3,7 @@
 package dev.live.sync.client
 
 import app.cash.turbine.test
+import dev.live.client.connection.ConnectionState
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
@@ -110,6 +111,48 @@ class SyncSignalsTest : FunSpec({
             runCurrent()
 
             loop.state.value shouldBe SyncState.InSync(8uL)
+        }
+    }
+
+    test("who collects again at once hears what came when nobody did, and nothing older") {
+        runTest {
+            val server = FakeSyncServer(this).apply { cursor = 4uL }
+            val live = server.client()
+            val early = mutableListOf<ULong>()
+            val first = launch { live.syncSignals("s").collect { early += it } }
+            runCurrent()
+            server.tell(8uL)
+            runCurrent()
+            first.cancel()
+            runCurrent()
+            server.cursor = 9uL
+            server.tell(9uL)
+            advanceTimeBy(500)
+
+            live.syncSignals("s").test {
+                awaitItem() shouldBe 9uL
+                expectNoEvents()
+                cancelAndIgnoreRemainingEvents()
+            }
+            early shouldContainExactly listOf(4uL, 8uL)
+        }
+    }
+
+    test("a loop whose own subscription is not answered is not in sync, whatever others have heard") {
+        runTest {
+            val server = FakeSyncServer(this).apply { cursor = 4uL }
+            val live = server.client()
+            backgroundScope.launch { live.syncSignals("s").collect {} }
+            runCurrent()
+            server.network.wire.cut()
+            server.network.onMessage = { it.type == MessageType.SUBSCRIBE } // and no answer
+            advanceTimeBy(1_001)
+            live.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
+            val loop = SyncLoop(live, "s", MemoryCursor(4uL)) { awaitCancellation() }
+            backgroundScope.launch { loop.run() }
+            runCurrent()
+
+            loop.state.value shouldBe SyncState.Offline(4uL)
         }
     }
 

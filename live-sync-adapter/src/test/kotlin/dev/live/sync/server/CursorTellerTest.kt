@@ -6,6 +6,7 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.comparables.shouldBeGreaterThanOrEqualTo
+import io.kotest.matchers.ints.shouldBeLessThan
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.cancelAndJoin
@@ -16,6 +17,8 @@ import kotlinx.coroutines.test.currentTime
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import kotlin.random.Random
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.microseconds
 import kotlin.time.Duration.Companion.milliseconds
 
 class CursorTellerTest : FunSpec({
@@ -92,15 +95,52 @@ class CursorTellerTest : FunSpec({
         }
     }
 
-    test("what cannot be told is said, and the others are told") {
+    test("what cannot be told is said, and told when it can be; the others do not wait for it") {
         runTest {
             val told = Told(this, failing = "bad")
             told.notify("bad", 1uL)
             told.notify("good", 1uL)
             runCurrent()
-
             told.failures shouldContainExactly listOf("bad: no")
             told.all shouldContainExactly listOf(Telling("good", 1uL, 0))
+
+            told.failing = ""
+            advanceTimeBy(50)
+            runCurrent()
+            told.failures.size shouldBe 1
+            told.all.last() shouldBe Telling("bad", 1uL, 50)
+        }
+    }
+
+    test("a flood of new scopes holds up none whose time has come, and can be cancelled") {
+        runTest {
+            val told = Told(this)
+            told.notify("old", 1uL)
+            runCurrent()
+            told.notify("old", 2uL)
+            runCurrent()
+            advanceTimeBy(50)
+            repeat(5_000) { told.notify("s$it", 1uL) }
+            runCurrent()
+
+            told.all.indexOf(Telling("old", 2uL, 50)) shouldBeLessThan 300
+            told.all.size shouldBe 5_002
+            repeat(5_000) { told.notify("t$it", 1uL) }
+            told.job.cancelAndJoin()
+            told.all.size shouldBe 5_002
+        }
+    }
+
+    test("an interval that is no whole number of milliseconds is never cut short") {
+        runTest {
+            val told = Told(this, interval = 1500.microseconds)
+            told.notify("a", 1uL)
+            runCurrent()
+            told.notify("a", 2uL)
+            advanceTimeBy(10)
+            runCurrent()
+
+            told.all.map { it.at } shouldContainExactly listOf(0L, 2L)
         }
     }
 
@@ -123,13 +163,17 @@ class CursorTellerTest : FunSpec({
 private data class Telling(val scope: String, val cursor: ULong, val at: Long)
 
 /** A teller, and what it told when. */
-private class Told(private val test: TestScope, failing: String = "") {
+private class Told(
+    private val test: TestScope,
+    var failing: String = "",
+    interval: Duration = 50.milliseconds,
+) {
     val all = mutableListOf<Telling>()
     val failures = mutableListOf<String>()
     private val cursors = ScopeCursors(maxScopes = 10_000)
     val teller =
         CursorTeller(
-            50.milliseconds,
+            interval,
             { test.currentTime },
             { scope, cursor ->
                 check(scope != failing) { "no" }
