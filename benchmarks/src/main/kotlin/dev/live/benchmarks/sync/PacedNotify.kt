@@ -8,8 +8,8 @@ import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
 
 /**
- * What single calls of `notify` take at a pace: 10,000 a second on 1,000 scopes, each of which has been told by the time
- * that it is notified again. So every call has its scope told, and some have to wake the coroutine that does it.
+ * What single calls of `notify` take at a pace: 10,000 a second on 1,000 scopes, each of which has been told by the
+ * time that it is notified again. So every call has its scope told, and some have to wake the coroutine that does it.
  */
 internal object PacedNotify {
     /** Nanoseconds of each call, sorted; the time that it takes to read the clock is in them. */
