@@ -84,8 +84,8 @@ private fun StringBuilder.appendNotify() {
     appendLine()
     appendLine(
         "On a thousand scopes in turn, each told at most once in 50 ms; with the time to read the clock twice. At " +
-            "full speed, by JMH in $FORKS processes, most calls find their scope waiting to be told. At 10,000 calls a " +
-            "second, for $PACED_SECONDS s, none does: each has its scope told, and some wake whoever tells.",
+            "full speed, by JMH in $FORKS processes, most calls find their scope waiting to be told. At 10,000 " +
+            "calls a second, for $PACED_SECONDS s, none does: each has its scope told, and some wake whoever tells.",
     )
     appendLine()
     val percentiles = listOf(50.0, 99.0, 99.9)
