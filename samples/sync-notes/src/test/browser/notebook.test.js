@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { webModule } from "../../../../testing/places.js";
 
-const { MAX_TEXT, anew, applied, cleaned, edited, emptyNotebook, shown } = await webModule("notebook.js");
+const { MAX_TEXT, anew, applied, cleaned, cleanedList, edited, emptyNotebook, shown } = await webModule("notebook.js");
 const { Store } = await webModule("store.js");
 
 test("the last change of a note is the note, in the place it had, and what is deleted is gone", () => {
@@ -42,6 +42,18 @@ test("what is typed becomes what the server takes", () => {
   assert.equal(cleaned(`${"x".repeat(MAX_TEXT - 1)}😀`), `${"x".repeat(MAX_TEXT - 1)}?`); // half of it would have room
 });
 
+test("a list's name becomes one that the server takes: 100 characters and 250 bytes, without control characters", () => {
+  const smile = "😀";
+  assert.equal(cleanedList(" a\u0000b\tc\nd\u0085 \ud83d "), "a b c d  ?");
+  assert.equal(cleanedList("s".repeat(101)), "s".repeat(100));
+  assert.equal(cleanedList(`${"木".repeat(83)}s`), `${"木".repeat(83)}s`); // 250 bytes
+  assert.equal(cleanedList("木".repeat(84)), "木".repeat(83));
+  assert.equal(cleanedList(`${"s".repeat(99)}${smile}`), "s".repeat(99)); // not half of it
+  assert.equal(cleanedList(smile.repeat(63)), smile.repeat(50)); // 100 characters, for each of them counts as two
+  assert.equal(cleanedList(`${"s".repeat(99)} s`), "s".repeat(99));
+  assert.equal(cleanedList(" \n "), "");
+});
+
 test("a store keeps a notebook over a reload, and shows nothing that it could not keep", () => {
   const storage = new FakeStorage();
   const store = new Store("a/b", "Phone", storage);
@@ -53,6 +65,16 @@ test("a store keeps a notebook over a reload, and shows nothing that it could no
   assert.deepEqual(new Store("a/b", "Phone", storage).notebook, store.notebook);
   assert.deepEqual(new Store("a", "b/Phone", storage).notebook, emptyNotebook("a"));
 });
+
+for (const kept of ["{\"list\":\"a\",\"cur", "null", "[]", "{}", JSON.stringify({ ...emptyNotebook("a"), cursor: -1 }), JSON.stringify({ ...emptyNotebook("a"), pending: null }), JSON.stringify(emptyNotebook("b"))]) {
+  test(`what is kept is no notebook of the list, it is said and left as it is: ${kept}`, () => {
+    const storage = new FakeStorage();
+    storage.setItem("sync-notes/a/Phone", kept);
+
+    assert.throws(() => new Store("a", "Phone", storage), { message: "what this browser keeps of the list cannot be read" });
+    assert.equal(storage.getItem("sync-notes/a/Phone"), kept);
+  });
+}
 
 const texts = (notebook) => shown(notebook).map(({ text }) => text);
 const page = (...changes) => ({ changes, cursor: changes.at(-1).sequence, more: false });

@@ -115,6 +115,48 @@ scene("a device that is open in another tab waits until that one is closed, and 
   await second.close();
 });
 
+scene("a device whose notes cannot be read says so and the way out, and the other one works", async (stage) => {
+  const page = await stage.blankTab();
+  await page.goto(stage.address);
+  await page.evaluate(() => localStorage.setItem("sync-notes/broken/Phone", "{"));
+  await page.goto(`${stage.address}?list=broken`);
+  const [phone, laptop] = devices(page);
+
+  await phone.getByText("Clear this site's data in the browser and reload the page").waitFor();
+  assert.equal(await phone.getByPlaceholder("A note").isDisabled(), true);
+  await stands(laptop, "live");
+  await add(laptop, "milk");
+  assert.equal(await page.evaluate(() => localStorage.getItem("sync-notes/broken/Phone")), "{");
+
+  await page.evaluate(() => localStorage.clear());
+  await page.reload();
+  await stands(phone, "live");
+});
+
+scene("that the server refuses to tell of the list is said until it tells", async (stage) => {
+  const page = await stage.blankTab();
+  let isRefused = true;
+  await page.routeWebSocket(/\/live$/, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((text) => {
+      const { type, ref } = JSON.parse(text);
+      if (type === "subscribe" && isRefused) socket.send(JSON.stringify({ type: "error", ref, data: { code: "forbidden", reason: "not yet" } }));
+      else server.send(text);
+    });
+  });
+  await page.goto(`${stage.address}?device=Phone`);
+  const [phone] = devices(page);
+  await phone.getByText("The server does not tell of this list: not yet").waitFor();
+
+  isRefused = false;
+  await phone.getByRole("button", { name: "Offline" }).click();
+  await stands(phone, "offline");
+  await phone.getByRole("button", { name: "Offline" }).click();
+
+  await stands(phone, "live");
+  await phone.locator(".note").waitFor({ state: "hidden" });
+});
+
 scene("the page has its picture taken", async (stage) => {
   for (const [name, options] of [["light", {}], ["dark", { colorScheme: "dark" }], ["narrow", { viewport: { width: 390, height: 900 } }]]) {
     const { page, phone, laptop } = await open(stage, options);
@@ -138,9 +180,13 @@ scene("the page has its picture taken", async (stage) => {
 async function open(stage, options = {}) {
   const page = await stage.blankTab({ viewport: { width: 1180, height: 720 }, ...options });
   await page.goto(stage.address);
-  const [phone, laptop] = ["Phone", "Laptop"].map((name) => page.getByRole("region", { name, exact: true }));
+  const [phone, laptop] = devices(page);
   for (const device of [phone, laptop]) await stands(device, "live");
   return { page, phone, laptop };
+}
+
+function devices(page) {
+  return ["Phone", "Laptop"].map((name) => page.getByRole("region", { name, exact: true }));
 }
 
 async function stands(device, standing) {

@@ -51,7 +51,7 @@ test("a server that knows no cursor has it look", async () => {
   assert.equal(pulls.length, 2);
 });
 
-test("a pull that failed says why, waits longer each time, and not when the server is heard again", async () => {
+test("a pull that failed says why, waits longer each time, and not when the list is joined again", async () => {
   const { loop, pulls, states, fail, finish } = started();
   await fail("no server");
   assert.deepEqual(states.at(-1), { standing: "offline", why: "no server" });
@@ -79,14 +79,118 @@ test("a pull that finds nothing though there is something is a failure", async (
   assert.deepEqual(states.at(-1), { standing: "behind", why: "nothing came after 3, though the list is at 4" });
 });
 
-test("where nothing is heard it looks by itself", async () => {
-  const { loop, pulls, finish } = started();
-  await finish(0);
-  mock.timers.tick(2_000);
+test("a pause after a pull that failed outlasts any number of signals, and the pauses go on growing", async () => {
+  const { loop, pulls, states, fail } = started();
+  loop.joined(1);
+  await fail("no server");
+
+  for (let cursor = 2; cursor < 22; cursor++) loop.told(cursor);
+  assert.equal(pulls.length, 1);
+  assert.deepEqual(states.at(-1), { standing: "behind", why: "no server" });
+  mock.timers.tick(125);
   assert.equal(pulls.length, 2);
+  await fail("no server");
+  loop.told(22);
+  mock.timers.tick(249);
+  assert.equal(pulls.length, 2);
+  mock.timers.tick(1);
+
+  assert.equal(pulls.length, 3);
+});
+
+test("somebody's wish ends the pause", async () => {
+  const { loop, pulls, fail, finish } = started();
+  await fail("no server");
+
+  loop.pullNow();
+  assert.equal(pulls.length, 2);
+  await finish(0);
+  mock.timers.tick(125);
+
+  assert.equal(pulls.length, 2);
+});
+
+test("a pull that worked begins the pauses anew", async () => {
+  const { loop, pulls, fail, finish } = started();
+  await fail("no server");
+  loop.pullNow();
+  await fail("no server");
+  loop.pullNow();
+  await finish(0);
+  loop.pullNow();
+  await fail("no server");
+
+  mock.timers.tick(125);
+
+  assert.equal(pulls.length, 5);
+});
+
+test("where nothing is heard it looks once soon after the start, and then at the slow pace", async () => {
+  const { pulls, finish } = started();
+  await finish(0);
+  mock.timers.tick(1_999);
+  assert.equal(pulls.length, 1);
+  mock.timers.tick(1);
+  assert.equal(pulls.length, 2);
+  await finish(0);
+  for (const count of [3, 4]) {
+    mock.timers.tick(59_999);
+    assert.equal(pulls.length, count - 1);
+    mock.timers.tick(1);
+    assert.equal(pulls.length, count);
+    await finish(0);
+  }
+});
+
+test("once the list is joined the slow pace is enough, and what is known already does not put it off", async () => {
+  const { loop, pulls, finish } = started();
   await finish(0);
   loop.joined(0);
   mock.timers.tick(59_999);
+  loop.told(0);
+  assert.equal(pulls.length, 1);
+  mock.timers.tick(1);
+
+  assert.equal(pulls.length, 2);
+});
+
+for (const [random, soon, slow] of [[0, 1_600, 48_000], [0.75, 2_200, 66_000]]) {
+  test(`tabs do not look in step: with ${random} by chance after ${soon} ms, and then every ${slow} ms`, async () => {
+    const { pulls, finish } = started({ random: () => random });
+    await finish(0);
+    for (const [count, delay] of [[2, soon], [3, slow], [4, slow]]) {
+      mock.timers.tick(delay - 1);
+      assert.equal(pulls.length, count - 1);
+      mock.timers.tick(1);
+      assert.equal(pulls.length, count);
+      await finish(0);
+    }
+  });
+}
+
+test("started again it looks soon once more", async () => {
+  const { loop, pulls, finish } = started();
+  await finish(0);
+  mock.timers.tick(2_000);
+  await finish(0);
+
+  loop.stop();
+  loop.start();
+  await finish(0);
+  mock.timers.tick(2_000);
+
+  assert.equal(pulls.length, 4);
+});
+
+test("stopped in a pause and started again it does not wait for the pause to end", async () => {
+  const { loop, pulls, fail } = started();
+  await fail("no server");
+
+  loop.stop();
+  loop.start();
+  assert.equal(pulls.length, 2);
+  await fail("no server");
+  mock.timers.tick(124);
   assert.equal(pulls.length, 2);
   mock.timers.tick(1);
 
@@ -127,8 +231,8 @@ test("a lost connection makes it offline though all is here", async () => {
   assert.equal(states.at(-1).standing, "offline");
 });
 
-/** A loop that has been started, and pulls that end when the test says so. */
-function started() {
+/** A loop that has been started, and pulls that end when the test says so. By default its waits are of middling length. */
+function started({ random = () => 0.5 } = {}) {
   let cursor = 0;
   const pulls = [];
   const states = [];
@@ -137,6 +241,7 @@ function started() {
     pull: (signal) => new Promise((resolve, reject) => pulls.push({ signal, resolve, reject })),
     changed: (state) => states.push(state),
     backoff: (attempt) => 125 * 2 ** attempt,
+    random,
   });
   loop.start();
   const finish = async (reached) => {

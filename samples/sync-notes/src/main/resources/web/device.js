@@ -9,6 +9,7 @@ import { SyncLoop, cursorIn } from "./sync-loop.js";
 const PLANE = "M3 13l8-2V5a1.5 1.5 0 0 1 3 0v6l7 3v2l-7-1.5V18l2 1.5V21l-3.5-1L9 21v-1.5l2-1.5v-3l-8 .5z";
 const BIN = "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13";
 const WORDS = { live: "Live", behind: "Behind", offline: "Offline" };
+const WAY_OUT = "Clear this site's data in the browser and reload the page to begin anew, without what was not sent yet, or open it as another device, with device=Tablet in its address.";
 const PULL_WITHIN_MS = 10_000;
 
 export class Device {
@@ -26,6 +27,7 @@ export class Device {
   #form;
   #input;
   #offline;
+  #refusal = "";
   #rows = new Map(); // id -> { text, author, isPending, node }
 
   /** @param root the element to draw into, whose label is the device's name */
@@ -42,9 +44,9 @@ export class Device {
     });
     this.#live = new LiveClient(url, {
       state: ({ kind }) => kind !== "connected" && this.#loop.lost(),
-      joined: (_, recovery, missed, welcome) => this.#loop.joined(cursorIn(welcome)),
+      joined: (_, recovery, missed, welcome) => this.#joined(cursorIn(welcome)),
       typed: (_, type, data) => type === "sync" && this.#loop.told(cursorIn(data)),
-      refused: (_, error) => this.#say(`The server does not tell of this list: ${error.message}`),
+      refused: (_, error) => this.#say((this.#refusal = `The server does not tell of this list: ${error.message}`)),
     });
     this.#live.subscribe(topic);
     this.#build();
@@ -55,14 +57,20 @@ export class Device {
   #open() {
     if (!navigator.locks) return this.#say("Browsers let a page keep notes safely only over HTTPS, or from this machine: open it as http://localhost.");
     this.#say(`${this.#name} is open in another tab. Close that one to go on here.`);
-    navigator.locks.request(`sync-notes/${this.#list}/${this.#name}`, () => {
-      this.#say("");
+    const opened = navigator.locks.request(`sync-notes/${this.#list}/${this.#name}`, () => {
       this.#store = new Store(this.#list, this.#name);
-      for (const control of [this.#input, this.#offline, this.#form.querySelector("button")]) control.disabled = false;
       this.#draw();
+      this.#say("");
+      for (const control of [this.#input, this.#offline, this.#form.querySelector("button")]) control.disabled = false;
       this.#goOnline();
       return new Promise(() => {}); // until the tab is closed
     });
+    opened.catch((error) => this.#say(`${this.#name} cannot be opened: ${error.message}. ${WAY_OUT}`));
+  }
+
+  #joined(cursor) {
+    if (this.#note.textContent === this.#refusal) this.#say("");
+    this.#loop.joined(cursor);
   }
 
   #build() {

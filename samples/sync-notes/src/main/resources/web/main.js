@@ -1,10 +1,11 @@
 /** Which list, on which devices. `?list=holidays` opens another list, `?device=Tablet` one device alone. */
 import { byId, element } from "./shared/dom.js";
 import { Device } from "./device.js";
+import { MAX_AUTHOR, cleaned, cleanedList } from "./notebook.js";
 
 const asked = new URLSearchParams(location.search);
-const list = asked.get("list")?.trim().slice(0, 100) || "groceries";
-const device = asked.get("device")?.trim().slice(0, 40);
+const list = cleanedList(asked.get("list") ?? "") || "groceries";
+const device = cleaned(asked.get("device") ?? "", MAX_AUTHOR);
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`;
 
 byId("list").textContent = list;

@@ -7,9 +7,17 @@
  */
 export const MAX_TEXT = 2_000;
 export const MAX_BATCH = 100;
+export const MAX_AUTHOR = 40;
+const MAX_LIST = 100;
+const MAX_LIST_BYTES = 250;
 
 export function emptyNotebook(list) {
   return { list, cursor: 0, notes: [], pending: [] };
+}
+
+/** Whether it has the parts of a notebook of `list`. */
+export function isNotebook(value, list) {
+  return value?.list === list && Number.isSafeInteger(value.cursor) && value.cursor >= 0 && Array.isArray(value.notes) && Array.isArray(value.pending);
 }
 
 /** The notes with what is pending on top, each `{id, text, author, isPending}`. */
@@ -47,6 +55,17 @@ export function anew(notebook) {
 }
 
 /** What somebody typed as the server takes it: anything else would be refused, and hold up what is typed after it. */
-export function cleaned(text) {
-  return text.toWellFormed().replace(/[^\P{Cc}\n\t]/gu, " ").trim().slice(0, MAX_TEXT).toWellFormed().replaceAll("\uFFFD", "?");
+export function cleaned(text, length = MAX_TEXT) {
+  return text.toWellFormed().replace(/[^\P{Cc}\n\t]/gu, " ").trim().slice(0, length).toWellFormed().replaceAll("\uFFFD", "?");
+}
+
+/** A list's name as the server takes it, cut off at the end where it is too long. */
+export function cleanedList(name) {
+  let cut = "";
+  for (const character of name.toWellFormed().replace(/\p{Cc}/gu, " ").replaceAll("\uFFFD", "?").trim()) {
+    const longer = cut + character;
+    if (longer.length > MAX_LIST || new TextEncoder().encode(longer).length > MAX_LIST_BYTES) break;
+    cut = longer;
+  }
+  return cut.trim();
 }

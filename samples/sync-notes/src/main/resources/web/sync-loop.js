@@ -3,7 +3,8 @@
  * nothing. What `SyncLoop` of live-sync-adapter is in Kotlin, for pages.
  */
 const POLL_MS = 60_000;
-const FIRST_POLL_MS = 2_000; // where nothing is heard so long, live is taken for down
+const FIRST_POLL_MS = 2_000; // where nothing is heard so long after the start, live is taken for down
+const JITTER = 0.2; // all tabs of the world are not to look in step after a restart
 
 /** The cursor in what the server tells of a scope; null if it tells none. From 2^53 on only the text is exact. */
 export function cursorIn(data) {
@@ -16,12 +17,15 @@ export class SyncLoop {
   #pull;
   #changed;
   #backoff;
+  #random;
   #target = 0;
   #mustPull = false;
   #joined = false;
   #failures = 0;
   #failure = null;
-  #timer;
+  #timer = null;
+  #isPausing = false; // after a pull that failed
+  #isFresh = false; // started, and nothing looked by itself yet
   #running = false;
   #abort = null;
   #isPulling = false;
@@ -31,12 +35,14 @@ export class SyncLoop {
    * @param pull gets what is new and applies it, until the signal that it is given is aborted. What it throws is shown and tried again
    * @param backoff milliseconds to wait after so many pulls that failed
    * @param changed called with the state whenever that may have changed: `{standing: "live" | "behind" | "offline", why}`
+   * @param random from 0 to 1, what the waits are spread by
    */
-  constructor({ cursor, pull, backoff, changed }) {
+  constructor({ cursor, pull, backoff, changed, random = Math.random }) {
     this.#cursor = cursor;
     this.#pull = pull;
     this.#changed = changed;
     this.#backoff = backoff;
+    this.#random = random;
   }
 
   get state() {
@@ -50,6 +56,7 @@ export class SyncLoop {
   start() {
     if (this.#running) return;
     this.#running = true;
+    this.#isFresh = true;
     this.#mustPull = true; // what was typed meanwhile is to be sent, though there may be nothing new
     this.#abort = new AbortController();
     this.#target = 0;
@@ -62,7 +69,7 @@ export class SyncLoop {
     this.#running = false;
     this.#joined = false;
     this.#abort?.abort();
-    clearTimeout(this.#timer);
+    this.#waitNoMore();
     this.#changed(this.state);
   }
 
@@ -70,6 +77,7 @@ export class SyncLoop {
   joined(cursor) {
     this.#joined = true;
     if (cursor === null) this.#mustPull = true;
+    this.#waitNoMore(); // the server is there again: no reason to sit out a pause, nor to look soon
     this.#heard(cursor ?? 0);
   }
 
@@ -79,7 +87,7 @@ export class SyncLoop {
     this.#changed(this.state);
   }
 
-  /** The scope stands at `cursor` at least. */
+  /** The scope stands at `cursor` at least. A pause lasts all the same: signals may come many times a second. */
   told(cursor) {
     if (cursor !== null) this.#heard(cursor);
   }
@@ -87,6 +95,7 @@ export class SyncLoop {
   /** Has `pull` run now, or once more after the one that runs. */
   pullNow() {
     this.#mustPull = true;
+    this.#waitNoMore();
     this.#step();
   }
 
@@ -101,20 +110,19 @@ export class SyncLoop {
 
   #heard(cursor) {
     this.#target = Math.max(this.#target, cursor);
-    this.#failures = 0; // the server is there: no reason to wait for the end of a pause
     this.#step();
   }
 
-  /** Pulls if there is reason to and none runs. */
+  /** Pulls if there is reason to, none runs and there is no pause. */
   #step() {
     this.#changed(this.state);
-    if (!this.#running || this.#isPulling) return;
-    clearTimeout(this.#timer);
+    if (!this.#running || this.#isPulling || this.#isPausing) return;
     if (this.#isBehind) this.#pullOnce(this.#abort.signal);
-    else this.#later(this.#joined ? POLL_MS : FIRST_POLL_MS, () => this.pullNow());
+    else if (this.#timer === null) this.#lookLater();
   }
 
   async #pullOnce(signal) {
+    this.#waitNoMore();
     this.#isPulling = true;
     this.#mustPull = false;
     this.#changed(this.state);
@@ -128,13 +136,35 @@ export class SyncLoop {
       this.#mustPull = true;
     }
     this.#isPulling = false;
-    if (this.#failure === null) return this.#step();
-    this.#changed(this.state);
-    if (this.#running) this.#later(this.#backoff(this.#failures++), () => this.#step());
+    if (this.#failure !== null && this.#running) this.#pause();
+    this.#step();
   }
 
-  #later(delay, action) {
+  #pause() {
+    this.#isPausing = true;
+    this.#after(this.#backoff(this.#failures++), () => this.#step());
+  }
+
+  /** Has it look though nothing was heard. */
+  #lookLater() {
+    const isSoon = this.#isFresh && !this.#joined;
+    const delay = isSoon ? FIRST_POLL_MS : POLL_MS;
+    this.#after(delay * (1 + JITTER * (2 * this.#random() - 1)), () => {
+      this.#isFresh = false;
+      this.pullNow();
+    });
+  }
+
+  #after(delay, action) {
+    this.#timer = setTimeout(() => {
+      this.#waitNoMore();
+      action();
+    }, delay);
+  }
+
+  #waitNoMore() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(action, delay);
+    this.#timer = null;
+    this.#isPausing = false;
   }
 }

@@ -43,9 +43,8 @@ private suspend inline fun <reified T> ApplicationCall.answer(work: suspend () -
     respondText(text, ContentType.Application.Json, status)
 }
 
-private fun ApplicationCall.scope(): String = request.queryParameters["scope"].orEmpty().also {
-    check(Rules.ofScope(it))
-}
+private fun ApplicationCall.scope(): String =
+    request.queryParameters["scope"].orEmpty().also { refuseFor(Rules.ofScope(it)) }
 
 private fun ApplicationCall.since(): Long = checkedSince(request.queryParameters["since"].orEmpty())
 
@@ -74,13 +73,13 @@ private suspend fun ApplicationCall.batch(): Batch {
         } catch (_: CharacterCodingException) {
             bad("the body is not UTF-8; encode it so")
         }
-    check(Rules.ofScope(batch.scope))
+    refuseFor(Rules.ofScope(batch.scope))
     checkedSince(batch.since.toString())
-    check(Rules.ofEdits(batch.edits))
+    refuseFor(Rules.ofEdits(batch.edits))
     return batch
 }
 
-private fun check(complaint: String?) {
+private fun refuseFor(complaint: String?) {
     if (complaint != null) bad(complaint)
 }
 

@@ -4,6 +4,7 @@ import dev.live.samples.syncnotes.wire.Page
 import dev.live.samples.syncnotes.wire.Place
 import dev.live.samples.syncnotes.wire.Posted
 import dev.live.samples.syncnotes.wire.Problem
+import dev.live.samples.syncnotes.wire.Rules
 import dev.live.sync.client.syncSignals
 import dev.live.test.LiveTest
 import dev.live.test.testLive
@@ -53,7 +54,11 @@ class ChangesApiTest : FunSpec({
         "" to "scope is empty; name the list, such as groceries",
         "?scope=%20&since=0" to "scope is empty; name the list, such as groceries",
         "?scope=${"s".repeat(101)}&since=0" to "scope has 101 characters, 100 are allowed; take a shorter name",
+        "?scope=${"木".repeat(83)}ab&since=0" to
+            "scope has 251 bytes of UTF-8, 250 are allowed; take a shorter name",
         "?scope=a%00b&since=0" to "scope has control characters or half a surrogate pair; leave them out",
+        "?scope=a%0Ab&since=0" to "scope has control characters or half a surrogate pair; leave them out",
+        "?scope=a%09b&since=0" to "scope has control characters or half a surrogate pair; leave them out",
         "?scope=a" to "since must be a whole number of at least 0, was ''; begin with since=0",
         "?scope=a&since=-1" to "since must be a whole number of at least 0, was '-1'; begin with since=0",
         "?scope=a&since=1.5" to "since must be a whole number of at least 0, was '1.5'; begin with since=0",
@@ -159,6 +164,17 @@ class ChangesApiTest : FunSpec({
                 post("""{"scope":"a","since":0,"edits":[${edit("c1")}]}""")
 
                 told.await() shouldBe 1uL
+            }
+        }
+    }
+
+    for (scope in listOf("s".repeat(100), "${"木".repeat(83)}s", "a/b//", " *{x}… ")) {
+        test("a list that the rules allow can be subscribed to: '$scope'") {
+            Rules.ofScope(scope) shouldBe null
+            withNotes {
+                post("""{"scope":"$scope","since":0,"edits":[${edit("c1")}]}""").status.value shouldBe 200
+
+                connect().syncSignals(scope).first() shouldBe 1uL
             }
         }
     }

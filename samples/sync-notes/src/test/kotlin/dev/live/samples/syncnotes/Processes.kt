@@ -22,6 +22,7 @@ internal class Program(mainClass: String, arguments: List<String>, environment: 
     private val said = StringBuilder()
     private val lock = ReentrantLock()
     private val news = lock.newCondition()
+    private val reader: Thread
 
     init {
         val java = Path.of(System.getProperty("java.home"), "bin", "java").toString()
@@ -29,7 +30,7 @@ internal class Program(mainClass: String, arguments: List<String>, environment: 
         val classPath = System.getProperty("surefire.test.class.path") ?: System.getProperty("java.class.path")
         val command = listOf(java, "-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", classPath, mainClass) + arguments
         process = ProcessBuilder(command).redirectErrorStream(true).apply { environment() += environment }.start()
-        thread(isDaemon = true, name = "output of $mainClass") {
+        reader = thread(isDaemon = true, name = "output of $mainClass") {
             process.inputStream.bufferedReader().forEachLine { line ->
                 lock.withLock {
                     said.append(line).append('\n')
@@ -68,6 +69,13 @@ internal class Program(mainClass: String, arguments: List<String>, environment: 
         } catch (_: java.io.IOException) {
             false
         }
+
+    /** The exit code, once it has ended by itself and all that it said is here. Waits a minute at most for each. */
+    fun awaitEnd(): Int {
+        check(process.waitFor(1, TimeUnit.MINUTES)) { "the process did not end within a minute:\n$this" }
+        reader.join(TimeUnit.MINUTES.toMillis(1))
+        return process.exitValue()
+    }
 
     /** SIGKILL, and the wait for the end. */
     fun kill() {

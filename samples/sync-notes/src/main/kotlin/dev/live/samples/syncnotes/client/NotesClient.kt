@@ -34,7 +34,8 @@ data class Status(val standing: Standing, val why: String? = null)
  * while [run] runs.
  *
  * @param server such as `http://localhost:8080`
- * @param onChange called with each change that somebody else made, once
+ * @param onChange called with each change that somebody else made, once. Not with what a server that has an older copy
+ *   tells until this client has caught up with it: most of that is not new, and some of it is this client's own
  */
 class NotesClient(
     private val server: String,
@@ -47,6 +48,9 @@ class NotesClient(
     /** Of the present [run]; null while there is none. */
     @Volatile
     private var loop: SyncLoop? = null
+
+    /** Whether what was pulled was dropped, and is not here again. Only touched by the pull, one at a time. */
+    private var isReadingAgain = false
 
     /** How it stands; [Standing.Offline] unless [run] runs. */
     val status: StateFlow<Status> = statuses.asStateFlow()
@@ -86,6 +90,7 @@ class NotesClient(
                 try {
                     pull(changes)
                 } catch (e: AheadOfServerException) {
+                    isReadingAgain = true
                     withContext(Dispatchers.IO) { store.update { it.anew() } }
                     anew.trySend(Unit)
                     throw e
@@ -115,8 +120,9 @@ class NotesClient(
             val page = changes.changes(list, notebook.cursor)
             withContext(Dispatchers.IO) { store.update { it.applied(page) } }
             val own = notebook.pending.mapTo(HashSet()) { it.changeId }
-            for (change in page.changes) if (change.changeId !in own) onChange(change)
+            if (!isReadingAgain) for (change in page.changes) if (change.changeId !in own) onChange(change)
         } while (page.more)
+        isReadingAgain = false
         return store.read()
     }
 

@@ -28,11 +28,13 @@ import kotlin.system.exitProcess
 
 /** Keeps notes in the terminal until the input ends or says `quit`. See [TerminalOptions.USAGE]. */
 fun main(args: Array<String>) {
-    val options = TerminalOptions.parse(args)
-    if (options == null) {
-        System.err.println(TerminalOptions.USAGE)
-        exitProcess(2)
-    }
+    val options =
+        try {
+            TerminalOptions.parse(args)
+        } catch (e: IllegalArgumentException) {
+            System.err.println("${e.message}\n${TerminalOptions.USAGE}")
+            exitProcess(2)
+        }
     val out = PrintStream(FileOutputStream(FileDescriptor.out), true, Charsets.UTF_8)
     try {
         NoteStore.open(options.file, options.list).use { store ->

@@ -10,19 +10,26 @@ class TerminalOptions private constructor(val name: String, val list: String, va
         const val USAGE =
             "usage: --name <your name> [--list groceries] [--url http://localhost:8080] [--file <file for the notes>]"
 
-        /** What [args] say, or null if the name is missing, one is unknown, without a value, or too long. */
-        fun parse(args: Array<String>): TerminalOptions? {
+        /**
+         * What [args] say.
+         *
+         * @throws IllegalArgumentException if the name is missing, or one is unknown, without a value, or against the
+         *   [Rules]; the message says which
+         */
+        fun parse(args: Array<String>): TerminalOptions {
             val values = HashMap<String, String>()
             for (pair in args.asList().chunked(2)) {
-                val value = pair.getOrNull(1) ?: return null
-                if (pair[0] !in NAMES || value.isBlank()) return null
+                require(pair[0] in NAMES) { "'${pair[0]}' is no option" }
+                val value = pair.getOrNull(1)
+                require(!value.isNullOrBlank()) { "${pair[0]} has no value; say one after it" }
                 values[pair[0]] = value
             }
-            val name = values["--name"]?.takeIf { it.length <= Rules.MAX_AUTHOR } ?: return null
+            val name = requireNotNull(values["--name"]) { "--name is missing; say who you are" }
+            Rules.ofAuthor(name)?.let { throw IllegalArgumentException("--name: $it") }
             val list = values["--list"] ?: "groceries"
-            if (Rules.ofScope(list) != null) return null
+            Rules.ofScope(list)?.let { throw IllegalArgumentException("--list: $it") }
             val server = (values["--url"] ?: "http://localhost:8080").trimEnd('/')
-            if (!server.startsWith("http")) return null
+            require(server.startsWith("http")) { "--url must begin with http, was '$server'" }
             val file =
                 values["--file"] ?: "target/sync-notes/${name.encodeURLParameter()}-${list.encodeURLParameter()}.json"
             return TerminalOptions(name, list, server, Path.of(file))

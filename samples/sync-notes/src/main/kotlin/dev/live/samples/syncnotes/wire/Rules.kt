@@ -8,6 +8,9 @@ package dev.live.samples.syncnotes.wire
  */
 object Rules {
     const val MAX_SCOPE = 100
+
+    /** Of UTF-8. Live takes 251, and is to take every name that is allowed here: else nobody was told of that list. */
+    const val MAX_SCOPE_BYTES = 250
     const val MAX_ID = 64
     const val MAX_AUTHOR = 40
     const val MAX_TEXT = 2_000
@@ -18,7 +21,11 @@ object Rules {
             scope.isBlank() -> "scope is empty; name the list, such as groceries"
             scope.length > MAX_SCOPE ->
                 "scope has ${scope.length} characters, $MAX_SCOPE are allowed; take a shorter name"
-            !scope.isReadable() -> "scope has control characters or half a surrogate pair; leave them out"
+            !scope.isReadable() || scope.any { it.isISOControl() } ->
+                "scope has control characters or half a surrogate pair; leave them out"
+            scope.encodeToByteArray().size > MAX_SCOPE_BYTES ->
+                "scope has ${scope.encodeToByteArray().size} bytes of UTF-8, $MAX_SCOPE_BYTES are allowed; " +
+                    "take a shorter name"
             else -> null
         }
 
@@ -33,14 +40,20 @@ object Rules {
         when {
             !edit.changeId.isId() -> "changeId $ID_RULE"
             !edit.noteId.isId() -> "noteId $ID_RULE"
-            edit.author.length > MAX_AUTHOR ->
-                "author has ${edit.author.length} characters, $MAX_AUTHOR are allowed; take a shorter name"
-            !edit.author.isReadable() -> "author has control characters or half a surrogate pair; leave them out"
+            ofAuthor(edit.author) != null -> ofAuthor(edit.author)
             edit.deleted && edit.text.isNotEmpty() -> "text must be empty where deleted is true; leave it out"
             !edit.deleted && edit.text.isBlank() -> "text is empty; to delete the note send deleted: true"
             edit.text.length > MAX_TEXT ->
                 "text has ${edit.text.length} characters, $MAX_TEXT are allowed; split the note"
             !edit.text.isReadable() -> "text has control characters or half a surrogate pair; leave them out"
+            else -> null
+        }
+
+    fun ofAuthor(author: String): String? =
+        when {
+            author.length > MAX_AUTHOR ->
+                "author has ${author.length} characters, $MAX_AUTHOR are allowed; take a shorter name"
+            !author.isReadable() -> "author has control characters or half a surrogate pair; leave them out"
             else -> null
         }
 

@@ -1,6 +1,7 @@
 package dev.live.samples.syncnotes.client
 
 import dev.live.samples.syncnotes.syncNotes
+import dev.live.samples.syncnotes.wire.Batch
 import dev.live.samples.syncnotes.wire.Edit
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
@@ -14,7 +15,9 @@ import io.ktor.server.netty.Netty
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
 import java.nio.file.Path
@@ -97,6 +100,39 @@ class NotesClientTest : FunSpec({
         }
     }
 
+    test("what a restored server tells again is not announced, and what comes after it is") {
+        val folder = tempdir().toPath()
+        val told = MutableStateFlow(emptyList<String>())
+        val own = Edit("own", "n1", "own")
+        val others = listOf(Edit("other", "n2", "other"), Edit("lost", "n3", "lost"))
+        withServer(folder.resolve("restored")) { server -> server.post(own, others.first()) }
+        NoteStore.open(folder.resolve("notes.json"), "a").use { store ->
+            coroutineScope {
+                val (client, port) =
+                    withServer(folder.resolve("first")) { server ->
+                        val client = NotesClient(server.url(), store) { change -> told.update { it + change.text } }
+                        client.edit(own)
+                        launch { client.run() }
+                        store.awaits { it.cursor == 1L }
+                        server.post(*others.toTypedArray())
+                        withTimeout(1.minutes) { told.first { it == listOf("other", "lost") } }
+                        client to server.port()
+                    }
+                client.awaits(Standing.Offline)
+                client.edit(Edit("meanwhile", "n5", "meanwhile"))
+
+                withServer(folder.resolve("restored"), port) { server ->
+                    store.awaits { it.cursor == 3L && it.pending.isEmpty() }
+                    server.post(Edit("later", "n4", "later"))
+                    withTimeout(1.minutes) { told.first { "later" in it } }
+                }
+
+                told.value shouldContainExactly listOf("other", "lost", "later")
+                coroutineContext.cancelChildren()
+            }
+        }
+    }
+
     test("an edit that the server would refuse is not kept") {
         NoteStore.open(tempdir().toPath().resolve("notes.json"), "a").use { store ->
             val client = NotesClient("http://localhost:1", store) {}
@@ -124,6 +160,11 @@ private suspend fun <T> withServer(file: Path, port: Int = 0, block: suspend (Em
     } finally {
         server.stop(gracePeriodMillis = 0, timeoutMillis = 1_000)
     }
+}
+
+/** Somebody else's edits of the list. */
+private suspend fun EmbeddedServer<*, *>.post(vararg edits: Edit) {
+    ChangesClient(url()).use { it.post(Batch("a", since = 0, edits.asList())) }
 }
 
 private suspend fun EmbeddedServer<*, *>.port(): Int = engine.resolvedConnectors().single().port
