@@ -10,6 +10,7 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.runBlocking
 import org.openjdk.jmh.runner.Runner
 import org.openjdk.jmh.runner.options.OptionsBuilder
+import org.openjdk.jmh.runner.options.TimeValue
 import java.io.File
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
@@ -76,7 +77,7 @@ private fun List<Duration>.middle(): Double = sorted()[size / 2] / 1.millisecond
 private fun StringBuilder.appendNotify() {
     val options =
         OptionsBuilder().include(SyncNotifyBenchmark::class.java.name).forks(FORKS).warmupIterations(ITERATIONS)
-            .measurementIterations(ITERATIONS).build()
+            .warmupTime(TIME).measurementIterations(ITERATIONS).measurementTime(TIME).build()
     val statistics = Runner(options).run().single().primaryResult.statistics
     val paced = PacedNotify.run(PACED_SECONDS)
     appendLine()
@@ -85,7 +86,7 @@ private fun StringBuilder.appendNotify() {
     appendLine(
         "On a thousand scopes in turn, each told at most once in 50 ms; with the time to read the clock twice. At " +
             "full speed, by JMH in $FORKS processes, most calls find their scope waiting to be told. At 10,000 " +
-            "calls a second, for $PACED_SECONDS s, none does: each has its scope told, and some wake whoever tells.",
+            "calls a second, for $PACED_SECONDS s, none does, and each has its scope told.",
     )
     appendLine()
     val percentiles = listOf(50.0, 99.0, 99.9)
@@ -98,3 +99,4 @@ private fun StringBuilder.appendNotify() {
 private const val FORKS = 3
 private const val ITERATIONS = 3
 private const val PACED_SECONDS = 20
+private val TIME = TimeValue.seconds(3)

@@ -44,6 +44,24 @@ class CursorTellerTest : FunSpec({
         }
     }
 
+    test("nobody is woken by each call while scopes are being told of, and again after a quiet time") {
+        runTest {
+            val told = Told(this)
+            told.notify("a", 1uL)
+            runCurrent()
+            told.notify("b", 1uL)
+            runCurrent()
+            told.all.size shouldBe 1
+            advanceTimeBy(3)
+            told.all.last() shouldBe Telling("b", 1uL, 2)
+
+            advanceTimeBy(1_000)
+            told.notify("c", 1uL)
+            runCurrent()
+            told.all.last() shouldBe Telling("c", 1uL, 1_003)
+        }
+    }
+
     test("after a quiet time a cursor is told at once again") {
         runTest {
             val told = Told(this)
@@ -63,12 +81,12 @@ class CursorTellerTest : FunSpec({
             runCurrent()
             told.notify("a", 2uL)
             runCurrent()
-            advanceTimeBy(10)
+            advanceTimeBy(9)
             told.notify("b", 1uL)
-            runCurrent()
+            advanceTimeBy(2)
 
             told.all.last() shouldBe Telling("b", 1uL, 10)
-            advanceTimeBy(40)
+            advanceTimeBy(39)
             runCurrent()
             told.all.last() shouldBe Telling("a", 2uL, 50)
         }
