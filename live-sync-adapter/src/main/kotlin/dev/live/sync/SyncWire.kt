@@ -38,15 +38,8 @@ internal object SyncWire {
     @OptIn(ExperimentalSerializationApi::class)
     fun jsonOf(cursor: ULong): JsonElement {
         val exact = mapOf(CURSOR to JsonPrimitive(cursor))
-        return JsonObject(
-            if (cursor >
-                MAX_EXACT
-            ) {
-                exact + (TEXT to JsonPrimitive(cursor.toString(radix = 10)))
-            } else {
-                exact
-            },
-        )
+        if (cursor <= MAX_EXACT) return JsonObject(exact)
+        return JsonObject(exact + (TEXT to JsonPrimitive(cursor.toString(radix = 10))))
     }
 
     fun bodyOf(cursor: ULong): Body = Body.of(jsonOf(cursor))

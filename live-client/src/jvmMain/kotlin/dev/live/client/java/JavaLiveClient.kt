@@ -40,8 +40,8 @@ import kotlin.time.toKotlinDuration
  * API 26, for `java.time` and `CompletableFuture`.
  */
 public class JavaLiveClient internal constructor(
-    /** The client behind this facade, for libraries that build on it. */
-    public val client: LiveClient,
+    /** The client behind this facade, for libraries in Kotlin that build on it. */
+    @get:JvmSynthetic public val client: LiveClient,
     private val mapper: JsonMapper?,
     executor: Executor,
 ) : AutoCloseable {

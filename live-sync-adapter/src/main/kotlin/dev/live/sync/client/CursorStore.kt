@@ -3,8 +3,9 @@ package dev.live.sync.client
 /**
  * Where a client keeps how far it has come in a scope; 0 before the first pull.
  *
- * Best kept with the data, and written in the transaction in which a pull's changes are applied: then a crash between the
- * two neither loses changes nor applies them twice. [write] may then do nothing. Called by one [SyncLoop], one at a time.
+ * Best kept with the data, and written in the transaction in which a pull's changes are applied: then a crash between
+ * the two neither loses changes nor applies them twice. [write] may then do nothing. Called by one [SyncLoop], one at
+ * a time.
  */
 public interface CursorStore {
     /** The cursor up to which everything has been applied. */

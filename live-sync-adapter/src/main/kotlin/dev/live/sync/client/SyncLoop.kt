@@ -29,21 +29,25 @@ import kotlin.time.TimeSource
  * nothing.
  *
  * ```
- * val loop = SyncLoop(live, "list/42", cursor = store) { since -> api.changes("list/42", since).also(notes::apply).cursor }
+ * val loop = SyncLoop(live, "list/42", cursor = store) { since ->
+ *     api.changes("list/42", since).also(notes::apply).cursor
+ * }
  * launch { loop.run() }
  * launch { loop.state.collect(::show) }
  * ```
  *
  * Pulls run one at a time, and a pull that failed is tried again after a backoff, at the next connection, or when
- * [pullNow] asks for it, whichever comes first; what is signalled meanwhile makes one more of them, however often that was.
+ * [pullNow] asks for it, whichever comes first; what is signalled meanwhile makes one more of them, however often
+ * that was.
  *
  * @property scope what is kept up to date; at most 251 bytes of UTF-8
  * @param cursor how far this client has come
  * @param poll how long after a pull the next one comes though nothing was heard: this long, give or take a fifth.
- *   Positive; infinite never polls
+ *   Positive; infinite polls once at most, where nothing was heard two seconds after the start
  * @param backoff the wait after pulls that failed; where it gives up, [poll] says when
- * @param pull gets what came after its argument, applies it, and returns how far it came: the same where there was nothing.
- *   Part of what there is will do, then it is called again. What it throws is shown in [state] and tried again later
+ * @param pull gets what came after its argument, applies it, and returns how far it came: the same where there was
+ *   nothing. Part of what there is will do, then it is called again. What it throws is shown in [state] and tried
+ *   again later
  * @throws IllegalArgumentException if [scope] cannot be one, or [poll] is not positive
  */
 public class SyncLoop internal constructor(
@@ -93,8 +97,8 @@ public class SyncLoop internal constructor(
     public val state: StateFlow<SyncState> = states.asStateFlow()
 
     /**
-     * Has [pull] run now, or once more after the one that runs: for a button that says "refresh", and for a pull that also
-     * sends what the user has changed. Any thread.
+     * Has [pull] run now, or once more after the one that runs: for a button that says "refresh", and for a pull that
+     * also sends what the user has changed. Any thread.
      */
     public fun pullNow(): Unit = heard.update { it.copy(mustPull = true, wishes = it.wishes + 1) }
 
@@ -117,7 +121,10 @@ public class SyncLoop internal constructor(
             }
         }
 
-    /** A refusal may be one for now, such as by a token that has run out: it is asked again, at the pace of failed pulls. */
+    /**
+     * A refusal may be one for now, such as by a token that has run out: it is asked again, at the pace of failed
+     * pulls.
+     */
     private suspend fun hear() {
         var attempt = 0
         while (true) {

@@ -3,6 +3,7 @@ package dev.live.sync.client
 import dev.live.client.LiveClient
 import dev.live.client.topic.CollectorOverflow
 import dev.live.client.topic.TopicUpdate
+import dev.live.protocol.Message
 import dev.live.sync.SyncWire
 import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.flow.Flow
@@ -19,8 +20,8 @@ import kotlinx.serialization.json.JsonElement
  * reconnect, then each newer one. Cold: collecting subscribes. Conflated: a slow collector gets the newest. Only ever
  * forward, also over reconnects and for a collector that comes later than others.
  *
- * The flow fails as that of a topic's messages does, with a `LiveException`: if the server refuses the scope, or does not
- * answer in time. It completes when the client is closed.
+ * The flow fails as that of a topic's messages does, with a `LiveException`: if the server refuses the scope, or does
+ * not answer in time. It completes when the client is closed.
  *
  * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or has control characters
  */
@@ -65,13 +66,12 @@ private fun LiveClient.told(topic: String): Flow<SyncSignal> =
         when (update) {
             is TopicUpdate.Subscribed ->
                 SyncWire.cursorIn(update.welcome)?.let { SyncSignal.At(it) } ?: SyncSignal.Unknown
-            is TopicUpdate.Received ->
-                if (update.value.type ==
-                    SyncWire.TYPE
-                ) {
-                    SyncWire.cursorIn(update.value)?.let { SyncSignal.At(it) }
-                } else {
-                    null
-                }
+            is TopicUpdate.Received -> signalIn(update.value)
         }
     }
+
+/** Null where [message] is another's. */
+private fun signalIn(message: Message): SyncSignal? {
+    if (message.type != SyncWire.TYPE) return null
+    return SyncWire.cursorIn(message)?.let { SyncSignal.At(it) }
+}

@@ -3,7 +3,8 @@ package dev.live.sync.java
 import dev.live.sync.client.CursorStore
 
 /**
- * Where a client keeps how far it has come in a scope; 0 before the first pull. See [CursorStore] for what makes it safe.
+ * Where a client keeps how far it has come in a scope; 0 before the first pull. See [CursorStore] for what makes it
+ * safe.
  *
  * Called on the loop's executor, which it may block, one call at a time. Cursors are unsigned, in the bits of a `long`.
  */

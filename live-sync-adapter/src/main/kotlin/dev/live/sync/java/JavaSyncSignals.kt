@@ -18,10 +18,10 @@ import java.util.function.LongConsumer
 /** The cursors of scopes, for Java; see [syncSignals]. */
 public object JavaSyncSignals {
     /**
-     * Calls [listener] with each cursor of [scope] that it can keep up with, the newest always and never an older one, as
-     * an unsigned number in the bits of a `long`. Until the subscription or the client is closed.
+     * Calls [listener] with each cursor of [scope] that it can keep up with, the newest always and never an older
+     * one, as an unsigned number in the bits of a `long`. Until the subscription or the client is closed.
      *
-     * @param onRefused called if the server refuses the scope, and nothing more comes
+     * @param onRefused called if the server refuses the scope or does not answer, and nothing more comes
      * @param executor where both are called, one at a time
      * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or has control characters
      */

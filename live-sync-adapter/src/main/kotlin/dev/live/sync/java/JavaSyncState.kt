@@ -39,13 +39,8 @@ public class JavaSyncState private constructor(
             val cursor = state.cursor.toLong()
             return when (state) {
                 is SyncState.InSync -> JavaSyncState(Phase.IN_SYNC, cursor, NONE, Duration.ZERO, cause = null)
-                is SyncState.Behind -> JavaSyncState(
-                    Phase.BEHIND,
-                    cursor,
-                    of(state.target),
-                    Duration.ZERO,
-                    cause = null,
-                )
+                is SyncState.Behind ->
+                    JavaSyncState(Phase.BEHIND, cursor, of(state.target), Duration.ZERO, cause = null)
                 is SyncState.Pulling ->
                     JavaSyncState(Phase.PULLING, cursor, of(state.target), Duration.ZERO, cause = null)
                 is SyncState.Failed ->

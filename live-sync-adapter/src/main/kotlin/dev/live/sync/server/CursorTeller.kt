@@ -13,9 +13,9 @@ import kotlin.time.Duration.Companion.microseconds
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * Tells of cursors that have risen, and each scope at most once in [interval], then the newest: at once where nothing was
- * told for an interval, otherwise within a few milliseconds. To be woken by each call would cost the callers more than
- * all the rest: some 15 µs, see benchmarks/RESULTS.md.
+ * Tells of cursors that have risen, and each scope at most once in [interval], then the newest: at once where nothing
+ * was told for an interval, otherwise within a few milliseconds. To be woken by each call would cost the callers more
+ * than all the rest: some 15 µs, see benchmarks/RESULTS.md.
  *
  * Each scope waits at most once, so what waits is bounded by the scopes that were notified and not told yet.
  *

@@ -15,11 +15,11 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.TimeSource
 
 /**
- * Tells the clients of a scope that it has advanced: publishes its cursor to the topic `sync:<scope>`. Which clients may
- * have which scopes is for [syncScopes] to say.
+ * Tells the clients of a scope that it has advanced: publishes its cursor to the topic `sync:<scope>`. Which clients
+ * may have which scopes is for [syncScopes] to say.
  *
- * Only ever forward, as far as it remembers: a cursor that is not ahead of the last is dropped. A client that is slow misses all but the newest,
- * and is never closed for it. After the server has ended, [notify] does nothing.
+ * Only ever forward, as far as it remembers: a cursor that is not ahead of the last is dropped. A client that is slow
+ * misses all but the newest, and is never closed for it. After the server has ended, [notify] does nothing.
  *
  * @param interval a scope's clients are told at most once in this time, then of the newest; at least 1 ms and finite
  * @param maxScopes scopes whose cursor is remembered, at least 2: what was not notified for longest makes way. A
@@ -62,7 +62,9 @@ public class LiveSyncNotifier(
         live.launch(CoroutineName("live-sync")) { teller.run() }.invokeOnCompletion { teller.end() }
     }
 
-    /** Calls with a scope that cannot be one: empty, over 251 bytes, or with control characters. The first is logged. */
+    /**
+     * Calls with a scope that cannot be one: empty, over 251 bytes, or with control characters. The first is logged.
+     */
     public val refused: Long get() = refusals.get()
 
     override fun notify(scope: String, cursor: ULong) {
@@ -70,7 +72,10 @@ public class LiveSyncNotifier(
         teller.offer(cursors.raise(scope, cursor) ?: return)
     }
 
-    /** As the other [notify], for Java: [cursor] has the bits of an unsigned number, as `Long.parseUnsignedLong` makes. */
+    /**
+     * As the other [notify], for Java: [cursor] has the bits of an unsigned number, as `Long.parseUnsignedLong`
+     * makes.
+     */
     public fun notify(scope: String, cursor: Long): Unit = notify(scope, cursor.toULong())
 
     /** Scopes that wait to be told. */
@@ -101,11 +106,8 @@ public class LiveSyncNotifier(
             SyncWire.topicOf(scope)
             true
         } catch (e: IllegalArgumentException) {
-            if (refusals.getAndIncrement() ==
-                0L
-            ) {
-                log.warn("notify was called with no scope, and did nothing: {}.", e.message)
-            }
+            val isFirst = refusals.getAndIncrement() == 0L
+            if (isFirst) log.warn("notify was called with no scope, and did nothing: {}.", e.message)
             false
         }
 

@@ -10,11 +10,11 @@ import dev.live.sync.SyncWire
  * Lets clients of this endpoint subscribe to the scopes of [notifier], as far as [authorizeScope] allows: without this
  * call none may be joined.
  *
- * A client that joins is told the scope's present cursor in the `ack`, and every newer one in messages of type `sync`. It
- * may publish nothing there.
+ * A client that joins is told the scope's present cursor in the `ack`, and every newer one in messages of type
+ * `sync`. It may publish nothing there.
  *
- * @param authorizeScope asked when a client joins, also after each of its reconnects; false: it gets `forbidden`. Who loses
- *   a scope later is taken out by `session.leave`
+ * @param authorizeScope asked when a client joins, also after each of its reconnects; false: it gets `forbidden`. Who
+ *   loses a scope later is taken out by `session.leave`
  */
 public fun <Meta : Any> LiveEndpoint<Meta>.syncScopes(
     notifier: LiveSyncNotifier,
