@@ -7,6 +7,8 @@ import dev.live.protocol.JsonCodec
 import io.ktor.client.HttpClient
 import io.ktor.client.HttpClientConfig
 import io.ktor.client.engine.cio.CIO
+import io.ktor.client.plugins.HttpTimeout
+import io.ktor.client.plugins.HttpTimeoutConfig
 import io.ktor.http.Headers
 import io.ktor.http.HttpHeaders
 import io.ktor.http.headers
@@ -15,10 +17,13 @@ import java.security.cert.CertPathValidatorException
 import java.security.cert.CertificateException
 import javax.net.ssl.SSLPeerUnverifiedException
 
-internal actual fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient = HttpClient(
-    CIO,
-    configure,
-)
+internal actual fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient =
+    HttpClient(CIO) {
+        configure()
+        // CIO puts its timeout around the connect, and loses a socket that is made in the moment of a cancellation: it
+        // stays open. The transport has a timeout of its own, which includes the connect.
+        install(HttpTimeout) { connectTimeoutMillis = HttpTimeoutConfig.INFINITE_TIMEOUT_MS }
+    }
 
 internal actual val canLimitReading: Boolean get() = true
 
