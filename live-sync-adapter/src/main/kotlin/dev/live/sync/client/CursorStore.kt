@@ -5,7 +5,7 @@ package dev.live.sync.client
  *
  * Best kept with the data, and written in the transaction in which a pull's changes are applied: then a crash between
  * the two neither loses changes nor applies them twice. [write] may then do nothing. Called by one [SyncLoop], one at
- * a time.
+ * a time; what it throws counts as a pull that failed.
  */
 public interface CursorStore {
     /** The cursor up to which everything has been applied. */

@@ -41,7 +41,7 @@ import kotlin.time.TimeSource
  * that was.
  *
  * @property scope what is kept up to date; at most 251 bytes of UTF-8
- * @param cursor how far this client has come
+ * @param cursor how far this client has come. What it throws is shown and tried again as what [pull] throws
  * @param poll how long after a pull the next one comes though nothing was heard: this long, give or take a fifth.
  *   Positive; infinite polls once at most, where nothing was heard two seconds after the start
  * @param backoff the wait after pulls that failed; where it gives up, [poll] says when
@@ -88,6 +88,8 @@ public class SyncLoop internal constructor(
         val refusal: LiveException? = null,
     ) {
         val isLive: Boolean get() = connection is ConnectionState.Connected && connection === joinedOn
+
+        fun isBehind(since: ULong): Boolean = mustPull || (target != null && target > since)
     }
 
     private val heard = MutableStateFlow(Heard())
@@ -102,11 +104,7 @@ public class SyncLoop internal constructor(
      */
     public fun pullNow(): Unit = heard.update { it.copy(mustPull = true, wishes = it.wishes + 1) }
 
-    /**
-     * Runs until it is cancelled. Not twice at the same time.
-     *
-     * Fails only with what [cursor] throws: whoever cannot read how far it has come cannot go on.
-     */
+    /** Runs until it is cancelled, and does not fail of itself. Not twice at the same time. */
     public suspend fun run(): Nothing =
         coroutineScope {
             launch(CoroutineName("live-sync-signals")) { hear() }
@@ -154,20 +152,25 @@ public class SyncLoop internal constructor(
         var failures = 0
         var toldOn: ConnectionState? = null
         while (true) {
-            val since = cursor.read()
             val seen = heard.value
             if (seen.isLive && seen.joinedOn !== toldOn) {
                 toldOn = seen.joinedOn
                 nextPoll = clock.markNow() + jittered() // the server has just said where the scope stands
             }
-            val isBehind = seen.mustPull || (seen.target != null && seen.target > since)
-            if (!isBehind && !nextPoll.hasPassedNow()) {
-                states.value = if (seen.isLive) SyncState.InSync(since) else SyncState.Offline(since, seen.refusal)
-                withTimeoutOrNull(-nextPoll.elapsedNow()) { heard.first { it != seen } }
-                continue
-            }
-            if (isBehind) states.value = SyncState.Behind(since, seen.target)
-            val failure = pullOnce(since, seen.target)
+            val failure =
+                try {
+                    val since = cursor.read()
+                    if (!seen.isBehind(since) && !nextPoll.hasPassedNow()) {
+                        rest(since, seen, nextPoll)
+                        continue
+                    }
+                    pullOnce(since, seen)
+                    null
+                } catch (e: Exception) {
+                    currentCoroutineContext().ensureActive()
+                    heard.update { it.copy(mustPull = true) }
+                    e
+                }
             nextPoll = clock.markNow() + jittered()
             if (failure == null) {
                 failures = 0
@@ -177,38 +180,46 @@ public class SyncLoop internal constructor(
         }
     }
 
-    /** What went wrong, or null. */
-    private suspend fun pullOnce(since: ULong, target: ULong?): Exception? {
+    /** Until something else is heard than [seen], or it is time to poll. */
+    private suspend fun rest(since: ULong, seen: Heard, nextPoll: TimeMark) {
+        states.value = if (seen.isLive) SyncState.InSync(since) else SyncState.Offline(since, seen.refusal)
+        withTimeoutOrNull(-nextPoll.elapsedNow()) { heard.first { it != seen } }
+    }
+
+    /** Throws what [pull] and [cursor] throw, and what is wrong with where they came. */
+    private suspend fun pullOnce(since: ULong, seen: Heard) {
+        val target = seen.target
+        if (seen.isBehind(since)) states.value = SyncState.Behind(since, target)
         states.value = SyncState.Pulling(since, target)
         heard.update { it.copy(mustPull = false) }
-        val reached =
-            try {
-                pull(since)
-            } catch (e: Exception) {
-                currentCoroutineContext().ensureActive()
-                heard.update { it.copy(mustPull = true) }
-                return e
-            }
+        val reached = pull(since)
+        check(reached >= since) { "pull went back from $since to $reached" }
         if (reached > since) cursor.write(reached)
         val stored = cursor.read()
-        return when {
-            stored < reached -> IllegalStateException("the store says $stored after write($reached)")
-            reached < since -> IllegalStateException("pull went back from $since to $reached")
-            // a replica that is not there yet; to ask again at once would only keep it busy
-            reached == since && target != null && target > since ->
-                IllegalStateException("pull found nothing after $since, though the scope is at $target")
-            else -> null
+        check(stored >= reached) { "the store says $stored after write($reached)" }
+        // a replica that is not there yet; to ask again at once would only keep it busy
+        check(reached > since || target == null || target <= since) {
+            "pull found nothing after $since, though the scope is at $target"
         }
     }
 
     /** Somebody who asks for a pull, and a connection that is there again, know better than the backoff. */
     private suspend fun waitAfter(failure: Exception, before: Heard, wait: Duration) {
         val until: TimeMark = clock.markNow() + wait
-        states.value = SyncState.Failed(cursor.read(), failure, wait, until)
+        states.value = SyncState.Failed(known(), failure, wait, until)
         withTimeoutOrNull(wait) {
             heard.first { it.wishes != before.wishes || (it.isLive && it.joinedOn !== before.joinedOn) }
         }
     }
+
+    /** How far it has come, also where the store cannot say so now: part of what failed may have been applied. */
+    private suspend fun known(): ULong =
+        try {
+            cursor.read()
+        } catch (_: Exception) {
+            currentCoroutineContext().ensureActive()
+            states.value.cursor
+        }
 
     private fun jittered(): Duration = if (poll.isInfinite()) poll else poll * random.nextDouble(1 - JITTER, 1 + JITTER)
 

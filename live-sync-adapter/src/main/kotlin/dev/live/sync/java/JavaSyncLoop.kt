@@ -27,9 +27,9 @@ import kotlin.time.toKotlinDuration
  * }
  * ```
  *
- * Thread-safe. It goes on by polling alone where the client is closed first. What the store or the listener throws
- * goes to the uncaught exception handler of the thread: the store's ends the loop, which then is `OFFLINE`, and a
- * listener that throws is told nothing more. On Android it needs API 26.
+ * Thread-safe. It goes on by polling alone where the client is closed first. What the store throws is shown and tried
+ * again as what the pull throws. What the listener throws goes to the uncaught exception handler of its thread, and the
+ * listener is told nothing more. On Android it needs API 26.
  */
 public class JavaSyncLoop private constructor(builder: Builder) : AutoCloseable {
     // its own, ended by close()

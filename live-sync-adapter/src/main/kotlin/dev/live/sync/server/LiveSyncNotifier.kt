@@ -12,6 +12,7 @@ import org.slf4j.LoggerFactory
 import java.util.concurrent.atomic.AtomicLong
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
 /**
@@ -45,6 +46,8 @@ public class LiveSyncNotifier(
     private val cursors = ScopeCursors(maxScopes)
     private val teller: CursorTeller
     private val refusals = AtomicLong()
+    private val failures = LogPace(LOG_EVERY)
+    private val sourceFailures = LogPace(LOG_EVERY)
 
     init {
         val start = TimeSource.Monotonic.markNow()
@@ -56,7 +59,13 @@ public class LiveSyncNotifier(
                     live.topic(SyncWire.topicOf(scope)).publish(SyncWire.TYPE, SyncWire.bodyOf(cursor))
                 },
                 onFailure = { scope, cause ->
-                    log.warn("Scope {} could not be told of its cursor and will be again: {}", scope, cause.toString())
+                    if (failures.isDue()) {
+                        log.warn(
+                            "Scope {} could not be told of its cursor, and will be: {}",
+                            scope,
+                            "$cause",
+                        )
+                    }
                 },
             )
         live.launch(CoroutineName("live-sync")) { teller.run() }.invokeOnCompletion { teller.end() }
@@ -97,7 +106,7 @@ public class LiveSyncNotifier(
             source?.invoke(scope)
         } catch (e: Exception) {
             currentCoroutineContext().ensureActive()
-            log.warn("The source of cursors failed for scope {}: {}", scope, e.toString())
+            if (sourceFailures.isDue()) log.warn("The source of cursors failed for scope {}: {}", scope, "$e")
             null
         }
 
@@ -113,5 +122,8 @@ public class LiveSyncNotifier(
 
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.sync")
+
+        /** Of failures of one kind: a broker or a database that is away fails for all scopes and all who join. */
+        val LOG_EVERY = 10.seconds
     }
 }

@@ -89,6 +89,20 @@ class JavaSyncTest {
     }
 
     @Test
+    void aStoreThatFailsIsShownAndAskedAgain() throws Exception {
+        server.commit("list/42", 1);
+        store.isBroken = true;
+        try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> CompletableFuture.completedFuture(1L))
+                .onState(states::add).start()) {
+            JavaSyncState failed = await(Phase.FAILED);
+            store.isBroken = false;
+
+            assertEquals("no disk", failed.getCause().getMessage());
+            assertEquals(1, await(Phase.IN_SYNC).getCursor());
+        }
+    }
+
+    @Test
     void aLoopThatIsClosedCancelsItsPullAndPullsNoMore() throws Exception {
         server.commit("list/42", 1);
         CompletableFuture<Long> never = new CompletableFuture<>();
@@ -151,9 +165,11 @@ class JavaSyncTest {
     private static final class Store implements JavaCursorStore {
         final AtomicLong cursor = new AtomicLong();
         volatile String thread;
+        volatile boolean isBroken;
 
         @Override
         public long read() {
+            if (isBroken) throw new IllegalStateException("no disk");
             return cursor.get();
         }
 

@@ -1,7 +1,5 @@
 package dev.live.sync.server
 
-import dev.live.client.LiveClient
-import dev.live.client.topic.CollectorOverflow
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.ErrorData
@@ -13,32 +11,21 @@ import dev.live.protocol.of
 import dev.live.server.Live
 import dev.live.server.live
 import dev.live.sync.client.syncSignals
-import dev.live.test.LiveTest
+import dev.live.sync.support.cursor
+import dev.live.sync.support.onServer
+import dev.live.sync.support.subscribe
+import dev.live.sync.support.text
 import dev.live.test.RawConnection
 import dev.live.test.testLive
 import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
-import io.kotest.matchers.doubles.shouldBeLessThanOrEqual
-import io.kotest.matchers.ints.shouldBeLessThan
 import io.kotest.matchers.shouldBe
-import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
-import kotlinx.coroutines.Dispatchers
-import kotlinx.coroutines.async
-import kotlinx.coroutines.awaitAll
-import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.first
-import kotlinx.coroutines.launch
-import kotlinx.coroutines.withTimeout
-import kotlinx.coroutines.yield
-import java.util.concurrent.CountDownLatch
-import kotlin.concurrent.thread
 import kotlin.time.Duration
-import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
-import kotlin.time.TimeSource
 
 class LiveSyncNotifierTest : FunSpec({
 
@@ -143,98 +130,6 @@ class LiveSyncNotifierTest : FunSpec({
         }
     }
 
-    test("a client that does not read misses all but the newest, and is not closed for it") {
-        onServer(interval = 1.milliseconds) { sync ->
-            val client = connectRaw()
-            client.subscribe("list/42")
-            val losses = { live.topic("sync:list/42").losses.conflated }
-            var cursor = 0uL
-            withTimeout(30.seconds) {
-                while (losses() < 100) { // more than its queue, and the network's, have room for
-                    val published = live.stats.published
-                    sync.notify("list/42", ++cursor)
-                    while (live.stats.published == published) yield()
-                }
-            }
-
-            var last = 0uL
-            withTimeout(30.seconds) { while (last < cursor) last = client.cursor() }
-            client.ask(Message(MessageType.PING, ref = "p")).type shouldBe MessageType.PONG
-            live.sessions.size shouldBe 1
-        }
-    }
-
-    test("whatever order 16 threads notify in, no client sees a cursor go back, and each gets the last") {
-        onServer(interval = 1.milliseconds) { sync ->
-            val clients = List(3) { connectRaw().also { it.subscribe("list/42") } }
-            val start = CountDownLatch(1)
-            val threads =
-                List(16) { n ->
-                    thread {
-                        start.await()
-                        for (cursor in (1..500).map { it * 16 + n }.shuffled()) sync.notify("list/42", cursor.toULong())
-                    }
-                }
-            start.countDown()
-            for (client in clients) {
-                var last = 0uL
-                withTimeout(30.seconds) {
-                    while (last < 8_015uL) {
-                        val next = client.cursor()
-                        check(next > last) { "$next after $last" }
-                        last = next
-                    }
-                }
-            }
-            threads.forEach { it.join() }
-        }
-    }
-
-    test("who joins while the scope advances is told of it, before or behind the ack") {
-        onServer { sync ->
-            repeat(300) { n ->
-                val scope = "race$n"
-                sync.notify(scope, 1uL)
-                val client = connectRaw()
-                val notifying = thread { sync.notify(scope, 2uL) }
-                client.send(Message(MessageType.SUBSCRIBE, "sync:$scope", "r"))
-                var last = 0uL
-                withTimeout(30.seconds) { while (last < 2uL) last = client.cursor() }
-                notifying.join()
-                client.drop()
-            }
-        }
-    }
-
-    test(
-        "10,000 calls in a second on 1,000 scopes of 5 subscribers tell each scope once an interval, and of its last",
-    ) {
-        val interval = 2.seconds // so that a slow machine, too, notifies several times in one
-        onServer(interval, topicsPerSession = 1_000) { sync ->
-            val clients = List(5) { connectRaw() }
-            for (client in clients) repeat(1_000) { client.subscribe("s$it") }
-            val start = TimeSource.Monotonic.markNow()
-            launch(Dispatchers.Default) {
-                repeat(10_000) { n ->
-                    if (n % 100 == 0) delay(10.milliseconds)
-                    sync.notify("s${n % 1_000}", n.toULong() + 1uL)
-                }
-            }
-
-            val told = clients.map { client ->
-                async(Dispatchers.Default) { client.toldUntil(9_001uL, scopes = 1_000) }
-            }
-            val counts = told.awaitAll()
-            // none was told before it was notified, nor twice within an interval; the last may have come a moment ago
-            val most = start.elapsedNow() / interval + 2
-            for (count in counts) {
-                count.values.max().toDouble() shouldBeLessThanOrEqual most
-                count.values.sum() shouldBeLessThan 9_000
-            }
-            live.sessions.size shouldBe 5
-        }
-    }
-
     test("an engine that goes on after the server has ended is not troubled") {
         lateinit var left: LiveSyncNotifier
         onServer { sync ->
@@ -257,55 +152,4 @@ class LiveSyncNotifierTest : FunSpec({
     }
 })
 
-private fun onServer(
-    interval: Duration = 50.milliseconds,
-    topicsPerSession: Int = 100,
-    source: (suspend (String) -> ULong?)? = null,
-    onWelcome: suspend () -> Unit = {},
-    test: suspend LiveTest.(LiveSyncNotifier) -> Unit,
-) {
-    lateinit var sync: LiveSyncNotifier
-    testLive({
-        install(Live) {
-            session { maxTopics = topicsPerSession }
-            limits {
-                messagesPerSecond = 100_000
-                burst = 100_000
-                subscribeBurst = topicsPerSession + 1
-            }
-        }
-        sync = LiveSyncNotifier(live, interval, source = source)
-        routing { live<Unit>("/live") { declareScopes(sync, { _, scope -> scope != "secret" }, onWelcome) } }
-    }, timeout = 30.seconds) { test(sync) }
-}
-
-/** How often each scope was told, until the last cursor of each has come; they may only rise. */
-private suspend fun RawConnection.toldUntil(least: ULong, scopes: Int): Map<String, Int> {
-    val last = HashMap<String, ULong>()
-    val told = HashMap<String, Int>()
-    while (last.values.count { it >= least } < scopes) {
-        val message = next()
-        val cursor = cursorOf(message)
-        check(cursor > (last[message.topic] ?: 0uL)) { "$cursor after ${last[message.topic]}" }
-        last[message.topic] = cursor
-        told[message.topic] = (told[message.topic] ?: 0) + 1
-    }
-    last shouldBe List(scopes) { "sync:s$it" to least + it.toULong() }.toMap()
-    return told
-}
-
-private suspend fun RawConnection.subscribe(scope: String): Message {
-    val ack = ask(Message(MessageType.SUBSCRIBE, "sync:$scope", "r"))
-    ack.type shouldBe MessageType.ACK
-    return ack
-}
-
 private suspend fun RawConnection.refusal(message: Message): String = ask(message).decode<ErrorData>().code
-
-/** Of the next message, be it a signal or an ack. */
-private suspend fun RawConnection.cursor(): ULong = cursorOf(next())
-
-private fun cursorOf(message: Message): ULong =
-    Regex("\"cursor\":(\\d+)").find(message.text())?.groupValues?.get(1)?.toULong() ?: 0uL
-
-private fun Message.text(): String = (body as Body.Json).text
