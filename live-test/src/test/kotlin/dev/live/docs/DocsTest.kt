@@ -12,9 +12,8 @@ import java.util.Collections.indexOfSubList
 class DocsTest : FunSpec({
     val pages = File("../docs").listFiles { file -> file.extension == "md" }.orEmpty().sorted()
     val sources =
-        listOf("src/test", "../live-client-android/src/test", "../live-sync-adapter/src/test").flatMap {
-            File(it).walk()
-        }
+        listOf("src/test", "../live-client-android/src/test", "../live-sync-adapter/src/test")
+            .flatMap { File(it).walk() }
             .filter { it.isFile && "docs" in it.path.split(File.separatorChar) }
             .map { bare(it.readLines()) }
 

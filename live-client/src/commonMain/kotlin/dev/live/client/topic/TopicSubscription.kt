@@ -101,11 +101,9 @@ internal class TopicSubscription(
 
     fun remove(mailbox: Mailbox) {
         if (!mailboxes.remove(mailbox)) return
-        if (mailboxes.isEmpty()) retry.forget()
-        if (mailboxes.isEmpty() && phase != SubscriptionPhase.Out &&
-            linger.isPositive()
-        ) {
-            lingering = scope.launch { stay() }
+        if (mailboxes.isEmpty()) {
+            retry.forget()
+            if (phase != SubscriptionPhase.Out && linger.isPositive()) lingering = scope.launch { stay() }
         }
         onChange(this)
     }

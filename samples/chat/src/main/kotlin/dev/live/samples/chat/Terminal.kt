@@ -7,10 +7,8 @@ import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.Recovery
 import dev.live.client.topic.TopicUpdate
 import dev.live.protocol.LiveException
+import dev.live.samples.shared.linesOf
 import kotlinx.coroutines.cancelChildren
-import kotlinx.coroutines.channels.Channel
-import kotlinx.coroutines.channels.ReceiveChannel
-import kotlinx.coroutines.channels.trySendBlocking
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.filterIsInstance
 import kotlinx.coroutines.flow.first
@@ -22,7 +20,6 @@ import java.io.FileDescriptor
 import java.io.FileOutputStream
 import java.io.PrintStream
 import java.util.Locale
-import kotlin.concurrent.thread
 import kotlin.system.exitProcess
 import kotlin.time.DurationUnit
 
@@ -48,7 +45,7 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
                 val room = live.topic<Chat>(options.topic)
                 launch { orSayWhyNot { room.updates.collect { say(describe(it)) } } }
                 launch {
-                    for (line in lines()) {
+                    for (line in linesOf(input)) {
                         if (line == "/quit") break
                         orSayWhyNot { room.publish(Chat(line)) }
                     }
@@ -100,15 +97,5 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
     private fun say(line: String) {
         out.println(line.map { if (it.isISOControl()) ' ' else it }.joinToString(""))
         out.flush()
-    }
-
-    /** The lines of the input. They are read on a thread of their own, for nothing can interrupt a read from a terminal. */
-    private fun lines(): ReceiveChannel<String> {
-        val lines = Channel<String>()
-        thread(isDaemon = true, name = "terminal") {
-            for (line in input.lineSequence()) if (lines.trySendBlocking(line).isFailure) break
-            lines.close()
-        }
-        return lines
     }
 }

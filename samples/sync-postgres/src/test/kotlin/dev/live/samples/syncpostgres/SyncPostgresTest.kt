@@ -44,88 +44,72 @@ class SyncPostgresTest : FunSpec({
     test("a client is told of what commits, and not of what is rolled back") {
         val database = TestDatabase.on(postgres)
         database.write("list/42")
-        testLive({ syncPostgres(database.url) }, timeout = 1.minutes) {
-            val ann = connect("/live?name=ann")
-            coroutineScope {
-                val cursors = cursorsOf(ann, "list/42")
-                val others = cursorsOf(ann, "list/of ann and bob")
-                cursors.next() shouldBe 1uL
-                others.next() shouldBe 0uL
+        asAnn(database) { ann ->
+            val cursors = cursorsOf(ann, "list/42")
+            val others = cursorsOf(ann, "list/of ann and bob")
+            cursors.next() shouldBe 1uL
+            others.next() shouldBe 0uL
 
-                database.connect().use { connection ->
-                    connection.autoCommit = false
-                    // in one statement: of three the first could be told, which has the number of the commit below
-                    connection.run(
-                        "INSERT INTO changes (scope, body) SELECT 'list/42', n FROM generate_series(1, 3) AS n",
-                    )
-                    connection.rollback()
-                }
-                database.write("list/of ann and bob")
-                others.next() shouldBe 1uL
-                database.write("list/42")
-
-                cursors.next() shouldBe 2uL
-                coroutineContext.cancelChildren()
+            database.connect().use { connection ->
+                connection.autoCommit = false
+                // in one statement: of three the first could be told, which has the number of the commit below
+                connection.run(
+                    "INSERT INTO changes (scope, body) SELECT 'list/42', n FROM generate_series(1, 3) AS n",
+                )
+                connection.rollback()
             }
+            database.write("list/of ann and bob")
+            others.next() shouldBe 1uL
+            database.write("list/42")
+
+            cursors.next() shouldBe 2uL
         }
         database.awaitNoListener()
     }
 
     test("a client hears what was committed while the server's connection was lost") {
         val database = TestDatabase.on(postgres)
-        testLive({ syncPostgres(database.url) }, timeout = 1.minutes) {
-            val ann = connect("/live?name=ann")
-            coroutineScope {
-                val cursors = cursorsOf(ann, "list/42")
-                cursors.next() shouldBe 0uL
-                database.write("list/42")
-                cursors.next() shouldBe 1uL
-                database.connect().use { writer ->
-                    val listener = database.listeners().single()
-                    database.allowConnections(false)
-                    writer.run("SELECT pg_terminate_backend($listener, 60000)")
-                    writer.run("INSERT INTO changes (scope, body) VALUES ('list/42', 'x')")
-                }
-                database.allowConnections(true)
-
-                cursors.next() shouldBe 2uL
-                coroutineContext.cancelChildren()
+        asAnn(database) { ann ->
+            val cursors = cursorsOf(ann, "list/42")
+            cursors.next() shouldBe 0uL
+            database.write("list/42")
+            cursors.next() shouldBe 1uL
+            database.connect().use { writer ->
+                val listener = database.listeners().single()
+                database.allowConnections(false)
+                writer.run("SELECT pg_terminate_backend($listener, 60000)")
+                writer.run("INSERT INTO changes (scope, body) VALUES ('list/42', 'x')")
             }
+            database.allowConnections(true)
+
+            cursors.next() shouldBe 2uL
         }
     }
 
     test("while eight write to it, the cursors of a scope grow at a client, and the last arrives") {
         val database = TestDatabase.on(postgres)
-        testLive({ syncPostgres(database.url) }, timeout = 1.minutes) {
-            val ann = connect("/live?name=ann")
-            coroutineScope {
-                val cursors = cursorsOf(ann, "list/42")
-                cursors.next() shouldBe 0uL
+        asAnn(database) { ann ->
+            val cursors = cursorsOf(ann, "list/42")
+            cursors.next() shouldBe 0uL
 
-                database.writeByEight("list/42", each = 25)
+            database.writeByEight("list/42", each = 25)
 
-                val heard = buildList { while (lastOrNull() != ALL) add(cursors.next()) }
-                heard.shouldBeMonotonicallyIncreasing()
-                coroutineContext.cancelChildren()
-            }
+            val heard = buildList { while (lastOrNull() != ALL) add(cursors.next()) }
+            heard.shouldBeMonotonicallyIncreasing()
         }
     }
 
     test("a client that only just comes is told where the scope stands by the database, though nobody notified it") {
         val database = TestDatabase.on(postgres)
         database.write("list/42")
-        testLive({ syncPostgres(database.url) }, timeout = 1.minutes) {
-            val ann = connect("/live?name=ann")
-            coroutineScope {
-                val cursors = cursorsOf(ann, "list/42")
-                cursors.next() shouldBe 1uL
-                database.write("list/42")
-                cursors.next() shouldBe 2uL // so all cursors have been read
-                database.run("INSERT INTO sync_scopes (scope, cursor) VALUES ('list/43', 7)")
+        asAnn(database) { ann ->
+            val cursors = cursorsOf(ann, "list/42")
+            cursors.next() shouldBe 1uL
+            database.write("list/42")
+            cursors.next() shouldBe 2uL // so all cursors have been read
+            database.run("INSERT INTO sync_scopes (scope, cursor) VALUES ('list/43', 7)")
 
-                cursorsOf(ann, "list/43").next() shouldBe 7uL
-                coroutineContext.cancelChildren()
-            }
+            cursorsOf(ann, "list/43").next() shouldBe 7uL
         }
     }
 
@@ -190,6 +174,17 @@ class SyncPostgresTest : FunSpec({
 })
 
 private const val ALL = 200uL // of what eight write
+
+/** With a client of a server on [database]; what [test] has launched ends with it. */
+private fun asAnn(database: TestDatabase, test: suspend CoroutineScope.(LiveClient) -> Unit) {
+    testLive({ syncPostgres(database.url) }, timeout = 1.minutes) {
+        val ann = connect("/live?name=ann")
+        coroutineScope {
+            test(ann)
+            coroutineContext.cancelChildren()
+        }
+    }
+}
 
 private fun CoroutineScope.cursorsOf(live: LiveClient, scope: String): ReceiveChannel<ULong> {
     val cursors = Channel<ULong>(Channel.UNLIMITED)

@@ -1,5 +1,6 @@
 package dev.live.samples.syncnotes.terminal
 
+import dev.live.samples.shared.linesOf
 import dev.live.samples.syncnotes.client.NoteStore
 import dev.live.samples.syncnotes.client.NotesClient
 import dev.live.samples.syncnotes.client.Status
@@ -9,9 +10,6 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.cancelChildren
-import kotlinx.coroutines.channels.Channel
-import kotlinx.coroutines.channels.ReceiveChannel
-import kotlinx.coroutines.channels.trySendBlocking
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.combine
 import kotlinx.coroutines.flow.distinctUntilChanged
@@ -23,7 +21,6 @@ import java.io.FileOutputStream
 import java.io.IOException
 import java.io.PrintStream
 import java.util.UUID
-import kotlin.concurrent.thread
 import kotlin.system.exitProcess
 
 /** Keeps notes in the terminal until the input ends or says `quit`. See [TerminalOptions.USAGE]. */
@@ -68,7 +65,7 @@ class Terminal(
                     .collect(::say)
             }
             var online: Job? = goOnline()
-            for (line in lines()) {
+            for (line in linesOf(input)) {
                 val (command, rest) = line.trim().split(' ', limit = 2).let { it[0] to it.getOrElse(1) { "" }.trim() }
                 when (command) {
                     "quit" -> break
@@ -142,16 +139,6 @@ class Terminal(
             for (line in lines) out.println(line.map { if (it.isISOControl()) ' ' else it }.joinToString(""))
             out.flush()
         }
-
-    /** The lines of the input, read on a thread of their own, for nothing can interrupt a read from a terminal. */
-    private fun lines(): ReceiveChannel<String> {
-        val lines = Channel<String>()
-        thread(isDaemon = true, name = "terminal") {
-            for (line in input.lineSequence()) if (lines.trySendBlocking(line).isFailure) break
-            lines.close()
-        }
-        return lines
-    }
 
     private companion object {
         const val HELP = "Commands: add <text>, edit <n> <text>, delete <n>, list, offline, online, quit"

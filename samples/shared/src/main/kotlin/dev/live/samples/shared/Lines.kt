@@ -1,0 +1,17 @@
+package dev.live.samples.shared
+
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.channels.ReceiveChannel
+import kotlinx.coroutines.channels.trySendBlocking
+import java.io.BufferedReader
+import kotlin.concurrent.thread
+
+/** The lines of [input]. They are read on a thread of their own, for nothing can interrupt a read from a terminal. */
+fun linesOf(input: BufferedReader): ReceiveChannel<String> {
+    val lines = Channel<String>()
+    thread(isDaemon = true, name = "terminal") {
+        for (line in input.lineSequence()) if (lines.trySendBlocking(line).isFailure) break
+        lines.close()
+    }
+    return lines
+}
