@@ -74,9 +74,37 @@ test("a pull that failed says why, waits longer each time, and not when the list
 test("a pull that finds nothing though there is something is a failure", async () => {
   const { loop, states, finish } = started();
   loop.joined(4);
-  await finish(3);
+  await finish(0);
+  await finish(0);
 
-  assert.deepEqual(states.at(-1), { standing: "behind", why: "nothing came after 3, though the list is at 4" });
+  assert.deepEqual(states.at(-1), { standing: "behind", why: "nothing came after 0, though the list is at 4" });
+});
+
+test("a pull that gets a part, and one while which more is told, is followed by another at once", async () => {
+  const { loop, pulls, states, finish } = started();
+  loop.joined(5);
+  await finish(3);
+  assert.equal(pulls.length, 2);
+  loop.told(6);
+  await finish(5);
+
+  assert.equal(pulls.length, 3);
+  assert.deepEqual(states.at(-1), { standing: "behind", why: null });
+  await finish(6);
+  assert.deepEqual(states.at(-1), { standing: "live", why: null });
+});
+
+test("a wish, and a join, while a pull runs that fails, need not wait for the pause", async () => {
+  const { loop, pulls, fail } = started();
+  loop.pullNow();
+  await fail("no server");
+  assert.equal(pulls.length, 2);
+  loop.joined(0);
+  await fail("no server");
+  assert.equal(pulls.length, 3);
+  await fail("no server");
+
+  assert.equal(pulls.length, 3);
 });
 
 test("a pause after a pull that failed outlasts any number of signals, and the pauses go on growing", async () => {

@@ -6,7 +6,7 @@ const POLL_MS = 60_000;
 const FIRST_POLL_MS = 2_000; // where nothing is heard so long after the start, live is taken for down
 const JITTER = 0.2; // all tabs of the world are not to look in step after a restart
 
-/** The cursor in what the server tells of a scope; null if it tells none. From 2^53 on only the text is exact. */
+/** The cursor in what the server tells of a scope; null if it tells none, or one above 2^53 - 1: this engine has none. */
 export function cursorIn(data) {
   const cursor = Number(data?.cursorText ?? data?.cursor);
   return Number.isSafeInteger(cursor) && cursor >= 0 ? cursor : null;
@@ -29,6 +29,7 @@ export class SyncLoop {
   #running = false;
   #abort = null;
   #isPulling = false;
+  #skipsPause = false; // somebody knew better while the pull ran that failed
 
   /**
    * @param cursor says how far this device has come
@@ -77,7 +78,8 @@ export class SyncLoop {
   joined(cursor) {
     this.#joined = true;
     if (cursor === null) this.#mustPull = true;
-    this.#waitNoMore(); // the server is there again: no reason to sit out a pause, nor to look soon
+    this.#skipsPause = true; // the server is there again: no reason to sit out a pause, nor to look soon
+    this.#waitNoMore();
     this.#heard(cursor ?? 0);
   }
 
@@ -92,9 +94,10 @@ export class SyncLoop {
     if (cursor !== null) this.#heard(cursor);
   }
 
-  /** Has `pull` run now, or once more after the one that runs. */
+  /** Has `pull` run now, or once more after the one that runs. No pause holds it up. */
   pullNow() {
     this.#mustPull = true;
+    this.#skipsPause = true;
     this.#waitNoMore();
     this.#step();
   }
@@ -125,10 +128,13 @@ export class SyncLoop {
     this.#waitNoMore();
     this.#isPulling = true;
     this.#mustPull = false;
+    this.#skipsPause = false;
     this.#changed(this.state);
+    const since = this.#cursor();
+    const target = this.#target; // what is told of meanwhile is for the next pull
     try {
       await this.#pull(signal);
-      if (this.#target > this.#cursor()) throw new Error(`nothing came after ${this.#cursor()}, though the list is at ${this.#target}`);
+      if (target > since && this.#cursor() === since) throw new Error(`nothing came after ${since}, though the list is at ${target}`);
       this.#failure = null;
       this.#failures = 0;
     } catch (error) {
@@ -136,7 +142,7 @@ export class SyncLoop {
       this.#mustPull = true;
     }
     this.#isPulling = false;
-    if (this.#failure !== null && this.#running) this.#pause();
+    if (this.#failure !== null && this.#running && !this.#skipsPause) this.#pause();
     this.#step();
   }
 

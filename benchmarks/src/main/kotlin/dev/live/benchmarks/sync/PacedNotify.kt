@@ -7,30 +7,32 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
 
-/**
- * What single calls of `notify` take at a pace: 10,000 a second on 1,000 scopes, each of which has been told by the
- * time that it is notified again. So every call has its scope told, and some have to wake the coroutine that does it.
- */
+/** What single calls of `notify` take at a pace, on 1,000 scopes in turn, each told before it is notified again. */
 internal object PacedNotify {
     /** Nanoseconds of each call, sorted; the time that it takes to read the clock is in them. */
-    fun run(seconds: Int): LongArray {
+    fun run(perSecond: Int, seconds: Int): LongArray {
         val server =
             LiveServer(LiveConfig().build(), Dispatchers.Default + Job()) { System.nanoTime() / NANOS_PER_MILLI }
         try {
             val notifier = LiveSyncNotifier(server)
             val scopes = Array(SCOPES) { "list/$it" }
-            measured(notifier, scopes, WARMUP_SECONDS)
-            return measured(notifier, scopes, seconds).apply { sort() }
+            measured(notifier, scopes, WARMUP_PER_SECOND, WARMUP_SECONDS)
+            return measured(notifier, scopes, perSecond, seconds).apply { sort() }
         } finally {
             server.cancel()
         }
     }
 
-    private fun measured(notifier: LiveSyncNotifier, scopes: Array<String>, seconds: Int): LongArray {
-        val nanos = LongArray(PER_SECOND * seconds)
+    private fun measured(
+        notifier: LiveSyncNotifier,
+        scopes: Array<String>,
+        perSecond: Int,
+        seconds: Int,
+    ): LongArray {
+        val nanos = LongArray(perSecond * seconds)
         var due = System.nanoTime()
         for (n in nanos.indices) {
-            due += NANOS_PER_SECOND / PER_SECOND
+            due += NANOS_PER_SECOND / perSecond
             while (System.nanoTime() < due) Thread.onSpinWait()
             val start = System.nanoTime()
             notifier.notify(scopes[n % SCOPES], start)
@@ -40,7 +42,7 @@ internal object PacedNotify {
     }
 
     private const val SCOPES = 1_000
-    private const val PER_SECOND = 10_000
+    private const val WARMUP_PER_SECOND = 10_000
     private const val WARMUP_SECONDS = 5
     private const val NANOS_PER_SECOND = 1_000_000_000L
     private const val NANOS_PER_MILLI = 1_000_000

@@ -12,6 +12,8 @@ import org.openjdk.jmh.runner.Runner
 import org.openjdk.jmh.runner.options.OptionsBuilder
 import org.openjdk.jmh.runner.options.TimeValue
 import java.io.File
+import java.util.Locale
+import kotlin.math.ceil
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
@@ -57,9 +59,8 @@ private fun StringBuilder.appendLatencies(rounds: List<SyncRound.Latencies>, cli
     appendLine()
     appendLine(
         "$clients clients of each kind keep one scope, over HTTP from the same server on Netty, all in one process. " +
-            "$commits commits in each of ${rounds.size} rounds behind one that is not counted, 200 to 400 ms apart at " +
-            "random; both kinds at once. Counted for each client and commit: until the start of the pull that " +
-            "brought it.",
+            "$commits commits in each of ${rounds.size} rounds behind one that is not counted, 200 to 400 ms apart " +
+            "at random; both kinds at once. Counted for each client and commit: until the pull that brought it began.",
     )
     appendLine()
     val kinds =
@@ -82,24 +83,36 @@ private fun StringBuilder.appendNotify() {
         OptionsBuilder().include(SyncNotifyBenchmark::class.java.name).forks(FORKS).warmupIterations(ITERATIONS)
             .warmupTime(TIME).measurementIterations(ITERATIONS).measurementTime(TIME).build()
     val statistics = Runner(options).run().single().primaryResult.statistics
-    val paced = PacedNotify.run(PACED_SECONDS)
     appendLine()
     appendLine("## One call of `notify`")
     appendLine()
     appendLine(
         "On a thousand scopes in turn, each told at most once in 50 ms; with the time to read the clock twice. At " +
-            "full speed, by JMH in $FORKS processes, most calls find their scope waiting to be told. At 10,000 " +
-            "calls a second, for $PACED_SECONDS s, none does, and each has its scope told.",
+            "full speed, by JMH in $FORKS processes, most calls find their scope waiting to be told. At a pace, for " +
+            "$PACED_SECONDS s, none does. At 10 a second each call wakes the coroutine that tells; at 10,000 it is " +
+            "awake.",
     )
     appendLine()
-    val percentiles = listOf(50.0, 99.0, 99.9)
-    val full = percentiles.map { "${number(statistics.getPercentile(it), 0)} ns" }
-    val slow = percentiles.map { "${number(paced[(paced.size * it / 100).toInt()].toDouble(), 0)} ns" }
-    val rows = listOf(listOf("at full speed") + full, listOf("10,000 a second") + slow)
+    val rows =
+        listOf(listOf("at full speed") + PERCENTILES.map { nanos(statistics.getPercentile(it)) }) +
+            PACES.map { pace ->
+                val sorted = PacedNotify.run(pace, PACED_SECONDS)
+                listOf("%,d a second".format(Locale.ROOT, pace)) + PERCENTILES.map { nanos(sorted.percentile(it)) }
+            }
     append(markdownTable(listOf("calls", "median", "p99", "p99.9"), rows))
 }
 
+/** Null where there are too few for it to be another than the largest. */
+private fun LongArray.percentile(percent: Double): Double? {
+    val rank = ceil(size * percent / 100).toInt()
+    return if (rank < size) this[rank - 1].toDouble() else null
+}
+
+private fun nanos(value: Double?): String = if (value == null) "–" else "${number(value, 0)} ns"
+
+private val PERCENTILES = listOf(50.0, 99.0, 99.9)
+private val PACES = listOf(10_000, 10)
 private const val FORKS = 3
 private const val ITERATIONS = 3
-private const val PACED_SECONDS = 20
+private const val PACED_SECONDS = 30
 private val TIME = TimeValue.seconds(3)

@@ -17,6 +17,8 @@ import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeoutOrNull
+import kotlinx.coroutines.yield
+import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.random.Random
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
@@ -44,7 +46,8 @@ import kotlin.time.TimeSource
  * @param cursor how far this client has come. What it throws is shown and tried again as what [pull] throws
  * @param poll how long after a pull the next one comes though nothing was heard: this long, give or take a fifth.
  *   Positive; infinite polls once at most, where nothing was heard two seconds after the start
- * @param backoff the wait after pulls that failed; where it gives up, [poll] says when
+ * @param backoff the wait after pulls that failed, and before a scope that was refused is asked for again; where it
+ *   gives up, [poll] says when
  * @param pull gets what came after its argument, applies it, and returns how far it came: the same where there was
  *   nothing. Part of what there is will do, then it is called again. What it throws is shown in [state] and tried
  *   again later
@@ -77,7 +80,7 @@ public class SyncLoop internal constructor(
      * What has been heard; written from any thread.
      *
      * @property wishes how often [pullNow] was called
-     * @property joinedOn the connection on which the scope was last heard of
+     * @property joinedOn the connection on which the scope was last subscribed to
      */
     private data class Heard(
         val target: ULong? = null,
@@ -92,6 +95,7 @@ public class SyncLoop internal constructor(
         fun isBehind(since: ULong): Boolean = mustPull || (target != null && target > since)
     }
 
+    private val isRunning = AtomicBoolean()
     private val heard = MutableStateFlow(Heard())
     private val states = MutableStateFlow<SyncState>(SyncState.Offline(0uL))
 
@@ -99,13 +103,26 @@ public class SyncLoop internal constructor(
     public val state: StateFlow<SyncState> = states.asStateFlow()
 
     /**
-     * Has [pull] run now, or once more after the one that runs: for a button that says "refresh", and for a pull that
-     * also sends what the user has changed. Any thread.
+     * Has [pull] run now, or once more after the one that runs, without a backoff: for a button that says "refresh", and
+     * for a pull that also sends what the user has changed. Any thread.
      */
     public fun pullNow(): Unit = heard.update { it.copy(mustPull = true, wishes = it.wishes + 1) }
 
-    /** Runs until it is cancelled, and does not fail of itself. Not twice at the same time. */
-    public suspend fun run(): Nothing =
+    /**
+     * Runs until it is cancelled, and does not fail of itself. May run again when it has ended.
+     *
+     * @throws IllegalStateException if it runs already: pulls would overlap
+     */
+    public suspend fun run(): Nothing {
+        check(isRunning.compareAndSet(false, true)) { "the loop of scope '$scope' runs already; make another one" }
+        try {
+            keep()
+        } finally {
+            isRunning.set(false)
+        }
+    }
+
+    private suspend fun keep(): Nothing =
         coroutineScope {
             launch(CoroutineName("live-sync-signals")) { hear() }
             launch(CoroutineName("live-sync-connection")) {
@@ -128,7 +145,7 @@ public class SyncLoop internal constructor(
         while (true) {
             try {
                 link.signals.collect { signal ->
-                    if (signal !is SyncSignal.Heard) attempt = 0
+                    if (signal is SyncSignal.Joined) attempt = 0
                     heard.update { it.with(signal) }
                 }
                 heard.update { it.copy(joinedOn = null) }
@@ -143,7 +160,7 @@ public class SyncLoop internal constructor(
     private fun Heard.with(signal: SyncSignal): Heard {
         val cursor = signal.cursor
         val ahead = if (cursor == null) copy(mustPull = true) else copy(target = maxOf(cursor, target ?: cursor))
-        if (signal is SyncSignal.Heard) return ahead
+        if (signal !is SyncSignal.Joined) return ahead
         return ahead.copy(joinedOn = link.connection.value, refusal = null)
     }
 
@@ -189,7 +206,10 @@ public class SyncLoop internal constructor(
     /** Throws what [pull] and [cursor] throw, and what is wrong with where they came. */
     private suspend fun pullOnce(since: ULong, seen: Heard) {
         val target = seen.target
-        if (seen.isBehind(since)) states.value = SyncState.Behind(since, target)
+        if (seen.isBehind(since)) {
+            states.value = SyncState.Behind(since, target)
+            yield() // so that it can be seen
+        }
         states.value = SyncState.Pulling(since, target)
         heard.update { it.copy(mustPull = false) }
         val reached = pull(since)

@@ -49,9 +49,9 @@ internal fun LiveClient.syncUpdates(scope: String): Flow<SyncSignal> {
         val newest = cursors.retain(scope)
         try {
             // what other collectors hear: the ack that this one gets may be as old as theirs
-            launch { newest.filterNotNull().collect { send(SyncSignal.Heard(it)) } }
+            launch { newest.filterNotNull().collect { send(SyncSignal.Told(it)) } }
             told(topic).collect { signal ->
-                if (signal is SyncSignal.At) newest.raise(signal.cursor)
+                signal.cursor?.let(newest::raise)
                 send(signal)
             }
             coroutineContext.cancelChildren()
@@ -64,14 +64,13 @@ internal fun LiveClient.syncUpdates(scope: String): Flow<SyncSignal> {
 private fun LiveClient.told(topic: String): Flow<SyncSignal> =
     topic<JsonElement>(topic, CollectorOverflow.DropOldest).rawUpdates.mapNotNull { update ->
         when (update) {
-            is TopicUpdate.Subscribed ->
-                SyncWire.cursorIn(update.welcome)?.let { SyncSignal.At(it) } ?: SyncSignal.Unknown
-            is TopicUpdate.Received -> signalIn(update.value)
+            is TopicUpdate.Subscribed -> SyncSignal.Joined(SyncWire.cursorIn(update.welcome))
+            is TopicUpdate.Received -> toldIn(update.value)
         }
     }
 
 /** Null where [message] is another's. */
-private fun signalIn(message: Message): SyncSignal? {
+private fun toldIn(message: Message): SyncSignal? {
     if (message.type != SyncWire.TYPE) return null
-    return SyncWire.cursorIn(message)?.let { SyncSignal.At(it) }
+    return SyncWire.cursorIn(message)?.let { SyncSignal.Told(it) }
 }

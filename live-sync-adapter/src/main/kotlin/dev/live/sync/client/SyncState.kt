@@ -19,7 +19,7 @@ public sealed class SyncState {
     }
 
     /**
-     * There is more, and a pull comes next.
+     * There is more, and a pull comes next: for a moment, since nothing holds it up.
      *
      * @property target where the scope stands at least; null where that is not known
      */
@@ -28,7 +28,7 @@ public sealed class SyncState {
     }
 
     /**
-     * A pull runs.
+     * A pull runs; also where nothing is known of more, such as a poll.
      *
      * @property target where the scope stands at least; null where that is not known
      */

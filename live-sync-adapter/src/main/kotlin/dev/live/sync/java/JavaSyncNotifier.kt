@@ -9,7 +9,7 @@ import dev.live.sync.SyncNotifier
 public fun interface JavaSyncNotifier {
     /**
      * Says that [scope] has advanced to [cursor], an unsigned number in the bits of a `long`. From any thread, in any
-     * order and as often as the engine likes; never blocks and never throws.
+     * order and as often as the engine likes; never blocks, and never throws unless [scope] is null.
      */
     public fun notify(scope: String, cursor: Long)
 }

@@ -4,26 +4,28 @@ import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlinx.coroutines.yield
 import java.util.PriorityQueue
 import java.util.concurrent.ConcurrentLinkedQueue
 import kotlin.time.Duration
-import kotlin.time.Duration.Companion.microseconds
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.nanoseconds
+import kotlin.time.Duration.Companion.seconds
 
 /**
  * Tells of cursors that have risen, and each scope at most once in [interval], then the newest: at once where nothing
- * was told for an interval, otherwise within a few milliseconds. To be woken by each call would cost the callers more
- * than all the rest: some 15 µs, see benchmarks/RESULTS.md.
+ * was told for 50 ms, otherwise within a few milliseconds. To be woken by each call of a busy engine would cost its
+ * threads more than all the rest, see benchmarks/RESULTS.md.
  *
  * Each scope waits at most once, so what waits is bounded by the scopes that were notified and not told yet.
  *
- * @param now milliseconds of a clock that never goes back
- * @param tell called by [run] alone; what it throws goes to [onFailure] and stops nothing
+ * @param now nanoseconds of a clock that never goes back
+ * @param tell called by [run] alone, for 5 s at the most; what it throws goes to [onFailure] and stops nothing
  */
 internal class CursorTeller(
-    private val interval: Duration,
+    interval: Duration,
     private val now: () -> Long,
     private val tell: suspend (scope: String, cursor: ULong) -> Unit,
     private val onFailure: (scope: String, cause: Exception) -> Unit,
@@ -31,8 +33,10 @@ internal class CursorTeller(
     private val fresh = ConcurrentLinkedQueue<ScopeCursor>()
     private val wake = Channel<Unit>(Channel.CONFLATED)
 
-    /** Rounded up: never too early. */
-    private val intervalMillis = (interval + 999.microseconds).inWholeMilliseconds
+    private val interval = interval.inWholeNanoseconds
+
+    /** How long after a telling [run] looks by itself for what comes. */
+    private val alertness = minOf(interval, ALERT_FOR).inWholeNanoseconds
 
     /** Told too short a time ago. Only accessed by [run]. */
     private val cooling = PriorityQueue<ScopeCursor>(INITIAL_SCOPES, compareBy { it.nextAt })
@@ -45,10 +49,10 @@ internal class CursorTeller(
     private var isAsleep = false
 
     /** When something was told last. Only accessed by [run]. */
-    private var toldAt = Long.MIN_VALUE
+    private var toldAt = now() - alertness
 
-    /** Scopes that wait to be looked at. */
-    val waiting: Int get() = fresh.size
+    /** Scopes that wait to be told, as far as that can be said while [run] runs. */
+    val waiting: Int get() = fresh.size + cooling.size
 
     /** Has [cursor] told; any thread, never blocks. Nothing after [end]. */
     fun offer(cursor: ScopeCursor) {
@@ -58,10 +62,11 @@ internal class CursorTeller(
         if (hasEnded) fresh.clear() // it may have come just behind the clearing
     }
 
-    /** Nobody tells any more. */
+    /** Nobody tells any more: [run] has ended. */
     fun end() {
         hasEnded = true
         fresh.clear()
+        cooling.clear()
     }
 
     suspend fun run() {
@@ -73,7 +78,7 @@ internal class CursorTeller(
             }
             while (cooling.isNotEmpty() && cooling.peek().nextAt <= now()) tell(cooling.poll())
             if (fresh.isNotEmpty()) continue
-            if (toldAt > now() - intervalMillis) delay(LOOK_EVERY) else sleep()
+            if (now() - toldAt < alertness) delay(LOOK_EVERY) else sleep()
         }
     }
 
@@ -85,7 +90,7 @@ internal class CursorTeller(
             if (next == null) {
                 wake.receive()
             } else {
-                withTimeoutOrNull((next.nextAt - now()).milliseconds) { wake.receive() }
+                withTimeoutOrNull((next.nextAt - now()).nanoseconds) { wake.receive() }
             }
         } finally {
             isAsleep = false
@@ -95,9 +100,9 @@ internal class CursorTeller(
     private suspend fun tell(cursor: ScopeCursor) {
         val value = cursor.take() ?: return
         toldAt = now()
-        cursor.nextAt = toldAt + intervalMillis
+        cursor.nextAt = toldAt + interval
         try {
-            tell(cursor.scope, value)
+            withTimeout(TELL_WITHIN) { tell(cursor.scope, value) }
         } catch (e: Exception) {
             currentCoroutineContext().ensureActive()
             onFailure(cursor.scope, e)
@@ -109,8 +114,13 @@ internal class CursorTeller(
     private companion object {
         const val INITIAL_SCOPES = 64
 
-        /** While scopes are being told of. */
+        val ALERT_FOR = 50.milliseconds
+
+        /** While it is alert. */
         val LOOK_EVERY = 2.milliseconds
+
+        /** One scope that cannot be told must not hold up the others for longer. */
+        val TELL_WITHIN = 5.seconds
 
         /** Scopes that are looked at before those whose time has come. */
         const val TURN = 256

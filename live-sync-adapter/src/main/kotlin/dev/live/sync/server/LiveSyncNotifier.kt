@@ -11,6 +11,7 @@ import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.util.concurrent.atomic.AtomicLong
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.days
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
@@ -22,7 +23,7 @@ import kotlin.time.TimeSource
  * Only ever forward, as far as it remembers: a cursor that is not ahead of the last is dropped. A client that is slow
  * misses all but the newest, and is never closed for it. After the server has ended, [notify] does nothing.
  *
- * @param interval a scope's clients are told at most once in this time, then of the newest; at least 1 ms and finite
+ * @param interval a scope's clients are told at most once in this time, then of the newest; from 1 ms to 1 day
  * @param maxScopes scopes whose cursor is remembered, at least 2: what was not notified for longest makes way. A
  *   hundred thousand take about 20 MB
  * @param source asked within a handler's time for the cursor of a scope that somebody subscribes to, such as after a
@@ -37,9 +38,7 @@ public class LiveSyncNotifier(
     private val source: (suspend (scope: String) -> ULong?)? = null,
 ) : SyncNotifier {
     init {
-        require(interval >= 1.milliseconds && interval.isFinite()) {
-            "interval must be finite and at least 1 ms, was $interval"
-        }
+        require(interval in 1.milliseconds..1.days) { "interval must be from 1 ms to 1 day, was $interval" }
         require(maxScopes >= 2) { "maxScopes must be at least 2, was $maxScopes" }
     }
 
@@ -54,7 +53,7 @@ public class LiveSyncNotifier(
         teller =
             CursorTeller(
                 interval,
-                now = { start.elapsedNow().inWholeMilliseconds },
+                now = { start.elapsedNow().inWholeNanoseconds },
                 tell = { scope, cursor ->
                     live.topic(SyncWire.topicOf(scope)).publish(SyncWire.TYPE, SyncWire.bodyOf(cursor))
                 },
@@ -83,7 +82,7 @@ public class LiveSyncNotifier(
 
     /**
      * As the other [notify], for Java: [cursor] has the bits of an unsigned number, as `Long.parseUnsignedLong`
-     * makes.
+     * makes. [scope] must not be null.
      */
     public fun notify(scope: String, cursor: Long): Unit = notify(scope, cursor.toULong())
 

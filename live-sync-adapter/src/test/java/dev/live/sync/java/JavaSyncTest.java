@@ -133,6 +133,16 @@ class JavaSyncTest {
     }
 
     @Test
+    void anEngineInJavaNotifiesWithoutKnowingLive() throws Exception {
+        JavaSyncNotifier notifier = server.getNotifier()::notify;
+        BlockingQueue<Long> heard = new LinkedBlockingQueue<>();
+        notifier.notify("list/42", 3);
+        try (Subscription signals = JavaSyncSignals.onSignal(live, "list/42", heard::add, e -> {})) {
+            assertEquals(3L, heard.poll(30, TimeUnit.SECONDS));
+        }
+    }
+
+    @Test
     void aScopeThatIsRefusedIsSaid() throws Exception {
         BlockingQueue<LiveException> refused = new LinkedBlockingQueue<>();
         try (Subscription signals = JavaSyncSignals.onSignal(live, "secret", cursor -> {}, refused::add)) {

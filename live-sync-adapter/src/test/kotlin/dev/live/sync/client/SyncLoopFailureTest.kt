@@ -159,7 +159,7 @@ class SyncLoopFailureTest : FunSpec({
             signals = Channel(Channel.UNLIMITED)
             refusal = null
             server = 3uL
-            signals.trySend(SyncSignal.At(3uL))
+            signals.trySend(SyncSignal.Joined(3uL))
             pass(1_000)
 
             loop.state.value.shouldBeInstanceOf<SyncState.InSync>().cursor shouldBe 3uL

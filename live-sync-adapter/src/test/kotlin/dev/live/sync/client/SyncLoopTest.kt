@@ -55,13 +55,11 @@ class SyncLoopTest : FunSpec({
     test("where the server does not know the cursor the client pulls once, at each join") {
         loopScene {
             connect()
-            signals.trySend(SyncSignal.Unknown)
-            test.runCurrent()
+            joinUnknown()
             pulls shouldContainExactly listOf(0uL)
 
             connect()
-            signals.trySend(SyncSignal.Unknown)
-            test.runCurrent()
+            joinUnknown()
             pulls shouldContainExactly listOf(0uL, 0uL)
         }
     }
@@ -153,10 +151,45 @@ class SyncLoopTest : FunSpec({
                 connect()
                 expectNoEvents()
                 server = 2uL
-                signals.trySend(SyncSignal.At(2uL))
-                test.runCurrent()
+                signal(2uL)
                 expectMostRecentItem().shouldBeInstanceOf<SyncState.InSync>().cursor shouldBe 2uL
             }
+        }
+    }
+
+    test("a message that comes late from the connection before makes the new one no live one") {
+        loopScene {
+            connect()
+            signal(0uL)
+            disconnect()
+            connect()
+            signals.trySend(SyncSignal.Told(0uL))
+            test.runCurrent()
+
+            loop.state.value shouldBe SyncState.Offline(0uL)
+        }
+    }
+
+    test("a client that is told of more is behind, pulls, and is in sync") {
+        loopScene {
+            connect()
+            signal(0uL)
+            loop.state.test {
+                awaitItem() shouldBe SyncState.InSync(0uL)
+                server = 2uL
+                signals.trySend(SyncSignal.Told(2uL))
+                awaitItem().shouldBeInstanceOf<SyncState.Behind>().target shouldBe 2uL
+                awaitItem().shouldBeInstanceOf<SyncState.Pulling>().target shouldBe 2uL
+                awaitItem() shouldBe SyncState.InSync(2uL)
+            }
+        }
+    }
+
+    test("a loop that runs does not run once more at the same time") {
+        loopScene {
+            shouldThrow<IllegalStateException> { loop.run() }.message shouldBe
+                "the loop of scope 's' runs already; make another one"
+            running.isActive shouldBe true
         }
     }
 

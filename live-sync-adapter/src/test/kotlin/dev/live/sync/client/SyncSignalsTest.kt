@@ -62,9 +62,9 @@ class SyncSignalsTest : FunSpec({
             val server = FakeSyncServer(this).apply { knows = false }
             val live = server.client()
             live.syncUpdates("s").test {
-                awaitItem() shouldBe SyncSignal.Unknown
+                awaitItem() shouldBe SyncSignal.Joined(null)
                 server.tell(3uL)
-                awaitItem() shouldBe SyncSignal.At(3uL)
+                awaitItem() shouldBe SyncSignal.Told(3uL)
                 cancelAndIgnoreRemainingEvents()
             }
             live.syncSignals("s").test {

@@ -9,6 +9,7 @@ import io.kotest.matchers.comparables.shouldBeGreaterThanOrEqualTo
 import io.kotest.matchers.ints.shouldBeLessThan
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.TestScope
@@ -20,6 +21,7 @@ import kotlin.random.Random
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.microseconds
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
 
 class CursorTellerTest : FunSpec({
 
@@ -130,6 +132,38 @@ class CursorTellerTest : FunSpec({
         }
     }
 
+    test("a telling that hangs holds the others up for five seconds at the most, and is told later") {
+        runTest {
+            val told = Told(this, hanging = "bad")
+            told.notify("bad", 1uL)
+            told.notify("good", 1uL)
+            advanceTimeBy(5_001)
+            told.all shouldContainExactly listOf(Telling("good", 1uL, 5_000))
+
+            told.hanging = ""
+            told.failures.size shouldBe 1
+            advanceTimeBy(5_050) // it was tried again at once
+            told.all.last().scope shouldBe "bad"
+        }
+    }
+
+    test("with a long interval it does not look all the time, and tells when the time has come") {
+        runTest {
+            val told = Told(this, interval = 60.seconds)
+            told.notify("a", 1uL)
+            advanceTimeBy(100)
+            told.notify("a", 2uL)
+            runCurrent()
+            val before = told.looks
+            advanceTimeBy(59_000)
+            told.looks shouldBe before
+            told.all.size shouldBe 1
+
+            advanceTimeBy(1_000)
+            told.all.last() shouldBe Telling("a", 2uL, 60_000)
+        }
+    }
+
     test("a flood of new scopes holds up none whose time has come, and can be cancelled") {
         runTest {
             val told = Told(this)
@@ -178,23 +212,31 @@ class CursorTellerTest : FunSpec({
     }
 })
 
+private const val NANOS_PER_MILLI = 1_000_000L
+
 private data class Telling(val scope: String, val cursor: ULong, val at: Long)
 
 /** A teller, and what it told when. */
 private class Told(
     private val test: TestScope,
     var failing: String = "",
+    var hanging: String = "",
     interval: Duration = 50.milliseconds,
 ) {
     val all = mutableListOf<Telling>()
     val failures = mutableListOf<String>()
+    var looks = 0
     private val cursors = ScopeCursors(maxScopes = 10_000)
     val teller =
         CursorTeller(
             interval,
-            { test.currentTime },
+            {
+                looks++
+                test.currentTime * NANOS_PER_MILLI
+            },
             { scope, cursor ->
                 check(scope != failing) { "no" }
+                if (scope == hanging) awaitCancellation()
                 all += Telling(scope, cursor, test.currentTime)
             },
             { scope, cause -> failures += "$scope: ${cause.message}" },

@@ -11,7 +11,6 @@ import dev.live.sync.support.subscribe
 import dev.live.test.RawConnection
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.doubles.shouldBeLessThanOrEqual
-import io.kotest.matchers.ints.shouldBeLessThan
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
@@ -31,19 +30,23 @@ class LiveSyncLoadTest : FunSpec({
     test("a client that does not read misses all but the newest, and is not closed for it") {
         onServer(interval = 1.milliseconds) { sync ->
             val client = connectRaw()
-            client.subscribe("list/42")
-            val losses = { live.topic("sync:list/42").losses.conflated }
+            val scopes = List(50) { "list/$it" }
+            for (scope in scopes) client.subscribe(scope)
+            val losses = { scopes.sumOf { live.topic("sync:$it").losses.conflated } }
             var cursor = 0uL
             withTimeout(30.seconds) {
                 while (losses() < 100) { // more than its queue, and the network's, have room for
-                    val published = live.stats.published
-                    sync.notify("list/42", ++cursor)
-                    while (live.stats.published == published) yield()
+                    val before = live.stats.published
+                    cursor++
+                    for (scope in scopes) sync.notify(scope, cursor)
+                    while (live.stats.published < before + scopes.size) yield()
                 }
             }
 
-            var last = 0uL
-            withTimeout(30.seconds) { while (last < cursor) last = client.cursor() }
+            val last = HashMap<String, ULong>()
+            withTimeout(30.seconds) {
+                while (scopes.any { last["sync:$it"] != cursor }) client.next().let { last[it.topic] = cursorOf(it) }
+            }
             client.ask(Message(MessageType.PING, ref = "p")).type shouldBe MessageType.PONG
             live.sessions.size shouldBe 1
         }
@@ -97,7 +100,9 @@ class LiveSyncLoadTest : FunSpec({
         val interval = 2.seconds // so that a slow machine, too, notifies several times in one
         onServer(interval, topicsPerSession = 1_000) { sync ->
             val clients = List(5) { connectRaw() }
-            for (client in clients) repeat(1_000) { client.subscribe("s$it") }
+            clients.map { client ->
+                async(Dispatchers.Default) { repeat(1_000) { client.subscribe("s$it") } }
+            }.awaitAll()
             val start = TimeSource.Monotonic.markNow()
             launch(Dispatchers.Default) {
                 repeat(10_000) { n ->
@@ -112,10 +117,7 @@ class LiveSyncLoadTest : FunSpec({
             val counts = told.awaitAll()
             // none was told before it was notified, nor twice within an interval; the last may have come a moment ago
             val most = start.elapsedNow() / interval + 2
-            for (count in counts) {
-                count.values.max().toDouble() shouldBeLessThanOrEqual most
-                count.values.sum() shouldBeLessThan 9_000
-            }
+            for (count in counts) count.values.max().toDouble() shouldBeLessThanOrEqual most
             live.sessions.size shouldBe 5
         }
     }

@@ -46,6 +46,7 @@ internal class LoopScene(val test: TestScope) {
     var refusal: Exception? = null
     var signals = Channel<SyncSignal>(Channel.UNLIMITED)
     var mostAtOnce = 0
+    private var isJoined = false
     private var atOnce = 0
     private var held: CompletableDeferred<Unit>? = null
     private val connection = MutableStateFlow<ConnectionState>(ConnectionState.Connecting(0))
@@ -85,6 +86,7 @@ internal class LoopScene(val test: TestScope) {
     }
 
     fun connect() {
+        isJoined = false
         connection.value = ConnectionState.Connected(test.testTimeSource.markNow(), "live.v1.json")
         test.runCurrent()
     }
@@ -95,8 +97,17 @@ internal class LoopScene(val test: TestScope) {
         test.runCurrent()
     }
 
+    /** Has the server say [cursor]: in its ack, where nothing was said on this connection, and otherwise in a message. */
     fun signal(cursor: ULong) {
-        signals.trySend(SyncSignal.At(cursor))
+        signals.trySend(if (isJoined) SyncSignal.Told(cursor) else SyncSignal.Joined(cursor))
+        isJoined = true
+        test.runCurrent()
+    }
+
+    /** Has a server acknowledge that knows no cursor. */
+    fun joinUnknown() {
+        signals.trySend(SyncSignal.Joined(null))
+        isJoined = true
         test.runCurrent()
     }
 

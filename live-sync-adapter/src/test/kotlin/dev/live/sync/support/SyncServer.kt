@@ -19,7 +19,9 @@ class SyncServer : AutoCloseable {
     /** Where each scope stands. */
     val cursors: MutableMap<String, ULong> = ConcurrentHashMap()
     private var server: EmbeddedServer<*, *>? = null
-    private lateinit var notifier: LiveSyncNotifier
+
+    lateinit var notifier: LiveSyncNotifier
+        private set
 
     var port: Int = 0
         private set

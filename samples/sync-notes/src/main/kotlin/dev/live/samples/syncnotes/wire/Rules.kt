@@ -40,7 +40,11 @@ object Rules {
         when {
             !edit.changeId.isId() -> "changeId $ID_RULE"
             !edit.noteId.isId() -> "noteId $ID_RULE"
-            ofAuthor(edit.author) != null -> ofAuthor(edit.author)
+            else -> ofAuthor(edit.author) ?: ofText(edit)
+        }
+
+    private fun ofText(edit: Edit): String? =
+        when {
             edit.deleted && edit.text.isNotEmpty() -> "text must be empty where deleted is true; leave it out"
             !edit.deleted && edit.text.isBlank() -> "text is empty; to delete the note send deleted: true"
             edit.text.length > MAX_TEXT ->
