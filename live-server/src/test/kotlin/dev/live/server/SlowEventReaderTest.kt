@@ -40,10 +40,10 @@ class SlowEventReaderTest : FunSpec({
                     val reader = EventClient.open(this, "/live/sse?topic=numbers")
                     reader.next()
                     val topic = application.live.topic("numbers")
-                    val text = "x".repeat(1_000)
+                    val text = "x".repeat(4_000)
                     val before = liveHeap()
 
-                    repeat(40_000) {
+                    repeat(10_000) {
                         topic.publish(text)
                         reader.next()
                     }
@@ -94,15 +94,7 @@ class SlowEventReaderTest : FunSpec({
 
             test("one that takes nothing ends after the write timeout, though its queue never overflows") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)
-                withServer(engine, {
-                    numbers(
-                        reasons,
-                        writeTimeout = 300.milliseconds,
-                        100_000,
-                        queueBytes =
-                            64 * MIB.toInt(),
-                    )
-                }) {
+                withServer(engine, { numbers(reasons, 300.milliseconds, 100_000, queueBytes = 64 * MIB.toInt()) }) {
                     val stalled = stalled()
                     val text = "x".repeat(4_000)
 

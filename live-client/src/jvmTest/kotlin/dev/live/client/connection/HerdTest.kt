@@ -35,21 +35,21 @@ class HerdTest : FunSpec({
     val drawn = ArrayList<Pair<String, List<Int>>>()
 
     test("after a goodbye a herd comes back spread over the server's window") {
-        val arrivals = herd { it.forEach { network -> network.goodbye(0..5_000) } }
+        val arrivals = herd(watchedFor = 20.seconds) { it.forEach { network -> network.goodbye(0..5_000) } }
 
         drawn += "the server restarts, with a goodbye and a window of 5 s" to arrivals.inBins
         arrivals.shouldFill(5.seconds, by = BIN)
     }
 
     test("a herd whose connections broke is spread over the first window of the backoff") {
-        val arrivals = herd { it.forEach { network -> network.cut() } }
+        val arrivals = herd(watchedFor = 10.seconds) { it.forEach { network -> network.cut() } }
 
         drawn += "all connections break, the server is there" to arrivals.inBins
         arrivals.shouldFill(250.milliseconds, by = 25.milliseconds)
     }
 
     test("a herd whose server is away for 10 s is back within 30 s, no second having 3 times the mean of 16 s") {
-        val arrivals = herd(awayFor = 10.seconds) { it.forEach { network -> network.cut() } }
+        val arrivals = herd(watchedFor = 1.minutes, awayFor = 10.seconds) { it.forEach { network -> network.cut() } }
 
         val back = arrivals.filter { it >= 10.seconds }
         drawn += "all connections break, the server is away for 10 s: those that it takes" to back.inBins
@@ -66,7 +66,11 @@ private const val SEED = 5
 private val BIN = 100.milliseconds
 
 @OptIn(ExperimentalCoroutinesApi::class)
-private fun herd(awayFor: Duration = Duration.ZERO, drop: (List<Timed>) -> Unit): List<Duration> {
+private fun herd(
+    watchedFor: Duration,
+    awayFor: Duration = Duration.ZERO,
+    drop: (List<Timed>) -> Unit,
+): List<Duration> {
     val arrivals = ArrayList<Duration>()
     val jitter = Random(SEED) // one for all: the first numbers of neighbouring seeds are neighbours
     runTest(timeout = 5.minutes) {
@@ -92,7 +96,7 @@ private fun herd(awayFor: Duration = Duration.ZERO, drop: (List<Timed>) -> Unit)
         testScheduler.advanceTimeBy(STOOD_FOR) // a heartbeat was answered: the connections are proven
         dropped = currentTime.milliseconds
         drop(networks)
-        testScheduler.advanceTimeBy(2.minutes)
+        testScheduler.advanceTimeBy(watchedFor)
         clients.forEach { it.close() }
     }
     return arrivals
