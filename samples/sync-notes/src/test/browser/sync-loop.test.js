@@ -108,22 +108,23 @@ test("a wish, and a join, while a pull runs that fails, need not wait for the pa
 });
 
 test("a pause after a pull that failed outlasts any number of signals, and the pauses go on growing", async () => {
-  const { loop, pulls, states, fail } = started();
+  const { loop, pulls, states, fail, finish } = started();
+  await finish(0);
   loop.joined(1);
   await fail("no server");
 
   for (let cursor = 2; cursor < 22; cursor++) loop.told(cursor);
-  assert.equal(pulls.length, 1);
+  assert.equal(pulls.length, 2);
   assert.deepEqual(states.at(-1), { standing: "behind", why: "no server" });
   mock.timers.tick(125);
-  assert.equal(pulls.length, 2);
+  assert.equal(pulls.length, 3);
   await fail("no server");
   loop.told(22);
   mock.timers.tick(249);
-  assert.equal(pulls.length, 2);
+  assert.equal(pulls.length, 3);
   mock.timers.tick(1);
 
-  assert.equal(pulls.length, 3);
+  assert.equal(pulls.length, 4);
 });
 
 test("somebody's wish ends the pause", async () => {

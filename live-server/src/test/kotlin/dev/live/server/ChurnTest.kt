@@ -39,7 +39,7 @@ class ChurnTest : FunSpec({
 
     // the transports differ in how a lost connection is seen, not in what is kept: one of them for the whole minute
     for (engine in Engine.entries) {
-        val duration = if (engine == Engine.Netty) 60.seconds else 20.seconds
+        val duration = if (engine == Engine.Netty) 60.seconds else 10.seconds
         test("sessions that drop without goodbye for $duration leave nothing behind, on $engine") {
             withServer(engine, { churn() }) {
                 // what an engine keeps for good is there from now on
