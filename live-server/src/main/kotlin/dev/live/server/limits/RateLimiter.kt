@@ -1,18 +1,22 @@
 package dev.live.server.limits
 
-import kotlin.math.ceil
-
 /**
- * A token bucket that is filled at [rate]; a token stands for one message, or for one byte of it.
+ * A token bucket that is filled at [rate]; a token stands for one message, or for one byte of it. It counts thousandths
+ * of tokens, as many of which come in a millisecond as tokens in a second: nothing is rounded, and the wait that it
+ * tells is enough.
  *
  * Only accessed by one session's reader, or under its owner's lock. Times are milliseconds of the server's clock.
  */
 internal class RateLimiter(val rate: Rate, start: Long) {
-    private var tokens = rate.burst.toDouble()
+    private val full = rate.burst * MILLIS
+    private var thousandths = full
     private var filled = start
 
     /** Made at the first refusal: most clients never get one. */
     private var refusals: Refusals? = null
+
+    /** Whether the client did not heed the refusals of a whole burst: it sends more than twice what it may, and goes on. */
+    val isExhausted: Boolean get() = refusals?.isTooMany == true
 
     /** Takes [amount] tokens: zero if there were as many, else the milliseconds until there will be. */
     fun take(now: Long, amount: Int = 1): Long {
@@ -24,20 +28,25 @@ internal class RateLimiter(val rate: Rate, start: Long) {
     /** As [take], for an owner that counts refusals elsewhere. */
     fun takeUncounted(now: Long, amount: Int = 1): Long {
         val elapsed = maxOf(0L, now - filled) // sessions that share a bucket look at the clock before they get to it
-        tokens = minOf(rate.burst.toDouble(), tokens + elapsed * rate.perSecond / MILLIS)
+        fill(elapsed)
         filled += elapsed
-        if (tokens >= amount) {
-            tokens -= amount
+        val wanted = amount * MILLIS
+        if (thousandths >= wanted) {
+            thousandths -= wanted
             return 0
         }
-        return ceil((amount - tokens) * MILLIS / rate.perSecond).toLong()
+        return millisUntil(wanted)
     }
 
-    /** Whether the client did not heed the refusals of a whole burst: it sends more than twice what it may, and goes on. */
-    val isExhausted: Boolean get() = refusals?.isTooMany == true
+    /** The time is compared before it is multiplied: that of a month at the highest rate would not fit. */
+    private fun fill(elapsed: Long) {
+        thousandths = if (elapsed >= millisUntil(full)) full else thousandths + elapsed * rate.perSecond
+    }
+
+    private fun millisUntil(wanted: Long): Long = (wanted - thousandths + rate.perSecond - 1) / rate.perSecond
 
     private companion object {
-        const val MILLIS = 1_000.0
+        const val MILLIS = 1_000L
     }
 }
 

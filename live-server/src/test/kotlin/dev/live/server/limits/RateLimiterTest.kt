@@ -46,19 +46,28 @@ class RateLimiterTest : FunSpec({
         }
     }
 
-    test("who waits as long as the refusal says gets through, and who waits two milliseconds less does not") {
-        checkAll(Arb.int(1..1_000), Arb.int(1..20), Arb.int(0..5_000)) { perSecond, burst, pause ->
+    test("the wait that is told is enough after any number of takes before it, and a millisecond less is not") {
+        val takes = Arb.list(Arb.pair(Arb.int(0..300), Arb.int(1..2_000)), 1..60)
+        checkAll(Arb.int(1..9_000), Arb.int(2_000..9_000), takes) { perSecond, burst, taken ->
             val limiter = RateLimiter(Rate(perSecond, burst), start = 0)
-            while (limiter.take(0) == 0L) continue
-            var now = pause.toLong()
-            var wait = limiter.take(now)
-            while (wait == 0L) wait = limiter.take(now)
-
-            if (wait > 2) limiter.take(now + wait - 2) shouldBeGreaterThan 0
-            now += wait
-
-            limiter.take(now) shouldBe 0
+            var now = 0L
+            for ((pause, amount) in taken) {
+                now += pause
+                val wait = limiter.take(now, amount)
+                if (wait == 0L) continue
+                limiter.take(now + wait - 1, amount) shouldBe 1
+                now += wait
+                limiter.take(now, amount) shouldBe 0
+            }
         }
+    }
+
+    test("the highest rate and a silence of years overflow nothing") {
+        val limiter = RateLimiter(Rate(perSecond = Int.MAX_VALUE - 1, burst = Int.MAX_VALUE), start = 0)
+        limiter.take(0, amount = Int.MAX_VALUE) shouldBe 0
+
+        limiter.take(1, amount = Int.MAX_VALUE) shouldBe 1_000
+        limiter.take(Long.MAX_VALUE / 2, amount = Int.MAX_VALUE) shouldBe 0
     }
 
     test("what counts is the amount that is taken, and all of it or nothing passes") {
