@@ -13,7 +13,6 @@ import io.ktor.client.statement.HttpResponse
 import io.ktor.client.statement.HttpResponsePipeline
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
-import io.ktor.util.generateNonceSuspend
 import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.readRemaining
 import kotlinx.coroutines.CompletableDeferred
@@ -53,7 +52,7 @@ public class KtorTransport(
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
         coroutineScope {
             val opened = CompletableDeferred<Wire>()
-            val call = launch(CoroutineName("live-socket")) { hold(request, opened) }
+            val call = launch(CoroutineName("live-socket") + upgradeContext) { hold(request, opened) }
             try {
                 val wire = withTimeoutOrNull(connectTimeout) { opened.await() }
                 use(wire ?: throw ConnectTimeoutException(connectTimeout))
@@ -67,9 +66,6 @@ public class KtorTransport(
     /** Opens the connection into [opened] and keeps it until this coroutine is cancelled. */
     private suspend fun hold(request: ConnectRequest, opened: CompletableDeferred<Wire>) {
         try {
-            // Ktor's upgrade blocks its thread for a nonce, which comes from Dispatchers.Default (KTOR-9722): two clients
-            // that begin together on two cores would block it for good. Waiting here first blocks nobody.
-            generateNonceSuspend()
             val call =
                 client.prepareGet {
                     url(request.url)

@@ -5,11 +5,15 @@ import dev.live.protocol.Codec
 import io.ktor.client.HttpClient
 import io.ktor.client.HttpClientConfig
 import io.ktor.http.Headers
+import kotlin.coroutines.CoroutineContext
 
 // What a platform's engine and its WebSockets decide; everything else about connecting is common.
 
 /** An [HttpClient] on the engine that this platform has without further choice. */
 internal expect fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient
+
+/** Where an upgrade is made, which may block its thread; empty where nothing can block. */
+internal expect val upgradeContext: CoroutineContext
 
 /** Whether engines of this platform can be told how large a frame may be, and its default one how many may wait. */
 internal expect val canLimitReading: Boolean

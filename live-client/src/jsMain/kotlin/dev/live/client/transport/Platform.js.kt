@@ -9,6 +9,8 @@ import io.ktor.client.engine.js.Js
 import io.ktor.http.Headers
 import io.ktor.http.HttpHeaders
 import io.ktor.http.headers
+import kotlin.coroutines.CoroutineContext
+import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.io.encoding.Base64
 
 /** @throws IllegalStateException on a Node without the class, which Ktor's engine looks for when a connection ends */
@@ -19,6 +21,8 @@ internal actual fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit)
     }
     return HttpClient(Js, configure)
 }
+
+internal actual val upgradeContext: CoroutineContext = EmptyCoroutineContext
 
 /** A browser hands over what comes, however large and whether anybody takes it or not; Ktor throws if told otherwise. */
 internal actual val canLimitReading: Boolean get() = false

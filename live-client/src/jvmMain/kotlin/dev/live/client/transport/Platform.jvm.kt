@@ -6,24 +6,31 @@ import dev.live.protocol.Codec
 import dev.live.protocol.JsonCodec
 import io.ktor.client.HttpClient
 import io.ktor.client.HttpClientConfig
-import io.ktor.client.engine.cio.CIO
 import io.ktor.client.plugins.HttpTimeout
 import io.ktor.client.plugins.HttpTimeoutConfig
 import io.ktor.http.Headers
 import io.ktor.http.HttpHeaders
 import io.ktor.http.headers
+import kotlinx.coroutines.Dispatchers
 import java.security.cert.CertPathBuilderException
 import java.security.cert.CertPathValidatorException
 import java.security.cert.CertificateException
 import javax.net.ssl.SSLPeerUnverifiedException
+import kotlin.coroutines.CoroutineContext
 
 internal actual fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient =
-    HttpClient(CIO) {
+    sharedEngine.newClient {
         configure()
         // CIO puts its timeout around the connect, and loses a socket that is made in the moment of a cancellation: it
         // stays open. The transport has a timeout of its own, which includes the connect.
         install(HttpTimeout) { connectTimeoutMillis = HttpTimeoutConfig.INFINITE_TIMEOUT_MS }
     }
+
+/**
+ * Ktor's upgrade blocks its thread for a nonce while there is none left, and they are made on `Dispatchers.Default`
+ * (KTOR-9722): with all of its threads blocked so, it would stand still for good, and the application with it.
+ */
+internal actual val upgradeContext: CoroutineContext get() = Dispatchers.IO
 
 internal actual val canLimitReading: Boolean get() = true
 
@@ -46,5 +53,8 @@ internal actual fun isOfCertificate(failure: Exception): Boolean =
         }
 
 internal actual val defaultCodecs: List<Codec> = listOf(CborCodec, JsonCodec)
+
+/** Of all clients of this process that did not bring one. */
+private val sharedEngine = SharedEngine()
 
 private const val MAX_CAUSES = 16 // a chain may be a circle
