@@ -32,7 +32,7 @@ internal fun runClient(args: List<String>) {
     val processes = Processes(isPinned = false)
     val text =
         processes.withServer(Server.named("live").command(java.take(1), self, port)) {
-            runBlocking(Dispatchers.Default) { ClientReport(java, port, rounds, options.int("clients", 40)).text() }
+            runBlocking { ClientReport(java, port, rounds, options.int("clients", 40)).text() }
         }
     out.absoluteFile.parentFile.mkdirs()
     out.writeText(text)
@@ -81,7 +81,7 @@ private class ClientReport(
             listOf(true, false).map { LiveReturning(port, isTold = it, scope) } + SocketIoReturning()
         val times = ReturnTimes(kinds, clients)
         times.start()
-        val rows = OUTAGES.flatMap { away -> rows(away, kinds, List(rounds) { round(times, away, it) }) }
+        val rows = OUTAGES.flatMap { away -> rows(away, kinds, List(rounds) { round(times, kinds, away, it) }) }
         append(markdownTable(listOf("away", "client", "median", "p99", "× Socket.IO's median"), rows))
         kinds.forEach { it.close() }
         scope.coroutineContext.job.cancelAndJoin()
@@ -101,9 +101,11 @@ private class ClientReport(
         }
     }
 
-    private fun round(times: ReturnTimes, away: Duration, number: Int): ReturnTimes.Round {
-        println("outage ${number + 1} of $rounds of $away")
-        return times.round(away)
+    private fun round(times: ReturnTimes, kinds: List<Returning>, away: Duration, number: Int): ReturnTimes.Round {
+        val round = times.round(away)
+        val medians = kinds.joinToString { "${it.name} ${number(round.medianOf(it), 0)} ms" }
+        println("outage ${number + 1} of $rounds of $away: $medians")
+        return round
     }
 
     private fun rows(away: Duration, kinds: List<Returning>, all: List<ReturnTimes.Round>): List<List<String>> =
