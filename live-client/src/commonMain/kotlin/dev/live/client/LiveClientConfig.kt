@@ -41,8 +41,8 @@ public class LiveClientConfig internal constructor() {
     /**
      * The Ktor client whose engine and plugins to use, such as `HttpClient(OkHttp)` on Android below API 24. It stays
      * the application's to close, after this one; if its job is cancelled, so is this client. What came and waits to be
-     * read has no bound in it. Default: one on CIO, whose engine all such clients share; after 16 frames the socket is
-     * not read there.
+     * read has no bound in it. Its plugins run on threads of `Dispatchers.IO` on the JVM, not on [context]. Default: one
+     * on CIO, whose engine it may share with other such clients; after 16 frames the socket is not read there.
      */
     public var httpClient: HttpClient? = null
 

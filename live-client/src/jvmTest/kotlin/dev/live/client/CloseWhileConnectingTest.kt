@@ -11,17 +11,28 @@ import kotlin.time.Duration.Companion.seconds
 class CloseWhileConnectingTest : FunSpec({
 
     test("close in the very moment in which the server is reached leaves no socket") {
-        RawServer(ServerSocket(0)) { getInputStream().read() }.use { server ->
-            repeat(CLOSES) { n ->
-                val client = LiveClient("ws://127.0.0.1:${server.port}/live")
-                val end = System.nanoTime() + 10.seconds.inWholeNanoseconds
-                while (server.accepted <= n) check(System.nanoTime() < end) { "client $n never came" }
-                client.close()
-            }
+        closesLeaveNothing(others = 0)
+    }
 
-            eventually(10.seconds) { server.ended shouldBe CLOSES }
-        }
+    test("nor does it where other clients go on with the same engines") {
+        closesLeaveNothing(others = 16)
     }
 })
+
+private suspend fun closesLeaveNothing(others: Int): Unit =
+    RawServer(ServerSocket(0)) { getInputStream().read() }.use { server ->
+        val staying = List(others) { n -> server.clientThatCame(n) }
+        repeat(CLOSES) { n -> server.clientThatCame(others + n).close() }
+
+        eventually(10.seconds) { server.ended shouldBe CLOSES }
+        staying.forEach { it.close() }
+    }
+
+private fun RawServer.clientThatCame(before: Int): LiveClient {
+    val client = LiveClient("ws://127.0.0.1:$port/live")
+    val end = System.nanoTime() + 10.seconds.inWholeNanoseconds
+    while (accepted <= before) check(System.nanoTime() < end) { "client $before never came" }
+    return client
+}
 
 private const val CLOSES = 500 // without the engine's timeout out of the way about one in a hundred was lost

@@ -19,7 +19,7 @@ import javax.net.ssl.SSLPeerUnverifiedException
 import kotlin.coroutines.CoroutineContext
 
 internal actual fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient =
-    sharedEngine.newClient {
+    sharedEngines.newClient {
         configure()
         // CIO puts its timeout around the connect, and loses a socket that is made in the moment of a cancellation: it
         // stays open. The transport has a timeout of its own, which includes the connect.
@@ -30,7 +30,7 @@ internal actual fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit)
  * Ktor's upgrade blocks its thread for a nonce while there is none left, and they are made on `Dispatchers.Default`
  * (KTOR-9722): with all of its threads blocked so, it would stand still for good, and the application with it.
  */
-internal actual val upgradeContext: CoroutineContext get() = Dispatchers.IO
+internal actual val upgradeContext: CoroutineContext get() = upgrades
 
 internal actual val canLimitReading: Boolean get() = true
 
@@ -54,7 +54,10 @@ internal actual fun isOfCertificate(failure: Exception): Boolean =
 
 internal actual val defaultCodecs: List<Codec> = listOf(CborCodec, JsonCodec)
 
-/** Of all clients of this process that did not bring one. */
-private val sharedEngine = SharedEngine()
+/** Of all clients of this process that brought none: an eighth of the threads of `Dispatchers.IO` at the most. */
+private val sharedEngines = SharedEngines(limit = 8)
+
+/** Threads beside those of `Dispatchers.IO` that the engines need. */
+private val upgrades = Dispatchers.IO.limitedParallelism(4, "live-upgrade")
 
 private const val MAX_CAUSES = 16 // a chain may be a circle

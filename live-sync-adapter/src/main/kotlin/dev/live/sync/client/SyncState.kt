@@ -19,7 +19,7 @@ public sealed class SyncState {
     }
 
     /**
-     * There is more, and a pull comes next: for a moment, since nothing holds it up.
+     * There is more, or may be, and a pull comes next: for a moment, since nothing holds it up.
      *
      * @property target where the scope stands at least; null where that is not known
      */

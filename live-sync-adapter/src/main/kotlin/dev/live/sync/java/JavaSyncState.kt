@@ -11,7 +11,7 @@ import kotlin.time.toJavaDuration
  *
  * @property phase which of the five states it is
  * @property cursor how far everything has been applied
- * @property target where the scope stands at least, where that is known and there is more; unless [Phase.BEHIND] or
+ * @property target where the scope stands at least, where that is known; unless [Phase.BEHIND] or
  *   [Phase.PULLING] empty
  * @property delay the whole wait before the next try, zero unless [Phase.FAILED]
  * @property cause what went wrong, unless [Phase.FAILED], or [Phase.OFFLINE] by a refusal, null

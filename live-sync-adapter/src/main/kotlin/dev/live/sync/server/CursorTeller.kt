@@ -106,7 +106,8 @@ internal class CursorTeller(
         } catch (e: Exception) {
             currentCoroutineContext().ensureActive()
             onFailure(cursor.scope, e)
-            cursor.told = null // and once more, when its time has come
+            cursor.told = null // and once more, when its time has come: the others have as long as it has taken
+            cursor.nextAt = now() + maxOf(interval, now() - toldAt)
             offer(cursor)
         }
     }

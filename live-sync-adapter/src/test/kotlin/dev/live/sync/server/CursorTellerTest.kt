@@ -142,8 +142,22 @@ class CursorTellerTest : FunSpec({
 
             told.hanging = ""
             told.failures.size shouldBe 1
-            advanceTimeBy(5_050) // it was tried again at once
-            told.all.last().scope shouldBe "bad"
+            advanceTimeBy(5_000)
+            told.all.last() shouldBe Telling("bad", 1uL, 10_000)
+        }
+    }
+
+    test("a scope whose time comes while another's telling hangs is told right behind it") {
+        runTest {
+            val told = Told(this, hanging = "bad")
+            told.notify("good", 1uL)
+            advanceTimeBy(10)
+            told.notify("good", 2uL)
+            advanceTimeBy(10)
+            told.notify("bad", 1uL)
+
+            advanceTimeBy(5_010)
+            told.all.map { it.scope to it.cursor } shouldContainExactly listOf("good" to 1uL, "good" to 2uL)
         }
     }
 
