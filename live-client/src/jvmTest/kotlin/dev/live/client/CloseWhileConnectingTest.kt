@@ -5,6 +5,7 @@ import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
 import java.net.ServerSocket
+import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.seconds
 
 /** An engine may lose a socket that is made in the moment in which nobody wants it any more: then nobody closes it. */
@@ -29,7 +30,7 @@ private suspend fun closesLeaveNothing(others: Int): Unit =
     }
 
 private fun RawServer.clientThatCame(before: Int): LiveClient {
-    val client = LiveClient("ws://127.0.0.1:$port/live")
+    val client = LiveClient("ws://127.0.0.1:$port/live") { connectTimeout = 1.hours } // who stays must not come twice
     val end = System.nanoTime() + 10.seconds.inWholeNanoseconds
     while (accepted <= before) check(System.nanoTime() < end) { "client $before never came" }
     return client

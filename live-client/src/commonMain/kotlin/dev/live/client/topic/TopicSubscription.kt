@@ -22,7 +22,8 @@ import kotlin.time.Duration
  * What is wanted (are there collectors?) and what the server knows ([phase]) are kept apart, and [take] says the one
  * thing that brings the second closer to the first, at the moment it is written. One thing at a time: while an answer
  * is awaited nothing more is said about this topic, so cancelling and collecting again in quick succession can never
- * cross on the wire. Only used on the client's dispatcher.
+ * cross on the wire. Only used on the client's dispatcher. Long because it is one machine: who would read a part of it
+ * had to have the rest in mind.
  *
  * @param linger how long it stays when the last collector has gone
  * @param onChange called when there may be something to say

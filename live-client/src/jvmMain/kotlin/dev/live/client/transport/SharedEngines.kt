@@ -35,13 +35,8 @@ internal class SharedEngines(private val limit: Int) {
 
     private fun join(): Share =
         synchronized(shares) {
-            val share = if (shares.size <
-                limit
-            ) {
-                Share(newEngine()).also { shares += it }
-            } else {
-                shares.minBy { it.clients }
-            }
+            val isFull = shares.size >= limit
+            val share = if (isFull) shares.minBy { it.clients } else Share(newEngine()).also { shares += it }
             share.apply { clients++ }
         }
 

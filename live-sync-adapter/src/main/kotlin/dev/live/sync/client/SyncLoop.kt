@@ -26,6 +26,8 @@ import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeMark
 import kotlin.time.TimeSource
 
+// Long because its public face is documented here, and the loop behind it is one machine over what was heard.
+
 /**
  * Keeps one scope up to date: runs [pull] when the server says that there is more, and now and then though it says
  * nothing.
