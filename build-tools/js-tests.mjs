@@ -13,7 +13,7 @@ globalThis.xdescribe = describe.skip;
 globalThis.xit = it.skip;
 globalThis.it = (name, run) => {
   tests++;
-  it(name, { timeout: 60_000 }, run);
+  it(name, { timeout: 600_000 }, run);
 };
 
 const program = resolve(process.argv[2]);

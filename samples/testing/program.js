@@ -41,7 +41,7 @@ export class Program {
   }
 
   /** Waits until what it said after `since` matches. */
-  async waitFor(pattern, { since = 0, withinMs = 30_000 } = {}) {
+  async waitFor(pattern, { since = 0, withinMs = 120_000 } = {}) {
     const deadline = AbortSignal.timeout(withinMs);
     while (!pattern.test(this.output.slice(since))) {
       if (!this.isRunning) throw new Error(`${this.#name} ended before it said ${pattern}\n${this.report()}`);
@@ -57,7 +57,7 @@ export class Program {
     this.#child.stdin.write(`${line}\n`);
   }
 
-  /** Sends the signal and waits for the end; a program that ignores SIGTERM for 20 s fails the test, and is killed. */
+  /** Sends the signal and waits for the end; a program that ignores SIGTERM for 60 s fails the test, and is killed. */
   async stop(signal = "SIGTERM") {
     if (!this.isRunning) return;
     this.#child.kill(signal);
@@ -65,10 +65,10 @@ export class Program {
     const timer = setTimeout(() => {
       isLate = true;
       this.#child.kill("SIGKILL");
-    }, 20_000);
+    }, 60_000);
     await this.#exited;
     clearTimeout(timer);
-    if (isLate) throw new Error(`${this.#name} did not end within 20 s of ${signal}\n${this.report()}`);
+    if (isLate) throw new Error(`${this.#name} did not end within 60 s of ${signal}\n${this.report()}`);
   }
 
   report() {

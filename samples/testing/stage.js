@@ -6,14 +6,21 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { test } from "node:test";
+import { expect as playwrightExpect } from "@playwright/test";
 import { launchBrowser } from "./browser.js";
 import { Program } from "./program.js";
 import { screenshotFile } from "./places.js";
 
+/**
+ * Assertions on a page, which retry until they hold: `await expect(locator).toHaveText("ready")`. A page changes some time
+ * after a click, so a test never compares a value of the page that it has read once.
+ */
+export const expect = playwrightExpect.configure({ timeout: 120_000 });
+
 /** A function like `test` that gives each test a stage of its own, made by `createStage(port)`. */
 export function scenes(createStage) {
   return (name, play) => {
-    test(name, { timeout: 180_000 }, async () => {
+    test(name, { timeout: 600_000 }, async () => {
       const stage = createStage(await freePort());
       try {
         await stage.startServer();
@@ -87,7 +94,7 @@ export class Stage {
     const context = await this.#browser.newContext({ viewport: { width: 1180, height: 760 }, ...options });
     const page = await context.newPage();
     this.#tabs.push(page);
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(120_000);
     page.on("pageerror", (error) => this.#complaints.push(String(error.stack ?? error)));
     page.on("dialog", (dialog) => {
       this.#complaints.push(`a dialog opened: ${dialog.message()}`);
@@ -120,7 +127,7 @@ export class Stage {
   }
 
   async #answers() {
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 120_000;
     while (Date.now() < deadline && this.#server.isRunning) {
       const answer = await fetch(this.address).catch(() => null);
       if (answer?.ok) return;

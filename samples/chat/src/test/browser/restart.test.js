@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-import { connected, say, scene, sees } from "./support/chat.js";
+import { connected, expect, say, scene, sees } from "./support/chat.js";
 
 for (const [signal, what] of [["SIGTERM", "a restart"], ["SIGKILL", "a crash"]]) {
   scene(`tabs and terminal client go on by themselves after ${what} of the server`, async (stage) => {
@@ -32,6 +31,6 @@ for (const [signal, what] of [["SIGTERM", "a restart"], ["SIGKILL", "a crash"]])
     kim.type("after, from a terminal");
     await sees(ann, "after, from a terminal", "Kim");
     await sees(bob, "after, from a terminal", "Kim");
-    assert.equal(await bob.locator(".divider.gap").count(), 1);
+    await expect(bob.locator(".divider.gap")).toHaveCount(1);
   });
 }

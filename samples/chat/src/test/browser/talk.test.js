@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { scene, say, sees } from "./support/chat.js";
+import { expect, say, scene, sees } from "./support/chat.js";
 
 scene("two tabs and the terminal clients in Kotlin and Java talk to each other", async (stage) => {
   const ann = await stage.tab("Ann");
@@ -41,7 +41,7 @@ scene("a hostile name and text are shown as text", async (stage) => {
 
   await sees(ann, "<script>alert(2)</script><b>bold</b>", hostile);
   await sees(ann, "constructor", "__proto__");
-  assert.equal(await ann.locator("#log img, #log script, #log b").count(), 0);
+  await expect(ann.locator("#log img, #log script, #log b")).toHaveCount(0);
 });
 
 scene("rooms are separate, and count what was not read", async (stage) => {
@@ -54,14 +54,14 @@ scene("rooms are separate, and count what was not read", async (stage) => {
   const coffee = ann.locator('[data-room="coffee"]');
   await coffee.getByText("2", { exact: true }).waitFor();
   await ann.getByRole("link", { name: "coffee 2 unread" }).waitFor();
-  assert.equal(await ann.title(), "(2) #lobby · live chat");
-  assert.equal(await ann.locator("#log .message").count(), 0);
+  await expect(ann).toHaveTitle("(2) #lobby · live chat");
+  await expect(ann.locator("#log .message")).toHaveCount(0);
 
   await coffee.getByRole("link").click();
   await sees(ann, "anyone?", "Bob");
   await ann.locator(".divider.new").waitFor();
-  assert.equal(await coffee.locator(".badge").isVisible(), false);
-  assert.equal(new URL(ann.url()).hash, "#room/coffee");
+  await expect(coffee.locator(".badge")).toBeHidden();
+  await expect(ann).toHaveURL(/#room\/coffee$/);
 });
 
 scene("a room can be added, is remembered, and left", async (stage) => {
@@ -79,14 +79,14 @@ scene("a room can be added, is remembered, and left", async (stage) => {
   await ann.getByRole("heading", { name: "büro-7" }).waitFor();
   await ann.getByRole("button", { name: "Leave büro-7" }).click();
   await ann.getByRole("heading", { name: "coffee" }).waitFor();
-  assert.equal(await ann.locator('[data-room="büro-7"]').count(), 0);
+  await expect(ann.locator('[data-room="büro-7"]')).toHaveCount(0);
 });
 
 scene("a name is checked before connecting, and remembered", async (stage) => {
   const page = await stage.blankTab();
   await page.goto(stage.address);
   const name = page.getByLabel("Your name");
-  assert.match(await name.inputValue(), /^\w+ \w+$/);
+  await expect(name).toHaveValue(/^\w+ \w+$/);
 
   await name.fill("  ");
   await name.press("Enter");
@@ -100,7 +100,7 @@ scene("a name is checked before connecting, and remembered", async (stage) => {
 
   await page.reload();
   await page.locator('#connection[data-state="connected"]').waitFor();
-  assert.equal(await page.locator("#me-name").textContent(), "n".repeat(40));
+  await expect(page.locator("#me-name")).toHaveText("n".repeat(40));
 });
 
 scene("a text over the limit gives a clear error and stays in the input", async (stage) => {
@@ -112,11 +112,11 @@ scene("a text over the limit gives a clear error and stays in the input", async 
 
   await ann.getByText("Not sent: 2,012 characters is 12 over the limit of 2,000.").waitFor();
   await ann.getByText("2,012 / 2,000").waitFor();
-  assert.equal(await input.inputValue(), text);
+  await expect(input).toHaveValue(text);
 
   await say(ann, text.slice(0, 2000));
   await sees(ann, text.slice(0, 2000), null);
-  assert.equal(await input.inputValue(), "");
+  await expect(input).toHaveValue("");
 });
 
 scene("what the server refuses comes back to the input with its reason", async (stage) => {
@@ -134,6 +134,6 @@ scene("what the server refuses comes back to the input with its reason", async (
   await say(ann, "y".repeat(2001));
 
   await ann.getByText(/^Not sent: the server says ".*2,?000/).waitFor();
-  assert.equal(await ann.getByLabel("Message", { exact: true }).inputValue(), "y".repeat(2001));
-  assert.equal(await ann.locator("#log .message").count(), 0);
+  await expect(ann.getByLabel("Message", { exact: true })).toHaveValue("y".repeat(2001));
+  await expect(ann.locator("#log .message")).toHaveCount(0);
 });

@@ -1,6 +1,5 @@
-import assert from "node:assert/strict";
 import { screenshotFile } from "../../../../testing/places.js";
-import { Stage, connected, scenes } from "../../../../testing/stage.js";
+import { Stage, connected, expect, scenes } from "../../../../testing/stage.js";
 
 const scene = scenes((port) => new Stage(port, "dev.live.samples.dashboard.ServerKt"));
 
@@ -9,8 +8,8 @@ scene("the plots are full when the page is opened, go on by themselves, and show
   const page = await open(stage);
   const heap = page.getByRole("region", { name: "Heap in use" });
 
+  await expect.poll(() => width(heap), "the width of the line").toBeGreaterThan(10);
   const atFirst = await width(heap);
-  assert.ok(atFirst > 10, `the line is ${atFirst} wide`);
   await page.waitForFunction((before) => document.querySelector(".line").getBBox().width > before + 5, atFirst);
   const { x, y, width: wide, height } = await heap.locator("svg").first().boundingBox();
   await page.mouse.move(x + wide - 20, y + height / 2);
@@ -28,12 +27,12 @@ scene("a page that was away has no hole, and after a restart shows what is lost"
   await measured(stage, 150);
   await page.getByRole("button", { name: "Connect", exact: true }).click();
   await page.getByText(/^Caught up: \d+ values that this page has missed are there\.$/).waitFor();
-  assert.equal(await page.locator(".gap").count(), 1, "the one in the legend");
-  assert.equal(await heap.locator(".line").count(), 1);
+  await expect(page.locator(".gap"), "the one in the legend").toHaveCount(1);
+  await expect(heap.locator(".line")).toHaveCount(1);
 
   await stage.stopServer("SIGKILL");
   await page.getByText("Connection lost.").waitFor();
-  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 2_500))); // what is lost must be long enough to see
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 2_500))); // the time without values must be long enough to see
   await stage.startServer();
   await page.getByText("Some data is lost: the server no longer has it.").waitFor();
   await heap.locator(".gap").waitFor();

@@ -1,6 +1,5 @@
-import assert from "node:assert/strict";
 import { screenshotFile } from "../../../../testing/places.js";
-import { Stage, scenes } from "../../../../testing/stage.js";
+import { Stage, expect, scenes } from "../../../../testing/stage.js";
 
 const MAIN = "dev.live.samples.notifications";
 const TALL = { viewport: { width: 1180, height: 860 } };
@@ -22,7 +21,7 @@ scene("what one device is told both are, and what is read on one is read on both
   await laptop.locator('.badge[aria-label="1 unread"]').waitFor();
   await laptop.getByRole("button", { name: "Mark all read" }).click();
   await phone.locator('.badge[aria-label="0 unread"]').waitFor();
-  assert.equal(await phone.locator("li.unread").count(), 0);
+  await expect(phone.locator("li.unread")).toHaveCount(0);
 });
 
 scene("a device that was away catches up, and a restarted server's inbox is loaded again", async (stage) => {
@@ -36,7 +35,7 @@ scene("a device that was away catches up, and a restarted server's inbox is load
   await laptop.getByText("meanwhile").waitFor();
   await laptop.getByRole("button", { name: "Mark as read: before" }).click();
   await laptop.locator("li.read", { hasText: "before" }).waitFor();
-  assert.equal(await phone.getByText("meanwhile").count(), 0);
+  await expect(phone.getByText("meanwhile")).toHaveCount(0);
   await page.screenshot({ path: screenshotFile("away") });
   await phone.getByRole("button", { name: "Airplane mode" }).click();
   await phone.getByText("Caught up with what this device missed: 2 changes.").waitFor();
@@ -61,7 +60,7 @@ scene("a page, a second one and a terminal in Java are devices of one person, an
   await again.phone.getByText("hello devices").waitFor();
   await bob.phone.getByText("hello bob").waitFor();
   await terminal.waitFor(/^hello devices$/m);
-  assert.equal(await bob.phone.getByText("hello devices").count(), 0);
+  await expect(bob.phone.getByText("hello devices")).toHaveCount(0);
   terminal.type("read");
   await again.laptop.locator("li.read", { hasText: "hello devices" }).waitFor();
   await ann.laptop.getByRole("button", { name: "Ring my devices" }).click();
@@ -72,7 +71,7 @@ scene("a page, a second one and a terminal in Java are devices of one person, an
   await ann.phone.getByRole("button", { name: "Sign out everywhere" }).click();
   for (const device of [ann.phone, ann.laptop, again.phone, again.laptop]) await device.getByText("Signed out everywhere.").waitFor();
   await terminal.waitFor(/^\* closed: the server closed with 4403/m);
-  assert.equal(await bob.phone.locator('.connection[data-state="connected"]').count(), 1);
+  await expect(bob.phone.locator('.connection[data-state="connected"]')).toHaveCount(1);
 });
 
 scene("the page has its picture taken", async (stage) => {

@@ -1,7 +1,7 @@
 /** The admin page, as an operator uses it. */
 import assert from "node:assert/strict";
 import { screenshotFile } from "../../../../testing/places.js";
-import { scene } from "./operator.js";
+import { expect, scene } from "./operator.js";
 
 scene("among a thousand sessions the slow ones are found first, and so is what is being lost", async (stage) => {
   await stage.crowd(1000, 12);
@@ -15,11 +15,11 @@ scene("among a thousand sessions the slow ones are found first, and so is what i
   await page.screenshot({ path: screenshotFile("admin") });
   await page.locator("#lost", { hasText: "replaced by newer ones" }).waitFor();
   await page.locator("#lost code", { hasText: "prices/all" }).waitFor();
-  assert.match(await page.locator("section", { has: page.locator("#sessions") }).locator(".pages").innerText(), /1 to 20 of (9|10)\d\d/);
+  await expect(page.locator("section", { has: page.locator("#sessions") }).locator(".pages")).toHaveText(/1 to 20 of (9|10)\d\d/);
 
   await page.getByLabel("Filter").first().fill("reader-0007");
   await page.locator("#sessions tbody tr").nth(1).waitFor({ state: "detached" });
-  assert.match(await page.locator("#sessions tbody").innerText(), /reader-0007/);
+  await expect(page.locator("#sessions tbody")).toHaveText(/reader-0007/);
 });
 
 scene("what strangers are called is text, wherever the page shows it", async (stage) => {
@@ -39,8 +39,8 @@ scene("what strangers are called is text, wherever the page shows it", async (st
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.locator("#topics tbody tr", { hasText: topic }).getByRole("button").click();
 
-  assert.equal(await page.getByLabel("Topic", { exact: true }).inputValue(), topic);
-  assert.equal(await page.locator("img").count(), 0);
+  await expect(page.getByLabel("Topic", { exact: true })).toHaveValue(topic);
+  await expect(page.locator("img")).toHaveCount(0);
 });
 
 scene("an operator publishes, and disconnects somebody, who is told why and stays away", async (stage) => {
@@ -64,7 +64,7 @@ scene("an operator publishes, and disconnects somebody, who is told why and stay
   await page.locator("#kick").getByRole("button", { name: "Disconnect" }).click();
   await page.getByText("1 session was disconnected").waitFor();
   await prices.getByText("ended: enough for today (4403)").waitFor();
-  assert.equal(await prices.evaluate(() => document.getElementById("state").textContent), "ended: enough for today (4403)");
+  await expect(prices.locator("#state")).toHaveText("ended: enough for today (4403)");
 });
 
 scene("the page looks again and again, and not while nobody sees it", async (stage) => {

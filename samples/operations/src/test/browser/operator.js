@@ -1,10 +1,12 @@
 /** What an operator of the sample has at hand: the admin page, the API behind it, a key to publish with, and a crowd. */
 import assert from "node:assert/strict";
-import { Stage, scenes } from "../../../../testing/stage.js";
+import { Stage, expect, scenes } from "../../../../testing/stage.js";
 
 const MAIN = "dev.live.samples.operations";
 const OPERATOR = { username: "admin", password: "a password for tests" };
 const KEY = "a-key-for-tests-that-is-long-enough";
+
+export { expect };
 
 /** A test with a server of its own to operate. */
 export const scene = scenes((port) => new Operations(port));
@@ -17,7 +19,7 @@ class Operations extends Stage {
   /** Clients that are connected; those that stall come one after the other. */
   async crowd(clients, stalled) {
     const crowd = this.run(`${MAIN}.CrowdKt`, [String(this.port), String(clients), String(stalled)]);
-    await crowd.waitFor(/clients have joined/, { withinMs: 60_000 });
+    await crowd.waitFor(/clients have joined/);
   }
 
   async publish(body) {

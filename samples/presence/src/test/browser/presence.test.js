@@ -1,6 +1,5 @@
-import assert from "node:assert/strict";
 import { screenshotFile } from "../../../../testing/places.js";
-import { Stage, connected, scenes } from "../../../../testing/stage.js";
+import { Stage, connected, expect, scenes } from "../../../../testing/stage.js";
 
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 const scene = scenes((port) => new Stage(port, "dev.live.samples.presence.ServerKt"));
@@ -28,7 +27,7 @@ scene("typing is shown to the others, ends when it is sent, and by itself", asyn
   await bob.getByRole("textbox", { name: "Write something" }).pressSequentially("hello");
   await ann.getByText("Bob is typing…").waitFor();
   await card(ann, "Bob").locator(".doing i").first().waitFor();
-  assert.equal(await bob.getByText("Bob is typing…").count(), 0);
+  await expect(bob.getByText("Bob is typing…")).toHaveCount(0);
   await bob.keyboard.press("Enter");
   await ann.locator("#typing", { hasText: /^$/ }).waitFor({ state: "attached" });
 
@@ -57,7 +56,7 @@ scene("while the connection is lost it says so and since when, and everybody is 
     await page.locator("body:not(.stale)").waitFor();
     await page.getByText("3 people on 3 devices").waitFor();
   }
-  assert.equal(await ann.locator("#people img").count(), 0);
+  await expect(ann.locator("#people img")).toHaveCount(0);
 });
 
 scene("the page has its picture taken", async (stage) => {

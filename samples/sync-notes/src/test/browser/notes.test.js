@@ -1,9 +1,9 @@
-import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { screenshotFile } from "../../../../testing/places.js";
-import { Stage, scenes } from "../../../../testing/stage.js";
+import { Stage, expect, scenes } from "../../../../testing/stage.js";
 
 const MAIN = "dev.live.samples.syncnotes";
 // while the server is away the browser reports every pull that fails
@@ -43,9 +43,9 @@ scene("two devices of one page: one is offline for a while, both change the same
   await phone.getByText("2 to send").waitFor();
   await stands(laptop, "live");
   await laptop.getByText("Nothing to send").waitFor();
-  assert.equal(await note(phone, "bread").getAttribute("class"), "pending");
-  assert.equal(await note(laptop, "bread").count(), 0);
-  assert.equal(await note(phone, "soy milk").count(), 0);
+  await expect(note(phone, "bread")).toHaveClass("pending");
+  await expect(note(laptop, "bread")).toHaveCount(0);
+  await expect(note(phone, "soy milk")).toHaveCount(0);
 
   await phone.getByRole("button", { name: "Offline" }).click();
   for (const device of [phone, laptop]) {
@@ -53,13 +53,13 @@ scene("two devices of one page: one is offline for a while, both change the same
     await note(device, "oat milk").waitFor(); // the phone's came last
     await stands(device, "live");
     await device.getByText("Nothing to send").waitFor();
-    assert.equal(await device.locator("li").count(), 3);
-    assert.equal(await device.locator("li.pending").count(), 0);
+    await expect(device.locator("li")).toHaveCount(3);
+    await expect(device.locator("li.pending")).toHaveCount(0);
   }
 
   await laptop.getByRole("button", { name: "Delete bread" }).click();
   await note(phone, "bread").waitFor({ state: "detached" });
-  assert.equal(await page.locator("li.pending").count(), 0);
+  await expect(page.locator("li.pending")).toHaveCount(0);
 });
 
 scene("a page and a terminal keep notes while the server is killed, over a reload, and converge", async (stage) => {
@@ -93,7 +93,7 @@ scene("a page and a terminal keep notes while the server is killed, over a reloa
     await stands(device, "live");
   }
   await kim.waitFor(/^Phone: typed before the reload$/m);
-  assert.deepEqual(await texts(phone), await texts(laptop));
+  await expect.poll(async () => isDeepStrictEqual(await texts(phone), await texts(laptop)), "the same order").toBe(true);
   kim.type("list");
   await kim.waitFor(/^= 5 notes as of change 5, 0 edits to send$/m);
 });
@@ -106,7 +106,7 @@ scene("a device that is open in another tab waits until that one is closed, and 
   await second.goto(stage.address);
   const again = second.getByRole("region", { name: "Phone", exact: true });
   await again.getByText("Phone is open in another tab.").waitFor();
-  assert.equal(await again.getByRole("textbox").isDisabled(), true);
+  await expect(again.getByRole("textbox")).toBeDisabled();
 
   await page.close();
 
@@ -123,10 +123,10 @@ scene("a device whose notes cannot be read says so and the way out, and the othe
   const [phone, laptop] = devices(page);
 
   await phone.getByText("Clear this site's data in the browser and reload the page").waitFor();
-  assert.equal(await phone.getByPlaceholder("A note").isDisabled(), true);
+  await expect(phone.getByPlaceholder("A note")).toBeDisabled();
   await stands(laptop, "live");
   await add(laptop, "milk");
-  assert.equal(await page.evaluate(() => localStorage.getItem("sync-notes/broken/Phone")), "{");
+  await expect.poll(() => page.evaluate(() => localStorage.getItem("sync-notes/broken/Phone"))).toBe("{");
 
   await page.evaluate(() => localStorage.clear());
   await page.reload();
@@ -217,5 +217,5 @@ async function texts(device) {
 /** Waits until these notes are there, none of them still to be sent, and no others. */
 async function lists(device, wanted) {
   for (const text of wanted) await note(device, text).and(device.page().locator("li:not(.pending)")).waitFor();
-  assert.deepEqual((await texts(device)).sort(), [...wanted].sort());
+  await expect.poll(async () => (await texts(device)).sort()).toEqual([...wanted].sort());
 }

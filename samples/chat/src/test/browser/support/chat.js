@@ -1,13 +1,12 @@
 /** A stage for chats: people at tabs and at terminals. */
-import assert from "node:assert/strict";
-import { Stage, connected, exactly, scenes } from "../../../../../testing/stage.js";
+import { Stage, connected, exactly, expect, scenes } from "../../../../../testing/stage.js";
 
 const MAIN = "dev.live.samples.chat";
 
 /** A test with a chat of its own. */
 export const scene = scenes((port) => new ChatStage(port, `${MAIN}.ServerKt`));
 
-export { connected };
+export { connected, expect };
 
 class ChatStage extends Stage {
   /** A terminal client in a room, connected. */
@@ -38,9 +37,9 @@ export async function say(page, text) {
 export async function sees(page, text, from) {
   const message = page.locator("#log .message", { has: page.locator(".text", { hasText: exactly(text) }) });
   await message.first().waitFor();
-  assert.equal(await message.count(), 1, `"${text}" stands there once`);
+  await expect(message, `"${text}" stands there once`).toHaveCount(1);
   if (from === null) await page.locator(".message.own:not([data-state])", { has: page.getByText(text, { exact: true }) }).waitFor();
-  if (from) assert.equal(await authorOf(message), from);
+  if (from) await expect.poll(() => authorOf(message)).toBe(from);
 }
 
 /** The author stands above the first message of a group. */

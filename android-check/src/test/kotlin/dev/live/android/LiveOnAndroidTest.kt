@@ -1,5 +1,6 @@
 package dev.live.android
 
+import kotlin.time.Duration.Companion.minutes
 import android.app.Activity
 import android.net.ConnectivityManager
 import android.os.Looper
@@ -34,7 +35,6 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowNetwork
 import kotlin.time.Duration
-import kotlin.time.Duration.Companion.seconds
 
 /** A client on OkHttp, collected on Android's main thread, and a real server on a real socket. */
 @RunWith(RobolectricTestRunner::class)
@@ -130,7 +130,7 @@ private fun Application.chat() {
 
 /** Runs what waits for the main thread, on which the test is, until [block] holds. */
 private suspend fun soon(block: suspend () -> Unit): Unit =
-    eventually(10.seconds) {
+    eventually(2.minutes) {
         shadowOf(Looper.getMainLooper()).idle()
         block()
     }

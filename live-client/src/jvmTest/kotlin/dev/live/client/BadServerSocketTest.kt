@@ -55,7 +55,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         against(engine, { page("200 OK", length = Long.MAX_VALUE) }) { server, client ->
             client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe 200
 
-            eventually(10.seconds) { server.ended shouldBeGreaterThan 0 }
+            eventually(HANG_TIMEOUT) { server.ended shouldBeGreaterThan 0 }
         }
     }
 
@@ -119,22 +119,22 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
 
     test("close in the middle of the handshake of TLS leaves no socket$behindTimeout") {
         against(engine, { readToEnd() }, scheme = "wss", patience = 1.seconds) { server, client ->
-            eventually(10.seconds) { server.accepted shouldBe 1 }
+            eventually(HANG_TIMEOUT) { server.accepted shouldBe 1 }
 
             client.close()
 
-            eventually(10.seconds) { server.ended shouldBe 1 }
+            eventually(HANG_TIMEOUT) { server.ended shouldBe 1 }
         }
     }
 
     test("close while the upgrade is not answered leaves no socket$behindTimeout") {
         against(engine, { readToEnd() }, patience = 1.seconds) { server, client ->
-            eventually(10.seconds) { server.accepted shouldBe 1 }
+            eventually(HANG_TIMEOUT) { server.accepted shouldBe 1 }
             client.state.value shouldBe ConnectionState.Connecting(0)
 
             client.close()
 
-            eventually(10.seconds) { server.ended shouldBe 1 }
+            eventually(HANG_TIMEOUT) { server.ended shouldBe 1 }
         }
     }
 
@@ -251,7 +251,7 @@ private suspend fun LiveClient.firstCause(): DisconnectCause =
 private suspend fun LiveClient.lastCause(): DisconnectCause =
     (state.first { it is ConnectionState.Closed } as ConnectionState.Closed).cause
 
-private suspend fun RawServer.awaitAnother(): Unit = eventually(10.seconds) { accepted shouldBeGreaterThan 1 }
+private suspend fun RawServer.awaitAnother(): Unit = eventually(HANG_TIMEOUT) { accepted shouldBeGreaterThan 1 }
 
 /**
  * Runs [block] with a client of a server that does [serve] with each connection, and sees that no socket is left, where
@@ -279,7 +279,7 @@ private suspend fun against(
             } finally {
                 client.close()
             }
-            if (engine.leavesUnanswered) eventually(10.seconds) { server.ended shouldBe server.accepted }
+            if (engine.leavesUnanswered) eventually(HANG_TIMEOUT) { server.ended shouldBe server.accepted }
         }
     }
 }

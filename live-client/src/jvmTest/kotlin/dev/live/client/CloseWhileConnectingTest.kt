@@ -25,13 +25,13 @@ private suspend fun closesLeaveNothing(others: Int): Unit =
         val staying = List(others) { n -> server.clientThatCame(n) }
         repeat(CLOSES) { n -> server.clientThatCame(others + n).close() }
 
-        eventually(10.seconds) { server.ended shouldBe CLOSES }
+        eventually(HANG_TIMEOUT) { server.ended shouldBe CLOSES }
         staying.forEach { it.close() }
     }
 
 private fun RawServer.clientThatCame(before: Int): LiveClient {
     val client = LiveClient("ws://127.0.0.1:$port/live") { connectTimeout = 1.hours } // who stays must not come twice
-    val end = System.nanoTime() + 10.seconds.inWholeNanoseconds
+    val end = System.nanoTime() + HANG_TIMEOUT.inWholeNanoseconds
     while (accepted <= before) check(System.nanoTime() < end) { "client $before never came" }
     return client
 }

@@ -33,18 +33,18 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         realTest(engine) { server, client ->
             val room = client.topic<Chat>("room/42")
             room.messages.test(timeout = 10.seconds) {
-                eventually(10.seconds) { server.subscribers("room/42") shouldBe 1 }
+                eventually(HANG_TIMEOUT) { server.subscribers("room/42") shouldBe 1 }
                 room.publish(Chat("ann", "one"))
                 awaitItem() shouldBe Chat("ann", "one")
 
                 server.closeAll(CloseCode.GoingAway)
-                eventually(10.seconds) { server.tokens().size shouldBe 2 }
-                eventually(10.seconds) { server.subscribers("room/42") shouldBe 1 }
+                eventually(HANG_TIMEOUT) { server.tokens().size shouldBe 2 }
+                eventually(HANG_TIMEOUT) { server.subscribers("room/42") shouldBe 1 }
 
                 room.publish(Chat("ann", "two"))
                 awaitItem() shouldBe Chat("ann", "two")
             }
-            eventually(10.seconds) { server.subscribers("room/42") shouldBe 0 }
+            eventually(HANG_TIMEOUT) { server.subscribers("room/42") shouldBe 0 }
         }
     }
 
@@ -73,10 +73,10 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         var issued = 0
         realTest(engine, { bearer { "t${++issued}" } }) { server, client ->
             client.state.first { it is ConnectionState.Connected }
-            eventually(10.seconds) { server.connections() shouldBe 1 }
+            eventually(HANG_TIMEOUT) { server.connections() shouldBe 1 }
             server.closeAll(CloseCode.NotAuthenticated)
 
-            eventually(10.seconds) { server.tokens() shouldContainExactly listOf("Bearer t1", "Bearer t2") }
+            eventually(HANG_TIMEOUT) { server.tokens() shouldContainExactly listOf("Bearer t1", "Bearer t2") }
         }
     }
 
@@ -86,7 +86,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
 
             client.close()
 
-            eventually(10.seconds) { server.connections() shouldBe 0 }
+            eventually(HANG_TIMEOUT) { server.connections() shouldBe 0 }
         }
     }
 

@@ -1,20 +1,17 @@
 package dev.live.protocol
 
 import io.kotest.assertions.throwables.shouldThrow
-import io.kotest.matchers.comparables.shouldBeLessThan
 import io.kotest.matchers.shouldBe
-import kotlin.time.Duration.Companion.seconds
-import kotlin.time.measureTime
 
 class JsonCodecTest : CodecContract(JsonCodec) {
     init {
         test("data a hundred thousand times is refused at once") {
             val text = List(100_000) { """"data":"\/"""" }.joinToString(",", """{"type":"x",""", "}")
 
-            measureTime {
+            takesLinearTime {
                 shouldThrow<MalformedMessageException> { JsonCodec.decode(text.encodeToByteArray()) }
                     .reason shouldBe "a name occurs twice in an object"
-            } shouldBeLessThan 2.seconds
+            }
         }
 
         test("a reason names the field, or the place in the text") {

@@ -3,6 +3,7 @@ package dev.live.server
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.HttpReply
 import dev.live.server.support.PlainClient
 import dev.live.server.support.RawSocket
@@ -40,7 +41,6 @@ import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import kotlin.io.encoding.Base64
 import kotlin.time.Duration.Companion.minutes
-import kotlin.time.Duration.Companion.seconds
 
 @Serializable
 private class Note(val text: String)
@@ -102,14 +102,14 @@ class AdminTest : FunSpec({
         withServer(Engine.Netty, { operated() }) {
             val quick = List(3) { join("quick $it", "note/1") }
             val slow = RawSocket.upgrade(port, "/live?name=slow", receiveBuffer = 4 * 1024)
-            eventually(10.seconds) { live.sessionsOf("slow") shouldHaveSize 1 }
+            eventually(HANG_TIMEOUT) { live.sessionsOf("slow") shouldHaveSize 1 }
             val session = live.sessionsOf("slow").single()
             val filling = session.launch {
                 do {
                     val taken = session.send(BIG)
                 } while (taken)
             }
-            eventually(20.seconds) {
+            eventually(HANG_TIMEOUT) {
                 // the operating system takes some of it first
                 val row = admin("sessions?sort=waiting&limit=1").rows().single()
                 row.getValue("user").jsonPrimitive.content shouldBe "slow"

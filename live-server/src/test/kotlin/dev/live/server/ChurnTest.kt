@@ -1,6 +1,7 @@
 package dev.live.server
 
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.RawSocket
 import dev.live.server.support.TestServer
 import dev.live.server.support.withServer
@@ -44,7 +45,7 @@ class ChurnTest : FunSpec({
             withServer(engine, { churn() }) {
                 // what an engine keeps for good is there from now on
                 RawSocket.upgrade(port).use { it.text("""{"type":"ping"}""") }
-                eventually(10.seconds) { application.live.sessions.shouldBeEmpty() }
+                eventually(HANG_TIMEOUT) { application.live.sessions.shouldBeEmpty() }
                 val filesBefore = openFiles()
                 val coroutinesBefore = liveCoroutines()
                 val sessions = AtomicInteger()
@@ -53,7 +54,7 @@ class ChurnTest : FunSpec({
                     repeat(WORKERS) { launch(Dispatchers.IO) { Crowd(port, Random(it), sessions).runFor(duration) } }
                 }
 
-                eventually(20.seconds) {
+                eventually(HANG_TIMEOUT) {
                     application.live.sessions.shouldBeEmpty()
                     application.live.topicCount shouldBe 0
                     List(TOPICS) { application.live.topic("room/$it").subscribers }.sum() shouldBe 0

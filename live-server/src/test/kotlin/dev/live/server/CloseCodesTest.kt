@@ -4,6 +4,7 @@ import dev.live.protocol.CloseCode
 import dev.live.server.endpoint.LiveEndpoint
 import dev.live.server.session.CloseReason
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.RawSocket
 import dev.live.server.support.TestServer
@@ -43,7 +44,7 @@ class CloseCodesTest : FunSpec({
                             reason shouldContain case.reason
                         }
                         if (case.hasSession) {
-                            val reason = withTimeout(20.seconds) { reasons.receive() }
+                            val reason = withTimeout(HANG_TIMEOUT) { reasons.receive() }
                             reason.code shouldBe case.code
                             reason.byClient shouldBe case.byClient
                         }

@@ -1,6 +1,7 @@
 package dev.live.server
 
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.RawSocket
 import dev.live.server.support.TestServer
@@ -182,7 +183,7 @@ class GuaranteesTest : FunSpec({
                         client.violate()
                         (name to client.readCloseCode()) shouldBe (name to 4400)
                     }
-                    eventually(10.seconds) { application.live.sessions.shouldBeEmpty() }
+                    eventually(HANG_TIMEOUT) { application.live.sessions.shouldBeEmpty() }
                 }
             }
         }

@@ -4,6 +4,7 @@ import dev.live.protocol.CborCodec
 import dev.live.protocol.JsonCodec
 import dev.live.server.endpoint.bearerToken
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.HttpAnswer
 import dev.live.server.support.PlainClient
 import dev.live.server.support.TestServer
@@ -19,7 +20,6 @@ import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 import kotlin.io.encoding.Base64
-import kotlin.time.Duration.Companion.seconds
 
 class HandshakeTest : FunSpec({
 
@@ -122,7 +122,7 @@ class HandshakeTest : FunSpec({
                     answer.status shouldBe 503
                     answer.headers["retry-after"] shouldBe "5"
                     first.close()
-                    eventually(10.seconds) { upgrade().status shouldBe 101 }
+                    eventually(HANG_TIMEOUT) { upgrade().status shouldBe 101 }
                 }
             }
 

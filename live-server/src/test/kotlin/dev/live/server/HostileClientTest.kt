@@ -126,7 +126,7 @@ private fun Application.blocking(release: CountDownLatch) {
     routing {
         live<Unit>("/live") {
             topic<Int>("t")
-            onMessage { release.await(20, TimeUnit.SECONDS) }
+            onMessage { release.await(2, TimeUnit.MINUTES) }
         }
     }
 }

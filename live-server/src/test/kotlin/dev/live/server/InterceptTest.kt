@@ -7,6 +7,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.endpoint.LiveEndpoint
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.withServer
 import io.kotest.assertions.throwables.shouldThrow
@@ -173,7 +174,7 @@ class InterceptTest : FunSpec({
             client.send("""{"type":"publish","topic":"t","data":1}""")
             client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
 
-            withTimeout(10.seconds) { twice.await() }.message shouldBe
+            withTimeout(HANG_TIMEOUT) { twice.await() }.message shouldBe
                 "next was called twice, or after the interceptor returned"
             shouldThrow<IllegalStateException> { late.await()() }
             client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""

@@ -2,6 +2,7 @@ package dev.live.server
 
 import dev.live.server.endpoint.LiveEndpoint
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.RawSocket
 import dev.live.server.support.askForUpgrade
@@ -19,7 +20,6 @@ import io.ktor.server.plugins.ratelimit.RateLimitName
 import io.ktor.server.plugins.ratelimit.rateLimit
 import io.ktor.server.routing.routing
 import kotlin.time.Duration.Companion.minutes
-import kotlin.time.Duration.Companion.seconds
 
 /** What clients may send and how many may connect, over a real socket. */
 class LimitsTest : FunSpec({
@@ -81,10 +81,10 @@ class LimitsTest : FunSpec({
                     val laptop = PlainClient.connect(url("/live?name=ann"))
                     repeat(9) { phone.ask(echo("$it")) shouldContain "reply" }
                     phone.close()
-                    eventually(10.seconds) { application.live.sessionsOf("ann").size shouldBe 1 }
+                    eventually(HANG_TIMEOUT) { application.live.sessionsOf("ann").size shouldBe 1 }
                     List(9) { laptop.ask(echo("$it")) }.joinToString() shouldContain "rate_limited"
                     laptop.close()
-                    eventually(10.seconds) { application.live.sessionsOf("ann").size shouldBe 0 }
+                    eventually(HANG_TIMEOUT) { application.live.sessionsOf("ann").size shouldBe 0 }
 
                     val again = PlainClient.connect(url("/live?name=ann"))
 
@@ -114,7 +114,7 @@ class LimitsTest : FunSpec({
                     answer.headers["retry-after"] shouldBe "5"
                     answer.body shouldBe "This address has as many connections as it may have."
                     first.close()
-                    eventually(10.seconds) { askForUpgrade(port).status shouldBe 101 }
+                    eventually(HANG_TIMEOUT) { askForUpgrade(port).status shouldBe 101 }
                 }
             }
 

@@ -2,6 +2,7 @@ package dev.live.server
 
 import dev.live.server.observe.LiveObserver
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.RawSocket
 import dev.live.server.support.RecordingObserver
@@ -36,7 +37,7 @@ class ObserverTest : FunSpec({
                 client.ask(NONSENSE)
                 client.close()
                 client.closed()
-                eventually(10.seconds) { observer.told() shouldContainAll listOf("closed 1000", "ended room/1") }
+                eventually(HANG_TIMEOUT) { observer.told() shouldContainAll listOf("closed 1000", "ended room/1") }
 
                 observer.told().filterNot { it == "ended room/1" } shouldContainExactly // either may be first
                     listOf(
@@ -63,7 +64,7 @@ class ObserverTest : FunSpec({
             application.live.topic("room/1").publish(123)
             for (client in listOf(ann, bob)) client.next()
 
-            eventually(10.seconds) {
+            eventually(HANG_TIMEOUT) {
                 // an ack is counted when it is on its way
                 val stats = application.live.stats
                 stats.run { listOf(connections, sessions, topics) } shouldBe listOf(2, 2, 1)
@@ -74,7 +75,7 @@ class ObserverTest : FunSpec({
             }
             ann.close()
             bob.close(3_456)
-            eventually(10.seconds) {
+            eventually(HANG_TIMEOUT) {
                 application.live.stats.closes shouldContainExactly mapOf("1000" to 1L, "other" to 1L)
                 application.live.stats.run { listOf(connections, sessions, topics) } shouldBe listOf(0, 0, 0)
             }
@@ -91,7 +92,7 @@ class ObserverTest : FunSpec({
 
             while (application.live.sessions.isNotEmpty()) application.live.topic("room/1").publish(text)
 
-            eventually(20.seconds) { observer.told() shouldContain "closed 4508" }
+            eventually(HANG_TIMEOUT) { observer.told() shouldContain "closed 4508" }
             // how many is SessionRunnerTest's: here the writer may empty the queue between its overflow and the count
             observer.told().single { it.startsWith("dropped") } shouldEndWith "by close"
             application.live.stats.drops.keys shouldBe setOf("close")
@@ -109,7 +110,7 @@ class ObserverTest : FunSpec({
             client.ask("""{"type":"made-up","ref":"r"}""")
             client.ask("""{"type":"ping"}""")
 
-            eventually(10.seconds) {
+            eventually(HANG_TIMEOUT) {
                 observer.told().filter { it.startsWith("handled") } shouldContainExactly
                     listOf(
                         "handled fine: Done",

@@ -4,6 +4,7 @@ import dev.live.protocol.LiveException
 import dev.live.server.endpoint.PresenceScope
 import dev.live.server.endpoint.TopicDeclaration
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.TestServer
 import dev.live.server.support.withServer
@@ -105,7 +106,7 @@ class PresenceTest : FunSpec({
             ann.next() shouldBe presence(""""state":{"ann":[null]}""")
             session.leave("room/1")
 
-            eventually(5.seconds) { application.live.topic("room/1").presence.value shouldBe emptyMap() }
+            eventually(HANG_TIMEOUT) { application.live.topic("room/1").presence.value shouldBe emptyMap() }
             ann.close()
         }
     }
@@ -127,9 +128,12 @@ class PresenceTest : FunSpec({
         withPresence(settings = { presence(grace = Duration.ZERO, interval = FAST) { said() } }) {
             val ann = join("ann")
             val topic = application.live.topic("room/1")
-            eventually(5.seconds) { topic.presence.value shouldBe mapOf("ann" to listOf(JsonPrimitive("ann's phone"))) }
+            eventually(HANG_TIMEOUT) {
+                topic.presence.value shouldBe
+                    mapOf("ann" to listOf(JsonPrimitive("ann's phone")))
+            }
             ann.close()
-            eventually(5.seconds) { topic.presence.value shouldBe emptyMap() }
+            eventually(HANG_TIMEOUT) { topic.presence.value shouldBe emptyMap() }
         }
     }
 })

@@ -1,6 +1,7 @@
 package dev.live.server
 
 import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.RawSocket
 import dev.live.server.support.TestServer
@@ -32,7 +33,7 @@ class PromisesTest : FunSpec({
             RawSocket.upgrade(port, receiveBuffer = 4_096).use { slow ->
                 slow.text(subscribe("t", "\"since\":{\"epoch\":\"${topic.history().position.epoch}\",\"offset\":0}"))
                 slow.readFrame().second.decodeToString() shouldContain "\"recovered\":true"
-                eventually(10.seconds) { application.live.sessions.any { it.isOpen } shouldBe false }
+                eventually(HANG_TIMEOUT) { application.live.sessions.any { it.isOpen } shouldBe false }
 
                 var last: Pair<Int, ByteArray>
                 do last = slow.readFrame() while (last.first != CLOSE)

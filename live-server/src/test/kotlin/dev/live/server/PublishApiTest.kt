@@ -4,6 +4,7 @@ import dev.live.protocol.CborCodec
 import dev.live.protocol.Message
 import dev.live.protocol.MessagePackCodec
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.HttpReply
 import dev.live.server.support.PlainClient
 import dev.live.server.support.TestServer
@@ -168,7 +169,7 @@ class PublishApiTest : FunSpec({
     test("a body that does not say how long it is, is read no further than it may be long") {
         withServer(Engine.Cio, { published() }) {
             Socket("127.0.0.1", port).use { socket ->
-                socket.soTimeout = 20_000
+                socket.soTimeout = HANG_TIMEOUT.inWholeMilliseconds.toInt()
                 val chunk = "400\r\n" + "x".repeat(0x400) + "\r\n"
                 socket.getOutputStream().write(
                     (

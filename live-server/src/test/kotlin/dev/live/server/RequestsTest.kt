@@ -7,6 +7,7 @@ import dev.live.protocol.of
 import dev.live.server.session.RequestFailedException
 import dev.live.server.session.Session
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.TestServer
 import dev.live.server.support.withServer
@@ -25,7 +26,6 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.time.Duration.Companion.minutes
-import kotlin.time.Duration.Companion.seconds
 
 /** Requests in both directions over a real socket. */
 class RequestsTest : FunSpec({
@@ -117,7 +117,7 @@ class RequestsTest : FunSpec({
                         repeat(100) { one.next() shouldContain """"type":"reply"""" }
                         one.close()
                         one.closed()
-                        eventually(10.seconds) { application.live.sessions.size shouldBe 0 }
+                        eventually(HANG_TIMEOUT) { application.live.sessions.size shouldBe 0 }
                     }
                 }
             }

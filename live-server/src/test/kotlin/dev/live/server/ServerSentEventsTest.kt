@@ -5,6 +5,7 @@ import dev.live.protocol.Message
 import dev.live.server.session.CloseReason
 import dev.live.server.support.Engine
 import dev.live.server.support.EventClient
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.TestServer
 import dev.live.server.support.encoded
@@ -81,9 +82,9 @@ class ServerSentEventsTest : FunSpec({
 
                     ann.close()
 
-                    withTimeout(20.seconds) { reasons.receive() }.code.wire shouldBe 1006
+                    withTimeout(HANG_TIMEOUT) { reasons.receive() }.code.wire shouldBe 1006
                     application.live.topic("room/1").subscribers shouldBe 0
-                    eventually(20.seconds) { application.live.stats.connections shouldBe 0 }
+                    eventually(HANG_TIMEOUT) { application.live.stats.connections shouldBe 0 }
                 }
             }
 
@@ -224,7 +225,7 @@ class ServerSentEventsTest : FunSpec({
             close.data shouldBe """{"code":4403,"reason":"enough"}"""
             close.retry shouldBe 3_600_000 // should the page not close it
             ann.isEnded() shouldBe true
-            withTimeout(20.seconds) { reasons.receive() }.code.wire shouldBe 4403
+            withTimeout(HANG_TIMEOUT) { reasons.receive() }.code.wire shouldBe 4403
         }
     }
 
@@ -281,7 +282,7 @@ class ServerSentEventsTest : FunSpec({
 private class RawRequest(private val path: String, private val header: String) {
     fun ask(server: TestServer): String =
         java.net.Socket("127.0.0.1", server.port).use { socket ->
-            socket.soTimeout = 10_000
+            socket.soTimeout = HANG_TIMEOUT.inWholeMilliseconds.toInt()
             val head = "GET $path HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n$header\r\nConnection: close\r\n\r\n"
             socket.getOutputStream().write(head.toByteArray())
             socket.getInputStream().bufferedReader().readLine()

@@ -4,6 +4,7 @@ import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.server.session.Session
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.withServer
 import io.kotest.assertions.nondeterministic.eventually
@@ -44,7 +45,7 @@ class SessionsTest : FunSpec({
                 }) {
                     PlainClient.connect(url()).close()
 
-                    withTimeout(10.seconds) { ended.await() }
+                    withTimeout(HANG_TIMEOUT) { ended.await() }
                 }
             }
 
@@ -88,7 +89,7 @@ class SessionsTest : FunSpec({
                     client.next() shouldBe wire("hi")
                     client.close()
                     client.closed()
-                    eventually(10.seconds) { session.trySend(note("late")) shouldBe false }
+                    eventually(HANG_TIMEOUT) { session.trySend(note("late")) shouldBe false }
                     session.send(note("late")) shouldBe false
                 }
             }

@@ -6,6 +6,7 @@ import dev.live.protocol.Message
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Session
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.MIB
 import dev.live.server.support.RawSocket
 import dev.live.server.support.TestServer
@@ -51,7 +52,7 @@ class SlowConsumerTest : FunSpec({
                         publishTo(paces) { published -> if (published == MESSAGES / 2) during = liveHeap() }
                     }
 
-                    val reason = withTimeout(20.seconds) { reasons.receive() }
+                    val reason = withTimeout(HANG_TIMEOUT) { reasons.receive() }
                     reason.code shouldBe CloseCode.SlowConsumer
                     reason.byClient shouldBe false
                     application.live.topic("numbers").subscribers shouldBe READERS
@@ -83,7 +84,7 @@ class SlowConsumerTest : FunSpec({
 
                     session.sendUntilItEnds(message) // waits for room, so it cannot overflow
 
-                    val reason = withTimeout(20.seconds) { reasons.receive() }
+                    val reason = withTimeout(HANG_TIMEOUT) { reasons.receive() }
                     reason.toString() shouldBe "4508 (took no bytes for 300ms)"
                     stalled.close()
                 }
@@ -98,14 +99,14 @@ class SlowConsumerTest : FunSpec({
                     val senders = application.live.sessions.map { session ->
                         session.launch { session.sendUntilItEnds(message) }
                     }
-                    eventually(20.seconds) {
+                    eventually(HANG_TIMEOUT) {
                         application.live.sessions.count { it.state.queue.bytes > MIB - 20_000 } shouldBe STALLED
                     }
 
                     ((liveHeap() - before) / STALLED) shouldBeLessThan engine.queueAndPipes
                     senders.forEach { it.cancel() }
                     stalled.forEach { it.close() }
-                    eventually(10.seconds) { application.live.sessions shouldHaveSize 0 }
+                    eventually(HANG_TIMEOUT) { application.live.sessions shouldHaveSize 0 }
                 }
             }
         }
@@ -160,7 +161,7 @@ private suspend fun TestServer.publishTo(paces: List<Channel<Int>>, onWindow: (I
     for (number in 1..MESSAGES) {
         topic.publish("$number$PADDING")
         if (number % WINDOW == 0) {
-            for (pace in paces) withTimeout(60.seconds) { pace.receive() } shouldBe number
+            for (pace in paces) withTimeout(HANG_TIMEOUT) { pace.receive() } shouldBe number
             onWindow(number)
         }
     }

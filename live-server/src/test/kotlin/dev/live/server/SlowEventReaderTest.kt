@@ -6,6 +6,7 @@ import dev.live.protocol.Message
 import dev.live.server.session.CloseReason
 import dev.live.server.support.Engine
 import dev.live.server.support.EventClient
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.MIB
 import dev.live.server.support.TestServer
 import dev.live.server.support.liveHeap
@@ -48,7 +49,7 @@ class SlowEventReaderTest : FunSpec({
                         reader.next()
                     }
 
-                    withTimeout(20.seconds) { reasons.receive() }.code shouldBe CloseCode.SlowConsumer
+                    withTimeout(HANG_TIMEOUT) { reasons.receive() }.code shouldBe CloseCode.SlowConsumer
                     topic.subscribers shouldBe 1
                     (liveHeap() - before) shouldBeLessThan 16 * MIB
                     stalled.close()
@@ -70,7 +71,7 @@ class SlowEventReaderTest : FunSpec({
                                 } while (taken)
                             }
                         }
-                    eventually(20.seconds) {
+                    eventually(HANG_TIMEOUT) {
                         application.live.sessions.count { it.state.queue.bytes > MIB - 40_000 } shouldBe STALLED
                     }
 
@@ -100,10 +101,10 @@ class SlowEventReaderTest : FunSpec({
 
                     while (application.live.sessions.isNotEmpty()) application.live.topic("numbers").publish(text)
 
-                    withTimeout(20.seconds) { reasons.receive() }.code shouldBe CloseCode.SlowConsumer
+                    withTimeout(HANG_TIMEOUT) { reasons.receive() }.code shouldBe CloseCode.SlowConsumer
                     // CIO has no way to be told to let go of a response: there it counts for as long as it is held
                     if (engine == Engine.Cio) stalled.close()
-                    eventually(20.seconds) { application.live.stats.connections shouldBe 0 }
+                    eventually(HANG_TIMEOUT) { application.live.stats.connections shouldBe 0 }
                     stalled.close()
                 }
             }
@@ -125,13 +126,13 @@ private class Stalled(private val socket: Socket) : AutoCloseable {
 private suspend fun TestServer.stalled(): Stalled {
     val socket = Socket()
     socket.receiveBufferSize = 4 * 1024
-    socket.soTimeout = 20_000
+    socket.soTimeout = HANG_TIMEOUT.inWholeMilliseconds.toInt()
     socket.connect(InetSocketAddress("127.0.0.1", port))
     val before = application.live.topic("numbers").subscribers
     socket.getOutputStream().write(
         "GET /live/sse?topic=numbers HTTP/1.1\r\nHost: 127.0.0.1:$port\r\n\r\n".toByteArray(),
     )
-    eventually(20.seconds) { application.live.topic("numbers").subscribers shouldBe before + 1 }
+    eventually(HANG_TIMEOUT) { application.live.topic("numbers").subscribers shouldBe before + 1 }
     return Stalled(socket)
 }
 

@@ -2,6 +2,7 @@ package dev.live.server
 
 import dev.live.server.endpoint.TopicDeclaration
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.withServer
 import dev.live.server.topic.publish
@@ -115,7 +116,7 @@ class TopicHooksTest : FunSpec({
             val (slow, other) = List(2) { PlainClient.connect(url()) }
 
             slow.ask(subscribe(1)) shouldBe """{"type":"ack","topic":"room/1"}"""
-            withTimeout(10.seconds) { began.await() }
+            withTimeout(HANG_TIMEOUT) { began.await() }
             other.ask(subscribe(1))
             application.live.topic("room/1").publish(1)
 
@@ -171,7 +172,7 @@ class TopicHooksTest : FunSpec({
 
 private fun subscribe(room: Int) = """{"type":"subscribe","topic":"room/$room"}"""
 
-private suspend fun Channel<String>.next(): String = withTimeout(10.seconds) { receive() }
+private suspend fun Channel<String>.next(): String = withTimeout(HANG_TIMEOUT) { receive() }
 
 private fun Application.rooms(told: Channel<String>, configure: TopicDeclaration<Unit, Int>.() -> Unit) {
     install(Live) { session { handlerTimeout = 300.milliseconds } }

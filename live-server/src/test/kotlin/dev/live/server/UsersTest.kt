@@ -4,6 +4,7 @@ import dev.live.server.session.Session
 import dev.live.server.session.members
 import dev.live.server.session.publish
 import dev.live.server.support.Engine
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.TestServer
 import dev.live.server.support.withServer
@@ -20,7 +21,6 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
-import kotlin.time.Duration.Companion.seconds
 
 /** Rooms and users as the server sees them, over a real socket. */
 class UsersTest : FunSpec({
@@ -116,7 +116,7 @@ class UsersTest : FunSpec({
                     val ann = connect("ann")
                     val session = session("ann")
                     var isJoined = false
-                    withTimeout(60.seconds) {
+                    withTimeout(HANG_TIMEOUT) {
                         coroutineScope {
                             repeat(2) {
                                 launch(Dispatchers.Default) {

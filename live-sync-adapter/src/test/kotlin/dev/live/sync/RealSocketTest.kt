@@ -6,6 +6,7 @@ import dev.live.sync.client.MemoryCursor
 import dev.live.sync.client.SyncLoop
 import dev.live.sync.client.SyncState
 import dev.live.sync.client.syncSignals
+import dev.live.sync.support.HANG_TIMEOUT
 import dev.live.sync.support.SyncServer
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
@@ -34,12 +35,12 @@ class RealSocketTest : FunSpec({
                 loop.awaitInSync(2uL)
 
                 server.stop()
-                withTimeout(30.seconds) { loop.state.first { it is SyncState.Offline } }
+                withTimeout(HANG_TIMEOUT) { loop.state.first { it is SyncState.Offline } }
                 server.commitSilently("list/42", 5)
                 server.start()
 
                 loop.awaitInSync(5uL)
-                withTimeout(30.seconds) { live.syncSignals("list/42").first() } shouldBe 5uL
+                withTimeout(HANG_TIMEOUT) { live.syncSignals("list/42").first() } shouldBe 5uL
             } finally {
                 running.cancelAndJoin()
                 live.close()
@@ -49,5 +50,5 @@ class RealSocketTest : FunSpec({
 })
 
 private suspend fun SyncLoop.awaitInSync(cursor: ULong) {
-    withTimeout(30.seconds) { state.first { it is SyncState.InSync && it.cursor == cursor } }
+    withTimeout(HANG_TIMEOUT) { state.first { it is SyncState.InSync && it.cursor == cursor } }
 }

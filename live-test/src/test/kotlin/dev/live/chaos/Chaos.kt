@@ -15,6 +15,7 @@ import java.lang.ref.WeakReference
 import kotlin.random.Random
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
@@ -183,6 +184,6 @@ internal class Chaos(private val clients: Int, private val seed: Int) {
          * Only a run that is broken ever waits for so long. Where nobody answers, OkHttp's sockets are open until its
          * own timeouts have passed: [Engines] sets 15 s for a close frame, and 10 s for an upgrade are its default.
          */
-        val PATIENCE = 60.seconds
+        val PATIENCE = 5.minutes
     }
 }

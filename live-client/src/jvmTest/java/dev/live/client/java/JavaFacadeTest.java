@@ -201,7 +201,7 @@ class JavaFacadeTest {
         assertEquals("\"1\"", messages.next());
         assertEquals("\"1\"", ((TopicUpdate.Received<?>) updates.next()).getValue());
         live.close();
-        for (Collector each : List.of(updates, messages, statuses)) each.completed.get(10, TimeUnit.SECONDS);
+        for (Collector each : List.of(updates, messages, statuses)) each.completed.get(2, TimeUnit.MINUTES);
     }
 
     @Test
@@ -237,12 +237,12 @@ class JavaFacadeTest {
     }
 
     private static <T> T done(CompletableFuture<T> future) throws Exception {
-        return future.get(10, TimeUnit.SECONDS);
+        return future.get(2, TimeUnit.MINUTES);
     }
 
     private Object next() throws InterruptedException {
-        Object event = events.poll(10, TimeUnit.SECONDS);
-        assertNotNull(event, "nothing came within 10 s");
+        Object event = events.poll(2, TimeUnit.MINUTES);
+        assertNotNull(event, "nothing came within 2 min");
         return event;
     }
 
@@ -285,8 +285,8 @@ class JavaFacadeTest {
         }
 
         Object next() throws InterruptedException {
-            Object item = heard.poll(10, TimeUnit.SECONDS);
-            assertNotNull(item, "nothing came within 10 s");
+            Object item = heard.poll(2, TimeUnit.MINUTES);
+            assertNotNull(item, "nothing came within 2 min");
             return item;
         }
     }

@@ -58,7 +58,7 @@ class JavaLiveClientTest {
         try (JavaLiveClient live = builder().build();
                 Subscription chat = live.topic("room/42").onMessage(events::add)) {
             awaitSubscribers("room/42", 1);
-            live.topic("room/42").publish("{\"text\":\"hello\"}").get(10, TimeUnit.SECONDS);
+            live.topic("room/42").publish("{\"text\":\"hello\"}").get(2, TimeUnit.MINUTES);
 
             assertEquals("{\"text\":\"hello\"}", next());
             assertEquals("room/42", live.topic("room/42").getName());
@@ -74,10 +74,10 @@ class JavaLiveClientTest {
             awaitSubscribers("room/42", 1);
             live.topic("room/42", Word.class)
                     .publish(new Word("hello"), Duration.ofSeconds(10))
-                    .get(10, TimeUnit.SECONDS);
+                    .get(2, TimeUnit.MINUTES);
 
             assertEquals("hello", ((Word) next()).text);
-            assertEquals("hi", live.request("echo", new Word("hi"), Word.class).get(10, TimeUnit.SECONDS).text);
+            assertEquals("hi", live.request("echo", new Word("hi"), Word.class).get(2, TimeUnit.MINUTES).text);
             Word slowly = live.request("echo", new Word("ho"), Word.class, Duration.ofSeconds(10)).get();
             assertEquals("ho", slowly.text);
         }
@@ -95,11 +95,11 @@ class JavaLiveClientTest {
     @Test
     void requestsHaveFutures() throws Exception {
         try (JavaLiveClient live = builder().build()) {
-            assertEquals("7", live.request("count", "{}").get(10, TimeUnit.SECONDS));
-            assertEquals("7", live.request("count", "{}", Duration.ofSeconds(10)).get(10, TimeUnit.SECONDS));
+            assertEquals("7", live.request("count", "{}").get(2, TimeUnit.MINUTES));
+            assertEquals("7", live.request("count", "{}", Duration.ofSeconds(10)).get(2, TimeUnit.MINUTES));
 
             ExecutionException refused =
-                    assertThrows(ExecutionException.class, () -> live.request("nonsense", "{}").get(10, TimeUnit.SECONDS));
+                    assertThrows(ExecutionException.class, () -> live.request("nonsense", "{}").get(2, TimeUnit.MINUTES));
             LiveException cause = assertInstanceOf(LiveException.class, refused.getCause());
             assertEquals(ErrorCode.UnknownType, cause.getCode());
         }
@@ -108,9 +108,9 @@ class JavaLiveClientTest {
     @Test
     void requestsWithAKeyCarryItAsTheirRef() throws Exception {
         try (JavaLiveClient live = builder().mapper(new WordMapper()).build()) {
-            assertEquals("7", live.requestWithKey("echo", "a", "7").get(10, TimeUnit.SECONDS));
-            assertEquals("7", live.requestWithKey("echo", "a", "7", Duration.ofSeconds(10)).get(10, TimeUnit.SECONDS));
-            Word word = live.requestWithKey("echo", "b", new Word("hi"), Word.class).get(10, TimeUnit.SECONDS);
+            assertEquals("7", live.requestWithKey("echo", "a", "7").get(2, TimeUnit.MINUTES));
+            assertEquals("7", live.requestWithKey("echo", "a", "7", Duration.ofSeconds(10)).get(2, TimeUnit.MINUTES));
+            Word word = live.requestWithKey("echo", "b", new Word("hi"), Word.class).get(2, TimeUnit.MINUTES);
             assertEquals("hi", word.text);
             Word slowly = live.requestWithKey("echo", "c", new Word("ho"), Word.class, Duration.ofSeconds(10)).get();
             assertEquals("ho", slowly.text);
@@ -163,7 +163,7 @@ class JavaLiveClientTest {
                     throw new IllegalStateException("no: " + text);
                 }, events::add)) {
             awaitSubscribers("room/42", 1);
-            live.topic("room/42").publish("1").get(10, TimeUnit.SECONDS);
+            live.topic("room/42").publish("1").get(2, TimeUnit.MINUTES);
 
             assertEquals("no: 1", ((IllegalStateException) next()).getMessage());
             awaitSubscribers("room/42", 0);
@@ -175,7 +175,7 @@ class JavaLiveClientTest {
         try (JavaLiveClient live = builder().build();
                 Subscription chat = live.topic("room/42").onMessage(text -> events.add(Thread.currentThread().getName()))) {
             awaitSubscribers("room/42", 1);
-            live.topic("room/42").publish("1").get(10, TimeUnit.SECONDS);
+            live.topic("room/42").publish("1").get(2, TimeUnit.MINUTES);
 
             assertTrue(((String) next()).startsWith("callbacks"));
         }
@@ -189,11 +189,11 @@ class JavaLiveClientTest {
             // until the callback is registered an echo is nobody's, so shout until one is heard
             Object heard = null;
             while (heard == null) {
-                live.send(first).get(10, TimeUnit.SECONDS);
+                live.send(first).get(2, TimeUnit.MINUTES);
                 heard = events.poll(100, TimeUnit.MILLISECONDS);
             }
             assertEquals(first, heard);
-            assertNull(live.send(first, Duration.ofSeconds(10)).get(10, TimeUnit.SECONDS));
+            assertNull(live.send(first, Duration.ofSeconds(10)).get(2, TimeUnit.MINUTES));
         }
     }
 
@@ -220,7 +220,7 @@ class JavaLiveClientTest {
     @Test
     void closingFailsWhatWaitsAndLeavesNoConnection() throws Exception {
         JavaLiveClient live = builder().build();
-        live.request("count", "{}").get(10, TimeUnit.SECONDS);
+        live.request("count", "{}").get(2, TimeUnit.MINUTES);
 
         live.close();
         live.close();
@@ -263,7 +263,7 @@ class JavaLiveClientTest {
     @Test
     void whoIsInterruptedClosesAndStaysInterrupted() throws Exception {
         JavaLiveClient live = builder().build();
-        live.request("count", "{}").get(10, TimeUnit.SECONDS);
+        live.request("count", "{}").get(2, TimeUnit.MINUTES);
 
         Thread.currentThread().interrupt();
         live.close();
@@ -305,7 +305,7 @@ class JavaLiveClientTest {
                         .requestTimeout(Duration.ofSeconds(5))
                         .maxMessageSize(65536)
                         .build()) {
-            assertEquals("7", live.request("count", "{}").get(10, TimeUnit.SECONDS));
+            assertEquals("7", live.request("count", "{}").get(2, TimeUnit.MINUTES));
             assertEquals(List.of("Bearer token"), server.tokens());
         }
         assertThrows(IllegalArgumentException.class, () -> JavaLiveClient.builder("http://example.com").build());
@@ -315,7 +315,7 @@ class JavaLiveClientTest {
     void aTokenThatRunsOutIsRenewedByItself() throws Exception {
         AtomicInteger issued = new AtomicInteger();
         try (JavaLiveClient live = builder().bearer(() -> "token-" + issued.incrementAndGet()).build()) {
-            live.request("count", "{}").get(10, TimeUnit.SECONDS);
+            live.request("count", "{}").get(2, TimeUnit.MINUTES);
 
             server.expireAll(60_000);
 
@@ -329,7 +329,7 @@ class JavaLiveClientTest {
     void anHttpClientOfTheApplicationsOwnIsUsed() throws Exception {
         try (HttpClient http = io.ktor.client.HttpClientJvmKt.HttpClient(config -> kotlin.Unit.INSTANCE)) {
             try (JavaLiveClient live = builder().httpClient(http).build()) {
-                assertEquals("7", live.request("count", "{}").get(10, TimeUnit.SECONDS));
+                assertEquals("7", live.request("count", "{}").get(2, TimeUnit.MINUTES));
             }
         }
     }
@@ -348,9 +348,9 @@ class JavaLiveClientTest {
             assertEquals("1", next());
             assertTrue(live.topic("room/42").tryPublish("2", events::add));
             assertEquals("2", next());
-            live.topic("room/42").publishOnce("m3", "3").get(10, TimeUnit.SECONDS);
+            live.topic("room/42").publishOnce("m3", "3").get(2, TimeUnit.MINUTES);
             assertEquals("3", next());
-            live.topic("room/42").publishOnce("m4", "4", Duration.ofSeconds(10)).get(10, TimeUnit.SECONDS);
+            live.topic("room/42").publishOnce("m4", "4", Duration.ofSeconds(10)).get(2, TimeUnit.MINUTES);
             assertEquals("4", next());
             chat.close();
         }
@@ -359,7 +359,7 @@ class JavaLiveClientTest {
     @Test
     void whatIsNotPublishedIsToldOnTheExecutor() throws Exception {
         JavaLiveClient live = builder().requestTimeout(Duration.ofMillis(200)).build();
-        live.request("count", "{}").get(10, TimeUnit.SECONDS);
+        live.request("count", "{}").get(2, TimeUnit.MINUTES);
         server.close();
 
         assertTrue(live.topic("room/42").tryPublish("1", failure -> events.add(Thread.currentThread().getName())));
@@ -375,8 +375,8 @@ class JavaLiveClientTest {
         try (JavaLiveClient live = builder().networkMonitor(silent).lifecycle(absent).build();
                 JavaLiveClient other = builder().lifecycle(absent, Duration.ofSeconds(1)).build()) {
             live.probe();
-            assertEquals("7", live.request("count", "{}").get(10, TimeUnit.SECONDS));
-            assertEquals("7", other.request("count", "{}").get(10, TimeUnit.SECONDS));
+            assertEquals("7", live.request("count", "{}").get(2, TimeUnit.MINUTES));
+            assertEquals("7", other.request("count", "{}").get(2, TimeUnit.MINUTES));
             assertNull(live.getStatus().getPause());
         }
     }
@@ -386,19 +386,19 @@ class JavaLiveClientTest {
     }
 
     private Object next() throws InterruptedException {
-        Object event = events.poll(10, TimeUnit.SECONDS);
-        if (event == null) throw new AssertionError("nothing came within 10 s");
+        Object event = events.poll(2, TimeUnit.MINUTES);
+        if (event == null) throw new AssertionError("nothing came within 2 min");
         return event;
     }
 
     private String answer() throws InterruptedException {
-        Message answer = server.answers().poll(10, TimeUnit.SECONDS);
-        if (answer == null) throw new AssertionError("nothing was answered within 10 s");
+        Message answer = server.answers().poll(2, TimeUnit.MINUTES);
+        if (answer == null) throw new AssertionError("nothing was answered within 2 min");
         return answer.toString();
     }
 
     private static void assertClosed(CompletableFuture<?> call) {
-        ExecutionException failed = assertThrows(ExecutionException.class, () -> call.get(10, TimeUnit.SECONDS));
+        ExecutionException failed = assertThrows(ExecutionException.class, () -> call.get(2, TimeUnit.MINUTES));
         assertInstanceOf(ClientClosedException.class, failed.getCause());
     }
 
@@ -407,9 +407,9 @@ class JavaLiveClientTest {
     }
 
     private static void await(java.util.function.BooleanSupplier condition) throws InterruptedException {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
         while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) throw new AssertionError("not within 10 s");
+            if (System.nanoTime() > deadline) throw new AssertionError("not within 2 min");
             TimeUnit.MILLISECONDS.sleep(5);
         }
     }

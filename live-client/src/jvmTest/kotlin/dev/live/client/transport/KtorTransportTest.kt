@@ -1,6 +1,7 @@
 package dev.live.client.transport
 
 import dev.live.client.Engine
+import dev.live.client.HANG_TIMEOUT
 import dev.live.client.Refusal
 import dev.live.client.TinyServer
 import dev.live.protocol.CloseCode
@@ -60,7 +61,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
                 }
 
             JsonCodec.decode(answer) shouldBe Message(MessageType.PONG, ref = "1")
-            eventually(5.seconds) { server.connections() shouldBe 0 }
+            eventually(HANG_TIMEOUT) { server.connections() shouldBe 0 }
         }
     }
 
@@ -74,7 +75,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         withServer(engine) { server, transport ->
             val end =
                 transport.connect(server.request()) { wire ->
-                    eventually(5.seconds) { server.connections() shouldBe 1 }
+                    eventually(HANG_TIMEOUT) { server.connections() shouldBe 1 }
                     server.closeAll(CloseCode.TryAgainLater)
                     wire.receive()
                 }
@@ -100,7 +101,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
     test("after the end nothing can be sent") {
         withServer(engine) { server, transport ->
             transport.connect(server.request()) { wire ->
-                eventually(5.seconds) { server.connections() shouldBe 1 }
+                eventually(HANG_TIMEOUT) { server.connections() shouldBe 1 }
                 server.closeAll(CloseCode.Restart)
                 wire.receive().shouldBeInstanceOf<WireEvent.Closed>()
 
@@ -116,7 +117,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         withServer(engine, maxMessageSize = 100) { server, transport ->
             val end =
                 transport.connect(server.request()) { wire ->
-                    eventually(5.seconds) { server.connections() shouldBe 1 }
+                    eventually(HANG_TIMEOUT) { server.connections() shouldBe 1 }
                     server.sendAll(Message("x".repeat(64), topic = "y".repeat(200)))
                     wire.receive()
                 }

@@ -1,5 +1,6 @@
 package dev.live.client.transport
 
+import dev.live.client.HANG_TIMEOUT
 import dev.live.client.TinyServer
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldHaveSize
@@ -9,7 +10,6 @@ import io.ktor.client.HttpClient
 import io.ktor.client.request.get
 import kotlinx.coroutines.job
 import kotlinx.coroutines.withTimeout
-import kotlin.time.Duration.Companion.seconds
 
 class SharedEnginesTest : FunSpec({
 
@@ -41,7 +41,7 @@ class SharedEnginesTest : FunSpec({
         val clients = List(2) { engines.newClient {} }
         clients.forEach { it.close() }
 
-        withTimeout(10.seconds) {
+        withTimeout(HANG_TIMEOUT) {
             clients.last().engine.coroutineContext.job.join()
         }
         val next = engines.newClient {}
@@ -55,7 +55,7 @@ class SharedEnginesTest : FunSpec({
         runCatching { engines.newClient { error("no") } }.isFailure shouldBe true
         first.close()
 
-        withTimeout(10.seconds) {
+        withTimeout(HANG_TIMEOUT) {
             first.engine.coroutineContext.job.join()
         }
     }

@@ -10,7 +10,6 @@ import java.net.URLEncoder
 import java.net.http.HttpClient
 import java.net.http.HttpRequest
 import java.net.http.HttpResponse
-import kotlin.time.Duration.Companion.seconds
 
 /** One event of a stream, with the fields that it had; comments and what is not an event are left out. */
 internal class ServerEvent(val id: String?, val name: String?, val data: String?, val retry: Long?)
@@ -55,10 +54,11 @@ internal class EventClient(val status: Int, private val headers: (String) -> Str
         return ServerEvent(fields["id"], fields["event"], fields["data"], fields["retry"]?.toLong())
     }
 
-    private suspend fun <T> io(block: () -> T): T = withTimeout(PATIENCE) { runInterruptible(Dispatchers.IO, block) }
+    private suspend fun <T> io(block: () -> T): T = withTimeout(HANG_TIMEOUT) {
+        runInterruptible(Dispatchers.IO, block)
+    }
 
     companion object {
-        private val PATIENCE = 20.seconds
         private val http: HttpClient = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()
 
         suspend fun open(server: TestServer, path: String, vararg headers: Pair<String, String>): EventClient {

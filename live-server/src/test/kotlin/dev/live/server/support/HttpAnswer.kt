@@ -21,7 +21,7 @@ internal fun askForUpgrade(port: Int, path: String = "/live", vararg headers: Pa
         )
     val lines = (usual + headers).filterValues { it != null }.map { (name, value) -> "$name: $value" }
     return Socket("127.0.0.1", port).use { socket ->
-        socket.soTimeout = 10_000
+        socket.soTimeout = HANG_TIMEOUT.inWholeMilliseconds.toInt()
         socket.getOutputStream().write(
             ("GET $path HTTP/1.1\r\n" + lines.joinToString("\r\n") + "\r\n\r\n").toByteArray(),
         )

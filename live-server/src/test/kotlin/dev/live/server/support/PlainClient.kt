@@ -10,7 +10,6 @@ import java.net.http.HttpClient
 import java.net.http.WebSocket
 import java.nio.ByteBuffer
 import java.util.concurrent.CompletionStage
-import kotlin.time.Duration.Companion.seconds
 
 /**
  * A client that knows WebSocket and nothing of live: the JDK's own. Not reading, it does not take bytes from the socket.
@@ -38,7 +37,7 @@ internal class PlainClient private constructor(private val reading: Boolean) : W
     /** The next message, as text. */
     suspend fun next(): String = nextBytes().decodeToString()
 
-    suspend fun nextBytes(): ByteArray = withTimeout(PATIENCE) { received.receive() }
+    suspend fun nextBytes(): ByteArray = withTimeout(HANG_TIMEOUT) { received.receive() }
 
     /** Sends [text] and returns what comes next. */
     suspend fun ask(text: String): String {
@@ -52,7 +51,7 @@ internal class PlainClient private constructor(private val reading: Boolean) : W
     }.map { it.decodeToString() }.toList()
 
     /** Code and reason of the server's close frame; 1006 if the connection broke. */
-    suspend fun closed(): Pair<Int, String> = withTimeout(PATIENCE) { ended.await() }
+    suspend fun closed(): Pair<Int, String> = withTimeout(HANG_TIMEOUT) { ended.await() }
 
     suspend fun close(code: Int = 1000, reason: String = "") {
         socket.sendClose(code, reason).await()
@@ -99,7 +98,6 @@ internal class PlainClient private constructor(private val reading: Boolean) : W
     }
 
     companion object {
-        private val PATIENCE = 20.seconds
         private val http: HttpClient = HttpClient.newHttpClient()
 
         suspend fun connect(

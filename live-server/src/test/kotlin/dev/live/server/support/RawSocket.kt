@@ -93,7 +93,7 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
         ): RawSocket {
             val socket = Socket()
             receiveBuffer?.let { socket.receiveBufferSize = it }
-            socket.soTimeout = 20_000
+            socket.soTimeout = HANG_TIMEOUT.inWholeMilliseconds.toInt()
             socket.connect(InetSocketAddress("127.0.0.1", port))
             val raw = RawSocket(socket)
             val lines = listOf(

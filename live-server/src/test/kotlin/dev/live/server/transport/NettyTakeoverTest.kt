@@ -2,6 +2,7 @@ package dev.live.server.transport
 
 import dev.live.server.Live
 import dev.live.server.live
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.RawSocket
 import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.core.spec.style.FunSpec
@@ -26,7 +27,6 @@ import kotlinx.coroutines.job
 import java.util.concurrent.ConcurrentLinkedQueue
 import java.util.concurrent.atomic.AtomicInteger
 import java.util.concurrent.atomic.AtomicReference
-import kotlin.time.Duration.Companion.seconds
 
 /** What [NettyTakeover] relies on in Ktor's engine, on the engine itself: red when a release of Ktor's changes it. */
 class NettyTakeoverTest : FunSpec({
@@ -43,7 +43,7 @@ class NettyTakeoverTest : FunSpec({
 
     test("the call of the upgrade has ended while its session lives on") {
         withNetty(Transport.Auto) { client, _, call ->
-            eventually(10.seconds) { call.coroutineContext.job.isCompleted shouldBe true }
+            eventually(HANG_TIMEOUT) { call.coroutineContext.job.isCompleted shouldBe true }
 
             client.ping()
         }
@@ -69,8 +69,8 @@ class NettyTakeoverTest : FunSpec({
             client.ping()
             client.close()
 
-            eventually(10.seconds) { pipeline.channel().isOpen shouldBe false }
-            eventually(10.seconds) { client.sessions().shouldBeEmpty() }
+            eventually(HANG_TIMEOUT) { pipeline.channel().isOpen shouldBe false }
+            eventually(HANG_TIMEOUT) { client.sessions().shouldBeEmpty() }
         }
     }
 
@@ -83,7 +83,7 @@ class NettyTakeoverTest : FunSpec({
 
             seen.reads.get() shouldBeGreaterThan reads
             client.close()
-            eventually(10.seconds) { seen.isEnded shouldBe true }
+            eventually(HANG_TIMEOUT) { seen.isEnded shouldBe true }
         }
     }
 

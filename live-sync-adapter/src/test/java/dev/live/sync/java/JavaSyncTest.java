@@ -84,7 +84,7 @@ class JavaSyncTest {
             assertEquals(1, await(Phase.IN_SYNC).getCursor());
             asked.clear();
             loop.pullNow();
-            assertEquals(1L, asked.poll(30, TimeUnit.SECONDS));
+            assertEquals(1L, asked.poll(2, TimeUnit.MINUTES));
         }
     }
 
@@ -111,12 +111,12 @@ class JavaSyncTest {
             asked.add(since);
             return never;
         }).start();
-        assertEquals(0L, asked.poll(30, TimeUnit.SECONDS));
+        assertEquals(0L, asked.poll(2, TimeUnit.MINUTES));
 
         loop.close();
         loop.close();
 
-        assertThrows(java.util.concurrent.CancellationException.class, () -> never.get(30, TimeUnit.SECONDS));
+        assertThrows(java.util.concurrent.CancellationException.class, () -> never.get(2, TimeUnit.MINUTES));
     }
 
     @Test
@@ -124,11 +124,11 @@ class JavaSyncTest {
         server.commit("list/42", -1); // the largest there is
         BlockingQueue<Long> heard = new LinkedBlockingQueue<>();
         try (Subscription signals = JavaSyncSignals.onSignal(live, "list/42", heard::add, e -> {}, executor)) {
-            assertEquals(-1L, heard.poll(30, TimeUnit.SECONDS));
+            assertEquals(-1L, heard.poll(2, TimeUnit.MINUTES));
         }
         server.commit("list/7", 7);
         try (Subscription signals = JavaSyncSignals.onSignal(live, "list/7", heard::add, e -> {})) {
-            assertEquals(7L, heard.poll(30, TimeUnit.SECONDS));
+            assertEquals(7L, heard.poll(2, TimeUnit.MINUTES));
         }
     }
 
@@ -138,7 +138,7 @@ class JavaSyncTest {
         BlockingQueue<Long> heard = new LinkedBlockingQueue<>();
         notifier.notify("list/42", 3);
         try (Subscription signals = JavaSyncSignals.onSignal(live, "list/42", heard::add, e -> {})) {
-            assertEquals(3L, heard.poll(30, TimeUnit.SECONDS));
+            assertEquals(3L, heard.poll(2, TimeUnit.MINUTES));
         }
     }
 
@@ -146,7 +146,7 @@ class JavaSyncTest {
     void aScopeThatIsRefusedIsSaid() throws Exception {
         BlockingQueue<LiveException> refused = new LinkedBlockingQueue<>();
         try (Subscription signals = JavaSyncSignals.onSignal(live, "secret", cursor -> {}, refused::add)) {
-            assertEquals(ErrorCode.Forbidden, refused.poll(30, TimeUnit.SECONDS).getCode());
+            assertEquals(ErrorCode.Forbidden, refused.poll(2, TimeUnit.MINUTES).getCode());
         }
     }
 
@@ -161,10 +161,10 @@ class JavaSyncTest {
     }
 
     private JavaSyncState await(Phase phase) throws InterruptedException {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
         StringBuilder seen = new StringBuilder();
         while (System.nanoTime() < end) {
-            JavaSyncState state = states.poll(30, TimeUnit.SECONDS);
+            JavaSyncState state = states.poll(2, TimeUnit.MINUTES);
             if (state == null) break;
             if (state.getPhase() == phase) return state;
             seen.append(state).append("; ");

@@ -4,6 +4,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
 import dev.live.server.live
+import dev.live.sync.support.HANG_TIMEOUT
 import dev.live.sync.support.cursor
 import dev.live.sync.support.cursorOf
 import dev.live.sync.support.onServer
@@ -18,7 +19,6 @@ import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
-import kotlinx.coroutines.yield
 import java.util.concurrent.CountDownLatch
 import kotlin.concurrent.thread
 import kotlin.time.Duration.Companion.milliseconds
@@ -34,17 +34,16 @@ class LiveSyncLoadTest : FunSpec({
             for (scope in scopes) client.subscribe(scope)
             val losses = { scopes.sumOf { live.topic("sync:$it").losses.conflated } }
             var cursor = 0uL
-            withTimeout(30.seconds) {
-                while (losses() < 100) { // more than its queue, and the network's, have room for
-                    val before = live.stats.published
+            withTimeout(HANG_TIMEOUT) {
+                while (losses() < 100) { // the session's queue and the network's buffers are full
                     cursor++
                     for (scope in scopes) sync.notify(scope, cursor)
-                    while (live.stats.published < before + scopes.size) yield()
+                    delay(1.milliseconds) // the notifier's interval
                 }
             }
 
             val last = HashMap<String, ULong>()
-            withTimeout(30.seconds) {
+            withTimeout(HANG_TIMEOUT) {
                 while (scopes.any { last["sync:$it"] != cursor }) client.next().let { last[it.topic] = cursorOf(it) }
             }
             client.ask(Message(MessageType.PING, ref = "p")).type shouldBe MessageType.PONG
@@ -66,7 +65,7 @@ class LiveSyncLoadTest : FunSpec({
             start.countDown()
             for (client in clients) {
                 var last = 0uL
-                withTimeout(30.seconds) {
+                withTimeout(HANG_TIMEOUT) {
                     while (last < 8_015uL) {
                         val next = client.cursor()
                         check(next > last) { "$next after $last" }
@@ -87,7 +86,7 @@ class LiveSyncLoadTest : FunSpec({
                 val notifying = thread { sync.notify(scope, 2uL) }
                 client.send(Message(MessageType.SUBSCRIBE, "sync:$scope", "r"))
                 var last = 0uL
-                withTimeout(30.seconds) { while (last < 2uL) last = client.cursor() }
+                withTimeout(HANG_TIMEOUT) { while (last < 2uL) last = client.cursor() }
                 notifying.join()
                 client.drop()
             }

@@ -11,6 +11,7 @@ import dev.live.protocol.of
 import dev.live.server.Live
 import dev.live.server.live
 import dev.live.sync.client.syncSignals
+import dev.live.sync.support.HANG_TIMEOUT
 import dev.live.sync.support.cursor
 import dev.live.sync.support.onServer
 import dev.live.sync.support.subscribe
@@ -25,7 +26,6 @@ import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 import kotlinx.coroutines.flow.first
 import kotlin.time.Duration
-import kotlin.time.Duration.Companion.seconds
 
 class LiveSyncNotifierTest : FunSpec({
 
@@ -80,9 +80,9 @@ class LiveSyncNotifierTest : FunSpec({
             between = {
                 val before = live.stats.published
                 sync.notify("list/42", 2uL)
-                eventually(30.seconds) { live.stats.published shouldBe before + 1 } // to nobody
+                eventually(HANG_TIMEOUT) { live.stats.published shouldBe before + 1 } // to nobody
             }
-            eventually(30.seconds) { live.stats.published shouldBe 1 }
+            eventually(HANG_TIMEOUT) { live.stats.published shouldBe 1 }
             val client = connectRaw()
             client.subscribe("list/42").text() shouldBe """{"welcome":{"cursor":1}}"""
             client.cursor() shouldBe 2uL

@@ -20,8 +20,8 @@ class RoomTest {
         try (ChatServer server = ChatServer.ofTheSample();
                 Room ofAnn = enter(server, "Ann", ann);
                 Room ofBob = enter(server, "Bob", bob)) {
-            ofAnn.say("hello").get(10, TimeUnit.SECONDS);
-            ofBob.say("hi Ann").get(10, TimeUnit.SECONDS);
+            ofAnn.say("hello").get(2, TimeUnit.MINUTES);
+            ofBob.say("hi Ann").get(2, TimeUnit.MINUTES);
 
             seen(bob, "Ann: hello");
             seen(ann, "  (sent)");
@@ -33,7 +33,7 @@ class RoomTest {
     void whatTheServerRefusesIsToldWithItsReason() throws Exception {
         try (ChatServer server = ChatServer.ofTheSample();
                 Room ofAnn = enter(server, "Ann", ann)) {
-            ofAnn.say(" ").get(10, TimeUnit.SECONDS);
+            ofAnn.say(" ").get(2, TimeUnit.MINUTES);
 
             seen(ann, "! text is empty");
         }
@@ -46,7 +46,7 @@ class RoomTest {
             server.disconnect();
 
             seen(ann, "* back in the room; some lines may be missing");
-            ofAnn.say("again").get(10, TimeUnit.SECONDS);
+            ofAnn.say("again").get(2, TimeUnit.MINUTES);
             seen(ann, "Ann: again");
         }
     }
@@ -55,9 +55,9 @@ class RoomTest {
     void whoHasNoServerIsToldWhyAndWhenTheNextAttemptIs() throws Exception {
         try (Room ofAnn = new Room("ws://127.0.0.1:1/live?name=Ann", "lobby", ann::add)) {
             // a status may be passed over for a newer one, but the waits become longer
-            String next = ann.poll(10, TimeUnit.SECONDS);
+            String next = ann.poll(2, TimeUnit.MINUTES);
 
-            assertNotNull(next, "nothing was told within 10 s");
+            assertNotNull(next, "nothing was told within 2 min");
             assertTrue(next.startsWith("* no connection (the server was not reached: "), next);
             assertTrue(next.contains("), next try in "), next);
         }
@@ -86,7 +86,7 @@ class RoomTest {
             server.awaitUnanswered();
 
             server.disconnect();
-            unanswered.get(10, TimeUnit.SECONDS);
+            unanswered.get(2, TimeUnit.MINUTES);
 
             seen(ann, "! the connection broke: nobody knows whether that was said");
         }
@@ -98,7 +98,7 @@ class RoomTest {
                 Room ofAnn = enter(server, "Ann", ann)) {
             server.kick("enough");
 
-            ofAnn.closed().get(10, TimeUnit.SECONDS);
+            ofAnn.closed().get(2, TimeUnit.MINUTES);
             seen(ann, "* closed: the server closed with 4403 (enough)");
         }
     }
@@ -113,8 +113,8 @@ class RoomTest {
     private static void seen(BlockingQueue<String> screen, String line) throws InterruptedException {
         String next;
         do {
-            next = screen.poll(10, TimeUnit.SECONDS);
-            assertNotNull(next, "'" + line + "' did not come within 10 s");
+            next = screen.poll(2, TimeUnit.MINUTES);
+            assertNotNull(next, "'" + line + "' did not come within 2 min");
         } while (!next.equals(line));
     }
 }

@@ -36,7 +36,7 @@ class ChatServer private constructor(
     fun say(text: String): Unit = runBlocking { live.topic("room/lobby").publish(Chat(text, "server")) }
 
     /** Waits until somebody has said "hm". */
-    fun awaitUnanswered(): Unit = check(unanswered.await(10, TimeUnit.SECONDS)) { "nobody said hm within 10 s" }
+    fun awaitUnanswered(): Unit = check(unanswered.await(2, TimeUnit.MINUTES)) { "nobody said hm within 2 min" }
 
     override fun close(): Unit = server.stop(gracePeriodMillis = 0, timeoutMillis = 1_000)
 

@@ -24,6 +24,7 @@ import kotlinx.coroutines.withTimeout
 import kotlinx.serialization.json.Json
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.hours
+import kotlin.time.Duration.Companion.minutes
 
 class WhoIsHereTest : FunSpec({
 
@@ -141,4 +142,4 @@ private suspend fun RawConnection.nextSignal(): Signal {
 }
 
 private suspend fun LiveClient.seesUntil(condition: (Presence<Device>) -> Boolean): Presence<Device> =
-    withTimeout(10_000) { topic<Signal>(ROOM).presence<Device>().first(condition) }
+    withTimeout(2.minutes) { topic<Signal>(ROOM).presence<Device>().first(condition) }

@@ -1,0 +1,60 @@
+package dev.live.docs
+
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldNotBeEmpty
+import java.io.File
+
+/** Tests of all modules wait for conditions. A bound that a busy machine reaches makes such a test fail now and then. */
+class TestBoundsTest : FunSpec({
+    val sources = File("..").walk().onEnter { it.name !in SKIPPED }.filter(::isTest).toList()
+
+    test("no test waits for a condition for less than a minute") {
+        sources.flatMap { file -> file.readLines().filter(::isTooShort).map { "$file: ${it.trim()}" } }.shouldBeEmpty()
+    }
+
+    test("no test measures a duration to compare it with a bound") {
+        sources.flatMap { file ->
+            file.readLines().filter { MEASURED in it }.map { "$file: ${it.trim()}" }
+        }.shouldBeEmpty()
+    }
+
+    test("there are tests that wait, so that the tests above can fail") {
+        sources.filter { "eventually(" in it.readText() }.shouldNotBeEmpty()
+        listOf(
+            "eventually(10.seconds) {",
+            "withTimeout(20.seconds) { received.receive() }",
+            "withTimeout(10_000) {",
+            "future.get(10, TimeUnit.SECONDS)",
+            "latch.await(5, SECONDS)",
+            "socket.soTimeout = 20_000",
+        ).filterNot(::isTooShort).shouldBeEmpty()
+        listOf(
+            "eventually(HANG_TIMEOUT) {",
+            "withTimeout(1.seconds) { awaitCancellation() }",
+            "future.get(2, TimeUnit.MINUTES)",
+            "socket.soTimeout = 120_000",
+        ).filter(::isTooShort).shouldBeEmpty()
+    }
+})
+
+private val SKIPPED = setOf("target", "node_modules", ".git")
+
+private const val MEASURED = "measureTime "
+
+/** A timeout of one second is the subject of a test and not its bound: what it limits never ends. */
+private val TOO_SHORT =
+    listOf(
+        Regex("""\beventually\(\d+\.(seconds|milliseconds)\)"""),
+        Regex("""\bwithTimeout\(([2-9]|[1-5]\d)\.seconds\)"""),
+        Regex("""\bwithTimeout\([1-5]?\d_\d{3}\)"""),
+        Regex("""\.(get|poll|await|join)\([1-5]?\d, (TimeUnit\.)?SECONDS\)"""),
+        Regex("""\bsoTimeout = [1-5]?\d_?\d{3}\b"""),
+    )
+
+private fun isTooShort(line: String): Boolean = TOO_SHORT.any { it.containsMatchIn(line) }
+
+private fun isTest(file: File): Boolean =
+    file.extension in setOf("kt", "java") &&
+        file.name != "TestBoundsTest.kt" &&
+        file.invariantSeparatorsPath.contains(Regex("/src/(test|jvmTest|jsTest|commonTest)/"))
