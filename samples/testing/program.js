@@ -57,6 +57,11 @@ export class Program {
     this.#child.stdin.write(`${line}\n`);
   }
 
+  /** Sends the signal, and waits for nothing. */
+  signal(name) {
+    this.#child.kill(name);
+  }
+
   /** Sends the signal and waits for the end; a program that ignores SIGTERM for 60 s fails the test, and is killed. */
   async stop(signal = "SIGTERM") {
     if (!this.isRunning) return;

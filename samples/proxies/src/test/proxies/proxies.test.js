@@ -1,0 +1,140 @@
+/** Every configuration of docs/proxies.md, with the real proxy, a real server and a real browser. */
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { launchBrowser } from "../../../../testing/browser.js";
+import { PROXIES } from "./support/proxies.js";
+import { CLIENT_ADDRESS, FORGED_ADDRESS, World, certificates, until } from "./support/world.js";
+
+/** Longer than the minute after which most proxies give up a silent connection. */
+const SILENCE_MS = Number(process.env.SILENCE_MS ?? 70_000);
+
+const chosen = process.env.PROXIES?.split(" ") ?? Object.keys(PROXIES);
+let browser;
+let files;
+
+before(async () => {
+  browser = await launchBrowser();
+  files = certificates();
+});
+after(async () => {
+  await browser?.close();
+  rmSync(files, { recursive: true, force: true });
+});
+
+// side by side, since most of the time is spent in silence
+describe("docs/proxies.md", { concurrency: true }, () => {
+  for (const name of chosen) {
+    describe(name, { concurrency: false }, () => {
+      const world = new World(name, PROXIES[name]);
+      let isRed = false;
+      const check = (title, play) =>
+        test(title, async () => {
+          try {
+            await play();
+          } catch (failure) {
+            isRed = true;
+            throw failure;
+          }
+        });
+
+      before(async () => {
+        try {
+          await world.start(files);
+        } catch (failure) {
+          console.error(world.report());
+          throw failure;
+        }
+      });
+      after(async () => {
+        if (isRed) console.error(world.report());
+        await world.stop();
+      });
+
+      check("a page of the site connects, and both clocks run", async () => {
+        const context = await browser.newContext({ ignoreHTTPSErrors: true });
+        const page = await context.newPage();
+        await page.goto(world.page);
+        await page.locator('.connection[data-state="connected"]').waitFor();
+        for (const clock of ["#socket-clock", "#event-clock"]) {
+          await page.locator(clock, { hasText: /^\d+$/ }).waitFor();
+          const first = await page.locator(clock).textContent();
+          await page.waitForFunction(([id, shown]) => document.querySelector(id).textContent !== shown, [clock, first]);
+        }
+        await page.locator("#address", { hasText: /^(127\.0\.0\.1|[0:]+1)$/ }).waitFor();
+        await page.locator("#site", { hasText: world.origin }).waitFor();
+        assert.equal(await page.locator("#advice").isVisible(), false);
+        await context.close();
+      });
+
+      if (PROXIES[name].tls) {
+        const { extendedConnect } = PROXIES[name];
+        check(`HTTP/2 ${extendedConnect ? "carries" : "does not carry"} WebSockets`, async () => {
+          assert.equal(await world.offersExtendedConnect(), extendedConnect);
+        });
+      }
+
+      check("the server sees the client's address, whatever the client claims", async () => {
+        for (const header of ["x-forwarded-for", "forwarded", "x-real-ip", "client-ip"]) {
+          const client = await world.client({ [header]: header === "forwarded" ? `for=${FORGED_ADDRESS}` : FORGED_ADDRESS });
+          const answer = await client.ask({ type: "route", data: "" });
+          assert.equal(answer.data.address, CLIENT_ADDRESS, `with ${header}`);
+          client.close();
+        }
+      });
+
+      check("a page of another site is refused", async () => {
+        await assert.rejects(world.client({ origin: "https://elsewhere.example" }), /HTTP 403/);
+      });
+
+      check("server-sent events arrive one by one, also for a client that takes gzip", async () => {
+        const response = await world.get("/live/sse?topic=clock", { "accept-encoding": "gzip, br", accept: "text/event-stream" });
+        assert.equal(response.statusCode, 200);
+        let text = "";
+        response.setEncoding("utf8").on("data", (chunk) => (text += chunk));
+        await until("three events", () => text.split('"type":"message"').length > 3);
+        response.destroy();
+      });
+
+      check("a silent session is still there after more than a minute", async () => {
+        const client = await world.client();
+        await client.ask({ type: "subscribe", topic: "lines" });
+        await pause(SILENCE_MS); // the silence is the case itself
+        assert.ok(client.isOpen);
+        await client.ask({ type: "publish", topic: "lines", data: "still here" });
+        await client.receive((message) => message.data === "still here", "the message");
+        client.close();
+      });
+
+      check(`a reload of the proxy ${PROXIES[name].kept ? "keeps" : "cuts"} its sessions, and new ones connect`, async () => {
+        const client = await world.client();
+        await world.reload();
+        if (!PROXIES[name].kept) await client.closed;
+        await pause(5_000); // a proxy that cuts them late would be seen now
+        assert.equal(client.isOpen, PROXIES[name].kept);
+        if (client.isOpen) await client.ask({ type: "subscribe", topic: "lines" });
+        const other = await world.client();
+        await other.ask({ type: "subscribe", topic: "lines" });
+        client.close();
+        other.close();
+      });
+
+      check("a drain arrives: goodbye and close code 1012", async () => {
+        const client = await world.client();
+        await client.ask({ type: "subscribe", topic: "lines" });
+        const response = await world.get("/live/sse?topic=lines");
+        let text = "";
+        response.setEncoding("utf8").on("data", (chunk) => (text += chunk)).on("error", () => {});
+
+        await world.stopServer();
+
+        const goodbye = await client.receive((message) => message.type === "goodbye", "goodbye");
+        assert.equal(goodbye.data.code, 1012);
+        assert.equal((await client.closed).code, 1012);
+        await until("the stream's close event", () => /event: ?close/.test(text));
+        assert.match(text, /"code":1012/);
+      });
+    });
+  }
+});
