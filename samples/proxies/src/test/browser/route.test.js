@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-import { Stage, connected, scenes } from "../../../../testing/stage.js";
+import { Stage, connected, expect, scenes } from "../../../../testing/stage.js";
 
 const scene = scenes((port) => new Stage(port, "dev.live.samples.proxies.ServerKt"));
 
@@ -8,9 +7,9 @@ scene("a page without a proxy shows its own route, and both clocks run", async (
   await page.goto(stage.address);
   await connected(page);
 
-  await page.locator("#address", { hasText: /^(127\.0\.0\.1|[0:]+1)$/ }).waitFor();
-  await page.locator("#site", { hasText: new URL(stage.address).origin }).waitFor();
-  await page.locator("#socket-clock", { hasText: /^\d+$/ }).waitFor();
-  await page.locator("#event-clock", { hasText: /^\d+$/ }).waitFor();
-  assert.equal(await page.locator("#advice").isVisible(), false); // decided before the site was shown
+  await expect(page.locator("#address")).toHaveText(/^(127\.0\.0\.1|[0:]+1)$/);
+  await expect(page.locator("#site")).toHaveText(new URL(stage.address).origin);
+  await expect(page.locator("#socket-clock")).toHaveText(/^\d+$/);
+  await expect(page.locator("#event-clock")).toHaveText(/^\d+$/);
+  await expect(page.locator("#advice")).toBeHidden();
 });

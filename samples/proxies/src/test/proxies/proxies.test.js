@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { launchBrowser } from "../../../../testing/browser.js";
+import { connected, expect } from "../../../../testing/stage.js";
 import { PROXIES } from "./support/proxies.js";
 import { CLIENT_ADDRESS, FORGED_ADDRESS, World, certificates, until } from "./support/world.js";
 
@@ -56,15 +57,14 @@ describe("docs/proxies.md", { concurrency: true }, () => {
         const context = await browser.newContext({ ignoreHTTPSErrors: true });
         const page = await context.newPage();
         await page.goto(world.page);
-        await page.locator('.connection[data-state="connected"]').waitFor();
+        await connected(page);
         for (const clock of ["#socket-clock", "#event-clock"]) {
-          await page.locator(clock, { hasText: /^\d+$/ }).waitFor();
-          const first = await page.locator(clock).textContent();
-          await page.waitForFunction(([id, shown]) => document.querySelector(id).textContent !== shown, [clock, first]);
+          await expect(page.locator(clock)).toHaveText(/^\d+$/);
+          await expect(page.locator(clock)).not.toHaveText(await page.locator(clock).textContent());
         }
-        await page.locator("#address", { hasText: /^(127\.0\.0\.1|[0:]+1)$/ }).waitFor();
-        await page.locator("#site", { hasText: world.origin }).waitFor();
-        assert.equal(await page.locator("#advice").isVisible(), false);
+        await expect(page.locator("#address")).toHaveText(/^(127\.0\.0\.1|[0:]+1)$/);
+        await expect(page.locator("#site")).toHaveText(world.origin);
+        await expect(page.locator("#advice")).toBeHidden();
         await context.close();
       });
 
