@@ -1,5 +1,6 @@
 package dev.live.protocol
 
+import kotlin.io.encoding.Base64
 import kotlin.jvm.JvmOverloads
 import kotlin.jvm.JvmStatic
 
@@ -58,6 +59,19 @@ public sealed class Body {
         /** A payload of opaque bytes; [bytes] are copied. */
         @JvmStatic
         public fun bytes(bytes: ByteArray): Bytes = Bytes.owning(bytes.copyOf())
+
+        /**
+         * A payload of the opaque bytes that [text] encodes in base64 (RFC 4648, section 4): padded, without line breaks.
+         *
+         * @throws MalformedMessageException if [text] is something else; the reason names the character at fault
+         */
+        @JvmStatic
+        public fun base64(text: String): Bytes =
+            try {
+                Bytes.owning(Base64.decode(text))
+            } catch (_: IllegalArgumentException) {
+                throw MalformedMessageException("body ${base64Problem(text)}")
+            }
 
         /**
          * A payload of the JSON value in [text].

@@ -61,7 +61,10 @@ public class ExpiringData(public val inMs: Long)
  * @property params the application's own
  */
 @Serializable
-public class SubscribeData(public val since: Position? = null, public val params: JsonElement? = null)
+public class SubscribeData(
+    @Serializable(with = SinceSerializer::class) public val since: Position? = null,
+    public val params: JsonElement? = null,
+)
 
 /**
  * The payload of the `ack` to a `subscribe`, on topics that keep a history.
@@ -75,7 +78,7 @@ public class SubscribeData(public val since: Position? = null, public val params
 @Serializable
 public class SubscribedData(
     public val epoch: String,
-    public val offset: Long,
+    @Serializable(with = OffsetSerializer::class) public val offset: Long,
     public val recovered: Boolean,
     public val welcome: JsonElement? = null,
 )

@@ -26,14 +26,23 @@ public object JsonCodec : TraceableCodec {
     }
 
     override fun decode(bytes: ByteArray, limits: DecodeLimits, isTraced: Boolean): Message {
-        val scanner = JsonScanner(bytes.decodeUtf8(), limits.maxDepth)
+        val text = bytes.decodeUtf8("the message")
+        return try {
+            read(text, limits, isTraced)
+        } catch (e: MalformedMessageException) {
+            throw originIn(text)?.of(e) ?: e
+        }
+    }
+
+    private fun read(text: String, limits: DecodeLimits, isTraced: Boolean): Message {
+        val scanner = JsonScanner(text, limits.maxDepth)
         var type: String? = null
-        var topic = ""
-        var ref = ""
+        var topic: String? = null
+        var ref: String? = null
         var body: String? = null
         var data: String? = null
         var offset: Long? = null
-        var trace = ""
+        var trace: String? = null
         scanner.fields { name ->
             when (name) {
                 Field.TYPE -> type = scanner.text(name)
@@ -41,29 +50,30 @@ public object JsonCodec : TraceableCodec {
                 Field.REF -> ref = scanner.text(name)
                 Field.BODY -> body = scanner.text(name)
                 Field.DATA -> data = scanner.compactValue()
-                Field.OFFSET -> offset = offset(scanner.rawValue())
+                Field.OFFSET -> offset = scanner.offset()
                 Field.TRACE -> trace = scanner.text(name)
                 else -> scanner.skipValue()
             }
         }
         scanner.end()
-        return messageOf(type, topic, ref, body?.let(::decodeBase64), data, offset, if (isTraced) trace else "")
+        // elsewhere it is a payload, the value null
+        if (data == "null" && (body != null || type == MessageType.SUBSCRIBE)) data = null
+        return messageOf(type, topic, ref, body?.let { Body.base64(it) }, data, offset, if (isTraced) trace else null)
     }
 
-    private fun JsonScanner.text(name: String): String {
-        if (peek() != '"') throw MalformedMessageException("$name must be a string")
-        return stringValue()
-    }
-
-    private fun offset(text: String): Long {
-        val value = if (text[0] in '0'..'9') text.toLongOrNull() else null
-        return value ?: throw MalformedMessageException(OFFSET_RANGE)
-    }
-
-    private fun decodeBase64(text: String): ByteArray =
+    /** Where a message that was refused comes from, if it is JSON. */
+    private fun originIn(text: String): Origin? {
+        val scanner = JsonScanner(text, maxDepth = 0, isLenient = true)
+        val origin = Origin()
         try {
-            Base64.decode(text)
-        } catch (_: IllegalArgumentException) {
-            throw MalformedMessageException("body is not padded base64")
+            scanner.fields { name ->
+                val hasText = (name == Field.TOPIC || name == Field.REF) && scanner.peek() == '"'
+                if (hasText) origin.add(name, scanner.stringValue()) else scanner.skipValue()
+            }
+            scanner.end()
+        } catch (_: MalformedMessageException) {
+            return null
         }
+        return origin
+    }
 }

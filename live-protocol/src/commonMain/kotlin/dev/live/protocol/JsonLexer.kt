@@ -5,7 +5,7 @@ package dev.live.protocol
  *
  * What a token reads it has also checked. Not thread-safe; one instance reads one text.
  */
-internal abstract class JsonLexer(protected val text: String) {
+internal abstract class JsonLexer(protected val text: String, protected val isLenient: Boolean) {
     protected var at = 0
 
     /** What of the value being cut out is not copied from [text] as it stands; null while all of it is. */
@@ -28,6 +28,19 @@ internal abstract class JsonLexer(protected val text: String) {
         if (at > start && pending >= 0) replace(start, at, "")
         return charAt(at)
     }
+
+    /** What the value begins with that comes next. */
+    protected fun kind(): String =
+        when (val c = peek()) {
+            '{' -> "an object"
+            '[' -> "an array"
+            '"' -> "a string"
+            't', 'f' -> "a boolean"
+            'n' -> "null"
+            '-', in '0'..'9' -> NUMBER
+            BYTE_ORDER_MARK -> fail("a byte order mark comes first; leave it out")
+            else -> fail(if (c == END && at >= text.length) "it ends too early" else "a value is expected")
+        }
 
     protected fun startCompact() {
         peek()
@@ -111,7 +124,7 @@ internal abstract class JsonLexer(protected val text: String) {
         val c = hex4()
         if (!c.isSurrogate()) return
         val isPair = c.isHighSurrogate() && charAt(at) == '\\' && charAt(at + 1) == 'u' && hex4().isLowSurrogate()
-        if (!isPair) fail("half of a surrogate pair")
+        if (!isPair && !isLenient) fail("half of a surrogate pair")
     }
 
     /** Reads `\uXXXX`. */
@@ -146,6 +159,10 @@ internal abstract class JsonLexer(protected val text: String) {
         const val END = '\u0000'
 
         private val PLAIN = ' '..'~'
+
+        private const val BYTE_ORDER_MARK = '\uFEFF'
+
+        const val NUMBER = "a number"
     }
 }
 

@@ -8,8 +8,10 @@ package dev.live.protocol
  * one instance reads one text.
  *
  * @param maxDepth how deep a value may nest arrays and objects
+ * @param isLenient whether to check the grammar alone: any depth, names that occur twice, halves of surrogate pairs
  */
-internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(text) {
+internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: Boolean = false) :
+    JsonLexer(text, isLenient) {
     private var depth = 0
 
     /** Per open container: where its names begin in [names], or [ARRAY]. */
@@ -27,7 +29,9 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
 
     /** Refuses whatever follows the last value. */
     fun end() {
-        if (peek() != END || at < text.length) fail("text follows the end")
+        if (peek() != END || at < text.length) {
+            fail(if (isInEnvelope) "text follows the end; $ONE_MESSAGE" else "text follows the end")
+        }
     }
 
     /**
@@ -36,24 +40,48 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
      */
     fun fields(onField: (name: String) -> Unit) {
         isInEnvelope = true
-        expect('{', "an object is expected")
-        var known = 0 // a bit for each of the envelope's own names that was there
-        val others = names.size
+        if (!skip('{')) throw noObject()
+        val fields = FieldNames()
         if (!skip('}')) {
             do {
                 val name = envelopeName()
-                val bit = 1 shl Field.ALL.indexOf(name) + 1 // the lowest one for all other names
-                if (bit == 1) {
-                    names += name
-                } else if (known and bit != 0) {
-                    throw nameTwice()
-                }
-                known = known or bit
+                if (!isLenient) fields += name
                 onField(name)
             } while (skip(','))
             expect('}', "a comma or the end of an object is expected")
         }
-        requireDistinct(names, others)
+        fields.requireDistinct()
+    }
+
+    private fun noObject(): MalformedMessageException {
+        val kind = kind()
+        val wayOut = if (peek() == '[') "; $AS_OBJECT" else ""
+        return MalformedMessageException("a message must be a JSON object, was $kind$wayOut")
+    }
+
+    /** Reads the text of [field]; null if it is `null`. */
+    fun text(field: String): String? =
+        when (peek()) {
+            '"' -> stringValue()
+            'n' -> null.also { literal("null") }
+            else -> throw MalformedMessageException(noString(field))
+        }
+
+    private fun noString(field: String): String {
+        val kind = kind()
+        if (field == Field.BODY) return "body must be a base64 string, was $kind; $AS_BASE64"
+        return "$field must be a string, was $kind"
+    }
+
+    /** Reads the integer in the field `offset`; null if it is `null`. */
+    fun offset(): Long? {
+        val kind = kind()
+        val isNumber = kind == NUMBER
+        val text = rawValue()
+        if (text == "null") return null
+        if (!isNumber) throw MalformedMessageException("$OFFSET_RANGE, was $kind")
+        return integerIn(text)?.takeIf { it >= 0 }
+            ?: throw MalformedMessageException("$OFFSET_RANGE, was another number")
     }
 
     /** Reads one value and gives its compact text: no white space, numbers as written, strings with the fewest escapes. */
@@ -92,7 +120,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
             '{' -> {
                 open(names.size)
                 if (peek() != '}') {
-                    names += name()
+                    nestedName()
                     return true
                 }
                 close()
@@ -118,7 +146,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
             when (peek()) {
                 ',' -> {
                     at++
-                    if (!isArray) names += name()
+                    if (!isArray) nestedName()
                     return false
                 }
                 ']' -> if (isArray) close() else fail("a comma or the end of an object is expected")
@@ -130,7 +158,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
     }
 
     private fun open(firstName: Int) {
-        if (depth == maxDepth) throw MalformedMessageException("$subject is nested deeper than $maxDepth")
+        if (depth == maxDepth && !isLenient) throw MalformedMessageException("$subject is nested deeper than $maxDepth")
         if (depth == containers.size) containers = containers.copyOf(depth * 2)
         containers[depth++] = firstName
         at++
@@ -139,7 +167,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
     private fun close() {
         at++
         val firstName = containers[--depth]
-        if (firstName == ARRAY) return
+        if (firstName == ARRAY || isLenient) return
         requireDistinct(names, firstName)
         while (names.size > firstName) names.removeAt(names.lastIndex)
     }
@@ -160,12 +188,11 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
         return name
     }
 
-    /** Reads a name and its colon. */
-    private fun name(): String {
+    /** Reads a name inside a value, and its colon. */
+    private fun nestedName() {
         if (peek() != '"') fail("a name in quotes is expected")
-        val name = stringValue()
+        if (isLenient) string() else names += stringValue()
         expect(':', "a colon is expected")
-        return name
     }
 
     private fun skip(char: Char): Boolean = (peek() == char).also { if (it) at++ }
@@ -176,5 +203,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int) : JsonLexer(
 
     private companion object {
         const val ARRAY = -1
+        const val AS_OBJECT = "encode structs as objects"
+        const val AS_BASE64 = "encode the bytes as base64 (RFC 4648, section 4)"
     }
 }

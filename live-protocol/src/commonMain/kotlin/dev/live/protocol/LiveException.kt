@@ -1,5 +1,6 @@
 package dev.live.protocol
 
+import kotlin.jvm.JvmOverloads
 import kotlin.time.Duration
 
 /**
@@ -16,9 +17,20 @@ public open class LiveException(
     cause: Throwable? = null,
 ) : Exception("${code.wire}: $reason", cause)
 
-/** Bytes or text are not a message or a JSON payload; [reason] says what was wrong with them. */
-public class MalformedMessageException(reason: String, cause: Throwable? = null) :
-    LiveException(ErrorCode.BadMessage, reason, cause = cause)
+/**
+ * Bytes or text are not a message or a JSON payload; [reason] says what was wrong with them.
+ *
+ * @property topic of the message, for the answer; empty if it cannot be read or the message has none
+ * @property ref of the message, as [topic]
+ */
+public class MalformedMessageException
+    @JvmOverloads
+    constructor(
+        reason: String,
+        cause: Throwable? = null,
+        public val topic: String = "",
+        public val ref: String = "",
+    ) : LiveException(ErrorCode.BadMessage, reason, cause = cause)
 
 /** A payload is not what its type says; [reason] names the field. */
 public class BadPayloadException(reason: String, cause: Throwable? = null) :

@@ -1,61 +1,104 @@
 package dev.live.protocol
 
 /**
- * Reads MessagePack item by item, by the letter of its specification. Not thread-safe; one instance reads one input.
+ * Reads MessagePack by the letter of its specification.
  *
- * Nothing is allocated for a length before the bytes that it claims are known to be there.
- *
- * @param maxDepth how deep an item that is skipped may nest arrays and maps
+ * The field decides which of the two string types it is, as encoders older than `bin` write bytes as `str`, and some
+ * write all text as `bin`: names and text may be `bin` that is UTF-8, and `body` may be `str`.
  */
-internal class MessagePackReader(private val bytes: ByteArray, private val maxDepth: Int) {
-    private var at = 0
-
+internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = false) :
+    BinaryReader(bytes, maxDepth, isLenient) {
     /** Items still to come, per open container of what is skipped. */
     private var waiting = LongArray(8)
 
-    val isAtEnd: Boolean get() = at == bytes.size
+    /** Fields still to come. */
+    private var fields = 0L
 
-    /** Reads the head of a map and gives the number of its names and values, or -1 if the next item is no map. */
-    fun mapHeader(): Long =
-        when (val marker = marker()) {
-            in 0x80..0x8f -> marker and 0x0fL
-            0xde -> unsigned(2)
-            0xdf -> unsigned(4)
-            else -> -1
-        }
-
-    /** Reads a string, or gives null if the next item is none. */
-    fun text(): String? {
-        val length = textLength(marker())
-        if (length < 0) return null
-        val start = take(length)
-        return bytes.decodeUtf8(start, at)
+    override fun begin() {
+        val marker = marker()
+        fields =
+            when (marker) {
+                in 0x80..0x8f -> marker and 0x0fL
+                0xde -> unsigned(2)
+                0xdf -> unsigned(4)
+                else -> throw noMap(marker)
+            }
     }
 
-    /** Reads a byte string, or gives null if the next item is none. */
-    fun binary(): ByteArray? {
-        val length = binaryLength(marker())
-        if (length < 0) return null
+    private fun noMap(marker: Int) =
+        when (marker) {
+            in EXTENSIONS -> wrong("a message", "a map", marker, RECORDS)
+            // a record of msgpackr whose definition came in an earlier message
+            in RECORD_IDS -> wrong("a message", "a map", marker, "with msgpackr, set useRecords: false")
+            in ARRAYS, 0xdc, 0xdd -> wrong("a message", "a map", marker, "encode structs as maps")
+            else -> wrong("a message", "a map", marker)
+        }
+
+    override fun hasNext(): Boolean = fields-- > 0
+
+    override fun name(): String {
+        val marker = marker()
+        val length = stringLength(marker)
+        if (length < 0) throw MalformedMessageException("field names must be MessagePack str, was ${kind(marker)}")
+        return nameFrom(take(length))
+    }
+
+    override fun text(field: String): String? {
+        val marker = marker()
+        if (isAbsent(marker)) return null
+        val length = stringLength(marker)
+        if (length < 0) throw noText(field, marker)
+        val start = take(length)
+        return bytes.decodeUtf8(field, start, at)
+    }
+
+    private fun noText(field: String, marker: Int) =
+        if (field == Field.DATA) {
+            MalformedMessageException("$DATA_IS_TEXT, was ${kind(marker)}")
+        } else {
+            wrong(field, "text (MessagePack str)", marker)
+        }
+
+    override fun body(): ByteArray? {
+        val marker = marker()
+        if (isAbsent(marker)) return null
+        val length = stringLength(marker)
+        if (length < 0) {
+            throw wrong(Field.BODY, "a byte string (MessagePack bin)", marker, "encode bytes as bin")
+        }
         val start = take(length)
         return bytes.copyOfRange(start, at)
     }
 
-    /** Reads an integer in whatever form, or gives -1 if the next item is none, or is outside 0 to 2^63-1. */
-    fun unsigned(): Long =
-        when (val marker = marker()) {
-            in 0x00..0x7f -> marker.toLong()
-            0xcc -> unsigned(1)
-            0xcd -> unsigned(2)
-            0xce -> unsigned(4)
-            0xcf, 0xd3 -> unsigned(8)
-            0xd0 -> unsigned(1).toByte().toLong()
-            0xd1 -> unsigned(2).toShort().toLong()
-            0xd2 -> unsigned(4).toInt().toLong()
-            else -> -1
-        }.coerceAtLeast(-1)
+    override fun offset(): Long? {
+        val marker = marker()
+        if (isAbsent(marker)) return null
+        val value =
+            when (marker) {
+                in 0x00..0x7f -> marker.toLong()
+                0xcc -> unsigned(1)
+                0xcd -> unsigned(2)
+                0xce -> unsigned(4)
+                0xcf, 0xd3 -> unsigned(8)
+                0xd0 -> unsigned(1).toByte().toLong()
+                0xd1 -> unsigned(2).toShort().toLong()
+                0xd2 -> unsigned(4).toInt().toLong()
+                else -> throw MalformedMessageException("$OFFSET_RANGE, was ${kind(marker)}")
+            }
+        if (value >= 0) return value
+        throw MalformedMessageException("$OFFSET_RANGE, was ${if (marker == 0xcf) TOO_LARGE else "a negative integer"}")
+    }
 
-    /** Reads one item of any kind, and all that it holds. */
-    fun skip() {
+    /** Whether this is nil, or the extension 0 with one byte 0 that encoders of JavaScript write for `undefined`. */
+    private fun isAbsent(marker: Int): Boolean {
+        if (marker == NIL) return true
+        val isUndefined =
+            marker == FIXEXT_1 && at + 2 <= bytes.size && bytes[at] == 0.toByte() && bytes[at + 1] == 0.toByte()
+        if (isUndefined) at += 2
+        return isUndefined
+    }
+
+    override fun skip() {
         var depth = 0
         waiting[0] = 1
         while (true) {
@@ -63,30 +106,30 @@ internal class MessagePackReader(private val bytes: ByteArray, private val maxDe
             waiting[depth]--
             val items = skipHead()
             if (items < 0) continue
-            if (depth == maxDepth) throw MalformedMessageException("the message is nested deeper than $maxDepth")
+            if (depth == maxDepth && !isLenient) {
+                throw MalformedMessageException("the message is nested deeper than $maxDepth")
+            }
             if (++depth == waiting.size) waiting = waiting.copyOf(depth * 2)
             waiting[depth] = items
         }
     }
 
-    /** Reads a scalar, or the head of a container: then gives the number of items in it, otherwise -1. */
+    /** Reads a scalar, or the head of a container: then returns the number of items in it, otherwise -1. */
     private fun skipHead(): Long {
         val marker = marker()
         val textLength = textLength(marker)
         when {
             textLength >= 0 -> {
                 val start = take(textLength)
-                bytes.decodeUtf8(start, at)
+                if (!isLenient) bytes.decodeUtf8("the text of an unknown field", start, at)
             }
             marker in 0x80..0x8f -> return (marker and 0x0f) * 2L
-            marker in 0x90..0x9f -> return marker and 0x0fL
+            marker in ARRAYS -> return marker and 0x0fL
             marker == 0xdc -> return unsigned(2)
             marker == 0xdd -> return unsigned(4)
             marker == 0xde -> return unsigned(2) * 2
             marker == 0xdf -> return unsigned(4) * 2
-            marker == 0xc1 -> throw MalformedMessageException(
-                "the message is not valid MessagePack: byte c1 is never used",
-            )
+            marker == NEVER_USED -> fail("byte c1 is never used")
             else -> take(scalarLength(marker))
         }
         return -1
@@ -107,6 +150,12 @@ internal class MessagePackReader(private val bytes: ByteArray, private val maxDe
             else -> 0 // nil, booleans and the integers that fit into the marker
         }
 
+    /** The length of a string of either type, or -1. */
+    private fun stringLength(marker: Int): Long {
+        val length = textLength(marker)
+        return if (length < 0) binaryLength(marker) else length
+    }
+
     private fun textLength(marker: Int): Long =
         when (marker) {
             in 0xa0..0xbf -> marker and 0x1fL
@@ -126,23 +175,48 @@ internal class MessagePackReader(private val bytes: ByteArray, private val maxDe
 
     private fun marker(): Int = bytes[take(1)].toInt() and 0xff
 
-    /** Reads [width] bytes, the highest first; eight of them may come out negative. */
-    private fun unsigned(width: Int): Long {
-        val start = take(width.toLong())
-        var value = 0L
-        for (i in start until at) value = (value shl 8) or (bytes[i].toLong() and 0xff)
-        return value
-    }
-
-    /** Moves past [length] bytes and gives where they begin. */
-    private fun take(length: Long): Int {
-        if (length >
-            bytes.size - at
-        ) {
-            throw MalformedMessageException("the message is not valid MessagePack: it ends too early")
-        }
-        return at.also { at += length.toInt() }
-    }
-
     private infix fun Int.and(mask: Long): Long = toLong() and mask
+
+    /** What [marker], which was read last, begins. */
+    private fun kind(marker: Int): String =
+        when (marker) {
+            in 0x00..0x7f, in 0xcc..0xd3 -> "an integer"
+            in 0xe0..0xff -> "a negative integer"
+            in 0x80..0x8f, 0xde, 0xdf -> "a map"
+            in ARRAYS -> "an array of ${marker and 0x0f}"
+            0xdc -> "an array of ${unsigned(2)}"
+            0xdd -> "an array of ${unsigned(4)}"
+            in 0xa0..0xbf, in 0xd9..0xdb -> "text (str)"
+            NIL -> "nil"
+            NEVER_USED -> fail("byte c1 is never used")
+            0xc2, 0xc3 -> "a boolean"
+            0xc4, 0xc5, 0xc6 -> "a byte string (bin)"
+            0xca, 0xcb -> "a float"
+            else -> "an extension of type ${extensionType(marker)}"
+        }
+
+    private fun extensionType(marker: Int): Int {
+        if (marker in 0xc7..0xc9) unsigned(1 shl (marker - 0xc7))
+        return unsigned(1).toByte().toInt()
+    }
+
+    private fun wrong(what: String, expected: String, marker: Int, wayOut: String = "") =
+        MalformedMessageException(
+            "$what must be $expected, was ${kind(marker)}" + if (wayOut.isEmpty()) "" else "; $wayOut",
+        )
+
+    override fun fail(problem: String): Nothing =
+        throw MalformedMessageException("the message is not valid MessagePack at byte $at: $problem")
+
+    private companion object {
+        const val NIL = 0xc0
+        const val NEVER_USED = 0xc1
+        const val FIXEXT_1 = 0xd4
+
+        val ARRAYS = 0x90..0x9f
+        val EXTENSIONS = setOf(0xc7, 0xc8, 0xc9, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8)
+
+        /** Integers that msgpackr writes in front of the values of a record that it has defined before. */
+        val RECORD_IDS = 0x40..0x7f
+    }
 }

@@ -11,7 +11,10 @@ import kotlinx.serialization.Serializable
  * @throws IllegalArgumentException if a field is out of its bounds; the message names the field
  */
 @Serializable
-public class Position(public val epoch: String, public val offset: Long) {
+public class Position(
+    public val epoch: String,
+    @Serializable(with = OffsetSerializer::class) public val offset: Long,
+) {
     init {
         // the first test keeps a hostile length from being walked at all
         val bytes = if (epoch.length > MAX_EPOCH_BYTES) epoch.length else utf8Size(epoch)

@@ -25,7 +25,7 @@ class CodecTest {
                 Vectors.messages.map { it.encodedBy(codec) } +
                     Vectors.accepted.filter { it.subprotocol == codec.subprotocol }.map { it.bytes }
             val random = Random(SEED)
-            repeat(30_000) { codec.decodeOrRefuse(random.damage(whole.random(random))) }
+            repeat(10_000) { codec.decodeOrRefuse(random.damage(whole.random(random))) }
         }
 
     @Test
@@ -91,6 +91,17 @@ class CodecTest {
             bytes.fill(0)
 
             assertEquals(message, decoded)
+        }
+
+    @Test
+    fun `bytes that are no message never fail with another exception, not even behind a valid beginning`() =
+        forEachCodec { codec ->
+            val random = Random(SEED)
+            val heads = Vectors.messages.map { it.encodedBy(codec) }
+            repeat(5_000) {
+                val head = heads.random(random)
+                codec.decodeOrRefuse(head.copyOf(random.nextInt(head.size)) + random.nextBytes(random.nextInt(24)))
+            }
         }
 
     private fun forEachCodec(check: (Codec) -> Unit): Unit = codecs.forEach(check)

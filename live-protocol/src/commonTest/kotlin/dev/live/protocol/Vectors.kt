@@ -41,6 +41,10 @@ class InputVector(
     private val cbor: String? = null,
     private val msgpack: String? = null,
     private val message: VectorMessage? = null,
+    /** What of a refused message its answer carries; null where the vector does not say. */
+    val answer: VectorAnswer? = null,
+    /** Library, version and options that wrote the input. */
+    private val encoder: String? = null,
 ) {
     val expected: Message get() = checkNotNull(message) { "'$name' lacks its message" }.toMessage()
 
@@ -57,8 +61,11 @@ class InputVector(
         get() = json?.encodeToByteArray()
             ?: checkNotNull(jsonHex ?: cbor ?: msgpack) { "'$name' has no input" }.hexToByteArray()
 
-    override fun toString(): String = "$subprotocol: $name"
+    override fun toString(): String = "$subprotocol: $name" + if (encoder == null) "" else " ($encoder)"
 }
+
+@Serializable
+data class VectorAnswer(val topic: String = "", val ref: String = "")
 
 @Serializable
 class VectorMessage(

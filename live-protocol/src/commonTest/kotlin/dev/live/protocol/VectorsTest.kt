@@ -36,6 +36,16 @@ class VectorsTest {
         }
 
     @Test
+    fun `a refusal carries the topic and ref of a message that is well-formed`() {
+        val inputs = Vectors.rejected.filter { it.answer != null }
+        forEachInput(inputs) { codec, vector ->
+            val refusal = assertFailsWith<MalformedMessageException>(vector.toString()) { codec.decode(vector.bytes) }
+
+            assertEquals(vector.answer, VectorAnswer(refusal.topic, refusal.ref), vector.toString())
+        }
+    }
+
+    @Test
     fun `there is a vector for every conventional type`() {
         val types =
             with(MessageType) {

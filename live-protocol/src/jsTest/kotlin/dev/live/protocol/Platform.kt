@@ -1,6 +1,6 @@
 package dev.live.protocol
 
-/** What JavaScript speaks: the library behind CBOR is published for the JVM alone. */
-val codecs: List<Codec> = listOf(JsonCodec, MessagePackCodec)
+/** What JavaScript speaks. */
+val codecs: List<Codec> = listOf(JsonCodec, CborCodec, MessagePackCodec)
 
 fun textOfVectors(name: String): String = readFileSync("vectors/$name", "utf8")

@@ -43,7 +43,7 @@ class TracedCodecTest : FunSpec({
 
     test("a trace that is no text is refused") {
         shouldThrow<MalformedMessageException> { JsonCodec.decode("""{"type":"x","trace":1}""".encodeToByteArray()) }
-            .reason shouldBe "trace must be a string"
+            .reason shouldBe "trace must be a string, was a number"
     }
 
     test("the subprotocol says that traces travel") {

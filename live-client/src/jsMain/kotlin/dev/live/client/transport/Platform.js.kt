@@ -58,7 +58,7 @@ internal actual fun failureIn(e: Throwable): Exception? =
 /** A browser keeps from a page why a connection was not made. */
 internal actual fun isOfCertificate(failure: Exception): Boolean = false
 
-/** Text, which the developer tools of a browser show; CBOR has no library here. */
+/** Text, which the developer tools of a browser show. */
 internal actual val defaultCodecs: List<Codec> = listOf(JsonCodec)
 
 private fun inBase64(token: String): String =

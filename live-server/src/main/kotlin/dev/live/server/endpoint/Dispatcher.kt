@@ -65,7 +65,7 @@ internal class Dispatcher<Meta : Any>(
     }
 
     private suspend fun refuse(session: Session<Meta>, cause: MalformedMessageException) {
-        session.send(cause.toMessage())
+        session.send(cause.answer())
         if (limiter.isOneBadMessageTooMany(now())) {
             session.close(CloseCode.ProtocolViolated, "${limits.badMessages} bad messages within a minute")
         }

@@ -5,6 +5,7 @@ import dev.live.protocol.CloseCode
 import dev.live.protocol.Codec
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.decode
@@ -71,8 +72,8 @@ internal class FirstMessageAuth<Meta : Any>(
         val message =
             try {
                 codec.decode(data, limits.decode)
-            } catch (e: LiveException) {
-                write(e.toMessage())
+            } catch (e: MalformedMessageException) {
+                write(e.answer())
                 return strike()
             }
         if (message.type == MessageType.AUTH) return judge(message)

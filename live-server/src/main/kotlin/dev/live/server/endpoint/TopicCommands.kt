@@ -32,7 +32,7 @@ internal class TopicCommands<Meta : Any>(
 
     suspend fun subscribe(session: Session<Meta>, message: Message) {
         val place = find(message.topic)
-        val request = if (message.body == null) null else message.decode<SubscribeData>()
+        val request = message.decode<SubscribeData?>()
         val memberships = session.state.memberships
         var member: Member? = null
         val isAsked = memberships[message.topic] == null

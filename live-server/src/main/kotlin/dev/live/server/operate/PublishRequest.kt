@@ -4,12 +4,13 @@ import dev.live.protocol.Body
 import dev.live.protocol.DecodeLimits
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
-import kotlin.io.encoding.Base64
 
 /** What a backend asks for: one thing after the other. [isList]: it asked in a list, and is answered in one. */
 internal class PublishRequest(val items: List<PublishItem>, val isList: Boolean) {
@@ -56,11 +57,11 @@ internal class PublishItem private constructor(
         private fun bodyIn(json: JsonObject, limits: DecodeLimits): Body? {
             val data = json["data"]
             val body = json.text("body") ?: return data?.let { Body.json(it.toString(), limits) }
-            if (data != null) bad("a publish has data or body, and not both")
+            if (data != null && data !is JsonNull) bad("a publish has data or body, and not both")
             try {
-                return Body.bytes(Base64.decode(body))
-            } catch (_: IllegalArgumentException) {
-                bad("body must be base64 (RFC 4648, padded)")
+                return Body.base64(body)
+            } catch (e: MalformedMessageException) {
+                bad(e.reason)
             }
         }
 
