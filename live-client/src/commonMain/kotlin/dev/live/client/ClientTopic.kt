@@ -18,7 +18,6 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.protocol.PayloadJson
 import dev.live.protocol.decode
 import dev.live.protocol.of
 import kotlinx.coroutines.flow.Flow
@@ -27,6 +26,7 @@ import kotlinx.coroutines.flow.catch
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.serialization.KSerializer
+import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.serializer
 import kotlin.time.Duration
@@ -145,7 +145,7 @@ public class ClientTopic<T> internal constructor(
      * @throws kotlinx.serialization.SerializationException if [serializer] cannot write it
      */
     public fun <P> withParams(serializer: KSerializer<P>, value: P): ClientTopic<T> {
-        val params = PayloadJson.encodeToJsonElement(serializer, value)
+        val params = Json.parseToJsonElement(Body.of(serializer, value).text) // keeps the text of numbers
         return ClientTopic(name, this.serializer, overflow, onBadPayload, router, exchange, requestTimeout, params)
     }
 

@@ -22,18 +22,25 @@ public val PayloadJson: Json =
  * A JSON payload that holds [value].
  *
  * @throws kotlinx.serialization.SerializationException if [value] has a part that JSON cannot hold, such as `NaN`
- * @throws MalformedMessageException if it nests deeper than the protocol allows
+ * @throws MalformedMessageException if it nests deeper than [DecodeLimits.MAX_DEPTH]
  */
 public inline fun <reified T> Body.Companion.of(value: T): Body.Json = of(serializer(), value)
 
 /**
- * A JSON payload that holds [value].
+ * A JSON payload that holds [value]. Numbers in a [JsonElement][kotlinx.serialization.json.JsonElement], wherever [value] has one, keep
+ * their text.
  *
  * @throws SerializationException if [serializer] cannot write it
- * @throws MalformedMessageException if it nests deeper than the protocol allows, or [serializer] writes what is not JSON
+ * @throws MalformedMessageException if it nests deeper than [DecodeLimits.MAX_DEPTH], or [serializer] writes what is not JSON
  */
 public fun <T> Body.Companion.of(serializer: SerializationStrategy<T>, value: T): Body.Json =
-    Body.json(PayloadJson.encodeToString(serializer, value))
+    Body.json(PayloadJson.encodeToString(serializer.keepingLiterals(), value), ANY_DEPTH)
+
+/** What an application sends may nest deeper than what a server lets clients send by default. */
+private val ANY_DEPTH = DecodeLimits(DecodeLimits.MAX_DEPTH)
+
+private fun <T> SerializationStrategy<T>.keepingLiterals(): SerializationStrategy<T> =
+    if (HoldsJson(descriptor)) LiteralSerializer(this) else this
 
 /**
  * The payload as a [T].

@@ -6,7 +6,9 @@ import io.kotest.matchers.shouldBe
 import io.kotest.matchers.shouldNotBe
 import io.kotest.matchers.types.shouldBeSameInstanceAs
 import io.kotest.property.checkAll
+import kotlinx.serialization.Serializable
 import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonElement
 
 class BodyTest : FunSpec({
 
@@ -70,4 +72,14 @@ class BodyTest : FunSpec({
         Body.json("\"secret\"").toString() shouldBe "JSON of 8 characters"
         Body.bytes("secret".encodeToByteArray()).toString() shouldBe "6 bytes"
     }
+
+    test("a tree in a value class keeps the text of its numbers") {
+        Body.of(Boxed(Json.parseToJsonElement("[0.1000,1e400]"))).text shouldBe "[0.1000,1e400]"
+        Body.of(listOf(Boxed(Json.parseToJsonElement("-0")))).text shouldBe "[-0]"
+        Body.of(mapOf("a" to Boxed(Json.parseToJsonElement("1.0")))).text shouldBe """{"a":1.0}"""
+    }
 })
+
+@Serializable
+@JvmInline
+private value class Boxed(val value: JsonElement)

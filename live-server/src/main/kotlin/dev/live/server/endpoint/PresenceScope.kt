@@ -1,7 +1,9 @@
 package dev.live.server.endpoint
 
 import dev.live.protocol.Body
+import dev.live.protocol.DecodeLimits
 import dev.live.protocol.ErrorCode
+import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.of
 import dev.live.server.session.Session
 import dev.live.server.topic.Member
@@ -18,7 +20,7 @@ public class PresenceScope<Meta : Any> internal constructor(
 ) : TopicScope<Meta>(session, topic, parameters, params) {
     private var info = "null"
 
-    /** Says [value] to the others beside the key, such as a name or a device: JSON of at most 1,024 bytes. */
+    /** Says [value] to the others beside the key, such as a name or a device: JSON of at most 1,024 bytes, nested at most 61 deep. */
     public inline fun <reified T> info(value: T): Unit = info(serializer<T>(), value)
 
     /** See the other [info]. */
@@ -26,6 +28,12 @@ public class PresenceScope<Meta : Any> internal constructor(
         val body = Body.of(serializer, value)
         if (body.size > MAX_INFO_BYTES) {
             reject("presence info must be at most $MAX_INFO_BYTES bytes, was ${body.size}", ErrorCode.TooLarge)
+        }
+        // in the message it is in three more, which clients with the protocol's own limit have to read as well
+        try {
+            Body.json(body.text, DecodeLimits(MAX_INFO_DEPTH))
+        } catch (_: MalformedMessageException) {
+            reject("presence info must nest at most $MAX_INFO_DEPTH deep")
         }
         info = body.text
     }
@@ -39,6 +47,7 @@ public class PresenceScope<Meta : Any> internal constructor(
 
     private companion object {
         const val MAX_INFO_BYTES = 1_024
+        const val MAX_INFO_DEPTH = 61
         const val MAX_KEY_LENGTH = 256
     }
 }

@@ -1,0 +1,176 @@
+package dev.live.protocol
+
+import kotlinx.serialization.ExperimentalSerializationApi
+import kotlinx.serialization.InternalSerializationApi
+import kotlinx.serialization.SealedSerializationApi
+import kotlinx.serialization.SerializationStrategy
+import kotlinx.serialization.descriptors.SerialDescriptor
+import kotlinx.serialization.descriptors.StructureKind
+import kotlinx.serialization.descriptors.buildClassSerialDescriptor
+import kotlinx.serialization.descriptors.element
+import kotlinx.serialization.encoding.CompositeEncoder
+import kotlinx.serialization.encoding.Encoder
+import kotlinx.serialization.findPolymorphicSerializer
+import kotlinx.serialization.internal.AbstractPolymorphicSerializer
+import kotlinx.serialization.json.JsonArray
+import kotlinx.serialization.json.JsonClassDiscriminator
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonEncoder
+import kotlinx.serialization.json.JsonNull
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonPrimitive
+import kotlinx.serialization.json.JsonUnquotedLiteral
+
+/**
+ * Writes what [serializer] does, and the numbers in trees of JSON as they were written.
+ *
+ * The library reads a number into its text and writes it by way of `Long` or `Double`: `0.1000` becomes `0.1`, 30 digits
+ * become 17, and `1e400` fails. So each [JsonElement] on the way is given to it with literals that it leaves alone. In
+ * order to see them all, this stands between the library's encoder and the serializers, and does what that encoder does
+ * for polymorphic values.
+ */
+internal class LiteralSerializer<T>(private val serializer: SerializationStrategy<T>) : SerializationStrategy<T> {
+    override val descriptor: SerialDescriptor get() = serializer.descriptor
+
+    override fun serialize(encoder: Encoder, value: T): Unit =
+        if (encoder is JsonEncoder) {
+            LiteralEncoder(encoder).encodeSerializableValue(serializer, value)
+        } else {
+            encoder.encodeSerializableValue(serializer, value)
+        }
+}
+
+@OptIn(ExperimentalSerializationApi::class, InternalSerializationApi::class, SealedSerializationApi::class)
+private class LiteralEncoder(private val encoder: JsonEncoder) : JsonEncoder, CompositeEncoder by encoder {
+    /** Of the object that begins next: the name and value of the field that tells its class. */
+    private var discriminator: Pair<String, String>? = null
+
+    override val json get() = encoder.json
+    override val serializersModule get() = encoder.serializersModule
+
+    override fun encodeJsonElement(element: JsonElement): Unit = encoder.encodeJsonElement(element.withLiterals())
+
+    override fun <T> encodeSerializableValue(serializer: SerializationStrategy<T>, value: T) {
+        when {
+            value is JsonElement && serializer.descriptor.isJson() -> {
+                @Suppress("UNCHECKED_CAST") // of the same one of the subclasses
+                encoder.encodeSerializableValue(serializer, value.withLiterals() as T)
+            }
+            serializer is AbstractPolymorphicSerializer<*> -> encodePolymorphic(serializer, value)
+            else -> serializer.serialize(this, value)
+        }
+    }
+
+    private fun <T> encodePolymorphic(serializer: AbstractPolymorphicSerializer<*>, value: T) {
+        @Suppress("UNCHECKED_CAST") // as the library does it
+        val polymorphic = serializer as AbstractPolymorphicSerializer<Any>
+        val actual = polymorphic.findPolymorphicSerializer(this, value as Any)
+        val kind = actual.descriptor.kind
+        if (kind != StructureKind.CLASS && kind != StructureKind.OBJECT) {
+            return encoder.encodeSerializableValue(polymorphic, value)
+        }
+        val own = serializer.descriptor.annotations.firstNotNullOfOrNull { it as? JsonClassDiscriminator }
+        val name = own?.discriminator ?: json.configuration.classDiscriminator
+        discriminator = name to actual.descriptor.serialName
+        actual.serialize(this, value)
+    }
+
+    override fun <T : Any> encodeNullableSerializableValue(serializer: SerializationStrategy<T>, value: T?) {
+        if (value == null) return encoder.encodeNull()
+        encoder.encodeNotNullMark()
+        encodeSerializableValue(serializer, value)
+    }
+
+    override fun beginStructure(descriptor: SerialDescriptor): CompositeEncoder {
+        val composite = encoder.beginStructure(descriptor)
+        discriminator?.let { (name, value) ->
+            discriminator = null
+            composite.encodeStringElement(objectWith(name), 0, value)
+        }
+        return composite.wrapped()
+    }
+
+    override fun beginCollection(descriptor: SerialDescriptor, collectionSize: Int): CompositeEncoder =
+        encoder.beginCollection(descriptor, collectionSize).wrapped()
+
+    private fun CompositeEncoder.wrapped() = LiteralEncoder(this as JsonEncoder)
+
+    override fun <T> encodeSerializableElement(
+        descriptor: SerialDescriptor,
+        index: Int,
+        serializer: SerializationStrategy<T>,
+        value: T,
+    ): Unit = encoder.encodeSerializableElement(descriptor, index, LiteralSerializer(serializer), value)
+
+    override fun <T : Any> encodeNullableSerializableElement(
+        descriptor: SerialDescriptor,
+        index: Int,
+        serializer: SerializationStrategy<T>,
+        value: T?,
+    ): Unit = encoder.encodeNullableSerializableElement(descriptor, index, LiteralSerializer(serializer), value)
+
+    override fun encodeInline(descriptor: SerialDescriptor): Encoder = encoder.encodeInline(descriptor).withLiterals()
+
+    override fun encodeInlineElement(descriptor: SerialDescriptor, index: Int): Encoder =
+        encoder.encodeInlineElement(descriptor, index).withLiterals()
+
+    /** An encoder of numbers without a sign is another than ours, and has to stay what it is. */
+    private fun Encoder.withLiterals(): Encoder =
+        if (this === encoder) this@LiteralEncoder else (this as? JsonEncoder)?.let { LiteralEncoder(it) } ?: this
+
+    override fun encodeNull(): Unit = encoder.encodeNull()
+
+    override fun encodeBoolean(value: Boolean): Unit = encoder.encodeBoolean(value)
+
+    override fun encodeByte(value: Byte): Unit = encoder.encodeByte(value)
+
+    override fun encodeShort(value: Short): Unit = encoder.encodeShort(value)
+
+    override fun encodeChar(value: Char): Unit = encoder.encodeChar(value)
+
+    override fun encodeInt(value: Int): Unit = encoder.encodeInt(value)
+
+    override fun encodeLong(value: Long): Unit = encoder.encodeLong(value)
+
+    override fun encodeFloat(value: Float): Unit = encoder.encodeFloat(value)
+
+    override fun encodeDouble(value: Double): Unit = encoder.encodeDouble(value)
+
+    override fun encodeString(value: String): Unit = encoder.encodeString(value)
+
+    override fun encodeEnum(enumDescriptor: SerialDescriptor, index: Int): Unit =
+        encoder.encodeEnum(enumDescriptor, index)
+}
+
+private fun objectWith(name: String): SerialDescriptor =
+    buildClassSerialDescriptor("discriminator") { element<String>(name) }
+
+internal fun SerialDescriptor.isJson(): Boolean = serialName.startsWith("kotlinx.serialization.json.Json")
+
+/** The same tree, each number in it as a literal that the library writes as it stands. Copies what has such numbers. */
+private fun JsonElement.withLiterals(): JsonElement =
+    when (this) {
+        is JsonNull -> this
+        is JsonPrimitive -> literal()
+        is JsonArray -> {
+            val items = map { it.withLiterals() }
+            if (items.indices.all { items[it] === this[it] }) this else JsonArray(items)
+        }
+        is JsonObject -> {
+            val fields = mapValues { it.value.withLiterals() }
+            if (fields.all { (name, value) -> value === this[name] }) this else JsonObject(fields)
+        }
+    }
+
+@OptIn(ExperimentalSerializationApi::class)
+private fun JsonPrimitive.literal(): JsonPrimitive {
+    if (isString || !content.isNumber()) return this
+    val isKept = content.toLongOrNull()?.toString() == content
+    return if (isKept || !JsonNumber.isValid(content)) this else JsonUnquotedLiteral(content)
+}
+
+private object JsonNumber {
+    private val grammar = Regex("-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+    fun isValid(text: String): Boolean = grammar.matches(text)
+}

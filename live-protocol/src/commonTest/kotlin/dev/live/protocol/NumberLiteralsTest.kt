@@ -1,0 +1,124 @@
+package dev.live.protocol
+
+import kotlinx.serialization.SerialName
+import kotlinx.serialization.Serializable
+import kotlinx.serialization.SerializationException
+import kotlinx.serialization.json.JsonArray
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonPrimitive
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+
+/** Numbers in trees of JSON keep their text on the way through an application. */
+class NumberLiteralsTest {
+    @Test
+    fun `a tree is written as it was read`() {
+        for (text in numbers) {
+            assertEquals(text, throughTree<JsonElement>(text))
+            assertEquals("[$text]", throughTree<JsonElement>("[$text]"))
+            val nested = """{"a":{"b":[1,$text,"$text"]}}"""
+            assertEquals(nested, throughTree<JsonObject>(nested))
+            assertEquals("[$text,null,true]", throughTree<JsonArray>("[$text,null,true]"))
+            assertEquals(text, throughTree<JsonPrimitive>(text))
+            assertEquals(text, throughTree<JsonElement?>(text))
+            assertEquals("""{"k":$text}""", throughTree<Map<String, JsonElement>>("""{"k":$text}"""))
+            assertEquals("[[$text]]", throughTree<List<List<JsonElement?>>>("[[$text]]"))
+        }
+    }
+
+    @Test
+    fun `a tree inside a value of the application keeps them too`() {
+        for (text in numbers) {
+            for (json in listOf(
+                """{"op":"add","value":$text}""",
+                """{"op":"add","value":[$text],"more":{"k":$text},"next":{"op":"x","value":{"a":$text}}}""",
+                """{"op":"add","value":1,"box":{"of":$text}}""",
+                """{"op":"add","value":1,"change":{"type":"set","to":$text,"count":18446744073709551615}}""",
+                """{"op":"add","value":1,"change":{"type":"list","all":[{"type":"set","to":$text,"count":0}]}}""",
+                """{"op":"add","value":1,"change":{"type":"none"}}""",
+            )) {
+                assertEquals(json, throughTree<Patch>(json))
+            }
+        }
+    }
+
+    @Test
+    fun `what a client and server say about topics keeps them`() {
+        for (text in numbers) {
+            assertEquals("""{"params":{"a":$text}}""", throughTree<SubscribeData>("""{"params":{"a":$text}}"""))
+            assertEquals("""{"welcome":$text}""", throughTree<WelcomeData>("""{"welcome":$text}"""))
+            val ack = """{"epoch":"e","offset":1,"recovered":true,"welcome":[$text]}"""
+            assertEquals(ack, throughTree<SubscribedData>(ack))
+        }
+    }
+
+    @Test
+    fun `what JSON cannot hold is still refused`() {
+        assertFailsWith<SerializationException> { Body.of<JsonElement>(JsonPrimitive(Double.NaN)) }
+        assertFailsWith<SerializationException> { Body.of(Patch("x", JsonPrimitive(Double.POSITIVE_INFINITY))) }
+    }
+
+    @Test
+    fun `a number that a type cannot hold is a bad payload`() {
+        for (text in listOf("1e400", "-1e400")) {
+            assertFailsWith<BadPayloadException> { message(text).decode<Double>() }
+            assertFailsWith<BadPayloadException> { message("[$text]").decode<List<Float>>() }
+        }
+        for (text in listOf("1e400", "0.5", "12345678901234567890")) {
+            assertFailsWith<BadPayloadException>(text) { message(text).decode<Int>() }
+            assertFailsWith<BadPayloadException>(text) { message(text).decode<Long>() }
+        }
+    }
+
+    private val numbers =
+        listOf(
+            "123456789012345678901234567890",
+            "0.1000",
+            "-0",
+            "-0.0",
+            "1e400",
+            "-1E+400",
+            "1e-400",
+            "1E5",
+            "1.0",
+            "9007199254740993",
+            "18446744073709551616",
+            "0.30000000000000004440892098500626",
+            "0",
+            "-7",
+        )
+}
+
+private fun message(json: String) = Message("x", body = Body.json(json))
+
+private inline fun <reified T> throughTree(json: String): String = Body.of(message(json).decode<T>()).text
+
+@Serializable
+private data class Patch(
+    val op: String,
+    val value: JsonElement,
+    val more: Map<String, JsonElement> = emptyMap(),
+    val next: Patch? = null,
+    val box: Box<JsonElement?>? = null,
+    val change: Change? = null,
+)
+
+@Serializable
+private data class Box<T>(val of: T)
+
+@Serializable
+private sealed class Change {
+    @Serializable
+    @SerialName("set")
+    data class Set(val to: JsonElement, val count: ULong) : Change()
+
+    @Serializable
+    @SerialName("list")
+    data class All(val all: List<Change>) : Change()
+
+    @Serializable
+    @SerialName("none")
+    data object None : Change()
+}
