@@ -10,6 +10,7 @@ import dev.live.client.transport.WireEvent
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Codec
+import dev.live.protocol.DecodeLimits
 import dev.live.protocol.ExpiringData
 import dev.live.protocol.GoodbyeData
 import dev.live.protocol.MalformedMessageException
@@ -74,7 +75,7 @@ internal class Connection(
         } catch (e: MessageTooLargeException) {
             val reason = "a message was over the maxMessageSize of ${e.limit} bytes"
             wire.close(CloseCode.TooLarge, reason)
-            DisconnectCause.NotUnderstood(reason)
+            DisconnectCause.NotUnderstood("$reason; it must be at least 4/3 of the server's messageSize and 1 KiB")
         } catch (e: MalformedMessageException) {
             wire.close(CloseCode.ProtocolViolated, e.reason)
             DisconnectCause.NotUnderstood(e.reason)
@@ -92,7 +93,7 @@ internal class Connection(
     private suspend fun CoroutineScope.read(): DisconnectCause {
         while (true) {
             when (val event = wire.receive()) {
-                is WireEvent.Received -> receive(codec.decode(event.bytes))
+                is WireEvent.Received -> receive(codec.decode(event.bytes, ANY_DEPTH))
                 is WireEvent.Closed -> {
                     (event.error as? MessageTooLargeException)?.let { throw it }
                     return causeOf(event)
@@ -186,6 +187,9 @@ internal class Connection(
     private companion object {
         /** How long a connection stands before it counts as proof that the server is well. */
         val PROVEN_AFTER = 5.seconds
+
+        /** A server sends what its application made, and what its own limit lets through. */
+        val ANY_DEPTH = DecodeLimits(DecodeLimits.MAX_DEPTH)
 
         /** Bytes; a sixteenth of what OkHttp queues before it drops. */
         const val MAX_ON_ITS_WAY = 1024 * 1024

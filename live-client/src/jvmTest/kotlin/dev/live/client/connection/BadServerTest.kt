@@ -113,7 +113,8 @@ class BadServerTest : FunSpec({
             settle()
 
             waiting().cause.shouldBeInstanceOf<DisconnectCause.NotUnderstood>().reason shouldBe
-                "a message was over the maxMessageSize of 100 bytes"
+                "a message was over the maxMessageSize of 100 bytes; " +
+                "it must be at least 4/3 of the server's messageSize and 1 KiB"
             fake.connections.first().closedWith shouldBe CloseCode.TooLarge
         }
     }
