@@ -2,6 +2,7 @@ package dev.live.server.endpoint
 
 import dev.live.protocol.CloseCode
 import dev.live.server.broker.Broker
+import dev.live.server.frame.wellFormed
 import dev.live.server.limits.AddressCounter
 import dev.live.server.limits.LimitSettings
 import dev.live.server.limits.UserRates
@@ -142,7 +143,7 @@ internal class EndpointServer<Meta : Any>(
             call.response.headers.append(HttpHeaders.Upgrade, "websocket", safeOnly = false)
             call.response.header(HttpHeaders.SecWebSocketVersion, WEBSOCKET_VERSION)
         }
-        call.respondText(reason, status = status)
+        call.respondText(reason.wellFormed(), status = status)
     }
 
     /** The life of one session, as far as the endpoint has a say in it. */

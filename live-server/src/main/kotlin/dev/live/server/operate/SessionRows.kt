@@ -1,6 +1,7 @@
 package dev.live.server.operate
 
 import dev.live.server.endpoint.EndpointContext
+import dev.live.server.frame.wellFormed
 import dev.live.server.session.Session
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.add
@@ -102,8 +103,8 @@ internal class SessionRow(
     fun toJson(): JsonObject =
         buildJsonObject {
             put("id", session.id)
-            put("user", session.user?.take(MAX_TEXT))
-            put("address", session.remoteAddress.take(MAX_TEXT))
+            put("user", session.user?.wellFormed(MAX_TEXT))
+            put("address", session.remoteAddress.wellFormed(MAX_TEXT))
             put("since", session.connectedSince.toEpochMilliseconds())
             put("codec", session.codec.subprotocol.substringAfterLast('.'))
             putJsonObject("topics") {
