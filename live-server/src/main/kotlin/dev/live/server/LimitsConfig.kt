@@ -10,8 +10,9 @@ import kotlin.time.Duration.Companion.seconds
 
 /** What `limits { ... }` can set. */
 @KtorDsl
-public class LimitsConfig internal constructor() {
+public class LimitsConfig internal constructor(private val maxTopics: () -> Int) {
     private var givenByteBurst: Int? = null
+    private var givenSubscribeBurst: Int? = null
 
     /**
      * Largest message a client may send, in bytes, at least 128; a larger one closes its session (1009). Default 64 KiB.
@@ -92,7 +93,7 @@ public class LimitsConfig internal constructor() {
 
     /**
      * Topics that a client may subscribe to per second on average, at least 1; more are answered with `rate_limited`.
-     * Default 50; [Int.MAX_VALUE] for no limit.
+     * A subscribe does not count as a message besides. Default 50; [Int.MAX_VALUE] for no limit.
      */
     public var subscribesPerSecond: Int = 50
         set(value) {
@@ -101,13 +102,15 @@ public class LimitsConfig internal constructor() {
         }
 
     /**
-     * Topics that a client may subscribe to at once, at least 1: above `session { maxTopics }`, or a client that comes
-     * back cannot have all of its topics back at once. As many refusals close its session (4429). Default 200.
+     * Topics that a client may subscribe to at once, at least 1: below `session { maxTopics }`, a client that comes
+     * back does not get all of its topics back at once. As many refusals close its session (4429). Default: twice
+     * `maxTopics`, and at least 200.
      */
-    public var subscribeBurst: Int = 200
+    public var subscribeBurst: Int
+        get() = givenSubscribeBurst ?: maxOf(200, minOf(2L * maxTopics(), Int.MAX_VALUE.toLong()).toInt())
         set(value) {
             require(value >= 1) { "subscribeBurst must be at least 1, was $value" }
-            field = value
+            givenSubscribeBurst = value
         }
 
     /** Messages within a minute that cannot be decoded before the session is closed (4400), at least 1. Default 10. */

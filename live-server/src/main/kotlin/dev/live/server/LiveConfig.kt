@@ -24,7 +24,7 @@ public class LiveConfig internal constructor() {
     internal val session: SessionConfig = SessionConfig()
     internal val heartbeat: HeartbeatConfig = HeartbeatConfig()
     internal val topics: TopicsConfig = TopicsConfig()
-    internal val limits: LimitsConfig = LimitsConfig()
+    internal val limits: LimitsConfig = LimitsConfig { session.maxTopics }
     internal val origins: OriginsConfig = OriginsConfig()
     internal val drain: DrainConfig = DrainConfig()
     private var observer: LiveObserver? = null
