@@ -74,6 +74,23 @@ class CloseCodesTest : FunSpec({
         }
     }
 
+    test("goodbye comes before 1013, with the window to come back in") {
+        withServer(module = {
+            install(Live) { limits { sessionsPerUser = 1 } }
+            routing { live<Unit>("/live") { user { "ann" } } }
+        }) {
+            val first = PlainClient.connect(url())
+            first.ask("""{"type":"ping"}""")
+
+            val second = PlainClient.connect(url())
+
+            val reason = "a user may have at most 1 sessions"
+            second.next() shouldBe
+                """{"type":"goodbye","data":{"code":1013,"reason":"$reason","reconnectInMs":[5000,10000]}}"""
+            second.closed() shouldBe (1013 to reason)
+        }
+    }
+
     test("goodbye comes before the close of a drain, with the window to come back in") {
         withServer(module = {
             install(Live) { drain { reconnectWindow = 1.seconds..3.seconds } }

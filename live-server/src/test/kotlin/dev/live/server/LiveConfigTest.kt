@@ -119,7 +119,7 @@ class LiveConfigTest : FunSpec({
             }
         }.build()
 
-        settings.session.queueCapacity shouldBe 1
+        settings.session.queueBound.messages shouldBe 1
         settings.topicLinger shouldBe Duration.ZERO
     }
 
@@ -130,7 +130,7 @@ class LiveConfigTest : FunSpec({
             session { queueCapacity = 9 }
         }.build()
 
-        settings.session.run { listOf(queueCapacity, maxTopics) } shouldBe listOf(9, 8)
+        settings.session.run { listOf(queueBound.messages, maxTopics) } shouldBe listOf(9, 8)
     }
 
     test("what was built does not change when the configuration does") {
@@ -143,7 +143,7 @@ class LiveConfigTest : FunSpec({
 
         settings.codecs.size shouldBe 3
         settings.limits.origins.allows("https://example.com", host = null) shouldBe false
-        settings.session.queueCapacity shouldBe 256
+        settings.session.queueBound.messages shouldBe 256
     }
 
     test("the defaults are the limits of the protocol") {
@@ -153,8 +153,8 @@ class LiveConfigTest : FunSpec({
         settings.limits.messageSize shouldBe 64 * 1024
         settings.session.maxTopics shouldBe 100
         settings.limits.decode.maxDepth shouldBe 64
-        settings.session.queueCapacity shouldBe 256
-        settings.session.queueBytes shouldBe 1024 * 1024
+        settings.session.queueBound.messages shouldBe 256
+        settings.session.queueBound.bytes shouldBe 1024 * 1024
         settings.limits.messages.run { perSecond to burst } shouldBe (100 to 200)
         settings.limits.bytes.run { perSecond to burst } shouldBe (1024 * 1024 to 4 * 1024 * 1024)
         settings.limits.subscribes.run { perSecond to burst } shouldBe (50 to 200)

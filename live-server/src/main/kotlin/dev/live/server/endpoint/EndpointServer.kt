@@ -29,7 +29,6 @@ import kotlinx.coroutines.CoroutineScope
 import java.io.IOException
 import java.security.SecureRandom
 import kotlin.time.Clock
-import kotlin.time.Duration
 
 /** What an endpoint needs of its server. */
 internal class EndpointContext(
@@ -41,7 +40,6 @@ internal class EndpointContext(
     val fastPath: FastPath,
     val scope: CoroutineScope,
     val handlers: CoroutineDispatcher,
-    val reconnectWindow: ClosedRange<Duration>,
     val isDraining: () -> Boolean,
     val now: () -> Long,
 ) {

@@ -50,6 +50,9 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
      */
     private var isBare = false
 
+    /** A write that is not done at once found the socket full: not so on io_uring, which writes later in any case. */
+    private var isSynchronous = false
+
     /** 1 if [drain] is to come, else 0. Set from any thread. */
     @Volatile
     private var ready = 0
@@ -136,6 +139,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
         this.watch = watch
         this.onEnd = onEnd
         isBare = context.pipeline().first() is WebSocketFrameDecoder
+        isSynchronous = !context.channel().javaClass.name.startsWith("io.netty.channel.uring.")
         source.waker = this
         run()
     }
@@ -157,7 +161,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
             val written = context.written(loop.concatenated(count, context), isBare) ?: return@repeat
             if (!written.isDone) {
                 isWriting = true
-                watch?.writing()
+                watch?.run { writing().let { if (isSynchronous) blocked(it) } }
                 written.addListener(this)
                 return
             }

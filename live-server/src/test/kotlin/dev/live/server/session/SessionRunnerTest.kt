@@ -143,6 +143,130 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
+    test("a client that does not read is not read from either, until it has taken half of what waits for it") {
+        runTest {
+            val one = TestSession(this, sessionSettings(queueCapacity = 4))
+            val handled = mutableListOf<String>()
+            one.onMessage = { session, text ->
+                handled += text
+                session.send(wordMessage(text))
+            }
+            one.start()
+            one.socket.stalled = true
+            repeat(10) { one.socket.say("$it") }
+            runCurrent()
+            handled.size shouldBe 6 // three in the writer's hands, and three that wait: more than half of four
+
+            one.socket.stalled = false
+            runCurrent()
+
+            one.socket.words() shouldContainExactly List(10) { "$it" }
+            one.session.isOpen shouldBe true
+            one.socket.sayGoodbye()
+        }
+    }
+
+    test("a client that waits for its answers is not silent") {
+        runTest {
+            val one = TestSession(this, sessionSettings(queueCapacity = 1))
+            one.onMessage = { session, text -> session.send(wordMessage(text)) }
+            one.start()
+            one.socket.stalled = true
+            repeat(3) { one.socket.say("$it") }
+            advanceTimeBy(9_000)
+            one.session.state.sweep(currentTime + 70_000) // of its writing, ten seconds are over
+
+            one.reasons shouldBe emptyList()
+            one.session.state.endReason?.code shouldBe CloseCode.SlowConsumer
+            one.socket.stalled = false
+            runCurrent()
+        }
+    }
+
+    test("every ping is answered, in order, however slowly the client takes the answers") {
+        runTest {
+            val one = TestSession(this, sessionSettings(queueCapacity = 4))
+            one.start()
+            one.socket.stalled = true
+            repeat(100) { one.socket.ping(byteArrayOf(it.toByte())) }
+            runCurrent()
+
+            one.socket.stalled = false
+            runCurrent()
+
+            one.socket.payloadsOf(Opcode.Pong) shouldBe List(100) { listOf(it.toByte()) }
+            one.socket.sayGoodbye()
+        }
+    }
+
+    test("what a client sent before its close frame is answered before the close") {
+        runTest {
+            val one = TestSession(this)
+            one.onMessage = { session, text ->
+                delay(1_000)
+                session.send(wordMessage(text))
+            }
+            one.start()
+            repeat(3) { one.socket.say("$it") }
+            one.socket.sayGoodbye()
+            runCurrent()
+            one.socket.stalled = true
+
+            advanceTimeBy(3_001)
+            one.socket.closings.shouldBeEmpty()
+            one.socket.stalled = false
+            runCurrent()
+
+            one.socket.words() shouldContainExactly listOf("0", "1", "2")
+            one.socket.closings shouldBe listOf(Closing(1000, "", answering = true))
+        }
+    }
+
+    test("a client that closes and takes no answers is cut after a handler's timeout") {
+        runTest {
+            val one = TestSession(this)
+            one.onMessage = { session, text -> session.send(wordMessage(text)) }
+            val run = one.start()
+            one.socket.stalled = true
+            one.socket.say("a")
+            one.socket.sayGoodbye()
+
+            advanceTimeBy(30_001)
+
+            run.isCompleted shouldBe true
+            one.reasons.single().byClient shouldBe true
+        }
+    }
+
+    for ((code, window) in listOf(CloseCode.TryAgainLater to "[5000,10000]", CloseCode.Restart to "[1000,3000]")) {
+        test("goodbye comes before $code, whoever closes with it, also where the queue is full") {
+            runTest {
+                val one = TestSession(this, sessionSettings(queueCapacity = 2))
+                one.start()
+                one.socket.stalled = true
+                while (one.session.trySend(wordMessage("a"))) runCurrent()
+
+                one.session.close(code, "later")
+                one.socket.stalled = false
+                runCurrent()
+
+                one.socket.words().last() shouldBe "goodbye"
+                one.socket.closings shouldBe listOf(Closing(code.wire, "later", answering = false))
+            }
+        }
+
+        test("goodbye comes before $code where a session may not begin, with the window to come back in: $window") {
+            runTest {
+                val one = TestSession(this)
+                one.onOpen = { CloseReason(code, "later", byClient = false) }
+                one.start()
+
+                one.socket.words() shouldBe listOf("goodbye")
+                one.socket.closings shouldBe listOf(Closing(code.wire, "later", answering = false))
+            }
+        }
+    }
+
     test("a session that is full for whoever tries to send lives on") {
         runTest {
             val one = TestSession(this, sessionSettings(queueCapacity = 1))

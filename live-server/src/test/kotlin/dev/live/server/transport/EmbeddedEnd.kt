@@ -198,9 +198,12 @@ internal class FakeSource : FrameSource, WriteWatch {
 
     override suspend fun take(batch: Array<OutboundFrame?>): Int = error("nobody waits for this source")
 
-    override fun writing() {
+    override fun writing(): Int {
         isWriting = true
+        return 1
     }
+
+    override fun blocked(number: Int) = Unit
 
     override fun written() {
         isWriting = false
