@@ -1,22 +1,18 @@
 package dev.live.server.session
 
 import dev.live.protocol.CloseCode
-import dev.live.server.frame.wellFormed
 
 /**
  * Why a session ended.
  *
  * @property code what was written on the wire, or read from it; [CloseCode.Abnormal] if the connection just broke
- * @property text one short sentence for a person; empty where the client ended it. U+FFFD stands for halves of
- *   surrogate pairs
+ * @property text one short sentence for a person; empty where the client ended it
  * @property byClient whether the client ended it
  */
 public class CloseReason internal constructor(
     public val code: CloseCode,
-    text: String,
+    public val text: String,
     public val byClient: Boolean,
 ) {
-    public val text: String = text.wellFormed()
-
     override fun toString(): String = "$code ($text${if (byClient) ", by the client" else ""})"
 }

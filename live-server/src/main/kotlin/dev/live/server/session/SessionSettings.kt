@@ -4,7 +4,8 @@ import kotlin.time.Duration
 
 /** What `session { }` and `heartbeat { }` set, frozen. */
 internal class SessionSettings(
-    val queueBound: QueueBound,
+    val queueCapacity: Int,
+    val queueBytes: Int,
     val onOverflow: OverflowPolicy,
     val writeTimeout: Duration,
     val handlerTimeout: Duration,
@@ -12,5 +13,4 @@ internal class SessionSettings(
     val maxTopics: Int,
     val heartbeatInterval: Duration,
     val heartbeatTimeout: Duration,
-    val reconnectWindow: ClosedRange<Duration>,
 )

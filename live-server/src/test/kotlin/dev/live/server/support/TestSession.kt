@@ -5,7 +5,6 @@ import dev.live.protocol.LiveException
 import dev.live.server.observe.Tally
 import dev.live.server.session.CloseReason
 import dev.live.server.session.OverflowPolicy
-import dev.live.server.session.QueueBound
 import dev.live.server.session.Session
 import dev.live.server.session.SessionHandler
 import dev.live.server.session.SessionRegistry
@@ -37,7 +36,8 @@ internal fun sessionSettings(
     heartbeatInterval: Duration = 25.seconds,
     heartbeatTimeout: Duration = 60.seconds,
 ) = SessionSettings(
-    QueueBound(queueCapacity, queueBytes),
+    queueCapacity,
+    queueBytes,
     OverflowPolicy.Close,
     writeTimeout,
     handlerTimeout = 30.seconds,
@@ -45,7 +45,6 @@ internal fun sessionSettings(
     maxTopics = 100,
     heartbeatInterval,
     heartbeatTimeout,
-    reconnectWindow = 1.seconds..3.seconds,
 )
 
 internal fun testSession(
