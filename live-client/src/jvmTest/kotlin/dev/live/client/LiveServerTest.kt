@@ -3,8 +3,10 @@ package dev.live.client
 import app.cash.turbine.test
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
+import dev.live.protocol.Body
 import dev.live.protocol.CborCodec
 import dev.live.protocol.Codec
+import dev.live.protocol.DecodeLimits
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.LiveException
@@ -24,6 +26,7 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.async
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.first
+import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
 /** The client against the project's own server, on Netty and a real socket. */
@@ -63,6 +66,19 @@ class LiveServerTest : FunSpec({
             val refused = shouldThrow<LiveException> { client.topic<Chat>("room/42").publish(Chat("ann", "hello")) }
 
             refused.code shouldBe ErrorCode.NotSubscribed
+        }
+    }
+
+    test("a publish that the server cannot read fails at once, with the server's reason") {
+        val deep = Body.json("[".repeat(100) + "]".repeat(100), DecodeLimits(maxDepth = 100))
+        for (codec in listOf(JsonCodec, CborCodec, MessagePackCodec)) {
+            withLiveServer(codec) { client ->
+                val refused =
+                    shouldThrow<LiveException> { client.topic<Chat>("room/42").publish(deep, timeout = 10.minutes) }
+
+                refused.code shouldBe ErrorCode.BadMessage
+                refused.reason shouldBe "data is nested deeper than 64"
+            }
         }
     }
 

@@ -17,13 +17,16 @@ public class ErrorData(public val code: String, public val reason: String, publi
     public fun toException(): LiveException = LiveException(ErrorCode.of(code), reason, retryAfterMs?.milliseconds)
 }
 
-/** The `error` message that answers the message with [ref] on [topic]. */
+/**
+ * The `error` message that answers the message with [ref] on [topic]. U+FFFD stands for each half of a surrogate pair
+ * in the code and the reason, which have no UTF-8 form.
+ */
 public fun LiveException.toMessage(topic: String = "", ref: String = ""): Message =
     Message(
         MessageType.ERROR,
         topic,
         ref,
-        Body.of(ErrorData(code.wire, reason, retryAfter?.inWholeMilliseconds)),
+        Body.of(ErrorData(wellFormed(code.wire), wellFormed(reason), retryAfter?.inWholeMilliseconds)),
     )
 
 /**

@@ -20,3 +20,20 @@ internal fun utf8Size(text: String): Int {
     }
     return size
 }
+
+/** [text] with U+FFFD for each half of a surrogate pair: text that has a UTF-8 form. */
+internal fun wellFormed(text: String): String {
+    if (utf8Size(text) >= 0) return text
+    return buildString(text.length) {
+        for (i in text.indices) {
+            val c = text[i]
+            val isPaired =
+                if (c.isHighSurrogate()) {
+                    i + 1 < text.length && text[i + 1].isLowSurrogate()
+                } else {
+                    i > 0 && text[i - 1].isHighSurrogate()
+                }
+            append(if (c.isSurrogate() && !isPaired) '\uFFFD' else c)
+        }
+    }
+}

@@ -98,6 +98,16 @@ class PayloadTest {
     }
 
     @Test
+    fun `an error whose text is cut inside a character is repaired`() {
+        val cut = "half ab🌸c🌸".dropLast(1)
+
+        val error = LiveException(ErrorCode.of(cut), cut.drop(8)).toMessage().decode<ErrorData>()
+
+        assertEquals("half ab🌸c\uFFFD", error.code)
+        assertEquals("\uFFFDc\uFFFD", error.reason)
+    }
+
+    @Test
     fun `an error travels as a message`() {
         val refusal = LiveException(ErrorCode.RateLimited, "too many messages", 250.milliseconds)
 

@@ -18,14 +18,18 @@ public class SessionConfig internal constructor() {
             field = value
         }
 
-    /** Bytes that may wait for one client, at least 1,024. A larger message waits alone. Default 1 MiB. */
+    /**
+     * Bytes that may wait for one client, at least 1,024. A larger message waits alone. Default 1 MiB.
+     *
+     * Four times as much, here and of [queueCapacity], may wait until the session's writer has had its turn.
+     */
     public var queueBytes: Int = 1024 * 1024
         set(value) {
             require(value >= 1024) { "queueBytes must be at least 1024 bytes, was $value" }
             field = value
         }
 
-    /** What happens when a message meets a full queue. Default [OverflowPolicy.Close]. */
+    /** What happens when a message meets the full queue of a slow client. Default [OverflowPolicy.Close]. */
     public var onOverflow: OverflowPolicy = OverflowPolicy.Close
 
     /**

@@ -4,16 +4,15 @@ import dev.live.protocol.DecodeLimits
 import dev.live.server.limits.LimitSettings
 import dev.live.server.limits.OriginPolicy
 import dev.live.server.limits.Rate
-import dev.live.server.transport.FrameLimits
 import io.ktor.utils.io.KtorDsl
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
 /** What `limits { ... }` can set. */
 @KtorDsl
-public class LimitsConfig internal constructor() {
+public class LimitsConfig internal constructor(private val maxTopics: () -> Int) {
     private var givenByteBurst: Int? = null
-    private var givenFragments: Int? = null
+    private var givenSubscribeBurst: Int? = null
 
     /**
      * Largest message a client may send, in bytes, at least 128; a larger one closes its session (1009). Default 64 KiB.
@@ -22,18 +21,6 @@ public class LimitsConfig internal constructor() {
         set(value) {
             require(value >= 128) { "messageSize must be at least 128 bytes, was $value" }
             field = value
-        }
-
-    /**
-     * Frames that a client may send one message in, at least 1; one more closes its session (1008). Default: as many as
-     * [messageSize] has bytes, so that every message within that limit passes, whatever its fragments. Fragments are put
-     * together as they come: they cost time, and no memory.
-     */
-    public var fragments: Int
-        get() = givenFragments ?: messageSize
-        set(value) {
-            require(value >= 1) { "fragments must be at least 1, was $value" }
-            givenFragments = value
         }
 
     /** How deep arrays and objects may nest in a payload, 1 to 512. Default 64. */
@@ -106,7 +93,7 @@ public class LimitsConfig internal constructor() {
 
     /**
      * Topics that a client may subscribe to per second on average, at least 1; more are answered with `rate_limited`.
-     * Default 50; [Int.MAX_VALUE] for no limit.
+     * A subscribe does not count as a message besides. Default 50; [Int.MAX_VALUE] for no limit.
      */
     public var subscribesPerSecond: Int = 50
         set(value) {
@@ -115,13 +102,15 @@ public class LimitsConfig internal constructor() {
         }
 
     /**
-     * Topics that a client may subscribe to at once, at least 1: above `session { maxTopics }`, or a client that comes
-     * back cannot have all of its topics back at once. As many refusals close its session (4429). Default 200.
+     * Topics that a client may subscribe to at once, at least 1: below `session { maxTopics }`, a client that comes
+     * back does not get all of its topics back at once. As many refusals close its session (4429). Default: twice
+     * `maxTopics`, and at least 200.
      */
-    public var subscribeBurst: Int = 200
+    public var subscribeBurst: Int
+        get() = givenSubscribeBurst ?: maxOf(200, minOf(2L * maxTopics(), Int.MAX_VALUE.toLong()).toInt())
         set(value) {
             require(value >= 1) { "subscribeBurst must be at least 1, was $value" }
-            field = value
+            givenSubscribeBurst = value
         }
 
     /** Messages within a minute that cannot be decoded before the session is closed (4400), at least 1. Default 10. */
@@ -178,7 +167,7 @@ public class LimitsConfig internal constructor() {
             "byteBurst ($byteBurst) must not be below messageSize ($messageSize): the largest message would never pass"
         }
         return LimitSettings(
-            frames = FrameLimits(messageSize, fragments),
+            messageSize = messageSize,
             decode = DecodeLimits(nesting),
             messages = Rate(messagesPerSecond, burst),
             bytes = Rate(bytesPerSecond, byteBurst),

@@ -1,6 +1,5 @@
 package dev.live.server
 
-import dev.live.server.transport.FastPath
 import io.ktor.server.application.Application
 import io.ktor.server.application.ApplicationPlugin
 import io.ktor.server.application.ApplicationStopPreparing
@@ -48,7 +47,6 @@ public val Live: ApplicationPlugin<LiveConfig> =
                 start.elapsedNow().inWholeMilliseconds
             }
         application.attributes.put(LiveServerKey, server)
-        FastPath.keepEarlyFrames(application)
         on(MonitoringEvent(ApplicationStopPreparing)) { drain(application, server, settings.drainTimeout) }
     }
 

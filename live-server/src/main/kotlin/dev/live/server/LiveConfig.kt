@@ -5,6 +5,7 @@ import dev.live.protocol.Codec
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.MessagePackCodec
 import dev.live.server.observe.LiveObserver
+import dev.live.server.session.QueueBound
 import dev.live.server.session.SessionSettings
 import dev.live.server.topic.CodecTable
 import dev.live.server.transport.Transport
@@ -24,7 +25,7 @@ public class LiveConfig internal constructor() {
     internal val session: SessionConfig = SessionConfig()
     internal val heartbeat: HeartbeatConfig = HeartbeatConfig()
     internal val topics: TopicsConfig = TopicsConfig()
-    internal val limits: LimitsConfig = LimitsConfig()
+    internal val limits: LimitsConfig = LimitsConfig { session.maxTopics }
     internal val origins: OriginsConfig = OriginsConfig()
     internal val drain: DrainConfig = DrainConfig()
     private var observer: LiveObserver? = null
@@ -91,15 +92,13 @@ public class LiveConfig internal constructor() {
             topicLinger = topics.linger,
             idleHistoryBytes = topics.idleHistoryBytes,
             drainTimeout = drain.timeout,
-            reconnectWindow = drain.reconnectWindow,
             observer = observer,
         )
     }
 
     private fun buildSession() =
         SessionSettings(
-            queueCapacity = session.queueCapacity,
-            queueBytes = session.queueBytes,
+            queueBound = QueueBound(session.queueCapacity, session.queueBytes),
             onOverflow = session.onOverflow,
             writeTimeout = session.writeTimeout,
             handlerTimeout = session.handlerTimeout,
@@ -107,5 +106,6 @@ public class LiveConfig internal constructor() {
             maxTopics = session.maxTopics,
             heartbeatInterval = heartbeat.interval,
             heartbeatTimeout = heartbeat.timeout,
+            reconnectWindow = drain.reconnectWindow,
         )
 }

@@ -1,11 +1,8 @@
 package dev.live.server
 
-import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
-import dev.live.protocol.GoodbyeData
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.protocol.of
 import dev.live.server.broker.Broker
 import dev.live.server.broker.LocalBroker
 import dev.live.server.endpoint.DeclaredTopics
@@ -15,10 +12,10 @@ import dev.live.server.endpoint.LiveEndpoint
 import dev.live.server.observe.LiveStats
 import dev.live.server.observe.Tally
 import dev.live.server.session.CloseReason
-import dev.live.server.session.Offer
 import dev.live.server.session.Session
 import dev.live.server.session.SessionRegistry
 import dev.live.server.session.Sweeper
+import dev.live.server.session.goodbyeMessage
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Topic
 import dev.live.server.topic.TopicRegistry
@@ -75,7 +72,6 @@ public class LiveServer internal constructor(
             FastPath(settings.transport),
             scope,
             settings.handlers,
-            settings.reconnectWindow,
             { isDraining },
             now,
         )
@@ -117,7 +113,7 @@ public class LiveServer internal constructor(
 
     /**
      * Sends [message] to the session with this id, without waiting: a session whose queue is full is closed (4508), as
-     * by a topic.
+     * by a topic. In a long loop nothing lets its writer catch up; `session.send` waits for room.
      *
      * @return false if there is no such session, or it did not take the message
      */
@@ -157,16 +153,10 @@ public class LiveServer internal constructor(
      */
     internal suspend fun drain() {
         isDraining = true
-        val window = settings.reconnectWindow
-        val reason = "the server restarts"
-        val bounds = listOf(window.start.inWholeMilliseconds, window.endInclusive.inWholeMilliseconds)
-        val goodbye = Message(MessageType.GOODBYE, body = Body.of(GoodbyeData(CloseCode.Restart.wire, reason, bounds)))
-        val prepared = PreparedMessage(goodbye, settings.codecs)
+        val why = CloseReason(CloseCode.Restart, "the server restarts", byClient = false)
+        val goodbye = PreparedMessage(goodbyeMessage(why, settings.session.reconnectWindow), settings.codecs)
         val leaving = sessions
-        for (session in leaving) {
-            session.state.queue.offer(prepared) // a full queue has no room for it; the close code says the same
-            session.close(CloseCode.Restart, reason)
-        }
+        for (session in leaving) session.state.end(why, flush = true, goodbye)
         withTimeoutOrNull(settings.drainTimeout) { leaving.map { it.state.connection }.joinAll() }
         for (session in sessions) {
             session.state.cut(CloseReason(CloseCode.GoingAway, "the server stops", byClient = false))

@@ -19,6 +19,5 @@ internal class LiveSettings(
     val topicLinger: Duration,
     val idleHistoryBytes: Long,
     val drainTimeout: Duration,
-    val reconnectWindow: ClosedRange<Duration>,
     val observer: LiveObserver?,
 )

@@ -168,6 +168,7 @@ class AdminTest : FunSpec({
             val first = admin("sessions?filter=ann&limit=1").rows().single().getValue("id").jsonPrimitive.content
 
             change("kick", """{"session":"$first","reason":"enough"}""").text shouldBe """{"kicked":1}"""
+            eventually(HANG_TIMEOUT) { live.sessionsOf("ann") shouldHaveSize 2 }
             val second = live.sessionsOf("ann").first().id
             change("kick", """{"session":"$second","allOfUser":true}""").text shouldBe """{"kicked":2}"""
             change("kick", """{"user":"bob","reason":"you too"}""").text shouldBe """{"kicked":1}"""

@@ -56,9 +56,7 @@ class CloseCodesTest : FunSpec({
     }
 
     test("no close code of the protocol is left out but 4508, which has a test of its own") {
-        // violations of RFC 6455 have tests of their own
-        val ofWebSockets = setOf(CloseCode.WebSocketViolated, CloseCode.InvalidText, CloseCode.PolicyViolated)
-        provoked shouldContainAll CloseCode.All - CloseCode.SlowConsumer - ofWebSockets
+        provoked shouldContainAll CloseCode.All - CloseCode.SlowConsumer
     }
 
     test("the tenth bad message within a minute closes, the ninth does not") {
@@ -73,6 +71,23 @@ class CloseCodesTest : FunSpec({
             client.ask("nonsense") shouldContain "bad_message"
 
             client.closed() shouldBe (4400 to "10 bad messages within a minute")
+        }
+    }
+
+    test("goodbye comes before 1013, with the window to come back in") {
+        withServer(module = {
+            install(Live) { limits { sessionsPerUser = 1 } }
+            routing { live<Unit>("/live") { user { "ann" } } }
+        }) {
+            val first = PlainClient.connect(url())
+            first.ask("""{"type":"ping"}""")
+
+            val second = PlainClient.connect(url())
+
+            val reason = "a user may have at most 1 sessions"
+            second.next() shouldBe
+                """{"type":"goodbye","data":{"code":1013,"reason":"$reason","reconnectInMs":[5000,10000]}}"""
+            second.closed() shouldBe (1013 to reason)
         }
     }
 

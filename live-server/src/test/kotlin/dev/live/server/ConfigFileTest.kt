@@ -46,17 +46,17 @@ class ConfigFileTest : FunSpec({
 
         settings.transport shouldBe Transport.Portable
         settings.codecs.subprotocols shouldBe listOf(CborCodec.subprotocol, JsonCodec.subprotocol)
-        settings.session.run { listOf(queueCapacity, writeTimeout) } shouldBe listOf(7, 90.seconds)
+        settings.session.run { listOf(queueBound.messages, writeTimeout) } shouldBe listOf(7, 90.seconds)
         settings.session.heartbeatInterval shouldBe 500.milliseconds
         settings.topicLinger shouldBe Duration.ZERO
         settings.limits.run { listOf(connections, sessionsPerUser) } shouldBe listOf(Int.MAX_VALUE, 3)
         settings.limits.origins.allows("https://b.com", host = "c.com") shouldBe true
         settings.limits.origins.allows("https://c.com", host = "c.com") shouldBe false
-        settings.reconnectWindow shouldBe 1.seconds..2.seconds
+        settings.session.reconnectWindow shouldBe 1.seconds..2.seconds
     }
 
     test("what a file leaves out has its default") {
-        settings("session.maxTopics" to "7").session.queueCapacity shouldBe 256
+        settings("session.maxTopics" to "7").session.queueBound.messages shouldBe 256
     }
 
     test("a list may be a list of the file's") {
@@ -71,7 +71,7 @@ class ConfigFileTest : FunSpec({
         test("one value") {
             installed("session.queueCapacity" to "7", "session.maxTopics" to "8") {
                 session { queueCapacity = 9 }
-            }.session.run { listOf(queueCapacity, maxTopics) } shouldBe listOf(9, 8)
+            }.session.run { listOf(queueBound.messages, maxTopics) } shouldBe listOf(9, 8)
         }
 
         test("a value that is the default") {
@@ -175,9 +175,9 @@ class ConfigFileTest : FunSpec({
         val merged = file.mergeWith(MapApplicationConfig("live.session.queueCapacity" to "8"))
         val settings = liveConfigOf(merged.config("live")).build()
 
-        settings.session.queueCapacity shouldBe 8
+        settings.session.queueBound.messages shouldBe 8
         settings.codecs.size shouldBe 1
-        settings.reconnectWindow shouldBe Duration.ZERO..1.seconds
+        settings.session.reconnectWindow shouldBe Duration.ZERO..1.seconds
     }
 
     test("system properties of other programs that begin with live are not taken for settings") {

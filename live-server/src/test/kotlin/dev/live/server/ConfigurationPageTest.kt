@@ -87,10 +87,10 @@ class ConfigurationPageTest : FunSpec({
         test("without environment variables") {
             val settings = liveConfigOf(loaded(file).config("live")).build()
 
-            settings.session.run { listOf(queueCapacity, writeTimeout) } shouldBe listOf(512, 5.seconds)
+            settings.session.run { listOf(queueBound.messages, writeTimeout) } shouldBe listOf(512, 5.seconds)
             settings.limits.connections shouldBe Int.MAX_VALUE
             settings.limits.origins.allows("https://admin.example.com", host = null) shouldBe true
-            settings.reconnectWindow shouldBe Duration.ZERO..10.seconds
+            settings.session.reconnectWindow shouldBe Duration.ZERO..10.seconds
         }
 
         test("with them, which Ktor also takes from system properties") {
@@ -99,7 +99,7 @@ class ConfigurationPageTest : FunSpec({
                     liveConfigOf(loaded(file).config("live")).build()
                 }
 
-            settings.session.queueCapacity shouldBe 64
+            settings.session.queueBound.messages shouldBe 64
             settings.limits.connections shouldBe 1_000
             settings.limits.origins.allows("https://app.example.com", host = null) shouldBe false
         }
@@ -132,7 +132,7 @@ class ConfigurationPageTest : FunSpec({
             val settings = shouldNotThrowAny { liveConfigOf(loaded(other).config("live")).build() }
 
             settings.codecs.size shouldBe 2
-            settings.session.run { listOf(maxTopics, queueCapacity) } shouldBe listOf(3, 256)
+            settings.session.run { listOf(maxTopics, queueBound.messages) } shouldBe listOf(3, 256)
             settings.limits.origins.allows("https://b.com", host = null) shouldBe true
         }
     }

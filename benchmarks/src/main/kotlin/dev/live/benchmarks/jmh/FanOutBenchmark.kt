@@ -2,6 +2,7 @@ package dev.live.benchmarks.jmh
 
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.session.Offer
+import dev.live.server.session.QueueBound
 import dev.live.server.session.SessionQueue
 import dev.live.server.topic.CodecTable
 import dev.live.server.topic.MessageRun
@@ -28,7 +29,8 @@ open class FanOutBenchmark {
 
     @Setup
     fun setUp() {
-        queues = List(subscribers) { SessionQueue(256, maxBytes = 1024 * 1024, slot = 0).apply { waker = Runnable {} } }
+        val bound = QueueBound(256, bytes = 1024 * 1024)
+        queues = List(subscribers) { SessionQueue(bound, slot = 0).apply { waker = Runnable {} } }
         for (queue in queues) set.add(QueueSubscriber(queue))
     }
 

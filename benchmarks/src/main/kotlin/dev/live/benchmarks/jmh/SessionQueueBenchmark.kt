@@ -1,6 +1,7 @@
 package dev.live.benchmarks.jmh
 
 import dev.live.server.frame.OutboundFrame
+import dev.live.server.session.QueueBound
 import dev.live.server.session.SessionQueue
 import dev.live.server.topic.PreparedMessage
 import org.openjdk.jmh.annotations.Benchmark
@@ -17,7 +18,7 @@ open class SessionQueueBenchmark {
     @Param("true", "false")
     var isWoken: Boolean = true
 
-    private val queue = SessionQueue(capacity = 256, maxBytes = 1024 * 1024, slot = 0)
+    private val queue = SessionQueue(QueueBound(256, bytes = 1024 * 1024), slot = 0)
     private val message: PreparedMessage = Samples.prepared()
     private val batch = arrayOfNulls<OutboundFrame>(64)
 

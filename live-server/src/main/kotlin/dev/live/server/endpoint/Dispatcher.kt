@@ -38,18 +38,16 @@ internal class Dispatcher<Meta : Any>(
 ) {
     val limiter = InboundLimiter(limits)
 
-    /** The refusal of a subscribe that ends the session, once its client is told. */
-    private var last: Refusal? = null
-
     suspend fun dispatch(session: Session<Meta>, data: Inbound.Data) {
         tally.received(data.size)
-        val refusal = limiter.admit(now(), data.size)
         val message =
             try {
                 session.codec.decode(data, limits.decode)
             } catch (e: MalformedMessageException) {
+                limiter.admit(now(), data.size)
                 return refuse(session, e)
             }
+        val refusal = admitted(message, data.size)
         if (refusal != null) return tooFast(session, message, refusal)
         val start = if (tally.isObserved) System.nanoTime() else 0L
         val failure = guard.answer(message.type) { handle(session, message) }
@@ -61,7 +59,6 @@ internal class Dispatcher<Meta : Any>(
             )
         }
         if (failure != null) session.send(failure.toMessage(message.topic, message.ref))
-        last?.let { session.close(CloseCode.TooManyMessages, it.reason) }
     }
 
     private suspend fun refuse(session: Session<Meta>, cause: MalformedMessageException) {
@@ -71,14 +68,19 @@ internal class Dispatcher<Meta : Any>(
         }
     }
 
-    private suspend fun tooFast(session: Session<Meta>, message: Message, refusal: Refusal) {
-        session.send(rateLimited(session, refusal).toMessage(message.topic, message.ref))
-        if (refusal.isLast) session.close(CloseCode.TooManyMessages, refusal.reason)
-    }
+    /** A client that comes back subscribes to all that it had, at once: that has a limit of its own, and only that. */
+    private fun admitted(message: Message, size: Int): Refusal? =
+        if (message.type == MessageType.SUBSCRIBE && endpoint.topics.isNotEmpty()) {
+            limiter.admitSubscribe(now(), size)
+        } else {
+            limiter.admit(now(), size)
+        }
 
-    private fun rateLimited(session: Session<Meta>, refusal: Refusal): LiveException {
+    private suspend fun tooFast(session: Session<Meta>, message: Message, refusal: Refusal) {
         tally.rateLimited(session.id)
-        return LiveException(ErrorCode.RateLimited, refusal.reason, refusal.retryAfterMillis.milliseconds)
+        val error = LiveException(ErrorCode.RateLimited, refusal.reason, refusal.retryAfterMillis.milliseconds)
+        session.send(error.toMessage(message.topic, message.ref))
+        if (refusal.isLast) session.close(CloseCode.TooManyMessages, refusal.reason)
     }
 
     /** Whether a ping or pong is within the rate; a flood of them ends the session as one of messages does. */
@@ -129,13 +131,7 @@ internal class Dispatcher<Meta : Any>(
 
     private suspend fun command(session: Session<Meta>, message: Message) {
         when (message.type) {
-            MessageType.SUBSCRIBE -> {
-                limiter.admitSubscribe(now())?.let { refusal ->
-                    if (refusal.isLast) last = refusal
-                    throw rateLimited(session, refusal)
-                }
-                topics.subscribe(session, message)
-            }
+            MessageType.SUBSCRIBE -> topics.subscribe(session, message)
             MessageType.UNSUBSCRIBE -> topics.unsubscribe(session, message)
             else -> topics.publish(session, message)
         }

@@ -2,6 +2,7 @@ package dev.live.server.endpoint
 
 import dev.live.protocol.CloseCode
 import dev.live.server.broker.Broker
+import dev.live.server.frame.wellFormed
 import dev.live.server.limits.AddressCounter
 import dev.live.server.limits.LimitSettings
 import dev.live.server.limits.UserRates
@@ -28,7 +29,6 @@ import kotlinx.coroutines.CoroutineScope
 import java.io.IOException
 import java.security.SecureRandom
 import kotlin.time.Clock
-import kotlin.time.Duration
 
 /** What an endpoint needs of its server. */
 internal class EndpointContext(
@@ -40,7 +40,6 @@ internal class EndpointContext(
     val fastPath: FastPath,
     val scope: CoroutineScope,
     val handlers: CoroutineDispatcher,
-    val reconnectWindow: ClosedRange<Duration>,
     val isDraining: () -> Boolean,
     val now: () -> Long,
 ) {
@@ -111,7 +110,7 @@ internal class EndpointServer<Meta : Any>(
             }
         val address = call.request.origin.remoteAddress
         val codecSlot = handshake.codecSlot // and not the handshake, for as long as the connection lasts
-        return LiveUpgrade(handshake, limits.frames, context.fastPath, call, context.scope, place) { socket ->
+        return LiveUpgrade(handshake, limits.messageSize, context.fastPath, call, context.scope, place) { socket ->
             serve(socket, codecSlot, meta, address)
         }
     }
@@ -142,7 +141,7 @@ internal class EndpointServer<Meta : Any>(
             call.response.headers.append(HttpHeaders.Upgrade, "websocket", safeOnly = false)
             call.response.header(HttpHeaders.SecWebSocketVersion, WEBSOCKET_VERSION)
         }
-        call.respondText(reason, status = status)
+        call.respondText(reason.wellFormed(), status = status)
     }
 
     /** The life of one session, as far as the endpoint has a say in it. */

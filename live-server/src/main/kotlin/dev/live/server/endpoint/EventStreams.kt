@@ -135,7 +135,8 @@ internal class EventStreams<Meta : Any>(
         when (val rule = code?.reconnect) {
             // the page is to close the stream; one that does not shall not knock all the time
             is ReconnectRule.Never -> AS_GOOD_AS_NEVER
-            is ReconnectRule.GoodbyeWindow -> context.reconnectWindow.let { between(it.start, it.endInclusive) }
+            is ReconnectRule.GoodbyeWindow ->
+                context.sessionSettings.reconnectWindow.let { between(it.start, it.endInclusive) }
             is ReconnectRule.Backoff -> maxOf(settings.retry, rule.minDelay).let { between(it, it * 2) }
             else -> between(settings.retry, settings.retry * 2)
         }

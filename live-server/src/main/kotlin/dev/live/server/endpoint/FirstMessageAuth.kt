@@ -60,7 +60,8 @@ internal class FirstMessageAuth<Meta : Any>(
                         is Inbound.Pong -> strike()
                     }
                 } catch (e: SocketViolation) {
-                    Outcome.Ended(e.code, e.message.orEmpty())
+                    val code = if (e.tooLarge) CloseCode.TooLarge else CloseCode.ProtocolViolated
+                    Outcome.Ended(code, e.message.orEmpty())
                 }
             if (outcome != null) return outcome
         }

@@ -1,6 +1,7 @@
 package dev.live.server.endpoint
 
 import dev.live.protocol.ErrorCode
+import dev.live.server.frame.wellFormed
 import io.ktor.http.ContentType
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
@@ -17,7 +18,7 @@ import kotlin.time.Duration
 /** Answers with [json], whatever plugins for content the application has. */
 internal suspend fun ApplicationCall.respondJson(json: JsonElement, status: HttpStatusCode = HttpStatusCode.OK) {
     response.header(HttpHeaders.CacheControl, "no-store")
-    respondText(json.toString(), ContentType.Application.Json, status)
+    respondText(json.toString().wellFormed(), ContentType.Application.Json, status)
 }
 
 /**

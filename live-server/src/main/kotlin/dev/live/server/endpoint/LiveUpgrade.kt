@@ -1,7 +1,6 @@
 package dev.live.server.endpoint
 
 import dev.live.server.transport.FastPath
-import dev.live.server.transport.FrameLimits
 import dev.live.server.transport.KtorSocket
 import dev.live.server.transport.Socket
 import io.ktor.http.Headers
@@ -31,7 +30,7 @@ import kotlin.coroutines.CoroutineContext
  */
 internal class LiveUpgrade(
     handshake: Handshake.Accepted,
-    private val limits: FrameLimits,
+    private val maxMessageSize: Int,
     private val fastPath: FastPath,
     private val call: ApplicationCall,
     private val server: CoroutineScope,
@@ -58,15 +57,14 @@ internal class LiveUpgrade(
         userContext: CoroutineContext,
     ): Job {
         val isTest = call.isFromTestHost()
-        val fast = fastPath.take(call, input, limits)
+        val fast = fastPath.take(call, input, maxMessageSize)
         isStarted = true
         if (fast != null) {
             run(fast, server, Dispatchers.Default, serve, onEnd)
             return Job().apply { complete() } // the engine lets go of the connection at once
         }
         val where = if (isTest) Dispatchers.Default else placeOf(engineContext)
-        val end = fastPath.outputEnd(call)
-        val socket = KtorSocket(input, output, limits, isMasked = !isTest, readerContext = where, endOutput = end)
+        val socket = KtorSocket(input, output, maxMessageSize, isMasked = !isTest, readerContext = where)
         return run(socket, call, where, serve, onEnd)
     }
 }

@@ -5,6 +5,7 @@ import dev.live.protocol.DecodeLimits
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.of
+import dev.live.server.frame.wellFormed
 import dev.live.server.session.Session
 import dev.live.server.topic.Member
 import kotlinx.serialization.KSerializer
@@ -41,6 +42,10 @@ public class PresenceScope<Meta : Any> internal constructor(
     internal fun member(key: String): Member {
         if (key.length > MAX_KEY_LENGTH) {
             reject("a presence key must be at most $MAX_KEY_LENGTH characters, was ${key.length}", ErrorCode.TooLarge)
+        }
+        require(key.wellFormed() == key) {
+            "a presence key must be valid Unicode, and one on topic '$topic' holds half of a surrogate pair: " +
+                "it may have been cut inside a character"
         }
         return Member(key, info)
     }

@@ -19,8 +19,10 @@ internal class InboundLimiter(private val limits: LimitSettings) {
     /** Why a message of [size] bytes must not be handled, or null. Zero bytes for a ping or a pong. */
     fun admit(now: Long, size: Int): Refusal? = admitMessage(now) ?: admitBytes(now, size) ?: admitOfUser(now)
 
-    /** Why another `subscribe` must not be handled, or null. */
-    fun admitSubscribe(now: Long): Refusal? {
+    /** Why a `subscribe` of [size] bytes must not be handled, or null. It does not count as a message besides. */
+    fun admitSubscribe(now: Long, size: Int): Refusal? = admitSubscribe(now) ?: admitBytes(now, size)
+
+    private fun admitSubscribe(now: Long): Refusal? {
         if (limits.subscribes.isUnlimited) return null
         val limiter = subscribes ?: RateLimiter(limits.subscribes, now).also { subscribes = it }
         return limiter.refusal(now, amount = 1, "subscribes a second")

@@ -1,12 +1,11 @@
 package dev.live.server.limits
 
 import dev.live.protocol.DecodeLimits
-import dev.live.server.transport.FrameLimits
 import kotlin.time.Duration
 
 /** What `limits { }` and `origins { }` set, frozen. */
 internal class LimitSettings(
-    val frames: FrameLimits,
+    val messageSize: Int,
     val decode: DecodeLimits,
     val messages: Rate,
     val bytes: Rate,

@@ -32,8 +32,8 @@ internal fun overview(
             put("slow", queues.slow)
         }
         putJsonObject("bounds") {
-            put("queueMessages", settings.queueCapacity)
-            put("queueBytes", settings.queueBytes)
+            put("queueMessages", settings.queueBound.messages)
+            put("queueBytes", settings.queueBound.bytes)
             put("writeTimeoutMs", settings.writeTimeout.inWholeMilliseconds)
         }
         put("slowest", JsonArray(queues.slowest.map { it.toJson() }))

@@ -1,6 +1,7 @@
 package dev.live.server.operate
 
 import dev.live.server.endpoint.EndpointContext
+import dev.live.server.frame.wellFormed
 import dev.live.server.session.Session
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.add
@@ -39,7 +40,8 @@ internal class SessionRows(private val context: EndpointContext) {
         val queue = session.state.queue
         val messages = queue.count
         val bytes = queue.bytes
-        val fill = maxOf(messages.toDouble() / settings.queueCapacity, bytes.toDouble() / settings.queueBytes)
+        val bound = settings.queueBound
+        val fill = maxOf(messages.toDouble() / bound.messages, bytes.toDouble() / bound.bytes)
         // what it writes it may have begun to write a moment before, whatever the clock says
         return SessionRow(session, messages, bytes, fill, session.state.writingFor(now))
     }
@@ -84,7 +86,7 @@ internal class Queues {
  * One session as it was for a moment: what is sorted by must not change meanwhile.
  *
  * @property fill how much of what may wait for it does: of messages or of bytes, whichever is more. Over 1 where topics
- *   that may lose messages have some waiting beside the queue
+ *   that may lose messages have some waiting beside the queue, and until the writer of a full queue has had its turn
  * @property writingMillis for how long the client has not taken what is written to it
  */
 internal class SessionRow(
@@ -102,8 +104,8 @@ internal class SessionRow(
     fun toJson(): JsonObject =
         buildJsonObject {
             put("id", session.id)
-            put("user", session.user?.take(MAX_TEXT))
-            put("address", session.remoteAddress.take(MAX_TEXT))
+            put("user", session.user?.wellFormed(MAX_TEXT))
+            put("address", session.remoteAddress.wellFormed(MAX_TEXT))
             put("since", session.connectedSince.toEpochMilliseconds())
             put("codec", session.codec.subprotocol.substringAfterLast('.'))
             putJsonObject("topics") {

@@ -83,7 +83,7 @@ internal class Memberships(private val session: Session<*>, private val runtime:
      */
     private suspend fun catchUp(membership: Membership, first: Joining.Behind, member: Member?) {
         val queue = session.state.queue
-        val room = minOf(FanOut.MAX_RUN, runtime.settings.queueCapacity / 2)
+        val room = minOf(FanOut.MAX_RUN, runtime.settings.queueBound.messages / 2)
         var behind = first
         while (true) {
             val messages = listOfNotNull(behind.ack) + behind.messages
@@ -144,9 +144,16 @@ internal open class Membership(val owner: Session<*>, val hub: TopicHub, val att
     // as SessionState.deliver, but without a look at the state, which a fan-out to thousands would have to fetch
     override fun offer(message: PreparedMessage): Boolean {
         val offer = queue.offer(message)
-        if (offer == Offer.Full) state.overflowed()
-        return offer == Offer.Taken
+        return if (offer == Offer.Full) offerToFull(message) else offer == Offer.Taken
     }
+
+    private fun offerToFull(message: PreparedMessage): Boolean {
+        val isTaken = state.deliverToFull(message, isAnswer = message.isAnswer)
+        if (isTaken) hub.turns.add(this)
+        return isTaken
+    }
+
+    override suspend fun awaitTurn() = state.awaitTurn()
 
     override fun offer(run: MessageRun): Boolean = queue.offer(run) == Offer.Taken
 }

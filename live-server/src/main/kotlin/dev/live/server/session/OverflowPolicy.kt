@@ -1,6 +1,6 @@
 package dev.live.server.session
 
-/** What happens when a message meets a full session queue. */
+/** What happens when a message meets a full session queue, and the client does not take what is written to it. */
 public class OverflowPolicy private constructor(private val name: String) {
     override fun toString(): String = name
 

@@ -9,6 +9,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.RefPrefix
 import dev.live.protocol.decode
+import dev.live.server.frame.wellFormed
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.withTimeoutOrNull
 import java.security.SecureRandom
@@ -107,7 +108,7 @@ internal class PendingRequests {
         private val LOST = Message(MessageType.GOODBYE)
 
         /** What a client wrote, so that it can neither fill a log nor forge a line of it. */
-        fun clean(text: String): String = text.take(MAX_TEXT).filterNot { it.isISOControl() }
+        fun clean(text: String): String = text.wellFormed(MAX_TEXT).filterNot { it.isISOControl() }
     }
 }
 

@@ -5,7 +5,6 @@ import dev.live.server.topic.MessageRun
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.transport.FrameSource
 import kotlinx.coroutines.channels.Channel
-import java.util.concurrent.atomic.AtomicLongFieldUpdater
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
 
 /**
@@ -14,16 +13,12 @@ import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
  * a fan-out to thousands would have to fetch from memory.
  *
  * A message larger than the bound on bytes is taken by an empty queue only. Offering never suspends and may come from
- * any thread; taking is the session's writer alone.
+ * any thread; taking is the session's writer alone. [QueueRoom] counts what waits.
  *
  * @param slot the session's codec in the table
  */
-internal class SessionQueue(
-    private val capacity: Int,
-    private val maxBytes: Int,
-    private val slot: Int,
-) : FrameSource {
-    private val channel = Channel<OutboundFrame>(capacity + 1) // and [OutboundFrame.Nothing], at most once
+internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueRoom(bound), FrameSource {
+    private val channel = Channel<OutboundFrame>(bound.surgeMessages + 1) // and [OutboundFrame.Nothing], at most once
 
     /**
      * What came when nothing waited; older than all in [channel]. Only while there is a [waker]: who waits in the
@@ -38,40 +33,34 @@ internal class SessionQueue(
     @Volatile
     override var waker: Runnable? = null
 
-    /**
-     * How many wait, in the upper half, their bytes in the lower, and [CLOSED] if nothing more is taken. One word, so
-     * that whoever is refused is refused by what waits and not by another's offer that is refused as well: after that
-     * nothing would be taken that could wake it. And so that a closed queue that is found empty stays empty.
-     */
-    @Volatile
-    private var waiting = 0L
-
     /** What waits is not wanted any more. */
     @Volatile
     private var isCancelled = false
-
-    /** Who waits for room, once somebody did: most sessions never fill their queue, and a channel takes 400 bytes. */
-    @Volatile
-    private var line: SenderLine? = null
 
     /** What waits of topics that may lose messages, once there was something. */
     @Volatile
     private var lossy: LossyQueue? = null
 
     /** Messages that wait, of topics that may lose them too. */
-    val count: Int get() = ((waiting and CLOSED.inv()) / ONE).toInt() + (lossy?.count ?: 0)
+    val count: Int get() = waitingMessages.toInt() + (lossy?.count ?: 0)
 
     /** Bytes that wait, of the same. */
-    val bytes: Long get() = (waiting and BYTES) + (lossy?.size ?: 0)
+    val bytes: Long get() = waitingBytes + (lossy?.size ?: 0)
 
     fun offer(message: PreparedMessage): Offer = offer(message.frameFor(slot))
 
     /** Takes all of [run] or nothing of it; one larger than the bound on bytes is never taken. */
     fun offer(run: MessageRun): Offer = offer(run.frameFor(slot))
 
-    fun offer(frame: OutboundFrame): Offer {
-        val before = reserve(frame)
-        if (before == REFUSED) return if (waiting < 0) Offer.Closed else Offer.Full
+    fun offer(frame: OutboundFrame): Offer = offer(frame, bound.messages, bound.bytes)
+
+    /** As [offer], but takes more than the bound: what the writer may find when it has its turn. */
+    fun offerSurge(message: PreparedMessage): Offer =
+        offer(message.frameFor(slot), bound.surgeMessages, bound.surgeBytes)
+
+    private fun offer(frame: OutboundFrame, most: Int, mostBytes: Int): Offer {
+        val before = reserve(frame, most, mostBytes)
+        if (before == REFUSED) return if (isClosed) Offer.Closed else Offer.Full
         var isTaken = true
         if (before == 0L && waker != null) front = frame else isTaken = sent(frame)
         waker?.run() // looked at again: a writer that began in between has found nothing
@@ -84,9 +73,9 @@ internal class SessionQueue(
      */
     fun keep(part: LossyQueue.Part, key: Any, message: PreparedMessage, limit: Int): Boolean {
         val frame = message.frameFor(slot)
-        if (waiting < 0) return false
+        if (isClosed) return false
         val lossy = madeLossy()
-        lossy.put(part, key, frame, lossy.after { (waiting and CLOSED.inv()) / ONE }, limit, message.hasPlace)
+        lossy.put(part, key, frame, lossy.after { waitingMessages }, limit, message.hasPlace)
         // any other than a writer that waits in the channel looks here before it waits
         if (waker == null && waiting == 0L && lossy.announces()) channel.trySend(OutboundFrame.Nothing)
         waker?.run()
@@ -97,55 +86,26 @@ internal class SessionQueue(
     fun forget(part: LossyQueue.Part): Unit = lossy?.remove(part) ?: Unit
 
     private fun madeLossy(): LossyQueue =
-        lossy ?: LossyQueue(maxBytes).let { if (LOSSY.compareAndSet(this, null, it)) it else lossy!! }
-
-    /** What waited before room for [frame] was reserved, or [REFUSED] if there is none. */
-    private fun reserve(frame: OutboundFrame): Long {
-        while (true) {
-            val before = waiting
-            val isAlone = before and BYTES == 0L && frame.count == 1
-            if (before < 0 || before / ONE + frame.count > capacity) return REFUSED
-            if (!isAlone && (before and BYTES) + frame.size > maxBytes) return REFUSED
-            if (WAITING.compareAndSet(this, before, before + weight(frame))) return before
-        }
-    }
+        lossy ?: LossyQueue(bound.bytes).let { if (LOSSY.compareAndSet(this, null, it)) it else lossy!! }
 
     private fun sent(frame: OutboundFrame): Boolean {
         val result = channel.trySend(frame).also { if (it.isSuccess) return true }
         check(result.isClosed) { "unreachable: there is room for what was reserved" }
-        WAITING.addAndGet(this, -weight(frame))
+        giveBack(frame)
         return false
     }
 
     /** Waits for room; false if the session ended first. */
-    suspend fun send(message: PreparedMessage): Boolean {
-        val first = offer(message)
+    suspend fun send(message: PreparedMessage): Boolean = send(message.frameFor(slot))
+
+    suspend fun send(frame: OutboundFrame): Boolean {
+        val first = offer(frame)
         // in a function of its own, so that this one is none that can suspend: nearly always there is room
-        return if (first == Offer.Full) sendInTurn(message) else first == Offer.Taken
+        return if (first == Offer.Full) sendInTurn(frame) else first == Offer.Taken
     }
 
-    private suspend fun sendInTurn(message: PreparedMessage): Boolean =
-        madeLine().wait { offer(message).takeIf { it != Offer.Full }?.let { it == Offer.Taken } }
-
-    /** Waits until no more than half of what may wait does; false if the session ended first. */
-    suspend fun awaitRoom(): Boolean =
-        madeLine().wait {
-            if (waiting < 0) {
-                false
-            } else if (isHalfEmpty) {
-                true
-            } else {
-                null
-            }
-        }
-
-    private val isHalfEmpty: Boolean get() = waiting / ONE <= capacity / 2 && (waiting and BYTES) <= maxBytes / 2
-
-    private fun madeLine(): SenderLine {
-        val made = line ?: SenderLine().let { if (LINE.compareAndSet(this, null, it)) it else line!! }
-        if (waiting < 0) made.close() // whoever closed the queue may have found none
-        return made
-    }
+    private suspend fun sendInTurn(frame: OutboundFrame): Boolean =
+        waitInLine { offer(frame).takeIf { it != Offer.Full }?.let { it == Offer.Taken } }
 
     override suspend fun take(batch: Array<OutboundFrame?>): Int {
         while (true) {
@@ -193,29 +153,27 @@ internal class SessionQueue(
             taken += weight(frame)
             frame = if (taken >= waiting || count == batch.size || size >= MAX_BATCH_BYTES) null else oldest()
         }
-        lossy?.taken(taken / ONE)
-        // after the channel gave them: it never holds more than was reserved
-        WAITING.addAndGet(this, -taken)
-        line?.signal()
+        lossy?.taken(messagesOf(taken))
+        took(taken) // after the channel gave them: it never holds more than was reserved
         return count
     }
 
     /** Takes nothing more; what waits is still handed to the writer. */
     fun close() {
-        WAITING.accumulateAndGet(this, CLOSED, Long::or)
+        closeRoom()
         channel.close()
-        line?.close()
+        closeLine()
         waker?.run()
     }
 
     /** Takes nothing more and drops what waits. */
     fun cancel() {
-        WAITING.accumulateAndGet(this, CLOSED, Long::or)
+        closeRoom()
         isCancelled = true
         channel.cancel()
         lossy?.clear()
         front = null
-        line?.close()
+        closeLine()
         waker?.run()
     }
 
@@ -223,28 +181,11 @@ internal class SessionQueue(
         /** Bytes after which a batch is written though more waits: a client that reads slowly is seen to read. */
         const val MAX_BATCH_BYTES = 64 * 1024
 
-        // no objects of their own in every session for these
-        private val LINE = AtomicReferenceFieldUpdater.newUpdater(
-            SessionQueue::class.java,
-            SenderLine::class.java,
-            "line",
-        )
-        private val WAITING = AtomicLongFieldUpdater.newUpdater(SessionQueue::class.java, "waiting")
+        // no object of its own in every session for it
         private val LOSSY = AtomicReferenceFieldUpdater.newUpdater(
             SessionQueue::class.java,
             LossyQueue::class.java,
             "lossy",
         )
-
-        /** One message in the upper half of [waiting], and the mask of its lower half. */
-        private const val ONE = 1L shl 32
-        private const val BYTES = ONE - 1
-
-        /** The sign of [waiting]. */
-        private const val CLOSED = Long.MIN_VALUE
-
-        private const val REFUSED = -1L
-
-        private fun weight(frame: OutboundFrame): Long = frame.count * ONE + frame.size
     }
 }

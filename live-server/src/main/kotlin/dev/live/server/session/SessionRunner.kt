@@ -14,6 +14,7 @@ import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.job
 import kotlinx.coroutines.launch
@@ -91,7 +92,12 @@ internal class SessionRunner<Meta : Any>(
             if (failure != null) session.state.end(BROKEN, flush = false)
             written.complete()
         }
-        handler.open(session)?.let { return it }
+        handler.open(session)?.let { refusal ->
+            session.state.end(refusal, flush = true)
+            // in no registry, and so in nobody's sight but this
+            withTimeoutOrNull(settings.closeTimeout) { written.join() }
+            return refusal
+        }
         launch(socket.readerContext + CoroutineName("live-reader")) { read(session) }
         try {
             written.join()
@@ -104,7 +110,9 @@ internal class SessionRunner<Meta : Any>(
     private suspend fun read(session: Session<Meta>) {
         val state = session.state
         try {
-            while (state.endReason == null) { // a session that says its last words listens no more
+            while (true) {
+                state.awaitRoom() // so that a client is never too slow for the answers to its own messages
+                if (state.endReason != null) break // a session that says its last words listens no more
                 when (val inbound = socket.read() ?: break) {
                     is Inbound.Data -> {
                         state.handling()
@@ -112,19 +120,28 @@ internal class SessionRunner<Meta : Any>(
                     }
                     is Inbound.Ping -> pong(session, inbound)
                     is Inbound.Pong -> handler.admitsControl(session)
-                    is Inbound.Close -> return state.end(closedByClient(inbound.code), flush = false)
+                    is Inbound.Close -> return endByClient(state, closedByClient(inbound.code))
                 }
                 state.heard(now())
             }
             if (state.endReason == null) state.end(BROKEN, flush = false)
         } catch (e: SocketViolation) {
-            state.end(CloseReason(e.code, e.message.orEmpty(), byClient = false), flush = true)
+            val code = if (e.tooLarge) CloseCode.TooLarge else CloseCode.ProtocolViolated
+            state.end(CloseReason(code, e.message.orEmpty(), byClient = false), flush = true)
         }
     }
 
-    private fun pong(session: Session<Meta>, ping: Inbound.Ping) {
-        // no room for a pong means that enough is on its way to show that the server lives
-        if (handler.admitsControl(session)) session.state.queue.offer(OutboundFrame(Opcode.Pong, ping.payload))
+    private suspend fun pong(session: Session<Meta>, ping: Inbound.Ping) {
+        if (!handler.admitsControl(session)) return
+        session.state.handling() // it may have to wait for room, as any answer
+        session.state.queue.send(OutboundFrame(Opcode.Pong, ping.payload))
+    }
+
+    /** What came before the client's close frame has been handled: the answers are written before the close frame. */
+    private suspend fun endByClient(state: SessionState, reason: CloseReason) {
+        state.end(reason, flush = true)
+        delay(settings.handlerTimeout) // cancelled when the writer has run dry
+        state.cut(reason)
     }
 
     /** First everything that cannot suspend for long, so that nobody else is held up by a client that is. */
@@ -166,9 +183,13 @@ internal class SessionRunner<Meta : Any>(
         return CloseReason(CloseCode.Internal, "internal error", byClient = false)
     }
 
-    /** The reasons of clients are not echoed. */
+    /** Codes that must not appear on the wire, and reasons of clients, are not echoed. */
     private fun closedByClient(code: Int): CloseReason =
-        CloseReason(if (code == NO_CODE) CloseCode.Normal else CloseCode.of(code), "", byClient = true)
+        when {
+            code == NO_CODE -> CloseReason(CloseCode.Normal, "", byClient = true)
+            isSendable(code) -> CloseReason(CloseCode.of(code), "", byClient = true)
+            else -> CloseReason(CloseCode.ProtocolViolated, "a close frame carried the code $code", byClient = false)
+        }
 
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.session")

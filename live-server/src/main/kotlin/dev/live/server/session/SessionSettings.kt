@@ -4,8 +4,7 @@ import kotlin.time.Duration
 
 /** What `session { }` and `heartbeat { }` set, frozen. */
 internal class SessionSettings(
-    val queueCapacity: Int,
-    val queueBytes: Int,
+    val queueBound: QueueBound,
     val onOverflow: OverflowPolicy,
     val writeTimeout: Duration,
     val handlerTimeout: Duration,
@@ -13,4 +12,5 @@ internal class SessionSettings(
     val maxTopics: Int,
     val heartbeatInterval: Duration,
     val heartbeatTimeout: Duration,
+    val reconnectWindow: ClosedRange<Duration>,
 )

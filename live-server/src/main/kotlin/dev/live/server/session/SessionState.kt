@@ -1,39 +1,22 @@
 package dev.live.server.session
 
 import dev.live.protocol.CloseCode
-import dev.live.protocol.Codec
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
-import dev.live.server.topic.CodecTable
 import dev.live.server.topic.PreparedMessage
-import dev.live.server.topic.TopicRegistry
 import dev.live.server.transport.WriteWatch
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
 import java.util.concurrent.atomic.AtomicReference
 import kotlin.time.Duration
-
-/**
- * What a session has from its server: settings, the topics, the codec it speaks, what its endpoint declares and a clock
- * in milliseconds.
- */
-internal class SessionRuntime(
-    val settings: SessionSettings,
-    val topics: TopicRegistry,
-    val codecSlot: Int,
-    val places: TopicPlaces? = null,
-    val now: () -> Long,
-) {
-    val codecs: CodecTable get() = topics.codecs
-    val codec: Codec get() = codecs[codecSlot]
-}
+import kotlin.time.Duration.Companion.seconds
 
 /** The moving parts of a [session], which the application does not see. */
 internal class SessionState(val session: Session<*>, private val runtime: SessionRuntime) :
     MembershipTurn(),
     WriteWatch {
-    val queue = SessionQueue(runtime.settings.queueCapacity, runtime.settings.queueBytes, runtime.codecSlot)
+    val queue = SessionQueue(runtime.settings.queueBound, runtime.codecSlot)
 
     val memberships = Memberships(session, runtime)
 
@@ -59,6 +42,13 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
     @Volatile
     private var writingSince: Long = IDLE
 
+    /** The number of the last write, and of the last that found the client's socket full. */
+    @Volatile
+    private var writes = 0
+
+    @Volatile
+    private var blockedWrite = 0
+
     /** When the session's token runs out, if it does. Written by the reader, read by the sweeper. */
     @Volatile
     var expiry: Expiry? = null
@@ -78,16 +68,32 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
     /**
      * Ends the session for [why]; only the first reason counts.
      *
-     * @param flush whether what waits in the queue is still written
+     * @param flush whether what waits in the queue is still written, and [goodbye] behind it
      */
-    fun end(why: CloseReason, flush: Boolean) {
+    fun end(why: CloseReason, flush: Boolean, goodbye: PreparedMessage? = goodbyeBefore(why)) {
         if (!reason.compareAndSet(null, why)) return
         if (flush) {
-            queue.close() // the writer runs dry, and that ends the session
+            try {
+                if (goodbye != null) queue.offerSurge(goodbye)
+            } finally {
+                queue.close() // the writer runs dry, and that ends the session
+            }
         } else {
             queue.cancel()
             session.cancel(SessionEndedException())
         }
+    }
+
+    /** What a client is told in words, because many a WebSocket library reports 1012 and 1013 as 1002 or 1006. */
+    private fun goodbyeBefore(why: CloseReason): PreparedMessage? {
+        if (why.byClient) return null
+        val window =
+            when (why.code) {
+                CloseCode.Restart -> runtime.settings.reconnectWindow
+                CloseCode.TryAgainLater -> LATER
+                else -> return null
+            }
+        return PreparedMessage(goodbyeMessage(why, window), runtime.codecs)
     }
 
     /** Ends the session for [why] even while it is writing its last words. */
@@ -119,23 +125,49 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
     /** For how many milliseconds the client has not taken what is being written, at [now]; 0 if nothing is. */
     fun writingFor(now: Long): Long = writingSince.let { if (it == IDLE) 0 else (now - it).coerceAtLeast(0) }
 
-    override fun writing() {
+    override fun writing(): Int {
+        writes++ // nobody else writes it
         writingSince = runtime.now()
+        return writes
+    }
+
+    override fun blocked(number: Int) {
+        blockedWrite = number
+        queue.signal() // nobody is to wait for this client
     }
 
     override fun written() {
         writingSince = IDLE
     }
 
-    /** Offers [message], and ends the session if its queue is full; false if it was not taken. */
+    /** Whether the client does not take what is written to it. Otherwise a full queue waits for its writer's turn. */
+    val isBlocked: Boolean
+        get() {
+            val since = writingSince
+            return since != IDLE && (blockedWrite == writes || runtime.now() - since >= LONGEST_WRITE_MILLIS)
+        }
+
+    /** Offers [message], and ends the session if its client is too slow for it; false if it was not taken. */
     fun deliver(message: PreparedMessage): Boolean {
         val offer = queue.offer(message)
-        if (offer == Offer.Full) overflowed()
-        return offer == Offer.Taken
+        return if (offer == Offer.Full) deliverToFull(message) else offer == Offer.Taken
+    }
+
+    /**
+     * As [deliver], of a [message] that found the queue full: takes it above the queue's bound as long as the client is
+     * not [isBlocked], or if it [isAnswer], for a client is never closed for what it asked for itself.
+     */
+    fun deliverToFull(message: PreparedMessage, isAnswer: Boolean = false): Boolean {
+        if (isAnswer || !isBlocked) {
+            val offer = queue.offerSurge(message)
+            if (offer != Offer.Full) return offer == Offer.Taken
+        }
+        overflowed()
+        return false
     }
 
     /** Ends the session because its queue was full. */
-    fun overflowed() {
+    private fun overflowed() {
         check(runtime.settings.onOverflow == OverflowPolicy.Close) { "unreachable: there is no other policy" }
         if (!reason.compareAndSet(null, OVERFLOWED)) return
         val lost = queue.count + 1 // what waits, and the one that found no room
@@ -143,6 +175,19 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
         runtime.topics.tally.dropped(OverflowPolicy.Close.toString(), lost)
         // not here: cancelling may run code of the application, and this is the fan-out of a topic
         runtime.topics.aside { session.cancel(SessionEndedException()) }
+    }
+
+    /** Waits until the writer has had its turn, or the client is known to be slow. */
+    suspend fun awaitTurn() {
+        queue.awaitRoomOr { isBlocked }
+    }
+
+    /** Waits until there is room for what the next message of the client may be answered with. */
+    suspend fun awaitRoom() {
+        if (queue.isHalfEmpty) return
+        handling() // nothing is read meanwhile
+        queue.awaitTurnover()
+        heard(runtime.now())
     }
 
     /** Looks at the clock for everything about this session that can run out. Called by the sweeper alone. */
@@ -181,7 +226,11 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
     companion object {
         private const val IDLE = -1L
         private const val HANDLING = -1L
+
+        /** A write that takes longer found a full socket, also where the transport cannot say so at once. */
+        private const val LONGEST_WRITE_MILLIS = 100L
         private val OVERFLOWED = CloseReason(CloseCode.SlowConsumer, "the queue overflowed", byClient = false)
+        private val LATER = 5.seconds..10.seconds
         private val PING = OutboundFrame(Opcode.Ping, ByteArray(0))
     }
 }

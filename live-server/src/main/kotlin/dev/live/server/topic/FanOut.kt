@@ -7,7 +7,9 @@ import dev.live.protocol.SubscribedData
 import dev.live.protocol.WelcomeData
 import dev.live.protocol.decode
 import dev.live.protocol.of
+import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.flow.MutableSharedFlow
+import kotlinx.coroutines.flow.SharedFlow
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
@@ -25,7 +27,7 @@ internal class FanOut(private val name: String, private val runtime: TopicRuntim
 
     /** Where messages go for collectors in this process; null as long as nobody has asked. Written by whoever does. */
     @Volatile
-    var inProcess: MutableSharedFlow<Message>? = null
+    private var inProcess: MutableSharedFlow<Message>? = null
 
     /** Subscribers, as of now. Read by any thread. */
     @Volatile
@@ -41,6 +43,13 @@ internal class FanOut(private val name: String, private val runtime: TopicRuntim
         get() = subscribers.offers
         set(value) {
             subscribers.offers = value
+        }
+
+    /** See [inProcess]. Any thread. */
+    fun messages(): SharedFlow<Message> =
+        inProcess ?: synchronized(this) {
+            inProcess
+                ?: MutableSharedFlow<Message>(0, runtime.buffer, BufferOverflow.DROP_OLDEST).also { inProcess = it }
         }
 
     /** Carries out [event]; [isLast] says whether no message is there behind it. */

@@ -31,6 +31,9 @@ internal class PreparedMessage(
     /** Whether it was published, rather than said by the topic: then others of the topic may replace it. */
     val isPublished: Boolean = message.type == MessageType.MESSAGE || message.type !in MessageType.All
 
+    /** Whether it says that its client has joined or left. */
+    val isAnswer: Boolean get() = message.type in ANSWERS
+
     /** Whether its topic counts it. Written before it is emitted. */
     var isCounted = false
 
@@ -43,4 +46,8 @@ internal class PreparedMessage(
 
     private fun frame(codec: Codec) =
         OutboundFrame(if (codec.isBinary) Opcode.Binary else Opcode.Text, codec.encode(message))
+
+    private companion object {
+        val ANSWERS = setOf(MessageType.ACK, MessageType.SUBSCRIBE, MessageType.UNSUBSCRIBE)
+    }
 }

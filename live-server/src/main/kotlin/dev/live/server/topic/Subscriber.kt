@@ -12,6 +12,12 @@ internal abstract class Subscriber(val session: String) {
     /** Takes [message] without suspending, or ends its session; false if it was not taken. Any thread. */
     abstract fun offer(message: PreparedMessage): Boolean
 
+    /** Next in [Turns], or itself at the end; null while it is not in. Only accessed by the topic's fan-out. */
+    var nextInTurns: Subscriber? = null
+
+    /** Returns when the writer of the session has had its turn, or its client is too slow for that. */
+    open suspend fun awaitTurn() {}
+
     /** Takes [message] as the last of this topic: nothing of it that waits is written behind it. */
     open fun lastWord(message: PreparedMessage) {
         offer(message)

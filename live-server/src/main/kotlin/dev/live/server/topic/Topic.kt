@@ -51,12 +51,14 @@ public class Topic internal constructor(
      * Publishes [body] as a message of [type], one of the application's own, for subscribers that know it; otherwise as
      * the other [publish].
      *
-     * @throws IllegalArgumentException if [type] is empty, over 64 bytes, or one of the protocol's own
+     * @throws IllegalArgumentException if [type] is empty, over 64 bytes of UTF-8, no valid Unicode, or one of the
+     *   protocol's own
      */
     public suspend fun publish(type: String, body: Body?) {
         require(type !in MessageType.All) {
             "type '$type' is one of the protocol's own; choose another, or leave it out"
         }
+        Message(type, name) // checks the rest, also where nobody is there to get it
         broker.publish(registry.publication(name, body, type = type))
     }
 

@@ -8,7 +8,6 @@ import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.Runnable
-import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.StateFlow
@@ -67,20 +66,20 @@ internal class TopicHub(
     /** Events that the fan-out has taken since its thread became its own. */
     private var done = 0
 
+    /** Whose writers the next message waits for. Only accessed by the fan-out. */
+    val turns: Turns = Turns()
+
     // undispatched: the collector must be there before the first event is emitted, or the flow would drop it
     private val fanOut: Job =
         runtime.scope.launch(runtime.fanOut ?: InPublisher(), CoroutineStart.UNDISPATCHED) {
             events.collect {
                 take(it)
-                if (isTimeToMove()) withContext(Dispatchers.Default) {} // and on from there
+                if (isTimeToMove() || !turns.isEmpty) withContext(Dispatchers.Default) { turns.await() }
             }
         }
 
     /** Messages for collectors in this process. A slow one loses the oldest and never slows the fan-out. */
-    fun messages(): SharedFlow<Message> = topic.inProcess ?: synchronized(topic) { topic.inProcess ?: inProcess() }
-
-    private fun inProcess() =
-        MutableSharedFlow<Message>(0, runtime.buffer, BufferOverflow.DROP_OLDEST).also { topic.inProcess = it }
+    fun messages(): SharedFlow<Message> = topic.messages()
 
     /** Suspends while the fan-out is more than the buffer behind. */
     suspend fun publish(message: PreparedMessage) {

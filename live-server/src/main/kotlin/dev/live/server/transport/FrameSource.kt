@@ -5,6 +5,9 @@ import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.launch
 import java.io.IOException
+import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
+import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
+import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
 
 /** Where a socket's pump takes its frames from: what waits for one client. */
 internal interface FrameSource {
@@ -22,10 +25,13 @@ internal interface FrameSource {
     suspend fun take(batch: Array<OutboundFrame?>): Int
 }
 
-/** Who looks after what a pump writes. */
+/** Who looks after what a pump writes. Called by whoever writes, but for what is said to be otherwise. */
 internal interface WriteWatch {
-    /** What was taken is on its way: from now on the client can be too slow. */
-    fun writing()
+    /** What was taken is on its way: from now on the client can be too slow. Returns the number of this write. */
+    fun writing(): Int
+
+    /** The client's socket has no room for all of write [number]. From any thread, also when it has taken it since. */
+    fun blocked(number: Int)
 
     /** The client took it. */
     fun written()
@@ -47,13 +53,23 @@ internal fun Socket.pumpByCoroutine(
             while (true) {
                 val count = source.take(batch)
                 if (count < 0) break
-                watch.writing()
-                write(batch, count)
-                watch.written()
+                writeWatched(batch, count, watch)
             }
             onEnd(null)
         } catch (e: IOException) {
             onEnd(e)
         }
     }
+}
+
+/** Writes, and tells [watch] where that suspends: then the socket, and what is before it, is full. */
+private suspend fun Socket.writeWatched(batch: Array<OutboundFrame?>, count: Int, watch: WriteWatch) {
+    val number = watch.writing()
+    val write: suspend () -> Unit = { write(batch, count) }
+    suspendCoroutineUninterceptedOrReturn<Unit> { writer ->
+        val result = write.startCoroutineUninterceptedOrReturn(writer)
+        if (result === COROUTINE_SUSPENDED) watch.blocked(number)
+        result
+    }
+    watch.written()
 }

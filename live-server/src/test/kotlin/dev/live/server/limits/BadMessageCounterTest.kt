@@ -1,6 +1,9 @@
 package dev.live.server.limits
 
+import dev.live.server.support.MIB
+import dev.live.server.support.liveHeap
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.longs.shouldBeLessThan
 import io.kotest.matchers.shouldBe
 import io.kotest.property.Arb
 import io.kotest.property.arbitrary.int
@@ -25,6 +28,24 @@ class BadMessageCounterTest : FunSpec({
 
     test("where one is too many, the first is") {
         BadMessageCounter(limit = 1, windowMillis = 60_000).isTooMany(0) shouldBe true
+    }
+
+    test("a limit that nobody reaches takes no memory of its size") {
+        val before = liveHeap()
+        val counters = List(10) { BadMessageCounter(Int.MAX_VALUE, windowMillis = 60_000) }
+
+        for (now in 0L until 600_000L) counters.forEach { it.isTooMany(now) shouldBe false }
+
+        (liveHeap() - before) shouldBeLessThan MIB
+        counters.size shouldBe 10 // they are all still there
+    }
+
+    test("a high limit is met by as many within a minute, and forgets them within two parts of it") {
+        val counter = BadMessageCounter(limit = 100_000, windowMillis = 60_000)
+        repeat(99_999) { counter.isTooMany(it / 10L) shouldBe false }
+        counter.isTooMany(10_000) shouldBe true
+
+        counter.isTooMany(72_100) shouldBe false
     }
 
     test("it is too many exactly when as many as the limit lie within the window") {

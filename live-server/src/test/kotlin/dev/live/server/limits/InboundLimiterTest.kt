@@ -66,9 +66,9 @@ class InboundLimiterTest : FunSpec({
 
     test("subscribes have a rate of their own, and room for the topics of a session that comes back") {
         val limiter = limiter()
-        repeat(200) { limiter.admitSubscribe(0).shouldBeNull() }
+        repeat(200) { limiter.admitSubscribe(0, size = 5).shouldBeNull() }
 
-        val refusal = limiter.admitSubscribe(0).shouldNotBeNull()
+        val refusal = limiter.admitSubscribe(0, size = 5).shouldNotBeNull()
 
         refusal.reason shouldBe "at most 50 subscribes a second"
         refusal.retryAfterMillis shouldBe 20
@@ -89,7 +89,7 @@ class InboundLimiterTest : FunSpec({
                 Pair({
                     subscribesPerSecond = 1
                     subscribeBurst = 3
-                }, { it.admitSubscribe(0) }),
+                }, { it.admitSubscribe(0, size = 5) }),
             )
 
         for ((configure, send) in ways) {
@@ -131,7 +131,7 @@ class InboundLimiterTest : FunSpec({
 
         repeat(10_000) {
             limiter.admit(0, size = 64 * 1024).shouldBeNull()
-            limiter.admitSubscribe(0).shouldBeNull()
+            limiter.admitSubscribe(0, size = 5).shouldBeNull()
         }
     }
 

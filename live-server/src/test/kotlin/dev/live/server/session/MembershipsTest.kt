@@ -66,12 +66,45 @@ class MembershipsTest : FunSpec({
             one.socket.stalled = true
             val membership = memberships["t"].shouldNotBeNull()
             val messages = List(4) { prepared(wordMessage("$it")) }
+            membership.offer(prepared(wordMessage("in the writer's hands")))
+            runCurrent()
 
             membership.offer(MessageRun(messages, CodecTable(listOf(FakeCodec())))) shouldBe false
             one.session.state.endReason shouldBe null
             messages.map { membership.offer(it) } shouldContainExactly listOf(true, true, true, false)
 
             one.session.state.endReason.shouldNotBeNull().code shouldBe CloseCode.SlowConsumer
+        }
+    }
+
+    test("a full queue ends nothing before its writer has had its turn, and the topic waits for that turn") {
+        withSession(sessionSettings(queueCapacity = 3)) { one ->
+            val memberships = one.session.state.memberships
+            memberships.join("t", "", ack)
+            runCurrent()
+            val membership = memberships["t"].shouldNotBeNull()
+
+            List(12) { membership.offer(prepared(wordMessage("$it"))) } shouldContainExactly List(12) { true }
+            membership.hub.turns.isEmpty shouldBe false
+            membership.offer(prepared(wordMessage("one too many"))) shouldBe false
+
+            one.session.state.endReason.shouldNotBeNull().code shouldBe CloseCode.SlowConsumer
+        }
+    }
+
+    test("an ack finds room above the bound of a client that does not read: it never ends a session") {
+        withSession(sessionSettings(queueCapacity = 1)) { one ->
+            one.socket.stalled = true
+            while (one.session.trySend(wordMessage("a"))) runCurrent()
+
+            one.session.state.memberships.join("t", "", ack)
+            runCurrent()
+
+            one.session.isOpen shouldBe true
+            one.topics.find("t").shouldNotBeNull().size shouldBe 1
+            one.socket.stalled = false
+            runCurrent()
+            one.socket.words().last() shouldBe "ack"
         }
     }
 

@@ -133,6 +133,49 @@ class SessionQueueTest : FunSpec({
         }
     }
 
+    test("above its bound it takes up to four times as much, for a writer that has not had its turn") {
+        val queue = queue(capacity = 2, maxBytes = 10)
+        repeat(2) { queue.offer(word(5)) shouldBe Offer.Taken }
+
+        repeat(6) { queue.offerSurge(word(5)) shouldBe Offer.Taken }
+
+        queue.offerSurge(word(0)) shouldBe Offer.Full
+        queue.take(64).size shouldBe 8
+        repeat(2) { queue.offer(word(5)) shouldBe Offer.Taken }
+        queue.offerSurge(word(31)) shouldBe Offer.Full
+        queue.offerSurge(word(30)) shouldBe Offer.Taken
+    }
+
+    test("bounds as large as numbers go hold what comes") {
+        val queue = queue(capacity = Int.MAX_VALUE, maxBytes = Int.MAX_VALUE)
+
+        repeat(1_000) { queue.offer(word(5)) shouldBe Offer.Taken }
+        queue.offerSurge(word(5)) shouldBe Offer.Taken
+
+        queue.isHalfEmpty shouldBe true
+        queue.bytes shouldBe 5_005
+    }
+
+    test("who waits for what was there to be taken does not wait for what others put behind it") {
+        runTest {
+            val queue = queue(capacity = 4)
+            repeat(4) { queue.offer(word(1)) }
+            val reader = async { queue.awaitTurnover() }
+            runCurrent()
+
+            repeat(3) {
+                queue.take()
+                queue.offer(word(2)) shouldBe Offer.Taken
+                runCurrent()
+                reader.isCompleted shouldBe false
+            }
+            queue.take()
+            queue.offer(word(2)) shouldBe Offer.Taken
+
+            reader.await() shouldBe true
+        }
+    }
+
     test("a run is taken whole or not at all, and counts as its messages do") {
         val queue = queue(capacity = 4, maxBytes = 10, isWoken = true)
 

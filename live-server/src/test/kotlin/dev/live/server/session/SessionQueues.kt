@@ -12,7 +12,7 @@ import kotlinx.coroutines.Runnable
 
 /** [isWoken]: its writer polls, as on Netty, and does not wait in it. */
 internal fun queue(capacity: Int = 256, maxBytes: Int = 1024 * 1024, isWoken: Boolean = false) =
-    SessionQueue(capacity, maxBytes, slot = 0).apply { if (isWoken) waker = Runnable {} }
+    SessionQueue(QueueBound(capacity, maxBytes), slot = 0).apply { if (isWoken) waker = Runnable {} }
 
 internal fun run(vararg words: String): MessageRun =
     MessageRun(words.map { prepared(wordMessage(it)) }, CodecTable(listOf(FakeCodec())))

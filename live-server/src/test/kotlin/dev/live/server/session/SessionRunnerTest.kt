@@ -70,6 +70,21 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
+    test("a client's code that may not be on the wire is a violation and is not echoed") {
+        for (code in listOf(0, 999, 1004, 1006, 1015, 1016, 2999, 5000, 65535)) {
+            runTest {
+                val one = TestSession(this)
+                one.start()
+
+                one.socket.sayGoodbye(code)
+                runCurrent()
+
+                one.socket.closings shouldBe
+                    listOf(Closing(4400, "a close frame carried the code $code", answering = false))
+            }
+        }
+    }
+
     test("a client's own code is echoed, and its goodbye without a code is a normal end") {
         for ((sent, echoed) in listOf(1000 to 1000, 1001 to 1001, 3000 to 3000, 4999 to 4999, 1005 to 1000)) {
             runTest {
@@ -125,6 +140,130 @@ class SessionRunnerTest : FunSpec({
             one.topics.find("t")!!.size shouldBe 0
             // what waited and what found no room, but not what was in the writer's hands: it may arrive
             observer.told() shouldContain "dropped 5 by close"
+        }
+    }
+
+    test("a client that does not read is not read from either, until it has taken half of what waits for it") {
+        runTest {
+            val one = TestSession(this, sessionSettings(queueCapacity = 4))
+            val handled = mutableListOf<String>()
+            one.onMessage = { session, text ->
+                handled += text
+                session.send(wordMessage(text))
+            }
+            one.start()
+            one.socket.stalled = true
+            repeat(10) { one.socket.say("$it") }
+            runCurrent()
+            handled.size shouldBe 6 // three in the writer's hands, and three that wait: more than half of four
+
+            one.socket.stalled = false
+            runCurrent()
+
+            one.socket.words() shouldContainExactly List(10) { "$it" }
+            one.session.isOpen shouldBe true
+            one.socket.sayGoodbye()
+        }
+    }
+
+    test("a client that waits for its answers is not silent") {
+        runTest {
+            val one = TestSession(this, sessionSettings(queueCapacity = 1))
+            one.onMessage = { session, text -> session.send(wordMessage(text)) }
+            one.start()
+            one.socket.stalled = true
+            repeat(3) { one.socket.say("$it") }
+            advanceTimeBy(9_000)
+            one.session.state.sweep(currentTime + 70_000) // of its writing, ten seconds are over
+
+            one.reasons shouldBe emptyList()
+            one.session.state.endReason?.code shouldBe CloseCode.SlowConsumer
+            one.socket.stalled = false
+            runCurrent()
+        }
+    }
+
+    test("every ping is answered, in order, however slowly the client takes the answers") {
+        runTest {
+            val one = TestSession(this, sessionSettings(queueCapacity = 4))
+            one.start()
+            one.socket.stalled = true
+            repeat(100) { one.socket.ping(byteArrayOf(it.toByte())) }
+            runCurrent()
+
+            one.socket.stalled = false
+            runCurrent()
+
+            one.socket.payloadsOf(Opcode.Pong) shouldBe List(100) { listOf(it.toByte()) }
+            one.socket.sayGoodbye()
+        }
+    }
+
+    test("what a client sent before its close frame is answered before the close") {
+        runTest {
+            val one = TestSession(this)
+            one.onMessage = { session, text ->
+                delay(1_000)
+                session.send(wordMessage(text))
+            }
+            one.start()
+            repeat(3) { one.socket.say("$it") }
+            one.socket.sayGoodbye()
+            runCurrent()
+            one.socket.stalled = true
+
+            advanceTimeBy(3_001)
+            one.socket.closings.shouldBeEmpty()
+            one.socket.stalled = false
+            runCurrent()
+
+            one.socket.words() shouldContainExactly listOf("0", "1", "2")
+            one.socket.closings shouldBe listOf(Closing(1000, "", answering = true))
+        }
+    }
+
+    test("a client that closes and takes no answers is cut after a handler's timeout") {
+        runTest {
+            val one = TestSession(this)
+            one.onMessage = { session, text -> session.send(wordMessage(text)) }
+            val run = one.start()
+            one.socket.stalled = true
+            one.socket.say("a")
+            one.socket.sayGoodbye()
+
+            advanceTimeBy(30_001)
+
+            run.isCompleted shouldBe true
+            one.reasons.single().byClient shouldBe true
+        }
+    }
+
+    for ((code, window) in listOf(CloseCode.TryAgainLater to "[5000,10000]", CloseCode.Restart to "[1000,3000]")) {
+        test("goodbye comes before $code, whoever closes with it, also where the queue is full") {
+            runTest {
+                val one = TestSession(this, sessionSettings(queueCapacity = 2))
+                one.start()
+                one.socket.stalled = true
+                while (one.session.trySend(wordMessage("a"))) runCurrent()
+
+                one.session.close(code, "later")
+                one.socket.stalled = false
+                runCurrent()
+
+                one.socket.words().last() shouldBe "goodbye"
+                one.socket.closings shouldBe listOf(Closing(code.wire, "later", answering = false))
+            }
+        }
+
+        test("goodbye comes before $code where a session may not begin, with the window to come back in: $window") {
+            runTest {
+                val one = TestSession(this)
+                one.onOpen = { CloseReason(code, "later", byClient = false) }
+                one.start()
+
+                one.socket.words() shouldBe listOf("goodbye")
+                one.socket.closings shouldBe listOf(Closing(code.wire, "later", answering = false))
+            }
         }
     }
 
@@ -316,11 +455,11 @@ private val endings =
             one.session.trySend(wordMessage("a"))
             one.session.kick("enough")
         },
-        ending(CloseCode.WebSocketViolated, "the client violated RFC 6455", "what") { one, _ ->
-            one.socket.violate(CloseCode.WebSocketViolated, "what")
+        ending(CloseCode.ProtocolViolated, "the client violated the protocol", "what") { one, _ ->
+            one.socket.violate(tooLarge = false, "what")
         },
         ending(CloseCode.TooLarge, "a message was too large", "what") { one, _ ->
-            one.socket.violate(CloseCode.TooLarge, "what")
+            one.socket.violate(tooLarge = true, "what")
         },
         ending(CloseCode.Internal, "the handler failed", "internal error") { one, _ -> one.socket.say("fail") },
         ending(CloseCode.Internal, "a coroutine of the application failed", "internal error") { one, _ ->

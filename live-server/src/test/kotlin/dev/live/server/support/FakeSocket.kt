@@ -1,6 +1,5 @@
 package dev.live.server.support
 
-import dev.live.protocol.CloseCode
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.transport.Inbound
@@ -43,8 +42,8 @@ internal class FakeSocket : Socket {
         inbound.close()
     }
 
-    fun violate(code: CloseCode, reason: String) {
-        inbound.close(SocketViolation(code, reason))
+    fun violate(tooLarge: Boolean, reason: String) {
+        inbound.close(SocketViolation(tooLarge, reason))
     }
 
     /** Whole messages that were written, as text. */

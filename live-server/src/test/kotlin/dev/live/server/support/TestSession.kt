@@ -5,6 +5,7 @@ import dev.live.protocol.LiveException
 import dev.live.server.observe.Tally
 import dev.live.server.session.CloseReason
 import dev.live.server.session.OverflowPolicy
+import dev.live.server.session.QueueBound
 import dev.live.server.session.Session
 import dev.live.server.session.SessionHandler
 import dev.live.server.session.SessionRegistry
@@ -36,8 +37,7 @@ internal fun sessionSettings(
     heartbeatInterval: Duration = 25.seconds,
     heartbeatTimeout: Duration = 60.seconds,
 ) = SessionSettings(
-    queueCapacity,
-    queueBytes,
+    QueueBound(queueCapacity, queueBytes),
     OverflowPolicy.Close,
     writeTimeout,
     handlerTimeout = 30.seconds,
@@ -45,6 +45,7 @@ internal fun sessionSettings(
     maxTopics = 100,
     heartbeatInterval,
     heartbeatTimeout,
+    reconnectWindow = 1.seconds..3.seconds,
 )
 
 internal fun testSession(

@@ -23,7 +23,7 @@ import java.io.IOException
  *   back what is written, as one for TLS does
  */
 internal class EmbeddedEnd(
-    limits: FrameLimits,
+    maxMessageSize: Int,
     onLoop: NettyLoop? = null,
     private val isBare: Boolean = true,
 ) : ClientEnd {
@@ -33,9 +33,9 @@ internal class EmbeddedEnd(
     private val taken = Unpooled.buffer()
 
     override val socket: NettySocket =
-        NettySocket(loop, limits).also { socket ->
+        NettySocket(loop, maxMessageSize).also { socket ->
             if (!isBare) channel.pipeline().addLast(tap)
-            channel.pipeline().addLast(socket)
+            channel.pipeline().addLast(frameDecoder(maxMessageSize), socket)
         }
 
     override suspend fun send(bytes: ByteArray) {
@@ -198,9 +198,12 @@ internal class FakeSource : FrameSource, WriteWatch {
 
     override suspend fun take(batch: Array<OutboundFrame?>): Int = error("nobody waits for this source")
 
-    override fun writing() {
+    override fun writing(): Int {
         isWriting = true
+        return 1
     }
+
+    override fun blocked(number: Int) = Unit
 
     override fun written() {
         isWriting = false

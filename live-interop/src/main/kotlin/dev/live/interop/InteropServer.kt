@@ -1,0 +1,106 @@
+package dev.live.interop
+
+import dev.live.protocol.Body
+import dev.live.protocol.CborCodec
+import dev.live.protocol.CloseCode
+import dev.live.protocol.JsonCodec
+import dev.live.protocol.Message
+import dev.live.protocol.MessagePackCodec
+import dev.live.server.Live
+import dev.live.server.live
+import dev.live.server.livePublish
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.application.serverConfig
+import io.ktor.server.cio.CIO
+import io.ktor.server.config.MapApplicationConfig
+import io.ktor.server.engine.ApplicationEngineFactory
+import io.ktor.server.engine.EmbeddedServer
+import io.ktor.server.engine.EngineConnectorBuilder
+import io.ktor.server.engine.applicationEnvironment
+import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.Netty
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.runBlocking
+import kotlinx.serialization.Serializable
+
+/** The engines and transports that every library runs against. */
+enum class Transport(
+    val title: String,
+    internal val engine: ApplicationEngineFactory<*, *>,
+    internal val setting: String,
+) {
+    NettyFast("Netty", Netty, "auto"),
+    NettyPortable("Netty, portable", Netty, "portable"),
+    Cio("CIO", CIO, "auto"),
+}
+
+/** What the topics `room/{name}` carry. */
+@Serializable
+data class Note(val text: String, val from: String? = null)
+
+/** The server under test, on a free port of the loopback interface. */
+class InteropServer private constructor(private val server: EmbeddedServer<*, *>, val port: Int) : AutoCloseable {
+    /** The endpoint that accepts everybody. */
+    val url: String get() = "ws://127.0.0.1:$port/live"
+
+    /** The endpoint that accepts nobody. */
+    val closedUrl: String get() = "ws://127.0.0.1:$port/closed"
+
+    override fun close() = server.stop(gracePeriodMillis = 50, timeoutMillis = 2_000)
+
+    companion object {
+        fun start(transport: Transport, port: Int = 0): InteropServer {
+            val file = listOf("live.transport" to transport.setting)
+            val environment = applicationEnvironment { config = MapApplicationConfig(file) }
+            val server =
+                embeddedServer(transport.engine, serverConfig(environment) { module { endpoints() } }) {
+                    connectors +=
+                        EngineConnectorBuilder().apply {
+                            host = "127.0.0.1"
+                            this.port = port
+                        }
+                }
+            server.start(wait = false)
+            return InteropServer(server, runBlocking { server.engine.resolvedConnectors() }.single().port)
+        }
+    }
+}
+
+/** The largest body that a session may receive is as large as one that a session may publish. */
+const val LARGE_BODY: Int = 50_000
+
+/** The key of programs that publish over HTTP. */
+const val PUBLISH_KEY: String = "a-key-of-the-interoperability-suite"
+
+private fun Application.endpoints() {
+    install(Live) { codecs(JsonCodec, CborCodec, MessagePackCodec) }
+    routing {
+        live<Unit>("/live") {
+            serverSentEvents()
+            topic<Note>("room/{name}") { history(size = 100) }
+            rawTopic("raw/{name}") { history(size = 100) }
+            onMessage { message ->
+                when (message.type) {
+                    "large" -> session.send(Message("message", message.topic, body = Body.bytes(ByteArray(LARGE_BODY))))
+                    "restart" -> session.close(CloseCode.Restart, "restarting")
+                    "later" -> session.close(CloseCode.TryAgainLater, "try again later")
+                    else -> reject("no such type here")
+                }
+            }
+        }
+        live<Unit>("/closed") { authenticate { null } }
+        livePublish("/publish") { key(PUBLISH_KEY) }
+    }
+}
+
+/** Serves until standard input ends: `InteropServerKt [NettyFast|NettyPortable|Cio] [port]`. Prints the port. */
+fun main(args: Array<String>) {
+    val transport = Transport.valueOf(args.getOrElse(0) { Transport.NettyFast.name })
+    InteropServer.start(transport, args.getOrElse(1) { "0" }.toInt()).use { server ->
+        println(server.port)
+        do {
+            val byte = System.`in`.read()
+        } while (byte >= 0)
+    }
+}

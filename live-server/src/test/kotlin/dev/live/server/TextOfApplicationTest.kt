@@ -1,0 +1,247 @@
+package dev.live.server
+
+import dev.live.protocol.CloseCode
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.Message
+import dev.live.server.observe.TraceContext
+import dev.live.server.session.CloseReason
+import dev.live.server.support.EventClient
+import dev.live.server.support.HANG_TIMEOUT
+import dev.live.server.support.PlainClient
+import dev.live.server.support.get
+import dev.live.server.support.withServer
+import dev.live.server.topic.publish
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.string.shouldStartWith
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeout
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonPrimitive
+import kotlinx.serialization.json.jsonArray
+import kotlinx.serialization.json.jsonObject
+
+/** Valid Kotlin that UTF-8 cannot encode: half of a surrogate pair, as applications make it when they truncate. */
+private val CUT = "ab🌸".take(3)
+
+/** As deep as a payload may nest, and three levels more in the list of everybody. */
+private val DEEP = Json.parseToJsonElement("[".repeat(64) + "]".repeat(64))
+
+/** What a person reads in its place. */
+private const val REPAIRED = "ab\uFFFD"
+
+class TextOfApplicationTest : FunSpec({
+
+    test("a presence key that is cut inside a character fails that subscribe alone") {
+        withServer(module = { texts() }) {
+            val watcher = PlainClient.connect(url("/live?name=watcher"))
+            watcher.ask("""{"type":"subscribe","topic":"people"}""") shouldBe """{"type":"ack","topic":"people"}"""
+            watcher.next() shouldBe presence("""{"state":{"watcher":[null]}}""")
+
+            val cut = PlainClient.connect(url("/live?name=cut"))
+            cut.ask("""{"type":"subscribe","topic":"people","ref":"1"}""") shouldContain """"code":"internal""""
+            cut.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+            val bob = PlainClient.connect(url("/live?name=bob"))
+            bob.ask("""{"type":"subscribe","topic":"people"}""") shouldBe """{"type":"ack","topic":"people"}"""
+
+            watcher.next() shouldBe presence("""{"joins":{"bob":[null]}}""")
+            bob.next() shouldBe presence("""{"state":{"watcher":[null],"bob":[null]}}""")
+        }
+    }
+
+    test("presence info that nests as deep as a payload may fails that subscribe alone") {
+        withServer(module = { texts() }) {
+            val watcher = PlainClient.connect(url("/live?name=watcher"))
+            watcher.ask("""{"type":"subscribe","topic":"people"}""")
+            watcher.next() shouldBe presence("""{"state":{"watcher":[null]}}""")
+
+            val deep = PlainClient.connect(url("/live?name=deep"))
+            deep.ask("""{"type":"subscribe","topic":"people","ref":"1"}""") shouldContain """"code":"bad_payload""""
+            val bob = PlainClient.connect(url("/live?name=bob"))
+            bob.ask("""{"type":"subscribe","topic":"people"}""") shouldBe """{"type":"ack","topic":"people"}"""
+
+            watcher.next() shouldBe presence("""{"joins":{"bob":[null]}}""")
+        }
+    }
+
+    for (
+    (what, message) in listOf(
+        "authorize" to """{"type":"subscribe","topic":"refused","ref":"1"}""",
+        "onPublish" to """{"type":"publish","topic":"open","ref":"1","data":"x"}""",
+        "a request" to """{"type":"ask","ref":"1"}""",
+        "an interceptor" to """{"type":"intercepted","ref":"1"}""",
+    )
+    ) {
+        test("a reason of $what that is cut inside a character is repaired, and the session goes on") {
+            withServer(module = { texts() }) {
+                val client = PlainClient.connect(url())
+
+                client.ask(message) shouldContain """"data":{"code":"bad_payload","reason":"half $REPAIRED"}"""
+
+                client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+            }
+        }
+    }
+
+    test("an error code that is cut inside a character is repaired, and the session goes on") {
+        withServer(module = { texts() }) {
+            val client = PlainClient.connect(url())
+
+            client.ask("""{"type":"code","ref":"1"}""") shouldContain """"data":{"code":"$REPAIRED","reason":"why"}"""
+
+            client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+        }
+    }
+
+    for (
+    (what, message) in listOf(
+        "a reply" to """{"type":"half","ref":"1"}""",
+        "a welcome" to """{"type":"subscribe","topic":"welcoming","ref":"1"}""",
+        "a broadcast" to """{"type":"publish","topic":"loud","ref":"1","data":"x"}""",
+    )
+    ) {
+        test("$what that is cut inside a character is internal, and the session goes on") {
+            withServer(module = { texts() }) {
+                val client = PlainClient.connect(url())
+
+                client.ask(message) shouldContain """"code":"internal""""
+
+                client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+            }
+        }
+    }
+
+    test("the reason of a close or a kick that is cut inside a character is repaired, also for onClose") {
+        val reasons = Channel<CloseReason>(Channel.UNLIMITED)
+        withServer(module = { texts(reasons) }) {
+            val closed = PlainClient.connect(url())
+            closed.send("""{"type":"close"}""")
+            closed.closed() shouldBe (4000 to REPAIRED)
+            withTimeout(HANG_TIMEOUT) { reasons.receive() }.text shouldBe REPAIRED
+
+            val kicked = PlainClient.connect(url("/live?name=ann"))
+            eventually(HANG_TIMEOUT) { application.live.kickUser("ann", CUT) shouldBe 1 }
+            kicked.closed() shouldBe (4403 to REPAIRED)
+            withTimeout(HANG_TIMEOUT) { reasons.receive() }.text shouldBe REPAIRED
+        }
+    }
+
+    test("a user's name that is cut inside a character is shown repaired, and still finds the user's sessions") {
+        withServer(module = { texts() }) {
+            val client = PlainClient.connect(url("/live?name=cut"))
+            client.ask("""{"type":"ping"}""")
+            val long = PlainClient.connect(url("/live?name=long"))
+            long.ask("""{"type":"ping"}""")
+
+            val answer = get("/admin/api/sessions?sort=user&order=desc")
+
+            answer.status shouldBe 200
+            val users = answer.json.jsonObject.getValue("rows").jsonArray.map { it.jsonObject["user"] }
+            users shouldBe listOf(JsonPrimitive("x".repeat(255)), JsonPrimitive(REPAIRED))
+            application.live.sessionsOf(CUT).size shouldBe 1
+        }
+    }
+
+    test("what an HTTP answer says of a stream's refusal is repaired") {
+        withServer(module = { texts() }) {
+            val refused = EventClient.open(this, "/live/sse?topic=refused")
+            refused.status shouldBe 400
+            refused.text() shouldContain "half $REPAIRED"
+
+            val ended = EventClient.open(this, "/live/sse?topic=closing")
+            ended.text() shouldContain REPAIRED
+        }
+    }
+
+    test("the reason at the end of a stream is repaired") {
+        withServer(module = { texts() }) {
+            val stream = EventClient.open(this, "/live/sse?topic=open")
+            eventually(HANG_TIMEOUT) { application.live.topic("open").subscribers shouldBe 1 }
+
+            application.live.sessions.single().kick(CUT)
+
+            stream.next().data shouldContain "ack"
+            stream.next().data shouldBe """{"code":4403,"reason":"$REPAIRED"}"""
+        }
+    }
+
+    test("topics, types and traces that are cut inside a character are refused where the application gives them") {
+        withServer(module = { texts() }) {
+            val client = PlainClient.connect(url())
+            client.ask("""{"type":"subscribe","topic":"open"}""")
+            val live = application.live
+            val session = live.sessions.single()
+
+            shouldThrow<IllegalArgumentException> { live.topic(CUT) }
+            shouldThrow<IllegalArgumentException> { Message(CUT) }
+            shouldThrow<IllegalArgumentException> { session.join("any/$CUT") }
+            session.leave("any/$CUT") shouldBe false
+            shouldThrow<IllegalArgumentException> { session.requestMessage(CUT) }
+            for (topic in listOf("open", "nobody is here")) {
+                shouldThrow<IllegalArgumentException> { live.topic(topic).publish(CUT, null) }
+                    .message shouldStartWith "type is not valid Unicode"
+            }
+            shouldThrow<IllegalArgumentException> { withContext(TraceContext(CUT)) { live.topic("open").publish("x") } }
+
+            client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
+            session.topics shouldBe setOf("open")
+        }
+    }
+})
+
+private fun presence(data: String) = """{"type":"presence","topic":"people","data":$data}"""
+
+private fun Application.texts(reasons: Channel<CloseReason> = Channel(Channel.UNLIMITED)) {
+    install(Live) { traceContext = true }
+    routing {
+        liveAdmin("/admin", unprotected = true)
+        live<String>("/live") {
+            authenticate { call ->
+                when (val name = call.request.queryParameters["name"]) {
+                    "cut" -> CUT
+                    "long" -> "x".repeat(255) + "🌸" // 257 characters, of which a row shows 256
+                    null -> "nobody"
+                    else -> name
+                }
+            }
+            user { it }
+            topic<String>("people") {
+                presence {
+                    if (meta == "deep") info(DEEP)
+                    meta
+                }
+            }
+            topic<String>("refused") { authorize { reject("half $CUT") } }
+            topic<String>("closing") {
+                authorize {
+                    session.close(reason = CUT)
+                    true
+                }
+            }
+            topic<String>("open") {
+                publishWithoutSubscribing = true
+                onPublish { reject("half $CUT") }
+            }
+            topic<String>("loud") {
+                publishWithoutSubscribing = true
+                onPublish { broadcast(CUT) }
+            }
+            topic<String>("welcoming") { welcome { JsonPrimitive(CUT) } }
+            topic<String>("any/{name}")
+            request<Unit, String>("half") { CUT }
+            request<Unit, String>("ask") { reject("half $CUT") }
+            request<Unit, String>("code") { reject("why", ErrorCode.of(CUT)) }
+            intercept { message, next -> if (message.type == "intercepted") reject("half $CUT") else next(message) }
+            onMessage { if (it.type == "close") session.close(CloseCode.of(4000), CUT) }
+            onClose { reasons.trySend(it) }
+            serverSentEvents()
+        }
+    }
+}
