@@ -27,7 +27,7 @@ class HandshakeTest : FunSpec({
         context("on $engine") {
             test("a request that is no WebSocket request gets 426 and a sentence") {
                 withServer(engine, { anybody() }) {
-                    val answer = upgrade("Upgrade" to null, "Connection" to "keep-alive")
+                    val answer = upgrade("Upgrade" to null, "Connection" to "keep-alive", "Sec-WebSocket-Key" to null)
 
                     answer.status shouldBe 426
                     answer.headers["upgrade"] shouldBe "websocket"

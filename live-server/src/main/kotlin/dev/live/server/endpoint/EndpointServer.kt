@@ -21,7 +21,6 @@ import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.plugins.origin
-import io.ktor.server.response.header
 import io.ktor.server.response.respond
 import io.ktor.server.response.respondText
 import kotlinx.coroutines.CoroutineDispatcher
@@ -136,11 +135,8 @@ internal class EndpointServer<Meta : Any>(
         FirstMessageAuth<Meta>(socket, context.topics.codecs[codecSlot], limits, context.handlers, verify)
 
     private suspend fun refuse(call: ApplicationCall, status: HttpStatusCode, reason: String) {
-        if (status == HttpStatusCode.UpgradeRequired) {
-            // Ktor counts this header as unsafe because a body would be misread behind it; RFC 9110, 15.5.22 asks for it
-            call.response.headers.append(HttpHeaders.Upgrade, "websocket", safeOnly = false)
-            call.response.header(HttpHeaders.SecWebSocketVersion, WEBSOCKET_VERSION)
-        }
+        if (status == HttpStatusCode.UpgradeRequired) call.namesUpgrade()
+        if (status == HttpStatusCode.Unauthorized) call.challenge()
         call.respondText(reason.wellFormed(), status = status)
     }
 

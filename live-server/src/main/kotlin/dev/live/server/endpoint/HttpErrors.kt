@@ -6,6 +6,7 @@ import io.ktor.http.ContentType
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
 import io.ktor.server.application.ApplicationCall
+import io.ktor.server.request.httpVersion
 import io.ktor.server.response.header
 import io.ktor.server.response.respondText
 import kotlinx.serialization.json.JsonElement
@@ -34,7 +35,27 @@ internal suspend fun ApplicationCall.respondError(
     retryAfter: Duration? = null,
 ) {
     retryAfter?.let { response.header(HttpHeaders.RetryAfter, (it.inWholeSeconds).coerceAtLeast(1).toString()) }
+    if (status == HttpStatusCode.Unauthorized) challenge()
     respondJson(errorJson(code, message), status)
+}
+
+/** Names a way to authenticate, as each 401 must (RFC 9110, section 15.5.2), unless the application has named one. */
+internal fun ApplicationCall.challenge() {
+    if (response.headers[HttpHeaders.WWWAuthenticate] == null) response.header(HttpHeaders.WWWAuthenticate, "Bearer")
+}
+
+/**
+ * Says what to upgrade to, as each 426 must (RFC 9110, section 15.5.22). `Upgrade` goes with a `Connection` that names
+ * it, and neither may stand in a response over HTTP/2 and later (RFC 9113, section 8.2.2).
+ */
+internal fun ApplicationCall.namesUpgrade() {
+    response.header(HttpHeaders.SecWebSocketVersion, WEBSOCKET_VERSION)
+    if (!request.httpVersion.startsWith("HTTP/1.")) return
+    // Ktor counts this header as unsafe because a body would be misread behind it
+    response.headers.append(HttpHeaders.Upgrade, "websocket", safeOnly = false)
+    // Ktor adds what the request's Connection asks for only where the response has none
+    val isLast = request.headers[HttpHeaders.Connection].equals("close", ignoreCase = true)
+    response.header(HttpHeaders.Connection, if (isLast) "Upgrade, close" else "Upgrade")
 }
 
 /** `{"error":{"code","message"}}` */

@@ -20,7 +20,6 @@ import io.ktor.http.HttpStatusCode
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.request.contentType
 import io.ktor.server.request.header
-import io.ktor.server.response.header
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
@@ -56,7 +55,6 @@ internal class PublishApi(
         val key = call.request.header(HttpHeaders.Authorization)?.takeIf { it.startsWith(SCHEME, ignoreCase = true) }
         val backend = if (key == null) -1 else keys.indexOf(key.substring(SCHEME.length).trim())
         if (backend < 0) {
-            call.response.header(HttpHeaders.WWWAuthenticate, "Bearer")
             return call.respondError(
                 HttpStatusCode.Unauthorized,
                 "unauthorized",

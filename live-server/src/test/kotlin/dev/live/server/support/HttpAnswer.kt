@@ -20,14 +20,17 @@ internal fun askForUpgrade(port: Int, path: String = "/live", vararg headers: Pa
             "Sec-WebSocket-Key" to Base64.encode(ByteArray(16)),
         )
     val lines = (usual + headers).filterValues { it != null }.map { (name, value) -> "$name: $value" }
-    return Socket("127.0.0.1", port).use { socket ->
+    return exchange(port, "GET $path HTTP/1.1", lines)
+}
+
+/** Sends a request with exactly this first line, these header lines and this [body], and reads the answer. */
+internal fun exchange(port: Int, firstLine: String, headerLines: List<String>, body: String = ""): HttpAnswer =
+    Socket("127.0.0.1", port).use { socket ->
         socket.soTimeout = HANG_TIMEOUT.inWholeMilliseconds.toInt()
-        socket.getOutputStream().write(
-            ("GET $path HTTP/1.1\r\n" + lines.joinToString("\r\n") + "\r\n\r\n").toByteArray(),
-        )
+        val lines = listOf(firstLine) + headerLines
+        socket.getOutputStream().write((lines.joinToString("\r\n") + "\r\n\r\n" + body).toByteArray())
         read(socket)
     }
-}
 
 private fun read(socket: Socket): HttpAnswer {
     val input = socket.getInputStream().buffered()

@@ -1,0 +1,238 @@
+package dev.live.server
+
+import dev.live.server.endpoint.bearerToken
+import dev.live.server.support.Engine
+import dev.live.server.support.HttpAnswer
+import dev.live.server.support.TestServer
+import dev.live.server.support.exchange
+import dev.live.server.support.get
+import dev.live.server.support.withServer
+import io.kotest.assertions.withClue
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.ints.shouldBeInRange
+import io.kotest.matchers.maps.shouldNotContainKey
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.types.shouldBeInstanceOf
+import io.ktor.http.HttpHeaders
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.application.serverConfig
+import io.ktor.server.auth.Authentication
+import io.ktor.server.auth.authenticate
+import io.ktor.server.auth.bearer
+import io.ktor.server.engine.EngineConnectorBuilder
+import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.Netty
+import io.ktor.server.response.header
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.future.await
+import kotlinx.coroutines.withContext
+import java.net.Authenticator
+import java.net.URI
+import java.net.http.HttpClient
+import java.net.http.HttpRequest
+import java.net.http.HttpResponse
+import java.net.http.WebSocket
+import java.net.http.WebSocketHandshakeException
+import java.util.concurrent.CompletionException
+
+/** How the handshake keeps to HTTP (RFC 9110, RFC 9112) and to RFC 6455, section 4.2.1. */
+class HandshakeHttpTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        context("on $engine") {
+            test("an upgrade needs the token 'upgrade' in Connection, not text that contains it") {
+                withServer(engine, { endpoints() }) {
+                    ask(connection = "not-an-upgrade").status shouldBe 426
+                    ask(connection = "upgraded").status shouldBe 426
+                    ask(connection = "keep-alive,UPGRADE").status shouldBe 101
+                }
+            }
+
+            test("a second Connection header counts, or is refused with a sentence where the engine ignores it") {
+                withServer(engine, { endpoints() }) {
+                    val answer = ask(connection = "keep-alive", more = listOf("Connection: Upgrade"))
+
+                    answer.status shouldBe if (engine == Engine.Cio) 400 else 101
+                }
+            }
+
+            test("an upgrade that names websocket among other protocols is accepted") {
+                withServer(engine, { endpoints() }) {
+                    ask(upgrade = "foo, websocket").status shouldBe 101
+                    ask(upgrade = "foo, WebSocket/13").status shouldBe 426
+                    ask(upgrade = "websockets").status shouldBe 426
+                }
+            }
+
+            test("a second Sec-WebSocket-Key is refused with 400") {
+                withServer(engine, { endpoints() }) {
+                    val answer = ask(more = listOf("Sec-WebSocket-Key: $KEY"))
+
+                    answer.status shouldBe 400
+                    answer.body shouldBe "Sec-WebSocket-Key must be sent once, was sent 2 times."
+                }
+            }
+
+            test("an upgrade over HTTP/1.0 is refused with the way out") {
+                withServer(engine, { endpoints() }) {
+                    val answer = ask(version = "HTTP/1.0")
+
+                    answer.status shouldBe 400
+                    answer.body shouldContain "a proxy in front must use HTTP/1.1 (nginx: proxy_http_version 1.1)"
+                }
+            }
+
+            test("an upgrade without a Host, or with two, is refused with 400") {
+                withServer(engine, { endpoints() }) {
+                    ask(host = null).status shouldBe 400
+                    ask(more = listOf("Host: other.example")).status shouldBe 400
+                }
+            }
+
+            test("an upgrade with a body is refused with 400") {
+                withServer(engine, { endpoints() }) {
+                    ask(more = listOf("Content-Length: 5"), body = "hello").status shouldBe 400
+                    ask(more = listOf("Transfer-Encoding: chunked"), body = "0\r\n\r\n").status shouldBe 400
+                    ask(more = listOf("Content-Length: 0")).status shouldBe 101
+                }
+            }
+
+            test("a refusal to a plain request has Connection beside Upgrade, as RFC 9110 section 7.8 asks") {
+                withServer(engine, { endpoints() }) {
+                    val answer = exchange(port, "GET /live HTTP/1.1", listOf("Host: 127.0.0.1:$port"))
+
+                    answer.status shouldBe 426
+                    answer.headers["upgrade"] shouldBe "websocket"
+                    answer.headers["connection"] shouldBe "Upgrade"
+                    val last = exchange(port, "GET /live HTTP/1.1", listOf("Host: 127.0.0.1", "Connection: close"))
+                    last.headers["connection"] shouldBe "Upgrade, close"
+                }
+            }
+
+            test("a request whose Upgrade was lost on its way is told about the proxy") {
+                withServer(engine, { endpoints() }) {
+                    // what nginx, Apache with http:// and Varnish without pipe make of a WebSocket's request
+                    for (version in listOf("HTTP/1.0", "HTTP/1.1")) {
+                        val answer = ask(version = version, upgrade = null, connection = "close")
+
+                        answer.status shouldBe 426
+                        answer.body shouldBe
+                            "The request lost its Upgrade header on the way: a proxy in front must pass Upgrade and Connection."
+                    }
+                }
+            }
+
+            test("only a bearer token offered as subprotocol is refused with the codec to offer") {
+                withServer(engine, { endpoints() }) {
+                    val answer = ask(more = listOf("Sec-WebSocket-Protocol: live.bearer.Z29vZA"))
+
+                    answer.status shouldBe 400
+                    answer.body shouldBe
+                        "Only a bearer token is offered as subprotocol. Offer a codec beside it, such as " +
+                        "live.v1.json; this server speaks live.v1.json, live.v1.cbor, live.v1.msgpack."
+                }
+            }
+
+            test("every 401 names a way to authenticate, and the application's own wins") {
+                withServer(engine, { endpoints() }) {
+                    ask("/known").headers["www-authenticate"] shouldBe "Bearer"
+                    get("/known/sse?topic=t").header("WWW-Authenticate") shouldBe "Bearer"
+                    ask("/digest").status shouldBe 401
+                    ask("/digest").headers["www-authenticate"] shouldBe "Digest realm=\"us\""
+                    get("/admin").header("WWW-Authenticate") shouldBe "Bearer"
+                }
+            }
+
+            test("a client that has an Authenticator gets the status of a 401 (HttpClient of the JDK)") {
+                withServer(engine, { endpoints() }) {
+                    val client = HttpClient.newBuilder().authenticator(object : Authenticator() {}).build()
+
+                    val failure = connectFailure(client, url("/known"))
+
+                    failure.response.statusCode() shouldBe 401
+                }
+            }
+        }
+    }
+
+    test("over HTTP/2 a refusal has none of the headers that are about a connection") {
+        val server =
+            embeddedServer(Netty, serverConfig { module { endpoints() } }) {
+                connectors += EngineConnectorBuilder().apply {
+                    host = "127.0.0.1"
+                    port = 0
+                }
+                enableHttp2 = true
+                enableH2c = true
+            }
+        server.startSuspend(wait = false)
+        TestServer(server, server.engine.resolvedConnectors().single().port).use {
+            val client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_2).build()
+            val request = HttpRequest.newBuilder(URI("http://127.0.0.1:${it.port}/live")).build()
+
+            val answer = client.sendAsync(request, HttpResponse.BodyHandlers.ofString()).await()
+
+            answer.version() shouldBe HttpClient.Version.HTTP_2
+            answer.statusCode() shouldBeInRange 400..499
+            answer.headers().map() shouldNotContainKey "upgrade"
+            answer.headers().map() shouldNotContainKey "connection"
+        }
+    }
+})
+
+private const val KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
+
+private suspend fun connectFailure(client: HttpClient, url: String): WebSocketHandshakeException =
+    withContext(Dispatchers.IO) {
+        val failure =
+            try {
+                client.newWebSocketBuilder().buildAsync(URI(url), object : WebSocket.Listener {}).join()
+                null
+            } catch (e: CompletionException) {
+                e.cause
+            }
+        withClue(failure) { failure.shouldBeInstanceOf<WebSocketHandshakeException>() }
+    }
+
+private fun TestServer.ask(
+    path: String = "/live",
+    version: String = "HTTP/1.1",
+    host: String? = "127.0.0.1:$port",
+    upgrade: String? = "websocket",
+    connection: String = "Upgrade",
+    more: List<String> = emptyList(),
+    body: String = "",
+): HttpAnswer {
+    val lines =
+        listOfNotNull(
+            host?.let { "Host: $it" },
+            upgrade?.let { "Upgrade: $it" },
+            "Connection: $connection",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: $KEY",
+        )
+    return exchange(port, "GET $path $version", lines + more, body)
+}
+
+private fun Application.endpoints() {
+    install(Live)
+    install(Authentication) { bearer("operators") { authenticate { null } } }
+    routing {
+        live<Unit>("/live")
+        live<String>("/known") {
+            serverSentEvents()
+            authenticate { call -> call.bearerToken() }
+            topic<Int>("t")
+        }
+        live<String>("/digest") {
+            authenticate { call ->
+                call.response.header(HttpHeaders.WWWAuthenticate, "Digest realm=\"us\"")
+                null
+            }
+        }
+        authenticate("operators", optional = true) { liveAdmin("/admin") }
+    }
+}
