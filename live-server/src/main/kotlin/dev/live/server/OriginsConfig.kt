@@ -20,14 +20,19 @@ public class OriginsConfig internal constructor() {
     /** Whether what is [listed] comes from a configuration file: then it gives way to what the code lists. */
     private var isFromFile = false
 
-    /** Whether pages of the server's own host may connect. Default true. */
+    /**
+     * Whether pages of the server's own host may connect. Default true. The host is the one that the request names, and the
+     * one that a proxy names where Ktor's `ForwardedHeaders` or `XForwardedHeaders` is installed.
+     */
     public fun sameHost(allowed: Boolean = true) {
         isSameHostAllowed = allowed
     }
 
     /**
      * Lets pages from [origins] connect, each such as `https://app.example.com`, with a port where it is not the default.
-     * Adds to what was allowed in code before, and replaces what a configuration file allows.
+     * Pages within applications have schemes of their own, such as `capacitor://localhost`. The origin `null` cannot be
+     * allowed: pages of any site can have it. Adds to what was allowed in code before, and replaces what a configuration
+     * file allows.
      *
      * @throws IllegalArgumentException if one is not an origin
      */
@@ -53,7 +58,7 @@ public class OriginsConfig internal constructor() {
     private fun add(origins: Collection<String>) {
         for (origin in origins) {
             listed += requireNotNull(OriginPolicy.normalize(origin)) {
-                "an origin must be like 'https://app.example.com' or 'http://localhost:3000', was '$origin'"
+                "an origin must be like 'https://app.example.com' or 'capacitor://localhost', was '$origin'"
             }
         }
     }

@@ -146,7 +146,7 @@ class ConfigFileTest : FunSpec({
             Triple(
                 "origins.allow",
                 "a.com",
-                "an origin must be like 'https://app.example.com' or 'http://localhost:3000', was 'a.com'",
+                "an origin must be like 'https://app.example.com' or 'capacitor://localhost', was 'a.com'",
             ),
             Triple("drain.reconnectWindow", "5s", "must be two durations such as '0s..5s', was '5s'"),
             Triple("drain.reconnectWindow", "5s..x", "must be two durations such as '0s..5s', was '5s..x'"),

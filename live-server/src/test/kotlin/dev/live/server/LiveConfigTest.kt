@@ -248,13 +248,13 @@ private val configMistakes: List<Mistake<LiveConfig>> =
         config("subscribeBurst must be at least 1, was 0") { limits { subscribeBurst = 0 } },
         config("expiryWarning must be at least 1s, was 999ms") { limits { expiryWarning = 999.milliseconds } },
         config("authTimeout must be positive, was 0s") { limits { authTimeout = Duration.ZERO } },
-        config("an origin must be like 'https://app.example.com' or 'http://localhost:3000', was 'example.com'") {
+        config("an origin must be like 'https://app.example.com' or 'capacitor://localhost', was 'example.com'") {
             origins { allow("https://app.example.com", "example.com") }
         },
-        config("an origin must be like 'https://app.example.com' or 'http://localhost:3000', was 'https://a.com/'") {
+        config("an origin must be like 'https://app.example.com' or 'capacitor://localhost', was 'https://a.com/'") {
             origins { allow("https://a.com/") }
         },
-        config("an origin must be like 'https://app.example.com' or 'http://localhost:3000', was 'null'") {
+        config("an origin must be like 'https://app.example.com' or 'capacitor://localhost', was 'null'") {
             origins { allow("null") }
         },
         config("drain timeout must not be negative, was -1s") { drain { timeout = (-1).seconds } },

@@ -5,7 +5,6 @@ import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.plugins.origin
-import io.ktor.server.request.header
 import io.ktor.server.response.header
 
 /**
@@ -46,13 +45,9 @@ internal class Admission(private val context: EndpointContext) : () -> Unit {
 
     /** Who the client is, as far as its request says. */
     suspend fun <Meta : Any> identify(call: ApplicationCall, endpoint: LiveEndpoint<Meta>): Identity<Meta> {
-        val request = call.request
-        val origin = request.header(HttpHeaders.Origin)
-        if (!context.limits.origins.allows(origin, request.header(HttpHeaders.Host), request.header(SEC_FETCH_SITE))) {
-            return Identity.Refused(
-                HttpStatusCode.Forbidden,
-                "Pages from this origin may not connect to this endpoint.",
-            )
+        if (!context.limits.origins.allows(call)) {
+            val reason = context.refusedOrigins.refuse(call, RefusedOrigins::allowOrForward)
+            return Identity.Refused(HttpStatusCode.Forbidden, reason)
         }
         endpoint.tokenParameter?.let { call.attributes.put(TokenParameter, it) }
         val meta = endpoint.authenticate?.invoke(call)

@@ -47,6 +47,9 @@ internal class EndpointContext(
 
     /** Connections per address over all endpoints; null where there is no limit on them. */
     val addresses: AddressCounter? = limits.connectionsPerAddress.takeIf { it < Int.MAX_VALUE }?.let(::AddressCounter)
+
+    /** Pages that were refused, over all endpoints and the admin page. */
+    val refusedOrigins = RefusedOrigins(now)
 }
 
 /** Answers the requests for one endpoint: refuses them, or runs a session on each. */

@@ -27,21 +27,30 @@ internal class OriginPolicy(private val sameHost: Boolean, private val listed: S
     /** The request's `Host` has no scheme: where it names no port, the default port of the page's scheme is meant. */
     private fun isSame(page: String, host: String): Boolean {
         val scheme = page.substringBefore("://")
-        return normalize("$scheme://$host") == page
+        // an application's own scheme, such as capacitor://localhost, is not served by this server
+        return scheme in DEFAULT_PORTS && normalize("$scheme://$host") == page
     }
 
     companion object {
         /** `same-site` is everybody on the same domain. */
         private val OTHER_SITES = setOf("cross-site", "same-site")
 
-        private val SHAPE =
-            Regex("""(https?)://([^/?#@\s:]+|\[[0-9a-fA-F:.]+])(?::(\d{1,5}))?""", RegexOption.IGNORE_CASE)
+        private val DEFAULT_PORTS = mapOf("http" to "80", "https" to "443")
 
-        /** [origin] in lower case and with its port, or null if it is not `http(s)://host` with or without a port. */
+        private val SHAPE =
+            Regex("""([a-z][a-z0-9+.-]*)://([^/?#@\s:*]+|\[[0-9a-f:.]+])(?::(\d{1,5}))?""", RegexOption.IGNORE_CASE)
+
+        /**
+         * [origin] in lower case, with the default port where its scheme has one and it names none; null if it is not
+         * `scheme://host` with or without a port. Schemes other than http and https are those of applications that show
+         * pages: Capacitor, Ionic, Tauri, browser extensions.
+         */
         fun normalize(origin: String): String? {
             val (scheme, host, port) = SHAPE.matchEntire(origin)?.destructured ?: return null
             val plain = scheme.lowercase()
-            return "$plain://${host.lowercase()}:${port.ifEmpty { if (plain == "https") "443" else "80" }}"
+            val page = "$plain://${host.lowercase()}"
+            val number = port.ifEmpty { DEFAULT_PORTS[plain] ?: return page }
+            return "$page:$number"
         }
     }
 }

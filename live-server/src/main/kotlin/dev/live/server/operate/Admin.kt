@@ -91,7 +91,7 @@ internal class Admin(
 
     /** A request that changes something, with JSON that no other site can have sent. */
     private suspend fun change(call: ApplicationCall, carryOut: suspend (JsonObject) -> JsonObject) {
-        val forged = call.whyForged()
+        val forged = call.whyForged(context.refusedOrigins)
         if (forged != null) return call.respondError(HttpStatusCode.Forbidden, ErrorCode.Forbidden.wire, forged)
         answer(call) {
             val request = call.receiveJson(context.limits.messageSize, context.limits.decode)

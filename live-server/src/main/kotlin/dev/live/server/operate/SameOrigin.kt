@@ -1,9 +1,10 @@
 package dev.live.server.operate
 
+import dev.live.server.endpoint.RefusedOrigins
 import dev.live.server.endpoint.SEC_FETCH_SITE
+import dev.live.server.endpoint.allows
 import dev.live.server.limits.OriginPolicy
 import io.ktor.http.ContentType
-import io.ktor.http.HttpHeaders
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.request.contentType
 import io.ktor.server.request.header
@@ -15,13 +16,12 @@ import io.ktor.server.request.header
  * of the operator's wish. A form of another site cannot send JSON, and a script of one only after the server has allowed
  * it (CORS); where an application allows more than it should, the browser still says which page it was.
  */
-internal fun ApplicationCall.whyForged(): String? =
+internal fun ApplicationCall.whyForged(refused: RefusedOrigins): String? =
     when {
         !request.contentType().match(ContentType.Application.Json) -> "Content-Type must be application/json"
-        request.header(SEC_FETCH_SITE) !in OWN_SITES -> "only the page of this server may do this"
         // not every browser says the site, but each says the origin of what is posted
-        !SAME_HOST.allows(request.header(HttpHeaders.Origin), request.header(HttpHeaders.Host)) ->
-            "only the page of this server may do this"
+        request.header(SEC_FETCH_SITE) !in OWN_SITES || !SAME_HOST.allows(this) ->
+            "only the page of this server may do this. ${refused.refuse(this) { RefusedOrigins.FORWARD }}"
         else -> null
     }
 

@@ -37,6 +37,16 @@ class OriginPolicyTest : FunSpec({
         }
     }
 
+    test("a page within an application passes where its origin is listed, and nowhere else") {
+        val policy = OriginPolicy(sameHost = true, listed("capacitor://localhost", "tauri://localhost"), any = false)
+
+        policy.allows("capacitor://localhost", host = "example.com") shouldBe true
+        policy.allows("tauri://localhost", host = "example.com") shouldBe true
+        policy.allows("capacitor://localhost:1", host = "example.com") shouldBe false
+        policy.allows("ionic://localhost", host = "localhost") shouldBe false
+        policy.allows("null", host = "localhost") shouldBe false
+    }
+
     test("a request without an origin comes from no page and passes") {
         OriginPolicy(sameHost = false, emptySet(), any = false).allows(origin = null, host = "example.com") shouldBe
             true
@@ -65,6 +75,11 @@ class OriginPolicyTest : FunSpec({
             "http://example.com:8080" to "http://example.com:8080",
             "https://[::1]" to "https://[::1]:443",
             "https://[2001:DB8::1]:8443" to "https://[2001:db8::1]:8443",
+            "capacitor://localhost" to "capacitor://localhost",
+            "Ionic://LocalHost:8100" to "ionic://localhost:8100",
+            "tauri://localhost" to "tauri://localhost",
+            "chrome-extension://abcdefghijklmnop" to "chrome-extension://abcdefghijklmnop",
+            "moz-extension://5B3f-22" to "moz-extension://5b3f-22",
         )) {
             OriginPolicy.normalize(origin) shouldBe normal
         }
@@ -76,7 +91,13 @@ class OriginPolicyTest : FunSpec({
             "null",
             "example.com",
             "//example.com",
-            "ftp://example.com",
+            "://example.com",
+            "1scheme://example.com",
+            "capacitor://",
+            "capacitor://local host",
+            "capacitor://localhost/",
+            "file:///index.html",
+            "https://*",
             "https://",
             "https://example.com/",
             "https://example.com/path",
