@@ -1,8 +1,6 @@
 package dev.live.server
 
 import dev.live.server.endpoint.LiveEndpoint
-import io.ktor.server.application.install
-import io.ktor.server.http.HttpRequestLifecycle
 import io.ktor.server.routing.Route
 import io.ktor.server.routing.application
 import io.ktor.server.routing.get
@@ -40,7 +38,6 @@ internal fun <Meta : Any> Route.liveEndpoint(path: String, anonymous: Meta?, con
     val streams = endpointServer.streams ?: return
     route(path) {
         route(streams.path) {
-            install(HttpRequestLifecycle) { cancelCallOnClose = true } // nothing is read that would tell
             get { streams.answer(call) }
         }
     }

@@ -13,6 +13,7 @@ import dev.live.server.support.withServer
 import dev.live.server.topic.publish
 import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.assertions.withClue
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.longs.shouldBeInRange
@@ -132,6 +133,37 @@ class ServerSentEventsTest : FunSpec({
                 ack.id shouldBe position.toString()
                 ann.close()
             }
+        }
+    }
+
+    test("of several ids the newest counts, and an empty one is none") {
+        withServer(Engine.Netty, { rooms() }) {
+            val topic = application.live.topic("kept/1")
+            for (number in 1..3) topic.publish(number)
+            val epoch = topic.history().position.epoch
+            val requests =
+                listOf(
+                    "&lastEventId=$epoch:1&lastEventId=$epoch:2" to null,
+                    "&lastEventId=$epoch:2&lastEventId=$epoch:1" to null,
+                    "&lastEventId=$epoch:2" to "",
+                    "&lastEventId=&lastEventId=$epoch:2" to null,
+                    "&lastEventId=$epoch:1" to "$epoch:2",
+                    "&lastEventId=$epoch:2" to "$epoch:1",
+                    "&lastEventId=another:7" to "$epoch:2",
+                )
+
+            for ((query, header) in requests) {
+                val headers = listOfNotNull(header?.let { "Last-Event-ID" to it }).toTypedArray()
+                val ann = EventClient.open(this, "/live/sse?topic=kept/1$query", *headers)
+                withClue("$query and $header") {
+                    ann.next().data shouldContain """"recovered":true"""
+                    ann.next().data shouldContain """"data":3"""
+                }
+                ann.close()
+            }
+            val both = EventClient.open(this, "/live/sse?topic=kept/1&lastEventId=one:1&lastEventId=two:2")
+            both.status shouldBe 400
+            both.text() shouldContain "lastEventId was given 2 times with different epochs; give the newest one"
         }
     }
 
@@ -267,7 +299,7 @@ class ServerSentEventsTest : FunSpec({
             for (site in listOf("cross-site", "same-site")) {
                 val answer = EventClient.open(this, "/live/sse?topic=room/1&name=ann", "Sec-Fetch-Site" to site)
                 answer.status shouldBe 403
-                answer.text() shouldContain "Pages from this origin may not connect to this endpoint."
+                answer.text() shouldContain "Pages of another site may not make this request (Sec-Fetch-Site: $site)."
             }
             for (site in listOf("same-origin", "none")) {
                 val own = EventClient.open(this, "/live/sse?topic=room/1&name=ann", "Sec-Fetch-Site" to site)

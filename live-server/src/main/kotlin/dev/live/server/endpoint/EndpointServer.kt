@@ -17,7 +17,7 @@ import dev.live.server.topic.TopicRegistry
 import dev.live.server.transport.FastPath
 import dev.live.server.transport.Inbound
 import dev.live.server.transport.Socket
-import io.ktor.http.HttpHeaders
+import dev.live.server.transport.watchDisconnect
 import io.ktor.http.HttpStatusCode
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.plugins.origin
@@ -83,6 +83,7 @@ internal class EndpointServer<Meta : Any>(
 
     /** The checks come in the order that the protocol names: the cheapest first, and nobody is asked in vain. */
     suspend fun answer(call: ApplicationCall) {
+        val disconnect = call.watchDisconnect()
         val handshake =
             when (val result = handshake(call, context.topics.codecs)) {
                 is Handshake.Refused -> return refuse(call, result.status, result.reason)
@@ -93,7 +94,7 @@ internal class EndpointServer<Meta : Any>(
         var upgrade: LiveUpgrade? = null
         try {
             upgrade = admit(call, handshake, place)
-            if (upgrade != null) call.respond(upgrade)
+            if (upgrade != null) call.respondIfConnected(disconnect) { call.respond(upgrade) }
         } finally {
             if (upgrade?.isStarted != true) place()
         }

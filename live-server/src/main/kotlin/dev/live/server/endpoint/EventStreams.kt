@@ -3,9 +3,11 @@ package dev.live.server.endpoint
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.ReconnectRule
+import dev.live.server.transport.Disconnect
 import dev.live.server.transport.EventSocket
 import dev.live.server.transport.StreamStart
 import dev.live.server.transport.cutConnection
+import dev.live.server.transport.watchDisconnect
 import io.ktor.http.ContentType
 import io.ktor.http.Headers
 import io.ktor.http.HttpHeaders
@@ -13,6 +15,7 @@ import io.ktor.http.HttpStatusCode
 import io.ktor.http.content.OutgoingContent
 import io.ktor.http.headers
 import io.ktor.server.application.ApplicationCall
+import io.ktor.server.http.content.suppressCompression
 import io.ktor.server.plugins.origin
 import io.ktor.server.response.respond
 import io.ktor.utils.io.ByteWriteChannel
@@ -34,7 +37,7 @@ internal class StreamSettings(val under: String, val retry: Duration)
  * Answers requests for the topics of one endpoint as server-sent events.
  *
  * Behind each is a session as behind a WebSocket, with its limits, queue, hooks and observers; only its socket is
- * another. It is the server's and not the call's, so that it ends in order when a client has gone.
+ * another. It is the server's and not the call's, and a client that goes ends the session and does not cancel the call.
  */
 internal class EventStreams<Meta : Any>(
     private val endpoint: LiveEndpoint<Meta>,
@@ -54,6 +57,8 @@ internal class EventStreams<Meta : Any>(
     }
 
     suspend fun answer(call: ApplicationCall) {
+        val disconnect = call.watchDisconnect()
+        call.suppressCompression() // a compressor holds events back until its buffer is full
         val request =
             try {
                 val id = call.request.headers[LAST_EVENT_ID]
@@ -65,7 +70,7 @@ internal class EventStreams<Meta : Any>(
         place.refusal(call)?.let { return refuse(call, it) }
         try {
             when (val identity = place.identify(call, endpoint)) {
-                is Identity.Known -> stream(call, request, identity.meta, place)
+                is Identity.Known -> stream(call, request, identity.meta, place, disconnect)
                 is Identity.Refused -> refuse(call, identity, place)
                 // this client sends no messages
                 is Identity.Awaited ->
@@ -76,7 +81,13 @@ internal class EventStreams<Meta : Any>(
         }
     }
 
-    private suspend fun stream(call: ApplicationCall, request: StreamRequest, meta: Meta, place: Admission) {
+    private suspend fun stream(
+        call: ApplicationCall,
+        request: StreamRequest,
+        meta: Meta,
+        place: Admission,
+        disconnect: Disconnect,
+    ) {
         val codec = context.topics.codecs[codecSlot]
         val socket = EventSocket(request.subscribe, codec, request.since, ::retryAfter, call::cutConnection)
         val address = call.request.origin.remoteAddress
@@ -85,6 +96,7 @@ internal class EventStreams<Meta : Any>(
                 server.serve(socket, codecSlot, meta, address)
             }
         session.invokeOnCompletion { socket.abort() } // also where the server has ended, and nothing was run
+        disconnect.onSeen(socket::abort)
         try {
             val start = socket.start.await()
             if (start !is StreamStart.Begun) {
@@ -92,13 +104,15 @@ internal class EventStreams<Meta : Any>(
                 place()
             }
             when (start) {
-                is StreamStart.Begun ->
-                    call.respond(
+                is StreamStart.Begun -> {
+                    val events =
                         EventContent { channel ->
                             socket.attach(channel)
                             session.join()
-                        },
-                    )
+                        }
+                    // a session that has ended has reported why: a response that it cut is no failure of the call
+                    call.respondIfConnected(disconnect, { session.isCompleted }) { call.respond(events) }
+                }
                 is StreamStart.Refused -> {
                     val code = ErrorCode.of(start.error.code)
                     val wait = start.error.retryAfterMs?.milliseconds

@@ -33,12 +33,24 @@ internal class StreamRequest private constructor(val subscribe: Message, val sin
                 "topic must be given once, as in ?topic=room/lobby, was given ${topics.size} times"
             }
             require(topics[0].isNotEmpty()) { "topic must not be empty" }
-            // a client that has no Last-Event-ID yet may have an offset from elsewhere
-            val id = (lastEventId ?: query["lastEventId"]).orEmpty()
-            val since = if (id.isEmpty()) null else positionIn(id)
+            val since = newest(lastEventId, query.getAll("lastEventId").orEmpty())
             val params = query["params"]?.let { paramsIn(it, limits) }
             val data = if (since == null && params == null) null else Body.of(SubscribeData(since, params))
             return StreamRequest(Message(MessageType.SUBSCRIBE, topics[0], REF, data), since)
+        }
+
+        /**
+         * The newest of the ids that a request carries: a browser's header says where the stream broke, the query where the
+         * page began. An empty id is none. Of two epochs the header's counts, which the browser got last.
+         */
+        private fun newest(header: String?, inQuery: List<String>): Position? {
+            val first = header?.ifEmpty { null }?.let(::positionIn)
+            val others = inQuery.filter { it.isNotEmpty() }.map(::positionIn)
+            val epoch = (first ?: others.firstOrNull() ?: return null).epoch
+            require(first != null || others.all { it.epoch == epoch }) {
+                "lastEventId was given ${others.size} times with different epochs; give the newest one"
+            }
+            return (listOfNotNull(first) + others).filter { it.epoch == epoch }.maxBy { it.offset }
         }
 
         private fun positionIn(id: String): Position {

@@ -1,0 +1,137 @@
+package dev.live.server
+
+import dev.live.server.support.CapturedLogs
+import dev.live.server.support.Engine
+import dev.live.server.support.EventClient
+import dev.live.server.support.PlainClient
+import dev.live.server.support.RawSocket
+import dev.live.server.support.TestServer
+import dev.live.server.support.withServer
+import dev.live.server.topic.publish
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.ktor.http.ContentType
+import io.ktor.http.HttpStatusCode
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.plugins.compression.Compression
+import io.ktor.server.plugins.compression.gzip
+import io.ktor.server.plugins.compression.matchContentType
+import io.ktor.server.plugins.compression.minimumSize
+import io.ktor.server.plugins.statuspages.StatusPages
+import io.ktor.server.response.respondText
+import io.ktor.server.routing.routing
+import java.util.concurrent.ConcurrentLinkedQueue
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
+
+/** Streams of server-sent events, and the ends of WebSockets, beside plugins that see every response (Ktor 3.5.1). */
+class EventStreamsBesidePluginsTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        context("on $engine") {
+            test("a stream is not compressed, so its events are not held back") {
+                withServer(engine, { compressed() }) {
+                    val ann = EventClient.open(this, "/live/sse?topic=room/1", "Accept-Encoding" to "gzip, deflate, br")
+
+                    ann.header("Content-Encoding") shouldBe null
+                    ann.next().data shouldContain """"type":"ack""""
+                    application.live.topic("room/1").publish(1)
+                    ann.next().data shouldContain """"data":1"""
+                    ann.close()
+                }
+            }
+
+            test("a client that leaves its stream raises nothing in StatusPages and logs nothing") {
+                val raised = ConcurrentLinkedQueue<Throwable>()
+                withServer(engine, { watched(raised) }) {
+                    CapturedLogs().use { logs ->
+                        repeat(20) { number ->
+                            val ann = EventClient.open(this, "/live/sse?topic=room/$number")
+                            ann.next()
+                            ann.close()
+                        }
+                        untilNobodyIsLeft()
+
+                        raised.shouldBeEmpty()
+                        logs.lines.filterNot { it.startsWith("INFO") }.shouldBeEmpty()
+                    }
+                }
+            }
+
+            test("a WebSocket that ends, however it does, raises nothing in StatusPages and logs nothing") {
+                val raised = ConcurrentLinkedQueue<Throwable>()
+                withServer(engine, { watched(raised) }) {
+                    CapturedLogs().use { logs ->
+                        PlainClient.connect(url()).close()
+                        RawSocket.upgrade(port).close()
+                        RawSocket.upgrade(port).reset()
+                        val ann = PlainClient.connect(url() + "?name=ann")
+                        application.live.kickUser("ann", "enough") shouldBe 1
+                        ann.closed().first shouldBe 4403
+                        untilNobodyIsLeft()
+
+                        raised.shouldBeEmpty()
+                        logs.lines.filterNot { it.startsWith("INFO") }.shouldBeEmpty()
+                    }
+                }
+            }
+
+            test("a stream that the server ends raises nothing in StatusPages") {
+                val raised = ConcurrentLinkedQueue<Throwable>()
+                withServer(engine, { watched(raised) }) {
+                    val ann = EventClient.open(this, "/live/sse?topic=room/1&name=ann")
+                    ann.next()
+                    val bob = EventClient.open(this, "/live/sse?topic=room/1&name=bob")
+                    bob.next()
+
+                    application.live.kickUser("ann", "enough") shouldBe 1
+                    ann.next().name shouldBe "close"
+                    ann.isEnded() shouldBe true
+                    stop()
+                    bob.next().data shouldContain "goodbye"
+
+                    raised.shouldBeEmpty()
+                }
+            }
+        }
+    }
+})
+
+private suspend fun TestServer.untilNobodyIsLeft() =
+    eventually(1.minutes) { application.live.stats.connections shouldBe 0 }
+
+private fun Application.compressed() {
+    install(Compression) {
+        gzip {
+            minimumSize(1)
+            matchContentType(ContentType.Text.Any, ContentType.Application.Any)
+        }
+    }
+    rooms()
+}
+
+private fun Application.watched(raised: ConcurrentLinkedQueue<Throwable>) {
+    install(StatusPages) {
+        exception<Throwable> { call, cause ->
+            raised += cause
+            call.respondText("failed", status = HttpStatusCode.InternalServerError)
+        }
+    }
+    rooms()
+}
+
+private fun Application.rooms() {
+    install(Live) { drain { reconnectWindow = 100.milliseconds..200.milliseconds } }
+    routing {
+        live<String>("/live") {
+            serverSentEvents()
+            authenticate { call -> call.request.queryParameters["name"] ?: "anybody" }
+            user { it }
+            topic<Int>("room/{room}")
+        }
+    }
+}
