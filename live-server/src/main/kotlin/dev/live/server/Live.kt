@@ -1,8 +1,12 @@
 package dev.live.server
 
+import dev.live.server.transport.describe
+import dev.live.server.transport.requireSupported
 import io.ktor.server.application.Application
 import io.ktor.server.application.ApplicationPlugin
+import io.ktor.server.application.ApplicationStarted
 import io.ktor.server.application.ApplicationStopPreparing
+import io.ktor.server.application.ApplicationStopping
 import io.ktor.server.application.createApplicationPlugin
 import io.ktor.server.application.hooks.MonitoringEvent
 import io.ktor.server.application.log
@@ -39,6 +43,7 @@ import kotlin.time.TimeSource
  */
 public val Live: ApplicationPlugin<LiveConfig> =
     createApplicationPlugin("Live", FILE_SECTION, ::liveConfigOf) {
+        requireSupported(application.engine.javaClass.name)
         requireSection(application.environment.config)
         val settings = pluginConfig.build()
         val start = TimeSource.Monotonic.markNow()
@@ -47,7 +52,16 @@ public val Live: ApplicationPlugin<LiveConfig> =
                 start.elapsedNow().inWholeMilliseconds
             }
         application.attributes.put(LiveServerKey, server)
-        on(MonitoringEvent(ApplicationStopPreparing)) { drain(application, server, settings.drainTimeout) }
+        on(MonitoringEvent(ApplicationStarted)) {
+            if (it !== application) return@on
+            it.log.info("Live: {}", describe(settings.transport, application.engine.javaClass.name))
+        }
+        on(MonitoringEvent(ApplicationStopPreparing)) { drain(application, settings.drainTimeout) { server.drain() } }
+        // an application that is reloaded stops without the engine; in an ordinary stop it is drained by now. The
+        // application that replaces it hears the event too, for all of an engine's share one monitor
+        on(MonitoringEvent(ApplicationStopping)) {
+            if (it === application) drain(application, settings.drainTimeout) { server.drainForReload() }
+        }
     }
 
 /** The server half of [Live]; throws [IllegalStateException] if the plugin is not installed. */
@@ -55,10 +69,8 @@ public val Application.live: LiveServer
     get() = attributes.getOrNull(LiveServerKey) ?: error(NOT_INSTALLED)
 
 /** Ktor's event cannot suspend, and the engine closes the sockets as soon as it returns: so this thread has to wait. */
-private fun drain(scope: Application, server: LiveServer, timeout: Duration) {
-    val drained = scope.launch(Dispatchers.Default + CoroutineName("live-drain")) {
-        server.drain()
-    }.asCompletableFuture()
+private fun drain(scope: Application, timeout: Duration, drain: suspend () -> Unit) {
+    val drained = scope.launch(Dispatchers.Default + CoroutineName("live-drain")) { drain() }.asCompletableFuture()
     try {
         drained.get((timeout + 1.seconds).inWholeMilliseconds, TimeUnit.MILLISECONDS)
     } catch (_: TimeoutException) {

@@ -29,7 +29,9 @@ import kotlinx.coroutines.job
 import kotlinx.coroutines.joinAll
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeoutOrNull
+import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.coroutines.CoroutineContext
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
@@ -61,6 +63,7 @@ public class LiveServer internal constructor(
 
     @Volatile
     private var isDraining = false
+    private val drainBegan = AtomicBoolean()
 
     internal val context =
         EndpointContext(
@@ -88,7 +91,8 @@ public class LiveServer internal constructor(
     public val sessions: List<Session<*>> get() = registry.snapshot()
 
     /** What this server has done since it started, and has now. */
-    public val stats: LiveStats get() = tally.snapshot(registry.connections.get(), registry.size, topics.size)
+    public val stats: LiveStats
+        get() = tally.snapshot(registry.connections.get(), registry.size, topics.size, registry.byTransport)
 
     /** Topics that somebody uses, or did within the linger. */
     public val topicCount: Int get() = topics.size
@@ -148,19 +152,39 @@ public class LiveServer internal constructor(
     }
 
     /**
-     * Ends every session for a restart: says goodbye with the window to come back in, writes what waits, closes (1012).
-     * What is not through by the drain's timeout is cut. New connections are refused from here on.
+     * Ends every session for a restart: says goodbye with the [window] to come back in, writes what waits, closes (1012).
+     * What is not through within [timeout] is cut. New connections are refused from here on. Only the first call drains.
      */
-    internal suspend fun drain() {
+    internal suspend fun drain(
+        timeout: Duration = settings.drainTimeout,
+        window: ClosedRange<Duration> = settings.session.reconnectWindow,
+    ) {
+        if (!drainBegan.compareAndSet(false, true)) return
         isDraining = true
         val why = CloseReason(CloseCode.Restart, "the server restarts", byClient = false)
-        val goodbye = PreparedMessage(goodbyeMessage(why, settings.session.reconnectWindow), settings.codecs)
+        val goodbye = PreparedMessage(goodbyeMessage(why, window), settings.codecs)
         val leaving = sessions
         for (session in leaving) session.state.end(why, flush = true, goodbye)
-        withTimeoutOrNull(settings.drainTimeout) { leaving.map { it.state.connection }.joinAll() }
+        withTimeoutOrNull(timeout) { leaving.map { it.state.connection }.joinAll() }
         for (session in sessions) {
             session.state.cut(CloseReason(CloseCode.GoingAway, "the server stops", byClient = false))
         }
         scope.cancel()
+    }
+
+    /**
+     * As [drain], where the application is replaced and the engine goes on, as by Ktor's auto-reload: the next request
+     * waits for this, and the new application is there at once.
+     */
+    internal suspend fun drainForReload() {
+        val window = settings.session.reconnectWindow
+        drain(
+            minOf(settings.drainTimeout, RELOAD),
+            window.start.coerceAtMost(RELOAD)..window.endInclusive.coerceAtMost(RELOAD),
+        )
+    }
+
+    private companion object {
+        val RELOAD = 1.seconds
     }
 }

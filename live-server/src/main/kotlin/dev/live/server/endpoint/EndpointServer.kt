@@ -126,7 +126,7 @@ internal class EndpointServer<Meta : Any>(
                 known
                     ?: verify?.let { firstMessageAuth(socket, codecSlot, it).await() }
                     ?: return
-            val handler = Handler(meta, codecSlot, address)
+            val handler = Handler(meta, codecSlot, address, socket.transport)
             SessionRunner(socket, handler, context.sessionSettings, context.now).run()
         } catch (_: IOException) {
             // the connection broke before there was a session that could have been told
@@ -149,6 +149,7 @@ internal class EndpointServer<Meta : Any>(
         private val meta: Meta,
         private val codecSlot: Int,
         private val address: String,
+        private val transport: String,
     ) : SessionHandler<Meta> {
         private val dispatcher = Dispatcher(endpoint, commands, tokens, limits, guard, context.now, tally)
 
@@ -161,7 +162,8 @@ internal class EndpointServer<Meta : Any>(
         override fun create(scope: CoroutineScope): Session<Meta> {
             val runtime = SessionRuntime(context.sessionSettings, context.topics, codecSlot, commands, context.now)
             val user = endpoint.user?.invoke(meta)
-            return Session(newSessionId(), meta, user, address, Clock.System.now(), runtime, scope.coroutineContext)
+            val since = Clock.System.now()
+            return Session(newSessionId(), meta, user, address, since, transport, runtime, scope.coroutineContext)
         }
 
         override suspend fun open(session: Session<Meta>): CloseReason? {

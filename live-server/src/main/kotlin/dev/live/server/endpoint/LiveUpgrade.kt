@@ -22,9 +22,9 @@ import kotlin.coroutines.CoroutineContext
 /**
  * The answer that turns an HTTP connection into a socket, and runs [serve] on it.
  *
- * Over the engine's byte channels that is a child of [call]. A connection that [fastPath] takes over is the [server]'s:
- * the call ends, and with it goes all that Ktor keeps for one. [onEnd] is called once, when nothing of the connection
- * is left.
+ * The session is the [server]'s and not the call's: on some engines the call is complete by then and runs nothing more.
+ * The call of a connection that [fastPath] takes over ends, and with it goes all that Ktor keeps for one. [onEnd] is
+ * called once, when nothing of the connection is left.
  *
  * Ktor's `WebSockets` plugin is not involved: an application may have it for other routes, with settings of its own.
  */
@@ -65,7 +65,7 @@ internal class LiveUpgrade(
         }
         val where = if (isTest) Dispatchers.Default else placeOf(engineContext)
         val socket = KtorSocket(input, output, maxMessageSize, isMasked = !isTest, readerContext = where)
-        return run(socket, call, where, serve, onEnd)
+        return run(socket, server, where, serve, onEnd)
     }
 }
 

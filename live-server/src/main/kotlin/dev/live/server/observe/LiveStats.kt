@@ -15,6 +15,7 @@ package dev.live.server.observe
  * @property bytesOut bytes of the payloads of these, without the envelopes
  * @property rateLimited messages, pings and pongs of clients that were over their rate
  * @property drops messages lost, by what decided so (see [LiveObserver.dropped]); no entry for one that lost none
+ * @property transports open sessions, by what carries them: `netty`, `portable`, `sse`; no entry for one without sessions
  * @property closes sessions that have ended, by close code; codes that are not the protocol's count as `other`
  */
 public class LiveStats internal constructor(
@@ -30,9 +31,11 @@ public class LiveStats internal constructor(
     public val rateLimited: Long,
     public val drops: Map<String, Long>,
     public val closes: Map<String, Long>,
+    public val transports: Map<String, Int>,
 ) {
     override fun toString(): String =
         "LiveStats(connections=$connections, sessions=$sessions, topics=$topics, messagesIn=$messagesIn, " +
             "bytesIn=$bytesIn, published=$published, deliveries=$deliveries, messagesOut=$messagesOut, " +
-            "bytesOut=$bytesOut, rateLimited=$rateLimited, drops=$drops, closes=$closes)"
+            "bytesOut=$bytesOut, rateLimited=$rateLimited, drops=$drops, closes=$closes, " +
+            "transports=$transports)"
 }

@@ -81,7 +81,12 @@ internal class Tally(observer: LiveObserver? = null) {
         tell { it.rateLimited(session) }
     }
 
-    fun snapshot(connections: Int, sessions: Int, topics: Int): LiveStats {
+    fun snapshot(
+        connections: Int,
+        sessions: Int,
+        topics: Int,
+        transports: Map<String, Int> = emptyMap(),
+    ): LiveStats {
         val delivered = deliveries.sum()
         return LiveStats(
             connections,
@@ -96,6 +101,7 @@ internal class Tally(observer: LiveObserver? = null) {
             rateLimited.sum(),
             drops.mapValues { it.value.sum() },
             closes.mapValues { it.value.sum() },
+            transports,
         )
     }
 

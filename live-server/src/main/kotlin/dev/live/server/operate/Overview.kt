@@ -52,6 +52,7 @@ private fun JsonObjectBuilder.totals(stats: LiveStats) {
     put("messagesOut", stats.messagesOut)
     put("bytesOut", stats.bytesOut)
     put("rateLimited", stats.rateLimited)
+    putJsonObject("transports") { stats.transports.toSortedMap().forEach { (name, count) -> put(name, count) } }
     putJsonObject("drops") { stats.drops.toSortedMap().forEach { (policy, count) -> put(policy, count) } }
     putJsonObject("closes") { stats.closes.toSortedMap().forEach { (code, count) -> put(code, count) } }
 }

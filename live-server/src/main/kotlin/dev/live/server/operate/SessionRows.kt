@@ -107,6 +107,7 @@ internal class SessionRow(
             put("user", session.user?.wellFormed(MAX_TEXT))
             put("address", session.remoteAddress.wellFormed(MAX_TEXT))
             put("since", session.connectedSince.toEpochMilliseconds())
+            put("transport", session.transport)
             put("codec", session.codec.subprotocol.substringAfterLast('.'))
             putJsonObject("topics") {
                 put("count", topics)

@@ -31,6 +31,8 @@ import kotlin.time.Instant
  * @property user what the endpoint's `user` calls the client, or null where it does not say
  * @property remoteAddress where the connection comes from, as Ktor sees it (behind a proxy: install `XForwardedHeaders`)
  * @property connectedSince when the session began
+ * @property transport what carries the connection: `netty` (the engine's channel), `portable` (the engine's byte channels)
+ *   or `sse` (a stream of server-sent events)
  */
 public class Session<out Meta : Any> internal constructor(
     public val id: String,
@@ -38,6 +40,7 @@ public class Session<out Meta : Any> internal constructor(
     public val user: String?,
     public val remoteAddress: String,
     public val connectedSince: Instant,
+    public val transport: String,
     private val runtime: SessionRuntime,
     override val coroutineContext: CoroutineContext,
 ) : CoroutineScope {

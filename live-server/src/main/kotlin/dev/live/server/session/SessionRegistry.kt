@@ -18,6 +18,11 @@ internal class SessionRegistry {
     /** Connections that count against the limit: sessions, and upgrades on their way to become one. */
     val connections = AtomicInteger()
 
+    private val transports = ConcurrentHashMap<String, AtomicInteger>()
+
+    /** Open sessions by their transport; no entry for one that has none. */
+    val byTransport: Map<String, Int> get() = transports.mapValues { it.value.get() }.filterValues { it > 0 }
+
     fun find(id: String): Session<*>? = byId[id]
 
     fun ofUser(user: String): Set<Session<*>> = byUser[user]?.let { HashSet(it) }.orEmpty()
@@ -34,11 +39,12 @@ internal class SessionRegistry {
             if (mine == null || session !in mine) return false
         }
         byId[session.id] = session
+        transports.getOrPut(session.transport) { AtomicInteger() }.incrementAndGet()
         return true
     }
 
     fun remove(session: Session<*>) {
-        byId.remove(session.id)
+        if (byId.remove(session.id) != null) transports[session.transport]?.decrementAndGet()
         session.user?.let { user ->
             byUser.computeIfPresent(user) { _, sessions -> sessions.apply { remove(session) }.ifEmpty { null } }
         }

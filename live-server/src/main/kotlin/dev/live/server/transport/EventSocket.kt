@@ -70,6 +70,8 @@ internal class EventSocket(
     @Volatile
     private var isTaken = false
 
+    override val transport: String get() = "sse"
+
     /** Whether there is to be a stream. */
     val start: Deferred<StreamStart> get() = decided
 

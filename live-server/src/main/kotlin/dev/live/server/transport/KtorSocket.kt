@@ -27,6 +27,8 @@ internal class KtorSocket(
     isMasked: Boolean = true,
     override val readerContext: CoroutineContext = EmptyCoroutineContext,
 ) : Socket {
+    override val transport: String get() = "portable"
+
     private val frames = FrameReader(input, maxMessageSize, isMasked)
 
     /** A write was cancelled inside a frame: nothing that follows would be understood. Only accessed by the writer. */

@@ -60,6 +60,8 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     /** The next one in the loop's list. Written by whoever set [ready], then by the loop. */
     var nextReady: NettySocket? = null
 
+    override val transport: String get() = "netty"
+
     override val readerContext: CoroutineContext get() = loop.dispatcher
 
     override fun handlerAdded(context: ChannelHandlerContext) {

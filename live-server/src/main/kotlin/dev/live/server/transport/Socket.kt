@@ -13,6 +13,9 @@ import kotlin.coroutines.EmptyCoroutineContext
  * [abort] come when both are done.
  */
 internal interface Socket {
+    /** What carries it, for operators: "netty", "portable" or "sse". */
+    val transport: String
+
     /** Where whoever receives from this socket should run, to be spared a change of threads for each message. */
     val readerContext: CoroutineContext get() = EmptyCoroutineContext
 

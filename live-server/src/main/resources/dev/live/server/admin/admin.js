@@ -259,7 +259,7 @@ function showSessions({ matched, rows }) {
       make("td", { text: `${row.topics.count}: ${topics.join(", ")}`, title: topics.join("\n") }),
       make("td", { text: duration(Math.max(0, now.wallMs - row.since)), title: new Date(row.since).toLocaleString() }),
       make("td", { text: row.address }),
-      make("td", { text: row.codec }),
+      make("td", { text: `${row.codec}, ${row.transport}` }),
       make("td", {}, make("code", { text: row.id.slice(0, 8), title: row.id })),
       make("td", {}, button("Disconnect …", () => askToKick(row))));
   }));

@@ -228,7 +228,7 @@ private fun TestScope.anonymous(meta: String): Session<String> {
     val topics = TestTopics(backgroundScope, CodecTable(listOf(FakeCodec()))).registry
     val runtime = SessionRuntime(sessionSettings(), topics, codecSlot = 0) { currentTime }
     val scope = backgroundScope.coroutineContext + Job()
-    return Session("session", meta, user = null, "127.0.0.1", Instant.DISTANT_PAST, runtime, scope)
+    return Session("session", meta, user = null, "127.0.0.1", Instant.DISTANT_PAST, "fake", runtime, scope)
 }
 
 /** A running session of [endpoint], whose client's words are tokens. */

@@ -17,6 +17,8 @@ import java.io.IOException
  * [stalled], the client takes nothing; [broken], writing fails; not [answering], it never completes a close handshake.
  */
 internal class FakeSocket : Socket {
+    override val transport: String get() = "fake"
+
     private val inbound = Channel<Inbound>(Channel.UNLIMITED)
     private val stall = MutableStateFlow(false)
     private val written = mutableListOf<OutboundFrame>()

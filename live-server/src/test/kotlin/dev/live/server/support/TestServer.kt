@@ -17,6 +17,8 @@ internal class TestServer(private val server: EmbeddedServer<*, *>, val port: In
 
     fun url(path: String = "/live"): String = "ws://127.0.0.1:$port$path"
 
+    fun reload() = server.reload()
+
     fun stop() = server.stop(gracePeriodMillis = 50, timeoutMillis = 2_000)
 
     override fun close() = stop()

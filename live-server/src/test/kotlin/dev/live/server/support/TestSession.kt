@@ -53,7 +53,7 @@ internal fun testSession(
     scope: CoroutineScope,
     id: String = "session",
     user: String? = null,
-): Session<Unit> = Session(id, Unit, user, "127.0.0.1", Instant.DISTANT_PAST, runtime, scope.coroutineContext)
+): Session<Unit> = Session(id, Unit, user, "127.0.0.1", Instant.DISTANT_PAST, "fake", runtime, scope.coroutineContext)
 
 /**
  * A session over a [FakeSocket], in the virtual time of [test].

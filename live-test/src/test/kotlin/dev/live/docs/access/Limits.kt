@@ -8,6 +8,7 @@ import io.ktor.server.engine.EmbeddedServer
 import io.ktor.server.engine.connector
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
+import io.ktor.server.plugins.forwardedheaders.XForwardedHeaders
 import io.ktor.server.plugins.origin
 import io.ktor.server.plugins.ratelimit.RateLimit
 import io.ktor.server.plugins.ratelimit.RateLimitName
@@ -36,6 +37,10 @@ internal fun Application.limited() {
             user { it.name } // what sessionsPerUser and messagesPerSecondPerUser go by
         }
     }
+}
+
+internal fun Application.behindOneProxy() {
+    install(XForwardedHeaders) { useLastProxy() } // one proxy, which appends to X-Forwarded-For
 }
 
 internal fun Application.attemptsLimited() {
