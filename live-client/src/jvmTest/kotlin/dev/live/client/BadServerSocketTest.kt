@@ -201,7 +201,8 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         against(engine, { speaks(it, frame(BINARY, ByteArray(1000))) }, { maxMessageSize = 999 }) { server, client ->
             val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.NotUnderstood>()
 
-            cause.reason shouldBe "a message was over the maxMessageSize of 999 bytes"
+            cause.reason shouldBe "a message was over the maxMessageSize of 999 bytes; " +
+                "it must be at least 4/3 of the server's messageSize and 1 KiB"
             server.awaitAnother()
         }
     }

@@ -31,7 +31,7 @@ class LiveClientTest : FunSpec({
         clientTest {
             val room = client.topic<Chat>("room/42")
 
-            room.messages.test {
+            room.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 room.publish(Chat("ann", "hello"))
 

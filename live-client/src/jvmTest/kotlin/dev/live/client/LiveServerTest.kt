@@ -27,7 +27,6 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.first
 import kotlin.time.Duration.Companion.minutes
-import kotlin.time.Duration.Companion.seconds
 
 /** The client against the project's own server, on Netty and a real socket. */
 class LiveServerTest : FunSpec({
@@ -36,7 +35,7 @@ class LiveServerTest : FunSpec({
         test("topics and requests work over ${codec.subprotocol}") {
             withLiveServer(codec) { client ->
                 val room = client.topic<Chat>("room/42")
-                room.messages.test(timeout = 10.seconds) {
+                room.messages.test(timeout = HANG_TIMEOUT) {
                     room.publish(Chat("ann", "hello"))
                     awaitItem() shouldBe Chat("ann", "hello")
                 }

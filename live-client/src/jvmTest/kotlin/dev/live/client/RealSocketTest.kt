@@ -18,7 +18,6 @@ import io.kotest.matchers.types.shouldBeInstanceOf
 import io.ktor.http.HttpStatusCode
 import kotlinx.coroutines.flow.first
 import kotlin.time.Duration.Companion.milliseconds
-import kotlin.time.Duration.Companion.seconds
 
 /** The whole client on a real socket. */
 class RealSocketTest : FunSpec({
@@ -32,7 +31,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
     test("a topic goes on after the server has cut the connection") {
         realTest(engine) { server, client ->
             val room = client.topic<Chat>("room/42")
-            room.messages.test(timeout = 10.seconds) {
+            room.messages.test(timeout = HANG_TIMEOUT) {
                 eventually(HANG_TIMEOUT) { server.subscribers("room/42") shouldBe 1 }
                 room.publish(Chat("ann", "one"))
                 awaitItem() shouldBe Chat("ann", "one")
@@ -61,7 +60,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
 
     test("an application's own type comes through messages") {
         realTest(engine) { _, client ->
-            client.messages.test(timeout = 10.seconds) {
+            client.messages.test(timeout = HANG_TIMEOUT) {
                 client.send(Message("shout", ref = "mine"))
 
                 awaitItem() shouldBe Message("shout", ref = "mine")

@@ -359,7 +359,7 @@ class JavaLiveClientTest {
     @Test
     void whatIsNotPublishedIsToldOnTheExecutor() throws Exception {
         JavaLiveClient live = builder().requestTimeout(Duration.ofMillis(200)).build();
-        live.request("count", "{}").get(2, TimeUnit.MINUTES);
+        live.request("count", "{}", Duration.ofMinutes(2)).get(2, TimeUnit.MINUTES); // connects
         server.close();
 
         assertTrue(live.topic("room/42").tryPublish("1", failure -> events.add(Thread.currentThread().getName())));

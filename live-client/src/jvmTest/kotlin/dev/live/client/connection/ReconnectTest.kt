@@ -1,6 +1,7 @@
 package dev.live.client.connection
 
 import app.cash.turbine.test
+import dev.live.client.HANG_TIMEOUT
 import dev.live.client.clientTest
 import dev.live.client.closed
 import dev.live.client.waiting
@@ -27,7 +28,7 @@ class ReconnectTest : FunSpec({
 
     test("a broken connection is opened again after the policy's delay, and the state tells each step") {
         clientTest {
-            client.state.test {
+            client.state.test(timeout = HANG_TIMEOUT) {
                 awaitItem().toString() shouldBe "Connecting(attempt=0)"
                 awaitItem().toString() shouldBe "Connected(live.v1.json)"
 

@@ -1,6 +1,7 @@
 package dev.live.client.connection
 
 import app.cash.turbine.test
+import dev.live.client.HANG_TIMEOUT
 import dev.live.client.LiveClientConfig
 import dev.live.client.clientTest
 import dev.live.client.collect
@@ -52,7 +53,7 @@ class SurroundingsTest : FunSpec({
         test("that is not there is not tried, and the state says so until it returns") {
             val network = MutableStateFlow<Network>(Network.Available("wifi"))
             clientTest(slowly(network)) {
-                client.state.test {
+                client.state.test(timeout = HANG_TIMEOUT) {
                     awaitItem() shouldBe ConnectionState.Connecting(0)
                     awaitItem().shouldBeInstanceOf<ConnectionState.Connected>()
                     settle()

@@ -2,6 +2,7 @@ package dev.live.client.topic
 
 import app.cash.turbine.test
 import dev.live.client.Chat
+import dev.live.client.HANG_TIMEOUT
 import dev.live.client.clientTest
 import dev.live.client.collect
 import dev.live.client.hello
@@ -24,7 +25,7 @@ class CollectorTest : FunSpec({
 
     test("messages arrive in the order they were sent") {
         clientTest {
-            client.topic<Chat>("room").messages.test {
+            client.topic<Chat>("room").messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 repeat(50) { serverSays("room", Chat("ann", "$it")) }
 
@@ -49,7 +50,7 @@ class CollectorTest : FunSpec({
 
     test("messages of a topic that nobody collects are ignored") {
         clientTest {
-            client.messages.test {
+            client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 serverSays("elsewhere", hello)
                 transport.wire.push(Message("news"))
@@ -156,7 +157,7 @@ class CollectorTest : FunSpec({
 
     test("a payload may be null") {
         clientTest {
-            client.topic<String?>("room").messages.test {
+            client.topic<String?>("room").messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 transport.wire.push(Message(MessageType.MESSAGE, "room", body = Body.json("null")))
 

@@ -1,6 +1,7 @@
 package dev.live.client.topic
 
 import app.cash.turbine.test
+import dev.live.client.HANG_TIMEOUT
 import dev.live.client.clientTest
 import dev.live.client.hello
 import dev.live.client.room
@@ -107,7 +108,7 @@ class ExchangeTest : FunSpec({
     test("a late answer is nobody's") {
         clientTest {
             transport.onMessage = { true }
-            client.messages.test {
+            client.messages.test(timeout = HANG_TIMEOUT) {
                 shouldThrow<LiveException> { room().publish(hello, timeout = 1.seconds) }
                 transport.wire.ack(transport.wire.sent(MessageType.PUBLISH).single())
                 settle()

@@ -1,6 +1,7 @@
 package dev.live.client.topic
 
 import app.cash.turbine.test
+import dev.live.client.HANG_TIMEOUT
 import dev.live.client.clientTest
 import dev.live.client.start
 import dev.live.protocol.Body
@@ -53,7 +54,7 @@ class KeyTest : FunSpec({
 
     test("a late reply to a key is no message of the application's") {
         clientTest {
-            client.messages.test {
+            client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 transport.wire.push(Message(MessageType.REPLY, ref = "=17", body = Body.json("7")))
                 settle()

@@ -3,6 +3,7 @@ package dev.live.client.topic
 import app.cash.turbine.test
 import dev.live.client.Chat
 import dev.live.client.ClientFixture
+import dev.live.client.HANG_TIMEOUT
 import dev.live.client.clientTest
 import dev.live.client.hello
 import dev.live.protocol.Body
@@ -41,7 +42,7 @@ class OnRequestTest : FunSpec({
 
     test("a type without a handler is answered with unknown_type, and only if the server asks") {
         clientTest {
-            client.messages.test {
+            client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 serverAsks("who", "$1")
                 serverAsks("who", "mine")
@@ -57,7 +58,7 @@ class OnRequestTest : FunSpec({
     test("an answer that nobody waits for is no request, and no message of the application's") {
         clientTest {
             client.onRequest<Chat, Int>("length") { it.text.length }
-            client.messages.test {
+            client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 for (type in listOf(MessageType.ERROR, MessageType.REPLY, MessageType.ACK)) serverAsks(type, "$1")
 
@@ -210,7 +211,7 @@ class OnRequestTest : FunSpec({
     test("a subscription that the server ends is told to its collectors, who may come back") {
         clientTest {
             val room = client.topic<Chat>("room")
-            room.messages.test {
+            room.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 transport.wire.push(Message(MessageType.UNSUBSCRIBE, "room"))
 
@@ -218,7 +219,7 @@ class OnRequestTest : FunSpec({
                 ended.code shouldBe ErrorCode.NotSubscribed
                 ended.reason shouldBe "the server took this client out of topic 'room'"
             }
-            room.messages.test {
+            room.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 transport.wire.sent(MessageType.SUBSCRIBE).size shouldBe 2
             }
@@ -227,7 +228,7 @@ class OnRequestTest : FunSpec({
 
     test("a topic that the server joined is announced, and its messages are dropped until somebody collects it") {
         clientTest {
-            client.messages.test {
+            client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 transport.wire.push(Message(MessageType.SUBSCRIBE, "room"))
                 transport.wire.push(Message(MessageType.MESSAGE, "room", body = Body.of(hello)))

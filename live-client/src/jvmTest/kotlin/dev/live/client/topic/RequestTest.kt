@@ -2,6 +2,7 @@ package dev.live.client.topic
 
 import app.cash.turbine.test
 import dev.live.client.Chat
+import dev.live.client.HANG_TIMEOUT
 import dev.live.client.clientTest
 import dev.live.client.hello
 import dev.live.client.room
@@ -63,7 +64,7 @@ class RequestTest : FunSpec({
     test("send hands a message over as it is, and its answer comes through messages") {
         clientTest {
             transport.onMessage = { push(Message(MessageType.REPLY, ref = it.ref)).let { true } }
-            client.messages.test {
+            client.messages.test(timeout = HANG_TIMEOUT) {
                 client.send(Message("shout", ref = "mine"))
 
                 awaitItem() shouldBe Message(MessageType.REPLY, ref = "mine")
@@ -73,7 +74,7 @@ class RequestTest : FunSpec({
 
     test("a ping of the application's own has its pong as the answer, and no other pong is seen") {
         clientTest {
-            client.messages.test {
+            client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 transport.wire.push(Message(MessageType.PONG, ref = "stray"))
 

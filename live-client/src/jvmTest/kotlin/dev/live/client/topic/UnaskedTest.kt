@@ -3,6 +3,7 @@ package dev.live.client.topic
 import app.cash.turbine.test
 import dev.live.client.Chat
 import dev.live.client.ClientFixture
+import dev.live.client.HANG_TIMEOUT
 import dev.live.client.clientTest
 import dev.live.client.collect
 import dev.live.client.connection.ConnectionState
@@ -104,7 +105,7 @@ class UnaskedTest : FunSpec({
 
     test("what is an answer to nothing of this client's and of no topic goes to messages, for the application to see") {
         clientTest {
-            client.messages.test {
+            client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 transport.wire.push(Message(MessageType.ERROR, body = Body.json("""{"code":"bad_message"}""")))
                 transport.wire.push(Message(MessageType.ACK, ref = "~77")) // of its own, given up long ago

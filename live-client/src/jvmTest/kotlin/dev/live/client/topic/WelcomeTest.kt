@@ -3,6 +3,7 @@
 package dev.live.client.topic
 
 import app.cash.turbine.test
+import dev.live.client.HANG_TIMEOUT
 import dev.live.client.LiveClient
 import dev.live.protocol.Body
 import dev.live.protocol.Message
@@ -27,12 +28,12 @@ class WelcomeTest : FunSpec({
     test("each join says what the server said, and a later collector gets what the last one was told") {
         welcoming("""{"welcome":1}""") { network, live ->
             val topic = live.topic<String>("t")
-            topic.updates.test {
+            topic.updates.test(timeout = HANG_TIMEOUT) {
                 awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive(1)
                 network.welcome("""{"welcome":2}""")
                 network.wire.cut()
                 awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive(2)
-                topic.updates.test {
+                topic.updates.test(timeout = HANG_TIMEOUT) {
                     awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive(2)
                     cancelAndIgnoreRemainingEvents()
                 }
@@ -55,7 +56,7 @@ class WelcomeTest : FunSpec({
             network.welcome("""{"welcome":2}""")
             advanceTimeBy(500)
 
-            topic.updates.test {
+            topic.updates.test(timeout = HANG_TIMEOUT) {
                 awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive(2)
                 cancelAndIgnoreRemainingEvents()
             }
@@ -72,7 +73,7 @@ class WelcomeTest : FunSpec({
             first.cancel()
             advanceTimeBy(500)
 
-            topic.updates.test {
+            topic.updates.test(timeout = HANG_TIMEOUT) {
                 awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive(1)
                 cancelAndIgnoreRemainingEvents()
             }
@@ -82,7 +83,7 @@ class WelcomeTest : FunSpec({
 
     test("it stands beside the place of a history") {
         welcoming("""{"epoch":"e","offset":3,"recovered":false,"welcome":"hi"}""") { network, live ->
-            live.topic<String>("t").updates.test {
+            live.topic<String>("t").updates.test(timeout = HANG_TIMEOUT) {
                 awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive("hi")
                 network.wire.cut()
                 awaitItem()
@@ -96,7 +97,7 @@ class WelcomeTest : FunSpec({
     test("an ack that cannot be made sense of says nothing, and the topic is joined") {
         for (body in listOf("7", "[]", """{"other":1}""", """{"welcome":null}""")) {
             welcoming(body) { _, live ->
-                live.topic<String>("t").updates.test {
+                live.topic<String>("t").updates.test(timeout = HANG_TIMEOUT) {
                     awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe null
                     cancelAndIgnoreRemainingEvents()
                 }

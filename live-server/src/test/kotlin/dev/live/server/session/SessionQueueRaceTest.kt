@@ -19,13 +19,13 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.yield
 import kotlin.random.Random
-import kotlin.time.Duration.Companion.seconds
+import kotlin.time.Duration.Companion.minutes
 
 /** Many threads at one queue: thousands of rounds, because each of them is a race. */
 class SessionQueueRaceTest : FunSpec({
 
     test("of many senders on many threads all get through, whatever the sizes and however others are refused")
-        .config(timeout = 60.seconds) {
+        .config(timeout = 5.minutes) {
             withContext(Dispatchers.Default) {
                 repeat(ROUNDS) { round ->
                     val queue = queue(capacity = 2, maxBytes = 100)
@@ -49,7 +49,7 @@ class SessionQueueRaceTest : FunSpec({
         test(
             "what each of many threads offered comes out in its order, and all of it before the end, " +
                 if (isWoken) "for a writer that is woken" else "for a writer that waits",
-        ).config(timeout = 60.seconds) {
+        ).config(timeout = 5.minutes) {
             withContext(Dispatchers.Default) {
                 repeat(ROUNDS) {
                     val queue = queue(capacity = 6, isWoken = isWoken)
@@ -84,7 +84,7 @@ class SessionQueueRaceTest : FunSpec({
         }
     }
 
-    test("what comes in while the writer looks for it keeps its order").config(timeout = 60.seconds) {
+    test("what comes in while the writer looks for it keeps its order").config(timeout = 5.minutes) {
         withContext(Dispatchers.Default) {
             val queue = queue(isWoken = true)
             val sender = launch {
@@ -105,7 +105,7 @@ class SessionQueueRaceTest : FunSpec({
         test(
             "a writer that looks only when it is woken gets everything, and the end" +
                 if (isLate) ", also if it begins while others send" else "",
-        ).config(timeout = 60.seconds) {
+        ).config(timeout = 5.minutes) {
             withContext(Dispatchers.Default) {
                 repeat(ROUNDS) {
                     val queue = queue(capacity = 3)

@@ -6,6 +6,7 @@ import app.cash.turbine.test
 import dev.live.protocol.Body
 import dev.live.server.broker.LocalBroker
 import dev.live.server.support.FakeSubscriber
+import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.TestTopics
 import dev.live.server.support.word
 import dev.live.server.support.wordMessage
@@ -27,7 +28,7 @@ class TopicMessagesTest : FunSpec({
             val topic = topic(TestTopics(backgroundScope))
 
             topic.publish("before")
-            topic.messages.test {
+            topic.messages.test(timeout = HANG_TIMEOUT) {
                 runCurrent()
                 topic.publish("a")
                 topic.publish("b")
@@ -88,10 +89,10 @@ class TopicMessagesTest : FunSpec({
         runTest {
             val topic = topic(TestTopics(backgroundScope))
 
-            topic.messages.test { topic.publish("a").also { awaitItem() } }
+            topic.messages.test(timeout = HANG_TIMEOUT) { topic.publish("a").also { awaitItem() } }
 
             topic.messages.replayCache shouldBe emptyList()
-            topic.messages.test { expectNoEvents() }
+            topic.messages.test(timeout = HANG_TIMEOUT) { expectNoEvents() }
         }
     }
 
