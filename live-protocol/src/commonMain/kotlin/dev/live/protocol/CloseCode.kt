@@ -19,6 +19,9 @@ public class CloseCode private constructor(public val wire: Int, public val reco
     override fun toString(): String = wire.toString()
 
     public companion object {
+        /** A client that violates RFC 6455 once more after so many new connections is not going to stop. */
+        private const val VIOLATIONS_IN_A_ROW = 5
+
         /** The client said goodbye, or the server ended the session for good. */
         @JvmField
         public val Normal: CloseCode = CloseCode(1000, ReconnectRule.Never)
@@ -27,9 +30,22 @@ public class CloseCode private constructor(public val wire: Int, public val reco
         @JvmField
         public val GoingAway: CloseCode = CloseCode(1001, ReconnectRule.Backoff())
 
+        /** RFC 6455 was violated, such as by a frame that is not masked. */
+        @JvmField
+        public val WebSocketViolated: CloseCode =
+            CloseCode(1002, ReconnectRule.Backoff(maxInARow = VIOLATIONS_IN_A_ROW))
+
         /** No close frame came: the connection broke. Never written on the wire. */
         @JvmField
         public val Abnormal: CloseCode = CloseCode(1006, ReconnectRule.Backoff())
+
+        /** A text message was not valid UTF-8. */
+        @JvmField
+        public val InvalidText: CloseCode = CloseCode(1007, ReconnectRule.Backoff(maxInARow = VIOLATIONS_IN_A_ROW))
+
+        /** A message broke a rule of the server that no other code describes, such as too many fragments. */
+        @JvmField
+        public val PolicyViolated: CloseCode = CloseCode(1008, ReconnectRule.Backoff(maxInARow = VIOLATIONS_IN_A_ROW))
 
         /** A message was larger than the limit; what was sent must not be sent again. */
         @JvmField
@@ -77,7 +93,10 @@ public class CloseCode private constructor(public val wire: Int, public val reco
             listOf(
                 Normal,
                 GoingAway,
+                WebSocketViolated,
                 Abnormal,
+                InvalidText,
+                PolicyViolated,
                 TooLarge,
                 Internal,
                 Restart,
@@ -109,9 +128,17 @@ public sealed class ReconnectRule {
      * Connect again with growing, random delays.
      *
      * @property minDelay the shortest first delay, zero or more
+     * @property maxInARow how many times in a row a client connects again after a connection that ended with such a
+     *   code; then it stays closed. A connection that proves useful in between ends the row
      */
-    public class Backoff(public val minDelay: Duration = Duration.ZERO) : ReconnectRule() {
-        override fun toString(): String = "Backoff(minDelay=$minDelay)"
+    public class Backoff(
+        public val minDelay: Duration = Duration.ZERO,
+        public val maxInARow: Int = Int.MAX_VALUE,
+    ) : ReconnectRule() {
+        override fun toString(): String {
+            val limit = if (maxInARow == Int.MAX_VALUE) "" else ", maxInARow=$maxInARow"
+            return "Backoff(minDelay=$minDelay$limit)"
+        }
     }
 
     /** Connect again only with a token other than the one that was refused. */

@@ -47,7 +47,10 @@ class CodesTest {
             mapOf(
                 1000 to "Never",
                 1001 to "Backoff(minDelay=0s)",
+                1002 to "Backoff(minDelay=0s, maxInARow=5)",
                 1006 to "Backoff(minDelay=0s)", // never on the wire: the connection broke
+                1007 to "Backoff(minDelay=0s, maxInARow=5)",
+                1008 to "Backoff(minDelay=0s, maxInARow=5)",
                 1009 to "Backoff(minDelay=0s)",
                 1011 to "Backoff(minDelay=0s)",
                 1012 to "GoodbyeWindow",

@@ -76,7 +76,7 @@ internal class Connection(
             val reason = "a message was over the maxMessageSize of ${e.limit} bytes"
             wire.close(CloseCode.TooLarge, reason)
             DisconnectCause.NotUnderstood("$reason; it must be at least 4/3 of the server's messageSize and 1 KiB")
-        } catch (e: MalformedMessageException) {
+        } catch (e: UnreadableException) {
             wire.close(CloseCode.ProtocolViolated, e.reason)
             DisconnectCause.NotUnderstood(e.reason)
         }
@@ -93,7 +93,7 @@ internal class Connection(
     private suspend fun CoroutineScope.read(): DisconnectCause {
         while (true) {
             when (val event = wire.receive()) {
-                is WireEvent.Received -> receive(codec.decode(event.bytes, ANY_DEPTH))
+                is WireEvent.Received -> receive(decode(event.bytes))
                 is WireEvent.Closed -> {
                     (event.error as? MessageTooLargeException)?.let { throw it }
                     return causeOf(event)
@@ -101,6 +101,13 @@ internal class Connection(
             }
         }
     }
+
+    private fun decode(bytes: ByteArray): Message =
+        try {
+            codec.decode(bytes, ANY_DEPTH)
+        } catch (e: MalformedMessageException) {
+            throw UnreadableException(e.reason)
+        }
 
     private fun CoroutineScope.receive(message: Message) {
         heartbeat.heard()
@@ -171,10 +178,17 @@ internal class Connection(
         if (pong.answer(ping)) outbox.putOwn(pong)
     }
 
+    /**
+     * The code in the `goodbye` counts where the engine reports none of its own: one that does not know 1012 and 1013
+     * reports them as 1002 or 1006, and some proxies drop the code.
+     */
     private fun causeOf(event: WireEvent.Closed): DisconnectCause {
-        if (event.code != CloseCode.Abnormal) return DisconnectCause.ClosedByServer(event.code, event.reason)
-        val announced = goodbye ?: return DisconnectCause.Broken(event.error)
-        return DisconnectCause.ClosedByServer(CloseCode.of(announced.code), announced.reason)
+        val announced = goodbye?.takeIf { event.code in UNCERTAIN }
+        return when {
+            announced != null -> DisconnectCause.ClosedByServer(CloseCode.of(announced.code), announced.reason)
+            event.code == CloseCode.Abnormal -> DisconnectCause.Broken(event.error)
+            else -> DisconnectCause.ClosedByServer(event.code, event.reason)
+        }
     }
 
     private fun goodbyeIn(message: Message): GoodbyeData? =
@@ -191,10 +205,16 @@ internal class Connection(
         /** A server sends what its application made, and what its own limit lets through. */
         val ANY_DEPTH = DecodeLimits(DecodeLimits.MAX_DEPTH)
 
+        /** 1005: a close frame without a code. */
+        val UNCERTAIN = setOf(CloseCode.WebSocketViolated, CloseCode.of(1005), CloseCode.Abnormal)
+
         /** Bytes; a sixteenth of what OkHttp queues before it drops. */
         const val MAX_ON_ITS_WAY = 1024 * 1024
     }
 }
+
+/** What the server sent cannot be read. Has a type of its own, for what this client sends may be malformed too. */
+private class UnreadableException(val reason: String) : Exception(reason)
 
 /** The `pong` to the newest `ping`. It waits in the outbox at most once, so a flood of pings fills nothing. */
 private class PongOnItsWay : Outgoing {

@@ -37,9 +37,13 @@ internal class Reconnection(
     var attempt = 0
         private set
 
+    /** How many connections in a row ended with a code that only so many may end with. */
+    private var inARow = 0
+
     /** The wait before the next attempt, which is counted; null if there is to be none. */
     fun waitAfter(end: ConnectionEnd): Wait? {
         if (end.isProven) startAnew()
+        if (isOneTooMany(end.cause)) return null
         val wait =
             when (val rule = end.cause.rule) {
                 ReconnectRule.Never -> null
@@ -48,7 +52,7 @@ internal class Reconnection(
                     ?: byPolicy()
                 // a server that said goodbye and then fell over without a close frame has still named its window
                 is ReconnectRule.Backoff ->
-                    inWindow(end.goodbye)?.let { Wait(maxOf(it, rule.minDelay), mayBeShorter = false) }
+                    inWindow(end.goodbye)?.let { Wait(maxOf(it, spread(rule.minDelay)), mayBeShorter = false) }
                         ?: atLeast(rule.minDelay)
             }
         if (wait != null) attempt++
@@ -58,15 +62,26 @@ internal class Reconnection(
     /** A connection was good for something: what failed before it counts no longer. */
     fun startAnew() {
         attempt = 0
+        inARow = 0
+    }
+
+    /** A row ends with another code or a useful connection. An attempt that opened no connection does not end it. */
+    private fun isOneTooMany(cause: DisconnectCause): Boolean {
+        if (cause !is DisconnectCause.ClosedByServer) return false
+        val most = (cause.rule as? ReconnectRule.Backoff)?.maxInARow ?: Int.MAX_VALUE
+        inARow = if (most == Int.MAX_VALUE) 0 else inARow + 1
+        return inARow > most
     }
 
     private fun byPolicy(): Wait? = policy.delayBefore(attempt)?.let { Wait(it, mayBeShorter = true) }
 
-    /** [minDelay] is spread up to its double, or every client that was told "5 s" would be back in the same instant. */
     private fun atLeast(minDelay: Duration): Wait? {
         val backoff = policy.delayBefore(attempt) ?: return null
-        return Wait(maxOf(backoff, minDelay + minDelay * random.nextDouble()), mayBeShorter = minDelay == Duration.ZERO)
+        return Wait(maxOf(backoff, spread(minDelay)), mayBeShorter = minDelay == Duration.ZERO)
     }
+
+    /** Up to its double, or every client that was told "5 s" would be back in the same instant. */
+    private fun spread(minDelay: Duration): Duration = minDelay + minDelay * random.nextDouble()
 
     private fun inWindow(goodbye: GoodbyeData?): Duration? {
         val (min, max) = goodbye?.reconnectInMs?.takeIf { it.size == 2 } ?: return null

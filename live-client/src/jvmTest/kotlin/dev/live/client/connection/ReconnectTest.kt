@@ -117,6 +117,83 @@ class ReconnectTest : FunSpec({
         }
     }
 
+    for (code in listOf(CloseCode.WebSocketViolated, CloseCode.InvalidText, CloseCode.PolicyViolated)) {
+        test("after close code $code the client connects again five times in a row, and no more") {
+            clientTest {
+                settle()
+                repeat(5) {
+                    transport.wire.cut(code, "not again")
+                    pass(1.seconds)
+                }
+                transport.connections.size shouldBe 6
+
+                transport.wire.cut(code, "not again")
+                settle()
+
+                closed().cause.toString() shouldBe "the server closed with $code (not again)"
+            }
+        }
+    }
+
+    test("a connection that was good for something ends a row of violations, and a server that was away does not") {
+        clientTest {
+            settle()
+            repeat(4) {
+                transport.wire.cut(CloseCode.InvalidText)
+                pass(1.seconds)
+            }
+            transport.wire.push(Message("news"))
+            pass(5.seconds)
+            repeat(5) {
+                transport.wire.cut(CloseCode.InvalidText)
+                transport.refusals += IOException("connection refused")
+                pass(2.seconds)
+            }
+            client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
+
+            transport.wire.cut(CloseCode.InvalidText)
+            settle()
+
+            closed()
+        }
+    }
+
+    for (reported in listOf(CloseCode.WebSocketViolated, CloseCode.of(1005), CloseCode.Abnormal)) {
+        for (code in listOf(CloseCode.Restart, CloseCode.TryAgainLater)) {
+            test("of a goodbye with $code that the engine reports as $reported the code in the goodbye counts") {
+                clientTest {
+                    settle()
+                    transport.wire.push(goodbye(code, 7_000, 7_000))
+                    transport.wire.cut(reported)
+                    settle()
+
+                    waiting().cause.toString() shouldBe "the server closed with $code (deploy)"
+                    waiting().delay shouldBeIn 7.seconds..10.seconds
+                }
+            }
+        }
+    }
+
+    test(
+        "of clients that a goodbye before 1013 tells to come back within a second, none comes before 5 s, nor in step",
+    ) {
+        val delays =
+            List(20) {
+                var delay = 0.seconds
+                clientTest {
+                    settle()
+                    transport.wire.push(goodbye(CloseCode.TryAgainLater, 0, 1_000))
+                    transport.wire.cut(CloseCode.TryAgainLater)
+                    settle()
+                    delay = waiting().delay
+                }
+                delay
+            }
+
+        delays.forEach { it shouldBeIn 5.seconds..10.seconds }
+        withClue(delays) { (delays.toSet().size > 1) shouldBe true }
+    }
+
     test("a server over its limit is left alone for at least 5 s, and clients do not come back in step") {
         val delays =
             (1..20).map {
