@@ -14,9 +14,6 @@ import dev.live.protocol.Codec
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.TracedCodec
 import io.ktor.client.HttpClient
-import io.ktor.http.URLParserException
-import io.ktor.http.URLProtocol
-import io.ktor.http.Url
 import io.ktor.utils.io.KtorDsl
 import kotlinx.coroutines.Dispatchers
 import kotlin.coroutines.CoroutineContext
@@ -135,8 +132,13 @@ public class LiveClientConfig internal constructor() {
         this.codecs = codecs.toList()
     }
 
-    /** A header of every upgrade request. The last one with a [name] counts. */
+    /**
+     * A header of every upgrade request. The last one with a [name] counts.
+     *
+     * @throws IllegalArgumentException if a header may not have [name], or [value] is not printable ASCII
+     */
     public fun header(name: String, value: String) {
+        requireHeader(name, value)
         headers[name] = value
     }
 
@@ -235,19 +237,4 @@ public class OutboxConfig internal constructor() {
         }
 
     internal fun build() = OutboxRoom(messages, bytes)
-}
-
-private fun requireWebSocketUrl(url: String) {
-    val parsed =
-        try {
-            Url(url)
-        } catch (e: URLParserException) {
-            throw IllegalArgumentException("url is not a URL: '$url'", e)
-        }
-    require(parsed.protocol == URLProtocol.WS || parsed.protocol == URLProtocol.WSS) {
-        "url must begin with ws:// or wss://, was '$url'"
-    }
-    // Ktor reads a missing host as localhost
-    val authority = url.substringAfter("://", missingDelimiterValue = "").substringBefore('/')
-    require(authority.isNotBlank()) { "url must name a host, was '$url'" }
 }

@@ -13,7 +13,8 @@ package dev.live.client
  * ```
  *
  * @param url `ws://` or `wss://`
- * @throws IllegalArgumentException if [url] is not a WebSocket URL or a setting does not go with another
+ * @throws IllegalArgumentException if [url] is not a WebSocket URL, or a setting does not go with another; the message
+ *   names the part of the URL that is wrong
  */
 public fun LiveClient(url: String, configure: LiveClientConfig.() -> Unit = {}): LiveClient =
     LiveClient(LiveClientConfig().apply(configure).build(url))

@@ -17,9 +17,38 @@ class LiveClientConfigTest : FunSpec({
         "example.com/live" to "url must begin with ws:// or wss://, was 'example.com/live'",
         "" to "url must begin with ws:// or wss://, was ''",
         "ws:///live" to "url must name a host, was 'ws:///live'",
+        "ws://h/live?name=100%" to "the query of the url $BAD_ESCAPE, at character 9 of the query: $WAY_OUT",
+        "ws://h/live?name=%2" to "the query of the url $BAD_ESCAPE, at character 6 of the query: $WAY_OUT",
+        "ws://h/50%off/live" to "the path of the url $BAD_ESCAPE, at character 4 of the path: $WAY_OUT",
+        "ws://ann:1%@h/live" to "the user info of the url $BAD_ESCAPE, at character 6 of the user info: $WAY_OUT",
+        "ws://h%/live" to "the host of the url $BAD_ESCAPE, at character 2 of the host: $WAY_OUT",
+        "ws://h/live?name=%ED%A0%BC" to
+            "the query of the url has escapes that are not UTF-8, from character 6 of the query",
+        "ws://h/live?name=$CUT" to "the query of the url holds half of a surrogate pair, at character 8 of the query",
+        "ws://h/$CUT/live" to "the path of the url holds half of a surrogate pair, at character 4 of the path",
+        "ws://$CUT/live" to "the host of the url holds half of a surrogate pair, at character 3 of the host",
+        "ws://h h/live" to "the host of the url has a space or a control character, at character 2 of the host",
+        "ws://h:port/live" to "the port of the url must be a number from 1 to 65535, was 'port'",
+        "ws://h:99999/live" to "the port of the url must be a number from 1 to 65535, was '99999'",
+        "ws://[::1/live" to "the host of the url has a '[' without a ']'",
+        "ws://h/live?room=#general" to
+            "the url must have no fragment, which no server gets: write '%23' for a '#' in its path or query",
     )) {
-        test("the url '$url' is refused") {
+        test("the url '${url.replace(CUT, "ab?")}' is refused") {
             refused(url) { } shouldBe message
+        }
+    }
+
+    for (url in listOf(
+        "ws://h",
+        "ws://h:8080?a=b",
+        "WSS://h:443/live?name=100%25&b=%f0%9f%8c%b8",
+        "ws://[::1]:8080/live",
+        "ws://ann:secret@h/live?to=a@b:c/d",
+        "ws://h/live?name=Zoë 🌸",
+    )) {
+        test("the url '$url' is accepted") {
+            LiveClient(url) { transport = FakeTransport() }.close()
         }
     }
 
@@ -64,6 +93,12 @@ class LiveClientConfigTest : FunSpec({
         }
     }
 })
+
+private const val BAD_ESCAPE = "has a '%' that two hexadecimal digits do not follow"
+private const val WAY_OUT = "write '%25' for a percent sign"
+
+/** What `"ab🌸".take(3)` gives: valid Kotlin that UTF-8 cannot encode. */
+private const val CUT = "ab\uD83C"
 
 private fun refused(url: String = "ws://test", configure: LiveClientConfig.() -> Unit): String? =
     shouldThrow<IllegalArgumentException> { LiveClient(url, configure) }.message
