@@ -1,5 +1,6 @@
 package dev.live.client.connection
 
+import dev.live.client.transport.REDIRECTED_TO
 import dev.live.client.transport.UpgradeRefusedException
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ReconnectRule
@@ -24,10 +25,11 @@ public sealed class DisconnectCause {
 
     /**
      * The server answered the upgrade with something other than a WebSocket: 401 not authenticated, 403 origin refused,
-     * 400 no subprotocol in common, 503 over its limit.
+     * 400 no subprotocol in common, 503 over its limit. A redirect is not followed, as browsers do not.
      *
      * @property status the HTTP status
-     * @property reason the beginning of the answer's body, may be empty
+     * @property reason the beginning of the answer's body as one line without markup, or "redirected to" and where to; may
+     *   be empty
      * @property retryAfter what the server asked to wait, or null
      */
     public class UpgradeRefused(
@@ -47,7 +49,11 @@ public sealed class DisconnectCause {
                 }
 
         override fun toString(): String =
-            "the server refused the upgrade with HTTP $status${if (reason.isEmpty()) "" else " ($reason)"}"
+            when {
+                reason.startsWith(REDIRECTED_TO) -> "the server $reason (HTTP $status)"
+                reason.isEmpty() -> "the server refused the upgrade with HTTP $status"
+                else -> "the server refused the upgrade with HTTP $status ($reason)"
+            }
     }
 
     /**

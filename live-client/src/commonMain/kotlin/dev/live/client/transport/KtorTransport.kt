@@ -11,8 +11,10 @@ import io.ktor.client.request.prepareGet
 import io.ktor.client.request.url
 import io.ktor.client.statement.HttpResponse
 import io.ktor.client.statement.HttpResponsePipeline
+import io.ktor.client.statement.request
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
+import io.ktor.http.contentType
 import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.readRemaining
 import kotlinx.coroutines.CompletableDeferred
@@ -46,8 +48,8 @@ public class KtorTransport(
 
     // a client derived from the application's shares its engine, and closing it leaves that engine alone
     private val client =
-        httpClient?.config { webSockets(boundIncoming = false) }
-            ?: defaultHttpClient { webSockets(boundIncoming = canLimitReading) }
+        httpClient?.config { forUpgrades(boundIncoming = false) }
+            ?: defaultHttpClient { forUpgrades(boundIncoming = canLimitReading) }
 
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
         coroutineScope {
@@ -83,15 +85,40 @@ public class KtorTransport(
         } catch (e: Throwable) {
             val failure = failureIn(e) ?: throw e
             coroutineScope { ensureActive() } // throws if it is this connection that was ended
-            opened.completeExceptionally(refusalSaidBy(failure) ?: failure)
+            opened.completeExceptionally(refusalSaidBy(failure)?.let { redirectOf(it, request) ?: it } ?: failure)
+        }
+    }
+
+    /**
+     * Where the redirect leads that [refused] tells of and that the engine kept to itself: asked for once more, without the
+     * upgrade. Null if it is none, or nobody says.
+     */
+    private suspend fun redirectOf(
+        refused: UpgradeRefusedException,
+        request: ConnectRequest,
+    ): UpgradeRefusedException? {
+        if (refused.status !in REDIRECTS) return null
+        try {
+            val page =
+                client.prepareGet {
+                    url("http" + request.url.substring("ws".length))
+                    expectSuccess = false
+                    request.headers.forEach { (name, value) -> headers.append(name, value) }
+                }
+            return page.execute { if (it.status.value in REDIRECTS) redirect(it) else null }
+        } catch (_: Exception) {
+            coroutineScope { ensureActive() }
+            return null
         }
     }
 }
 
 /**
- * Bounds Ktor's frame queues, which are unlimited by default, as far as the engine can: most cannot wait while reading.
+ * Bounds Ktor's frame queues, which are unlimited by default, as far as the engine can: most cannot wait while reading. An
+ * upgrade is not redirected, as it is not by browsers and OkHttp: what answers elsewhere is seldom a WebSocket.
  */
-private fun HttpClientConfig<*>.webSockets(boundIncoming: Boolean) {
+private fun HttpClientConfig<*>.forUpgrades(boundIncoming: Boolean) {
+    followRedirects = false
     // before Ktor's plugin, which says no more than "expected 101 but was 503"
     install("live-refusals") {
         responsePipeline.intercept(HttpResponsePipeline.Receive) { (_, content) ->
@@ -118,12 +145,19 @@ private fun DefaultClientWebSocketSession.limitFrames(maxMessageSize: Int) {
 }
 
 private suspend fun refusal(response: HttpResponse, body: ByteReadChannel?): UpgradeRefusedException {
+    if (response.status.value in REDIRECTS) redirect(response)?.let { return it }
     val text = body?.readRemaining(MAX_REASON_BYTES)?.readString().orEmpty()
+    val isPage = response.contentType()?.contentSubtype.orEmpty().contains("html")
     return UpgradeRefusedException(
         response.status.value,
-        text.lineSequence().first().trim(),
+        shortTextOf(text, isPage, response.status.value),
         response.headers[HttpHeaders.RetryAfter]?.let { parseRetryAfter(it) },
     )
+}
+
+private fun redirect(response: HttpResponse): UpgradeRefusedException? {
+    val target = redirectTarget(response.headers[HttpHeaders.Location] ?: return null, response.request.url)
+    return UpgradeRefusedException(response.status.value, "$REDIRECTED_TO$target")
 }
 
 /**
@@ -136,5 +170,9 @@ private fun refusalSaidBy(e: Exception): UpgradeRefusedException? {
 }
 
 private val OKHTTP_REFUSAL = Regex("^Expected HTTP 101 response but was '(\\d{3}) ([^']*)'")
-private const val MAX_REASON_BYTES = 512L
+
+/** How the reason of an [UpgradeRefusedException] begins that tells of a redirect. */
+internal const val REDIRECTED_TO = "redirected to "
+private val REDIRECTS = 300..399
+private const val MAX_REASON_BYTES = 2048L
 private const val FRAME_QUEUE_CAPACITY = 16

@@ -109,7 +109,8 @@ public class ConnectTimeoutException(public val after: Duration) : Exception("th
  * The server answered the upgrade with something other than a WebSocket.
  *
  * @property status the HTTP status, such as 401
- * @property reason one short line for a person: the beginning of the answer's body, or what was wrong with the answer
+ * @property reason one short line for a person: the beginning of the answer's body without markup, "redirected to" and
+ *   where to, or what was wrong with the answer
  * @property retryAfter what the answer's `Retry-After` asks for, or null
  */
 public class UpgradeRefusedException(
