@@ -16,8 +16,10 @@ import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.protocol.SubscribeData
 import dev.live.protocol.decode
 import dev.live.protocol.of
 import kotlinx.coroutines.flow.Flow
@@ -26,6 +28,7 @@ import kotlinx.coroutines.flow.catch
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.serialization.KSerializer
+import kotlinx.serialization.SerializationException
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.serializer
@@ -63,7 +66,7 @@ public class ClientTopic<T> internal constructor(
      * The flow fails with a [LiveException]: with the server's code if it refuses the subscription, now or, unless that
      * passes by itself, after a reconnect; [SlowCollectorException] if the collector falls too far behind;
      * [BadPayloadException] for a payload that is no [T], unless `onBadPayload` skips it; [ClientClosedException] if the
-     * server ends the client. It completes when the client is closed.
+     * server has ended the client. It completes when the application closes the client, and at once if it has done so.
      */
     public val messages: Flow<T> =
         flow {
@@ -142,10 +145,17 @@ public class ClientTopic<T> internal constructor(
      * `presence` find that under `params`. One subscription has one value, that of the collector that came last, as of the
      * moment of joining.
      *
-     * @throws kotlinx.serialization.SerializationException if [serializer] cannot write it
+     * @throws SerializationException if [serializer] cannot write it, or no message can hold it: it has half of a surrogate
+     *   pair, as `"🌸".take(1)` has, or nests too deep
      */
     public fun <P> withParams(serializer: KSerializer<P>, value: P): ClientTopic<T> {
-        val params = Json.parseToJsonElement(Body.of(serializer, value).text) // keeps the text of numbers
+        val params =
+            try {
+                // by way of its text, which keeps that of numbers
+                Json.parseToJsonElement(Body.of(serializer, value).text).also { Body.of(SubscribeData(params = it)) }
+            } catch (e: MalformedMessageException) {
+                throw SerializationException("params of topic '$name' cannot be sent: ${e.reason}", e)
+            }
         return ClientTopic(name, this.serializer, overflow, onBadPayload, router, exchange, requestTimeout, params)
     }
 
@@ -164,7 +174,9 @@ public class ClientTopic<T> internal constructor(
      *   in time; what had not been sent by then will not be
      * @throws ConnectionLostException if the connection broke before the ack; it may have been published, and is not
      *   published again
-     * @throws ClientClosedException if the client is closed
+     * @throws ClientClosedException if the client is closed, by the application or by the server
+     * @throws MalformedMessageException if no message can hold [value]: it has half of a surrogate pair, as `"🌸".take(1)`
+     *   has, or nests too deep
      */
     public suspend fun publish(value: T, timeout: Duration? = null) {
         publish(Body.of(serializer, value), timeout)

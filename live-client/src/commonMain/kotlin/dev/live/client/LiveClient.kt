@@ -201,7 +201,9 @@ public class LiveClient internal constructor(private val settings: ClientSetting
 
     /**
      * Says goodbye to the server, which takes a second or two at most, and leaves nothing behind: no coroutine, no
-     * socket. Flows complete, calls that wait fail with [ClientClosedException]. Closing twice is harmless.
+     * socket. Flows complete, also those that are collected only then. Calls that wait, and later ones, fail with
+     * [ClientClosedException], or with [ConnectionLostException] where the message was sent and its answer has not come.
+     * Closing twice is harmless.
      */
     public suspend fun close() {
         withContext(NonCancellable) { beginClose().join() }
@@ -234,7 +236,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     /** Whoever ended it, nothing is left waiting. */
     private fun end(cause: DisconnectCause) {
         val reason = "the client is closed: $cause"
-        router.end(reason, if (cause == DisconnectCause.ClosedByClient) null else { -> ClientClosedException(reason) })
+        router.end(if (cause == DisconnectCause.ClosedByClient) null else { -> ClientClosedException(reason) })
         outbox.end(ClientClosedException(reason))
         loop.closed(cause)
         transport.close()

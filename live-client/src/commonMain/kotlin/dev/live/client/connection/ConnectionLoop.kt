@@ -124,8 +124,7 @@ internal class ConnectionLoop(
         try {
             return connection.run().also { end = it }
         } finally {
-            val wasTooLarge = (end as? DisconnectCause.ClosedByServer)?.code == CloseCode.TooLarge
-            router.disconnected(wasTooLarge)
+            router.disconnected((end as? DisconnectCause.ClosedByServer)?.code)
             withContext(NonCancellable) {
                 withTimeoutOrNull(GOODBYE_TIMEOUT) { wire.close(CloseCode.Normal, "") }
             }

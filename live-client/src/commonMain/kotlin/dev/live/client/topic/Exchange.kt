@@ -10,7 +10,6 @@ import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.DelicateCoroutinesApi
-import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
@@ -34,6 +33,8 @@ internal class Letter(
         private set
 
     val type: String get() = message.type
+
+    val topic: String get() = message.topic
 
     /** Bytes of its payload. */
     val size: Int = message.body?.size ?: 0
@@ -180,14 +181,19 @@ internal class Exchange(
                 withTimeoutOrNull(timeout) { answerTo(letter) { outbox.add(letter) } }
                     ?: throw timedOut(letter.type, letter.wasTaken, timeout)
             } catch (e: LiveException) {
-                withContext(NonCancellable + workers) { onFailure(e) }
+                report(onFailure, e)
             } catch (e: CancellationException) {
-                val closed = ClientClosedException("the client is closed") // nothing else cancels this
-                withContext(NonCancellable + workers) { onFailure(closed) }
+                report(onFailure, ClientClosedException("the client is closed")) // nothing else cancels this
                 throw e
             }
         }
         return true
+    }
+
+    /** Atomic: neither the client's end nor an executor that takes no more tasks may keep it from the application. */
+    @OptIn(DelicateCoroutinesApi::class)
+    private fun report(onFailure: (LiveException) -> Unit, failure: LiveException) {
+        scope.launch(workers, CoroutineStart.ATOMIC) { onFailure(failure) }
     }
 
     private fun question(type: String, topic: String, body: Body?, trace: String) =

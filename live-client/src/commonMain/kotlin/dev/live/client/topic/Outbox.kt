@@ -35,6 +35,9 @@ internal class Question : Outgoing {
  */
 internal class Outbox(val room: OutboxRoom) {
     private val queue = ArrayDeque<Outgoing>()
+
+    /** What has to be written before the first message of the application to a topic; null if nothing has. */
+    var ahead: (topic: String) -> Outgoing? = { null }
     private val news = Channel<Unit>(Channel.CONFLATED)
     private var end: ClientClosedException? = null
 
@@ -74,6 +77,13 @@ internal class Outbox(val room: OutboxRoom) {
         news.trySend(Unit)
     }
 
+    /** Queues [outgoing] before the messages of the application, and behind what is the client's own there. */
+    fun putOwnBeforeLetters(outgoing: List<Outgoing>) {
+        val first = queue.indexOfFirst { it is Letter }
+        queue.addAll(if (first < 0) queue.size else first, outgoing)
+        news.trySend(Unit)
+    }
+
     /** Takes [letter] back, if it still waits: it will not be written. */
     fun withdraw(letter: Letter) {
         if (queue.remove(letter)) room.giveBack(letter.size)
@@ -95,7 +105,9 @@ internal class Outbox(val room: OutboxRoom) {
     /** The next message to write, or null if nothing waits. */
     fun tryTake(): Message? {
         while (true) {
-            val next = queue.removeFirstOrNull() ?: return null
+            val next = queue.firstOrNull() ?: return null
+            if (next is Letter) ahead(next.topic)?.take()?.let { return it }
+            queue.removeFirst()
             if (next is Letter) room.giveBack(next.size)
             next.take()?.let { return it }
         }

@@ -7,6 +7,7 @@ import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.toMessage
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
@@ -45,6 +46,7 @@ internal class RequestHandlers(
     /** Has requests of [type] answered by [handle], until what is returned is closed. */
     fun add(type: String, timeout: Duration, handle: suspend RequestScope.(Message) -> Body?): AutoCloseable {
         require(type !in MessageType.All) { "request type '$type' is one of the protocol's own; choose another" }
+        Message(type) // checks it: of another type no request could come
         val handler = Handler(timeout, handle)
         handlers.update {
             require(type !in it) { "requests of type '$type' have a handler already; close that one first" }
@@ -93,10 +95,14 @@ internal class RequestHandlers(
                 Answer(Message(MessageType.REPLY, request.topic, request.ref, reply.body))
             } catch (e: Throwable) {
                 currentCoroutineContext().ensureActive() // the connection's end is no failure of the handler
-                val refusal = refusalIn(e)
-                val told = refusal ?: LiveException(ErrorCode.Internal, "the client's handler failed")
-                Answer(told.toMessage(request.topic, request.ref), e.takeIf { refusal == null })
+                failed(request, e)
             }
+
+        fun failed(request: Message, failure: Throwable): Answer {
+            val refusal = refusalIn(failure)
+            val told = refusal ?: LiveException(ErrorCode.Internal, "the client's handler failed")
+            return Answer(told.toMessage(request.topic, request.ref), failure.takeIf { refusal == null })
+        }
     }
 
     /** Tells a reply without a payload from none in time. */
@@ -129,7 +135,7 @@ internal class RequestHandlers(
         private suspend fun run() {
             var failure: Throwable? = null
             try {
-                val given = withContext(workers) { handler.answer(request) }
+                val given = given()
                 answer = given.message
                 failure = given.failure
                 outbox.putOwn(this)
@@ -137,9 +143,21 @@ internal class RequestHandlers(
                 if (answer == null) calls -= this
             }
             // to whoever hears of exceptions that nobody caught: the server is told nothing, and silence would hide it
-            failure?.let { throw it }
+            failure?.let { throw if (it is CancellationException) HandlerCancelledException(request.type, it) else it }
         }
+
+        private suspend fun given(): Answer =
+            try {
+                withContext(workers) { handler.answer(request) }
+            } catch (e: CancellationException) {
+                currentCoroutineContext().ensureActive()
+                handler.failed(request, e) // the application's executor took no task
+            }
     }
+
+    /** A handler was cancelled, and not by the client: a coroutine that ends with a cancellation says nothing to anybody. */
+    private class HandlerCancelledException(type: String, cause: CancellationException) :
+        IllegalStateException("the handler of requests of type '$type' was cancelled: ${cause.message}", cause)
 
     companion object {
         /** Requests that are answered at the same time. */

@@ -13,6 +13,10 @@ internal class Retry(private val scope: CoroutineScope, private val again: () ->
     private var waiting: Job? = null
     private var refusals = 0
 
+    /** For how long it was asked to wait in all. */
+    var waited = Duration.ZERO
+        private set
+
     /** Whether it is not yet time. */
     val isAhead: Boolean get() = waiting != null
 
@@ -20,6 +24,7 @@ internal class Retry(private val scope: CoroutineScope, private val again: () ->
     fun after(asked: Duration?) {
         val least = asked ?: (LEAST * (1 shl refusals.coerceAtMost(MAX_DOUBLINGS)))
         refusals++
+        waited += least
         waiting?.cancel()
         waiting =
             scope.launch {
@@ -34,6 +39,7 @@ internal class Retry(private val scope: CoroutineScope, private val again: () ->
         waiting?.cancel()
         waiting = null
         refusals = 0
+        waited = Duration.ZERO
     }
 
     private companion object {

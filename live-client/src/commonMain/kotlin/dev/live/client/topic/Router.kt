@@ -1,5 +1,6 @@
 package dev.live.client.topic
 
+import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
@@ -36,6 +37,7 @@ internal class Router(
 ) {
     private val answers = SubscriptionAnswers(scope, refs, pending, answerTimeout, ::suspect) { timesHeard }
     private val subscriptions = LinkedHashMap<String, TopicSubscription>()
+    private val pace = SubscriptionPace(scope, outbox)
 
     /** Counts the joins, for whoever waits for one. */
     private val joins = MutableStateFlow(0)
@@ -44,6 +46,11 @@ internal class Router(
     private var timesHeard = 0L
     private val question = Question()
     private var end: End? = null
+
+    init {
+        // what is published to a topic goes behind its subscribe, though that waits in line
+        outbox.ahead = { topic -> subscriptions[topic]?.takeIf(pace::overtake) }
+    }
 
     /** The topics that somebody collects. */
     val topics: Set<String> get() = subscriptions.keys
@@ -131,24 +138,25 @@ internal class Router(
     /** A ref for something that the connection itself asks. */
     fun nextRef(): String = refs.next()
 
-    /** A connection stands: says again, before anything else, what is subscribed to. */
+    /** A connection stands: says again, before anything else, what is subscribed to, at the pace of the answers. */
     fun connected() {
         isConnected = true
         val wanted = subscriptions.values.filter { !it.isSettled }
         wanted.forEach { it.isQueued = true }
-        outbox.putOwnFirst(wanted)
+        pace.connected(wanted)
     }
 
     /**
      * The connection is gone: what was sent and not answered is lost, collectors and what waits to be sent stay.
      *
-     * @param wasTooLarge whether it ended over something that was sent
+     * @param code what the server closed it with; null if it did not
      */
-    fun disconnected(wasTooLarge: Boolean = false) {
+    fun disconnected(code: CloseCode? = null) {
         isConnected = false
         outbox.dropOwn()
+        pace.disconnected(code)
         question.dropped()
-        pending.connectionLost(wasTooLarge)
+        pending.connectionLost(wasTooLarge = code == CloseCode.TooLarge)
         requests.disconnected()
         for (subscription in subscriptions.values.toList()) {
             subscription.isQueued = false
@@ -157,10 +165,10 @@ internal class Router(
         }
     }
 
-    /** Ends all flows, with [failure] or, where it is null, normally; [reason] is what later collectors are told. */
-    fun end(reason: String, failure: (() -> LiveException)?) {
+    /** Ends all flows, those of later collectors too, with [failure] or, where it is null, normally. */
+    fun end(failure: (() -> LiveException)?) {
         disconnected()
-        end = End(reason)
+        end = End(failure)
         val ended = subscriptions.values.toList()
         subscriptions.clear()
         ended.forEach { subscription -> subscription.end { failure?.invoke() } }
@@ -171,7 +179,7 @@ internal class Router(
     private fun join(topic: String, mailbox: Mailbox) {
         val subscription =
             subscriptions.getOrPut(topic) {
-                TopicSubscription(topic, scope, answers, linger, ::onChange)
+                TopicSubscription(topic, scope, answers, pace, linger, ::onChange)
             }
         subscription.add(mailbox)
         joins.value++
@@ -187,11 +195,12 @@ internal class Router(
     }
 
     private fun onChange(subscription: TopicSubscription) {
+        if (!subscription.isQueued && !subscription.isAwaiting) pace.finished(subscription)
         if (subscription.isForgettable) {
             if (!subscription.isQueued) subscriptions.remove(subscription.topic)
         } else if (isConnected && !subscription.isSettled && !subscription.isQueued) {
             subscription.isQueued = true
-            outbox.putOwn(subscription)
+            pace.add(subscription)
         }
     }
 
@@ -204,8 +213,8 @@ internal class Router(
             val mailbox = create()
             try {
                 withContext(dispatcher) {
-                    end?.let { throw ClientClosedException(it.reason) }
-                    join(mailbox)
+                    val ended = end
+                    if (ended == null) join(mailbox) else mailbox.end(ended.failure?.invoke())
                 }
                 for (arrival in mailbox.arrivals) {
                     if (mailbox.isBehind && mailbox.isDrained) withContext(dispatcher) { drained(mailbox) }
@@ -216,7 +225,7 @@ internal class Router(
             }
         }
 
-    private class End(val reason: String)
+    private class End(val failure: (() -> LiveException)?)
 
     private companion object {
         val COLLECTOR_GRACE = 250.milliseconds

@@ -25,6 +25,7 @@ import kotlin.time.Duration
  * cross on the wire. Only used on the client's dispatcher. Long because it is one machine: who would read a part of it
  * had to have the rest in mind.
  *
+ * @param pace told what the server makes of what is said
  * @param linger how long it stays when the last collector has gone
  * @param onChange called when there may be something to say
  */
@@ -32,6 +33,7 @@ internal class TopicSubscription(
     val topic: String,
     private val scope: CoroutineScope,
     private val answers: SubscriptionAnswers,
+    private val pace: SubscriptionPace,
     private val linger: Duration,
     private val onChange: (TopicSubscription) -> Unit,
 ) : Outgoing {
@@ -57,6 +59,9 @@ internal class TopicSubscription(
     /** Whether it is to be left and joined anew, because the one who collects now heard nothing of what came before. */
     private var mustRejoin = false
 
+    /** Bytes of the payload of the last `subscribe`. */
+    private var said = 0
+
     /** The newest message of the history that has come. */
     private var offset = 0L
 
@@ -68,6 +73,9 @@ internal class TopicSubscription(
 
     val isCollected: Boolean get() = mailboxes.isNotEmpty()
 
+    /** Whether something was said whose answer is to come. */
+    val isAwaiting: Boolean get() = awaited != null
+
     /** Whether what the server knows is what is wanted, or will be said when the answer is here. */
     val isSettled: Boolean
         get() =
@@ -78,7 +86,7 @@ internal class TopicSubscription(
                 SubscriptionPhase.In ->
                     (mailboxes.isNotEmpty() || lingering != null) && mailboxes.none { it.isBehind } && !mustRejoin
                 SubscriptionPhase.Joining, SubscriptionPhase.Leaving -> true
-                SubscriptionPhase.Unknown -> false
+                SubscriptionPhase.Unknown -> retry.isAhead
             }
 
     /** Whether nobody, neither collectors nor the server, has anything to do with this any more. */
@@ -139,6 +147,7 @@ internal class TopicSubscription(
         val since = epoch?.let { Position(it, mailboxes.minOf { mailbox -> mailbox.offset }) }
         val params = mailboxes.asReversed().firstNotNullOfOrNull { it.params }
         val data = if (since == null && params == null) null else Body.of(SubscribeData(since, params))
+        said = data?.size ?: 0
         return Message(MessageType.SUBSCRIBE, topic, answer.ref, data)
     }
 
@@ -230,17 +239,25 @@ internal class TopicSubscription(
     /** What becomes of one `subscribe` or `unsubscribe`. */
     private inner class Answered(private val isJoin: Boolean) : SubscriptionAnswer.Listener {
         override fun onAnswer(answer: Message) {
+            pace.accepted()
             if (isJoin) joined(answer)
             settle(if (isJoin) SubscriptionPhase.In else SubscriptionPhase.Out)
         }
 
         override fun onRefused(error: LiveException) {
+            val isRate = error.code == ErrorCode.RateLimited
+            if (isRate) pace.refused(error.retryAfter)
             if (isJoin) {
-                val passes = error.code.isWorthRetrying
-                failCollectors(passes) { LiveException(error.code, error.reason, error.retryAfter) }
+                if (!isRate || !isBrief(error.retryAfter)) {
+                    failCollectors(error.code.isWorthRetrying) {
+                        LiveException(error.code, error.reason, error.retryAfter)
+                    }
+                }
                 if (mailboxes.isNotEmpty()) retry.after(error.retryAfter)
+            } else if (isRate) {
+                retry.after(error.retryAfter) // it was not carried out
             }
-            settle(SubscriptionPhase.Out)
+            settle(if (!isJoin && isRate) SubscriptionPhase.Unknown else SubscriptionPhase.Out)
         }
 
         override fun onUnanswered() {
@@ -249,6 +266,22 @@ internal class TopicSubscription(
             settle(if (isJoin) SubscriptionPhase.Unknown else SubscriptionPhase.Out)
         }
 
-        override fun onConnectionLost(wasTooLarge: Boolean) = disconnected()
+        override fun onConnectionLost(wasTooLarge: Boolean) {
+            // what was sent is not sent again, if it may have been this
+            if (isJoin && wasTooLarge && said > SMALL) {
+                val reason = "the server closed over too large a message, maybe this 'subscribe' of $said bytes"
+                failCollectors { LiveException(ErrorCode.TooLarge, reason) }
+            }
+            disconnected()
+        }
+
+        /** Whether a collector that was never in had rather wait than fail: no longer than for an answer. */
+        private fun isBrief(retryAfter: Duration?): Boolean =
+            retryAfter != null && retry.waited + retryAfter <= answers.timeout
+    }
+
+    private companion object {
+        /** Bytes that no server refuses as too large: a position in a history and short params. */
+        const val SMALL = 1024
     }
 }

@@ -123,7 +123,7 @@ private class Model(
 
             fake.joined shouldBe collectors.filterValues { it.isNotEmpty() }.keys
             collectors.values.flatten().forEach { it.cancel() }
-            settle()
+            pass(1.seconds) // after a close with 4429 the client leaves them one by one
             fake.joined shouldBe emptySet()
         }
 

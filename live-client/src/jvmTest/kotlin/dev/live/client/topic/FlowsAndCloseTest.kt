@@ -1,0 +1,125 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.client.topic
+
+import dev.live.client.Chat
+import dev.live.client.ClientFixture
+import dev.live.client.LiveClient
+import dev.live.client.clientTest
+import dev.live.client.room
+import dev.live.client.start
+import dev.live.protocol.CloseCode
+import dev.live.test.FakeTransport
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.assertions.withClue
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.catch
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+import java.util.concurrent.ConcurrentLinkedQueue
+
+/** How flows end with their client: normally where the application closed it, whenever they began. */
+class FlowsAndCloseTest : FunSpec({
+
+    for ((name, flowOf) in flows) {
+        test("$name completes normally when the application closes the client") {
+            clientTest {
+                val collecting = start { flowOf().toList() }
+                settle()
+
+                client.close()
+                settle()
+
+                collecting.isCompleted shouldBe true
+                collecting.getCompletionExceptionOrNull() shouldBe null
+            }
+        }
+
+        test("$name completes normally and empty for a collector that begins after the application closed the client") {
+            clientTest {
+                settle()
+                client.close()
+
+                flowOf().toList().shouldBeEmpty()
+            }
+        }
+    }
+
+    test("presence keeps what it has, and does not fail, before and after the application closed the client") {
+        clientTest {
+            val before = start { room().presence<Unit>().collect {} }
+            settle()
+
+            client.close()
+            val after = start { room().presence<Unit>().collect {} }
+            settle()
+
+            before.isActive shouldBe true
+            after.isActive shouldBe true
+            before.cancel()
+            after.cancel()
+        }
+    }
+
+    test("a client that ends with its parent ends its flows normally") {
+        val parent = Job()
+        clientTest({ context += parent }) {
+            settle()
+            parent.cancelAndJoin()
+
+            room().messages.toList().shouldBeEmpty()
+        }
+    }
+
+    test("a client that the server ended fails its flows, also those of collectors that begin later") {
+        clientTest {
+            val before = start { room().messages.toList() }
+            settle()
+            transport.wire.cut(CloseCode.Kicked, "enough")
+            settle()
+
+            before.getCompletionExceptionOrNull().shouldBeInstanceOf<ClientClosedException>()
+            shouldThrow<ClientClosedException> { room().messages.toList() }.reason shouldBe
+                "the client is closed: the server closed with 4403 (enough)"
+        }
+    }
+
+    test("of 2,000 collectors that begin while the application closes the client none fails") {
+        val failures = ConcurrentLinkedQueue<Throwable>()
+        withContext(Dispatchers.Default) {
+            repeat(1_000) {
+                val live = LiveClient("ws://test/live") { transport = FakeTransport() }
+                coroutineScope {
+                    repeat(2) { n ->
+                        val start = if (n == 0) CoroutineStart.DEFAULT else CoroutineStart.UNDISPATCHED
+                        launch(start = start) { live.topic<Chat>("room").messages.catch { failures += it }.collect {} }
+                    }
+                    live.close()
+                }
+            }
+        }
+
+        withClue(failures.firstOrNull()) { failures.size shouldBe 0 }
+    }
+})
+
+private val flows: List<Pair<String, ClientFixture.() -> Flow<*>>> =
+    listOf(
+        "messages of a topic" to { room().messages },
+        "updates of a topic" to { room().updates },
+        "raw messages of a topic" to { room().raw },
+        "raw updates of a topic" to { room().rawUpdates },
+        "events of a topic" to { room().events },
+        "messages of no topic" to { client.messages },
+    )
