@@ -13,8 +13,6 @@ import kotlinx.coroutines.cancel
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.future.asCompletableFuture
-import kotlinx.coroutines.runInterruptible
-import kotlinx.coroutines.withContext
 import kotlinx.serialization.json.JsonElement
 import java.time.Duration
 import java.util.concurrent.CancellationException
@@ -36,8 +34,10 @@ import kotlin.time.toKotlinDuration
  * }
  * ```
  *
- * Thread-safe. Callbacks run on the builder's executor, one subscription's one at a time. On Android it needs
- * API 26, for `java.time` and `CompletableFuture`.
+ * Thread-safe. Callbacks run on the builder's executor, one subscription's one at a time. A listener whose executor rejects
+ * a task ends: its `onFailure` gets the [RejectedExecutionException][java.util.concurrent.RejectedExecutionException], on a
+ * thread of the library. Futures complete with their answers also then. On Android it needs API 26, for `java.time` and
+ * `CompletableFuture`.
  */
 public class JavaLiveClient internal constructor(
     /** The client behind this facade, for libraries in Kotlin that build on it. */
@@ -194,7 +194,7 @@ public class JavaLiveClient internal constructor(
         val registered =
             client.onRequestMessage(type) { request ->
                 // interrupted where it blocks when the connection ends
-                withContext(dispatcher) { runInterruptible { replies.write(handler.handle(queries.read(request))) } }
+                runOn(dispatcher) { replies.write(handler.handle(queries.read(request))) }
             }
         return Subscription { registered.close() }
     }

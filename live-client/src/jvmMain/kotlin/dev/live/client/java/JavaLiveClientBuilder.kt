@@ -8,7 +8,6 @@ import dev.live.client.connection.NetworkMonitor
 import dev.live.protocol.Codec
 import io.ktor.client.HttpClient
 import kotlinx.coroutines.asCoroutineDispatcher
-import kotlinx.coroutines.runInterruptible
 import java.time.Duration
 import java.util.concurrent.Executor
 import java.util.concurrent.ForkJoinPool
@@ -34,13 +33,24 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
      */
     public fun trace(current: Supplier<String?>): JavaLiveClientBuilder = set { trace { current.get() } }
 
-    /** Where callbacks and [bearer] run. Default `ForkJoinPool.commonPool()`. It is not shut down by the client. */
+    /**
+     * Where callbacks and [bearer] run. Default `ForkJoinPool.commonPool()`. It is not shut down by the client.
+     *
+     * It may reject a task with a [RejectedExecutionException][java.util.concurrent.RejectedExecutionException]: that ends a
+     * listener, is a token that failed, and is `internal` to the server's request. It must neither drop a task in silence
+     * nor run it in the caller's thread, as `DiscardPolicy` and `CallerRunsPolicy` do: the first stops a listener without a
+     * word, the second runs it on the client's own thread.
+     */
     public fun executor(executor: Executor): JavaLiveClientBuilder = apply { this.executor = executor }
 
     /** What turns classes into JSON. Without one only JSON text can be published and received. */
     public fun mapper(mapper: JsonMapper): JavaLiveClientBuilder = apply { this.mapper = mapper }
 
-    /** A header of every upgrade request. */
+    /**
+     * A header of every upgrade request.
+     *
+     * @throws IllegalArgumentException from [build] if a header may not have [name], or [value] is not printable ASCII
+     */
     public fun header(name: String, value: String): JavaLiveClientBuilder = set { header(name, value) }
 
     /** The codecs to offer, the most wanted first. */
@@ -117,7 +127,7 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
         val client =
             LiveClient(url) {
                 settings.forEach { it() }
-                token?.let { supplier -> bearer { runInterruptible(dispatcher) { supplier.get() } } }
+                token?.let { supplier -> bearer { runOn(dispatcher) { supplier.get() } } }
             }
         return JavaLiveClient(client, mapper, executor)
     }

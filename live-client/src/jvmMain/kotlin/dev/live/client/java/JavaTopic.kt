@@ -39,8 +39,9 @@ public class JavaTopic<T : Any> internal constructor(
      * subscription survives reconnects.
      *
      * It ends with a [LiveException] if the server refuses it, a payload is no [T], or [onMessage] is 64 messages
-     * behind; and with whatever [onMessage] throws. [onFailure] is told; without it the exception goes to the uncaught
-     * exception handler of the thread. Closing the client ends it without a word.
+     * behind; with a [RejectedExecutionException][java.util.concurrent.RejectedExecutionException] if the executor does not
+     * take it; and with whatever [onMessage] throws. [onFailure] is told; without it the exception goes to the uncaught
+     * exception handler of the thread. Closing the client ends it without a word, whenever it began.
      */
     @JvmOverloads
     public fun onMessage(onMessage: Consumer<in T>, onFailure: Consumer<in Exception>? = null): Subscription =
@@ -49,9 +50,11 @@ public class JavaTopic<T : Any> internal constructor(
     /**
      * The same topic, whose callbacks have the server know [value] each time that it is joined, as the client's mapper
      * writes it, or as JSON text where it has none; see [ClientTopic.withParams].
+     *
+     * @throws IllegalArgumentException if the mapper cannot write it, or what it writes cannot be sent
      */
     public fun withParams(value: Any): JavaTopic<T> {
-        val params = Json.parseToJsonElement(payloads.json(value))
+        val params = Json.parseToJsonElement(payloads.body(value).text)
         return JavaTopic(topic.withParams(params), payloads, callbacks)
     }
 
@@ -85,6 +88,7 @@ public class JavaTopic<T : Any> internal constructor(
      * server's code, with `timeout`, as [ConnectionLostException] or [ClientClosedException].
      *
      * @param timeout for all of it, the wait for a connection included; null: the client's `requestTimeout`
+     * @throws IllegalArgumentException if the mapper cannot write [value], or what it writes cannot be sent
      */
     @JvmOverloads
     public fun publish(value: T, timeout: Duration? = null): CompletableFuture<Void> {
@@ -96,7 +100,8 @@ public class JavaTopic<T : Any> internal constructor(
      * Publishes [value] if there is room for it to wait to be sent, and waits for nothing; false if there is none. See
      * [ClientTopic.tryPublish].
      *
-     * @param onFailure told on the client's executor if it was refused, was not sent, or may not have arrived
+     * @param onFailure told on the client's executor if it was refused, was not sent, or may not have arrived; also if the
+     *   client is closed before. Where the executor takes no task, on a thread of the library
      */
     @JvmOverloads
     public fun tryPublish(value: T, onFailure: Consumer<in LiveException>? = null): Boolean =

@@ -2,14 +2,23 @@ package dev.live.client.java
 
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
+import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.Message
 import kotlinx.serialization.json.JsonElement
 
 /** Writes and reads payloads of one class. */
 internal class Payloads<T : Any>(private val type: Class<T>, private val mapper: JsonMapper?) {
-    fun write(value: T): Body.Json = Body.json(json(value))
+    fun write(value: T): Body.Json = body(value)
 
-    fun json(value: Any): String {
+    /** @throws IllegalArgumentException if the mapper cannot write [value], or writes what no message can hold */
+    fun body(value: Any): Body.Json =
+        try {
+            Body.json(json(value))
+        } catch (e: MalformedMessageException) {
+            throw IllegalArgumentException("a ${value.javaClass.simpleName} cannot be sent: ${e.reason}", e)
+        }
+
+    private fun json(value: Any): String {
         if (value is String && mapper == null) return value
         val mapper = mapper()
         try {

@@ -3,11 +3,17 @@ package dev.live.sync.java
 import dev.live.client.java.JavaLiveClient
 import dev.live.sync.client.CursorStore
 import dev.live.sync.client.SyncLoop
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.DelicateCoroutinesApi
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.cancel
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.launch
 import java.time.Duration
@@ -28,20 +34,33 @@ import kotlin.time.toKotlinDuration
  * ```
  *
  * Thread-safe. It goes on by polling alone where the client is closed first. What the store throws is shown and tried
- * again as what the pull throws. What the listener throws goes to the uncaught exception handler of its thread, and the
- * listener is told nothing more. On Android it needs API 26.
+ * again as what the pull throws, and so is an executor that rejects either. What the listener throws goes to the uncaught
+ * exception handler of its thread, and the listener is told nothing more; the same goes for an executor that rejects the
+ * listener. On Android it needs API 26.
  */
 public class JavaSyncLoop private constructor(builder: Builder) : AutoCloseable {
-    // its own, ended by close()
-    private val scope =
-        CoroutineScope(SupervisorJob() + builder.executor.asCoroutineDispatcher() + CoroutineName("live-sync-java"))
+    // its own, ended by close(); not on the executor, which may take no task for a while: the loop goes on then
+    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default + CoroutineName("live-sync-java"))
     private val loop = builder.loop()
 
     init {
-        builder.listener?.let { listener ->
-            scope.launch { loop.state.collect { listener.accept(JavaSyncState.of(it)) } }
-        }
+        builder.listener?.let { tell(it, builder.executor.asCoroutineDispatcher()) }
         scope.launch { loop.run() }
+    }
+
+    // atomic: it has to tell too that the executor did not take its first step
+    @OptIn(DelicateCoroutinesApi::class)
+    private fun tell(listener: Consumer<in JavaSyncState>, executor: CoroutineDispatcher) {
+        scope.launch(executor, CoroutineStart.ATOMIC) {
+            try {
+                loop.state.collect {
+                    ensureActive()
+                    listener.accept(JavaSyncState.of(it))
+                }
+            } catch (e: CancellationException) {
+                throw failureIn(e)
+            }
+        }
     }
 
     /** How the loop stands now. */
@@ -84,16 +103,21 @@ public class JavaSyncLoop private constructor(builder: Builder) : AutoCloseable 
         public fun start(): JavaSyncLoop = JavaSyncLoop(this)
 
         @JvmSynthetic
-        internal fun loop(): SyncLoop =
-            SyncLoop(live.client, scope, JavaStore(store), poll.toKotlinDuration()) { since ->
-                pull.pull(since.toLong()).await().toULong()
+        internal fun loop(): SyncLoop {
+            val dispatcher = executor.asCoroutineDispatcher()
+            return SyncLoop(live.client, scope, JavaStore(store, dispatcher), poll.toKotlinDuration()) { since ->
+                runOn(dispatcher) { pull.pull(since.toLong()) }.await().toULong()
             }
+        }
     }
 
-    private class JavaStore(private val store: JavaCursorStore) : CursorStore {
-        override suspend fun read(): ULong = store.read().toULong()
+    private class JavaStore(
+        private val store: JavaCursorStore,
+        private val dispatcher: CoroutineDispatcher,
+    ) : CursorStore {
+        override suspend fun read(): ULong = runOn(dispatcher) { store.read() }.toULong()
 
-        override suspend fun write(cursor: ULong): Unit = store.write(cursor.toLong())
+        override suspend fun write(cursor: ULong): Unit = runOn(dispatcher) { store.write(cursor.toLong()) }
     }
 
     public companion object {

@@ -11,15 +11,19 @@ import dev.live.protocol.ErrorCode;
 import dev.live.protocol.LiveException;
 import dev.live.sync.java.JavaSyncState.Phase;
 import dev.live.sync.support.SyncServer;
+import dev.live.sync.support.Uncaught;
 import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -103,6 +107,46 @@ class JavaSyncTest {
     }
 
     @Test
+    void anExecutorThatRejectsIsShownAndTheLoopGoesOnWhenItTakesTasksAgain() throws Exception {
+        server.commit("list/42", 1);
+        AtomicBoolean isFull = new AtomicBoolean(true);
+        Executor choosy = task -> {
+            if (isFull.get()) throw new RejectedExecutionException("the queue is full");
+            executor.execute(task);
+        };
+        try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> CompletableFuture.completedFuture(1L))
+                .executor(choosy).start()) {
+            await(() -> loop.getState().getCause() instanceof RejectedExecutionException);
+
+            isFull.set(false);
+
+            await(() -> loop.getState().getPhase() == Phase.IN_SYNC && loop.getState().getCursor() == 1);
+        }
+    }
+
+    @Test
+    void aListenerWhoseExecutorRejectsIsHeardOfAsUncaught() throws Exception {
+        BlockingQueue<Throwable> uncaught = new LinkedBlockingQueue<>();
+        Thread.UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
+        Thread.setDefaultUncaughtExceptionHandler((thread, failure) -> uncaught.add(failure));
+        Executor full = task -> {
+            throw new RejectedExecutionException("the queue is full");
+        };
+        try {
+            try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> CompletableFuture.completedFuture(1L))
+                    .executor(full).onState(states::add).start()) {
+                assertEquals(RejectedExecutionException.class, uncaught.poll(60, TimeUnit.SECONDS).getClass());
+            }
+            try (Subscription signals = JavaSyncSignals.onSignal(live, "list/42", cursor -> {}, e -> {}, full)) {
+                assertEquals(RejectedExecutionException.class, uncaught.poll(60, TimeUnit.SECONDS).getClass());
+            }
+        } finally {
+            Thread.setDefaultUncaughtExceptionHandler(before);
+            Uncaught.forget();
+        }
+    }
+
+    @Test
     void aLoopThatIsClosedCancelsItsPullAndPullsNoMore() throws Exception {
         server.commit("list/42", 1);
         CompletableFuture<Long> never = new CompletableFuture<>();
@@ -158,6 +202,14 @@ class JavaSyncTest {
             assertThrows(IllegalArgumentException.class,
                 () -> JavaSyncLoop.builder(live, "s", store, since -> null).poll(Duration.ZERO)).getMessage());
         assertThrows(IllegalArgumentException.class, () -> JavaSyncSignals.onSignal(live, "", cursor -> {}, e -> {}));
+    }
+
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > end) throw new AssertionError("not within a minute");
+            TimeUnit.MILLISECONDS.sleep(5);
+        }
     }
 
     private JavaSyncState await(Phase phase) throws InterruptedException {

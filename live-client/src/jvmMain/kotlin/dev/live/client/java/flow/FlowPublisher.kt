@@ -1,6 +1,7 @@
 package dev.live.client.java.flow
 
 import dev.live.client.java.Callbacks
+import dev.live.client.java.rejectionIn
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.channels.Channel
@@ -28,7 +29,18 @@ internal class FlowPublisher<T : Any>(
     override fun subscribe(subscriber: Flow.Subscriber<in T>) {
         val subscription = DemandSubscription(subscriber)
         callbacks.runToTheEnd {
-            subscription.deliver { take -> if (isNewestOnly) source.collectLatest(take) else source.collect(take) }
+            subscription.deliver { take ->
+                if (isNewestOnly) source.collectLatest { orRejected { take(it) } } else source.collect(take)
+            }
+        }
+    }
+
+    /** A cancellation would end but the coroutine of this one value, and nobody would know that it is missing. */
+    private suspend fun orRejected(take: suspend () -> Unit) {
+        try {
+            take()
+        } catch (e: CancellationException) {
+            throw rejectionIn(e) ?: e
         }
     }
 }
@@ -59,7 +71,8 @@ private class DemandSubscription<T : Any>(private val subscriber: Flow.Subscribe
                 subscriber.onNext(value)
             }
         } catch (e: CancellationException) {
-            if (job.isActive) failure = e // of the subscriber's own, such as that of a future
+            // of the subscriber's own, such as that of a future, or because the executor did not take it
+            failure = rejectionIn(e) ?: e.takeIf { job.isActive }
         } catch (e: Exception) {
             failure = e
         }

@@ -20,7 +20,7 @@ import java.util.concurrent.Flow
  * subscriber requests again, and on another the buffer is delivered and `onError` follows.
  *
  * `onError` has a [LiveException] where [JavaTopic.onMessage] would tell one, an [IllegalArgumentException] after a
- * `request` of 0 or less, or what `onNext` has thrown. `onComplete` comes when the client is closed.
+ * `request` of 0 or less, what `onNext` has thrown, or the executor's rejection. `onComplete` comes when the client is closed.
  *
  * The publishers are apart from the rest of the facade because Android has [Flow] only from API 30 on.
  */

@@ -1,0 +1,42 @@
+package dev.live.client.java
+
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Runnable
+import kotlinx.coroutines.runInterruptible
+import java.util.concurrent.Executor
+import java.util.concurrent.RejectedExecutionException
+import kotlin.coroutines.CoroutineContext
+
+// An executor of the application's may take no more tasks: its queue is full, or it was shut down. Coroutines are then
+// cancelled, which looks like an end that somebody asked for.
+
+/** The rejection that cancelled a coroutine with [failure], or null. */
+internal fun rejectionIn(failure: Throwable): RejectedExecutionException? =
+    generateSequence(failure) { it.cause }.take(MAX_CAUSES).firstNotNullOfOrNull { it as? RejectedExecutionException }
+
+/**
+ * Runs [block] on [executor], and interrupts it when the caller is cancelled.
+ *
+ * @throws RejectedExecutionException if the executor does not take it
+ */
+internal suspend fun <T> runOn(executor: CoroutineDispatcher, block: () -> T): T =
+    try {
+        runInterruptible(executor, block)
+    } catch (e: CancellationException) {
+        throw rejectionIn(e) ?: e
+    }
+
+/** Runs on [executor] what must not be lost: where that takes it not, on a thread of `Dispatchers.IO`. */
+internal class OrElsewhere(private val executor: Executor) : CoroutineDispatcher() {
+    override fun dispatch(context: CoroutineContext, block: Runnable) {
+        try {
+            executor.execute(block)
+        } catch (_: RejectedExecutionException) {
+            Dispatchers.IO.dispatch(context, block)
+        }
+    }
+}
+
+private const val MAX_CAUSES = 16 // a chain may be a circle

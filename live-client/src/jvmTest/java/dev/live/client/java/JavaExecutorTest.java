@@ -1,0 +1,241 @@
+package dev.live.client.java;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.live.client.TinyServer;
+import dev.live.client.connection.DisconnectCause;
+import dev.live.client.java.flow.Publishers;
+import dev.live.protocol.Body;
+import dev.live.protocol.LiveException;
+import dev.live.protocol.Message;
+import java.time.Duration;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Flow;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** An executor of the application's that takes no more tasks: nothing that runs on it ends without a word. */
+class JavaExecutorTest {
+    private final BlockingQueue<Object> events = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Throwable> uncaught = new LinkedBlockingQueue<>();
+    private final AtomicBoolean isFull = new AtomicBoolean();
+    private TinyServer server;
+    private ThreadPoolExecutor executor;
+    private JavaLiveClient live;
+    private Thread.UncaughtExceptionHandler before;
+
+    @BeforeEach
+    void start() {
+        before = Thread.getDefaultUncaughtExceptionHandler();
+        Thread.setDefaultUncaughtExceptionHandler((thread, failure) -> uncaught.add(failure));
+        server = new TinyServer();
+        executor = new ThreadPoolExecutor(2, 2, 1, TimeUnit.SECONDS, new LinkedBlockingQueue<>()) {
+            @Override
+            public void execute(Runnable task) {
+                if (isFull.get()) throw new RejectedExecutionException("the queue is full");
+                super.execute(task);
+            }
+        };
+        live = JavaLiveClient.builder(server.getUrl()).executor(executor)
+                .reconnect(Duration.ofMillis(10), Duration.ofMillis(50)).linger(Duration.ZERO).build();
+    }
+
+    @AfterEach
+    void stop() {
+        isFull.set(false);
+        live.close();
+        server.close();
+        executor.shutdownNow();
+        Thread.setDefaultUncaughtExceptionHandler(before);
+        Uncaught.forget();
+    }
+
+    @Test
+    void aListenerWhoseExecutorRejectsIsToldSoAndLeavesTheTopic() throws Exception {
+        live.topic("room").onMessage(events::add, events::add);
+        await(() -> server.subscribers("room") == 1);
+
+        isFull.set(true);
+        server.sendAll(new Message("message", "room", "", Body.json("1"), null, ""));
+
+        assertInstanceOf(RejectedExecutionException.class, next(events));
+        await(() -> server.subscribers("room") == 0);
+        assertEquals(ConnectionStatus.Phase.CONNECTED, live.getStatus().getPhase());
+    }
+
+    @Test
+    void aListenerThatBeginsWhileItsExecutorRejectsIsToldSo() throws Exception {
+        isFull.set(true);
+
+        live.topic("room").onUpdate(events::add, events::add);
+
+        assertInstanceOf(RejectedExecutionException.class, next(events));
+    }
+
+    @Test
+    void aListenerWithoutOnFailureIsHeardOfAsUncaught() throws Exception {
+        await(() -> live.getStatus().getPhase() == ConnectionStatus.Phase.CONNECTED);
+        isFull.set(true);
+
+        live.onStatus(events::add);
+        assertInstanceOf(RejectedExecutionException.class, next(uncaught));
+        live.onMessage(events::add);
+        assertInstanceOf(RejectedExecutionException.class, next(uncaught));
+        live.topic("room").onEvent(events::add);
+        assertInstanceOf(RejectedExecutionException.class, next(uncaught));
+    }
+
+    @Test
+    void aListenerThatIsClosedWhileItsExecutorRejectsIsToldNothing() throws Exception {
+        Subscription room = live.topic("room").onMessage(events::add, events::add);
+        await(() -> server.subscribers("room") == 1);
+        isFull.set(true);
+
+        room.close();
+
+        await(() -> server.subscribers("room") == 0);
+        assertTrue(events.isEmpty() && uncaught.isEmpty());
+    }
+
+    @Test
+    void aPublisherWhoseExecutorRejectsEndsWithAnError() throws Exception {
+        Publishers.messages(live.topic("room")).subscribe(new Flow.Subscriber<>() {
+            @Override
+            public void onSubscribe(Flow.Subscription subscription) {
+                subscription.request(Long.MAX_VALUE);
+            }
+
+            @Override
+            public void onNext(String text) {
+                events.add(text);
+            }
+
+            @Override
+            public void onError(Throwable failure) {
+                events.add(failure);
+            }
+
+            @Override
+            public void onComplete() {
+                events.add("complete");
+            }
+        });
+        await(() -> server.subscribers("room") == 1);
+
+        isFull.set(true);
+        server.sendAll(new Message("message", "room", "", Body.json("1"), null, ""));
+
+        assertInstanceOf(RejectedExecutionException.class, next(events));
+    }
+
+    @Test
+    void futuresCompleteWithTheAnswerThatCame() throws Exception {
+        await(() -> server.connections() == 1);
+        isFull.set(true);
+
+        assertEquals("7", live.request("count", "{}").get(60, TimeUnit.SECONDS));
+        live.topic("room").publish("1").get(60, TimeUnit.SECONDS);
+    }
+
+    @Test
+    void whatIsNotPublishedIsToldThough() throws Exception {
+        JavaLiveClient lonely = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor)
+                .requestTimeout(Duration.ofMillis(50)).build();
+        isFull.set(true);
+
+        assertTrue(lonely.topic("room").tryPublish("1", events::add));
+
+        assertInstanceOf(LiveException.class, next(events));
+        lonely.close();
+    }
+
+    @Test
+    void whatWasNotSentWhenTheClientIsClosedIsTold() throws Exception {
+        JavaLiveClient lonely = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).build();
+        assertTrue(lonely.topic("room").tryPublish("1", events::add));
+
+        lonely.close();
+
+        assertInstanceOf(LiveException.class, next(events));
+    }
+
+    @Test
+    void aRequestOfTheServerIsAnsweredWithInternalAndHeardOf() throws Exception {
+        Subscription answering = live.onRequest("ask", text -> text);
+        await(() -> server.connections() == 1);
+        isFull.set(true);
+
+        server.sendAll(new Message("ask", "", "$1", Body.json("7"), null, ""));
+
+        Message answer = server.answers().poll(60, TimeUnit.SECONDS);
+        assertEquals("error", answer.getType());
+        assertInstanceOf(RejectedExecutionException.class, next(uncaught));
+        answering.close();
+    }
+
+    @Test
+    void aTokenThatCannotBeAskedForIsTheCauseOfTheWait() throws Exception {
+        isFull.set(true);
+        try (JavaLiveClient asking = JavaLiveClient.builder(server.getUrl()).executor(executor).bearer(() -> "t")
+                .reconnect(Duration.ofMillis(10), Duration.ofMillis(50)).build()) {
+            await(() -> asking.getStatus().getCause() != null);
+            DisconnectCause.NoToken cause =
+                    assertInstanceOf(DisconnectCause.NoToken.class, asking.getStatus().getCause());
+            assertInstanceOf(RejectedExecutionException.class, cause.getError());
+
+            isFull.set(false);
+            await(() -> asking.getStatus().getPhase() == ConnectionStatus.Phase.CONNECTED);
+        }
+    }
+
+    @Test
+    void anExecutorWithoutAQueueWhoseThreadIsBusyEndsTheListenerWithAWord() throws Exception {
+        // one thread, no queue, and a task that takes it: as java.util.concurrent's own pools reject
+        ThreadPoolExecutor small = new ThreadPoolExecutor(1, 1, 1, TimeUnit.SECONDS, new SynchronousQueue<>());
+        CompletableFuture<Void> gate = new CompletableFuture<>();
+        try (JavaLiveClient other = JavaLiveClient.builder(server.getUrl()).executor(small).build()) {
+            other.topic("room").onMessage(events::add, events::add);
+            await(() -> server.subscribers("room") == 1);
+            boolean isBusy = false;
+            while (!isBusy) {
+                try {
+                    small.execute(gate::join);
+                    isBusy = true;
+                } catch (RejectedExecutionException e) {
+                    TimeUnit.MILLISECONDS.sleep(1); // the listener is just going to rest
+                }
+            }
+
+            server.sendAll(new Message("message", "room", "", Body.json("1"), null, ""));
+
+            assertInstanceOf(RejectedExecutionException.class, next(events));
+        } finally {
+            gate.complete(null);
+            small.shutdownNow();
+        }
+    }
+
+    private static <T> T next(BlockingQueue<T> queue) throws InterruptedException {
+        T event = queue.poll(60, TimeUnit.SECONDS);
+        if (event == null) throw new AssertionError("nothing came within a minute");
+        return event;
+    }
+
+    private static void await(java.util.function.BooleanSupplier condition) throws InterruptedException {
+        long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > deadline) throw new AssertionError("not within a minute");
+            TimeUnit.MILLISECONDS.sleep(5);
+        }
+    }
+}

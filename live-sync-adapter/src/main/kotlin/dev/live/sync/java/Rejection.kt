@@ -1,0 +1,37 @@
+package dev.live.sync.java
+
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.withContext
+import java.util.concurrent.RejectedExecutionException
+
+/**
+ * Runs [block] on [executor].
+ *
+ * @throws RejectedExecutionException if the executor does not take it
+ */
+internal suspend fun <T> runOn(executor: CoroutineDispatcher, block: () -> T): T =
+    try {
+        withContext(executor) { block() }
+    } catch (e: CancellationException) {
+        throw rejectionIn(e) ?: e
+    }
+
+/**
+ * What [e] says that is no end that somebody asked for: that the executor takes no task, which cancels the coroutine, or that
+ * the application's own code was cancelled. Thrown on, so that it goes where uncaught exceptions go.
+ *
+ * @throws CancellationException if the caller was cancelled
+ */
+internal suspend fun failureIn(e: CancellationException): Exception {
+    rejectionIn(e)?.let { return it }
+    currentCoroutineContext().ensureActive()
+    return IllegalStateException(e)
+}
+
+private fun rejectionIn(failure: Throwable): RejectedExecutionException? =
+    generateSequence(failure) { it.cause }.take(MAX_CAUSES).firstNotNullOfOrNull { it as? RejectedExecutionException }
+
+private const val MAX_CAUSES = 16 // a chain may be a circle
