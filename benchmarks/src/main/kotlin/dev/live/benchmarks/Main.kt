@@ -6,6 +6,8 @@ import dev.live.benchmarks.load.runLoad
 import dev.live.benchmarks.peer.runPeer
 import dev.live.benchmarks.report.runReport
 import dev.live.benchmarks.server.runLiveServer
+import dev.live.benchmarks.soak.runSoak
+import dev.live.benchmarks.soak.runSoakServer
 import dev.live.benchmarks.sync.runSync
 import kotlin.system.exitProcess
 
@@ -17,6 +19,7 @@ private const val USAGE = """usage: java -jar benchmarks.jar COMMAND [--option v
   client [--rounds 5] [--clients 40] [--out FILE]                                  what live's client gives and costs
   receive --port N [--kind live|ktor] [--engine cio|okhttp] [--codec json|cbor]    one client of it, in its own process
   sync [--rounds 5] [--clients 40] [--commits 100] [--out FILE]                    from a commit to the pull, by live
+  soak [--minutes 10] [--watchers 20] [--drain 20] [--out FILE] [--plot FILE]      hours of churn: does anything grow?
   jmh [JMH's own options]                                                          what single parts cost"""
 
 /** Every part of the benchmarks is a sub-command of one jar; see the README of this module. */
@@ -30,6 +33,8 @@ fun main(args: Array<String>) {
             "client" -> runClient(rest)
             "receive" -> runReceive(rest)
             "sync" -> runSync(rest)
+            "soak" -> runSoak(rest)
+            "soak-server" -> runSoakServer(rest)
             "jmh" -> org.openjdk.jmh.Main.main(rest.toTypedArray())
             "report" -> runReport(rest)
             else -> {

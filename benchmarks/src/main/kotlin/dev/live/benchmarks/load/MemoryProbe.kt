@@ -42,22 +42,23 @@ internal class MemoryProbe(private val server: ProcessStats?) {
             .sortedByDescending { it.bytes }
             .take(MAX_CLASSES)
 
-    private fun ProcessStats.histogram(): HeapHistogram? {
-        val jcmd =
-            executable()?.takeIf { it.name == "java" }?.resolveSibling("jcmd")?.takeIf { it.exists() } ?: return null
-        return HeapHistogram.parse(jcmd.run(pid.toString(), "GC.class_histogram"))
-    }
-
-    private fun File.run(vararg arguments: String): String {
-        val process = ProcessBuilder(path, *arguments).redirectError(ProcessBuilder.Redirect.INHERIT).start()
-        val output = process.inputStream.bufferedReader().readText()
-        check(process.waitFor(1, TimeUnit.MINUTES) && process.exitValue() == 0) { "$path failed: $output" }
-        return output
-    }
-
     private companion object {
         const val MAX_CLASSES = 15
     }
+}
+
+/** The live objects of a JVM, behind a full collection that this makes; null for any other process. */
+internal fun ProcessStats.histogram(): HeapHistogram? {
+    val jcmd =
+        executable()?.takeIf { it.name == "java" }?.resolveSibling("jcmd")?.takeIf { it.exists() } ?: return null
+    return HeapHistogram.parse(jcmd.run(pid.toString(), "GC.class_histogram"))
+}
+
+private fun File.run(vararg arguments: String): String {
+    val process = ProcessBuilder(path, *arguments).redirectError(ProcessBuilder.Redirect.INHERIT).start()
+    val output = process.inputStream.bufferedReader().readText()
+    check(process.waitFor(1, TimeUnit.MINUTES) && process.exitValue() == 0) { "$path failed: $output" }
+    return output
 }
 
 /** The live objects of a JVM by class, as `jcmd PID GC.class_histogram` prints them. */

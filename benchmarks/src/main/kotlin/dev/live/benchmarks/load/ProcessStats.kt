@@ -13,11 +13,19 @@ internal class ProcessStats(val pid: Long) {
     }
 
     /** Memory that is in RAM, in bytes: heap, metaspace, buffers, code, all of it. */
-    fun residentBytes(): Long? =
+    fun residentBytes(): Long? = status("VmRSS")?.let { it * 1024 }
+
+    /** Threads, those of the JVM itself too. */
+    fun threads(): Long? = status("Threads")
+
+    /** Open file descriptors: sockets, files, pipes. */
+    fun descriptors(): Long? = File("/proc/$pid/fd").list()?.size?.toLong()
+
+    private fun status(field: String): Long? =
         read("/proc/$pid/status")
             ?.lineSequence()
-            ?.find { it.startsWith("VmRSS:") }
-            ?.let { line -> line.filter { it.isDigit() }.toLong() * 1024 }
+            ?.find { it.startsWith("$field:") }
+            ?.let { line -> line.filter { it.isDigit() }.toLong() }
 
     /** The executable, such as `/usr/lib/jvm/java-17/bin/java`. */
     fun executable(): File? = File("/proc/$pid/exe").takeIf { it.exists() }?.canonicalFile

@@ -11,11 +11,11 @@ internal class Processes(isPinned: Boolean = true) {
     /** Whether processes are bound to cores. */
     val pinned: Boolean = isPinned && Runtime.getRuntime().availableProcessors() > 1 && hasTaskset()
 
-    /** Runs [block] with the process of [command] once that says it listens, and ends it afterwards. */
-    fun <T> withServer(command: List<String>, block: (pid: Long) -> T): T {
+    /** Runs [block] with the process of [command] once that says it listens, and ends it afterwards. [onLine] gets its output. */
+    fun <T> withServer(command: List<String>, onLine: (String) -> Unit = {}, block: (pid: Long) -> T): T {
         val process = ProcessBuilder(onCore(0, command)).redirectErrorStream(true).start()
         try {
-            ServerOutput(process).awaitListening()
+            ServerOutput(process, onLine).awaitListening()
             return block(process.pid())
         } finally {
             process.destroy()

@@ -7,8 +7,12 @@ import java.util.concurrent.TimeUnit
 import java.util.concurrent.TimeoutException
 import kotlin.concurrent.thread
 
-/** What [process] says: read to its end, so that it never has to wait, and watched for the line that it is ready. */
-internal class ServerOutput(process: Process) {
+/**
+ * What [process] says: read to its end, so that it never has to wait, and watched for the line that it is ready.
+ *
+ * @param onLine called with each line, on a thread of its own
+ */
+internal class ServerOutput(process: Process, private val onLine: (String) -> Unit = {}) {
     private val beginning = StringBuffer()
     private val listening = CompletableFuture<Unit>()
 
@@ -26,6 +30,7 @@ internal class ServerOutput(process: Process) {
     private fun take(line: String) {
         if (beginning.length < SHOWN) beginning.appendLine(line)
         if (READY in line) listening.complete(Unit)
+        onLine(line)
     }
 
     /**

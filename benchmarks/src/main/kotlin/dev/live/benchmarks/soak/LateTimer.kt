@@ -1,0 +1,23 @@
+package dev.live.benchmarks.soak
+
+import java.util.concurrent.locks.LockSupport
+import kotlin.concurrent.thread
+
+/** Measures how late a thread wakes up that waits for 5 ms: how busy the machine is, whoever makes it so. */
+internal class LateTimer {
+    val delays = Latencies()
+
+    init {
+        thread(isDaemon = true, name = "soak-timer") {
+            while (true) {
+                val due = System.nanoTime() + PERIOD_NANOS
+                while (System.nanoTime() < due) LockSupport.parkNanos(due - System.nanoTime())
+                delays.record(System.nanoTime() - due)
+            }
+        }
+    }
+
+    private companion object {
+        const val PERIOD_NANOS = 5_000_000L
+    }
+}

@@ -1,0 +1,122 @@
+package dev.live.benchmarks.soak
+
+import dev.live.benchmarks.Options
+import dev.live.benchmarks.load.ProcessStats
+import dev.live.benchmarks.report.Machine
+import dev.live.benchmarks.report.Processes
+import dev.live.benchmarks.report.Server
+import dev.live.benchmarks.report.markdownTable
+import kotlinx.coroutines.CoroutineExceptionHandler
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import java.io.File
+import java.net.InetSocketAddress
+import kotlin.system.exitProcess
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.TimeSource
+
+/**
+ * `soak --minutes M`: clients of every kind, good and bad, at servers on all transports in a process of their own, for M
+ * minutes. Says while it runs how both processes stand, and at the end whether anything grew; then the exit code is 1.
+ */
+internal fun runSoak(args: List<String>) {
+    val options = Options(args, setOf("minutes", "watchers", "sample", "drain", "seed", "out", "plot"))
+    val length = options.int("minutes", 10).minutes
+    val drain = options.int("drain", 20)
+    val soak =
+        Soak(length, options.int("sample", 15).seconds, options.int("watchers", 20), options.int("seed", 1))
+    val port = Processes.freePort()
+    val command =
+        listOf(java(), "-Xmx512m", "-cp", System.getProperty("java.class.path"), "dev.live.benchmarks.MainKt") +
+            listOf("soak-server", "--port", "$port", "--drain", "$drain")
+    val isFlat = Processes(isPinned = false).withServer(command, soak::hear) { pid -> soak.run(pid, port) }
+    val arguments = args.filterIndexed { i, it -> it !in OUTPUTS && args.getOrNull(i - 1) !in OUTPUTS }
+    options.text("plot")?.let { File(it).writeText(soak.plot()) }
+    options.text("out")?.let { File(it).writeText(soak.report("soak ${arguments.joinToString(" ")}".trim())) }
+    exitProcess(if (isFlat) 0 else 1)
+}
+
+private val OUTPUTS = setOf("--out", "--plot")
+
+private fun java(): String = File(System.getProperty("java.home"), "bin/java").path
+
+private class Soak(
+    private val time: Duration,
+    private val period: Duration,
+    private val watchers: Int,
+    private val seed: Int,
+) {
+    private val counts = Counts()
+    private val latencies = Latencies()
+    private lateinit var series: List<Series>
+
+    /** The server says [line]; the lines of a stack trace are left out. */
+    fun hear(line: String) {
+        when {
+            line == DRAINED -> counts.drained.increment()
+            line.startsWith("\t") || line.startsWith("Caused by") -> Unit
+            else -> {
+                if (" ERROR " in line) counts.errors.increment()
+                println("server: $line")
+            }
+        }
+    }
+
+    /** Whether nothing grew. */
+    fun run(pid: Long, port: Int): Boolean {
+        val sampler = Sampler(ProcessStats(pid), latencies)
+        series = sampler.series
+        val failures = CoroutineExceptionHandler { _, e -> println("a client failed: $e") }
+        val scope = CoroutineScope(Dispatchers.Default + SupervisorJob() + failures)
+        for (transport in SoakTransport.entries) {
+            val address = InetSocketAddress(Server.HOST, port + transport.ordinal)
+            Churn(scope, address, counts, latencies, seed + transport.ordinal).start(watchers)
+        }
+        val start = TimeSource.Monotonic.markNow()
+        while (start.elapsedNow() < time) {
+            Thread.sleep(period.inWholeMilliseconds)
+            val seconds = start.elapsedNow().inWholeSeconds
+            println("${seconds.seconds}: ${sampler.sample(seconds.toDouble())}; $counts")
+        }
+        series.forEach { println(verdict(it)) }
+        check(series.all { it.all.size > 1 }) { "The soak was too short to say anything, or nothing was delivered." }
+        return series.all { it.isFlat }
+    }
+
+    private fun verdict(series: Series): String {
+        val word = if (series.isFlat) "flat" else "GROWS"
+        return "${series.name}: $word. Median ${series.text(series.middle)}; growth over the last two thirds " +
+            "${series.text(series.growth)}, allowed ${allowed(series)}."
+    }
+
+    private fun allowed(series: Series): String = series.allowed?.let(series::text) ?: "any"
+
+    fun plot(): String = soakPlot("Soak of $time", series)
+
+    fun report(command: String): String =
+        buildString {
+            val machine = Machine.here(java(), "-Xmx512m", pinned = false, command)
+            appendLine("Made by `java -jar benchmarks/target/benchmarks.jar $command` at commit ${machine.commit}.")
+            appendLine(
+                "Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}, ${machine.kernel}; ${machine.java}.",
+            )
+            appendLine("In $time: $counts.")
+            appendLine()
+            val rows =
+                series.map {
+                    val values = it.all.map { sample -> sample.value }
+                    listOf(
+                        it.name,
+                        "${it.text(values.min())} – ${it.text(values.max())}",
+                        it.text(it.middle),
+                        it.text(it.growth),
+                        allowed(it),
+                        if (it.isFlat) "yes" else "no",
+                    )
+                }
+            append(markdownTable(listOf("", "range", "median", "growth", "allowed", "flat"), rows))
+        }
+}

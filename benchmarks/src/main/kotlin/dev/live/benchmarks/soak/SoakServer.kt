@@ -1,0 +1,111 @@
+package dev.live.benchmarks.soak
+
+import dev.live.benchmarks.Options
+import dev.live.benchmarks.server.announce
+import dev.live.protocol.Body
+import dev.live.server.Live
+import dev.live.server.live
+import dev.live.server.transport.Transport
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.cio.CIO
+import io.ktor.server.engine.EmbeddedServer
+import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.Netty
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.launch
+import kotlinx.serialization.Serializable
+import kotlin.concurrent.thread
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/**
+ * `soak-server --port N`: one process with a server on each transport, on ports N, N + 1 and N + 2. Every `--drain`
+ * seconds the next one of them is drained and started again.
+ */
+internal fun runSoakServer(args: List<String>) {
+    val options = Options(args, setOf("port", "host", "drain"))
+    val host = options.text("host", "127.0.0.1")
+    val port = options.required("port")
+    val pause = options.int("drain", 20).seconds
+    val servers = SoakTransport.entries.map { RestartedServer(it, host, port + it.ordinal) }
+    servers.forEach { it.start() }
+    thread(isDaemon = true, name = "soak-drain") {
+        for (round in generateSequence(0) { it + 1 }) {
+            Thread.sleep(pause.inWholeMilliseconds)
+            servers[round % servers.size].restart()
+            println(DRAINED)
+        }
+    }
+    announce(host, port)
+}
+
+/** What the server says when one of its parts was drained and is there again. */
+internal const val DRAINED = "drained"
+
+/** What carries the connections of one of the servers. */
+internal enum class SoakTransport { Netty, Portable, Cio }
+
+/** The payload of rooms: when it was published, by the clock of the process that did. */
+@Serializable
+internal class Tick(val at: Long)
+
+private class RestartedServer(private val transport: SoakTransport, private val host: String, private val port: Int) {
+    private lateinit var server: EmbeddedServer<*, *>
+
+    fun start() {
+        server =
+            when (transport) {
+                SoakTransport.Netty -> embeddedServer(Netty, port, host) { rooms(Transport.Auto) }
+                SoakTransport.Portable -> embeddedServer(Netty, port, host) { rooms(Transport.Portable) }
+                SoakTransport.Cio -> embeddedServer(CIO, port, host) { rooms(Transport.Auto) }
+            }
+        server.start(wait = false)
+    }
+
+    /** As a deploy does: what is open is drained, then the port is taken again. */
+    fun restart() {
+        server.stop(gracePeriodMillis = 0, timeoutMillis = STOP_MILLIS)
+        start()
+    }
+
+    private companion object {
+        const val STOP_MILLIS = 5_000L
+    }
+}
+
+/** Default bounds, so that slow readers meet them; rates that churn does not. */
+private fun Application.rooms(transport: Transport) {
+    install(Live) {
+        this.transport = transport
+        drain {
+            timeout = 2.seconds
+            reconnectWindow = 0.seconds..1.seconds
+        }
+        limits { subscribesPerSecond = 1_000 }
+    }
+    routing {
+        live<Unit>("/live") {
+            topic<Tick>("room/{room}") {
+                history(size = 50)
+                publishWithoutSubscribing = true
+            }
+            topic<String>("lobby/{lobby}") { presence { session.id } }
+            rawTopic("flood")
+            request<String, String>("echo") { it }
+            serverSentEvents()
+        }
+    }
+    live.launch {
+        val flood = live.topic("flood")
+        val body = Body.bytes(ByteArray(FLOOD_BYTES))
+        while (true) {
+            delay(FLOOD_EVERY)
+            flood.publish(body)
+        }
+    }
+}
+
+private const val FLOOD_BYTES = 16 * 1024
+private val FLOOD_EVERY = 40.milliseconds
