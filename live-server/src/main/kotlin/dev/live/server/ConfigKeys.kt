@@ -133,6 +133,7 @@ internal val configKeys: List<ConfigKey<*>> =
         topics.key(duration, TopicsConfig::linger),
         topics.key(longCount, TopicsConfig::idleHistoryBytes),
         limits.key(count, LimitsConfig::messageSize),
+        limits.key(count, LimitsConfig::fragments),
         limits.key(count, LimitsConfig::nesting),
         limits.key(limit, LimitsConfig::messagesPerSecond),
         limits.key(count, LimitsConfig::burst),

@@ -4,6 +4,7 @@ import dev.live.protocol.DecodeLimits
 import dev.live.server.limits.LimitSettings
 import dev.live.server.limits.OriginPolicy
 import dev.live.server.limits.Rate
+import dev.live.server.transport.FrameLimits
 import io.ktor.utils.io.KtorDsl
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
@@ -13,6 +14,7 @@ import kotlin.time.Duration.Companion.seconds
 public class LimitsConfig internal constructor(private val maxTopics: () -> Int) {
     private var givenByteBurst: Int? = null
     private var givenSubscribeBurst: Int? = null
+    private var givenFragments: Int? = null
 
     /**
      * Largest message a client may send, in bytes, at least 128; a larger one closes its session (1009). Default 64 KiB.
@@ -21,6 +23,18 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         set(value) {
             require(value >= 128) { "messageSize must be at least 128 bytes, was $value" }
             field = value
+        }
+
+    /**
+     * Frames that a client may send one message in, at least 1; one more closes its session (1008). Default: as many as
+     * [messageSize] has bytes, so that every message within that limit passes, whatever its fragments. Fragments are put
+     * together as they come: they cost time, and no memory.
+     */
+    public var fragments: Int
+        get() = givenFragments ?: messageSize
+        set(value) {
+            require(value >= 1) { "fragments must be at least 1, was $value" }
+            givenFragments = value
         }
 
     /** How deep arrays and objects may nest in a payload, 1 to 512. Default 64. */
@@ -167,7 +181,7 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
             "byteBurst ($byteBurst) must not be below messageSize ($messageSize): the largest message would never pass"
         }
         return LimitSettings(
-            messageSize = messageSize,
+            frames = FrameLimits(messageSize, fragments),
             decode = DecodeLimits(nesting),
             messages = Rate(messagesPerSecond, burst),
             bytes = Rate(bytesPerSecond, byteBurst),

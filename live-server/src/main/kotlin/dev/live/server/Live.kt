@@ -1,5 +1,6 @@
 package dev.live.server
 
+import dev.live.server.transport.FastPath
 import dev.live.server.transport.describe
 import dev.live.server.transport.requireSupported
 import io.ktor.server.application.Application
@@ -52,6 +53,7 @@ public val Live: ApplicationPlugin<LiveConfig> =
                 start.elapsedNow().inWholeMilliseconds
             }
         application.attributes.put(LiveServerKey, server)
+        FastPath.keepEarlyFrames(application)
         on(MonitoringEvent(ApplicationStarted)) {
             if (it !== application) return@on
             it.log.info("Live: {}", describe(settings.transport, application.engine.javaClass.name))

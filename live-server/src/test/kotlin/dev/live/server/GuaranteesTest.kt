@@ -166,7 +166,7 @@ class GuaranteesTest : FunSpec({
                 }
             }
 
-            test("frames that break the WebSocket protocol close with 4400") {
+            test("frames that violate RFC 6455 close with 1002") {
                 withServer(engine, { rooms() }) {
                     val top = byteArrayOf(0x81.toByte(), 0xFF.toByte(), 0x80.toByte(), 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4)
                     val violations =
@@ -181,7 +181,7 @@ class GuaranteesTest : FunSpec({
                     for ((name, violate) in violations) {
                         val client = RawSocket.upgrade(port)
                         client.violate()
-                        (name to client.readCloseCode()) shouldBe (name to 4400)
+                        (name to client.readCloseCode()) shouldBe (name to 1002)
                     }
                     eventually(HANG_TIMEOUT) { application.live.sessions.shouldBeEmpty() }
                 }

@@ -97,6 +97,7 @@ class LiveConfigTest : FunSpec({
             }
             limits {
                 messageSize = 128
+                fragments = 1
                 nesting = 1
                 messagesPerSecond = 1
                 burst = 1
@@ -150,7 +151,7 @@ class LiveConfigTest : FunSpec({
         val settings = LiveConfig().build()
 
         settings.codecs.subprotocols shouldBe listOf("live.v1.json", "live.v1.cbor", "live.v1.msgpack")
-        settings.limits.messageSize shouldBe 64 * 1024
+        settings.limits.frames.messageSize shouldBe 64 * 1024
         settings.session.maxTopics shouldBe 100
         settings.limits.decode.maxDepth shouldBe 64
         settings.session.queueBound.messages shouldBe 256
@@ -179,6 +180,18 @@ class LiveConfigTest : FunSpec({
             byteBurst = 2_000_000
             messageSize = 1_000_000
         } shouldBe 2_000_000
+    }
+
+    test("a message may have as many fragments as it may have bytes, unless that was set") {
+        fun fragments(configure: LimitsConfig.() -> Unit) =
+            LiveConfig().apply { limits(configure) }.build().limits.frames.fragments
+
+        fragments {} shouldBe 64 * 1024
+        fragments { messageSize = 10_000_000 } shouldBe 10_000_000
+        fragments {
+            fragments = 16
+            messageSize = 1_000_000
+        } shouldBe 16
     }
 
     test("by default pages of the server's own host connect, and no others") {
@@ -228,6 +241,7 @@ private val configMistakes: List<Mistake<LiveConfig>> =
         config("topic buffer must be at least 1 message, was 0") { topics { buffer = 0 } },
         config("topic linger must not be negative, was -1ms") { topics { linger = (-1).milliseconds } },
         config("messageSize must be at least 128 bytes, was 127") { limits { messageSize = 127 } },
+        config("fragments must be at least 1, was 0") { limits { fragments = 0 } },
         config("nesting must be 1 to 512, was 0") { limits { nesting = 0 } },
         config("nesting must be 1 to 512, was 513") { limits { nesting = 513 } },
         config("messagesPerSecond must be at least 1, was 0") { limits { messagesPerSecond = 0 } },

@@ -113,7 +113,7 @@ internal class EndpointServer<Meta : Any>(
             }
         val address = call.request.origin.remoteAddress
         val codecSlot = handshake.codecSlot // and not the handshake, for as long as the connection lasts
-        return LiveUpgrade(handshake, limits.messageSize, context.fastPath, call, context.scope, place) { socket ->
+        return LiveUpgrade(handshake, limits.frames, context.fastPath, call, context.scope, place) { socket ->
             serve(socket, codecSlot, meta, address)
         }
     }

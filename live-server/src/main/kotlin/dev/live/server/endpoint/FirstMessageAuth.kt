@@ -60,8 +60,7 @@ internal class FirstMessageAuth<Meta : Any>(
                         is Inbound.Pong -> strike()
                     }
                 } catch (e: SocketViolation) {
-                    val code = if (e.tooLarge) CloseCode.TooLarge else CloseCode.ProtocolViolated
-                    Outcome.Ended(code, e.message.orEmpty())
+                    Outcome.Ended(e.code, e.message.orEmpty())
                 }
             if (outcome != null) return outcome
         }

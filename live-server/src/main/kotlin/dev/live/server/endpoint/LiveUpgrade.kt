@@ -1,6 +1,7 @@
 package dev.live.server.endpoint
 
 import dev.live.server.transport.FastPath
+import dev.live.server.transport.FrameLimits
 import dev.live.server.transport.KtorSocket
 import dev.live.server.transport.Socket
 import io.ktor.http.Headers
@@ -30,7 +31,7 @@ import kotlin.coroutines.CoroutineContext
  */
 internal class LiveUpgrade(
     handshake: Handshake.Accepted,
-    private val maxMessageSize: Int,
+    private val limits: FrameLimits,
     private val fastPath: FastPath,
     private val call: ApplicationCall,
     private val server: CoroutineScope,
@@ -57,14 +58,15 @@ internal class LiveUpgrade(
         userContext: CoroutineContext,
     ): Job {
         val isTest = call.isFromTestHost()
-        val fast = fastPath.take(call, input, maxMessageSize)
+        val fast = fastPath.take(call, input, limits)
+        val end = if (fast == null) fastPath.outputEnd(call) else null
         isStarted = true
         if (fast != null) {
             run(fast, server, Dispatchers.Default, serve, onEnd)
             return Job().apply { complete() } // the engine lets go of the connection at once
         }
         val where = if (isTest) Dispatchers.Default else placeOf(engineContext)
-        val socket = KtorSocket(input, output, maxMessageSize, isMasked = !isTest, readerContext = where)
+        val socket = KtorSocket(input, output, limits, isMasked = !isTest, readerContext = where, endOutput = end)
         return run(socket, server, where, serve, onEnd)
     }
 }

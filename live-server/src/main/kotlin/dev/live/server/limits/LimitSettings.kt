@@ -1,11 +1,12 @@
 package dev.live.server.limits
 
 import dev.live.protocol.DecodeLimits
+import dev.live.server.transport.FrameLimits
 import kotlin.time.Duration
 
 /** What `limits { }` and `origins { }` set, frozen. */
 internal class LimitSettings(
-    val messageSize: Int,
+    val frames: FrameLimits,
     val decode: DecodeLimits,
     val messages: Rate,
     val bytes: Rate,

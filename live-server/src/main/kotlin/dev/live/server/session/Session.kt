@@ -9,6 +9,7 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.decode
 import dev.live.protocol.of
 import dev.live.server.topic.PreparedMessage
+import dev.live.server.transport.isCloseCode
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.currentCoroutineContext
@@ -89,7 +90,7 @@ public class Session<out Meta : Any> internal constructor(
      * @throws IllegalArgumentException if [code] is not one that may be written on the wire (RFC 6455, section 7.4)
      */
     public fun close(code: CloseCode = CloseCode.Normal, reason: String = "") {
-        require(isSendable(code.wire)) { "a close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, was $code" }
+        require(isCloseCode(code.wire)) { "a close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, was $code" }
         state.end(CloseReason(code, reason, byClient = false), flush = true)
     }
 
@@ -190,6 +191,3 @@ public class Session<out Meta : Any> internal constructor(
             AtomicReferenceFieldUpdater.newUpdater(Session::class.java, PendingRequests::class.java, "requests")
     }
 }
-
-/** Whether [code] may stand in a close frame: RFC 6455, section 7.4, and what the IANA registry added since. */
-internal fun isSendable(code: Int): Boolean = code in 1000..1003 || code in 1007..1014 || code in 3000..4999

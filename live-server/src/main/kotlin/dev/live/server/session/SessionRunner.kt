@@ -126,8 +126,7 @@ internal class SessionRunner<Meta : Any>(
             }
             if (state.endReason == null) state.end(BROKEN, flush = false)
         } catch (e: SocketViolation) {
-            val code = if (e.tooLarge) CloseCode.TooLarge else CloseCode.ProtocolViolated
-            state.end(CloseReason(code, e.message.orEmpty(), byClient = false), flush = true)
+            state.end(CloseReason(e.code, e.message.orEmpty(), byClient = false), flush = true)
         }
     }
 
@@ -183,13 +182,9 @@ internal class SessionRunner<Meta : Any>(
         return CloseReason(CloseCode.Internal, "internal error", byClient = false)
     }
 
-    /** Codes that must not appear on the wire, and reasons of clients, are not echoed. */
+    /** The reasons of clients are not echoed. */
     private fun closedByClient(code: Int): CloseReason =
-        when {
-            code == NO_CODE -> CloseReason(CloseCode.Normal, "", byClient = true)
-            isSendable(code) -> CloseReason(CloseCode.of(code), "", byClient = true)
-            else -> CloseReason(CloseCode.ProtocolViolated, "a close frame carried the code $code", byClient = false)
-        }
+        CloseReason(if (code == NO_CODE) CloseCode.Normal else CloseCode.of(code), "", byClient = true)
 
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.session")

@@ -1,10 +1,12 @@
 package dev.live.server.transport
 
+import io.ktor.server.application.Application
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.netty.NettyApplicationCall
 import io.ktor.server.routing.RoutingCall
 import io.ktor.server.routing.RoutingPipelineCall
 import io.ktor.utils.io.ByteReadChannel
+import io.ktor.utils.io.ByteWriteChannel
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.util.concurrent.atomic.AtomicBoolean
@@ -13,24 +15,44 @@ import java.util.concurrent.atomic.AtomicBoolean
 internal class FastPath(private val transport: Transport) {
     private val hasWarned = AtomicBoolean()
     private val hasTurns = AtomicBoolean()
+    private val hasNoHalves = AtomicBoolean()
 
     /**
      * The socket that takes [call]'s connection over, or null if it is to be carried by the engine's byte channels.
      *
      * @throws java.io.IOException if the connection broke meanwhile
      */
-    suspend fun take(call: ApplicationCall, input: ByteReadChannel, maxMessageSize: Int): Socket? {
+    suspend fun take(call: ApplicationCall, input: ByteReadChannel, limits: FrameLimits): Socket? {
         if (!isNettyThere) return null
         val engineCall = call.engineCall()
         if (engineCall !is NettyApplicationCall) return null
-        if (transport == Transport.Auto) takenOver(engineCall, input, maxMessageSize)?.let { return it }
+        if (transport == Transport.Auto) takenOver(engineCall, input, limits)?.let { return it }
         beginTurns(engineCall)
         return null
     }
 
-    private suspend fun takenOver(call: NettyApplicationCall, input: ByteReadChannel, maxMessageSize: Int): Socket? {
+    /**
+     * What ends a portable socket's side of [call]'s connection, or null where closing its byte channel is enough. From
+     * then on the client may end its side first.
+     */
+    suspend fun outputEnd(call: ApplicationCall): (suspend (ByteWriteChannel) -> Unit)? {
+        if (!isNettyThere || hasNoHalves.get()) return null
+        val engineCall = call.engineCall()
+        if (engineCall !is NettyApplicationCall) return null
+        return try {
+            NettyHalves(engineCall).run {
+                separate()
+                ::endOutput
+            }
+        } catch (e: LinkageError) {
+            if (!hasNoHalves.getAndSet(true)) log.debug("This version of Ktor's Netty engine hides its channels.", e)
+            null
+        }
+    }
+
+    private suspend fun takenOver(call: NettyApplicationCall, input: ByteReadChannel, limits: FrameLimits): Socket? {
         try {
-            val takeover = NettyTakeover(call, maxMessageSize)
+            val takeover = NettyTakeover(call, limits)
             takeover.socket(input)?.let { return it }
             if (!takeover.isGone) warn(cause = null)
         } catch (e: LinkageError) {
@@ -60,6 +82,16 @@ internal class FastPath(private val transport: Transport) {
     }
 
     companion object {
+        /** Keeps what clients of [application] send before they have read the answer to their upgrade. */
+        fun keepEarlyFrames(application: Application) {
+            if (!isNettyThere) return
+            try {
+                EarlyFrames.watch(application)
+            } catch (e: LinkageError) {
+                log.debug("This version of Ktor's Netty engine does not show its configuration.", e)
+            }
+        }
+
         private val log: Logger = LoggerFactory.getLogger("dev.live.server.transport")
 
         /** Netty's engine is an optional dependency: an application on another one does not have it. */

@@ -19,20 +19,20 @@ import kotlin.coroutines.EmptyCoroutineContext
  * way to the socket and as much again in the hands of the engine.
  *
  * @param isMasked whether the client masks its frames, as every client on a network must
+ * @param endOutput ends the server's side of the connection behind all of the output, where the engine does not do so
+ *   when the output is closed
  */
 internal class KtorSocket(
     private val input: ByteReadChannel,
     private val output: ByteWriteChannel,
-    maxMessageSize: Int,
+    limits: FrameLimits,
     isMasked: Boolean = true,
     override val readerContext: CoroutineContext = EmptyCoroutineContext,
+    private val endOutput: (suspend (ByteWriteChannel) -> Unit)? = null,
 ) : Socket {
     override val transport: String get() = "portable"
 
-    private val frames = FrameReader(input, maxMessageSize, isMasked)
-
-    /** A write was cancelled inside a frame: nothing that follows would be understood. Only accessed by the writer. */
-    private var isInsideFrame = false
+    private val frames = FrameReader(input, limits, isMasked)
 
     override suspend fun receive(): Inbound? = frames.next()
 
@@ -47,16 +47,16 @@ internal class KtorSocket(
             if (output.isClosedForWrite) throw IOException("the connection is gone")
         }
 
-    override suspend fun close(code: Int, reason: String, answering: Boolean) {
-        if (!isInsideFrame) channelIo { shakeHands(code, reason, answering) }
-    }
+    override suspend fun close(code: Int, reason: String, answering: Boolean): Unit =
+        channelIo { shakeHands(code, reason, answering) }
 
     private suspend fun shakeHands(code: Int, reason: String, answering: Boolean) {
         write(OutboundFrame(Opcode.Close, closePayload(code, reason)))
         output.flush()
         if (!answering) awaitAnswer()
-        // the engine ends its side of the connection behind the last byte, and the client then ends the other
+        // the server ends its side of the connection behind the last byte, and the client then ends the other
         output.flushAndClose()
+        endOutput?.invoke(output)
         input.discard()
     }
 
@@ -77,20 +77,6 @@ internal class KtorSocket(
         output.cancel(cause)
     }
 
-    private suspend fun write(frame: OutboundFrame) {
-        isInsideFrame = true
-        output.writeFully(frame.wire)
-        isInsideFrame = false
-    }
+    /** The pipe takes the whole frame before it suspends: a write that is cancelled has not cut the frame. */
+    private suspend fun write(frame: OutboundFrame) = output.writeFully(frame.wire)
 }
-
-/** The payload of a close frame: two bytes of [code], then at most 123 bytes of [reason] (RFC 6455, section 5.5.1). */
-internal fun closePayload(code: Int, reason: String): ByteArray {
-    val text = reason.encodeToByteArray()
-    var end = minOf(text.size, MAX_CLOSE_REASON_BYTES)
-    // never cut a character in two: bytes 10xxxxxx continue one
-    while (end < text.size && end > 0 && text[end].toInt() and 0xC0 == 0x80) end--
-    return byteArrayOf((code shr 8).toByte(), code.toByte()) + text.copyOf(end)
-}
-
-private const val MAX_CLOSE_REASON_BYTES = 123

@@ -2,18 +2,18 @@ package dev.live.server.transport
 
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
+import io.netty.buffer.ByteBuf
 import io.netty.channel.ChannelFuture
 import io.netty.channel.ChannelFutureListener
 import io.netty.channel.ChannelHandlerContext
 import io.netty.channel.ChannelInboundHandlerAdapter
+import io.netty.channel.socket.ChannelInputShutdownEvent
 import io.netty.channel.socket.DuplexChannel
-import io.netty.handler.codec.http.websocketx.CorruptedWebSocketFrameException
-import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus
-import io.netty.handler.codec.http.websocketx.WebSocketFrame
-import io.netty.handler.codec.http.websocketx.WebSocketFrameDecoder
 import io.netty.handler.ssl.SslHandler
 import io.netty.util.ReferenceCountUtil
+import kotlinx.coroutines.CompletableJob
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.suspendCancellableCoroutine
 import kotlinx.coroutines.withContext
 import java.io.IOException
@@ -23,17 +23,16 @@ import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
 
 /**
- * A socket in the pipeline of Netty's channel, behind Netty's own frame decoder: no coroutine and no pipe between the
- * session's queue and the channel.
+ * A socket in the pipeline of Netty's channel: no coroutine and no pipe between the session's queue and the channel.
  *
  * All of its state belongs to the channel's event loop, but for what is said to be otherwise. First comes what is read,
  * then what is written, then the end. What it writes goes to the channel one batch at a time, and the next one only when
  * the socket took all of it: what waits, waits in the session's queue.
  */
-internal class NettySocket(private val loop: NettyLoop, private val maxMessageSize: Int) :
+internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
     ChannelInboundHandlerAdapter(), Socket, ChannelFutureListener, Runnable {
     private lateinit var context: ChannelHandlerContext
-    private val assembler = Assembler(maxMessageSize)
+    private val decoder = NettyFrameDecoder(limits)
     private val inbound = Inbox()
 
     /** Set by [pump] before it makes the socket ready; from then on the loop's, like what follows. */
@@ -56,6 +55,10 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     /** 1 if [drain] is to come, else 0. Set from any thread. */
     @Volatile
     private var ready = 0
+
+    /** Completed when the client has ended its side of the connection; only while [close] waits for that. */
+    private var inputEnd: CompletableJob? = null
+    private var isInputEnded = false
 
     /** The next one in the loop's list. Written by whoever set [ready], then by the loop. */
     var nextReady: NettySocket? = null
@@ -92,7 +95,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
 
     override fun channelRead(context: ChannelHandlerContext, message: Any) {
         try {
-            if (message is WebSocketFrame && !inbound.isBroken) take(message)
+            if (message is ByteBuf && !inbound.isBroken) take(message)
         } catch (e: SocketViolation) {
             inbound.fail(e)
         } finally {
@@ -100,9 +103,11 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
         }
     }
 
-    private fun take(frame: WebSocketFrame) {
-        inbound.add(assembler.inbound(frame) ?: return)
-        if (inbound.isFull) readOn(false)
+    private fun take(bytes: ByteBuf) {
+        while (bytes.isReadable) {
+            inbound.add(decoder.decode(bytes) ?: return)
+            if (inbound.isFull) readOn(false)
+        }
     }
 
     private fun readOn(isOn: Boolean) {
@@ -111,18 +116,25 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
     }
 
     override fun exceptionCaught(context: ChannelHandlerContext, cause: Throwable) {
-        if (cause is CorruptedWebSocketFrameException) {
-            val tooLarge = cause.closeStatus() == WebSocketCloseStatus.MESSAGE_TOO_BIG
-            val text = if (tooLarge) "a message must be at most $maxMessageSize bytes" else cause.message.orEmpty()
-            inbound.fail(SocketViolation(tooLarge, text))
-        } else {
-            context.close() // the connection broke: that it is gone comes next
-        }
+        context.close() // the connection broke: that it is gone comes next
+    }
+
+    /** The client has ended its side of the connection. It may still read, such as the answer to its close frame. */
+    override fun userEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if (event === ChannelInputShutdownEvent.INSTANCE) inputEnded()
+        context.fireUserEventTriggered(event)
     }
 
     override fun channelInactive(context: ChannelHandlerContext) {
-        inbound.end() // what is to be written finds out by itself
+        inputEnded() // a write fails by itself
         context.fireChannelInactive()
+    }
+
+    /** Nothing more comes from the client. */
+    fun inputEnded() {
+        isInputEnded = true
+        inbound.end()
+        inputEnd?.complete()
     }
 
     override suspend fun write(frames: Array<OutboundFrame?>, count: Int): Unit =
@@ -140,7 +152,7 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
         this.source = source
         this.watch = watch
         this.onEnd = onEnd
-        isBare = context.pipeline().first() is WebSocketFrameDecoder
+        isBare = context.pipeline().first() === this
         isSynchronous = !context.channel().javaClass.name.startsWith("io.netty.channel.uring.")
         source.waker = this
         run()
@@ -198,27 +210,31 @@ internal class NettySocket(private val loop: NettyLoop, private val maxMessageSi
         withContext(loop.dispatcher) {
             write(arrayOf(OutboundFrame(Opcode.Close, closePayload(code, reason))), 1)
             readOn(true)
-            if (!answering) discard(untilClose = true)
+            if (!answering) awaitAnswer()
             val channel = context.channel()
             if (channel is DuplexChannel && context.pipeline().get(SslHandler::class.java) == null) {
                 // behind the last byte; the client then ends the other side. Closing both at once may lose that byte
                 channel.shutdownOutput().awaited()
-                discard(untilClose = false)
+                awaitInputEnd()
             } else {
                 context.close().awaited()
             }
         }
 
-    /** Lets go by what the client still says, until its close frame or its end. */
-    private suspend fun discard(untilClose: Boolean) {
+    /** Discards what the client sends, until its close frame, its end, or what is no frame: no answer follows that. */
+    private suspend fun awaitAnswer() {
         try {
-            while (true) {
-                val inbound = receive() ?: return
-                if (untilClose && inbound is Inbound.Close) return
-            }
+            do {
+                val inbound = receive()
+            } while (inbound != null && inbound !is Inbound.Close)
         } catch (_: SocketViolation) {
-            if (!untilClose) context.channel().closeFuture().awaited()
+            return
         }
+    }
+
+    /** What the client still sends is skipped by [channelRead]: by now, its close frame or a violation has come. */
+    private suspend fun awaitInputEnd() {
+        if (!isInputEnded) Job().also { inputEnd = it }.join()
     }
 
     override fun abort() {

@@ -8,14 +8,14 @@ import io.netty.channel.AdaptiveRecvByteBufAllocator
 import io.netty.channel.ChannelHandler
 import io.netty.channel.ChannelHandlerContext
 import io.netty.channel.ChannelInboundHandlerAdapter
+import io.netty.channel.ChannelOption
 import io.netty.channel.ChannelOutboundHandlerAdapter
 import io.netty.channel.ChannelPipeline
 import io.netty.channel.ChannelPromise
 import io.netty.channel.EventLoop
+import io.netty.channel.socket.DuplexChannel
 import io.netty.handler.codec.http.HttpServerCodec
 import io.netty.handler.codec.http.HttpServerExpectContinueHandler
-import io.netty.handler.codec.http.websocketx.WebSocket13FrameDecoder
-import io.netty.handler.codec.http.websocketx.WebSocketDecoderConfig
 import io.netty.handler.timeout.WriteTimeoutHandler
 import io.netty.util.ReferenceCountUtil
 import kotlinx.coroutines.CoroutineDispatcher
@@ -32,8 +32,7 @@ import kotlin.time.Duration.Companion.seconds
  * Takes a connection that Ktor's Netty engine has upgraded out of Ktor's hands.
  *
  * Ktor joins an upgraded channel to two pipes and keeps the call with all that belongs to it until the connection ends.
- * Here Ktor's handlers leave the channel's pipeline, and Netty's frame decoder and a [NettySocket] take their place; the
- * call can then end, and only what the session needs is left. Relied upon, and looked for before anything is changed:
+ * Here Ktor's handlers leave the channel's pipeline, and a [NettySocket] takes their place; the call can then end, and only what the session needs is left. Relied upon, and looked for before anything is changed:
  *
  * - the engine's call is a [NettyApplicationCall], whose `responseWriteJob` ends when the 101 was written;
  * - by then [HttpServerCodec] has left the pipeline, and `RequestBodyHandler` takes what comes in.
@@ -43,7 +42,7 @@ import kotlin.time.Duration.Companion.seconds
  * - that handler, removed, hands the bytes it has to the upgrade's input, and ends it;
  * - what Ktor does to the channel when the upgrade's job has ended is to close it once, from the pipeline's tail.
  */
-internal class NettyTakeover(private val call: NettyApplicationCall, private val maxMessageSize: Int) {
+internal class NettyTakeover(private val call: NettyApplicationCall, private val limits: FrameLimits) {
     private val channel = call.context.channel()
     private val pipeline: ChannelPipeline = channel.pipeline()
 
@@ -68,6 +67,7 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
             val bytes = withTimeout(HAND_OVER) { channelIo { input.readRemaining().readByteArray() } }
             withContext(socket.readerContext) {
                 early.release(bytes)
+                if ((channel as? DuplexChannel)?.isInputShutdown == true) socket.inputEnded()
                 channel.config().isAutoRead = true
             }
             return socket
@@ -83,15 +83,16 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
             pipeline.none { (_, handler) -> handler.javaClass.name == "$KTOR.http1.NettyHttp1Handler" }
 
     private fun installed(early: EarlyBytes): NettySocket {
-        val socket = NettySocket(NettyLoop.of(channel.eventLoop()), maxMessageSize)
+        val socket = NettySocket(NettyLoop.of(channel.eventLoop()), limits)
         channel.config().isAutoRead = false
+        // a client that has sent its close frame may end its side, and still gets the answer
+        channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true)
         channel.config().setRecvByteBufAllocator(readSizes)
         for ((name, handler) in pipeline.toList()) {
             if (handler.isOfHttp()) pipeline.remove(name)
         }
         // behind what the application put there: that sees the bytes, as it does with Ktor's own upgrades
         pipeline.addLast(EARLY, early)
-        pipeline.addLast(DECODER, frameDecoder(maxMessageSize))
         pipeline.addLast(SOCKET, socket)
         pipeline.addLast(CloseOnce())
         return socket
@@ -104,7 +105,6 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
     companion object {
         private const val KTOR = "io.ktor.server.netty"
         private const val EARLY = "live-early"
-        private const val DECODER = "live-decoder"
 
         /** The handler's name in the pipeline. */
         const val SOCKET: String = "live-socket"
@@ -116,19 +116,6 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
         private val readSizes = AdaptiveRecvByteBufAllocator(64, 2_048, 16_384)
     }
 }
-
-/** Netty's decoder, as strict as RFC 6455 is: it throws where a client breaks it, and closes nothing by itself. */
-internal fun frameDecoder(maxMessageSize: Int): ChannelHandler =
-    WebSocket13FrameDecoder(
-        WebSocketDecoderConfig.newBuilder()
-            .maxFramePayloadLength(maxMessageSize)
-            .expectMaskedFrames(true)
-            .allowMaskMismatch(false)
-            .allowExtensions(false)
-            .closeOnProtocolViolation(false) // the session says what it closes with
-            .withUTF8Validator(false) // the codec is as strict, and both would read every byte
-            .build(),
-    )
 
 /** Holds back what the channel reads until [release] has put what was read before it in front. */
 private class EarlyBytes : ChannelInboundHandlerAdapter() {

@@ -1,5 +1,6 @@
 package dev.live.server.transport
 
+import dev.live.protocol.CloseCode
 import dev.live.server.frame.OutboundFrame
 import kotlinx.coroutines.CoroutineScope
 import java.io.IOException
@@ -24,7 +25,7 @@ internal interface Socket {
      *
      * Control frames are handed out too: answering them is the session's business, because its queue bounds the answers.
      *
-     * @throws SocketViolation if the client broke the WebSocket protocol or a limit
+     * @throws SocketViolation if the client violated RFC 6455 or a limit
      */
     suspend fun receive(): Inbound?
 
@@ -87,5 +88,8 @@ internal sealed interface Inbound {
     class Close(val code: Int) : Inbound
 }
 
-/** The client broke the WebSocket protocol or the limit on a message's size. [message] is fit for the close frame. */
-internal class SocketViolation(val tooLarge: Boolean, message: String) : Exception(message)
+/**
+ * The client violated RFC 6455 or a limit on its messages, and nothing it sends is read any more. The connection is to be
+ * closed with [code]; [message] is fit for the close frame.
+ */
+internal class SocketViolation(val code: CloseCode, message: String) : Exception(message)

@@ -1,5 +1,6 @@
 package dev.live.server.support
 
+import dev.live.protocol.CloseCode
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.transport.Inbound
@@ -44,8 +45,8 @@ internal class FakeSocket : Socket {
         inbound.close()
     }
 
-    fun violate(tooLarge: Boolean, reason: String) {
-        inbound.close(SocketViolation(tooLarge, reason))
+    fun violate(code: CloseCode, reason: String) {
+        inbound.close(SocketViolation(code, reason))
     }
 
     /** Whole messages that were written, as text. */

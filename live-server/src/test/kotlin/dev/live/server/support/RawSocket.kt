@@ -74,6 +74,9 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
     /** True once the server has ended the connection. */
     fun isEnded(): Boolean = input.read() < 0
 
+    /** Ends the client's side of the connection. */
+    fun endOutput() = socket.shutdownOutput()
+
     override fun close() = socket.close()
 
     /** Ends the connection with a reset, as a crash or a lost network does once it is noticed. */

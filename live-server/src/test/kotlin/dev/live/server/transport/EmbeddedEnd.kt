@@ -23,7 +23,7 @@ import java.io.IOException
  *   back what is written, as one for TLS does
  */
 internal class EmbeddedEnd(
-    maxMessageSize: Int,
+    limits: FrameLimits,
     onLoop: NettyLoop? = null,
     private val isBare: Boolean = true,
 ) : ClientEnd {
@@ -33,9 +33,9 @@ internal class EmbeddedEnd(
     private val taken = Unpooled.buffer()
 
     override val socket: NettySocket =
-        NettySocket(loop, maxMessageSize).also { socket ->
+        NettySocket(loop, limits).also { socket ->
             if (!isBare) channel.pipeline().addLast(tap)
-            channel.pipeline().addLast(frameDecoder(maxMessageSize), socket)
+            channel.pipeline().addLast(socket)
         }
 
     override suspend fun send(bytes: ByteArray) {

@@ -21,27 +21,16 @@ import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import java.io.IOException
 
-internal class NettySocketContractTest : SocketContract({ maxMessageSize -> EmbeddedEnd(maxMessageSize) })
+internal class NettySocketContractTest : SocketContract({ EmbeddedEnd(it) })
 
 internal class CoveredNettySocketContractTest :
-    SocketContract({ maxMessageSize -> EmbeddedEnd(maxMessageSize, isBare = false) })
+    SocketContract({ EmbeddedEnd(it, isBare = false) })
 
 class NettySocketTest : FunSpec({
 
-    test("a length that is written longer than it has to be is a violation") {
-        for (lengthBytes in listOf(2, 8)) {
-            runTest {
-                val client = EmbeddedEnd(LIMIT)
-                client.send(clientFrame(1, "hello".toByteArray(), lengthBytes = lengthBytes))
-
-                shouldThrow<SocketViolation> { client.socket.receive() }.tooLarge.shouldBeFalse()
-            }
-        }
-    }
-
     test("while nobody takes what came, the channel stops to read; and reads on when it was taken") {
         runTest {
-            val client = EmbeddedEnd(LIMIT)
+            val client = EmbeddedEnd(FrameLimits(LIMIT))
             repeat(15) { client.send(clientFrame(1)) }
             client.channel.config().isAutoRead.shouldBeTrue()
             client.send(clientFrame(1))
@@ -60,7 +49,7 @@ class NettySocketTest : FunSpec({
             "what was pumped while the client took nothing is the session's, and goes out when it takes again, $place",
         ) {
             runTest {
-                val client = EmbeddedEnd(LIMIT, isBare = isBare)
+                val client = EmbeddedEnd(FrameLimits(LIMIT), isBare = isBare)
                 val source = FakeSource()
                 client.socket.pump(this, source, source) {}
                 client.stall()
@@ -86,7 +75,7 @@ class NettySocketTest : FunSpec({
     for ((place, isBare) in places) {
         test("a closed source ends the pump when all of it was written, $place") {
             runTest {
-                val client = EmbeddedEnd(LIMIT, isBare = isBare)
+                val client = EmbeddedEnd(FrameLimits(LIMIT), isBare = isBare)
                 val source = FakeSource()
                 val ends = mutableListOf<IOException?>()
                 client.socket.pump(this, source, source) { ends += it }
@@ -107,7 +96,7 @@ class NettySocketTest : FunSpec({
     for ((place, isBare) in places) {
         test("a connection that breaks ends the pump once, with the reason, $place") {
             runTest {
-                val client = EmbeddedEnd(LIMIT, isBare = isBare)
+                val client = EmbeddedEnd(FrameLimits(LIMIT), isBare = isBare)
                 val source = FakeSource()
                 val ends = mutableListOf<IOException?>()
                 client.socket.pump(this, source, source) { ends += it }
@@ -126,7 +115,7 @@ class NettySocketTest : FunSpec({
 
     test("a write that fails at once ends the pump once, closes the channel, and keeps nothing") {
         runTest {
-            val client = EmbeddedEnd(LIMIT)
+            val client = EmbeddedEnd(FrameLimits(LIMIT))
             val source = FakeSource()
             val ends = mutableListOf<IOException?>()
             client.socket.pump(this, source, source) { ends += it }
@@ -149,7 +138,7 @@ class NettySocketTest : FunSpec({
         runTest {
             val frame = OutboundFrame(Opcode.Text, "shared".toByteArray())
             val run = SharedRun()
-            val context = EmbeddedEnd(LIMIT).channel.pipeline().firstContext()
+            val context = EmbeddedEnd(FrameLimits(LIMIT)).channel.pipeline().firstContext()
 
             val first = run.of(arrayOf(frame, null), 1, context)
             first.skipBytes(3) // the first socket has written some of it
@@ -168,7 +157,7 @@ class NettySocketTest : FunSpec({
 
     test("what was written without a pump is let go when the client has taken it") {
         runTest {
-            val client = EmbeddedEnd(LIMIT)
+            val client = EmbeddedEnd(FrameLimits(LIMIT))
             client.socket.write(arrayOf(OutboundFrame(Opcode.Text, "once".toByteArray())), 1)
 
             client.channel.readOutbound<ByteBuf>().release().shouldBeTrue()
@@ -177,8 +166,8 @@ class NettySocketTest : FunSpec({
 
     test("a socket that fails is closed, and those behind it are written to as ever") {
         runTest {
-            val failing = EmbeddedEnd(LIMIT)
-            val other = EmbeddedEnd(LIMIT, failing.loop)
+            val failing = EmbeddedEnd(FrameLimits(LIMIT))
+            val other = EmbeddedEnd(FrameLimits(LIMIT), failing.loop)
             val source = FakeSource()
             val ends = mutableListOf<IOException?>()
             failing.socket.pump(this, FailingSource(), source) { ends += it }
@@ -195,7 +184,7 @@ class NettySocketTest : FunSpec({
 
     test("writes that the client takes at once leave nothing behind that the next would have to wait for") {
         runTest {
-            val client = EmbeddedEnd(LIMIT)
+            val client = EmbeddedEnd(FrameLimits(LIMIT))
             val source = FakeSource()
             client.socket.pump(this, source, source) {}
             repeat(3) {
@@ -211,7 +200,7 @@ class NettySocketTest : FunSpec({
 
     test("what stops the reading cancels who reads, and whoever would") {
         runTest {
-            val client = EmbeddedEnd(LIMIT)
+            val client = EmbeddedEnd(FrameLimits(LIMIT))
             val reading = launch { client.socket.read() }
             runCurrent()
 
@@ -226,7 +215,7 @@ class NettySocketTest : FunSpec({
 
     test("a few large messages that nobody takes stop the channel as many small ones do") {
         runTest {
-            val client = EmbeddedEnd(LARGE)
+            val client = EmbeddedEnd(FrameLimits(LARGE))
             repeat(2) { client.send(clientFrame(2, ByteArray(LARGE))) }
             client.channel.config().isAutoRead.shouldBeFalse()
 
@@ -238,7 +227,7 @@ class NettySocketTest : FunSpec({
 
     test("an aborted socket ends whoever reads from it") {
         runTest {
-            val client = EmbeddedEnd(LIMIT)
+            val client = EmbeddedEnd(FrameLimits(LIMIT))
             val receiving = launch { client.socket.receive().shouldBeNull() }
             runCurrent()
 

@@ -47,20 +47,24 @@ internal interface ClientEnd {
     suspend fun isEnded(): Boolean
 }
 
-/** What every [Socket] does, over whatever carries it. [connect] makes one with the given limit on a message's size. */
-internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientEnd) : FunSpec({
+/** What every [Socket] does, over whatever carries it. [connect] makes one with the given limits. */
+internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientEnd) : FunSpec({
 
     context("receiving") {
         test("messages come out whole, however they are fragmented and however their bytes arrive") {
             checkAll(300, Arb.long()) { seed ->
                 val random = Random(seed)
                 val messages =
-                    List(random.nextInt(1, 6)) { random.nextBoolean() to random.nextBytes(random.someSize()) }
+                    List(random.nextInt(1, 6)) {
+                        val isText = random.nextBoolean()
+                        val size = random.someSize()
+                        isText to if (isText) random.someText(size) else random.nextBytes(size)
+                    }
                 val pings = mutableListOf<List<Byte>>()
                 val stream = ByteArrayOutputStream()
                 for ((isText, payload) in messages) stream.writeBytes(random.fragmented(payload, isText, pings))
 
-                val received = receiveAll(connect(LIMIT), stream.toByteArray(), random)
+                val received = receiveAll(connect(limits), stream.toByteArray(), random)
 
                 received.filterIsInstance<Inbound.Data>().map { it.isText to it.bytes.toList() } shouldContainExactly
                     messages.map { (isText, payload) -> isText to payload.toList() }
@@ -70,7 +74,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
 
         test("a message of exactly the limit comes out, in one frame and in fragments") {
             runTest {
-                val client = connect(LIMIT)
+                val client = connect(limits)
                 val payload = Random.nextBytes(LIMIT)
                 val half = LIMIT / 2
                 launch {
@@ -88,7 +92,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
 
         test("ping, pong and close are told apart, and a close frame without a code is 1005") {
             runTest {
-                val client = connect(LIMIT)
+                val client = connect(limits)
 
                 client.send(clientFrame(0x9, byteArrayOf(1, 2)))
                 client.socket.receive().shouldBeInstanceOf<Inbound.Ping>().payload.toList() shouldBe listOf<Byte>(1, 2)
@@ -96,7 +100,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
                 client.socket.receive() shouldBe Inbound.Pong
                 client.send(clientFrame(0x8, closePayload(4999, "why")))
                 client.socket.receive().shouldBeInstanceOf<Inbound.Close>().code shouldBe 4999
-                val other = connect(LIMIT)
+                val other = connect(limits)
                 other.send(clientFrame(0x8))
                 other.socket.receive().shouldBeInstanceOf<Inbound.Close>().code shouldBe 1005
             }
@@ -109,7 +113,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
                 clientFrame(0, payload.copyOfRange(150, 200))
             for (cut in 0..bytes.size) {
                 runTest {
-                    val client = connect(LIMIT)
+                    val client = connect(limits)
                     val received = mutableListOf<Inbound>()
                     client.send(bytes.copyOf(cut))
                     val first = launch(start = CoroutineStart.UNDISPATCHED) {
@@ -131,7 +135,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
             val bytes = clientFrame(2, ByteArray(300))
             for (cut in listOf(0, 1, 3, 7, 8, 200)) {
                 runTest {
-                    val client = connect(LIMIT)
+                    val client = connect(limits)
 
                     client.send(bytes.copyOf(cut))
                     client.end()
@@ -143,7 +147,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
 
         test("a connection that broke is null") {
             runTest {
-                val client = connect(LIMIT)
+                val client = connect(limits)
                 val received = async { client.socket.receive() }
                 runCurrent()
 
@@ -158,26 +162,29 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
         for (violation in violations) {
             test(violation.name) {
                 runTest {
-                    val client = connect(LIMIT)
+                    val client = connect(limits)
                     client.send(violation.bytes)
 
                     val thrown = shouldThrow<SocketViolation> { while (true) client.socket.receive()!! }
 
-                    thrown.tooLarge shouldBe violation.tooLarge
+                    thrown.code shouldBe violation.code
+                    thrown.message shouldBe violation.reason
                     thrown.message!!.encodeToByteArray().size shouldBeInRange 1..123 // it goes into the close frame
+                    shouldThrow<SocketViolation> { client.socket.receive() }.message shouldBe violation.reason
                 }
             }
 
-            test("${violation.name}: and the client still gets its close frame") {
+            test("${violation.name}: and the client still gets its close frame and the end of the connection") {
                 runTest {
-                    val client = connect(LIMIT)
+                    val client = connect(limits)
                     client.send(violation.bytes)
                     shouldThrow<SocketViolation> { while (true) client.socket.receive()!! }
 
-                    val closing = launch { client.socket.close(4400, "why", answering = false) }
+                    val closing = launch { client.socket.close(1002, "why", answering = false) }
                     runCurrent()
-                    client.take(7).toList() shouldBe frame(0x88, closePayload(4400, "why"))
-                    client.send(clientFrame(0x8, closePayload(4400, "")))
+                    client.take(7).toList() shouldBe frame(0x88, closePayload(1002, "why"))
+                    client.isEnded() shouldBe true // nothing that a client sends is an answer now
+                    client.send(clientFrame(0x8, closePayload(1002, "")))
                     client.end()
                     runCurrent()
 
@@ -191,7 +198,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
     context("writing") {
         test("a length takes one byte, three or nine") {
             runTest {
-                val client = connect(LIMIT)
+                val client = connect(limits)
                 for (size in listOf(0, 1, 125, 126, 127, 32_768, 65_535, 65_536, 70_000)) {
                     val payload = Random.nextBytes(size)
 
@@ -220,7 +227,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
 
         test("every opcode is written as what it is, unmasked and final") {
             runTest {
-                val client = connect(LIMIT)
+                val client = connect(limits)
                 for ((opcode, first) in listOf(
                     Opcode.Text to 0x81,
                     Opcode.Binary to 0x82,
@@ -236,7 +243,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
 
         test("as many frames as asked for are written in order, let go of, and their bytes left alone") {
             runTest {
-                val client = connect(LIMIT)
+                val client = connect(limits)
                 val payloads = List(3) { byteArrayOf(it.toByte()) }
                 val batch = Array<OutboundFrame?>(4) {
                     payloads.getOrNull(it)?.let { bytes ->
@@ -254,7 +261,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
 
         test("a connection that is gone is an IOException") {
             runTest {
-                val client = connect(LIMIT)
+                val client = connect(limits)
                 client.abort()
 
                 shouldThrow<IOException> { client.socket.write(arrayOf(OutboundFrame(Opcode.Text, ByteArray(1))), 1) }
@@ -265,7 +272,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
     context("the close handshake") {
         test("begun by the server, it waits for the client's close frame and end, and discards what comes before") {
             runTest {
-                val client = connect(LIMIT)
+                val client = connect(limits)
                 val closing = launch { client.socket.close(1001, "bye", answering = false) }
                 runCurrent()
 
@@ -287,7 +294,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
 
         test("begun by the client, it is answered at once") {
             runTest {
-                val client = connect(LIMIT)
+                val client = connect(limits)
                 client.send(clientFrame(0x8, closePayload(1000, "")))
                 client.socket.receive().shouldBeInstanceOf<Inbound.Close>()
 
@@ -303,7 +310,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
 
         test("a client that just ends instead of answering is let go") {
             runTest {
-                val client = connect(LIMIT)
+                val client = connect(limits)
                 val closing = launch { client.socket.close(1001, "", answering = false) }
                 runCurrent()
 
@@ -316,7 +323,7 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
 
         test("a client that answers with nonsense is let go when it ends") {
             runTest {
-                val client = connect(LIMIT)
+                val client = connect(limits)
                 val closing = launch { client.socket.close(1001, "", answering = false) }
                 runCurrent()
 
@@ -333,6 +340,16 @@ internal abstract class SocketContract(connect: (maxMessageSize: Int) -> ClientE
 
 private fun frame(first: Int, payload: ByteArray): List<Byte> =
     listOf(first.toByte(), payload.size.toByte()) + payload.toList()
+
+private val limits = FrameLimits(LIMIT, FRAGMENTS)
+
+/** Text of about [size] bytes. */
+private fun Random.someText(size: Int): ByteArray {
+    val characters = listOf("a", "a plain sentence, ", "é", "€", "😀")
+    val text = StringBuilder()
+    while (text.length < size / 2) text.append(characters.random(this))
+    return text.toString().toByteArray()
+}
 
 private fun Random.someSize(): Int =
     when (nextInt(10)) {

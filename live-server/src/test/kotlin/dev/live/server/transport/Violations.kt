@@ -1,17 +1,27 @@
 package dev.live.server.transport
 
+import dev.live.protocol.CloseCode
 import dev.live.server.support.clientFrame
 
 /** The limit on a message's size that the contract of sockets is tested with. */
 internal const val LIMIT = 70_000
 
-/** [bytes] that a client must not send, and the [reason] that [FrameReader] gives. */
-internal class Violation(val name: String, val bytes: ByteArray, val reason: String, val tooLarge: Boolean = false)
+/** The limit on a message's fragments. */
+internal const val FRAGMENTS = 2_000
+
+/** [bytes] that a client must not send, with [code] and [reason] of the server's close frame. */
+internal class Violation(
+    val name: String,
+    val bytes: ByteArray,
+    val reason: String,
+    val code: CloseCode = CloseCode.WebSocketViolated,
+)
 
 private const val EXTENSION = "a frame used extension bits, and no extension was negotiated"
 private const val UNMASKED = "frames of a client must be masked"
-private const val PARSER = "Received illegal frame:" // how Ktor begins
 private const val TOO_LARGE = "a message must be at most $LIMIT bytes"
+private const val NO_MESSAGE = "a continuation frame continued no message"
+private const val NOT_TEXT = "a text message was not valid UTF-8"
 
 internal val violations =
     listOf(
@@ -26,51 +36,99 @@ internal val violations =
             "a frame claimed a length of more than 63 bits",
         ),
         Violation(
+            "a length of 125 in two bytes",
+            clientFrame(2, ByteArray(125), lengthBytes = 2),
+            "the length 125 was not in its shortest form",
+        ),
+        Violation(
+            "a length of 0 in eight bytes",
+            clientFrame(2, lengthBytes = 8),
+            "the length 0 was not in its shortest form",
+        ),
+        Violation(
+            "a length of 65535 in eight bytes",
+            clientFrame(2, ByteArray(65_535), lengthBytes = 8),
+            "the length 65535 was not in its shortest form",
+        ),
+        Violation(
             "a frame over the limit, of which only the header came",
             clientFrame(2, claimedLength = LIMIT + 1L),
             TOO_LARGE,
-            tooLarge = true,
+            CloseCode.TooLarge,
         ),
         Violation(
             "a frame that claims all the memory there is",
             clientFrame(2, claimedLength = Long.MAX_VALUE),
             TOO_LARGE,
-            tooLarge = true,
+            CloseCode.TooLarge,
         ),
         Violation(
             "fragments that are over the limit together",
             clientFrame(2, ByteArray(LIMIT), fin = false) + clientFrame(0, ByteArray(1)),
             TOO_LARGE,
-            tooLarge = true,
+            CloseCode.TooLarge,
         ),
-        Violation("an opcode for data that does not exist", clientFrame(3), "$PARSER Unsupported opcode 3"),
-        Violation("an opcode for control that does not exist", clientFrame(0xB), "$PARSER Unsupported opcode b"),
-        Violation("the last opcode", clientFrame(0xF), "$PARSER Unsupported opcode f"),
-        Violation(
-            "a fragmented control frame",
-            clientFrame(0x9, fin = false),
-            "$PARSER control frames can't be fragmented",
-        ),
+        Violation("an opcode for data that does not exist", clientFrame(3), "a frame had the unknown opcode 3"),
+        Violation("an opcode for control that does not exist", clientFrame(0xB), "a frame had the unknown opcode 11"),
+        Violation("the last opcode", clientFrame(0xF), "a frame had the unknown opcode 15"),
+        Violation("a fragmented control frame", clientFrame(0x9, fin = false), "a control frame was fragmented"),
         Violation(
             "a control frame over 125 bytes",
             clientFrame(0x9, ByteArray(126)),
-            "$PARSER control frames can't be larger than 125 bytes",
+            "a control frame was longer than 125 bytes",
         ),
-        Violation("a continuation of nothing", clientFrame(0), "$PARSER Can't continue finished frames"),
+        Violation("a continuation of nothing", clientFrame(0), NO_MESSAGE),
         Violation(
             "a continuation after the end of a message",
             clientFrame(1, fin = false) + clientFrame(0) + clientFrame(0),
-            "$PARSER Can't continue finished frames",
+            NO_MESSAGE,
         ),
         Violation(
             "a message that begins inside another",
             clientFrame(1, fin = false) + clientFrame(1),
-            "$PARSER Can't start new data frame before finishing previous one",
+            "a message began before the last fragment of the one before it",
         ),
         Violation("half a close code", clientFrame(0x8, byteArrayOf(3)), "a close frame carried half a code"),
         Violation(
+            "a close code that must not be on the wire",
+            clientFrame(0x8, closePayload(1005, "")),
+            "a close frame carried the code 1005",
+        ),
+        Violation(
+            "a close reason that is not UTF-8",
+            clientFrame(0x8, closePayload(1000, "why") + 0x80.toByte()),
+            "the reason in a close frame was not valid UTF-8",
+            CloseCode.InvalidText,
+        ),
+        Violation(
+            "a close reason that ends inside a character",
+            clientFrame(0x8, closePayload(1000, "why") + 0xC3.toByte()),
+            "the reason in a close frame was not valid UTF-8",
+            CloseCode.InvalidText,
+        ),
+        Violation(
+            "text that is not UTF-8, of whose frame only a part came",
+            clientFrame(1, byteArrayOf(0x41, 0xC0.toByte()), claimedLength = 1_000),
+            NOT_TEXT,
+            CloseCode.InvalidText,
+        ),
+        Violation(
+            "half of a surrogate pair over two fragments that are not the last",
+            clientFrame(1, byteArrayOf(0xED.toByte()), fin = false) +
+                clientFrame(0, byteArrayOf(0xA0.toByte()), fin = false),
+            NOT_TEXT,
+            CloseCode.InvalidText,
+        ),
+        Violation(
+            "text that ends inside a character",
+            clientFrame(1, byteArrayOf(0xF0.toByte(), 0x9F.toByte(), 0x98.toByte())),
+            NOT_TEXT,
+            CloseCode.InvalidText,
+        ),
+        Violation(
             "more fragments than a message may have",
-            clientFrame(1, fin = false) + List(1_024) { clientFrame(0, fin = false) }.reduce(ByteArray::plus),
-            "a message must be at most 1024 fragments",
+            clientFrame(1, fin = false) + List(FRAGMENTS) { clientFrame(0, fin = false) }.reduce(ByteArray::plus),
+            "a message must be at most $FRAGMENTS fragments",
+            CloseCode.PolicyViolated,
         ),
     )

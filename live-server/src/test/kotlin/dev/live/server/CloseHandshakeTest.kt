@@ -1,0 +1,126 @@
+package dev.live.server
+
+import dev.live.protocol.CloseCode
+import dev.live.server.session.CloseReason
+import dev.live.server.support.Engine
+import dev.live.server.support.RawSocket
+import dev.live.server.support.clientFrame
+import dev.live.server.support.withServer
+import dev.live.server.transport.closePayload
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.withTimeout
+import kotlin.time.Duration.Companion.hours
+import kotlin.time.Duration.Companion.minutes
+
+/** A server here would wait for an hour for whatever its client owes it: what a test waits for comes without that. */
+class CloseHandshakeTest : FunSpec({
+
+    for (engine in Engine.entries) {
+        context("on $engine") {
+            test("a close frame and the end of the client's side at once are answered (Jetty 12.0.29 client)") {
+                val reasons = Channel<CloseReason>(Channel.UNLIMITED)
+                withServer(engine, { closing(reasons) }) {
+                    repeat(60) {
+                        val client = RawSocket.upgrade(port)
+
+                        client.write(clientFrame(0x8, closePayload(1000, "")))
+                        client.endOutput()
+
+                        client.readCloseCode() shouldBe 1000
+                        client.isEnded() shouldBe true
+                        reasons.next().code shouldBe CloseCode.Normal
+                        client.close()
+                    }
+                }
+            }
+
+            test("the server ends the connection first, when both close frames are there (Python websockets 15.0)") {
+                withServer(engine, { closing(Channel(Channel.UNLIMITED)) }) {
+                    val leaving = RawSocket.upgrade(port)
+                    leaving.frame(0x8, closePayload(3000, ""))
+                    leaving.readCloseCode() shouldBe 3000
+                    leaving.isEnded() shouldBe true
+                    leaving.close()
+
+                    val kicked = RawSocket.upgrade(port)
+                    kicked.text("""{"type":"kick"}""")
+                    kicked.readCloseCode() shouldBe 4403
+                    kicked.frame(0x8, closePayload(4403, ""))
+                    kicked.isEnded() shouldBe true
+                    kicked.close()
+                }
+            }
+
+            test("a client that just ends its side is gone, and not one that waits for its answer") {
+                val reasons = Channel<CloseReason>(Channel.UNLIMITED)
+                withServer(engine, { closing(reasons) }) {
+                    val client = RawSocket.upgrade(port)
+
+                    client.endOutput()
+
+                    reasons.next().code shouldBe CloseCode.Abnormal
+                    client.isEnded() shouldBe true
+                    client.close()
+                }
+            }
+
+            test("more fragments than allowed close with 1008 and the limit, as many do not") {
+                withServer(
+                    engine,
+                    { closing(Channel(Channel.UNLIMITED)) },
+                    settings = mapOf("live.limits.fragments" to "3"),
+                ) {
+                    val client = RawSocket.upgrade(port)
+                    for ((i, part) in listOf("{\"type\":", "\"ping\"", "}").withIndex()) {
+                        client.frame(if (i == 0) 1 else 0, part.toByteArray(), fin = i == 2)
+                    }
+                    client.readFrame().second.decodeToString() shouldBe """{"type":"pong"}"""
+
+                    repeat(4) { client.frame(if (it == 0) 1 else 0, ByteArray(0), fin = false) }
+
+                    val (opcode, payload) = client.readFrame()
+                    opcode shouldBe 0x8
+                    payload.toList() shouldBe closePayload(1008, "a message must be at most 3 fragments").toList()
+                    client.isEnded() shouldBe true
+                    client.close()
+                }
+            }
+
+            test("before a token comes in a message, a violation closes with its own code too") {
+                withServer(engine, { closing(Channel(Channel.UNLIMITED)) }) {
+                    val violations = listOf(clientFrame(3) to 1002, clientFrame(1, byteArrayOf(-1)) to 1007)
+                    for ((frame, code) in violations) {
+                        val client = RawSocket.upgrade(port, "/token")
+
+                        client.write(frame)
+
+                        client.readCloseCode() shouldBe code
+                        client.isEnded() shouldBe true
+                        client.close()
+                    }
+                }
+            }
+        }
+    }
+})
+
+private suspend fun Channel<CloseReason>.next(): CloseReason = withTimeout(2.minutes) { receive() }
+
+private fun Application.closing(reasons: Channel<CloseReason>) {
+    install(Live) {
+        session { closeTimeout = 1.hours }
+        limits { authTimeout = 1.hours }
+    }
+    routing {
+        live<Unit>("/live") {
+            onMessage { session.kick("") }
+            onClose { reasons.trySend(it) }
+        }
+        live<String>("/token") { authenticateByMessage { it } }
+    }
+}
