@@ -1,0 +1,38 @@
+package dev.live.server.conformance
+
+import dev.live.server.support.Engine
+
+private val titles =
+    mapOf(
+        "1" to "Messages",
+        "2" to "Pings and pongs",
+        "3" to "Extension bits",
+        "4" to "Reserved opcodes",
+        "5" to "Fragments",
+        "6" to "Text is UTF-8",
+        "7" to "The close handshake",
+        "9" to "Sizes and counts",
+        "10" to "Automatic fragments",
+        "L" to "Not in Autobahn",
+    )
+
+/** The lines of `docs/conformance.md` that list every case. The build fails where one of them does not pass. */
+internal fun conformanceTable(): List<String> =
+    buildList {
+        for ((group, cases) in conformanceCases.groupBy { it.group }) {
+            add("")
+            add("### ${if (group == "L") "" else "$group. "}${titles.getValue(group)}")
+            add("")
+            add("| case | what the client does | " + Engine.entries.joinToString(" | ") { it.title } + " |")
+            add("|---|---|" + "---|".repeat(Engine.entries.size))
+            for (case in cases) add("| ${case.id} | ${case.what} |" + " passed |".repeat(Engine.entries.size))
+        }
+    }
+
+private val Engine.title: String
+    get() =
+        when (this) {
+            Engine.Netty -> "Netty"
+            Engine.PortableNetty -> "portable on Netty"
+            Engine.Cio -> "CIO"
+        }
