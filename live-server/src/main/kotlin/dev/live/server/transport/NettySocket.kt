@@ -215,7 +215,8 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
             if (channel is DuplexChannel && context.pipeline().get(SslHandler::class.java) == null) {
                 // behind the last byte; the client then ends the other side. Closing both at once may lose that byte
                 channel.shutdownOutput().awaited()
-                awaitInputEnd()
+                // what the client still sends is skipped by [channelRead]: its close frame or a violation has come
+                if (!isInputEnded) Job().also { inputEnd = it }.join()
             } else {
                 context.close().awaited()
             }
@@ -230,11 +231,6 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
         } catch (_: SocketViolation) {
             return
         }
-    }
-
-    /** What the client still sends is skipped by [channelRead]: by now, its close frame or a violation has come. */
-    private suspend fun awaitInputEnd() {
-        if (!isInputEnded) Job().also { inputEnd = it }.join()
     }
 
     override fun abort() {
