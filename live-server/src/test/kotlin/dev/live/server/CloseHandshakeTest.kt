@@ -39,7 +39,7 @@ class CloseHandshakeTest : FunSpec({
                 }
             }
 
-            test("the server ends the connection first, when both close frames are there (Python websockets 15.0)") {
+            test("the server ends the connection first, when both close frames are there (Python websockets)") {
                 withServer(engine, { closing(Channel(Channel.UNLIMITED)) }) {
                     val leaving = RawSocket.upgrade(port)
                     leaving.frame(0x8, closePayload(3000, ""))
