@@ -55,7 +55,8 @@ open class DispatchBenchmark {
         val registry =
             TopicRegistry(TopicRuntime(scope, settings.codecs, settings.topicBuffer, now = now), settings.topicLinger)
         val runtime = SessionRuntime(settings.session, registry, codecSlot = 0, now = now)
-        session = Session("session", Unit, null, "127.0.0.1", Clock.System.now(), runtime, EmptyCoroutineContext)
+        session =
+            Session("session", Unit, null, "127.0.0.1", Clock.System.now(), "none", runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)
         val commands = TopicCommands(endpoint.topics, broker, settings.session.maxTopics, guard, registry)
         val tokens = Tokens(endpoint, guard, settings.limits.expiryWarning, now)
