@@ -6,6 +6,8 @@
 # Matters to: live-interop/languages/php/live.php, which reads server-sent events.
 # Needs: Debian 12 with php-cli, and Python 3 for the server.
 set -euo pipefail
+[[ "$(php --version 2> /dev/null)" == "PHP 8.2"* ]] || { echo "cannot run: install PHP 8.2 (php-cli of Debian 12)"; exit 2; }
+command -v python3 > /dev/null || { echo "cannot run: install python3"; exit 2; }
 folder=$(mktemp -d)
 server=
 trap 'rm -rf "$folder"; [ -z "$server" ] || kill "$server" 2> /dev/null || true' EXIT
@@ -41,7 +43,6 @@ python3 "$folder/server.py" > "$folder/port" &
 server=$!
 for _ in $(seq 600); do [ -s "$folder/port" ] && break; sleep 0.1; done
 port=$(cat "$folder/port")
-php --version | head -1
 echo "by default:"
 php "$folder/client.php" "$port" default
 echo "with stream_set_chunk_size(\$stream, 1):"

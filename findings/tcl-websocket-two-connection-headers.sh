@@ -6,6 +6,8 @@
 # Matters to: docs/interoperability.md, which says that Tcl needs a server on Netty.
 # Needs: Debian 12 with tcl and tcllib, and Python 3 for the server.
 set -euo pipefail
+echo 'package require websocket' | tclsh > /dev/null 2>&1 || { echo "cannot run: install tcl and tcllib"; exit 2; }
+command -v python3 > /dev/null || { echo "cannot run: install python3"; exit 2; }
 folder=$(mktemp -d)
 server=
 trap 'rm -rf "$folder"; [ -z "$server" ] || kill "$server" 2> /dev/null || true' EXIT
@@ -14,8 +16,10 @@ import socket
 import sys
 
 listener = socket.create_server(("127.0.0.1", 0))
+listener.settimeout(60)
 print(listener.getsockname()[1], flush=True)
 connection, _ = listener.accept()
+connection.settimeout(60)
 with open(sys.argv[1], "wb") as request:
     request.write(connection.recv(4096))
 connection.close()

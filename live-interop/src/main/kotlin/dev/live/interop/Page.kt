@@ -40,6 +40,8 @@ object Rows {
             when {
                 says.isEmpty() -> wrong
                 says.startsWith("!") -> wrong.filterValues { it !is Outcome.Failed || says.drop(1) !in it.what }
+                // a failure must follow from a refusal that names the setting
+                wrong.values.none { it is Outcome.Refused } -> wrong
                 else -> wrong.filterValues { it is Outcome.Refused && says !in it.reason }
             }
         return when {

@@ -24,13 +24,12 @@ internal sealed interface Handshake {
 
 /** Reads the upgrade in [call]: RFC 6455, section 4.2.1, then the subprotocol. */
 internal fun handshake(call: ApplicationCall, codecs: CodecTable): Handshake {
-    val headers = call.request.headers
     notAnUpgrade(call)?.let { return it }
     malformed(call)?.let { return it }
-    if (headers.getAll(HttpHeaders.SecWebSocketVersion)?.singleOrNull() != WEBSOCKET_VERSION) {
+    if (call.values(HttpHeaders.SecWebSocketVersion).singleOrNull() != WEBSOCKET_VERSION) {
         return upgradeRequired("This endpoint speaks version $WEBSOCKET_VERSION of WebSocket.")
     }
-    val keys = headers.getAll(HttpHeaders.SecWebSocketKey).orEmpty()
+    val keys = call.values(HttpHeaders.SecWebSocketKey)
     if (keys.size > 1) return badRequest("Sec-WebSocket-Key must be sent once, was sent ${keys.size} times.")
     val key = keys.firstOrNull()?.trim()
     if (key == null || (!isKey(key) && !call.isFromTestHost())) {
@@ -66,6 +65,12 @@ private fun malformed(call: ApplicationCall): Handshake.Refused? {
             badRequest("The first Connection header must name Upgrade on this server.")
         else -> null
     }
+}
+
+/** The values of the header [name]. The test host adds values of its own behind the client's: of these only the first. */
+private fun ApplicationCall.values(name: String): List<String> {
+    val values = request.headers.getAll(name).orEmpty()
+    return if (isFromTestHost()) values.take(1) else values
 }
 
 private fun upgradeRequired(reason: String) = Handshake.Refused(HttpStatusCode.UpgradeRequired, reason)
