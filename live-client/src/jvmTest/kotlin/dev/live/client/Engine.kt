@@ -4,9 +4,10 @@ import io.ktor.client.HttpClient
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.toJavaDuration
+import io.ktor.client.engine.java.Java as JavaEngine
 import io.ktor.client.engine.okhttp.OkHttp as OkHttpEngine
 
-/** The engines that the client is tested on: its own, and the one that Android has. */
+/** The engines that the client is tested on: its own, the one that Android has, and the one of the JDK. */
 internal enum class Engine(
     /** Whether more is known of a refused upgrade than its status. */
     val readsRefusals: Boolean,
@@ -16,6 +17,7 @@ internal enum class Engine(
     OkHttp(readsRefusals = false, { patience ->
         HttpClient(OkHttpEngine) { engine { config { readTimeout(patience.toJavaDuration()) } } }
     }),
+    Java(readsRefusals = true, { HttpClient(JavaEngine) }),
     ;
 
     /**

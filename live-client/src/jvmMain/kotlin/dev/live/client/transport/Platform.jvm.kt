@@ -10,6 +10,7 @@ import io.ktor.client.plugins.HttpTimeout
 import io.ktor.client.plugins.HttpTimeoutConfig
 import io.ktor.http.Headers
 import io.ktor.http.HttpHeaders
+import io.ktor.http.Url
 import io.ktor.http.headers
 import kotlinx.coroutines.Dispatchers
 import java.security.cert.CertPathBuilderException
@@ -37,12 +38,13 @@ internal actual val canLimitReading: Boolean get() = true
 internal actual fun upgradeHeaders(request: ConnectRequest): Headers =
     headers {
         request.headers.forEach { (name, value) -> append(name, value) }
-        append(HttpHeaders.SecWebSocketProtocol, request.subprotocols.joinToString(", "))
+        // one value each: CIO and OkHttp join them into one line, and java.net.http takes no other form
+        request.subprotocols.forEach { append(HttpHeaders.SecWebSocketProtocol, it) }
     }
 
 internal actual fun sayable(code: CloseCode): CloseCode = code
 
-internal actual fun failureIn(e: Throwable): Exception? = e as? Exception
+internal actual fun failureIn(e: Throwable): Exception? = refusalOfJdk(e) ?: e as? Exception
 
 internal actual fun isOfCertificate(failure: Exception): Boolean =
     generateSequence<Throwable>(failure) { it.cause }
@@ -54,10 +56,41 @@ internal actual fun isOfCertificate(failure: Exception): Boolean =
 
 internal actual val defaultCodecs: List<Codec> = listOf(CborCodec, JsonCodec)
 
+/**
+ * The refusal that [e] tells of if it is from `java.net.http`, or null. By reflection, as Android has no such package; Ktor's
+ * Java engine passes the exception on for every status but 401.
+ */
+private fun refusalOfJdk(e: Throwable): UpgradeRefusedException? {
+    if (e.javaClass.name != "java.net.http.WebSocketHandshakeException") return null
+    return try {
+        val response = e.javaClass.getMethod("getResponse").invoke(e)
+        val type = Class.forName("java.net.http.HttpResponse")
+        val status = type.getMethod("statusCode").invoke(response) as Int
+        val headers = type.getMethod("headers").invoke(response)
+        val values = headers.javaClass.getMethod("map").invoke(headers) as Map<*, *> // whose keys have no case
+        val header = { name: String -> (values[name] as? List<*>)?.firstOrNull()?.toString() }
+        val target = header(HttpHeaders.Location)?.takeIf { status in REDIRECTS }
+        val body = type.getMethod("body").invoke(response)?.toString().orEmpty().take(MAX_REASON_CHARS)
+        UpgradeRefusedException(
+            status,
+            if (target != null) {
+                REDIRECTED_TO + redirectTarget(target, Url(type.getMethod("uri").invoke(response).toString()))
+            } else {
+                shortTextOf(body, isPage = "html" in header(HttpHeaders.ContentType).orEmpty(), status)
+            },
+            header(HttpHeaders.RetryAfter)?.let { parseRetryAfter(it) },
+        )
+    } catch (_: ReflectiveOperationException) {
+        null
+    }
+}
+
 /** Of all clients of this process that brought none: an eighth of the threads of `Dispatchers.IO` at the most. */
 private val sharedEngines = SharedEngines(limit = 8)
 
 /** Threads beside those of `Dispatchers.IO` that the engines need. */
 private val upgrades = Dispatchers.IO.limitedParallelism(4, "live-upgrade")
 
+private val REDIRECTS = 300..399
+private const val MAX_REASON_CHARS = 2048
 private const val MAX_CAUSES = 16 // a chain may be a circle
