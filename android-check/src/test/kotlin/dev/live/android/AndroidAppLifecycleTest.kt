@@ -12,6 +12,7 @@ import org.robolectric.Robolectric.buildActivity
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
+import kotlin.time.Duration.Companion.minutes
 
 /** The lifecycle against Android's own `Application` and `Activity`. */
 @RunWith(RobolectricTestRunner::class)
@@ -21,7 +22,7 @@ class AndroidAppLifecycleTest {
 
     @Test
     fun `starting and stopping activities is told`(): Unit = runBlocking {
-        lifecycle.foreground().test {
+        lifecycle.foreground().test(timeout = 2.minutes) {
             awaitItem() // what Robolectric says of its process, which is made up
             val first = buildActivity(Activity::class.java).create().start().resume()
             first.pause().stop()
@@ -39,7 +40,7 @@ class AndroidAppLifecycleTest {
     @Test
     fun `a turned screen is not told`(): Unit = runBlocking {
         val activity = buildActivity(Activity::class.java)
-        lifecycle.foreground().test {
+        lifecycle.foreground().test(timeout = 2.minutes) {
             awaitItem()
             activity.setup().pause().stop()
             expectMostRecentItem() shouldBe false

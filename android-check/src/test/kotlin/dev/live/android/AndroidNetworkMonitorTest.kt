@@ -14,6 +14,7 @@ import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowNetwork
+import kotlin.time.Duration.Companion.minutes
 
 /** The monitor against Android's own classes, as far as Robolectric makes them work: what it is told, a test says. */
 @RunWith(RobolectricTestRunner::class)
@@ -25,7 +26,7 @@ class AndroidNetworkMonitorTest {
 
     @Test
     fun `a network that is lost and returns is told`(): Unit = runBlocking {
-        AndroidNetworkMonitor(application).networks().test {
+        AndroidNetworkMonitor(application).networks().test(timeout = 2.minutes) {
             callbacks.single().onAvailable(ShadowNetwork.newInstance(100))
             awaitItem() shouldBe Network.Available("100")
             callbacks.single().onLost(ShadowNetwork.newInstance(100))
@@ -38,7 +39,7 @@ class AndroidNetworkMonitorTest {
 
     @Test
     fun `a network that is blocked is none`(): Unit = runBlocking {
-        AndroidNetworkMonitor(application).networks().test {
+        AndroidNetworkMonitor(application).networks().test(timeout = 2.minutes) {
             callbacks.single().onAvailable(ShadowNetwork.newInstance(100))
             awaitItem() shouldBe Network.Available("100")
             callbacks.single().onBlockedStatusChanged(ShadowNetwork.newInstance(100), true)
@@ -51,14 +52,14 @@ class AndroidNetworkMonitorTest {
     fun `that there is none at the start is told`(): Unit = runBlocking {
         shadowOf(manager).setDefaultNetworkActive(false)
 
-        AndroidNetworkMonitor(application).networks().test {
+        AndroidNetworkMonitor(application).networks().test(timeout = 2.minutes) {
             awaitItem() shouldBe Network.None
         }
     }
 
     @Test
     fun `no callback is left behind`(): Unit = runBlocking {
-        AndroidNetworkMonitor(application).networks().test {
+        AndroidNetworkMonitor(application).networks().test(timeout = 2.minutes) {
             callbacks.size shouldBe 1
         }
 

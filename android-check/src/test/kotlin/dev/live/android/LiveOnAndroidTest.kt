@@ -1,6 +1,5 @@
 package dev.live.android
 
-import kotlin.time.Duration.Companion.minutes
 import android.app.Activity
 import android.net.ConnectivityManager
 import android.os.Looper
@@ -35,6 +34,7 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowNetwork
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.minutes
 
 /** A client on OkHttp, collected on Android's main thread, and a real server on a real socket. */
 @RunWith(RobolectricTestRunner::class)

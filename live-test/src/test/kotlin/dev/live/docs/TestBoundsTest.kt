@@ -28,6 +28,8 @@ class TestBoundsTest : FunSpec({
             "future.get(10, TimeUnit.SECONDS)",
             "latch.await(5, SECONDS)",
             "socket.soTimeout = 20_000",
+            "flow.test {",
+            "test(name).config(timeout = 60.seconds) {",
         ).filterNot(::isTooShort).shouldBeEmpty()
         listOf(
             "eventually(HANG_TIMEOUT) {",
@@ -50,6 +52,9 @@ private val TOO_SHORT =
         Regex("""\bwithTimeout\([1-5]?\d_\d{3}\)"""),
         Regex("""\.(get|poll|await|join)\([1-5]?\d, (TimeUnit\.)?SECONDS\)"""),
         Regex("""\bsoTimeout = [1-5]?\d_?\d{3}\b"""),
+        Regex("""\.test(\(timeout = \d+\.seconds\))? \{"""), // Turbine, 3 s of real time by default
+        Regex("""\.config\(timeout = \d+\.seconds\)"""),
+        Regex("""\btestLive\(.*timeout = \d+\.seconds"""),
     )
 
 private fun isTooShort(line: String): Boolean = TOO_SHORT.any { it.containsMatchIn(line) }

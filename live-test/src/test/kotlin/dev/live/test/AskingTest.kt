@@ -28,6 +28,7 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.coroutineScope
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
 
 /** Requests in both directions and joins by the server, between our client and our server. */
 class AskingTest : FunSpec({
@@ -104,15 +105,18 @@ class AskingTest : FunSpec({
         testLive({ club() }, "/live?name=ann") {
             val ann = connect()
             val admins = ann.topic<Notice>("room/admins")
-            shouldThrow<LiveException> { admins.messages.test { throw awaitError() } }.code shouldBe ErrorCode.Forbidden
-            ann.messages.test {
+            shouldThrow<LiveException> {
+                admins.messages.test(timeout = 2.minutes) { throw awaitError() }
+            }.code shouldBe
+                ErrorCode.Forbidden
+            ann.messages.test(timeout = 2.minutes) {
                 ann.requestMessage(MessageType.PING)
                 ann.request<String, Boolean>("promote", "ann") shouldBe true
 
                 awaitItem() shouldBe Message(MessageType.SUBSCRIBE, "room/admins")
             }
 
-            admins.messages.test {
+            admins.messages.test(timeout = 2.minutes) {
                 ann.requestMessage(MessageType.PING) // the subscribe is handled
                 live.topic("room/admins").publish(Notice("welcome"))
                 awaitItem() shouldBe Notice("welcome")

@@ -21,7 +21,7 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.coroutineScope
 import kotlin.time.Duration.Companion.milliseconds
-import kotlin.time.Duration.Companion.seconds
+import kotlin.time.Duration.Companion.minutes
 
 /** What the client and the server say to each other, on every engine. */
 class ConversationTest : FunSpec({
@@ -170,7 +170,7 @@ class ConversationTest : FunSpec({
                 testLiveOn(place) {
                     val ann = connect("/live?name=ann")
                     val heard = ann.receivedRaw("room/42")
-                    live.topic("room/42").messages.test(timeout = 10.seconds) {
+                    live.topic("room/42").messages.test(timeout = 2.minutes) {
                         ann.topic<Line>("room/42").publish(Line("hello"))
                         live.topic("room/42").publish(Line("from the application"))
 

@@ -7,7 +7,7 @@ import io.ktor.server.engine.ApplicationEngineFactory
 import io.ktor.server.engine.EmbeddedServer
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
-import kotlin.time.Duration.Companion.seconds
+import kotlin.time.Duration.Companion.minutes
 
 /** Where the server of a test runs. */
 internal enum class Place { TestHost, Netty, Cio }
@@ -41,7 +41,7 @@ internal suspend fun withRealServer(
                     override val webSocketClient = http
                     override val url = "ws://127.0.0.1:${server.port}"
                 }
-            runLiveTest(host, path = "/live", timeout = 10.seconds) { test(server) }
+            runLiveTest(host, path = "/live", timeout = 1.minutes) { test(server) }
         }
     } finally {
         server.stop()

@@ -26,7 +26,6 @@ import kotlin.random.Random
 import kotlin.time.Duration.Companion.microseconds
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
-import kotlin.time.Duration.Companion.seconds
 
 /**
  * Random publishes, disconnects, evictions, new histories and reconnects against the numbers from 1 on, which is what
@@ -38,7 +37,7 @@ class RecoveryModelTest : FunSpec({
         test("every client has what was published, or an honest gap, after $STEPS steps of $topic with seed $seed")
             .config(timeout = 2.minutes) {
                 val gate = MutableStateFlow(true)
-                testLive({ numbers(gate) }, timeout = 30.seconds) {
+                testLive({ numbers(gate) }) {
                     val clients = withContext(Dispatchers.Default) { List(CLIENTS) { join(it, seed, topic) } }
                     awaitUntil("all have subscribed") { live.topic(topic).subscribers == CLIENTS }
                     val disturbance = Disturbance(this, topic, gate, Random(seed))

@@ -29,7 +29,6 @@ import java.util.concurrent.atomic.AtomicInteger
 import kotlin.random.Random
 import kotlin.time.Duration.Companion.microseconds
 import kotlin.time.Duration.Companion.minutes
-import kotlin.time.Duration.Companion.seconds
 
 /**
  * Clients that publish and subscribe to a topic of which an interceptor refuses both at random, while connections
@@ -41,7 +40,7 @@ class RefusalModelTest : FunSpec({
         test("what was acked is published once, what was refused never, and all of it comes, with seed $seed")
             .config(timeout = 2.minutes) {
                 val dice = List(CLIENTS) { Dice(Random(seed * CLIENTS + it)) }
-                testLive({ refusing(dice) }, timeout = 30.seconds) {
+                testLive({ refusing(dice) }) {
                     val clients = withContext(Dispatchers.Default) { List(CLIENTS) { talker(it, Random(-seed - it)) } }
                     clients.forEach { application.launch(Dispatchers.Default) { it.collect() } }
 

@@ -10,6 +10,7 @@ import io.kotest.matchers.shouldBe
 import io.ktor.server.application.Application
 import io.opentelemetry.api.OpenTelemetry
 import io.opentelemetry.api.trace.Span
+import kotlin.time.Duration.Companion.minutes
 
 private const val TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -24,7 +25,7 @@ class TracingTest : FunSpec({
             val client = connect { trace { Span.current().traceparent() } }
             val room = client.topic<String>("room/1")
 
-            room.updates.test {
+            room.updates.test(timeout = 2.minutes) {
                 awaitItem()
                 contextOf(TRACEPARENT).makeCurrent().use { room.publish("hello") }
 
@@ -39,7 +40,7 @@ class TracingTest : FunSpec({
             val plain = connect()
             val received = asking.received<String>("room/1")
 
-            plain.topic<String>("room/1").updates.test {
+            plain.topic<String>("room/1").updates.test(timeout = 2.minutes) {
                 awaitItem()
                 asking.topic<String>("room/1").publish("hello")
 

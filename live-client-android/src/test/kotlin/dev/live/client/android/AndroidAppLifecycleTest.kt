@@ -9,6 +9,7 @@ import app.cash.turbine.test
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.flow.first
+import kotlin.time.Duration.Companion.minutes
 
 class AndroidAppLifecycleTest : FunSpec({
 
@@ -129,7 +130,7 @@ class AndroidAppLifecycleTest : FunSpec({
         application.onRegister = { it.onActivityStarted(FakeActivity()) }
         ActivityManager.importance = RunningAppProcessInfo.IMPORTANCE_CACHED
 
-        AndroidAppLifecycle(application).foreground().test {
+        AndroidAppLifecycle(application).foreground().test(timeout = 2.minutes) {
             awaitItem() shouldBe true
             expectNoEvents()
         }
@@ -150,7 +151,7 @@ private suspend fun foregroundTest(
 ) {
     ActivityManager.importance = importance
     val application = FakeApplication()
-    AndroidAppLifecycle(application).foreground().test { block(application) }
+    AndroidAppLifecycle(application).foreground().test(timeout = 2.minutes) { block(application) }
 }
 
 /** Android's calls in the order in which it makes them. */

@@ -10,6 +10,7 @@ import io.kotest.matchers.string.shouldContain
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
+import kotlin.time.Duration.Companion.minutes
 
 class AndroidNetworkMonitorTest : FunSpec({
 
@@ -21,7 +22,7 @@ class AndroidNetworkMonitorTest : FunSpec({
         test("the default network is followed") {
             val connectivity = FakeConnectivity()
 
-            monitor(connectivity, api = 24).networks().test {
+            monitor(connectivity, api = 24).networks().test(timeout = 2.minutes) {
                 awaitItem() shouldBe Network.None
                 connectivity.registeredBy shouldBe "default"
             }
@@ -30,7 +31,7 @@ class AndroidNetworkMonitorTest : FunSpec({
         test("a network in the place of another is told once, and the end of the other one is no news") {
             val connectivity = FakeConnectivity().apply { active = wifi }
 
-            monitor(connectivity, api = 24).networks().test {
+            monitor(connectivity, api = 24).networks().test(timeout = 2.minutes) {
                 connectivity.callback?.onAvailable(wifi)
                 awaitItem() shouldBe Network.Available("100")
 
@@ -47,7 +48,7 @@ class AndroidNetworkMonitorTest : FunSpec({
         test("every network that reaches the internet is followed") {
             val connectivity = FakeConnectivity()
 
-            monitor(connectivity, api = 23).networks().test {
+            monitor(connectivity, api = 23).networks().test(timeout = 2.minutes) {
                 awaitItem() shouldBe Network.None
                 connectivity.registeredBy shouldBe "request"
             }
@@ -56,7 +57,7 @@ class AndroidNetworkMonitorTest : FunSpec({
         test("each that comes or goes is news, and there is none when the last has gone") {
             val connectivity = FakeConnectivity().apply { active = wifi }
 
-            monitor(connectivity, api = 23).networks().test {
+            monitor(connectivity, api = 23).networks().test(timeout = 2.minutes) {
                 connectivity.callback?.onAvailable(wifi)
                 awaitItem() shouldBe Network.Available("100")
                 connectivity.callback?.onAvailable(mobile)
@@ -74,7 +75,7 @@ class AndroidNetworkMonitorTest : FunSpec({
         val connectivity = FakeConnectivity()
         val activity = FakeContext(FakeConnectivity(), application = FakeContext(connectivity))
 
-        AndroidNetworkMonitor(activity).networks().test {
+        AndroidNetworkMonitor(activity).networks().test(timeout = 2.minutes) {
             awaitItem() shouldBe Network.None
             connectivity.registeredBy shouldBe "default"
         }
@@ -85,7 +86,7 @@ private suspend fun FunSpecContainerScope.everyLevel(api: Int) {
     test("a network that is there is told when Android announces it, and not before") {
         val connectivity = FakeConnectivity().apply { active = wifi }
 
-        monitor(connectivity, api).networks().test {
+        monitor(connectivity, api).networks().test(timeout = 2.minutes) {
             expectNoEvents()
             connectivity.callback?.onAvailable(wifi)
 
@@ -100,7 +101,7 @@ private suspend fun FunSpecContainerScope.everyLevel(api: Int) {
     test("a network that is announced while the callback is registered is not taken back") {
         val connectivity = FakeConnectivity().apply { onRegister = { it.onAvailable(wifi) } }
 
-        monitor(connectivity, api).networks().test {
+        monitor(connectivity, api).networks().test(timeout = 2.minutes) {
             awaitItem() shouldBe Network.Available("100")
             expectNoEvents()
         }
@@ -109,7 +110,7 @@ private suspend fun FunSpecContainerScope.everyLevel(api: Int) {
     test("a network that is lost and returns is told") {
         val connectivity = FakeConnectivity()
 
-        monitor(connectivity, api).networks().test {
+        monitor(connectivity, api).networks().test(timeout = 2.minutes) {
             awaitItem() shouldBe Network.None
             connectivity.callback?.onAvailable(wifi)
             awaitItem() shouldBe Network.Available("100")
@@ -123,7 +124,7 @@ private suspend fun FunSpecContainerScope.everyLevel(api: Int) {
     test("a network that is blocked for the application is none until it is let through again") {
         val connectivity = FakeConnectivity()
 
-        monitor(connectivity, api).networks().test {
+        monitor(connectivity, api).networks().test(timeout = 2.minutes) {
             awaitItem() shouldBe Network.None
             connectivity.callback?.onAvailable(wifi)
             awaitItem() shouldBe Network.Available("100")

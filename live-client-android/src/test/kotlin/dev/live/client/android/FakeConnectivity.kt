@@ -1,3 +1,5 @@
+@file:Suppress("DEPRECATION") // NetworkInfo: Kotlin 2.3 warns of its import, too
+
 package dev.live.client.android
 
 import android.content.Context
@@ -7,7 +9,7 @@ import android.net.NetworkRequest
 import android.net.Network as AndroidNetwork
 
 /** Android's word on networks: [callback] is what was registered. */
-@Suppress("OVERRIDE_DEPRECATION", "DEPRECATION")
+@Suppress("OVERRIDE_DEPRECATION")
 internal class FakeConnectivity : ConnectivityManager() {
     var active: AndroidNetwork? = null
     var refusal: RuntimeException? = null

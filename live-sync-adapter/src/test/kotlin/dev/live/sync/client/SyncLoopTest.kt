@@ -4,6 +4,7 @@ package dev.live.sync.client
 
 import app.cash.turbine.test
 import dev.live.client.connection.ConnectionState
+import dev.live.sync.support.HANG_TIMEOUT
 import dev.live.sync.support.loopScene
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
@@ -144,7 +145,7 @@ class SyncLoopTest : FunSpec({
         loopScene {
             connect()
             signal(0uL)
-            loop.state.test {
+            loop.state.test(timeout = HANG_TIMEOUT) {
                 awaitItem().shouldBeInstanceOf<SyncState.InSync>()
                 disconnect()
                 awaitItem().shouldBeInstanceOf<SyncState.Offline>()
@@ -174,7 +175,7 @@ class SyncLoopTest : FunSpec({
         loopScene {
             connect()
             signal(0uL)
-            loop.state.test {
+            loop.state.test(timeout = HANG_TIMEOUT) {
                 awaitItem() shouldBe SyncState.InSync(0uL)
                 server = 2uL
                 signals.trySend(SyncSignal.Told(2uL))

@@ -9,6 +9,7 @@ import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.sync.support.FakeSyncServer
+import dev.live.sync.support.HANG_TIMEOUT
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
@@ -28,7 +29,7 @@ class SyncSignalsTest : FunSpec({
     test("the ack says where the scope stands, messages say where it has come to, and nothing goes back") {
         runTest {
             val server = FakeSyncServer(this).apply { cursor = 4uL }
-            server.client().syncSignals("s").test {
+            server.client().syncSignals("s").test(timeout = HANG_TIMEOUT) {
                 awaitItem() shouldBe 4uL
                 server.tell(6uL)
                 awaitItem() shouldBe 6uL
@@ -46,7 +47,7 @@ class SyncSignalsTest : FunSpec({
     test("what was missed during an outage is in the ack of the next connection") {
         runTest {
             val server = FakeSyncServer(this)
-            server.client().syncSignals("s").test {
+            server.client().syncSignals("s").test(timeout = HANG_TIMEOUT) {
                 awaitItem() shouldBe 0uL
                 server.network.wire.cut()
                 server.cursor = 9uL
@@ -61,13 +62,13 @@ class SyncSignalsTest : FunSpec({
         runTest {
             val server = FakeSyncServer(this).apply { knows = false }
             val live = server.client()
-            live.syncUpdates("s").test {
+            live.syncUpdates("s").test(timeout = HANG_TIMEOUT) {
                 awaitItem() shouldBe SyncSignal.Joined(null)
                 server.tell(3uL)
                 awaitItem() shouldBe SyncSignal.Told(3uL)
                 cancelAndIgnoreRemainingEvents()
             }
-            live.syncSignals("s").test {
+            live.syncSignals("s").test(timeout = HANG_TIMEOUT) {
                 runCurrent()
                 expectNoEvents()
                 cancelAndIgnoreRemainingEvents()
@@ -85,7 +86,7 @@ class SyncSignalsTest : FunSpec({
             server.tell(8uL)
             runCurrent()
 
-            live.syncSignals("s").test {
+            live.syncSignals("s").test(timeout = HANG_TIMEOUT) {
                 awaitItem() shouldBe 8uL
                 server.tell(9uL)
                 awaitItem() shouldBe 9uL
@@ -129,7 +130,7 @@ class SyncSignalsTest : FunSpec({
             server.tell(9uL)
             advanceTimeBy(500)
 
-            live.syncSignals("s").test {
+            live.syncSignals("s").test(timeout = HANG_TIMEOUT) {
                 awaitItem() shouldBe 9uL
                 expectNoEvents()
                 cancelAndIgnoreRemainingEvents()
@@ -200,11 +201,11 @@ class SyncSignalsTest : FunSpec({
                 (message.type == MessageType.SUBSCRIBE).also { if (it) refuse(message, "forbidden", "not yours") }
             }
             val live = server.client()
-            live.syncSignals("s").test {
+            live.syncSignals("s").test(timeout = HANG_TIMEOUT) {
                 awaitError().shouldBeInstanceOf<LiveException>().code shouldBe ErrorCode.Forbidden
             }
             server.network.onMessage = { false }
-            live.syncSignals("s").test {
+            live.syncSignals("s").test(timeout = HANG_TIMEOUT) {
                 runCurrent()
                 live.close()
                 awaitComplete()
@@ -215,7 +216,7 @@ class SyncSignalsTest : FunSpec({
     test("messages that are no signals are passed by") {
         runTest {
             val server = FakeSyncServer(this)
-            server.client().syncSignals("s").test {
+            server.client().syncSignals("s").test(timeout = HANG_TIMEOUT) {
                 awaitItem() shouldBe 0uL
                 server.network.wire.push(Message(MessageType.MESSAGE, "sync:s"))
                 server.network.wire.push(Message("sync", "sync:s"))

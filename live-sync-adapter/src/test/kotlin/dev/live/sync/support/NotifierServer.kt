@@ -15,7 +15,6 @@ import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
-import kotlin.time.Duration.Companion.seconds
 
 /** A server whose scopes are all allowed but `secret`, and what notifies them. */
 internal fun onServer(
@@ -37,7 +36,7 @@ internal fun onServer(
         }
         sync = LiveSyncNotifier(live, interval, source = source)
         routing { live<Unit>("/live") { declareScopes(sync, { _, scope -> scope != "secret" }, onWelcome) } }
-    }, timeout = 30.seconds) { test(sync) }
+    }) { test(sync) }
 }
 
 internal suspend fun RawConnection.subscribe(scope: String): Message {

@@ -1,0 +1,52 @@
+package dev.live.kotlincheck
+
+import dev.live.client.LiveClient
+import dev.live.server.Live
+import dev.live.server.live
+import dev.live.sync.client.syncSignals
+import dev.live.sync.server.LiveSyncNotifier
+import dev.live.sync.server.syncScopes
+import dev.live.test.testLive
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.flow.first
+import kotlinx.serialization.Serializable
+
+@Serializable
+data class Chat(val text: String, val from: String? = null)
+
+/** This module is compiled by the oldest compiler that README.md names: inline functions and metadata must be readable. */
+class OldCompilerTest : FunSpec({
+
+    test(
+        "an application compiled with Kotlin 2.2.21 serves topics, requests and scopes, and uses them with the client",
+    ) {
+        testLive(Application::chat) {
+            val ann: LiveClient = connect()
+            val heard = connect().received<Chat>("room/1")
+            ann.received<Chat>("room/1") // a publisher must be subscribed
+
+            ann.topic<Chat>("room/1").publish(Chat("hello"))
+
+            heard.next() shouldBe Chat("hello", from = "server")
+            ann.request<String, Int>("length", "four") shouldBe 4
+            ann.syncSignals("list/1").first() shouldBe 7uL
+        }
+    }
+})
+
+private fun Application.chat() {
+    install(Live)
+    val sync = LiveSyncNotifier(live)
+    sync.notify("list/1", 7uL)
+    routing {
+        live<Unit>("/live") {
+            topic<Chat>("room/{room}") { onPublish { chat -> broadcast(chat.copy(from = "server")) } }
+            request<String, Int>("length") { it.length }
+            syncScopes(sync) { _, scope -> scope.startsWith("list/") }
+        }
+    }
+}
