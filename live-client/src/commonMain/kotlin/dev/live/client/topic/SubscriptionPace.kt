@@ -11,12 +11,12 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Paces what subscriptions say by the server's answers: [WINDOW] of them at most are unanswered, the others wait in line. So
- * neither a thousand topics after a reconnect nor a screen that closes fills the server's queue for this session.
+ * Sends subscribes and unsubscribes at the pace of the server's answers: at most [WINDOW] are unanswered, the others wait
+ * in line. So neither 1,000 topics after a reconnect nor a screen that closes fills the server's queue for this session.
  *
- * A server that refuses with `rate_limited` is asked one thing at a time, with a gap in between: it grows with each further
- * refusal and shrinks with each answer, so that the rate stays about where the server has it. How long the topic that was
- * refused itself waits is for its [Retry] to say. Only used on the client's dispatcher.
+ * After a `rate_limited` the client sends one at a time, with a gap in between. The gap grows when the server refuses
+ * further topics and shrinks with each ack, so that the rate settles at about the server's limit. The [Retry] of a refused
+ * topic decides when that topic is sent again. Only used on the client's dispatcher.
  */
 internal class SubscriptionPace(private val scope: CoroutineScope, private val outbox: Outbox) {
     private val line = LinkedHashSet<TopicSubscription>()
@@ -29,8 +29,11 @@ internal class SubscriptionPace(private val scope: CoroutineScope, private val o
     private var gap = Duration.ZERO
     private var pause: Job? = null
 
-    /** Whether [pause] is because of a refusal: more of them that come meanwhile are about the same moment. */
+    /** Whether [pause] follows a refusal: further refusals during the pause are about the same moment. */
     private var isRefused = false
+
+    /** The last topic that was refused since the server accepted anything. */
+    private var lastRefused: TopicSubscription? = null
 
     /** [subscription] has something to say. */
     fun add(subscription: TopicSubscription) {
@@ -51,6 +54,7 @@ internal class SubscriptionPace(private val scope: CoroutineScope, private val o
         pause?.cancel()
         pause = null
         isRefused = false
+        lastRefused = null
         window = WINDOW
         gap = if (code == CloseCode.TooManyMessages) FIRST_GAP else Duration.ZERO
     }
@@ -64,16 +68,24 @@ internal class SubscriptionPace(private val scope: CoroutineScope, private val o
         if (open.remove(subscription)) releaseFirst()
     }
 
-    /** The server carried something out. */
+    /** The server accepted a `subscribe` or `unsubscribe`. */
     fun accepted() {
+        lastRefused = null
         gap = (gap * SHRINK).let { if (it < LEAST_GAP) Duration.ZERO else it }
         if (gap == Duration.ZERO) window = (window + 1).coerceAtMost(WINDOW)
     }
 
-    /** The server refused something as too much for now, and asks to wait for [retryAfter] with that. */
-    fun refused(retryAfter: Duration?) {
+    /**
+     * The server refused [subscription] with `rate_limited` and asks to retry it after [retryAfter].
+     *
+     * The gap doubles only if the server refuses different topics and accepts none in between. A topic that is refused
+     * repeatedly waits for its own [Retry] and does not slow down the others.
+     */
+    fun refused(subscription: TopicSubscription, retryAfter: Duration?) {
         val asked = (retryAfter ?: MOST_GAP).coerceIn(LEAST_GAP, FIRST_GAP)
-        gap = if (isRefused) maxOf(gap, asked) else maxOf(gap * 2, asked).coerceAtMost(MOST_GAP)
+        val isAnother = lastRefused != null && lastRefused !== subscription
+        gap = if (isAnother && !isRefused) maxOf(gap * 2, asked).coerceAtMost(MOST_GAP) else maxOf(gap, asked)
+        lastRefused = subscription
         window = SMALL_WINDOW
         isRefused = true
         pause(gap)
@@ -86,6 +98,7 @@ internal class SubscriptionPace(private val scope: CoroutineScope, private val o
                 delay(time)
                 pause = null
                 isRefused = false
+                if (line.isEmpty()) gap = Duration.ZERO
                 releaseFirst()
             }
     }
@@ -109,7 +122,10 @@ internal class SubscriptionPace(private val scope: CoroutineScope, private val o
     }
 
     companion object {
-        /** Half of what a session's queue holds by default, as a topic may say something behind its ack; and a third of its burst. */
+        /**
+         * A quarter of a session's default queue (256 messages), as the server may send more messages behind an ack; and
+         * less than a third of the default burst (200).
+         */
         const val WINDOW = 64
 
         /** After a refusal, when the gap is gone. */
@@ -117,7 +133,7 @@ internal class SubscriptionPace(private val scope: CoroutineScope, private val o
         private const val SHRINK = 0.9
         private val LEAST_GAP = 2.milliseconds
 
-        /** One topic may be refused by the application, for as long as that likes: others are not held up so long. */
+        /** The application may refuse one topic for any time. The other topics do not wait that long. */
         private val FIRST_GAP = 100.milliseconds
         private val MOST_GAP = 5.seconds
     }

@@ -246,7 +246,7 @@ internal class TopicSubscription(
 
         override fun onRefused(error: LiveException) {
             val isRate = error.code == ErrorCode.RateLimited
-            if (isRate) pace.refused(error.retryAfter)
+            if (isRate) pace.refused(this@TopicSubscription, error.retryAfter)
             if (isJoin) {
                 if (!isRate || !isBrief(error.retryAfter)) {
                     failCollectors(error.code.isWorthRetrying) {

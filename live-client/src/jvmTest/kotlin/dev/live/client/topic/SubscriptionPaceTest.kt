@@ -196,6 +196,55 @@ class SubscriptionPaceTest : FunSpec({
         }
     }
 
+    test("a topic that is refused again and again slows down neither topics in line nor later ones") {
+        clientTest {
+            val collectors = collectAll(300)
+            transport.refuse("room/0", 10, 1.seconds)
+            transport.wire.cut()
+            pass(6.seconds)
+            transport.joined.size shouldBe 299
+            while (transport.wire.sent(MessageType.SUBSCRIBE).count { it.topic == "room/0" } <
+                10
+            ) {
+                pass(100.milliseconds)
+            }
+
+            val later = collectAll(20, prefix = "later", within = 2.seconds)
+
+            transport.joined.count { it.startsWith("later") } shouldBe 20
+            (collectors + later).forEach { it.cancel() }
+        }
+    }
+
+    test("one topic that is refused ten times slows down 20 new topics by less than 2 s") {
+        clientTest {
+            val collectors = collectAll(1)
+            transport.refuse("room/0", 10, 1.seconds)
+            transport.wire.cut()
+            pass(1.seconds)
+            while (transport.wire.sent(MessageType.SUBSCRIBE).size < 10) pass(100.milliseconds)
+
+            val later = collectAll(20, prefix = "later", within = 2.seconds)
+
+            transport.joined.count { it.startsWith("later") } shouldBe 20
+            (collectors + later).forEach { it.cancel() }
+        }
+    }
+
+    test("after a refusal with nothing left in line, new topics are sent without a gap") {
+        clientTest {
+            val collectors = collectAll(1)
+            transport.refuse("room/0", 1, 1.seconds)
+            transport.wire.cut()
+            pass(5.seconds)
+
+            val later = collectAll(20, prefix = "later", within = 1.milliseconds)
+
+            transport.joined.size shouldBe 21
+            (collectors + later).forEach { it.cancel() }
+        }
+    }
+
     test("an unsubscribe that the server refuses for a moment is said again") {
         clientTest {
             val room = collect(client.topic<Chat>("room").messages)
@@ -232,8 +281,12 @@ class SubscriptionPaceTest : FunSpec({
     }
 })
 
-private fun ClientFixture.collectAll(topics: Int): List<Job> =
-    List(topics) { n -> turbines.launch { client.topic<Chat>("room/$n").messages.collect() } }.also { pass(1.seconds) }
+private fun ClientFixture.collectAll(
+    topics: Int,
+    prefix: String = "room",
+    within: Duration = 1.seconds,
+): List<Job> =
+    List(topics) { n -> turbines.launch { client.topic<Chat>("$prefix/$n").messages.collect() } }.also { pass(within) }
 
 /** The server refuses what is said of [topic] so many [times], and asks to wait for [retryAfter]. */
 private fun FakeTransport.refuse(topic: String, times: Int, retryAfter: Duration) {
