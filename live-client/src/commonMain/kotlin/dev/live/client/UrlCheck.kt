@@ -4,14 +4,15 @@ import io.ktor.http.Url
 
 /**
  * Checks [url] part by part: Ktor's own errors name none, and it repairs silently what another program meant differently.
- * Messages name the part and the place, and quote neither user info nor query, which may hold secrets.
+ * Messages name the part and the place. They quote only the scheme, and a port if the URL has no user info: a URL that is
+ * cut in the wrong place, such as at a '/' in a password, may show a secret as any other part.
  *
  * @throws IllegalArgumentException if it is not the URL of a WebSocket; the message names the part
  */
 internal fun requireWebSocketUrl(url: String) {
     val scheme = url.substringBefore("://", missingDelimiterValue = "")
     require(scheme.equals("ws", ignoreCase = true) || scheme.equals("wss", ignoreCase = true)) {
-        "url must begin with ws:// or wss://, was '${url.substringBefore('?')}'"
+        "url must begin with ws:// or wss://, " + if (isScheme(scheme)) "was '$scheme://…'" else "but has no scheme"
     }
     require('#' !in url) {
         "the url must have no fragment, which no server gets: write '%23' for a '#' in its path or query"
@@ -24,18 +25,21 @@ internal fun requireWebSocketUrl(url: String) {
     requireText("query", url.substringAfter('?', missingDelimiterValue = ""))
     try {
         Url(url)
-    } catch (e: Exception) {
-        // Ktor's have no type in common
-        throw IllegalArgumentException("url is not a URL: '${url.substringBefore('?')}'", e)
+    } catch (_: Exception) {
+        // Ktor's exceptions have no type in common, and quote the whole URL
+        throw IllegalArgumentException("url is not a URL")
     }
 }
+
+private fun isScheme(text: String): Boolean =
+    text.isNotEmpty() && text.all { it in 'a'..'z' || it in 'A'..'Z' || it in '0'..'9' || it in "+-." }
 
 private fun requireHostAndPort(url: String, text: String) {
     val isBracketed = text.startsWith('[')
     require(!isBracketed || ']' in text) { "the host of the url has a '[' without a ']'" }
     val host = if (isBracketed) text.substringBefore(']') + "]" else text.substringBefore(':')
     // Ktor reads a missing host as localhost
-    require(host.isNotBlank()) { "url must name a host, was '${url.substringBefore('?')}'" }
+    require(host.isNotBlank()) { "url must name a host" }
     if (!isBracketed) requireText("host", host)
     val wrong = host.indexOfFirst { it == ' ' || it.isISOControl() }
     require(wrong < 0) {
@@ -44,8 +48,9 @@ private fun requireHostAndPort(url: String, text: String) {
     val rest = text.removePrefix(host)
     if (rest.isEmpty()) return
     val port = rest.removePrefix(":")
-    require(rest.startsWith(':') && port.all { it in '0'..'9' } && port.toIntOrNull() in PORTS) {
-        "the port of the url must be a number from 1 to 65535, was '$port'"
+    val isNumber = port.all { it in '0'..'9' }
+    require(rest.startsWith(':') && isNumber && port.toIntOrNull() in PORTS) {
+        "the port of the url must be a number from 1 to 65535" + if (isNumber && '@' !in url) ", was '$port'" else ""
     }
 }
 

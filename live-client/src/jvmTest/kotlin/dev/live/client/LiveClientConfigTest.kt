@@ -8,15 +8,16 @@ import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldNotContain
 import kotlin.time.Duration.Companion.seconds
 
 class LiveClientConfigTest : FunSpec({
 
     for ((url, message) in listOf(
-        "https://example.com/live" to "url must begin with ws:// or wss://, was 'https://example.com/live'",
-        "example.com/live" to "url must begin with ws:// or wss://, was 'example.com/live'",
-        "" to "url must begin with ws:// or wss://, was ''",
-        "ws:///live" to "url must name a host, was 'ws:///live'",
+        "https://example.com/live" to "url must begin with ws:// or wss://, was 'https://…'",
+        "example.com/live" to "url must begin with ws:// or wss://, but has no scheme",
+        "" to "url must begin with ws:// or wss://, but has no scheme",
+        "ws:///live" to "url must name a host",
         "ws://h/live?name=100%" to "the query of the url $BAD_ESCAPE, at character 9 of the query: $WAY_OUT",
         "ws://h/live?name=%2" to "the query of the url $BAD_ESCAPE, at character 6 of the query: $WAY_OUT",
         "ws://h/50%off/live" to "the path of the url $BAD_ESCAPE, at character 4 of the path: $WAY_OUT",
@@ -28,7 +29,7 @@ class LiveClientConfigTest : FunSpec({
         "ws://h/$CUT/live" to "the path of the url holds half of a surrogate pair, at character 4 of the path",
         "ws://$CUT/live" to "the host of the url holds half of a surrogate pair, at character 3 of the host",
         "ws://h h/live" to "the host of the url has a space or a control character, at character 2 of the host",
-        "ws://h:port/live" to "the port of the url must be a number from 1 to 65535, was 'port'",
+        "ws://h:port/live" to "the port of the url must be a number from 1 to 65535",
         "ws://h:99999/live" to "the port of the url must be a number from 1 to 65535, was '99999'",
         "ws://[::1/live" to "the host of the url has a '[' without a ']'",
         "ws://h/live?room=#general" to
@@ -37,6 +38,35 @@ class LiveClientConfigTest : FunSpec({
         test("the url '${url.replace(CUT, "ab?")}' is refused") {
             refused(url) { } shouldBe message
         }
+    }
+
+    for (url in listOf(
+        "http://ann:secret@example.com/live",
+        "http://ann:secr?secret@example.com/live",
+        "ann:secret@example.com/live",
+        "ann:secret@example.com/live?next=https://h",
+        "ws://ann:secret@",
+        "ws://ann:secret@/live",
+        "ws://ann:secret/1@h",
+        "ws://ann:secret?1@h",
+        "ws://ann:secret#1@h",
+        "ws://ann:secret%@h",
+        "ws://ann:secret%ED%A0%BC@h",
+        "ws://ann:secret@h:port",
+        "ws://ann:secret@h h",
+        "ws://ann:secret@[h]",
+        "ws://ann:secret@h\\live",
+        "ws://ann:secret@[::1",
+    )) {
+        test("the exception for '$url' does not contain the password") {
+            val thrown = runCatching { LiveClient(url) { transport = FakeTransport() }.close() }.exceptionOrNull()
+
+            generateSequence(thrown) { it.cause }.forEach { "$it" shouldNotContain "secr" }
+        }
+    }
+
+    test("a port that may be a password is not quoted") {
+        refused("ws://ann:777777/1@h") { } shouldBe "the port of the url must be a number from 1 to 65535"
     }
 
     for (url in listOf(
