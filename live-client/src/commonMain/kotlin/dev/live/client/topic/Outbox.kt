@@ -105,11 +105,14 @@ internal class Outbox(val room: OutboxRoom) {
     /** The next message to write, or null if nothing waits. */
     fun tryTake(): Message? {
         while (true) {
-            val next = queue.firstOrNull() ?: return null
-            if (next is Letter) ahead(next.topic)?.take()?.let { return it }
-            queue.removeFirst()
-            if (next is Letter) room.giveBack(next.size)
-            next.take()?.let { return it }
+            val head = queue.firstOrNull() ?: return null
+            val before = if (head is Letter) ahead(head.topic) else null
+            if (before == null) {
+                queue.removeFirst()
+                if (head is Letter) room.giveBack(head.size)
+            }
+            // this may queue something before the head, which is therefore read again
+            (before ?: head).take()?.let { return it }
         }
     }
 

@@ -48,8 +48,8 @@ internal class Router(
     private var end: End? = null
 
     init {
-        // what is published to a topic goes behind its subscribe, though that waits in line
-        outbox.ahead = { topic -> subscriptions[topic]?.takeIf(pace::overtake) }
+        // a publish to a topic follows the topic's subscribe, even if that waits in line; an unsubscribe stays in line
+        outbox.ahead = { topic -> subscriptions[topic]?.takeIf { it.isOut && pace.overtake(it) } }
     }
 
     /** The topics that somebody collects. */
@@ -84,7 +84,7 @@ internal class Router(
             { unroutedMailboxes -= it },
         ).mapNotNull { (it as? Arrival.Arrived)?.message }
 
-    /** Whether [topic] has a collector; its `subscribe` then stands before whatever is sent from now on. */
+    /** Whether [topic] has a collector. The topic's `subscribe` is then sent before later messages to this topic. */
     fun isCollected(topic: String): Boolean = subscriptions[topic]?.isCollected == true
 
     /**
@@ -138,7 +138,12 @@ internal class Router(
     /** A ref for something that the connection itself asks. */
     fun nextRef(): String = refs.next()
 
-    /** A connection stands: says again, before anything else, what is subscribed to, at the pace of the answers. */
+    /**
+     * The connection is established: subscribes to all collected topics again, at the pace of the server's answers.
+     *
+     * The first subscribes are sent before all waiting messages. If there are more topics than the pace allows at once,
+     * messages to other topics are sent meanwhile. A message to a topic is never sent before that topic's subscribe.
+     */
     fun connected() {
         isConnected = true
         val wanted = subscriptions.values.filter { !it.isSettled }

@@ -103,10 +103,14 @@ internal class SubscriptionPace(private val scope: CoroutineScope, private val o
             }
     }
 
-    /** What has waited in line goes before what was queued later. */
+    /**
+     * Queues subscribes before the messages of the application, so that a message to a topic follows its subscribe.
+     * Unsubscribes go behind them: the topic's messages that were queued before must be sent first.
+     */
     private fun releaseFirst() {
-        val released = release()
-        if (released.isNotEmpty()) outbox.putOwnBeforeLetters(released)
+        val (subscribes, unsubscribes) = release().partition { it.isOut }
+        if (subscribes.isNotEmpty()) outbox.putOwnBeforeLetters(subscribes)
+        unsubscribes.forEach(outbox::putOwn)
     }
 
     private fun release(): List<TopicSubscription> {

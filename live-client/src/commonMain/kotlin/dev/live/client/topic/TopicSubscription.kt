@@ -89,8 +89,11 @@ internal class TopicSubscription(
                 SubscriptionPhase.Unknown -> retry.isAhead
             }
 
+    /** Whether the server does not have this client on the topic: the next message, if any, is a `subscribe`. */
+    val isOut: Boolean get() = phase == SubscriptionPhase.Out
+
     /** Whether nobody, neither collectors nor the server, has anything to do with this any more. */
-    val isForgettable: Boolean get() = mailboxes.isEmpty() && phase == SubscriptionPhase.Out
+    val isForgettable: Boolean get() = mailboxes.isEmpty() && isOut
 
     /** Whether a `subscribe` was sent whose answer may still come: what the server ended before is not its outcome. */
     val isJoinOpen: Boolean get() = phase == SubscriptionPhase.Joining || phase == SubscriptionPhase.Unknown

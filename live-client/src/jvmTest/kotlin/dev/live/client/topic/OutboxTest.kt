@@ -24,6 +24,26 @@ class OutboxTest : FunSpec({
             taken shouldContainExactly listOf("a", "b", "waited", "came later")
         }
     }
+
+    test("a message is sent once though something is queued before it while it is taken") {
+        runTest {
+            val outbox = Outbox(OutboxRoom(messages = 2, bytes = 1_000))
+            val empty =
+                object : Outgoing {
+                    override fun take(): Message? {
+                        outbox.putOwnBeforeLetters(listOf(Question()))
+                        return null
+                    }
+                }
+            val before = ArrayDeque<Outgoing>(listOf(empty))
+            outbox.ahead = { before.removeFirstOrNull() }
+            outbox.put(letter("a"))
+
+            val taken = List(3) { outbox.tryTake()?.type }
+
+            taken shouldContainExactly listOf("ping", "a", null)
+        }
+    }
 })
 
 private fun letter(type: String) = Letter(Message(type), isAnswered = false, PendingReplies())

@@ -1,0 +1,90 @@
+package dev.live.client.topic
+
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.flow.collect
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlin.coroutines.EmptyCoroutineContext
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+
+/** An unsubscribe that waits for its turn, and a message to the same topic that was queued before it. */
+class UnsubscribeOrderTest : FunSpec({
+
+    test("an unsubscribe in line does not overtake a publish to its topic") {
+        runTest {
+            val connection = Connection(this)
+            val leaving = connection.closeScreen()
+            connection.publishAndLeave(leaving)
+
+            connection.written().map { it.type to it.topic } shouldBe listOf(MessageType.PUBLISH to leaving)
+        }
+    }
+
+    test("an unsubscribe that leaves the line stays behind a publish to its topic") {
+        runTest {
+            val connection = Connection(this)
+            val leaving = connection.closeScreen()
+            val unanswered = connection.unsubscribes.toList()
+            connection.publishAndLeave(leaving)
+
+            unanswered.forEach { connection.router.route(Message(MessageType.ACK, it.topic, it.ref)) }
+
+            connection.written().filter { it.topic == leaving }.map { it.type } shouldBe
+                listOf(MessageType.PUBLISH, MessageType.UNSUBSCRIBE)
+        }
+    }
+})
+
+/** A router of 100 joined topics, whose outbox the test reads as a connection does. */
+@OptIn(ExperimentalCoroutinesApi::class)
+private class Connection(private val scope: TestScope) {
+    private val outbox = Outbox(OutboxRoom(messages = 100, bytes = 100_000))
+    private val pending = PendingReplies()
+    private val context = EmptyCoroutineContext
+    private val requests = RequestHandlers(scope.backgroundScope, context, outbox)
+    val router =
+        Router(scope.backgroundScope, context, Refs(), outbox, pending, 10.seconds, Duration.ZERO, requests)
+    val unsubscribes = mutableListOf<Message>()
+    private val collectors: Map<String, Job>
+
+    init {
+        router.connected()
+        collectors =
+            List(100) { "room/$it" }.associateWith { topic ->
+                scope.backgroundScope.launch {
+                    router.arrivals(topic, CollectorOverflow.Recover, params = null) { true }.collect()
+                }
+            }
+        scope.runCurrent()
+        while (true) {
+            val subscribes = written().ifEmpty { break }
+            subscribes.forEach { router.route(Message(MessageType.ACK, it.topic, it.ref)) }
+        }
+    }
+
+    fun written(): List<Message> = generateSequence { outbox.tryTake() }.toList()
+
+    /** As many collectors leave as may be unanswered, and the result is a topic that is still collected. */
+    fun closeScreen(): String {
+        collectors.values.take(SubscriptionPace.WINDOW).forEach { it.cancel() }
+        scope.runCurrent()
+        unsubscribes += written()
+        unsubscribes.map { it.type } shouldBe List(SubscriptionPace.WINDOW) { MessageType.UNSUBSCRIBE }
+        return collectors.keys.last()
+    }
+
+    fun publishAndLeave(topic: String) {
+        outbox.room.tryTake(0)
+        outbox.add(Letter(Message(MessageType.PUBLISH, topic), isAnswered = false, pending))
+        collectors.getValue(topic).cancel()
+        scope.runCurrent()
+    }
+}
