@@ -27,7 +27,7 @@ import kotlin.coroutines.ContinuationInterceptor
  */
 @OptIn(DelicateCoroutinesApi::class)
 internal class Callbacks(private val scope: CoroutineScope) {
-    private val orElsewhere = OrElsewhere(dispatcherOf(scope).asExecutor())
+    private val fallback = FallbackDispatcher(dispatcherOf(scope).asExecutor())
 
     /** Hands what [flow] emits to [onNext], until closed; a failure of either ends it and goes to [onFailure]. */
     fun <T> subscribe(flow: Flow<T>, onNext: Consumer<in T>, onFailure: Consumer<in Exception>?): Subscription {
@@ -40,7 +40,8 @@ internal class Callbacks(private val scope: CoroutineScope) {
                         onNext.accept(it)
                     }
                 } catch (e: Exception) {
-                    val rejection = rejectionIn(e)
+                    // the listener's own exception may have the rejection of another executor as its cause
+                    val rejection = if (e is CancellationException) rejectionIn(e) else null
                     // a cancellation of the listener's own, such as that of a future, is its failure
                     if (rejection == null) ensureActive()
                     val failure = rejection ?: e
@@ -58,7 +59,7 @@ internal class Callbacks(private val scope: CoroutineScope) {
 
     /** Runs [block] on the executor, soon, whatever becomes of the client and of the executor. */
     fun run(block: () -> Unit) {
-        scope.launch(CoroutineName("live-callback") + orElsewhere, CoroutineStart.ATOMIC) { block() }
+        scope.launch(CoroutineName("live-callback") + fallback, CoroutineStart.ATOMIC) { block() }
     }
 
     /** Runs [block] on the executor, cancelled when the client is closed: also where it is closed already. */
@@ -72,7 +73,7 @@ internal class Callbacks(private val scope: CoroutineScope) {
      * with [ClientClosedException] when the client is closed, and where it is closed already.
      */
     fun <T> future(block: suspend () -> T): CompletableFuture<T> =
-        scope.future(CoroutineName("live-call") + orElsewhere, CoroutineStart.UNDISPATCHED) {
+        scope.future(CoroutineName("live-call") + fallback, CoroutineStart.UNDISPATCHED) {
             try {
                 block()
             } catch (e: CancellationException) {

@@ -9,8 +9,8 @@ import java.util.concurrent.Executor
 import java.util.concurrent.RejectedExecutionException
 import kotlin.coroutines.CoroutineContext
 
-// An executor of the application's may take no more tasks: its queue is full, or it was shut down. Coroutines are then
-// cancelled, which looks like an end that somebody asked for.
+// An executor of the application may reject tasks: its queue is full, or it was shut down. Its coroutines are then
+// cancelled, which looks like a requested cancellation.
 
 /** The rejection that cancelled a coroutine with [failure], or null. */
 internal fun rejectionIn(failure: Throwable): RejectedExecutionException? =
@@ -19,7 +19,7 @@ internal fun rejectionIn(failure: Throwable): RejectedExecutionException? =
 /**
  * Runs [block] on [executor], and interrupts it when the caller is cancelled.
  *
- * @throws RejectedExecutionException if the executor does not take it
+ * @throws RejectedExecutionException if [executor] rejects the task
  */
 internal suspend fun <T> runOn(executor: CoroutineDispatcher, block: () -> T): T =
     try {
@@ -28,8 +28,8 @@ internal suspend fun <T> runOn(executor: CoroutineDispatcher, block: () -> T): T
         throw rejectionIn(e) ?: e
     }
 
-/** Runs on [executor] what must not be lost: where that takes it not, on a thread of `Dispatchers.IO`. */
-internal class OrElsewhere(private val executor: Executor) : CoroutineDispatcher() {
+/** Runs tasks on [executor], and on `Dispatchers.IO` those that it rejects: no task is lost. */
+internal class FallbackDispatcher(private val executor: Executor) : CoroutineDispatcher() {
     override fun dispatch(context: CoroutineContext, block: Runnable) {
         try {
             executor.execute(block)

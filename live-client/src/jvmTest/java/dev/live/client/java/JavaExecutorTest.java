@@ -2,6 +2,7 @@ package dev.live.client.java;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.live.client.TinyServer;
@@ -71,6 +72,17 @@ class JavaExecutorTest {
         assertInstanceOf(RejectedExecutionException.class, next(events));
         await(() -> server.subscribers("room") == 0);
         assertEquals(ConnectionStatus.Phase.CONNECTED, live.getStatus().getPhase());
+    }
+
+    @Test
+    void aListenerThatThrowsBecauseAnotherExecutorRejectedGetsItsOwnException() throws Exception {
+        IllegalStateException own = new IllegalStateException("not saved", new RejectedExecutionException("another"));
+        live.topic("room").onMessage(text -> { throw own; }, events::add);
+        await(() -> server.subscribers("room") == 1);
+
+        server.sendAll(new Message("message", "room", "", Body.json("1"), null, ""));
+
+        assertSame(own, next(events));
     }
 
     @Test

@@ -70,7 +70,7 @@ private val methods: List<Method> =
 /** `internal`, which is public in class files. */
 private val hidden: List<Class<*>>
     get() =
-        listOf("Callbacks", "OrElsewhere", "Payloads", "RejectionKt", "flow.FlowPublisher")
+        listOf("Callbacks", "FallbackDispatcher", "Payloads", "RejectionKt", "flow.FlowPublisher")
             .map { Class.forName("${FACADE.replace('/', '.')}.$it") }
 
 /** What Java code is offered: not what the compiler made, and not what overrides a method of every object. */
