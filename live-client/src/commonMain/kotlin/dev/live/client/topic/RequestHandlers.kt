@@ -142,7 +142,7 @@ internal class RequestHandlers(
             } finally {
                 if (answer == null) calls -= this
             }
-            // to whoever hears of exceptions that nobody caught: the server is told nothing, and silence would hide it
+            // for the handler of uncaught exceptions: the server only receives `internal`, without the cause
             failure?.let { throw if (it is CancellationException) HandlerCancelledException(request.type, it) else it }
         }
 
@@ -155,7 +155,7 @@ internal class RequestHandlers(
             }
     }
 
-    /** A handler was cancelled, and not by the client: a coroutine that ends with a cancellation says nothing to anybody. */
+    /** A handler was cancelled, but not by the client. A cancellation would not reach the uncaught exception handler. */
     private class HandlerCancelledException(type: String, cause: CancellationException) :
         IllegalStateException("the handler of requests of type '$type' was cancelled: ${cause.message}", cause)
 

@@ -10,17 +10,17 @@ import io.ktor.http.Url
  */
 internal fun shortTextOf(body: String, isPage: Boolean, status: Int): String {
     val text = if (isPage || body.trimStart().startsWith('<')) textOfPage(body) else body.lineSequence().first()
-    return oneLine(text).removePrefix("$status").trimStart().take(MAX_LENGTH)
+    return oneLine(text).removePrefix("$status").trimStart().shortened()
 }
 
 /** Where a redirect to [location] leads, without a query, which may hold secrets; on the host of [asked] a path alone. */
 internal fun redirectTarget(location: String, asked: Url): String {
     val target = oneLine(location).substringBefore('?').substringBefore('#')
-    if ("://" !in target) return target.take(MAX_LENGTH)
+    if ("://" !in target) return target.shortened()
     val authority = target.substringAfter("://").substringBefore('/').substringAfterLast('@')
     val path = target.substringAfter("://").substringAfter('/', missingDelimiterValue = "")
     val isSameHost = authority == asked.host || authority == "${asked.host}:${asked.port}"
-    return (if (isSameHost) "/$path" else "${target.substringBefore("://")}://$authority/$path").take(MAX_LENGTH)
+    return (if (isSameHost) "/$path" else "${target.substringBefore("://")}://$authority/$path").shortened()
 }
 
 private fun textOfPage(page: String): String {
@@ -28,6 +28,10 @@ private fun textOfPage(page: String): String {
     val text = if (title.isNullOrBlank()) HIDDEN.replace(page, " ").let { TAG.replace(it, " ") } else title
     return ENTITIES.entries.fold(text) { decoded, (entity, char) -> decoded.replace(entity, char) }
 }
+
+/** The first [MAX_LENGTH] characters, without half of a surrogate pair at the end. */
+private fun String.shortened(): String =
+    take(MAX_LENGTH).let { if (it.lastOrNull()?.isHighSurrogate() == true) it.dropLast(1) else it }
 
 private fun oneLine(text: String): String =
     text.map { if (it.isISOControl() || it.isWhitespace()) ' ' else it }.joinToString("").replace(SPACES, " ").trim()

@@ -56,6 +56,8 @@ class RefusalTextTest : FunSpec({
         "<title></title><p>Hello</p>" to "Hello",
         "line\u001b[31m\u0007end" to "line [31m end",
         "<html>" + "x".repeat(5_000) to "x".repeat(200),
+        "y".repeat(199) + "🌸" to "y".repeat(199),
+        "z".repeat(198) + "🌸🌸" to "z".repeat(198) + "🌸",
     )) {
         test("of '${body.take(40).replace(Regex("\\p{Cntrl}"), "?")}' is left '${text.take(40)}'") {
             shortTextOf(body, isPage = false, status = 503) shouldBe text
@@ -69,6 +71,8 @@ class RefusalTextTest : FunSpec({
         "https://example.com:8080" to "/",
         "https://user:secret@other.example/a" to "https://other.example/a",
         "//cdn.example/a" to "//cdn.example/a",
+        "/" + "x".repeat(198) + "🌸" to "/" + "x".repeat(198),
+        "https://h/" + "x".repeat(189) + "🌸" to "https://h/" + "x".repeat(189),
     )) {
         test("a redirect to $location leads to $target") {
             redirectTarget(location, Url("ws://example.com:8080/live?token=secret")) shouldBe target
