@@ -27,10 +27,15 @@ internal object HoldsJson {
 
     private fun SerialDescriptor.mayHoldJson(seen: MutableSet<SerialDescriptor>): Boolean =
         when {
+            isSubclasses() -> elementDescriptors.any { it.mayHoldJson(seen) }
             isJson() || kind == PolymorphicKind.OPEN || kind == SerialKind.CONTEXTUAL -> true
             kind is PrimitiveKind || kind == SerialKind.ENUM || !seen.add(this) -> false
             else -> elementDescriptors.any { it.mayHoldJson(seen) }
         }
+
+    /** What a sealed type has for its `value`: an element for each subclass, where the library made the descriptor. */
+    private fun SerialDescriptor.isSubclasses() =
+        kind == SerialKind.CONTEXTUAL && serialName.startsWith("kotlinx.serialization.Sealed<")
 
     /** More types than an application has payloads of. */
     private const val MAX_KNOWN = 1_000

@@ -3,11 +3,13 @@ package dev.live.protocol
 import kotlinx.serialization.ExperimentalSerializationApi
 import kotlinx.serialization.InternalSerializationApi
 import kotlinx.serialization.SealedSerializationApi
+import kotlinx.serialization.SerializationException
 import kotlinx.serialization.SerializationStrategy
 import kotlinx.serialization.descriptors.SerialDescriptor
 import kotlinx.serialization.descriptors.StructureKind
 import kotlinx.serialization.descriptors.buildClassSerialDescriptor
 import kotlinx.serialization.descriptors.element
+import kotlinx.serialization.descriptors.elementNames
 import kotlinx.serialization.encoding.CompositeEncoder
 import kotlinx.serialization.encoding.Encoder
 import kotlinx.serialization.findPolymorphicSerializer
@@ -48,13 +50,14 @@ private class LiteralEncoder(private val encoder: JsonEncoder) : JsonEncoder, Co
     override val json get() = encoder.json
     override val serializersModule get() = encoder.serializersModule
 
-    override fun encodeJsonElement(element: JsonElement): Unit = encoder.encodeJsonElement(element.withLiterals())
+    override fun encodeJsonElement(element: JsonElement): Unit =
+        encoder.encodeJsonElement(withDiscriminator(element).withLiterals())
 
     override fun <T> encodeSerializableValue(serializer: SerializationStrategy<T>, value: T) {
         when {
             value is JsonElement && serializer.descriptor.isJson() -> {
                 @Suppress("UNCHECKED_CAST") // of the same one of the subclasses
-                encoder.encodeSerializableValue(serializer, value.withLiterals() as T)
+                encoder.encodeSerializableValue(serializer, withDiscriminator(value).withLiterals() as T)
             }
             serializer is AbstractPolymorphicSerializer<*> -> encodePolymorphic(serializer, value)
             else -> serializer.serialize(this, value)
@@ -66,11 +69,12 @@ private class LiteralEncoder(private val encoder: JsonEncoder) : JsonEncoder, Co
         val polymorphic = serializer as AbstractPolymorphicSerializer<Any>
         val actual = polymorphic.findPolymorphicSerializer(this, value as Any)
         val kind = actual.descriptor.kind
-        if (kind != StructureKind.CLASS && kind != StructureKind.OBJECT) {
-            return encoder.encodeSerializableValue(polymorphic, value)
-        }
         val own = serializer.descriptor.annotations.firstNotNullOfOrNull { it as? JsonClassDiscriminator }
         val name = own?.discriminator ?: json.configuration.classDiscriminator
+        val isObject = kind == StructureKind.CLASS || kind == StructureKind.OBJECT
+        if (!isObject || name in actual.descriptor.elementNames) {
+            return encoder.encodeSerializableValue(polymorphic, value) // which refuses most of them
+        }
         discriminator = name to actual.descriptor.serialName
         actual.serialize(this, value)
     }
@@ -81,17 +85,34 @@ private class LiteralEncoder(private val encoder: JsonEncoder) : JsonEncoder, Co
         encodeSerializableValue(serializer, value)
     }
 
-    override fun beginStructure(descriptor: SerialDescriptor): CompositeEncoder {
-        val composite = encoder.beginStructure(descriptor)
-        discriminator?.let { (name, value) ->
-            discriminator = null
-            composite.encodeStringElement(objectWith(name), 0, value)
-        }
-        return composite.wrapped()
+    /** [element] with the field that tells its class, where a serializer writes a tree in place of its fields. */
+    private fun withDiscriminator(element: JsonElement): JsonElement {
+        val (name, value) = discriminator ?: return element
+        discriminator = null
+        if (element !is JsonObject) throw SerializationException("$value must be written as an object, to hold '$name'")
+        if (name in element) throw SerializationException("$value has a field '$name', which tells its class")
+        return JsonObject(mapOf(name to JsonPrimitive(value)) + element)
     }
 
+    override fun beginStructure(descriptor: SerialDescriptor): CompositeEncoder =
+        encoder.beginStructure(descriptor).withDiscriminator(descriptor).wrapped()
+
     override fun beginCollection(descriptor: SerialDescriptor, collectionSize: Int): CompositeEncoder =
-        encoder.beginCollection(descriptor, collectionSize).wrapped()
+        encoder.beginCollection(descriptor, collectionSize).withDiscriminator(descriptor).wrapped()
+
+    private fun CompositeEncoder.withDiscriminator(descriptor: SerialDescriptor): CompositeEncoder {
+        val (name, value) = discriminator ?: return this
+        discriminator = null
+        when (descriptor.kind) {
+            StructureKind.LIST -> throw SerializationException("$value must be written as an object, to hold '$name'")
+            StructureKind.MAP -> {
+                encodeStringElement(descriptor, 0, name)
+                encodeStringElement(descriptor, 1, value)
+            }
+            else -> encodeStringElement(objectWith(name), 0, value)
+        }
+        return this
+    }
 
     private fun CompositeEncoder.wrapped() = LiteralEncoder(this as JsonEncoder)
 

@@ -87,7 +87,8 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
 
     /**
      * Messages that all sessions of one user on this node may send per second on average, at least 1; more are answered
-     * with `rate_limited`. Counts where the endpoint says who the `user` is. Default: no limit.
+     * with `rate_limited`. Counts where the endpoint says who the `user` is. A subscribe to a declared topic does not
+     * count: [sessionsPerUser] times [subscribesPerSecond] bounds those of a user. Default: no limit.
      */
     public var messagesPerSecondPerUser: Int = Int.MAX_VALUE
         set(value) {
