@@ -115,6 +115,7 @@ internal class SessionRunner<Meta : Any>(
                 if (state.endReason != null) break // a session that says its last words listens no more
                 when (val inbound = socket.read() ?: break) {
                     is Inbound.Data -> {
+                        if (state.endReason != null) break // it ended while it waited for this
                         state.handling()
                         handler.handle(session, inbound)
                     }
@@ -138,6 +139,7 @@ internal class SessionRunner<Meta : Any>(
 
     /** What came before the client's close frame has been handled: the answers are written before the close frame. */
     private suspend fun endByClient(state: SessionState, reason: CloseReason) {
+        state.hasClientClosed = true
         state.end(reason, flush = true)
         delay(settings.handlerTimeout) // cancelled when the writer has run dry
         state.cut(reason)
@@ -153,16 +155,17 @@ internal class SessionRunner<Meta : Any>(
             session.state.inTurn { session.state.memberships.leaveAll() } // after whoever lets it join something now
         }
         coroutineScope {
-            launch { close(reason) }
+            launch { close(reason, answering = reason.byClient || session?.state?.hasClientClosed == true) }
             if (session != null) handler.closed(session, reason)
         }
     }
 
-    private suspend fun close(reason: CloseReason) {
+    /** @param answering whether the client has closed too, and so owes no close frame */
+    private suspend fun close(reason: CloseReason, answering: Boolean) {
         try {
             if (reason.code != CloseCode.Abnormal) {
                 withTimeoutOrNull(settings.closeTimeout) {
-                    socket.close(reason.code.wire, reason.text, answering = reason.byClient)
+                    socket.close(reason.code.wire, reason.text, answering)
                 }
             }
         } catch (_: IOException) {

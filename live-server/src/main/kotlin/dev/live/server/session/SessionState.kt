@@ -49,6 +49,9 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
     @Volatile
     private var blockedWrite = 0
 
+    /** The client's close frame was read, even if the session was ending by then. Written by the reader, read after it. */
+    var hasClientClosed: Boolean = false
+
     /** When the session's token runs out, if it does. Written by the reader, read by the sweeper. */
     @Volatile
     var expiry: Expiry? = null

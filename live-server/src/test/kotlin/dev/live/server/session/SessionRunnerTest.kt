@@ -384,6 +384,47 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
+    test("a message that comes while a session says its last words is not handled") {
+        runTest {
+            val one = TestSession(this)
+            val handled = mutableListOf<String>()
+            one.onMessage = { _, text -> handled += text }
+            one.start()
+            one.socket.stalled = true
+            one.session.trySend(wordMessage("last"))
+            runCurrent()
+
+            one.session.kick("enough")
+            one.socket.say("late") // the reader has been waiting since before the kick
+            runCurrent()
+            one.socket.stalled = false
+            runCurrent()
+
+            handled.shouldBeEmpty()
+            one.socket.closings shouldBe listOf(Closing(4403, "enough", answering = false))
+        }
+    }
+
+    test("a close frame that comes while a session says its last words is the client's only one, and is answered") {
+        runTest {
+            val one = TestSession(this)
+            one.start()
+            one.socket.stalled = true
+            one.session.trySend(wordMessage("last"))
+            runCurrent()
+
+            one.session.close(CloseCode.Kicked, "enough")
+            one.socket.sayGoodbye()
+            runCurrent()
+            one.socket.stalled = false
+            runCurrent()
+
+            one.socket.words() shouldBe listOf("last")
+            one.socket.closings shouldBe listOf(Closing(4403, "enough", answering = true))
+            one.reasons.single().byClient shouldBe false
+        }
+    }
+
     test("a client that does not complete the handshake is cut after the close timeout") {
         runTest {
             val one = TestSession(this)
