@@ -94,7 +94,10 @@ internal class EndpointServer<Meta : Any>(
         var upgrade: LiveUpgrade? = null
         try {
             upgrade = admit(call, handshake, place)
-            if (upgrade != null) call.respondIfConnected(disconnect) { call.respond(upgrade) }
+            if (upgrade != null) {
+                context.fastPath.expectHalves(call)
+                call.respondIfConnected(disconnect) { call.respond(upgrade) }
+            }
         } finally {
             if (upgrade?.isStarted != true) place()
         }

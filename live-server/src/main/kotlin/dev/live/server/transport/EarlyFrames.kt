@@ -1,8 +1,10 @@
 package dev.live.server.transport
 
 import io.ktor.server.application.Application
+import io.ktor.server.netty.NettyApplicationCall
 import io.ktor.server.netty.NettyApplicationEngine
 import io.netty.buffer.ByteBuf
+import io.netty.channel.Channel
 import io.netty.channel.ChannelDuplexHandler
 import io.netty.channel.ChannelHandlerContext
 import io.netty.channel.ChannelOption
@@ -10,6 +12,7 @@ import io.netty.channel.ChannelPipeline
 import io.netty.channel.ChannelPromise
 import io.netty.channel.socket.DuplexChannel
 import io.netty.handler.codec.http.HttpServerCodec
+import io.netty.util.AttributeKey
 import io.netty.util.ReferenceCountUtil
 import java.io.ByteArrayOutputStream
 import java.util.concurrent.TimeUnit
@@ -21,7 +24,9 @@ import java.util.concurrent.TimeUnit
  * the codec. It reads the head of the first request on a connection: if that is no WebSocket upgrade, the handler leaves
  * the pipeline at once. Otherwise everything behind the head waits here until the response has been written: behind a
  * 101 it goes to whatever took the codec's place, and behind any other response to the codec. From the head on, a client
- * may end its side of the connection without ending the other: that too may come before the 101.
+ * may end its side of the connection without ending the other: that too may come before the 101. Behind the 101 this is
+ * so for [expectHalves] alone. A WebSocket of the application's own is Ktor's, whose handlers do not hear of such an end:
+ * the connection is closed then, as it is without live.
  *
  * A connection that carried other requests before is not watched: clients open one for a WebSocket, and proxies wait for
  * the 101.
@@ -123,23 +128,41 @@ internal class EarlyFrames(private val codec: HttpServerCodec) : ChannelDuplexHa
         val hadAny = held.isNotEmpty()
         while (true) context.fireChannelRead(held.removeFirstOrNull() ?: break)
         if (hadAny && message == null) context.fireChannelReadComplete()
+        if (state == State.Upgrading) upgraded(context.channel())
         if (!context.isRemoved) context.pipeline().remove(this)
+    }
+
+    private fun upgraded(channel: Channel) {
+        if (channel.attr(HAS_HALVES).get() == true) return
+        channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false)
+        if (channel is DuplexChannel && channel.isInputShutdown) channel.close()
     }
 
     private enum class State { Head, Held, Upgrading }
 
     companion object {
         private const val NAME = "live-early-frames"
+        private val HAS_HALVES = AttributeKey.valueOf<Boolean>("live-has-halves")
         private const val HEAD_SIZE = 512
 
         /** A longer head is refused by Netty's codec. */
         private const val MAX_HEAD = 32 * 1024
-        private const val MAX_HELD = 64 * 1024
+
+        /**
+         * What Ktor's engine lets in before the upgrade: it reads once for each request, and Netty's loop then takes up to
+         * 16 pieces of 64 KiB. The largest message that the default limits allow fits.
+         */
+        private const val MAX_HELD = 1024 * 1024
 
         /** How long a client that has ended its side can read why its upgrade was refused. */
         private const val LINGER_SECONDS = 5L
         private const val SWITCHING = 101
         private const val INTERIM = 199
+
+        /** [call] is about to be answered with an upgrade of live's, whose client may end its side of the connection. */
+        fun expectHalves(call: NettyApplicationCall) {
+            call.context.channel().attr(HAS_HALVES).set(true)
+        }
 
         /** Watches the connections of [application], if its engine is Ktor's Netty. Called before the engine starts. */
         fun watch(application: Application) {

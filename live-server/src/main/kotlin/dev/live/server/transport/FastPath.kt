@@ -17,6 +17,18 @@ internal class FastPath(private val transport: Transport) {
     private val hasTurns = AtomicBoolean()
     private val hasNoHalves = AtomicBoolean()
 
+    /** Called before [call] is answered with an upgrade: its client may end its side of the connection at any time. */
+    fun expectHalves(call: ApplicationCall) {
+        if (!isNettyThere) return
+        val engineCall = call.engineCall()
+        if (engineCall !is NettyApplicationCall) return
+        try {
+            EarlyFrames.expectHalves(engineCall)
+        } catch (e: LinkageError) {
+            log.debug("This version of Ktor's Netty engine hides its channels.", e)
+        }
+    }
+
     /**
      * The socket that takes [call]'s connection over, or null if it is to be carried by the engine's byte channels.
      *

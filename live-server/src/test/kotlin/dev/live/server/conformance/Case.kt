@@ -7,6 +7,7 @@ package dev.live.server.conformance
  *   number where it has none
  * @property isBinary whether the server echoes in binary frames
  * @property early the frames that are written together with the upgrade request
+ * @property isEndedEarly whether the client ends its side of the connection behind [early]
  * @property talk what the client does; throws if the server does not do what the case expects
  */
 internal class Case(
@@ -14,6 +15,7 @@ internal class Case(
     val what: String,
     val isBinary: Boolean = false,
     val early: ByteArray = ByteArray(0),
+    val isEndedEarly: Boolean = false,
     val talk: Peer.() -> Unit,
 ) {
     /** The first number: a group of cases. */

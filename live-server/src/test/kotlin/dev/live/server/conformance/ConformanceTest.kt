@@ -77,7 +77,7 @@ private suspend fun outcomes(engine: Engine): Map<String, String> {
 
 private fun failure(case: Case, port: Int): String? =
     try {
-        Peer.connect(port, case.isBinary, case.early).use(case.talk)
+        Peer.connect(port, case.isBinary, case.early, case.isEndedEarly).use(case.talk)
         null
     } catch (e: Exception) {
         e.toString()

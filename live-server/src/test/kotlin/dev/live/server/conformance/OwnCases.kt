@@ -84,6 +84,23 @@ internal fun ownCases(): List<Case> =
             hearsPong("\r\n\r\nGET / HTTP/1.1\r\n\r\n")
             leaves()
         },
+        Case(
+            "L.16",
+            "a message of 65536 bytes, the default limit, in one write with the upgrade request",
+            early = clientFrame(TEXT, ByteArray(65_536) { 'a'.code.toByte() }),
+        ) {
+            hears(ByteArray(65_536) { 'a'.code.toByte() })
+            leaves()
+        },
+        Case(
+            "L.17",
+            "a message, goodbye and the end of the client's side right behind the upgrade request",
+            early = clientFrame(TEXT, "early".toByteArray()) + goodbye,
+            isEndedEarly = true,
+        ) {
+            hears("early")
+            isClosed(NORMAL)
+        },
     )
 
 private fun many(count: Int): ByteArray =

@@ -139,8 +139,8 @@ internal class Peer(private val socket: Socket, private val isBinary: Boolean) :
         private const val BUFFER = 64 * 1024
         private const val PATIENCE_MILLIS = 120_000
 
-        /** Connects to [port]; [early] are frames in the same write as the request. */
-        fun connect(port: Int, isBinary: Boolean, early: ByteArray = ByteArray(0)): Peer {
+        /** Connects to [port]; [early] are frames in the same write as the request, the last if [isEndedEarly]. */
+        fun connect(port: Int, isBinary: Boolean, early: ByteArray, isEndedEarly: Boolean): Peer {
             val socket = Socket()
             socket.tcpNoDelay = true
             socket.soTimeout = PATIENCE_MILLIS
@@ -159,6 +159,7 @@ internal class Peer(private val socket: Socket, private val isBinary: Boolean) :
                 ).joinToString("\r\n").toByteArray()
             val peer = Peer(socket, isBinary)
             peer.output.write(request + early)
+            if (isEndedEarly) peer.endsOutput()
             peer.upgraded()
             return peer
         }
