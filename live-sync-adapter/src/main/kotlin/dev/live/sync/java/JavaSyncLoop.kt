@@ -17,6 +17,7 @@ import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.launch
 import java.time.Duration
+import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executor
 import java.util.concurrent.ForkJoinPool
 import java.util.function.Consumer
@@ -106,7 +107,18 @@ public class JavaSyncLoop private constructor(builder: Builder) : AutoCloseable 
         internal fun loop(): SyncLoop {
             val dispatcher = executor.asCoroutineDispatcher()
             return SyncLoop(live.client, scope, JavaStore(store, dispatcher), poll.toKotlinDuration()) { since ->
-                runOn(dispatcher) { pull.pull(since.toLong()) }.await().toULong()
+                pullOn(dispatcher, since)
+            }
+        }
+
+        /** A loop that is closed while the application begins its pull never gets the future: it is cancelled here. */
+        private suspend fun pullOn(dispatcher: CoroutineDispatcher, since: ULong): ULong {
+            var begun: CompletableFuture<Long>? = null
+            try {
+                return runOn(dispatcher) { pull.pull(since.toLong()).also { begun = it } }.await().toULong()
+            } catch (e: CancellationException) {
+                begun?.cancel(false)
+                throw e
             }
         }
     }

@@ -164,6 +164,19 @@ class JavaSyncTest {
     }
 
     @Test
+    void aPullThatBeginsWhileItsLoopIsClosedIsCancelledToo() throws Exception {
+        server.commit("list/42", 1);
+        CompletableFuture<Long> never = new CompletableFuture<>();
+        CompletableFuture<JavaSyncLoop> started = new CompletableFuture<>();
+        started.complete(JavaSyncLoop.builder(live, "list/42", store, since -> {
+            started.join().close();
+            return never;
+        }).start());
+
+        assertThrows(java.util.concurrent.CancellationException.class, () -> never.get(2, TimeUnit.MINUTES));
+    }
+
+    @Test
     void signalsComeToAListener() throws Exception {
         server.commit("list/42", -1); // the largest there is
         BlockingQueue<Long> heard = new LinkedBlockingQueue<>();
