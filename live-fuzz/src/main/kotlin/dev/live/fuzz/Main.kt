@@ -1,0 +1,54 @@
+package dev.live.fuzz
+
+import java.io.File
+import java.util.concurrent.Callable
+import java.util.concurrent.Executors
+import kotlin.system.exitProcess
+
+private const val USAGE = """usage: MainKt COMMAND TARGETS SECONDS PARALLEL INPUT
+  fuzz      fuzzes each target for so many seconds, so many of them at the same time
+  minimize  writes the smallest corpus that covers as much to live-fuzz/corpus
+  replay    runs one input, such as a crash, without Jazzer
+TARGETS is "all", or names with commas between; a command ignores what it does not need"""
+
+/** The fuzzers' command line, which Maven calls. */
+fun main(args: Array<String>) {
+    if (args.size != ARGUMENTS) {
+        System.err.println(USAGE)
+        exitProcess(2)
+    }
+    val targets = targets(args[1])
+    val isGood =
+        when (args[0]) {
+            "fuzz" -> fuzz(targets, args[2].toLong(), args[3].toInt())
+            "minimize" -> targets.map { JazzerRun(it).minimize() }.all { it }
+            "replay" -> replay(targets.single(), File(args[4]))
+            else -> {
+                System.err.println(USAGE)
+                false
+            }
+        }
+    exitProcess(if (isGood) 0 else 1)
+}
+
+private const val ARGUMENTS = 5
+
+private fun replay(target: FuzzTarget, input: File): Boolean {
+    target.run(input.readBytes())
+    println("replay ${target.name}: $input breaks no rule")
+    return true
+}
+
+private fun targets(names: String): List<FuzzTarget> =
+    if (names == "all") FuzzTarget.ALL else names.split(',').map(FuzzTarget::named)
+
+/** Whether no target crashed. */
+private fun fuzz(targets: List<FuzzTarget>, seconds: Long, parallel: Int): Boolean {
+    val pool = Executors.newFixedThreadPool(parallel)
+    try {
+        val runs = targets.map { target -> pool.submit(Callable { JazzerRun(target).fuzz(seconds) }) }
+        return runs.map { it.get() }.all { it }
+    } finally {
+        pool.shutdown()
+    }
+}

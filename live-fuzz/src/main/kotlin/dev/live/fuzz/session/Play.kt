@@ -1,0 +1,117 @@
+package dev.live.fuzz.session
+
+import dev.live.fuzz.VirtualTime
+import dev.live.fuzz.rule
+import dev.live.protocol.Body
+import dev.live.protocol.CloseCode
+import dev.live.protocol.Message
+import dev.live.server.LiveServer
+import dev.live.server.transport.Inbound
+import kotlinx.coroutines.launch
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** Carries out the lines of one script. */
+internal class Play(private val options: Options, private val time: VirtualTime) {
+    private val server = LiveServer(settings(options, time.dispatcher), time.scope.coroutineContext) { time.now }
+    private val endpoint =
+        server.serve(
+            application(options).apply { onOpen { clients.values.find { it.session == null }?.session = session } },
+        )
+    private val clients = LinkedHashMap<Int, Client>()
+    private var current = client(0)
+
+    fun line(line: ByteArray) {
+        if (line.isEmpty()) return
+        when (line[0].toInt().toChar()) {
+            '!' -> command(line.copyOfRange(1, line.size).decodeToString())
+            '#' -> current.send(line.copyOfRange(1, line.size), isText = false)
+            else -> current.send(line, isText = true)
+        }
+        if (options.isBurst) return
+        time.run()
+        check()
+    }
+
+    /**
+     * `0` to `2`: the current client; `p`ing, p`o`ng, close with `c`ode, `b`reak; `s`tall and `f`low; `t`ime
+     * in milliseconds; the server publis`h`es to a topic, `j`oins a client to it, `k`icks, `x` closes with a code,
+     * `d`rains.
+     */
+    private fun command(command: String) {
+        val rest = command.drop(1)
+        val number = rest.take(DIGITS).toIntOrNull() ?: 0
+        when (command.firstOrNull()) {
+            '0', '1', '2' -> current = client(command[0] - '0')
+            'p' -> current.socket.say(Inbound.Ping(rest.encodeToByteArray()))
+            'o' -> current.socket.say(Inbound.Pong)
+            'c' -> current.socket.say(Inbound.Close(number))
+            'b' -> current.socket.breakOff()
+            's' -> current.stall()
+            'f' -> current.flow()
+            't' -> time.advance(number.coerceIn(0, MAX_WAIT).milliseconds)
+            'k' -> current.session?.kick(rest)
+            'x' -> if (number in SENDABLE) current.session?.close(CloseCode.of(number), rest)
+            'd' -> time.scope.launch { server.drain() }
+            'h' -> onServer { server.topic(rest).publish(Body.json("""{"text":"server"}""")) }
+            'j' -> onServer { current.session?.join(rest) }
+        }
+    }
+
+    /** What the application does at a name that a script makes up may be refused. */
+    private fun onServer(block: suspend () -> Unit) {
+        time.scope.launch {
+            try {
+                block()
+            } catch (_: IllegalArgumentException) {
+                // no name of a topic
+            } catch (_: dev.live.protocol.LiveException) {
+                // not declared, or one topic too many
+            }
+        }
+    }
+
+    private fun client(number: Int): Client {
+        clients[number]?.let { return it }
+        val client = Client(options)
+        clients[number] = client
+        val known = USERS.getOrNull(number)
+        time.scope.launch { endpoint.serve(client.socket, codecSlot = 0, known, "127.0.0.1") }
+        time.run()
+        return client
+    }
+
+    private fun check() {
+        for (client in clients.values) {
+            client.checkCounts()
+            client.checkEnd()
+        }
+    }
+
+    /** Lets everything come to its end, and looks at what is left. */
+    fun finish() {
+        clients.values.forEach { it.flow() }
+        time.run()
+        for (second in 0 until PATIENCE) {
+            if (clients.values.none { it.isOpen && !it.isOwedNothing }) break
+            time.advance(1.seconds)
+        }
+        check()
+        clients.values.filter { it.isOpen }.forEach { it.checkSettled() }
+        clients.values.forEach { it.socket.breakOff() }
+        time.advance(20.seconds)
+        rule(server.sessions.isEmpty()) { "${server.sessions.size} sessions are left" }
+        val topics = clients.values.flatMap { it.session?.topics.orEmpty() }
+        rule(topics.isEmpty()) { "sessions that have ended are on $topics" }
+    }
+
+    private companion object {
+        val USERS = listOf(User("ann"), User("bob")) // the third says who it is in a message
+        val SENDABLE = 3_000..4_999
+        const val DIGITS = 6
+        const val MAX_WAIT = 100_000
+
+        /** Seconds: 200 handlers that take their time, one after the other. */
+        const val PATIENCE = 250
+    }
+}

@@ -1,0 +1,99 @@
+package dev.live.fuzz.session
+
+import dev.live.server.frame.OutboundFrame
+import dev.live.server.frame.forEachFrame
+import dev.live.server.transport.FrameSource
+import dev.live.server.transport.Inbound
+import dev.live.server.transport.Socket
+import dev.live.server.transport.WriteWatch
+import dev.live.server.transport.pumpByCoroutine
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.launch
+import java.io.IOException
+
+/**
+ * The socket of one session, whose client a script plays.
+ *
+ * @param isWoken whether the writer polls the queue when it is woken, as on Netty; otherwise it waits in the queue
+ * @param onFrame receives what was written: opcode and payload
+ */
+internal class ScriptedSocket(private val isWoken: Boolean, private val onFrame: (Int, ByteArray) -> Unit) : Socket {
+    override val transport: String get() = "script"
+    private val inbound = Channel<Inbound>(CAPACITY)
+    private val stalled = MutableStateFlow(false)
+
+    /** Whether the client takes nothing. */
+    var isStalled: Boolean by stalled::value
+
+    /** What the server said in its close frame; null while it said nothing. */
+    var closeCode: Int? = null
+        private set
+    var isAborted: Boolean = false
+        private set
+
+    fun say(what: Inbound): Boolean = inbound.trySend(what).isSuccess
+
+    fun breakOff() {
+        inbound.close()
+    }
+
+    override suspend fun receive(): Inbound? {
+        val result = inbound.receiveCatching()
+        result.exceptionOrNull()?.let { throw it }
+        return result.getOrNull()
+    }
+
+    override suspend fun write(frames: Array<OutboundFrame?>, count: Int) {
+        stalled.first { !it }
+        if (isAborted) throw IOException("the connection is gone")
+        for (i in 0 until count) {
+            val frame = frames[i]!!
+            frames[i] = null
+            frame.forEachFrame { opcode, start, end -> onFrame(opcode, frame.wire.copyOfRange(start, end)) }
+        }
+    }
+
+    override fun pump(scope: CoroutineScope, source: FrameSource, watch: WriteWatch, onEnd: (IOException?) -> Unit) {
+        if (!isWoken) return pumpByCoroutine(scope, source, watch, onEnd)
+        val wake = Channel<Unit>(Channel.CONFLATED)
+        source.waker = Runnable { wake.trySend(Unit) }
+        wake.trySend(Unit)
+        scope.launch {
+            try {
+                for (signal in wake) if (drain(source, watch)) return@launch onEnd(null)
+            } catch (e: IOException) {
+                onEnd(e)
+            }
+        }
+    }
+
+    /** True once the source is closed and empty. */
+    private suspend fun drain(source: FrameSource, watch: WriteWatch): Boolean {
+        val batch = arrayOfNulls<OutboundFrame>(BATCH)
+        while (true) {
+            val count = source.poll(batch)
+            if (count <= 0) return count < 0
+            val number = watch.writing()
+            if (isStalled) watch.blocked(number)
+            write(batch, count)
+            watch.written()
+        }
+    }
+
+    override suspend fun close(code: Int, reason: String, answering: Boolean) {
+        closeCode = code
+    }
+
+    override fun abort() {
+        isAborted = true
+    }
+
+    private companion object {
+        /** More than a script has lines. */
+        const val CAPACITY = 1_024
+        const val BATCH = 16
+    }
+}

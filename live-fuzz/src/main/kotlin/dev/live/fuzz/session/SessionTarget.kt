@@ -1,0 +1,48 @@
+package dev.live.fuzz.session
+
+import dev.live.fuzz.FuzzTarget
+import dev.live.fuzz.VirtualTime
+import dev.live.fuzz.codec.Vectors
+
+/**
+ * Three clients of one server, in virtual time. The input is a script of lines: the first has [Options], each other one is
+ * a message in JSON from the current client, or a command that begins with `!` (see [Play]).
+ *
+ * Rules: no session ends with 1011 and no answer is `internal`; every message with a ref gets one answer; queues end
+ * empty; offsets have no hole; nothing is left of sessions that have ended.
+ */
+internal object SessionTarget : FuzzTarget {
+    override val name: String get() = "session"
+
+    override val dictionary: List<String>
+        get() = Vectors.WORDS + SessionSeeds.WORDS
+
+    override fun seeds(): List<ByteArray> = SessionSeeds.all
+
+    override fun run(input: ByteArray) {
+        val lines = linesOf(input)
+        val time = VirtualTime()
+        val play = Play(Options(lines.first().decodeToString()), time)
+        try {
+            lines.drop(1).take(MAX_LINES).forEach(play::line)
+            play.finish()
+        } finally {
+            time.end()
+        }
+    }
+
+    private const val MAX_LINES = 200
+}
+
+/** [input] at its line feeds. */
+internal fun linesOf(input: ByteArray): List<ByteArray> {
+    val lines = ArrayList<ByteArray>()
+    var start = 0
+    for (i in input.indices) {
+        if (input[i] != '\n'.code.toByte()) continue
+        lines += input.copyOfRange(start, i)
+        start = i + 1
+    }
+    lines += input.copyOfRange(start, input.size)
+    return lines
+}
