@@ -21,8 +21,8 @@ internal class RawClients(private val address: InetSocketAddress, private val co
             subscribe(socket, "room/${random.nextInt(ROOMS)}")
             readFor(socket.getInputStream(), random.nextLong(50, 1_500))
             socket.setSoLinger(true, 0)
+            counts.dropped.increment()
         }
-        counts.dropped.increment()
     }
 
     /** Subscribes to more than a slow connection takes and does not read, until the server has had enough. */
@@ -32,9 +32,9 @@ internal class RawClients(private val address: InetSocketAddress, private val co
             val input = socket.getInputStream()
             // the window that was offered fills, then the server's buffers, then the session's queue
             Thread.sleep(STALL_MILLIS)
+            counts.stalled.increment() // here, since the server may end such a connection with a reset
             readFor(input, CLOSE_MILLIS)
         }
-        counts.stalled.increment()
     }
 
     /** Reads server-sent events for a moment and goes. */
@@ -43,8 +43,8 @@ internal class RawClients(private val address: InetSocketAddress, private val co
             val request = "GET /live/sse?topic=room/${random.nextInt(ROOMS)} HTTP/1.1\r\nHost: localhost\r\n\r\n"
             socket.getOutputStream().write(request.toByteArray())
             readFor(socket.getInputStream(), random.nextLong(200, 3_000))
+            counts.listened.increment()
         }
-        counts.listened.increment()
     }
 
     private fun connected(use: (Socket) -> Unit) {
