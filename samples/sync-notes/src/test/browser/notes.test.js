@@ -68,6 +68,9 @@ scene("a page and a terminal keep notes while the server is killed, over a reloa
   await kim.waitFor(/^\* live, nothing to send$/m);
   await add(phone, "before");
   await kim.waitFor(/^Phone: before$/m);
+  // kim may see the note before the phone has the answer to its push
+  await phone.getByText("Nothing to send").waitFor();
+  await lists(laptop, ["before"]);
 
   await stage.stopServer("SIGKILL");
   for (const device of [phone, laptop]) await stands(device, "offline");
