@@ -7,6 +7,7 @@ import dev.live.server.support.askForUpgrade
 import dev.live.server.support.withServer
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.plugins.forwardedheaders.XForwardedHeaders
@@ -21,6 +22,7 @@ class ForgedAddressTest : FunSpec({
             withServer(engine, { limited { useLastProxy() } }) {
                 AppendingProxy(port).use { proxy ->
                     val first = PlainClient.connect("ws://127.0.0.1:${proxy.port}/live")
+                    first.ask(PING) shouldContain "pong" // the upgrade is answered before there is a session
 
                     application.live.sessions.single().remoteAddress shouldBe AppendingProxy.SEEN
                     for (forged in listOf("203.0.113.1", "203.0.113.2, 203.0.113.3", "")) {
@@ -36,6 +38,7 @@ class ForgedAddressTest : FunSpec({
         withServer(Engine.Netty, { limited { skipKnownProxies(listOf("10.0.0.7")) } }) {
             AppendingProxy(port, seen = "${AppendingProxy.SEEN}, 10.0.0.7").use { proxy ->
                 val first = PlainClient.connect("ws://127.0.0.1:${proxy.port}/live")
+                first.ask(PING) shouldContain "pong"
 
                 askForUpgrade(proxy.port, "/live", "X-Forwarded-For" to "203.0.113.1").status shouldBe 429
                 application.live.sessions.single().remoteAddress shouldBe AppendingProxy.SEEN
@@ -56,6 +59,8 @@ class ForgedAddressTest : FunSpec({
         }
     }
 })
+
+private const val PING = """{"type":"ping"}"""
 
 private fun Application.limited(proxies: XForwardedHeadersConfig.() -> Unit) {
     install(XForwardedHeaders, proxies)
