@@ -1,5 +1,6 @@
 package dev.live.client.transport
 
+import dev.live.protocol.CloseCode
 import io.ktor.client.HttpClient
 import io.ktor.client.HttpClientConfig
 import io.ktor.client.call.body
@@ -51,14 +52,22 @@ public class KtorTransport(
         httpClient?.config { forUpgrades(boundIncoming = false) }
             ?: defaultHttpClient { forUpgrades(boundIncoming = canLimitReading) }
 
+    /**
+     * Ktor's Java engine leaves the connection open if two of its coroutines see the end of the call in the wrong order.
+     * It closes reliably with a close frame.
+     */
+    private val needsCloseFrame = client.engine::class.simpleName == "JavaHttpEngine"
+
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
         coroutineScope {
             val opened = CompletableDeferred<Wire>()
             val call = launch(CoroutineName("live-socket") + upgradeContext) { hold(request, opened) }
+            var wire: Wire? = null
             try {
-                val wire = withTimeoutOrNull(connectTimeout) { opened.await() }
+                wire = withTimeoutOrNull(connectTimeout) { opened.await() }
                 use(wire ?: throw ConnectTimeoutException(connectTimeout))
             } finally {
+                if (needsCloseFrame) wire?.close(CloseCode.GoingAway, "")
                 call.cancel()
             }
         }

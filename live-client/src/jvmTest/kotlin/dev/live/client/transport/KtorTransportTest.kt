@@ -17,7 +17,10 @@ import io.kotest.matchers.types.shouldBeInstanceOf
 import io.ktor.client.HttpClient
 import io.ktor.client.engine.cio.CIO
 import io.ktor.http.HttpStatusCode
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.isActive
+import kotlinx.coroutines.launch
 import java.net.ServerSocket
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
@@ -39,6 +42,18 @@ class KtorTransportTest : FunSpec({
 
             httpClient.isActive shouldBe true
             httpClient.engine.isActive shouldBe true
+        }
+    }
+
+    test("on Ktor's Java engine each of 2,000 connections is closed when it is left") {
+        withServer(Engine.Java) { server, transport ->
+            repeat(40) {
+                coroutineScope {
+                    repeat(50) { launch(Dispatchers.Default) { transport.connect(server.request()) { } } }
+                }
+            }
+
+            eventually(HANG_TIMEOUT) { server.connections() shouldBe 0 }
         }
     }
 

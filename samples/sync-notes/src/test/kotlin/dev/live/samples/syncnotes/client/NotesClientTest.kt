@@ -64,7 +64,10 @@ class NotesClientTest : FunSpec({
                         val running = listOf(launch { ann.run() }, launch { bob.run() })
                         ofBob.awaits { it.cursor == 450L }
                         bob.edit(Edit("of-bob", "n0", "by bob"))
-                        ofAnn.awaits { it.cursor == 451L && it.notes.first().text == "by bob" }
+                        // bob's push may be answered, and seen by ann, before he has pulled it himself
+                        for (store in listOf(ofAnn, ofBob)) {
+                            store.awaits { it.cursor == 451L && it.notes.first().text == "by bob" }
+                        }
                         running.forEach { it.cancelAndJoin() }
                     }
 
