@@ -8,6 +8,8 @@ import dev.live.client.java.JavaLiveClient;
 import dev.live.client.java.JavaTopic;
 import dev.live.client.java.Subscription;
 import dev.live.client.topic.ClientClosedException;
+import dev.live.client.topic.Recovery;
+import dev.live.client.topic.TopicUpdate;
 import dev.live.protocol.LiveException;
 import dev.live.samples.shared.JacksonMapper;
 import java.io.BufferedReader;
@@ -52,7 +54,7 @@ public final class JavaTerminal {
         JavaTopic<Line> room = live.topic(options.getTopic(), Line.class);
         try (live;
                 Subscription status = live.onStatus(this::show);
-                Subscription chat = room.onMessage(line -> say(line.from() + ": " + line.text()), this::sayWhyNot)) {
+                Subscription chat = room.onUpdate(this::show, this::sayWhyNot)) {
             // nothing can interrupt a read from a terminal, so it must not keep the program from ending
             Thread reader = new Thread(() -> publishLines(room), "terminal");
             reader.setDaemon(true);
@@ -86,10 +88,19 @@ public final class JavaTerminal {
         }
     }
 
+    private void show(TopicUpdate<Line> update) {
+        if (update instanceof TopicUpdate.Received<Line> received) {
+            Line line = received.getValue();
+            say(line.from() + ": " + line.text());
+        } else if (update instanceof TopicUpdate.Subscribed subscribed) {
+            boolean isGap = subscribed.getRecovery() == Recovery.Gap;
+            say(isGap ? "* connected, and what was said meanwhile may be missing" : "* connected");
+        }
+    }
+
     private void show(ConnectionStatus status) {
         switch (status.getPhase()) {
-            case CONNECTING -> { }
-            case CONNECTED -> say("* connected");
+            case CONNECTING, CONNECTED -> { } // the room says more
             case WAITING -> {
                 double seconds = status.getDelay().toMillis() / 1000.0;
                 say(String.format(
