@@ -1,0 +1,4 @@
+/** Unpacks the packaged Chromium to the temporary folder of this process. */
+import packaged from "@sparticuz/chromium";
+
+await packaged.executablePath();
