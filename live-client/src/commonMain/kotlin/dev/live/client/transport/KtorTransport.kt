@@ -18,12 +18,17 @@ import io.ktor.http.HttpStatusCode
 import io.ktor.http.contentType
 import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.readRemaining
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlinx.io.readString
 import kotlin.time.Duration
@@ -61,14 +66,18 @@ public class KtorTransport(
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
         coroutineScope {
             val opened = CompletableDeferred<Wire>()
-            val call = launch(CoroutineName("live-socket") + upgradeContext) { hold(request, opened) }
+            // its own job, ended below: a cancellation of the caller must not reach the call before the close frame has left
+            val call = launch(Job() + CoroutineName("live-socket") + upgradeContext) { hold(request, opened) }
+            call.invokeOnCompletion { opened.completeExceptionally(it ?: CancellationException("the call has ended")) }
             var wire: Wire? = null
             try {
                 wire = withTimeoutOrNull(connectTimeout) { opened.await() }
                 use(wire ?: throw ConnectTimeoutException(connectTimeout))
             } finally {
-                if (needsCloseFrame) wire?.close(CloseCode.GoingAway, "")
-                call.cancel()
+                withContext(NonCancellable) {
+                    if (needsCloseFrame) wire?.close(CloseCode.GoingAway, "")
+                    call.cancelAndJoin()
+                }
             }
         }
 

@@ -61,12 +61,18 @@ class JavaExecutorTest {
         Uncaught.forget();
     }
 
+    /** Rejects tasks from now on, and waits for the end of those that were taken: they may take what comes next along. */
+    private void rejectTasks() throws Exception {
+        isFull.set(true);
+        await(() -> executor.getActiveCount() == 0 && executor.getQueue().isEmpty());
+    }
+
     @Test
     void aListenerWhoseExecutorRejectsIsToldSoAndLeavesTheTopic() throws Exception {
         live.topic("room").onMessage(events::add, events::add);
         await(() -> server.subscribers("room") == 1);
 
-        isFull.set(true);
+        rejectTasks();
         server.sendAll(new Message("message", "room", "", Body.json("1"), null, ""));
 
         assertInstanceOf(RejectedExecutionException.class, next(events));
@@ -87,7 +93,7 @@ class JavaExecutorTest {
 
     @Test
     void aListenerThatBeginsWhileItsExecutorRejectsIsToldSo() throws Exception {
-        isFull.set(true);
+        rejectTasks();
 
         live.topic("room").onUpdate(events::add, events::add);
 
@@ -97,7 +103,7 @@ class JavaExecutorTest {
     @Test
     void aListenerWithoutOnFailureIsHeardOfAsUncaught() throws Exception {
         await(() -> live.getStatus().getPhase() == ConnectionStatus.Phase.CONNECTED);
-        isFull.set(true);
+        rejectTasks();
 
         live.onStatus(events::add);
         assertInstanceOf(RejectedExecutionException.class, next(uncaught));
@@ -111,7 +117,7 @@ class JavaExecutorTest {
     void aListenerThatIsClosedWhileItsExecutorRejectsIsToldNothing() throws Exception {
         Subscription room = live.topic("room").onMessage(events::add, events::add);
         await(() -> server.subscribers("room") == 1);
-        isFull.set(true);
+        rejectTasks();
 
         room.close();
 
@@ -144,7 +150,7 @@ class JavaExecutorTest {
         });
         await(() -> server.subscribers("room") == 1);
 
-        isFull.set(true);
+        rejectTasks();
         server.sendAll(new Message("message", "room", "", Body.json("1"), null, ""));
 
         assertInstanceOf(RejectedExecutionException.class, next(events));
@@ -153,7 +159,7 @@ class JavaExecutorTest {
     @Test
     void futuresCompleteWithTheAnswerThatCame() throws Exception {
         await(() -> server.connections() == 1);
-        isFull.set(true);
+        rejectTasks();
 
         assertEquals("7", live.request("count", "{}").get(60, TimeUnit.SECONDS));
         live.topic("room").publish("1").get(60, TimeUnit.SECONDS);
@@ -163,7 +169,7 @@ class JavaExecutorTest {
     void whatIsNotPublishedIsToldThough() throws Exception {
         JavaLiveClient lonely = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor)
                 .requestTimeout(Duration.ofMillis(50)).build();
-        isFull.set(true);
+        rejectTasks();
 
         assertTrue(lonely.topic("room").tryPublish("1", events::add));
 
@@ -185,7 +191,7 @@ class JavaExecutorTest {
     void aRequestOfTheServerIsAnsweredWithInternalAndHeardOf() throws Exception {
         Subscription answering = live.onRequest("ask", text -> text);
         await(() -> server.connections() == 1);
-        isFull.set(true);
+        rejectTasks();
 
         server.sendAll(new Message("ask", "", "$1", Body.json("7"), null, ""));
 
@@ -197,7 +203,7 @@ class JavaExecutorTest {
 
     @Test
     void aTokenThatCannotBeAskedForIsTheCauseOfTheWait() throws Exception {
-        isFull.set(true);
+        rejectTasks();
         try (JavaLiveClient asking = JavaLiveClient.builder(server.getUrl()).executor(executor).bearer(() -> "t")
                 .reconnect(Duration.ofMillis(10), Duration.ofMillis(50)).build()) {
             await(() -> asking.getStatus().getCause() != null);

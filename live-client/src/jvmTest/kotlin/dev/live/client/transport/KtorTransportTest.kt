@@ -17,7 +17,9 @@ import io.kotest.matchers.types.shouldBeInstanceOf
 import io.ktor.client.HttpClient
 import io.ktor.client.engine.cio.CIO
 import io.ktor.http.HttpStatusCode
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
@@ -45,15 +47,30 @@ class KtorTransportTest : FunSpec({
         }
     }
 
-    test("on Ktor's Java engine each of 2,000 connections is closed when it is left") {
-        withServer(Engine.Java) { server, transport ->
-            repeat(40) {
-                coroutineScope {
-                    repeat(50) { launch(Dispatchers.Default) { transport.connect(server.request()) { } } }
+    for (ending in listOf("left", "cancelled")) {
+        test("on Ktor's Java engine each of 2,000 connections is closed when it is $ending") {
+            withServer(Engine.Java) { server, transport ->
+                repeat(40) {
+                    coroutineScope {
+                        repeat(50) {
+                            val opened = CompletableDeferred<Unit>()
+                            val client =
+                                launch(Dispatchers.Default) {
+                                    transport.connect(server.request()) {
+                                        opened.complete(Unit)
+                                        if (ending == "cancelled") awaitCancellation()
+                                    }
+                                }
+                            launch {
+                                opened.await()
+                                if (ending == "cancelled") client.cancel()
+                            }
+                        }
+                    }
                 }
-            }
 
-            eventually(HANG_TIMEOUT) { server.connections() shouldBe 0 }
+                eventually(HANG_TIMEOUT) { server.connections() shouldBe 0 }
+            }
         }
     }
 
