@@ -1,10 +1,10 @@
 package dev.live.client
 
-import dev.live.client.topic.Arrival
+import dev.live.client.topic.SubscriptionEvent
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.CollectorOverflow
 import dev.live.client.topic.ConnectionLostException
-import dev.live.client.topic.Exchange
+import dev.live.client.topic.RequestSender
 import dev.live.client.topic.Presence
 import dev.live.client.topic.PresenceFlow
 import dev.live.client.topic.Recovery
@@ -46,7 +46,7 @@ public class ClientTopic<T> internal constructor(
     private val overflow: CollectorOverflow,
     private val onBadPayload: (BadPayloadException) -> Unit,
     private val router: Router,
-    private val exchange: Exchange,
+    private val exchange: RequestSender,
     private val requestTimeout: Duration,
     private val params: JsonElement? = null,
 ) {
@@ -86,7 +86,7 @@ public class ClientTopic<T> internal constructor(
      */
     public val events: Flow<TopicEvent> =
         router.arrivals(name, CollectorOverflow.DropOldest, params) { false }
-            .mapNotNull { (it as? Arrival.Joined)?.recovery?.event }
+            .mapNotNull { (it as? SubscriptionEvent.Joined)?.recovery?.event }
             .catch { failure -> if (failure is LiveException) emit(TopicEvent.Denied(failure)) else throw failure }
 
     private val Recovery.event: TopicEvent
@@ -100,12 +100,12 @@ public class ClientTopic<T> internal constructor(
     /** The same with payloads that [read] reads. */
     internal fun <S> updates(read: (Message) -> S): Flow<TopicUpdate<S>> = updates(arrivals, read)
 
-    private fun <S> updates(arrivals: Flow<Arrival>, read: (Message) -> S): Flow<TopicUpdate<S>> =
+    private fun <S> updates(arrivals: Flow<SubscriptionEvent>, read: (Message) -> S): Flow<TopicUpdate<S>> =
         arrivals.mapNotNull { arrival ->
             when (arrival) {
-                is Arrival.Arrived -> received(arrival.message, read)
-                is Arrival.Joined -> TopicUpdate.Subscribed(arrival.recovery, arrival.welcome)
-                is Arrival.Present -> null
+                is SubscriptionEvent.Arrived -> received(arrival.message, read)
+                is SubscriptionEvent.Joined -> TopicUpdate.Subscribed(arrival.recovery, arrival.welcome)
+                is SubscriptionEvent.Present -> null
             }
         }
 
@@ -122,7 +122,7 @@ public class ClientTopic<T> internal constructor(
      * Every message of the topic as it came, the application's own types and `presence` too; otherwise as [messages].
      */
     public val raw: Flow<Message> =
-        router.arrivals(name, overflow, params) { true }.mapNotNull { (it as? Arrival.Arrived)?.message }
+        router.arrivals(name, overflow, params) { true }.mapNotNull { (it as? SubscriptionEvent.Arrived)?.message }
 
     /** As [raw], and in its place among them each time that the topic was joined, as in [updates]. */
     public val rawUpdates: Flow<TopicUpdate<Message>> =

@@ -5,11 +5,11 @@ import dev.live.client.connection.ConnectionLoop
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
 import dev.live.client.connection.Renewal
-import dev.live.client.connection.Surroundings
+import dev.live.client.connection.DeviceConditions
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.CollectorOverflow
 import dev.live.client.topic.ConnectionLostException
-import dev.live.client.topic.Exchange
+import dev.live.client.topic.RequestSender
 import dev.live.client.topic.Outbox
 import dev.live.client.topic.PendingReplies
 import dev.live.client.topic.Refs
@@ -71,13 +71,13 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     private val router =
         Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, settings.linger, requests)
     private val exchange =
-        Exchange(scope, dispatcher, workers, refs, outbox, pending, router::suspect) {
+        RequestSender(scope, dispatcher, workers, refs, outbox, pending, router::suspect) {
             settings.trace?.invoke().orEmpty()
         }
     private val bearer = Bearer(workers, settings.bearer, settings.bearerTimeout)
     private val renewal = Renewal(bearer, exchange, settings.requestTimeout)
     private val transport = settings.transport()
-    private val surroundings = Surroundings(settings.surroundings)
+    private val surroundings = DeviceConditions(settings.surroundings)
     private val loop =
         ConnectionLoop(settings.ofConnections(), transport, bearer, renewal, outbox, router, surroundings)
 
@@ -224,9 +224,9 @@ public class LiveClient internal constructor(private val settings: ClientSetting
             throw e
         } catch (e: Exception) {
             scope.ensureActive()
-            cause = DisconnectCause.Broken(e) // the reconnect policy is the application's and may throw
+            cause = DisconnectCause.ConnectionLost(e) // the reconnect policy is the application's and may throw
         } catch (e: Error) {
-            cause = DisconnectCause.Broken(Exception(e)) // of the application's code, and its to hear of
+            cause = DisconnectCause.ConnectionLost(Exception(e)) // of the application's code, and its to hear of
             throw e
         } finally {
             end(cause)

@@ -82,7 +82,7 @@ public class LiveClientConfig internal constructor() {
 
     /**
      * Bytes of the largest message that is read, at least 1; a larger one ends the connection. Must be at least 4/3 of
-     * the server's `messageSize` and 1 KiB: a body of CBOR is base64 in JSON. Default 1 MiB.
+     * the server's `maxMessageSize` and 1 KiB: a body of CBOR is base64 in JSON. Default 1 MiB.
      */
     public var maxMessageSize: Int = 1024 * 1024
         set(value) {

@@ -61,7 +61,7 @@ class FakeNetworkTest {
             test.serverSays("room", "again")
 
             assertEquals(1.seconds, waiting.delay)
-            assertIs<DisconnectCause.Broken>(waiting.cause)
+            assertIs<DisconnectCause.ConnectionLost>(waiting.cause)
             assertIs<ConnectionState.Connected>(test.live.state.value)
             assertEquals(2, test.network.connections.size)
             assertEquals(1, test.network.mostOpenAtOnce)
@@ -123,7 +123,7 @@ class FakeNetworkTest {
 
             val waiting = test.live.state.first { it is ConnectionState.Waiting }
 
-            assertIs<DisconnectCause.Silent>(assertIs<ConnectionState.Waiting>(waiting).cause)
+            assertIs<DisconnectCause.HeartbeatTimeout>(assertIs<ConnectionState.Waiting>(waiting).cause)
         }
 
     @Test

@@ -88,7 +88,7 @@ class LiveServerJsTest {
             val states = statesOf(live)
             live.send(Message("large"))
 
-            assertIs<DisconnectCause.NotUnderstood>(states.await<ConnectionState.Waiting>().cause)
+            assertIs<DisconnectCause.ProtocolError>(states.await<ConnectionState.Waiting>().cause)
         }
 
     @Test

@@ -107,7 +107,7 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
         against(engine, { }, scheme = "wss", socket = { selfSigned() }) { server, client ->
             val cause = client.firstCause()
 
-            cause.shouldBeInstanceOf<DisconnectCause.Untrusted>()
+            cause.shouldBeInstanceOf<DisconnectCause.CertificateRejected>()
             cause.toString() shouldContain "the server's certificate is not trusted: "
             server.awaitAnother()
         }
@@ -191,7 +191,7 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
     )) {
         test("$what is not understood, and the server is tried again") {
             against(engine, { speaks(it, bytes) }) { server, client ->
-                client.firstCause().shouldBeInstanceOf<DisconnectCause.NotUnderstood>()
+                client.firstCause().shouldBeInstanceOf<DisconnectCause.ProtocolError>()
 
                 server.awaitAnother()
             }
@@ -219,10 +219,10 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
 
     test("a message over maxMessageSize is told from what the server closes for") {
         against(engine, { speaks(it, frame(BINARY, ByteArray(1000))) }, { maxMessageSize = 999 }) { server, client ->
-            val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.NotUnderstood>()
+            val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.ProtocolError>()
 
             cause.reason shouldBe "a message was over the maxMessageSize of 999 bytes; " +
-                "it must be at least 4/3 of the server's messageSize and 1 KiB"
+                "it must be at least 4/3 of the server's maxMessageSize and 1 KiB"
             server.awaitAnother()
         }
     }

@@ -19,28 +19,28 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
     /**
      * Largest message a client may send, in bytes, at least 128; a larger one closes its session (1009). Default 64 KiB.
      */
-    public var messageSize: Int = 64 * 1024
+    public var maxMessageSize: Int = 64 * 1024
         set(value) {
-            require(value >= 128) { "messageSize must be at least 128 bytes, was $value" }
+            require(value >= 128) { "maxMessageSize must be at least 128 bytes, was $value" }
             field = value
         }
 
     /**
      * Frames that a client may send one message in, at least 1; one more closes its session (1008). Default: as many as
-     * [messageSize] has bytes, so that every message within that limit passes, whatever its fragments. Fragments are put
+     * [maxMessageSize] has bytes, so that every message within that limit passes, whatever its fragments. Fragments are put
      * together as they come: they cost time, and no memory.
      */
-    public var fragments: Int
-        get() = givenFragments ?: messageSize
+    public var maxFragments: Int
+        get() = givenFragments ?: maxMessageSize
         set(value) {
-            require(value >= 1) { "fragments must be at least 1, was $value" }
+            require(value >= 1) { "maxFragments must be at least 1, was $value" }
             givenFragments = value
         }
 
     /** How deep arrays and objects may nest in a payload, 1 to 512. Default 64. */
-    public var nesting: Int = 64
+    public var maxNesting: Int = 64
         set(value) {
-            require(value in 1..DecodeLimits.MAX_DEPTH) { "nesting must be 1 to ${DecodeLimits.MAX_DEPTH}, was $value" }
+            require(value in 1..DecodeLimits.MAX_DEPTH) { "maxNesting must be 1 to ${DecodeLimits.MAX_DEPTH}, was $value" }
             field = value
         }
 
@@ -75,11 +75,11 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     /**
-     * Bytes of messages that a client may send at once, at least [messageSize]. As many refused ones, which fade at the
-     * rate of [bytesPerSecond], close its session (4429). Default 4 MiB, or [messageSize] where that is more.
+     * Bytes of messages that a client may send at once, at least [maxMessageSize]. As many refused ones, which fade at the
+     * rate of [bytesPerSecond], close its session (4429). Default 4 MiB, or [maxMessageSize] where that is more.
      */
     public var byteBurst: Int
-        get() = givenByteBurst ?: maxOf(4 * MIB, messageSize)
+        get() = givenByteBurst ?: maxOf(4 * MIB, maxMessageSize)
         set(value) {
             require(value >= 128) { "byteBurst must be at least 128 bytes, was $value" }
             givenByteBurst = value
@@ -88,7 +88,7 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
     /**
      * Messages that all sessions of one user on this node may send per second on average, at least 1; more are answered
      * with `rate_limited`. Counts where the endpoint says who the `user` is. A subscribe to a declared topic does not
-     * count: [sessionsPerUser] times [subscribesPerSecond] bounds those of a user. Default: no limit.
+     * count: [maxSessionsPerUser] times [subscribesPerSecond] bounds those of a user. Default: no limit.
      */
     public var messagesPerSecondPerUser: Int = Int.MAX_VALUE
         set(value) {
@@ -129,16 +129,16 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     /** Messages within a minute that cannot be decoded before the session is closed (4400), at least 1. Default 10. */
-    public var badMessages: Int = 10
+    public var maxBadMessages: Int = 10
         set(value) {
-            require(value >= 1) { "badMessages must be at least 1, was $value" }
+            require(value >= 1) { "maxBadMessages must be at least 1, was $value" }
             field = value
         }
 
     /** Connections this node accepts, at least 1; one more is answered with HTTP 503. Default: no limit. */
-    public var connections: Int = Int.MAX_VALUE
+    public var maxConnections: Int = Int.MAX_VALUE
         set(value) {
-            require(value >= 1) { "connections must be at least 1, was $value" }
+            require(value >= 1) { "maxConnections must be at least 1, was $value" }
             field = value
         }
 
@@ -147,16 +147,16 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
      * IPv6 counts as one address. Behind a proxy, install Ktor's `XForwardedHeaders`, or all clients have that of the
      * proxy. Default: no limit.
      */
-    public var connectionsPerAddress: Int = Int.MAX_VALUE
+    public var maxConnectionsPerAddress: Int = Int.MAX_VALUE
         set(value) {
-            require(value >= 1) { "connectionsPerAddress must be at least 1, was $value" }
+            require(value >= 1) { "maxConnectionsPerAddress must be at least 1, was $value" }
             field = value
         }
 
     /** Sessions one user may have on this node, at least 1; one more is closed (1013). Default: no limit. */
-    public var sessionsPerUser: Int = Int.MAX_VALUE
+    public var maxSessionsPerUser: Int = Int.MAX_VALUE
         set(value) {
-            require(value >= 1) { "sessionsPerUser must be at least 1, was $value" }
+            require(value >= 1) { "maxSessionsPerUser must be at least 1, was $value" }
             field = value
         }
 
@@ -178,20 +178,20 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     internal fun build(origins: OriginPolicy): LimitSettings {
-        check(byteBurst >= messageSize) {
-            "byteBurst ($byteBurst) must not be below messageSize ($messageSize): the largest message would never pass"
+        check(byteBurst >= maxMessageSize) {
+            "byteBurst ($byteBurst) must not be below maxMessageSize ($maxMessageSize): the largest message would never pass"
         }
         return LimitSettings(
-            frames = FrameLimits(messageSize, fragments),
-            decode = DecodeLimits(nesting),
+            frames = FrameLimits(maxMessageSize, maxFragments),
+            decode = DecodeLimits(maxNesting),
             messages = Rate(messagesPerSecond, burst),
             bytes = Rate(bytesPerSecond, byteBurst),
             userMessages = Rate(messagesPerSecondPerUser, burstPerUser),
             subscribes = Rate(subscribesPerSecond, subscribeBurst),
-            badMessages = badMessages,
-            connections = connections,
-            connectionsPerAddress = connectionsPerAddress,
-            sessionsPerUser = sessionsPerUser,
+            maxBadMessages = maxBadMessages,
+            maxConnections = maxConnections,
+            maxConnectionsPerAddress = maxConnectionsPerAddress,
+            maxSessionsPerUser = maxSessionsPerUser,
             authTimeout = authTimeout,
             expiryWarning = expiryWarning,
             origins = origins,

@@ -10,7 +10,7 @@ import dev.live.server.endpoint.EndpointContext
 import dev.live.server.endpoint.EndpointServer
 import dev.live.server.endpoint.LiveEndpoint
 import dev.live.server.observe.LiveStats
-import dev.live.server.observe.Tally
+import dev.live.server.observe.ServerCounters
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Session
 import dev.live.server.session.SessionRegistry
@@ -50,11 +50,11 @@ public class LiveServer internal constructor(
     private val scope = CoroutineScope(parent + SupervisorJob(parent.job) + CoroutineName("live"))
     override val coroutineContext: CoroutineContext get() = scope.coroutineContext
     private val registry = SessionRegistry()
-    private val tally = Tally(settings.observer)
+    private val counters = ServerCounters(settings.observer)
     internal val declared = DeclaredTopics()
     private val topics =
         TopicRegistry(
-            TopicRuntime(scope, settings.codecs, settings.topicBuffer, tally = tally, now = now),
+            TopicRuntime(scope, settings.codecs, settings.topicBuffer, counters = counters, now = now),
             settings.topicLinger,
             declared,
             settings.idleHistoryBytes,
@@ -92,7 +92,7 @@ public class LiveServer internal constructor(
 
     /** What this server has done since it started, and has now. */
     public val stats: LiveStats
-        get() = tally.snapshot(registry.connections.get(), registry.size, topics.size, registry.byTransport)
+        get() = counters.snapshot(registry.connections.get(), registry.size, topics.size, registry.byTransport)
 
     /** Topics that somebody uses, or did within the linger. */
     public val topicCount: Int get() = topics.size
@@ -142,7 +142,7 @@ public class LiveServer internal constructor(
     private fun send(sessions: Collection<Session<*>>, message: Message): Int {
         val prepared = PreparedMessage(message, settings.codecs)
         val taken = sessions.count { it.state.deliver(prepared) }
-        tally.sent(taken, message.body?.size ?: 0)
+        counters.sent(taken, message.body?.size ?: 0)
         return taken
     }
 

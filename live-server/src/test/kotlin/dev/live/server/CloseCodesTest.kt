@@ -78,7 +78,7 @@ class CloseCodesTest : FunSpec({
 
     test("goodbye comes before 1013, with the window to come back in") {
         withServer(module = {
-            install(Live) { limits { sessionsPerUser = 1 } }
+            install(Live) { limits { maxSessionsPerUser = 1 } }
             routing { live<Unit>("/live") { user { "ann" } } }
         }) {
             val first = PlainClient.connect(url())
@@ -163,7 +163,7 @@ private val cases =
             "one session more than a user may have",
             "a user may have at most 1 sessions",
             hasSession = false,
-            config = { limits { sessionsPerUser = 1 } },
+            config = { limits { maxSessionsPerUser = 1 } },
             endpoint = { user { "ann" } },
         ) { first ->
             first.ask("""{"type":"ping"}""")

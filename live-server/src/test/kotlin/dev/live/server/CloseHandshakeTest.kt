@@ -73,7 +73,7 @@ class CloseHandshakeTest : FunSpec({
                 withServer(
                     engine,
                     { closing(Channel(Channel.UNLIMITED)) },
-                    settings = mapOf("live.limits.fragments" to "3"),
+                    settings = mapOf("live.limits.maxFragments" to "3"),
                 ) {
                     val client = RawSocket.upgrade(port)
                     for ((i, part) in listOf("{\"type\":", "\"ping\"", "}").withIndex()) {

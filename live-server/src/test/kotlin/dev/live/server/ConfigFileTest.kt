@@ -37,8 +37,8 @@ class ConfigFileTest : FunSpec({
                 "session.writeTimeout" to "1m 30s",
                 "heartbeat.interval" to "500ms",
                 "topics.linger" to "0s",
-                "limits.connections" to "unlimited",
-                "limits.sessionsPerUser" to "3",
+                "limits.maxConnections" to "unlimited",
+                "limits.maxSessionsPerUser" to "3",
                 "origins.sameHost" to "false",
                 "origins.allow" to "https://a.com, https://b.com",
                 "drain.reconnectWindow" to "1s .. 2s",
@@ -49,7 +49,7 @@ class ConfigFileTest : FunSpec({
         settings.session.run { listOf(queueBound.messages, writeTimeout) } shouldBe listOf(7, 90.seconds)
         settings.session.heartbeatInterval shouldBe 500.milliseconds
         settings.topicLinger shouldBe Duration.ZERO
-        settings.limits.run { listOf(connections, sessionsPerUser) } shouldBe listOf(Int.MAX_VALUE, 3)
+        settings.limits.run { listOf(maxConnections, maxSessionsPerUser) } shouldBe listOf(Int.MAX_VALUE, 3)
         settings.limits.origins.allows("https://b.com", host = "c.com") shouldBe true
         settings.limits.origins.allows("https://c.com", host = "c.com") shouldBe false
         settings.session.reconnectWindow shouldBe 1.seconds..2.seconds
@@ -130,7 +130,7 @@ class ConfigFileTest : FunSpec({
             Triple("session.queueCapacity", "", "must be a whole number, was ''"),
             Triple("session.queueCapacity", "9999999999", "must be a whole number, was '9999999999'"),
             Triple("session.queueCapacity", "0", "queueCapacity must be at least 1 message, was 0"),
-            Triple("limits.connections", "none", "must be a whole number or 'unlimited', was 'none'"),
+            Triple("limits.maxConnections", "none", "must be a whole number or 'unlimited', was 'none'"),
             Triple(
                 "session.writeTimeout",
                 "10",
@@ -200,7 +200,7 @@ class ConfigFileTest : FunSpec({
 
     test("over a real socket: a limit from the file holds") {
         withServer(
-            settings = mapOf("live.limits.messageSize" to "128"),
+            settings = mapOf("live.limits.maxMessageSize" to "128"),
             module = {
                 install(Live)
                 routing { live<Unit>("/live") }

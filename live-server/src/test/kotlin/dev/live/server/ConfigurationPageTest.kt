@@ -88,7 +88,7 @@ class ConfigurationPageTest : FunSpec({
             val settings = liveConfigOf(loaded(file).config("live")).build()
 
             settings.session.run { listOf(queueBound.messages, writeTimeout) } shouldBe listOf(512, 5.seconds)
-            settings.limits.connections shouldBe Int.MAX_VALUE
+            settings.limits.maxConnections shouldBe Int.MAX_VALUE
             settings.limits.origins.allows("https://admin.example.com", host = null) shouldBe true
             settings.session.reconnectWindow shouldBe Duration.ZERO..10.seconds
         }
@@ -100,7 +100,7 @@ class ConfigurationPageTest : FunSpec({
                 }
 
             settings.session.queueBound.messages shouldBe 64
-            settings.limits.connections shouldBe 1_000
+            settings.limits.maxConnections shouldBe 1_000
             settings.limits.origins.allows("https://app.example.com", host = null) shouldBe false
         }
 

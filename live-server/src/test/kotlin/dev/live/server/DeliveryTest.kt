@@ -49,7 +49,7 @@ class DeliveryTest : FunSpec({
                         last[of] = number
                     }
                 }
-                application.live.topic("prices").losses.conflated shouldBeGreaterThan 0
+                application.live.topic("prices").drops.conflated shouldBeGreaterThan 0
             }
         }
     }
@@ -68,7 +68,7 @@ class DeliveryTest : FunSpec({
 
                 numbers.takeLast(9) shouldContainExactly (ROUNDS - 10..<ROUNDS - 1).toList()
             }
-            application.live.topic("prices").losses.dropped shouldBeGreaterThan 0
+            application.live.topic("prices").drops.dropped shouldBeGreaterThan 0
         }
     }
 

@@ -64,6 +64,6 @@ private const val PING = """{"type":"ping"}"""
 
 private fun Application.limited(proxies: XForwardedHeadersConfig.() -> Unit) {
     install(XForwardedHeaders, proxies)
-    install(Live) { limits { connectionsPerAddress = 1 } }
+    install(Live) { limits { maxConnectionsPerAddress = 1 } }
     routing { live<Unit>("/live") }
 }

@@ -114,7 +114,7 @@ class HandshakeTest : FunSpec({
             }
 
             test("one connection over the limit gets 503 with Retry-After, and room is made when one leaves") {
-                withServer(engine, { anybody { limits { connections = 1 } } }) {
+                withServer(engine, { anybody { limits { maxConnections = 1 } } }) {
                     val first = PlainClient.connect(url())
 
                     val answer = upgrade()
@@ -127,7 +127,7 @@ class HandshakeTest : FunSpec({
             }
 
             test("checks come in the order of the protocol: 503 before 403 before 401") {
-                withServer(engine, { withToken { limits { connections = 1 } } }) {
+                withServer(engine, { withToken { limits { maxConnections = 1 } } }) {
                     upgrade("Origin" to "https://evil.example").status shouldBe 403
 
                     PlainClient.connect(url(), headers = mapOf("Authorization" to "Bearer good"))

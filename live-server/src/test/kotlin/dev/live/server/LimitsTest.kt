@@ -104,7 +104,7 @@ class LimitsTest : FunSpec({
             }
 
             test("one connection more than an address may have gets 429 with Retry-After, until another one leaves") {
-                withServer(engine, { limited { connectionsPerAddress = 2 } }) {
+                withServer(engine, { limited { maxConnectionsPerAddress = 2 } }) {
                     val first = PlainClient.connect(url())
                     PlainClient.connect(url())
 
@@ -119,7 +119,7 @@ class LimitsTest : FunSpec({
             }
 
             test("who is refused does not count as connected") {
-                withServer(engine, { limited { connectionsPerAddress = 1 } }) {
+                withServer(engine, { limited { maxConnectionsPerAddress = 1 } }) {
                     repeat(3) { askForUpgrade(port, "/live", "Origin" to "https://evil.example").status shouldBe 403 }
 
                     askForUpgrade(port).status shouldBe 101
@@ -129,8 +129,8 @@ class LimitsTest : FunSpec({
             test("checks come in the order of the protocol: 503 before 429 before 403") {
                 withServer(engine, {
                     limited {
-                        connections = 2
-                        connectionsPerAddress = 1
+                        maxConnections = 2
+                        maxConnectionsPerAddress = 1
                     }
                 }) {
                     val evil = "Origin" to "https://evil.example"
@@ -140,8 +140,8 @@ class LimitsTest : FunSpec({
                 }
                 withServer(engine, {
                     limited {
-                        connections = 1
-                        connectionsPerAddress = 1
+                        maxConnections = 1
+                        maxConnectionsPerAddress = 1
                     }
                 }) {
                     PlainClient.connect(url())
@@ -170,7 +170,7 @@ private fun echo(text: String) = """{"type":"echo","ref":"r","data":"$text"}"""
 private fun subscribe(room: Int) = """{"type":"subscribe","topic":"room/$room"}"""
 
 private fun LimitsConfig.tightBytes() {
-    messageSize = 1_024
+    maxMessageSize = 1_024
     bytesPerSecond = 1_024
     byteBurst = 1_100
 }

@@ -96,15 +96,15 @@ class LiveConfigTest : FunSpec({
                 linger = Duration.ZERO
             }
             limits {
-                messageSize = 128
-                fragments = 1
-                nesting = 1
+                maxMessageSize = 128
+                maxFragments = 1
+                maxNesting = 1
                 messagesPerSecond = 1
                 burst = 1
-                badMessages = 1
-                connections = 1
-                sessionsPerUser = 1
-                connectionsPerAddress = 1
+                maxBadMessages = 1
+                maxConnections = 1
+                maxSessionsPerUser = 1
+                maxConnectionsPerAddress = 1
                 bytesPerSecond = 1_024
                 byteBurst = 128
                 messagesPerSecondPerUser = 1
@@ -151,7 +151,7 @@ class LiveConfigTest : FunSpec({
         val settings = LiveConfig().build()
 
         settings.codecs.subprotocols shouldBe listOf("live.v1.json", "live.v1.cbor", "live.v1.msgpack")
-        settings.limits.frames.messageSize shouldBe 64 * 1024
+        settings.limits.frames.maxMessageSize shouldBe 64 * 1024
         settings.session.maxTopics shouldBe 100
         settings.limits.decode.maxDepth shouldBe 64
         settings.session.queueBound.messages shouldBe 256
@@ -160,14 +160,14 @@ class LiveConfigTest : FunSpec({
         settings.limits.bytes.run { perSecond to burst } shouldBe (1024 * 1024 to 4 * 1024 * 1024)
         settings.limits.subscribes.run { perSecond to burst } shouldBe (50 to 200)
         settings.limits.userMessages.isUnlimited shouldBe true
-        settings.limits.connectionsPerAddress shouldBe Int.MAX_VALUE
+        settings.limits.maxConnectionsPerAddress shouldBe Int.MAX_VALUE
         settings.limits.expiryWarning shouldBe 60.seconds
-        settings.limits.connections shouldBe Int.MAX_VALUE
+        settings.limits.maxConnections shouldBe Int.MAX_VALUE
         settings.session.heartbeatInterval shouldBe 25.seconds
         settings.session.heartbeatTimeout shouldBe 60.seconds
         settings.session.writeTimeout shouldBe 10.seconds
         settings.limits.authTimeout shouldBe 10.seconds
-        settings.limits.badMessages shouldBe 10
+        settings.limits.maxBadMessages shouldBe 10
         settings.session.onOverflow shouldBe OverflowPolicy.Close
     }
 
@@ -175,10 +175,10 @@ class LiveConfigTest : FunSpec({
         fun byteBurst(configure: LimitsConfig.() -> Unit) =
             LiveConfig().apply { limits(configure) }.build().limits.bytes.burst
 
-        byteBurst { messageSize = 10_000_000 } shouldBe 10_000_000
+        byteBurst { maxMessageSize = 10_000_000 } shouldBe 10_000_000
         byteBurst {
             byteBurst = 2_000_000
-            messageSize = 1_000_000
+            maxMessageSize = 1_000_000
         } shouldBe 2_000_000
     }
 
@@ -187,10 +187,10 @@ class LiveConfigTest : FunSpec({
             LiveConfig().apply { limits(configure) }.build().limits.frames.fragments
 
         fragments {} shouldBe 64 * 1024
-        fragments { messageSize = 10_000_000 } shouldBe 10_000_000
+        fragments { maxMessageSize = 10_000_000 } shouldBe 10_000_000
         fragments {
-            fragments = 16
-            messageSize = 1_000_000
+            maxFragments = 16
+            maxMessageSize = 1_000_000
         } shouldBe 16
     }
 
@@ -240,21 +240,21 @@ private val configMistakes: List<Mistake<LiveConfig>> =
         },
         config("topic buffer must be at least 1 message, was 0") { topics { buffer = 0 } },
         config("topic linger must not be negative, was -1ms") { topics { linger = (-1).milliseconds } },
-        config("messageSize must be at least 128 bytes, was 127") { limits { messageSize = 127 } },
-        config("fragments must be at least 1, was 0") { limits { fragments = 0 } },
-        config("nesting must be 1 to 512, was 0") { limits { nesting = 0 } },
-        config("nesting must be 1 to 512, was 513") { limits { nesting = 513 } },
+        config("maxMessageSize must be at least 128 bytes, was 127") { limits { maxMessageSize = 127 } },
+        config("fragments must be at least 1, was 0") { limits { maxFragments = 0 } },
+        config("nesting must be 1 to 512, was 0") { limits { maxNesting = 0 } },
+        config("nesting must be 1 to 512, was 513") { limits { maxNesting = 513 } },
         config("messagesPerSecond must be at least 1, was 0") { limits { messagesPerSecond = 0 } },
         config("burst must be at least 1 message, was 0") { limits { burst = 0 } },
-        config("badMessages must be at least 1, was 0") { limits { badMessages = 0 } },
-        config("connections must be at least 1, was 0") { limits { connections = 0 } },
-        config("sessionsPerUser must be at least 1, was -5") { limits { sessionsPerUser = -5 } },
-        config("connectionsPerAddress must be at least 1, was 0") { limits { connectionsPerAddress = 0 } },
+        config("maxBadMessages must be at least 1, was 0") { limits { maxBadMessages = 0 } },
+        config("connections must be at least 1, was 0") { limits { maxConnections = 0 } },
+        config("maxSessionsPerUser must be at least 1, was -5") { limits { maxSessionsPerUser = -5 } },
+        config("maxConnectionsPerAddress must be at least 1, was 0") { limits { maxConnectionsPerAddress = 0 } },
         config("bytesPerSecond must be at least 1024, was 1023") { limits { bytesPerSecond = 1_023 } },
         config("byteBurst must be at least 128 bytes, was 127") { limits { byteBurst = 127 } },
         Mistake(
             IllegalStateException::class,
-            "byteBurst (65535) must not be below messageSize (65536): the largest message would never pass",
+            "byteBurst (65535) must not be below maxMessageSize (65536): the largest message would never pass",
         ) { limits { byteBurst = 65_535 } },
         config("messagesPerSecondPerUser must be at least 1, was 0") { limits { messagesPerSecondPerUser = 0 } },
         config("burstPerUser must be at least 1 message, was 0") { limits { burstPerUser = 0 } },

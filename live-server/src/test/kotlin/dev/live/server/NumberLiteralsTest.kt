@@ -118,7 +118,7 @@ class NumberLiteralsTest : FunSpec({
 private class Patch(val op: String, val value: JsonElement)
 
 private fun Application.echoes(nesting: Int = 64) {
-    install(Live) { limits { this.nesting = nesting } }
+    install(Live) { limits { maxNesting = nesting } }
     routing {
         live<Unit>("/live") {
             topic<JsonElement>("tree/{id}") {

@@ -212,7 +212,7 @@ class ServerSentEventsTest : FunSpec({
     }
 
     test("what would be a session of a user too many gets nothing, and others do") {
-        withServer(Engine.Netty, { rooms() }, mapOf("live.limits.sessionsPerUser" to "1")) {
+        withServer(Engine.Netty, { rooms() }, mapOf("live.limits.maxSessionsPerUser" to "1")) {
             val ann = EventClient.open(this, "/live/sse?topic=room/1&name=ann")
             ann.next()
 
@@ -228,7 +228,7 @@ class ServerSentEventsTest : FunSpec({
     }
 
     test("what would be a connection too many gets nothing, and hears when to come back") {
-        withServer(Engine.Netty, { rooms() }, mapOf("live.limits.connections" to "1")) {
+        withServer(Engine.Netty, { rooms() }, mapOf("live.limits.maxConnections" to "1")) {
             val ann = EventClient.open(this, "/live/sse?topic=room/1&name=ann")
             ann.next()
 

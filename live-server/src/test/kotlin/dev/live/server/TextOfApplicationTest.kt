@@ -124,12 +124,12 @@ class TextOfApplicationTest : FunSpec({
             val closed = PlainClient.connect(url())
             closed.send("""{"type":"close"}""")
             closed.closed() shouldBe (4000 to REPAIRED)
-            withTimeout(HANG_TIMEOUT) { reasons.receive() }.text shouldBe REPAIRED
+            withTimeout(HANG_TIMEOUT) { reasons.receive() }.reason shouldBe REPAIRED
 
             val kicked = PlainClient.connect(url("/live?name=ann"))
             eventually(HANG_TIMEOUT) { application.live.kickUser("ann", CUT) shouldBe 1 }
             kicked.closed() shouldBe (4403 to REPAIRED)
-            withTimeout(HANG_TIMEOUT) { reasons.receive() }.text shouldBe REPAIRED
+            withTimeout(HANG_TIMEOUT) { reasons.receive() }.reason shouldBe REPAIRED
         }
     }
 

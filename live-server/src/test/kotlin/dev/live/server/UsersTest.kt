@@ -1,7 +1,7 @@
 package dev.live.server
 
 import dev.live.server.session.Session
-import dev.live.server.session.members
+import dev.live.server.session.subscribedSessions
 import dev.live.server.session.publish
 import dev.live.server.support.Engine
 import dev.live.server.support.HANG_TIMEOUT
@@ -43,7 +43,7 @@ class UsersTest : FunSpec({
                             """{"type":"message","topic":"room/secret","data":"for you"}""",
                             """{"type":"unsubscribe","topic":"room/secret"}""",
                         )
-                    application.live.topic("room/secret").members().shouldBeEmpty()
+                    application.live.topic("room/secret").subscribedSessions().shouldBeEmpty()
                 }
             }
 
@@ -73,7 +73,7 @@ class UsersTest : FunSpec({
                     listOf("ann", "bob").forEach { session(it).join("room/1") }
                     listOf(ann, bob).forEach { it.next() }
 
-                    application.live.topic("room/1").members().map { it.user }.toSet() shouldBe setOf("ann", "bob")
+                    application.live.topic("room/1").subscribedSessions().map { it.user }.toSet() shouldBe setOf("ann", "bob")
                     application.live.topic("room/1").publish("psst") { (it.meta as Guest).isMember } shouldBe 1
                     application.live.topic("room/1").publish("all")
 
@@ -141,7 +141,7 @@ class UsersTest : FunSpec({
                     }
 
                     session.topics.isNotEmpty() shouldBe isJoined
-                    application.live.topic("room/1").members().isNotEmpty() shouldBe isJoined
+                    application.live.topic("room/1").subscribedSessions().isNotEmpty() shouldBe isJoined
                     session.isOpen shouldBe true
                 }
             }

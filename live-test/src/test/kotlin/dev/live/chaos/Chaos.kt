@@ -57,7 +57,7 @@ internal class Chaos(private val clients: Int, private val seed: Int) {
         val job = SupervisorJob(currentCoroutineContext().job)
         val scope = CoroutineScope(job + Dispatchers.Default)
         val engines = Engines(names)
-        val around = Surroundings(proxy, outages, ledger, engines, seed)
+        val around = DeviceConditions(proxy, outages, ledger, engines, seed)
         val all = List(clients) { ChaosClient(it, around, scope) }
         awaitUntil("all have subscribed, and know it", PATIENCE) { areAllIn() && all.all { it.isSubscribed } }
         if (duration != null) rounds(all, around, duration)
@@ -82,7 +82,7 @@ internal class Chaos(private val clients: Int, private val seed: Int) {
         )
     }
 
-    private suspend fun rounds(all: List<ChaosClient>, around: Surroundings, duration: Duration): Unit =
+    private suspend fun rounds(all: List<ChaosClient>, around: DeviceConditions, duration: Duration): Unit =
         coroutineScope {
             for (client in all) {
                 launch(Dispatchers.Default) { client.publishWhile { isPublishing } }
@@ -96,7 +96,7 @@ internal class Chaos(private val clients: Int, private val seed: Int) {
         }
 
     /** Everything once, in any order; the pauses are part of it. */
-    private suspend fun round(around: Surroundings) {
+    private suspend fun round(around: DeviceConditions) {
         val steps: List<suspend () -> Unit> =
             listOf(
                 { proxy.toAll { cut(isReset = false) } },
@@ -149,7 +149,7 @@ internal class Chaos(private val clients: Int, private val seed: Int) {
         names.areBroken = false
     }
 
-    private suspend fun restart(around: Surroundings) {
+    private suspend fun restart(around: DeviceConditions) {
         outages.isServerAway = true
         proxy.handicap = Fault.Restart
         proxy.toAll { faults += Fault.Restart }

@@ -18,7 +18,7 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /** What all clients of one run share. */
-internal class Surroundings(
+internal class DeviceConditions(
     val proxy: ChaosProxy,
     val outages: Outages,
     val ledger: Ledger,
@@ -31,7 +31,7 @@ internal class Surroundings(
 }
 
 /** Client [number], which publishes to a log and, with keys, to a journal, and collects those and the next log. */
-internal class ChaosClient(private val number: Int, private val around: Surroundings, scope: CoroutineScope) {
+internal class ChaosClient(private val number: Int, private val around: DeviceConditions, scope: CoroutineScope) {
     private val random = Random(around.seed * 1_000 + number)
     private val story = Story(number, around.proxy, around.outages, SILENCE)
     private val collected =

@@ -68,7 +68,7 @@ class ManyTopicsTest : FunSpec({
                 topics.forEach { place.server.application.live.topic(it.name).publish(7) }
                 eventually(3.minutes) { received.values.count { it == 7 } shouldBe 1_000 }
 
-                causes.forEach { it.shouldBeInstanceOf<DisconnectCause.Broken>() }
+                causes.forEach { it.shouldBeInstanceOf<DisconnectCause.ConnectionLost>() }
                 closes.filter { it == 4429 || it == 4508 }.shouldBeEmpty()
                 (collecting + watching).forEach { it.cancel() }
             }

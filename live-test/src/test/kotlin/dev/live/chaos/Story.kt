@@ -56,18 +56,18 @@ internal class Story(
 
     private fun explains(fault: Fault, cause: DisconnectCause): Boolean =
         when (fault) {
-            Fault.Cut -> cause is DisconnectCause.Broken || cause is DisconnectCause.Unreachable
+            Fault.Cut -> cause is DisconnectCause.ConnectionLost || cause is DisconnectCause.Unreachable
             Fault.HalfOpen -> isSilence(cause) || cause is DisconnectCause.Unreachable
             Fault.Stall -> false
             // the server may be first to find that nothing comes
-            Fault.Drip -> isSilence(cause) || cause is DisconnectCause.Broken || closedWith(cause) in GIVEN_UP
+            Fault.Drip -> isSilence(cause) || cause is DisconnectCause.ConnectionLost || closedWith(cause) in GIVEN_UP
             Fault.Restart -> isOfOutage(cause)
         }
 
-    private fun isSilence(cause: DisconnectCause): Boolean = cause is DisconnectCause.Silent && cause.after <= silence
+    private fun isSilence(cause: DisconnectCause): Boolean = cause is DisconnectCause.HeartbeatTimeout && cause.after <= silence
 
     private fun isOfOutage(cause: DisconnectCause): Boolean =
-        cause is DisconnectCause.Unreachable || cause is DisconnectCause.Broken ||
+        cause is DisconnectCause.Unreachable || cause is DisconnectCause.ConnectionLost ||
             cause is DisconnectCause.UpgradeRefused || closedWith(cause) in STOPPED
 
     private companion object {
@@ -93,8 +93,8 @@ internal fun unnoticed(links: List<Link>): List<String> =
         val end = link.end
         val isNoticed =
             when ((link.faults - PASSING).singleOrNull()) {
-                Fault.Cut -> end is DisconnectCause.Broken
-                Fault.HalfOpen -> end is DisconnectCause.Silent
+                Fault.Cut -> end is DisconnectCause.ConnectionLost
+                Fault.HalfOpen -> end is DisconnectCause.HeartbeatTimeout
                 else -> true
             }
         if (isNoticed) null else "client ${link.client}: ${link.faults} ended as $end"

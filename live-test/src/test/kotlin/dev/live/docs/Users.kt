@@ -8,7 +8,7 @@ import dev.live.server.Live
 import dev.live.server.LiveServer
 import dev.live.server.live
 import dev.live.server.session.Session
-import dev.live.server.session.members
+import dev.live.server.session.subscribedSessions
 import dev.live.server.session.publish
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
@@ -55,7 +55,7 @@ internal suspend fun CoroutineScope.follow(live: LiveClient, show: (Notice) -> U
 internal object Members {
     suspend fun announce(live: LiveServer, from: Session<*>) {
         val room = live.topic("room/42")
-        println(room.members().map { it.user })
+        println(room.subscribedSessions().map { it.user })
         room.publish(Notice("somebody typed"), except = from) // on every node
         room.publish(Notice("for admins")) { (it.meta as User).isAdmin }
     }

@@ -153,7 +153,7 @@ class BadNetworkTest : FunSpec({
             pass(1.seconds)
 
             val waiting = live.state.value.shouldBeInstanceOf<ConnectionState.Waiting>()
-            waiting.cause.shouldBeInstanceOf<DisconnectCause.Silent>()
+            waiting.cause.shouldBeInstanceOf<DisconnectCause.HeartbeatTimeout>()
             shouldThrow<ConnectionLostException> { publishing.await() }
         }
     }

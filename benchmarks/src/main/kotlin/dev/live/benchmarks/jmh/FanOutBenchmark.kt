@@ -5,7 +5,7 @@ import dev.live.server.session.Offer
 import dev.live.server.session.QueueBound
 import dev.live.server.session.SessionQueue
 import dev.live.server.topic.CodecTable
-import dev.live.server.topic.MessageRun
+import dev.live.server.topic.MessageBatch
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Subscriber
 import dev.live.server.topic.SubscriberSet
@@ -43,7 +43,7 @@ open class FanOutBenchmark {
     /** Eight messages as one, as when they were read together. */
     @Benchmark
     fun deliverRun(): Int {
-        set.deliver(MessageRun(List(8) { message }, codecs))
+        set.deliver(MessageBatch(List(8) { message }, codecs))
         return drain()
     }
 
@@ -57,5 +57,5 @@ open class FanOutBenchmark {
 private class QueueSubscriber(private val queue: SessionQueue) : Subscriber("a session") {
     override fun offer(message: PreparedMessage): Boolean = queue.offer(message) == Offer.Taken
 
-    override fun offer(run: MessageRun): Boolean = queue.offer(run) == Offer.Taken
+    override fun offer(run: MessageBatch): Boolean = queue.offer(run) == Offer.Taken
 }

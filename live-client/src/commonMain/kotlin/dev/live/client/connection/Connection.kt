@@ -42,7 +42,7 @@ internal class Connection(
     private val router: Router,
     private val outbox: Outbox,
     private val renewal: Renewal,
-    private val surroundings: Surroundings,
+    private val surroundings: DeviceConditions,
     heartbeat: HeartbeatSettings,
     timeSource: TimeSource,
 ) {
@@ -71,14 +71,14 @@ internal class Connection(
                 read().also { currentCoroutineContext().cancelChildren() }
             }
         } catch (e: SilenceException) {
-            DisconnectCause.Silent(e.after)
+            DisconnectCause.HeartbeatTimeout(e.after)
         } catch (e: MessageTooLargeException) {
             val reason = "a message was over the maxMessageSize of ${e.limit} bytes"
             wire.close(CloseCode.TooLarge, reason)
-            DisconnectCause.NotUnderstood("$reason; it must be at least 4/3 of the server's messageSize and 1 KiB")
+            DisconnectCause.ProtocolError("$reason; it must be at least 4/3 of the server's maxMessageSize and 1 KiB")
         } catch (e: UnreadableException) {
             wire.close(CloseCode.ProtocolViolated, e.reason)
-            DisconnectCause.NotUnderstood(e.reason)
+            DisconnectCause.ProtocolError(e.reason)
         }
 
     /** Looks whether the connection still stands whenever something suggests that it may not. */
@@ -186,7 +186,7 @@ internal class Connection(
         val announced = goodbye?.takeIf { event.code in UNCERTAIN }
         return when {
             announced != null -> DisconnectCause.ClosedByServer(CloseCode.of(announced.code), announced.reason)
-            event.code == CloseCode.Abnormal -> DisconnectCause.Broken(event.error)
+            event.code == CloseCode.Abnormal -> DisconnectCause.ConnectionLost(event.error)
             else -> DisconnectCause.ClosedByServer(event.code, event.reason)
         }
     }

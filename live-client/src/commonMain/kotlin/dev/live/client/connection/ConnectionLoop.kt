@@ -48,12 +48,12 @@ internal class ConnectionLoop(
     private val renewal: Renewal,
     private val outbox: Outbox,
     private val router: Router,
-    private val surroundings: Surroundings,
+    private val surroundings: DeviceConditions,
 ) {
     private val states = MutableStateFlow<ConnectionState>(ConnectionState.Connecting(attempt = 0))
     private val reconnection = Reconnection(settings.reconnect, bearer.canRefresh, settings.random)
     private val patience =
-        Patience(surroundings, settings.timeSource, ::isConnecting) { states.value = it }
+        ReconnectTimer(surroundings, settings.timeSource, ::isConnecting) { states.value = it }
 
     /** The connection that there is, or was last. */
     private var connection: Connection? = null
@@ -66,7 +66,7 @@ internal class ConnectionLoop(
     suspend fun run(): DisconnectCause {
         while (true) {
             currentCoroutineContext().ensureActive() // closed before its first step, it takes none
-            patience.awaitTurn(reconnection.attempt)
+            patience.awaitWriter(reconnection.attempt)
             states.value = ConnectionState.Connecting(reconnection.attempt)
             val end = patience.attempt { connectOnce() }
             if (end == null) { // the surroundings ended it
@@ -110,12 +110,12 @@ internal class ConnectionLoop(
             return ConnectionEnd(DisconnectCause.UpgradeRefused(e))
         } catch (e: Exception) {
             currentCoroutineContext().ensureActive() // throws if it is the client that was closed
-            return connection?.endedBy(DisconnectCause.Broken(e)) ?: ConnectionEnd(notReached(e))
+            return connection?.endedBy(DisconnectCause.ConnectionLost(e)) ?: ConnectionEnd(notReached(e))
         }
     }
 
     private fun notReached(error: Exception): DisconnectCause =
-        if (isOfCertificate(error)) DisconnectCause.Untrusted(error) else DisconnectCause.Unreachable(error)
+        if (isOfCertificate(error)) DisconnectCause.CertificateRejected(error) else DisconnectCause.Unreachable(error)
 
     private suspend fun pump(wire: Wire, connection: Connection, codec: Codec): DisconnectCause {
         states.value = ConnectionState.Connected(settings.timeSource.markNow(), codec.subprotocol)

@@ -42,7 +42,7 @@ public sealed class ConnectionState {
      * @property attempt the number of that attempt, as in [Connecting]
      * @property delay how long the whole wait is
      * @property until when it is over
-     * @property cause why there is no connection
+     * @property cause cause there is no connection
      */
     public class Waiting(
         public val attempt: Int,
@@ -54,17 +54,17 @@ public sealed class ConnectionState {
     }
 
     /**
-     * There is no connection, and no attempt as long as [why] holds. Then one is made at once, or after what is left of
+     * There is no connection, and no attempt as long as [cause] holds. Then one is made at once, or after what is left of
      * a wait that the server asked for.
      *
-     * @property why what it waits for the end of
+     * @property cause what it waits for the end of
      */
-    public class Paused(public val why: PauseReason) : ConnectionState() {
-        override fun equals(other: Any?): Boolean = other is Paused && why == other.why
+    public class Paused(public val cause: PauseReason) : ConnectionState() {
+        override fun equals(other: Any?): Boolean = other is Paused && cause == other.cause
 
-        override fun hashCode(): Int = why.hashCode()
+        override fun hashCode(): Int = cause.hashCode()
 
-        override fun toString(): String = "Paused($why)"
+        override fun toString(): String = "Paused($cause)"
     }
 
     /**

@@ -74,7 +74,7 @@ public sealed class DisconnectCause {
      *
      * @property error what was wrong with the certificate
      */
-    public class Untrusted(public val error: Exception) : DisconnectCause() {
+    public class CertificateRejected(public val error: Exception) : DisconnectCause() {
         override val rule: ReconnectRule get() = CloseCode.Abnormal.reconnect
 
         override fun toString(): String = "the server's certificate is not trusted: ${error.message ?: error}"
@@ -85,7 +85,7 @@ public sealed class DisconnectCause {
      *
      * @property error what broke it, where something is known
      */
-    public class Broken(public val error: Exception?) : DisconnectCause() {
+    public class ConnectionLost(public val error: Exception?) : DisconnectCause() {
         override val rule: ReconnectRule get() = CloseCode.Abnormal.reconnect
 
         override fun toString(): String =
@@ -97,7 +97,7 @@ public sealed class DisconnectCause {
      *
      * @property after how long the silence was
      */
-    public class Silent(public val after: Duration) : DisconnectCause() {
+    public class HeartbeatTimeout(public val after: Duration) : DisconnectCause() {
         override val rule: ReconnectRule get() = CloseCode.HeartbeatTimeout.reconnect
 
         override fun toString(): String = "nothing was heard from the server for $after"
@@ -108,7 +108,7 @@ public sealed class DisconnectCause {
      *
      * @property reason what was wrong with it
      */
-    public class NotUnderstood(public val reason: String) : DisconnectCause() {
+    public class ProtocolError(public val reason: String) : DisconnectCause() {
         override val rule: ReconnectRule get() = CloseCode.Internal.reconnect
 
         override fun toString(): String = "the server was not understood: $reason"

@@ -1,6 +1,6 @@
 package dev.live.client.connection
 
-import dev.live.client.topic.Exchange
+import dev.live.client.topic.RequestSender
 import dev.live.protocol.AuthData
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
@@ -18,7 +18,7 @@ import kotlin.time.Duration.Companion.seconds
  *
  * @param timeout for the server's answer
  */
-internal class Renewal(private val bearer: Bearer, private val exchange: Exchange, private val timeout: Duration) {
+internal class Renewal(private val bearer: Bearer, private val exchange: RequestSender, private val timeout: Duration) {
     /** Whether the application has tokens to renew with. */
     val isPossible: Boolean get() = bearer.canRefresh
 

@@ -11,7 +11,7 @@ internal interface Outgoing {
 }
 
 /** A `ping` of the client's. It waits in the outbox at most once, however many reasons there are for it. */
-internal class Question : Outgoing {
+internal class ProbePing : Outgoing {
     private var isWaiting = false
 
     /** True if this has to be queued. */
@@ -46,7 +46,7 @@ internal class Outbox(val room: OutboxRoom) {
      *
      * @throws ClientClosedException if the client is closed, or is while this waits
      */
-    suspend fun put(letter: Letter) {
+    suspend fun put(letter: PendingSend) {
         room.take(letter.size)
         add(letter)
     }
@@ -56,7 +56,7 @@ internal class Outbox(val room: OutboxRoom) {
      *
      * @throws ClientClosedException if the client is closed
      */
-    fun add(letter: Letter) {
+    fun add(letter: PendingSend) {
         end?.let {
             room.giveBack(letter.size) // for the next in line, who learns the same
             throw ClientClosedException(it.reason)
@@ -79,19 +79,19 @@ internal class Outbox(val room: OutboxRoom) {
 
     /** Queues [outgoing] before the messages of the application, and behind what is the client's own there. */
     fun putOwnBeforeLetters(outgoing: List<Outgoing>) {
-        val first = queue.indexOfFirst { it is Letter }
+        val first = queue.indexOfFirst { it is PendingSend }
         queue.addAll(if (first < 0) queue.size else first, outgoing)
         news.trySend(Unit)
     }
 
     /** Takes [letter] back, if it still waits: it will not be written. */
-    fun withdraw(letter: Letter) {
+    fun withdraw(letter: PendingSend) {
         if (queue.remove(letter)) room.giveBack(letter.size)
     }
 
     /** Drops what is the client's own: a new connection begins with its own. */
     fun dropOwn() {
-        queue.removeAll { it !is Letter }
+        queue.removeAll { it !is PendingSend }
     }
 
     /** The next message to write. Waits for one. */
@@ -106,10 +106,10 @@ internal class Outbox(val room: OutboxRoom) {
     fun tryTake(): Message? {
         while (true) {
             val head = queue.firstOrNull() ?: return null
-            val before = if (head is Letter) ahead(head.topic) else null
+            val before = if (head is PendingSend) ahead(head.topic) else null
             if (before == null) {
                 queue.removeFirst()
-                if (head is Letter) room.giveBack(head.size)
+                if (head is PendingSend) room.giveBack(head.size)
             }
             // this may queue something before the head, which is therefore read again
             (before ?: head).take()?.let { return it }
@@ -121,7 +121,7 @@ internal class Outbox(val room: OutboxRoom) {
         end = cause
         while (true) {
             val letter = queue.removeFirstOrNull() ?: return
-            if (letter is Letter) {
+            if (letter is PendingSend) {
                 room.giveBack(letter.size)
                 letter.onClosed(cause.reason)
             }

@@ -9,7 +9,7 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.decode
 
 /** Waits for the answer to one message. Called on the client's dispatcher, at most once per ref. */
-internal interface Asker {
+internal interface ReplyHandler {
     /** The server carried the message out; [answer] is its `ack` or `reply`. */
     fun onAnswer(answer: Message)
 
@@ -22,30 +22,30 @@ internal interface Asker {
 
 /** Who waits for the answer to which ref. Only used on the client's dispatcher. */
 internal class PendingReplies {
-    private val askers = LinkedHashMap<String, Asker>()
+    private val replyHandlers = LinkedHashMap<String, ReplyHandler>()
 
-    val size: Int get() = askers.size
+    val size: Int get() = replyHandlers.size
 
-    fun expect(ref: String, asker: Asker) {
-        askers[ref] = asker
+    fun expect(ref: String, asker: ReplyHandler) {
+        replyHandlers[ref] = asker
     }
 
     fun forget(ref: String) {
-        askers.remove(ref)
+        replyHandlers.remove(ref)
     }
 
     /** Hands [message] to who waits for its ref; false if nobody does. */
     fun answer(message: Message): Boolean {
         if (message.ref.isEmpty()) return false
-        val asker = askers.remove(message.ref) ?: return false
+        val asker = replyHandlers.remove(message.ref) ?: return false
         if (message.type == MessageType.ERROR) asker.onRefused(message.toException()) else asker.onAnswer(message)
         return true
     }
 
     /** Nothing that is pending can be answered any more. */
     fun connectionLost(wasTooLarge: Boolean) {
-        val lost = askers.values.toList()
-        askers.clear()
+        val lost = replyHandlers.values.toList()
+        replyHandlers.clear()
         lost.forEach { it.onConnectionLost(wasTooLarge) }
     }
 }

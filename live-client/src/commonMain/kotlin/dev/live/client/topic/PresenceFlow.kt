@@ -14,11 +14,11 @@ import kotlinx.serialization.json.JsonElement
 /** Who is on a topic, kept up to date while somebody collects it: that is what subscribes. */
 @OptIn(ExperimentalForInheritanceCoroutinesApi::class)
 internal class PresenceFlow<M>(
-    arrivals: Flow<Arrival>,
+    arrivals: Flow<SubscriptionEvent>,
     private val serializer: KSerializer<M>,
 ) : StateFlow<Presence<M>> {
     private val latest = MutableStateFlow<Presence<M>>(Presence(emptyMap(), count = 0, isListed = true))
-    private val changes = arrivals.filterIsInstance<Arrival.Present>().map { it.presence }
+    private val changes = arrivals.filterIsInstance<SubscriptionEvent.Present>().map { it.presence }
 
     override val value: Presence<M> get() = latest.value
 

@@ -20,7 +20,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * Brings what arrives to who waits for it: answers to their askers, requests to their handlers, messages of topics to
+ * Brings what arrives to who waits for it: answers to their replyHandlers, requests to their handlers, messages of topics to
  * their collectors, the rest to the collectors of [unrouted].
  *
  * Only the flows may be touched from anywhere; everything else is used on the client's dispatcher.
@@ -41,10 +41,10 @@ internal class Router(
 
     /** Counts the joins, for whoever waits for one. */
     private val joins = MutableStateFlow(0)
-    private val unroutedMailboxes = ArrayList<Mailbox>()
+    private val unroutedMailboxes = ArrayList<CollectorBuffer>()
     private var isConnected = false
     private var timesHeard = 0L
-    private val question = Question()
+    private val probePing = ProbePing()
     private var end: End? = null
 
     init {
@@ -61,17 +61,17 @@ internal class Router(
         overflow: CollectorOverflow,
         params: JsonElement?,
         accepts: (Message) -> Boolean,
-    ): Flow<Arrival> =
+    ): Flow<SubscriptionEvent> =
         mailboxFlow(
-            { Mailbox("topic '$topic'", overflow, params = params, accepts = accepts) },
+            { CollectorBuffer("topic '$topic'", overflow, params = params, accepts = accepts) },
             { join(topic, it) },
             { leave(topic, it) },
         )
 
     /** Who is on [topic]; otherwise as [arrivals]. */
-    fun presence(topic: String, params: JsonElement?): Flow<Arrival> =
+    fun presence(topic: String, params: JsonElement?): Flow<SubscriptionEvent> =
         mailboxFlow(
-            { Mailbox("presence of '$topic'", CollectorOverflow.DropOldest, wantsPresence = true, params) { false } },
+            { CollectorBuffer("presence of '$topic'", CollectorOverflow.DropOldest, wantsPresence = true, params) { false } },
             { join(topic, it) },
             { leave(topic, it) },
         )
@@ -79,10 +79,10 @@ internal class Router(
     /** Messages that answer nothing and are of no topic that is collected. */
     fun unrouted(overflow: CollectorOverflow): Flow<Message> =
         mailboxFlow(
-            { Mailbox("messages", overflow) { true } },
+            { CollectorBuffer("messages", overflow) { true } },
             { unroutedMailboxes += it },
             { unroutedMailboxes -= it },
-        ).mapNotNull { (it as? Arrival.Arrived)?.message }
+        ).mapNotNull { (it as? SubscriptionEvent.Arrived)?.message }
 
     /** Whether [topic] has a collector. The topic's `subscribe` is then sent before later messages to this topic. */
     fun isCollected(topic: String): Boolean = subscriptions[topic]?.isCollected == true
@@ -132,7 +132,7 @@ internal class Router(
      * time: what becomes of a connection that stays silent is for the heartbeat to say.
      */
     fun suspect() {
-        if (isConnected && question.isNew()) outbox.putOwn(question)
+        if (isConnected && probePing.isNew()) outbox.putOwn(probePing)
     }
 
     /** A ref for something that the connection itself asks. */
@@ -160,7 +160,7 @@ internal class Router(
         isConnected = false
         outbox.dropOwn()
         pace.disconnected(code)
-        question.dropped()
+        probePing.dropped()
         pending.connectionLost(wasTooLarge = code == CloseCode.TooLarge)
         requests.disconnected()
         for (subscription in subscriptions.values.toList()) {
@@ -181,22 +181,22 @@ internal class Router(
         unroutedMailboxes.clear()
     }
 
-    private fun join(topic: String, mailbox: Mailbox) {
+    private fun join(topic: String, collectorBuffer: CollectorBuffer) {
         val subscription =
             subscriptions.getOrPut(topic) {
                 TopicSubscription(topic, scope, answers, pace, linger, ::onChange)
             }
-        subscription.add(mailbox)
+        subscription.add(collectorBuffer)
         joins.value++
     }
 
-    private fun leave(topic: String, mailbox: Mailbox) {
-        subscriptions[topic]?.remove(mailbox)
+    private fun leave(topic: String, collectorBuffer: CollectorBuffer) {
+        subscriptions[topic]?.remove(collectorBuffer)
     }
 
     /** It has room again, and may have waited for that. */
-    private fun drained(mailbox: Mailbox) {
-        subscriptions.values.find { mailbox in it }?.let(::onChange)
+    private fun drained(collectorBuffer: CollectorBuffer) {
+        subscriptions.values.find { collectorBuffer in it }?.let(::onChange)
     }
 
     private fun onChange(subscription: TopicSubscription) {
@@ -210,23 +210,23 @@ internal class Router(
     }
 
     private fun mailboxFlow(
-        create: () -> Mailbox,
-        join: (Mailbox) -> Unit,
-        leave: (Mailbox) -> Unit,
-    ): Flow<Arrival> =
+        create: () -> CollectorBuffer,
+        join: (CollectorBuffer) -> Unit,
+        leave: (CollectorBuffer) -> Unit,
+    ): Flow<SubscriptionEvent> =
         flow {
-            val mailbox = create()
+            val collectorBuffer = create()
             try {
                 withContext(dispatcher) {
                     val ended = end
-                    if (ended == null) join(mailbox) else mailbox.end(ended.failure?.invoke())
+                    if (ended == null) join(collectorBuffer) else collectorBuffer.end(ended.failure?.invoke())
                 }
-                for (arrival in mailbox.arrivals) {
-                    if (mailbox.isBehind && mailbox.isDrained) withContext(dispatcher) { drained(mailbox) }
+                for (arrival in collectorBuffer.arrivals) {
+                    if (collectorBuffer.isBehind && collectorBuffer.isDrained) withContext(dispatcher) { drained(collectorBuffer) }
                     emit(arrival)
                 }
             } finally {
-                withContext(NonCancellable + dispatcher) { leave(mailbox) }
+                withContext(NonCancellable + dispatcher) { leave(collectorBuffer) }
             }
         }
 

@@ -21,9 +21,9 @@ internal class SubscriptionAnswer(
     listener: Listener,
     private val pending: PendingReplies,
     private val timer: Job,
-) : Asker by listener {
+) : ReplyHandler by listener {
     /** Told once, unless nobody waits any more. */
-    interface Listener : Asker {
+    interface Listener : ReplyHandler {
         /** There was no answer in time. */
         fun onUnanswered()
     }

@@ -37,7 +37,7 @@ internal class TopicSubscription(
     private val linger: Duration,
     private val onChange: (TopicSubscription) -> Unit,
 ) : Outgoing {
-    private val mailboxes = ArrayList<Mailbox>()
+    private val collectorBuffers = ArrayList<CollectorBuffer>()
     private var phase = SubscriptionPhase.Out
     private var awaited: SubscriptionAnswer? = null
 
@@ -71,7 +71,7 @@ internal class TopicSubscription(
     /** Whether this waits in the outbox. Kept by the router, so that it waits there once. */
     var isQueued = false
 
-    val isCollected: Boolean get() = mailboxes.isNotEmpty()
+    val isCollected: Boolean get() = collectorBuffers.isNotEmpty()
 
     /** Whether something was said whose answer is to come. */
     val isAwaiting: Boolean get() = awaited != null
@@ -81,10 +81,10 @@ internal class TopicSubscription(
         get() =
             when (phase) {
                 // whoever is behind takes what it has before it gets more
-                SubscriptionPhase.Out -> mailboxes.isEmpty() || retry.isAhead ||
-                    mailboxes.any { it.isBehind && !it.isDrained }
+                SubscriptionPhase.Out -> collectorBuffers.isEmpty() || retry.isAhead ||
+                    collectorBuffers.any { it.isBehind && !it.isDrained }
                 SubscriptionPhase.In ->
-                    (mailboxes.isNotEmpty() || lingering != null) && mailboxes.none { it.isBehind } && !mustRejoin
+                    (collectorBuffers.isNotEmpty() || lingering != null) && collectorBuffers.none { it.isBehind } && !mustRejoin
                 SubscriptionPhase.Joining, SubscriptionPhase.Leaving -> true
                 SubscriptionPhase.Unknown -> retry.isAhead
             }
@@ -93,27 +93,27 @@ internal class TopicSubscription(
     val isOut: Boolean get() = phase == SubscriptionPhase.Out
 
     /** Whether nobody, neither collectors nor the server, has anything to do with this any more. */
-    val isForgettable: Boolean get() = mailboxes.isEmpty() && isOut
+    val isForgettable: Boolean get() = collectorBuffers.isEmpty() && isOut
 
     /** Whether a `subscribe` was sent whose answer may still come: what the server ended before is not its outcome. */
     val isJoinOpen: Boolean get() = phase == SubscriptionPhase.Joining || phase == SubscriptionPhase.Unknown
 
-    operator fun contains(mailbox: Mailbox): Boolean = mailbox in mailboxes
+    operator fun contains(collectorBuffer: CollectorBuffer): Boolean = collectorBuffer in collectorBuffers
 
-    fun add(mailbox: Mailbox) {
+    fun add(collectorBuffer: CollectorBuffer) {
         lingering?.cancel()
         lingering = null
-        if (mailboxes.isEmpty() && phase == SubscriptionPhase.In) mustRejoin = welcome != null && isWelcomeOld
-        mailbox.offset = offset
-        mailboxes += mailbox
-        if (phase == SubscriptionPhase.In && !mustRejoin) mailbox.joined(Recovery.First, welcome)
-        if (presence !== Presence.Empty) mailbox.present(presence)
+        if (collectorBuffers.isEmpty() && phase == SubscriptionPhase.In) mustRejoin = welcome != null && isWelcomeOld
+        collectorBuffer.offset = offset
+        collectorBuffers += collectorBuffer
+        if (phase == SubscriptionPhase.In && !mustRejoin) collectorBuffer.joined(Recovery.First, welcome)
+        if (presence !== Presence.Empty) collectorBuffer.present(presence)
         onChange(this)
     }
 
-    fun remove(mailbox: Mailbox) {
-        if (!mailboxes.remove(mailbox)) return
-        if (mailboxes.isEmpty()) {
+    fun remove(collectorBuffer: CollectorBuffer) {
+        if (!collectorBuffers.remove(collectorBuffer)) return
+        if (collectorBuffers.isEmpty()) {
             retry.forget()
             if (phase != SubscriptionPhase.Out && linger.isPositive()) lingering = scope.launch { stay() }
         }
@@ -144,11 +144,11 @@ internal class TopicSubscription(
         val answer = answers.expect(Answered(isJoin))
         awaited = answer
         if (!isJoin) {
-            if (mailboxes.isEmpty()) forget() // not before: who comes until now goes on with what is known
+            if (collectorBuffers.isEmpty()) forget() // not before: who comes until now goes on with what is known
             return Message(MessageType.UNSUBSCRIBE, topic, answer.ref)
         }
-        val since = epoch?.let { Position(it, mailboxes.minOf { mailbox -> mailbox.offset }) }
-        val params = mailboxes.asReversed().firstNotNullOfOrNull { it.params }
+        val since = epoch?.let { Position(it, collectorBuffers.minOf { collectorBuffer -> collectorBuffer.offset }) }
+        val params = collectorBuffers.asReversed().firstNotNullOfOrNull { it.params }
         val data = if (since == null && params == null) null else Body.of(SubscribeData(since, params))
         said = data?.size ?: 0
         return Message(MessageType.SUBSCRIBE, topic, answer.ref, data)
@@ -162,26 +162,26 @@ internal class TopicSubscription(
         val place = if (epoch == null) null else message.offset
         var isChanged = false
         val lost =
-            mailboxes.filter { mailbox ->
-                val isToGet = !mailbox.isBehind && (place == null || place > mailbox.offset)
-                if (!isToGet || mailbox.offer(message)) {
-                    if (isToGet && place != null) mailbox.offset = place
+            collectorBuffers.filter { collectorBuffer ->
+                val isToGet = !collectorBuffer.isBehind && (place == null || place > collectorBuffer.offset)
+                if (!isToGet || collectorBuffer.offer(message)) {
+                    if (isToGet && place != null) collectorBuffer.offset = place
                     false
                 } else {
                     isChanged = true
-                    mailbox.isBehind = place != null && mailbox.overflow == CollectorOverflow.Recover
-                    !mailbox.isBehind
+                    collectorBuffer.isBehind = place != null && collectorBuffer.overflow == CollectorOverflow.Recover
+                    !collectorBuffer.isBehind
                 }
             }
         if (place != null && place > offset) offset = place
         lost.forEach { it.overflowed() }
-        mailboxes -= lost.toSet()
+        collectorBuffers -= lost.toSet()
         if (isChanged) onChange(this)
     }
 
     private fun present(message: Message) {
         presence = presence.afterOrNull(message) ?: return
-        mailboxes.forEach { it.present(presence) }
+        collectorBuffers.forEach { it.present(presence) }
     }
 
     private fun joined(ack: Message) {
@@ -193,17 +193,17 @@ internal class TopicSubscription(
         if (!isRecovered) {
             epoch = data?.epoch
             offset = data?.offset ?: 0
-            mailboxes.forEach { it.offset = offset }
+            collectorBuffers.forEach { it.offset = offset }
         }
         val recovery = if (isRecovered) Recovery.Recovered else Recovery.Gap
         val lost =
-            mailboxes.filter { mailbox ->
-                val isFull = !mailbox.joined(recovery, welcome)
-                mailbox.isBehind = isFull && epoch != null && mailbox.overflow == CollectorOverflow.Recover
-                isFull && !mailbox.isBehind
+            collectorBuffers.filter { collectorBuffer ->
+                val isFull = !collectorBuffer.joined(recovery, welcome)
+                collectorBuffer.isBehind = isFull && epoch != null && collectorBuffer.overflow == CollectorOverflow.Recover
+                isFull && !collectorBuffer.isBehind
             }
         lost.forEach { it.overflowed() }
-        mailboxes -= lost.toSet()
+        collectorBuffers -= lost.toSet()
     }
 
     /** The server has forgotten everything; the collectors have not. */
@@ -225,9 +225,9 @@ internal class TopicSubscription(
 
     /** If it [passes], those who were in stay, and are in again later. */
     private fun failCollectors(passes: Boolean = false, failure: () -> LiveException?) {
-        val ended = mailboxes.filterNot { passes && it.wasJoined }
-        mailboxes -= ended.toSet()
-        if (mailboxes.isEmpty()) forget()
+        val ended = collectorBuffers.filterNot { passes && it.wasJoined }
+        collectorBuffers -= ended.toSet()
+        if (collectorBuffers.isEmpty()) forget()
         ended.forEach { it.end(failure()) } // one exception each: sharing one would mix their stack traces
     }
 
@@ -256,7 +256,7 @@ internal class TopicSubscription(
                         LiveException(error.code, error.reason, error.retryAfter)
                     }
                 }
-                if (mailboxes.isNotEmpty()) retry.after(error.retryAfter)
+                if (collectorBuffers.isNotEmpty()) retry.after(error.retryAfter)
             } else if (isRate) {
                 retry.after(error.retryAfter) // it was not carried out
             }

@@ -41,4 +41,4 @@ class OutboxOrderTest {
         }
 }
 
-private fun letter(type: String) = Letter(Message(type), isAnswered = false, PendingReplies())
+private fun letter(type: String) = PendingSend(Message(type), isAnswered = false, PendingReplies())

@@ -43,7 +43,7 @@ public class ConnectionStatus private constructor(
                 is ConnectionState.Waiting ->
                     ConnectionStatus(Phase.WAITING, state.attempt, state.delay.toJavaDuration(), state.cause)
                 is ConnectionState.Paused ->
-                    ConnectionStatus(Phase.PAUSED, attempt = 0, Duration.ZERO, cause = null, state.why)
+                    ConnectionStatus(Phase.PAUSED, attempt = 0, Duration.ZERO, cause = null, state.cause)
                 is ConnectionState.Closed ->
                     ConnectionStatus(Phase.CLOSED, attempt = 0, Duration.ZERO, state.cause)
             }

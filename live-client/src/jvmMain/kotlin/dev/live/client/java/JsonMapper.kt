@@ -3,7 +3,7 @@ package dev.live.client.java
 import dev.live.protocol.BadPayloadException
 
 /**
- * Turns the application's classes into JSON and back: a thin layer over Jackson, Gson or whatever it uses.
+ * WriterBacklog the application's classes into JSON and back: a thin layer over Jackson, Gson or whatever it uses.
  *
  * ```java
  * ObjectMapper jackson = new ObjectMapper();

@@ -58,7 +58,7 @@ class BadServerTest : FunSpec({
     badServer("nobody there", DisconnectCause.Unreachable::class, { outage = IOException("no route to host") })
     badServer(
         "a certificate that proves nothing",
-        DisconnectCause.Untrusted::class,
+        DisconnectCause.CertificateRejected::class,
         { outage = IOException("handshake", CertificateException("expired")) },
     )
 
@@ -72,14 +72,14 @@ class BadServerTest : FunSpec({
         "a message of another codec" to CborCodec.encode(Message("news")),
         "bytes that are no text" to ByteArray(64) { -1 },
     )) {
-        badServer(what, DisconnectCause.NotUnderstood::class) { pushBytes(bytes) }
+        badServer(what, DisconnectCause.ProtocolError::class) { pushBytes(bytes) }
     }
 
     for (code in CloseCode.All.filter { (it.reconnect as? ReconnectRule.Backoff)?.maxInARow == Int.MAX_VALUE }) {
         val cause = if (code ==
             CloseCode.Abnormal
         ) {
-            DisconnectCause.Broken::class
+            DisconnectCause.ConnectionLost::class
         } else {
             DisconnectCause.ClosedByServer::class
         }
@@ -112,9 +112,9 @@ class BadServerTest : FunSpec({
         clientTest({ transport = TooMuch(fake) }, fake) {
             settle()
 
-            waiting().cause.shouldBeInstanceOf<DisconnectCause.NotUnderstood>().reason shouldBe
+            waiting().cause.shouldBeInstanceOf<DisconnectCause.ProtocolError>().reason shouldBe
                 "a message was over the maxMessageSize of 100 bytes; " +
-                "it must be at least 4/3 of the server's messageSize and 1 KiB"
+                "it must be at least 4/3 of the server's maxMessageSize and 1 KiB"
             fake.connections.first().closedWith shouldBe CloseCode.TooLarge
         }
     }

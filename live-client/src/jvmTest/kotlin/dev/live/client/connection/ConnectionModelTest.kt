@@ -67,11 +67,11 @@ class ConnectionModelTest : FunSpec({
                 ConnectionState.Connected::class,
                 ConnectionState.Waiting::class,
                 ConnectionState.Paused::class,
-                DisconnectCause.Broken::class,
+                DisconnectCause.ConnectionLost::class,
                 DisconnectCause.ClosedByServer::class,
                 DisconnectCause.UpgradeRefused::class,
                 DisconnectCause.Unreachable::class,
-                DisconnectCause.Silent::class,
+                DisconnectCause.HeartbeatTimeout::class,
             )
     }
 })
@@ -214,7 +214,7 @@ private class Model(
                 (state.delay <= 60.seconds) shouldBe true
             }
             is ConnectionState.Paused ->
-                when (state.why) {
+                when (state.cause) {
                     PauseReason.NoNetwork -> network.value shouldBe Network.None
                     PauseReason.Background -> foreground.value shouldBe false
                 }

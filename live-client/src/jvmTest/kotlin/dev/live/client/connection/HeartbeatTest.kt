@@ -69,7 +69,7 @@ class HeartbeatTest : FunSpec({
             pass(1.seconds)
 
             client.state.value.shouldBeInstanceOf<ConnectionState.Waiting>().cause
-                .shouldBeInstanceOf<DisconnectCause.Silent>().after shouldBe 60.seconds
+                .shouldBeInstanceOf<DisconnectCause.HeartbeatTimeout>().after shouldBe 60.seconds
             dead.isOpen shouldBe false
             pass(1.seconds)
             client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()

@@ -44,7 +44,7 @@ class ProxyTest : FunSpec({
                 pass(60.seconds)
                 transport.wire.cut()
                 settle()
-                waiting().cause.shouldBeInstanceOf<DisconnectCause.Broken>()
+                waiting().cause.shouldBeInstanceOf<DisconnectCause.ConnectionLost>()
                 pass(1.seconds)
             }
 
@@ -93,7 +93,7 @@ class ProxyTest : FunSpec({
             transport.wire.isHalfOpen = true
             pass(1.minutes)
 
-            waiting().cause.shouldBeInstanceOf<DisconnectCause.Silent>().after shouldBe 60.seconds
+            waiting().cause.shouldBeInstanceOf<DisconnectCause.HeartbeatTimeout>().after shouldBe 60.seconds
         }
     }
 })

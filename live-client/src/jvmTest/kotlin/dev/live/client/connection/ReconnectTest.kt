@@ -284,7 +284,7 @@ class ReconnectTest : FunSpec({
             first.pushBytes("not a message".encodeToByteArray())
             settle()
 
-            waiting().cause.shouldBeInstanceOf<DisconnectCause.NotUnderstood>()
+            waiting().cause.shouldBeInstanceOf<DisconnectCause.ProtocolError>()
             first.closedWith shouldBe CloseCode.ProtocolViolated
         }
     }

@@ -46,7 +46,7 @@ class FacadeTest : FunSpec({
             .shouldContainExactlyInAnyOrder(
                 "LiveException.getRetryAfter", // JavaLiveClient.retryAfter
                 "UpgradeRefused.getRetryAfter", // ConnectionStatus.delay is not shorter
-                "Silent.getAfter", // toString has it
+                "HeartbeatTimeout.getAfter", // toString has it
             )
     }
 

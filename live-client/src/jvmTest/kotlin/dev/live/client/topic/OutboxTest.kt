@@ -31,7 +31,7 @@ class OutboxTest : FunSpec({
             val empty =
                 object : Outgoing {
                     override fun take(): Message? {
-                        outbox.putOwnBeforeLetters(listOf(Question()))
+                        outbox.putOwnBeforeLetters(listOf(ProbePing()))
                         return null
                     }
                 }
@@ -46,4 +46,4 @@ class OutboxTest : FunSpec({
     }
 })
 
-private fun letter(type: String) = Letter(Message(type), isAnswered = false, PendingReplies())
+private fun letter(type: String) = PendingSend(Message(type), isAnswered = false, PendingReplies())

@@ -83,7 +83,7 @@ private class Connection(private val scope: TestScope) {
 
     fun publishAndLeave(topic: String) {
         outbox.room.tryTake(0)
-        outbox.add(Letter(Message(MessageType.PUBLISH, topic), isAnswered = false, pending))
+        outbox.add(PendingSend(Message(MessageType.PUBLISH, topic), isAnswered = false, pending))
         collectors.getValue(topic).cancel()
         scope.runCurrent()
     }

@@ -105,7 +105,7 @@ internal object HandshakeTarget : FuzzTarget {
         LiveConfig().apply {
             session { handlerDispatcher = Dispatchers.Unconfined }
             origins { allow("https://example.org") }
-            limits { connectionsPerAddress = 1 }
+            limits { maxConnectionsPerAddress = 1 }
             traceContext = true
         }.build()
 

@@ -37,16 +37,16 @@ internal fun settings(options: Options, dispatcher: CoroutineDispatcher): LiveSe
         }
         topics { linger = 5.seconds }
         limits {
-            messageSize = 4 * 1024
-            nesting = 16
+            maxMessageSize = 4 * 1024
+            maxNesting = 16
             messagesPerSecond = 20
             burst = 40
             messagesPerSecondPerUser = 30
             burstPerUser = 60
             subscribesPerSecond = 5
             subscribeBurst = 10
-            badMessages = 5
-            sessionsPerUser = 2
+            maxBadMessages = 5
+            maxSessionsPerUser = 2
         }
     }.build()
 

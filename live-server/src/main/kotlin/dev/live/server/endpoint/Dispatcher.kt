@@ -13,7 +13,7 @@ import dev.live.server.limits.InboundLimiter
 import dev.live.server.limits.LimitSettings
 import dev.live.server.limits.Refusal
 import dev.live.server.observe.HandlerOutcome
-import dev.live.server.observe.Tally
+import dev.live.server.observe.ServerCounters
 import dev.live.server.observe.inTrace
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Session
@@ -34,12 +34,12 @@ internal class Dispatcher<Meta : Any>(
     private val limits: LimitSettings,
     private val guard: HandlerGuard,
     private val now: () -> Long,
-    private val tally: Tally = Tally(),
+    private val counters: ServerCounters = ServerCounters(),
 ) {
     val limiter = InboundLimiter(limits)
 
     suspend fun dispatch(session: Session<Meta>, data: Inbound.Data) {
-        tally.received(data.size)
+        counters.received(data.size)
         val message =
             try {
                 session.codec.decode(data, limits.decode)
@@ -49,10 +49,10 @@ internal class Dispatcher<Meta : Any>(
             }
         val refusal = admitted(message, data.size)
         if (refusal != null) return tooFast(session, message, refusal)
-        val start = if (tally.isObserved) System.nanoTime() else 0L
+        val start = if (counters.isObserved) System.nanoTime() else 0L
         val failure = guard.answer(message.type) { handle(session, message) }
-        if (tally.isObserved) {
-            tally.handled(
+        if (counters.isObserved) {
+            counters.handled(
                 nameOf(message),
                 (System.nanoTime() - start).nanoseconds,
                 outcomeOf(failure),
@@ -64,7 +64,7 @@ internal class Dispatcher<Meta : Any>(
     private suspend fun refuse(session: Session<Meta>, cause: MalformedMessageException) {
         session.send(cause.answer())
         if (limiter.isOneBadMessageTooMany(now())) {
-            session.close(CloseCode.ProtocolViolated, "${limits.badMessages} bad messages within a minute")
+            session.close(CloseCode.ProtocolViolated, "${limits.maxBadMessages} bad messages within a minute")
         }
     }
 
@@ -77,7 +77,7 @@ internal class Dispatcher<Meta : Any>(
         }
 
     private suspend fun tooFast(session: Session<Meta>, message: Message, refusal: Refusal) {
-        tally.rateLimited(session.id)
+        counters.rateLimited(session.id)
         val error = LiveException(ErrorCode.RateLimited, refusal.reason, refusal.retryAfterMillis.milliseconds)
         session.send(error.toMessage(message.topic, message.ref))
         if (refusal.isLast) session.close(CloseCode.TooManyMessages, refusal.reason)
@@ -86,7 +86,7 @@ internal class Dispatcher<Meta : Any>(
     /** Whether a ping or pong is within the rate; a flood of them ends the session as one of messages does. */
     fun admitsControl(session: Session<Meta>): Boolean {
         val refusal = limiter.admit(now(), size = 0) ?: return true
-        tally.rateLimited(session.id)
+        counters.rateLimited(session.id)
         if (refusal.isLast) session.close(CloseCode.TooManyMessages, refusal.reason)
         return false
     }

@@ -46,7 +46,7 @@ internal class EndpointContext(
     val users: UserRates? = if (limits.userMessages.isUnlimited) null else UserRates(limits.userMessages)
 
     /** Connections per address over all endpoints; null where there is no limit on them. */
-    val addresses: AddressCounter? = limits.connectionsPerAddress.takeIf { it < Int.MAX_VALUE }?.let(::AddressCounter)
+    val addresses: AddressCounter? = limits.maxConnectionsPerAddress.takeIf { it < Int.MAX_VALUE }?.let(::AddressCounter)
 
     /** Pages that were refused, over all endpoints and the admin page. */
     val refusedOrigins = RefusedOrigins(now)
@@ -60,7 +60,7 @@ internal class EndpointServer<Meta : Any>(
     private val limits = context.limits
     private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope)
     private val tokens = Tokens(endpoint, guard, limits.expiryWarning, context.now)
-    private val tally = context.topics.tally
+    private val counters = context.topics.counters
 
     /** The same topics as server-sent events, where the endpoint declares that. */
     val streams: EventStreams<Meta>? = endpoint.streams?.let { EventStreams(endpoint, context, this, it) }
@@ -89,7 +89,7 @@ internal class EndpointServer<Meta : Any>(
                 is Handshake.Refused -> return refuse(call, result.status, result.reason)
                 is Handshake.Accepted -> result
             }
-        val place = Admission(context)
+        val place = ConnectionPermit(context)
         place.refusal(call)?.let { return refuse(call, it.status, it.reason) }
         var upgrade: LiveUpgrade? = null
         try {
@@ -104,7 +104,7 @@ internal class EndpointServer<Meta : Any>(
     }
 
     /** The upgrade for a client that may come in, or null: then it has been answered. */
-    private suspend fun admit(call: ApplicationCall, handshake: Handshake.Accepted, place: Admission): LiveUpgrade? {
+    private suspend fun admit(call: ApplicationCall, handshake: Handshake.Accepted, place: ConnectionPermit): LiveUpgrade? {
         val meta =
             when (val result = place.identify(call, endpoint)) {
                 is Identity.Refused -> {
@@ -154,7 +154,7 @@ internal class EndpointServer<Meta : Any>(
         private val address: String,
         private val transport: String,
     ) : SessionHandler<Meta> {
-        private val dispatcher = Dispatcher(endpoint, commands, tokens, limits, guard, context.now, tally)
+        private val dispatcher = Dispatcher(endpoint, commands, tokens, limits, guard, context.now, counters)
 
         /** A session that was not let in is none that the application hears the end of. */
         private var isOpened = false
@@ -170,8 +170,8 @@ internal class EndpointServer<Meta : Any>(
         }
 
         override suspend fun open(session: Session<Meta>): CloseReason? {
-            if (!context.sessions.add(session, limits.sessionsPerUser)) {
-                val reason = "a user may have at most ${limits.sessionsPerUser} sessions"
+            if (!context.sessions.add(session, limits.maxSessionsPerUser)) {
+                val reason = "a user may have at most ${limits.maxSessionsPerUser} sessions"
                 return CloseReason(CloseCode.TryAgainLater, reason, byClient = false)
             }
             // looked at after adding: whichever of this and the drain is later sees the other
@@ -179,7 +179,7 @@ internal class EndpointServer<Meta : Any>(
             tokens.begin(session)?.let { return it }
             session.user?.let { dispatcher.limiter.user = context.users?.join(it, context.now()) }
             isOpened = true
-            tally.sessionOpened(session.id)
+            counters.sessionOpened(session.id)
             return dispatcher.opened(session)
         }
 
@@ -195,7 +195,7 @@ internal class EndpointServer<Meta : Any>(
             if (dispatcher.limiter.user != null) session.user?.let { context.users?.leave(it) }
             context.sessions.remove(session)
             if (!isOpened) return
-            tally.sessionClosed(session.id, reason.code)
+            counters.sessionClosed(session.id, reason.code)
             commands.left(session, left)
             dispatcher.closed(session, reason)
         }

@@ -66,7 +66,7 @@ internal class EventStreams<Meta : Any>(
             } catch (e: IllegalArgumentException) {
                 return call.respondError(HttpStatusCode.BadRequest, ErrorCode.BadPayload.wire, e.message.orEmpty())
             }
-        val place = Admission(context)
+        val place = ConnectionPermit(context)
         place.refusal(call)?.let { return refuse(call, it) }
         try {
             when (val identity = place.identify(call, endpoint)) {
@@ -85,7 +85,7 @@ internal class EventStreams<Meta : Any>(
         call: ApplicationCall,
         request: StreamRequest,
         meta: Meta,
-        place: Admission,
+        place: ConnectionPermit,
         disconnect: Disconnect,
     ) {
         val codec = context.topics.codecs[codecSlot]
@@ -139,7 +139,7 @@ internal class EventStreams<Meta : Any>(
         call.respondError(status, code, end.reason.ifEmpty { "the session has ended" }, wait)
     }
 
-    private suspend fun refuse(call: ApplicationCall, refused: Identity.Refused, place: Admission? = null) {
+    private suspend fun refuse(call: ApplicationCall, refused: Identity.Refused, place: ConnectionPermit? = null) {
         place?.invoke()
         call.respondError(refused.status, refused.status.errorCode(), refused.reason)
     }

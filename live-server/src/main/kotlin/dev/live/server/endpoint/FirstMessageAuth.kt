@@ -21,7 +21,7 @@ import kotlinx.coroutines.withTimeoutOrNull
 
 /**
  * Waits on a fresh connection for the `auth` message that says who the client is. Until it came there is no session:
- * everything else is refused, [LimitSettings.badMessages] times, and the connection is closed (4401) when the time is over.
+ * everything else is refused, [LimitSettings.maxBadMessages] times, and the connection is closed (4401) when the time is over.
  */
 internal class FirstMessageAuth<Meta : Any>(
     private val socket: Socket,
@@ -100,7 +100,7 @@ internal class FirstMessageAuth<Meta : Any>(
 
     /** Everything that is no token counts, so that nobody is kept busy by a client that nobody knows. */
     private fun strike(): Outcome<Meta>? {
-        if (++strikes < limits.badMessages) return null
+        if (++strikes < limits.maxBadMessages) return null
         return Outcome.Ended(CloseCode.ProtocolViolated, "$strikes messages before a token")
     }
 

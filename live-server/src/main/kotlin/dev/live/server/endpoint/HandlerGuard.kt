@@ -4,7 +4,7 @@ import dev.live.protocol.BadPayloadException
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.server.observe.inTrace
-import dev.live.server.session.HandlerLane
+import dev.live.server.session.HandlerTimeoutScope
 import dev.live.server.session.Session
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
@@ -86,9 +86,9 @@ internal class HandlerGuard(
             }
         }
 
-    private suspend fun lane() = HandlerLane(currentCoroutineContext() + (elsewhere ?: EmptyCoroutineContext))
+    private suspend fun lane() = HandlerTimeoutScope(currentCoroutineContext() + (elsewhere ?: EmptyCoroutineContext))
 
-    private suspend fun <T : Any> timed(lane: HandlerLane, block: suspend () -> T): T {
+    private suspend fun <T : Any> timed(lane: HandlerTimeoutScope, block: suspend () -> T): T {
         val result =
             if (elsewhere == null) lane.call(timeout, block) else withContext(elsewhere) { lane.call(timeout, block) }
         return result ?: throw LiveException(ErrorCode.Timeout, "the handler took longer than $timeout")

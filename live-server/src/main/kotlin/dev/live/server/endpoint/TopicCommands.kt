@@ -26,7 +26,7 @@ internal class TopicCommands<Meta : Any>(
     val guard: HandlerGuard,
     private val topics: TopicRegistry,
 ) : TopicPlaces {
-    private val tally = topics.tally
+    private val counters = topics.counters
     private val mostSpecificFirst = declarations.sortedBy { it.pattern.specificity }
     private val hooks = TopicHooks(declarations, guard)
 
@@ -63,7 +63,7 @@ internal class TopicCommands<Meta : Any>(
         if (wasTakenOut) return subscribe(session, message) // meanwhile: whether it may be in is a question again
         if (!isAcked) session.send(ack)
         if (!hasJoined) return
-        tally.sent(messages = 1, bytes = ack.body?.size ?: 0) // that ack, which went through the topic
+        counters.sent(messages = 1, bytes = ack.body?.size ?: 0) // that ack, which went through the topic
         hooks.joined(session, place, welcome)
     }
 
@@ -77,7 +77,7 @@ internal class TopicCommands<Meta : Any>(
             }
         if (!isAcked) session.send(ack(message))
         if (!hasLeft || place == null) return
-        tally.sent(messages = 1, bytes = 0)
+        counters.sent(messages = 1, bytes = 0)
         hooks.left(session, placeOf(place))
     }
 

@@ -11,7 +11,7 @@ internal class InboundLimiter(private val limits: LimitSettings) {
     private var bytes: RateLimiter? = null
     private var subscribes: RateLimiter? = null
     private var bad: BadMessageCounter? = null
-    private var refusedToUser: Refusals? = null
+    private var refusedToUser: PenaltyBucket? = null
 
     /** What this session shares with the others of its user, where there is a limit on that. Set before it is read. */
     var user: UserRate? = null
@@ -30,7 +30,7 @@ internal class InboundLimiter(private val limits: LimitSettings) {
 
     /** Counts a message that could not be decoded; true if it was the one too many. */
     fun isOneBadMessageTooMany(now: Long): Boolean {
-        val counter = bad ?: BadMessageCounter(limits.badMessages, BAD_MESSAGE_WINDOW_MILLIS).also { bad = it }
+        val counter = bad ?: BadMessageCounter(limits.maxBadMessages, BAD_MESSAGE_WINDOW_MILLIS).also { bad = it }
         return counter.isTooMany(now)
     }
 
@@ -50,7 +50,7 @@ internal class InboundLimiter(private val limits: LimitSettings) {
     private fun admitOfUser(now: Long): Refusal? {
         val wait = user?.take(now) ?: return null
         if (wait == 0L) return null
-        val refused = refusedToUser ?: Refusals(limits.userMessages, now).also { refusedToUser = it }
+        val refused = refusedToUser ?: PenaltyBucket(limits.userMessages, now).also { refusedToUser = it }
         refused.add(now, amount = 1)
         val reason = "at most ${limits.userMessages.perSecond} messages a second from all sessions of a user"
         return Refusal(reason, wait, refused.isTooMany)

@@ -13,7 +13,7 @@ internal class RateLimiter(val rate: Rate, start: Long) {
     private var filled = start
 
     /** Made at the first refusal: most clients never get one. */
-    private var refusals: Refusals? = null
+    private var refusals: PenaltyBucket? = null
 
     /** Whether the client did not heed the refusals of a whole burst: it sends more than twice what it may, and goes on. */
     val isExhausted: Boolean get() = refusals?.isTooMany == true
@@ -21,7 +21,7 @@ internal class RateLimiter(val rate: Rate, start: Long) {
     /** Takes [amount] tokens: zero if there were as many, else the milliseconds until there will be. */
     fun take(now: Long, amount: Int = 1): Long {
         val wait = takeUncounted(now, amount)
-        if (wait > 0) (refusals ?: Refusals(rate, now).also { refusals = it }).add(now, amount)
+        if (wait > 0) (refusals ?: PenaltyBucket(rate, now).also { refusals = it }).add(now, amount)
         return wait
     }
 
@@ -51,7 +51,7 @@ internal class RateLimiter(val rate: Rate, start: Long) {
 }
 
 /** What was refused at [rate] and is not forgotten yet: it fades as fast as it might have come. */
-internal class Refusals(private val rate: Rate, private var faded: Long) {
+internal class PenaltyBucket(private val rate: Rate, private var faded: Long) {
     private var amount = 0.0
 
     /** As of the last refusal. */

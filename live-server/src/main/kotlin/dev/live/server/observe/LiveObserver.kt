@@ -95,5 +95,5 @@ public enum class HandlerOutcome {
     Failed,
 }
 
-/** Only its parts are told: see [Tally]. */
+/** Only its parts are told: see [ServerCounters]. */
 internal class ObserverPair(val first: LiveObserver, val second: LiveObserver) : LiveObserver

@@ -94,7 +94,7 @@ internal class Admin(
         val forged = call.whyForged(context.refusedOrigins)
         if (forged != null) return call.respondError(HttpStatusCode.Forbidden, ErrorCode.Forbidden.wire, forged)
         answer(call) {
-            val request = call.receiveJson(context.limits.frames.messageSize, context.limits.decode)
+            val request = call.receiveJson(context.limits.frames.maxMessageSize, context.limits.decode)
             carryOut(request as? JsonObject ?: throw LiveException(ErrorCode.BadPayload, "the body must be an object"))
         }
     }

@@ -1,7 +1,7 @@
 package dev.live.server.operate
 
 import dev.live.server.endpoint.EndpointContext
-import dev.live.server.topic.TopicHub
+import dev.live.server.topic.ActiveTopic
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.buildJsonObject
 import kotlinx.serialization.json.put
@@ -34,13 +34,13 @@ internal class TopicRows(private val context: EndpointContext) {
 }
 
 /** One topic as it was for a moment. */
-internal class TopicRow(hub: TopicHub) {
+internal class TopicRow(hub: ActiveTopic) {
     val name: String = hub.name
     val subscribers: Int = hub.size
     val published: Long = hub.published
     val historyBytes: Long = hub.historyBytes
-    private val losses = hub.losses?.snapshot()
-    val lost: Long = losses?.let { it.conflated + it.dropped } ?: 0
+    private val drops = hub.drops?.snapshot()
+    val lost: Long = drops?.let { it.conflated + it.dropped } ?: 0
 
     fun toJson(): JsonObject =
         buildJsonObject {
@@ -48,7 +48,7 @@ internal class TopicRow(hub: TopicHub) {
             put("subscribers", subscribers)
             put("published", published)
             put("historyBytes", historyBytes)
-            put("conflated", losses?.conflated ?: 0)
-            put("dropped", losses?.dropped ?: 0)
+            put("conflated", drops?.conflated ?: 0)
+            put("dropped", drops?.dropped ?: 0)
         }
 }

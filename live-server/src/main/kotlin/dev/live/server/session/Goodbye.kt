@@ -10,5 +10,5 @@ import kotlin.time.Duration
 /** The `goodbye` before a close for [why], with the [window] to come back in. */
 internal fun goodbyeMessage(why: CloseReason, window: ClosedRange<Duration>): Message {
     val bounds = listOf(window.start.inWholeMilliseconds, window.endInclusive.inWholeMilliseconds)
-    return Message(MessageType.GOODBYE, body = Body.of(GoodbyeData(why.code.wire, why.text, bounds)))
+    return Message(MessageType.GOODBYE, body = Body.of(GoodbyeData(why.code.wire, why.reason, bounds)))
 }

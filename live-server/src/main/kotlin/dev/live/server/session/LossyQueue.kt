@@ -1,7 +1,7 @@
 package dev.live.server.session
 
 import dev.live.server.frame.OutboundFrame
-import dev.live.server.topic.Losses
+import dev.live.server.topic.DropCounters
 import java.util.concurrent.atomic.AtomicBoolean
 
 /**
@@ -17,7 +17,7 @@ import java.util.concurrent.atomic.AtomicBoolean
  */
 internal class LossyQueue(private val maxBytes: Int) {
     /** One topic's part: what is counted together. */
-    class Part(val losses: Losses) {
+    class Part(val drops: DropCounters) {
         /** Keys of what waits, oldest first, so that nobody looks through other topics' for one. Guarded by the queue. */
         val keys = LinkedHashSet<Any>()
     }
@@ -61,7 +61,7 @@ internal class LossyQueue(private val maxBytes: Int) {
     fun put(part: Part, key: Any, frame: OutboundFrame, after: Long, limit: Int, isOrdered: Boolean = false) {
         val lost = replace(part, key, frame, after, limit, isOrdered)
         // not under the lock, which the writer needs: an observer is code of the application's
-        if (lost != 0) part.losses.tell(conflated = lost % DROPPED, dropped = lost / DROPPED)
+        if (lost != 0) part.drops.tell(conflated = lost % DROPPED, dropped = lost / DROPPED)
     }
 
     /** How many were dropped, times [DROPPED], and one more if one was replaced. */
@@ -72,7 +72,7 @@ internal class LossyQueue(private val maxBytes: Int) {
         val before = if (isOrdered) take(place) else entries[place]
         if (before != null) {
             bytes -= before.frame.size
-            part.losses.countConflated()
+            part.drops.countConflated()
             lost++
         } else if (part.keys.size == limit) {
             lost += drop(Place(part, part.keys.first()))
@@ -150,7 +150,7 @@ internal class LossyQueue(private val maxBytes: Int) {
 
     private fun drop(place: Place): Int {
         bytes -= checkNotNull(take(place)).frame.size
-        place.part.losses.countDropped()
+        place.part.drops.countDropped()
         return DROPPED
     }
 

@@ -3,14 +3,14 @@ package dev.live.server.session
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.protocol.Position
-import dev.live.server.topic.FanOut
+import dev.live.server.topic.TopicActor
 import dev.live.server.topic.Joining
 import dev.live.server.topic.LossyOverflow
 import dev.live.server.topic.Member
-import dev.live.server.topic.MessageRun
+import dev.live.server.topic.MessageBatch
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Subscriber
-import dev.live.server.topic.TopicHub
+import dev.live.server.topic.ActiveTopic
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.withContext
 import java.util.concurrent.ConcurrentHashMap
@@ -18,7 +18,7 @@ import java.util.concurrent.ConcurrentHashMap
 /**
  * The topics one session has joined.
  *
- * Changed by one at a time: see [MembershipTurn].
+ * Changed by one at a time: see [SuspendingLock].
  */
 internal class Memberships(private val session: Session<*>, private val runtime: SessionRuntime) {
     private val joined = ConcurrentHashMap<String, Membership>()
@@ -59,11 +59,11 @@ internal class Memberships(private val session: Session<*>, private val runtime:
         return true
     }
 
-    private fun membership(hub: TopicHub, attachment: Any): Membership {
+    private fun membership(hub: ActiveTopic, attachment: Any): Membership {
         val lossy = hub.lossy
-        val losses = hub.losses
-        if (lossy == null || losses == null) return Membership(session, hub, attachment)
-        return LossyMembership(session, hub, attachment, lossy, LossyQueue.Part(losses))
+        val drops = hub.drops
+        if (lossy == null || drops == null) return Membership(session, hub, attachment)
+        return LossyMembership(session, hub, attachment, lossy, LossyQueue.Part(drops))
     }
 
     /** [catchUp]; a client that was promised all that it missed must not be left without a word if that fails. */
@@ -83,7 +83,7 @@ internal class Memberships(private val session: Session<*>, private val runtime:
      */
     private suspend fun catchUp(membership: Membership, first: Joining.Behind, member: Member?) {
         val queue = session.state.queue
-        val room = minOf(FanOut.MAX_RUN, runtime.settings.queueBound.messages / 2)
+        val room = minOf(TopicActor.MAX_RUN, runtime.settings.queueBound.messages / 2)
         var behind = first
         while (true) {
             val messages = listOfNotNull(behind.ack) + behind.messages
@@ -92,7 +92,7 @@ internal class Memberships(private val session: Session<*>, private val runtime:
                 is Joining.Behind -> behind = next
                 Joining.In -> return
                 // it was promised that nothing is missing
-                Joining.Overtaken -> return session.close(CloseCode.SlowConsumer, "the history went past it")
+                Joining.HistoryEvicted -> return session.close(CloseCode.SlowConsumer, "the history went past it")
             }
         }
     }
@@ -137,7 +137,7 @@ internal class Memberships(private val session: Session<*>, private val runtime:
 }
 
 /** One session's place in one topic. */
-internal open class Membership(val owner: Session<*>, val hub: TopicHub, val attachment: Any) : Subscriber(owner.id) {
+internal open class Membership(val owner: Session<*>, val hub: ActiveTopic, val attachment: Any) : Subscriber(owner.id) {
     private val state = owner.state
     protected val queue: SessionQueue = state.queue
 
@@ -153,15 +153,15 @@ internal open class Membership(val owner: Session<*>, val hub: TopicHub, val att
         return isTaken
     }
 
-    override suspend fun awaitTurn() = state.awaitTurn()
+    override suspend fun awaitWriter() = state.awaitWriter()
 
-    override fun offer(run: MessageRun): Boolean = queue.offer(run) == Offer.Taken
+    override fun offer(run: MessageBatch): Boolean = queue.offer(run) == Offer.Taken
 }
 
 /** A place in a topic of which not everything has to arrive. */
 internal class LossyMembership(
     owner: Session<*>,
-    hub: TopicHub,
+    hub: ActiveTopic,
     attachment: Any,
     private val overflow: LossyOverflow,
     private val part: LossyQueue.Part,
@@ -177,5 +177,5 @@ internal class LossyMembership(
         super.lastWord(message)
     }
 
-    override fun offer(run: MessageRun): Boolean = false // each may replace another
+    override fun offer(run: MessageBatch): Boolean = false // each may replace another
 }

@@ -28,7 +28,7 @@ internal abstract class QueueRoom(protected val bound: QueueBound) {
 
     /** Who waits for room, once somebody did: most sessions never fill their queue, and a channel takes 400 bytes. */
     @Volatile
-    private var line: SenderLine? = null
+    private var line: SendWaiters? = null
 
     protected val isClosed: Boolean get() = waiting < 0
 
@@ -106,18 +106,18 @@ internal abstract class QueueRoom(protected val bound: QueueBound) {
             }
         }
 
-    /** See [SenderLine.wait]. */
+    /** See [SendWaiters.wait]. */
     protected suspend fun waitInLine(attempt: () -> Boolean?): Boolean = madeLine().wait(attempt)
 
-    private fun madeLine(): SenderLine {
-        val made = line ?: SenderLine().let { if (LINE.compareAndSet(this, null, it)) it else line!! }
+    private fun madeLine(): SendWaiters {
+        val made = line ?: SendWaiters().let { if (LINE.compareAndSet(this, null, it)) it else line!! }
         if (isClosed) made.close() // whoever closed the queue may have found none
         return made
     }
 
     internal companion object {
         // no objects of their own in every session for these
-        private val LINE = AtomicReferenceFieldUpdater.newUpdater(QueueRoom::class.java, SenderLine::class.java, "line")
+        private val LINE = AtomicReferenceFieldUpdater.newUpdater(QueueRoom::class.java, SendWaiters::class.java, "line")
         private val WAITING = AtomicLongFieldUpdater.newUpdater(QueueRoom::class.java, "waiting")
 
         /** One message in the upper half of [waiting], and the mask of its lower half. */

@@ -179,7 +179,7 @@ public class Session<out Meta : Any> internal constructor(
     }
 
     internal fun prepare(message: Message): PreparedMessage {
-        runtime.topics.tally.sent(messages = 1, message.body?.size ?: 0)
+        runtime.topics.counters.sent(messages = 1, message.body?.size ?: 0)
         return PreparedMessage(message, runtime.codecs)
     }
 

@@ -1,7 +1,7 @@
 package dev.live.server.session
 
 import dev.live.server.frame.OutboundFrame
-import dev.live.server.topic.MessageRun
+import dev.live.server.topic.MessageBatch
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.transport.FrameSource
 import kotlinx.coroutines.channels.Channel
@@ -50,7 +50,7 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueRoo
     fun offer(message: PreparedMessage): Offer = offer(message.frameFor(slot))
 
     /** Takes all of [run] or nothing of it; one larger than the bound on bytes is never taken. */
-    fun offer(run: MessageRun): Offer = offer(run.frameFor(slot))
+    fun offer(run: MessageBatch): Offer = offer(run.frameFor(slot))
 
     fun offer(frame: OutboundFrame): Offer = offer(frame, bound.messages, bound.bytes)
 

@@ -165,7 +165,7 @@ internal class SessionRunner<Meta : Any>(
         try {
             if (reason.code != CloseCode.Abnormal) {
                 withTimeoutOrNull(settings.closeTimeout) {
-                    socket.close(reason.code.wire, reason.text, answering)
+                    socket.close(reason.code.wire, reason.reason, answering)
                 }
             }
         } catch (_: IOException) {

@@ -14,7 +14,7 @@ import kotlin.time.Duration.Companion.seconds
 
 /** The moving parts of a [session], which the application does not see. */
 internal class SessionState(val session: Session<*>, private val runtime: SessionRuntime) :
-    MembershipTurn(),
+    SuspendingLock(),
     WriteWatch {
     val queue = SessionQueue(runtime.settings.queueBound, runtime.codecSlot)
 
@@ -36,7 +36,7 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
     private var lastHeard: Long = runtime.now()
 
     /** Where handlers of this session's messages run, once one did. Written by the reader, or by what it waits for. */
-    var lane: HandlerLane? = null
+    var lane: HandlerTimeoutScope? = null
 
     /** When the write in progress began, or [IDLE]. Written by the writer, read by the sweeper. */
     @Volatile
@@ -175,13 +175,13 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
         if (!reason.compareAndSet(null, OVERFLOWED)) return
         val lost = queue.count + 1 // what waits, and the one that found no room
         queue.cancel()
-        runtime.topics.tally.dropped(OverflowPolicy.Close.toString(), lost)
+        runtime.topics.counters.dropped(OverflowPolicy.Close.toString(), lost)
         // not here: cancelling may run code of the application, and this is the fan-out of a topic
         runtime.topics.aside { session.cancel(SessionEndedException()) }
     }
 
     /** Waits until the writer has had its turn, or the client is known to be slow. */
-    suspend fun awaitTurn() {
+    suspend fun awaitWriter() {
         queue.awaitRoomOr { isBlocked }
     }
 

@@ -23,7 +23,7 @@ internal class Sweeper(
             val time = now()
             for (session in sessions.all) sweep(session, time)
             topics.sweep()
-            if (topics.tally.isObserved) sample()
+            if (topics.counters.isObserved) sample()
         }
     }
 
@@ -49,7 +49,7 @@ internal class Sweeper(
             bytes += queue.bytes
             deepest = maxOf(deepest, waiting)
         }
-        topics.tally.queuesSampled(count, messages, bytes, deepest)
+        topics.counters.queuesSampled(count, messages, bytes, deepest)
     }
 
     private companion object {

@@ -12,11 +12,11 @@ internal abstract class Subscriber(val session: String) {
     /** Takes [message] without suspending, or ends its session; false if it was not taken. Any thread. */
     abstract fun offer(message: PreparedMessage): Boolean
 
-    /** Next in [Turns], or itself at the end; null while it is not in. Only accessed by the topic's fan-out. */
-    var nextInTurns: Subscriber? = null
+    /** Next in [WriterBacklog], or itself at the end; null while it is not in. Only accessed by the topic's fan-out. */
+    var nextInBacklog: Subscriber? = null
 
     /** Returns when the writer of the session has had its turn, or its client is too slow for that. */
-    open suspend fun awaitTurn() {}
+    open suspend fun awaitWriter() {}
 
     /** Takes [message] as the last of this topic: nothing of it that waits is written behind it. */
     open fun lastWord(message: PreparedMessage) {
@@ -24,5 +24,5 @@ internal abstract class Subscriber(val session: String) {
     }
 
     /** Takes all of [run] without suspending, or nothing of it, which ends nothing; whether it did. Any thread. */
-    abstract fun offer(run: MessageRun): Boolean
+    abstract fun offer(run: MessageBatch): Boolean
 }

@@ -61,7 +61,7 @@ internal class SubscriberSet {
     }
 
     /** As [deliver] of each message in [run], but those that have room for all of it get it as one. */
-    fun deliver(run: MessageRun) {
+    fun deliver(run: MessageBatch) {
         var failure: Throwable? = null
         for (i in 0 until size) {
             val subscriber = members[i]!!
@@ -94,7 +94,7 @@ internal class SubscriberSet {
         return taken
     }
 
-    private fun Subscriber.tookAll(run: MessageRun): Boolean =
+    private fun Subscriber.tookAll(run: MessageBatch): Boolean =
         try {
             run.isAllFor(session) && offer(run)
         } catch (_: Throwable) {

@@ -12,8 +12,8 @@ import kotlin.time.Duration
 internal class Throttle(
     private val interval: Duration,
     private val maxKeys: Int,
-    private val losses: Losses,
-    private val alarm: Alarm,
+    private val drops: DropCounters,
+    private val alarm: TopicTimer,
     private val now: () -> Long,
 ) {
     /** In the order in which they were published, which for those with offsets is the one that clients may get them in. */
@@ -39,10 +39,10 @@ internal class Throttle(
         val replaced = held.remove(key)
         held[key] = message
         if (replaced != null) {
-            losses.conflated()
+            drops.conflated()
         } else if (held.size > maxKeys) {
             held.remove(held.keys.first())
-            losses.dropped()
+            drops.dropped()
         }
         alarm.setTo(nextAt)
         return false

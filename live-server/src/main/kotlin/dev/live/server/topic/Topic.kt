@@ -62,8 +62,8 @@ public class Topic internal constructor(
         broker.publish(registry.publication(name, body, type = type))
     }
 
-    /** What subscribers on this node did not get, because the topic declares that they need not; see [TopicLosses]. */
-    public val losses: TopicLosses get() = registry.find(name)?.losses?.snapshot() ?: TopicLosses(0, 0)
+    /** What subscribers on this node did not get, because the topic declares that they need not; see [TopicDrops]. */
+    public val drops: TopicDrops get() = registry.find(name)?.drops?.snapshot() ?: TopicDrops(0, 0)
 
     /**
      * Who is on the topic, on this node: what each member says of itself, by key. As last told to the subscribers; empty

@@ -41,7 +41,7 @@ internal class Leave(
 ) : TopicEvent
 
 /** Somebody wants what the history holds since then, or all of it; null if there is no history. */
-internal class Recall(val since: Position?) : TopicEvent {
+internal class ReadHistory(val since: Position?) : TopicEvent {
     override val done = CompletableDeferred<HistoryPage?>()
 }
 
@@ -49,10 +49,10 @@ internal class Recall(val since: Position?) : TopicEvent {
 internal data object Expire : TopicEvent
 
 /** A time has come that the topic wanted to hear of. */
-internal data object Ring : TopicEvent
+internal data object TimerFired : TopicEvent
 
 /** [look] is shown who is subscribed at this place among the messages. It runs in the fan-out, so it is live's own. */
-internal class Visit(
+internal class Inspect(
     val look: (SubscriberSet) -> Unit,
     override val done: CompletableDeferred<Unit>,
 ) : TopicEvent
@@ -66,5 +66,5 @@ internal sealed interface Joining {
     class Behind(val ack: Message?, val messages: List<Message>, val position: Position) : Joining
 
     /** It has an ack that says it misses nothing, and took so long that the history has gone past it. */
-    data object Overtaken : Joining
+    data object HistoryEvicted : Joining
 }

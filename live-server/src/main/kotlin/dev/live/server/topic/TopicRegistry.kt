@@ -4,7 +4,7 @@ import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
-import dev.live.server.observe.Tally
+import dev.live.server.observe.ServerCounters
 import dev.live.server.observe.currentTrace
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.isActive
@@ -24,28 +24,28 @@ internal class TopicRegistry(
     private val policies: TopicPolicies = TopicPolicies { TopicPolicy.None },
     private val maxIdleBytes: Long = Long.MAX_VALUE,
 ) {
-    private val hubs = ConcurrentHashMap<String, TopicHub>()
+    private val hubs = ConcurrentHashMap<String, ActiveTopic>()
 
     val codecs: CodecTable get() = runtime.codecs
 
-    val tally: Tally get() = runtime.tally
+    val counters: ServerCounters get() = runtime.counters
 
     /** Topics in use, or lingering. */
     val size: Int get() = hubs.size
 
     /** The hub of [name], which stays at least until the matching [release]. */
-    fun retain(name: String): TopicHub {
+    fun retain(name: String): ActiveTopic {
         var isNew = false
         val hub = hubs.compute(name) { _, found ->
             val hub = found ?: hub(name, policies.of(name)).also { isNew = true }
             hub.users++
             hub
         }!!
-        if (isNew) tally.topicCreated(name) // here: an observer is not to run under the map's lock
+        if (isNew) counters.topicCreated(name) // here: an observer is not to run under the map's lock
         return hub
     }
 
-    private fun hub(name: String, policy: TopicPolicy) = TopicHub(name, runtime, policy)
+    private fun hub(name: String, policy: TopicPolicy) = ActiveTopic(name, runtime, policy)
 
     fun release(name: String) {
         hubs.computeIfPresent(name) { _, hub ->
@@ -59,10 +59,10 @@ internal class TopicRegistry(
         if (runtime.scope.isActive) runtime.scope.launch(CoroutineName("live-aside")) { block() } else block()
     }
 
-    fun find(name: String): TopicHub? = hubs[name]
+    fun find(name: String): ActiveTopic? = hubs[name]
 
     /** The topics in use, or lingering, as of now. */
-    fun snapshot(): List<TopicHub> = ArrayList(hubs.values)
+    fun snapshot(): List<ActiveTopic> = ArrayList(hubs.values)
 
     /**
      * What the caller publishes; calls code of the application where messages replace each other by a key.
@@ -87,7 +87,7 @@ internal class TopicRegistry(
     /** Hands [publication] to its topic's fan-out; suspends while that is a full buffer behind. */
     suspend fun deliver(publication: Publication) {
         val hub = hubs[publication.topic] ?: kept(publication.topic)
-        tally.published(publication.topic, hub?.size ?: 0, publication.body?.size ?: 0)
+        counters.published(publication.topic, hub?.size ?: 0, publication.body?.size ?: 0)
         if (hub == null) return
         val message = publication.run { Message(type, topic, body = body, trace = trace) }
         val prepared = PreparedMessage(message, codecs, publication.except, publication.key)
@@ -96,14 +96,14 @@ internal class TopicRegistry(
     }
 
     /** A hub for a topic that nobody uses and that keeps what is published all the same; null if it does not. */
-    private fun kept(name: String): TopicHub? {
+    private fun kept(name: String): ActiveTopic? {
         val policy = policies.of(name)
         if (!policy.isKept) return null
         var isNew = false
         val hub = hubs.computeIfAbsent(name) {
             hub(it, policy).apply { idleSince = runtime.now() }.also { isNew = true }
         }
-        if (isNew) tally.topicCreated(name)
+        if (isNew) counters.topicCreated(name)
         return hub
     }
 
@@ -132,8 +132,8 @@ internal class TopicRegistry(
     }
 
     /** Ends the topic if it [isForgettable] under the map's lock too: a subscriber may just have come. */
-    private inline fun forget(name: String, crossinline isForgettable: (TopicHub) -> Boolean) {
+    private inline fun forget(name: String, crossinline isForgettable: (ActiveTopic) -> Boolean) {
         val left = hubs.computeIfPresent(name) { _, hub -> if (isForgettable(hub)) null.also { hub.stop() } else hub }
-        if (left == null) tally.topicEnded(name) // nobody else takes topics out
+        if (left == null) counters.topicEnded(name) // nobody else takes topics out
     }
 }

@@ -1,6 +1,6 @@
 package dev.live.server.topic
 
-import dev.live.server.observe.Tally
+import dev.live.server.observe.ServerCounters
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.plus
@@ -11,7 +11,7 @@ import kotlin.coroutines.CoroutineContext
  *
  * @param scope what their fan-outs live in
  * @param buffer messages that may wait for a topic's fan-out, or for a collector in this process
- * @param fanOut where fan-outs run; if null, in whoever publishes, which spares two changes of threads for each message
+ * @param actor where fan-outs run; if null, in whoever publishes, which spares two changes of threads for each message
  * @param maxInPlace offers to subscribers after which a fan-out looks for a thread of its own: about a millisecond of them
  * @param now milliseconds of the server's clock
  */
@@ -19,9 +19,9 @@ internal class TopicRuntime(
     scope: CoroutineScope,
     val codecs: CodecTable,
     val buffer: Int,
-    val fanOut: CoroutineContext? = null,
+    val actor: CoroutineContext? = null,
     val maxInPlace: Int = 16_384,
-    val tally: Tally = Tally(),
+    val counters: ServerCounters = ServerCounters(),
     val now: () -> Long,
 ) {
     val scope: CoroutineScope = scope + CoroutineName("live-topic")

@@ -3,7 +3,7 @@ package dev.live.server.transport
 import dev.live.protocol.CloseCode
 
 /**
- * Turns the bytes of one client into messages and control frames, as strict as RFC 6455 is, and assembles fragments.
+ * WriterBacklog the bytes of one client into messages and control frames, as strict as RFC 6455 is, and assembles fragments.
  *
  * Bytes may arrive in any pieces. Each is checked when it is read: a violation is reported at the first byte that shows
  * it, before the frame is complete. A message that is not complete takes the memory of the bytes that have arrived (at
@@ -124,8 +124,8 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
             if (++fragments > limits.fragments) {
                 fail(CloseCode.PolicyViolated, "a message must be at most ${limits.fragments} fragments")
             }
-            if (length > limits.messageSize - size) {
-                fail(CloseCode.TooLarge, "a message must be at most ${limits.messageSize} bytes")
+            if (length > limits.maxMessageSize - size) {
+                fail(CloseCode.TooLarge, "a message must be at most ${limits.maxMessageSize} bytes")
             }
         }
         step = if (maskBytes > 0) MASK else PAYLOAD
@@ -165,7 +165,7 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
     private fun ensureRoom(count: Int, rest: Int) {
         val needed = size + count
         if (needed <= message.size) return
-        val end = if (isFinal) size + rest else limits.messageSize
+        val end = if (isFinal) size + rest else limits.maxMessageSize
         val capacity = if (isFinal && count == rest) needed else maxOf(needed, message.size * 2, MIN_ROOM)
         message = message.copyOf(minOf(capacity, end))
     }

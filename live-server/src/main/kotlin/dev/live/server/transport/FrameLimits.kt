@@ -3,7 +3,7 @@ package dev.live.server.transport
 /**
  * What a client may send in one message.
  *
- * @property messageSize bytes
+ * @property maxMessageSize bytes
  * @property fragments how many frames
  */
-internal class FrameLimits(val messageSize: Int, val fragments: Int = messageSize)
+internal class FrameLimits(val maxMessageSize: Int, val fragments: Int = maxMessageSize)

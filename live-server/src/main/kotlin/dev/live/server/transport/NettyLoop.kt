@@ -1,7 +1,7 @@
 package dev.live.server.transport
 
 import dev.live.server.frame.OutboundFrame
-import dev.live.server.topic.Turn
+import dev.live.server.topic.ReadLoop
 import io.netty.buffer.ByteBuf
 import io.netty.channel.ChannelHandlerContext
 import io.netty.util.concurrent.EventExecutor
@@ -22,7 +22,7 @@ import kotlin.coroutines.EmptyCoroutineContext
  * A fan-out makes sockets ready by the thousand. They wait in one list for one task of the loop, so that waking it
  * costs once for all of them; and what several messages left for one socket goes out in one write.
  */
-internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
+internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLoop {
     /** Newest first, linked by [NettySocket.nextReady]: at most each socket of this loop once. */
     private val ready = AtomicReference<NettySocket?>()
 
@@ -40,7 +40,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
 
     /** What is being written. Only accessed by the loop. */
     val batch: Array<OutboundFrame?> = arrayOfNulls(MAX_BATCH)
-    private val run = SharedRun()
+    private val run = SharedWriteBuffer()
 
     /** Runs coroutines on the loop; in place where they are there already. */
     val dispatcher: CoroutineDispatcher = Dispatcher()
@@ -109,7 +109,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
     /** Lets go of the buffer that was last made: no other socket will write the same. */
     fun forget(): Unit = run.release()
 
-    /** Turns the list around, so that the first to be ready writes first. */
+    /** WriterBacklog the list around, so that the first to be ready writes first. */
     private fun reversed(newest: NettySocket?): NettySocket? {
         var rest = newest
         var oldest: NettySocket? = null
@@ -160,7 +160,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, Turn {
             if (known != null && known.executor === executor) return known
             return NettyLoop(executor).also {
                 current.set(it)
-                Turn.begin(it)
+                ReadLoop.begin(it)
             }
         }
 

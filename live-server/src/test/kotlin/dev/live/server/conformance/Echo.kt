@@ -33,7 +33,7 @@ internal fun Application.echo() {
             writeTimeout = 1.hours
         }
         limits {
-            messageSize = LARGEST
+            maxMessageSize = LARGEST
             messagesPerSecond = Int.MAX_VALUE
             bytesPerSecond = Int.MAX_VALUE
         }

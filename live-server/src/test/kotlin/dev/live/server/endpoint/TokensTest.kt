@@ -75,7 +75,7 @@ class TokensTest : FunSpec({
                 runCurrent()
 
                 one.reasons.single().code shouldBe CloseCode.NotAuthenticated
-                one.reasons.single().text shouldBe "the token ran out"
+                one.reasons.single().reason shouldBe "the token ran out"
             }
         }
     }
@@ -189,7 +189,7 @@ class TokensTest : FunSpec({
             one.socket.say("good")
             advanceTo(320_000)
 
-            one.reasons.single().run { code to text } shouldBe (CloseCode.NotAuthenticated to "the token ran out")
+            one.reasons.single().run { code to reason } shouldBe (CloseCode.NotAuthenticated to "the token ran out")
         }
     }
 

@@ -38,7 +38,7 @@ class InboundLimiterTest : FunSpec({
 
     test("too many bytes are refused though the messages are few, and only those that are too large for what is left") {
         val limiter = limiter {
-            messageSize = 1_000
+            maxMessageSize = 1_000
             bytesPerSecond = 1_024
             byteBurst = 1_500
         }
@@ -53,7 +53,7 @@ class InboundLimiterTest : FunSpec({
 
     test("pings and pongs count as messages and not as bytes") {
         val limiter = limiter {
-            messageSize = 128
+            maxMessageSize = 128
             byteBurst = 128
             messagesPerSecond = 1
             burst = 2
@@ -83,7 +83,7 @@ class InboundLimiterTest : FunSpec({
                     burst = 3
                 }, { it.admit(0, size = 1) }),
                 Pair({
-                    messageSize = 128
+                    maxMessageSize = 128
                     byteBurst = 300
                 }, { it.admit(0, size = 100) }),
                 Pair({
@@ -139,7 +139,7 @@ class InboundLimiterTest : FunSpec({
         val messages = Arb.list(Arb.pair(Arb.int(0..200), Arb.int(1..1_000)), 1..80)
         checkAll(Arb.int(1..50), Arb.int(1_024..9_000), messages) { messageRate, byteRate, sent ->
             val limiter = limiter {
-                messageSize = 1_000
+                maxMessageSize = 1_000
                 messagesPerSecond = messageRate
                 burst = 5
                 bytesPerSecond = byteRate

@@ -3,11 +3,11 @@ package dev.live.server.session
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.observe.LiveObserver
-import dev.live.server.observe.Tally
+import dev.live.server.observe.ServerCounters
 import dev.live.server.support.payload
 import dev.live.server.support.prepared
 import dev.live.server.support.wordMessage
-import dev.live.server.topic.Losses
+import dev.live.server.topic.DropCounters
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.booleans.shouldBeTrue
 import io.kotest.matchers.collections.shouldContainExactly
@@ -33,7 +33,7 @@ class LossyQueueTest : FunSpec({
         test("the newest of each key comes out, never before what was offered before it, for a writer $writer") {
             checkAll(Arb.list(Arb.int(0..5), 0..60)) { steps ->
                 val queue = queue(isWoken = isWoken)
-                val part = LossyQueue.Part(Losses())
+                val part = LossyQueue.Part(DropCounters())
                 val newest = HashMap<String, Int>()
                 val before = HashMap<String, Int>() // main messages that were offered before the key's first that waits
                 var offered = 0
@@ -74,7 +74,7 @@ class LossyQueueTest : FunSpec({
             withContext(Dispatchers.Default) {
                 repeat(300) {
                     val queue = queue(isWoken = isWoken)
-                    val part = LossyQueue.Part(Losses())
+                    val part = LossyQueue.Part(DropCounters())
                     val seen = HashMap<String, Int>()
                     val reader = launch {
                         while (seen.size < 3 || seen.values.any { it < LAST }) {
@@ -108,21 +108,21 @@ class LossyQueueTest : FunSpec({
     test("the oldest makes way for more than the limit, and for more bytes than may wait") {
         runTest {
             val queue = queue(maxBytes = 10, isWoken = true)
-            val losses = Losses()
-            val part = LossyQueue.Part(losses)
+            val drops = DropCounters()
+            val part = LossyQueue.Part(drops)
 
             for (word in listOf("a", "b", "c")) queue.keep(part, word, prepared(wordMessage(word)), limit = 2)
-            queue.keep(LossyQueue.Part(losses), "x", prepared(wordMessage("xxxxxxxxx")), limit = 2)
+            queue.keep(LossyQueue.Part(drops), "x", prepared(wordMessage("xxxxxxxxx")), limit = 2)
 
             queue.take(8) shouldContainExactly listOf("c", "xxxxxxxxx")
-            losses.snapshot().dropped shouldBe 2
+            drops.snapshot().dropped shouldBe 2
         }
     }
 
     test("what has just come stays where it replaces the oldest and is too much: what is older makes way") {
         runTest {
             val queue = queue(maxBytes = 10, isWoken = true)
-            val part = LossyQueue.Part(Losses())
+            val part = LossyQueue.Part(DropCounters())
 
             queue.keep(part, "a", prepared(wordMessage("a")), limit = 8)
             queue.keep(part, "b", prepared(wordMessage("bbbbbbbb")), limit = 8)
@@ -141,9 +141,9 @@ class LossyQueueTest : FunSpec({
                     heard += "$messages by $policy${if (Thread.holdsLock(queue)) " under the lock" else ""}"
                 }
             }
-        val losses = Losses(Tally(observer))
-        val part = LossyQueue.Part(losses)
-        val other = LossyQueue.Part(losses)
+        val drops = DropCounters(ServerCounters(observer))
+        val part = LossyQueue.Part(drops)
+        val other = LossyQueue.Part(drops)
 
         fun put(part: LossyQueue.Part, key: String, word: String) =
             queue.put(part, key, prepared(wordMessage(word)).frameFor(0), after = 0, limit = 2)
@@ -154,13 +154,13 @@ class LossyQueueTest : FunSpec({
         put(other, "a", "efg")
 
         heard shouldContainExactly listOf("1 by conflate", "1 by dropOldest", "2 by dropOldest")
-        losses.snapshot().run { conflated to dropped } shouldBe (1L to 3L)
+        drops.snapshot().run { conflated to dropped } shouldBe (1L to 3L)
     }
 
     test("of a topic with a history what replaces another goes behind what waits: its offsets only rise") {
         checkAll(Arb.list(Arb.int(0..4), 0..60)) { steps ->
             val queue = queue(isWoken = true)
-            val part = LossyQueue.Part(Losses())
+            val part = LossyQueue.Part(DropCounters())
             val taken = ArrayList<Int>()
 
             for ((number, step) in steps.withIndex()) {
@@ -180,8 +180,8 @@ class LossyQueueTest : FunSpec({
     test("what is left is taken back, what was closed still comes out, what was cancelled does not") {
         runTest {
             val queue = queue(isWoken = true)
-            val left = LossyQueue.Part(Losses())
-            val other = LossyQueue.Part(Losses())
+            val left = LossyQueue.Part(DropCounters())
+            val other = LossyQueue.Part(DropCounters())
             queue.keep(left, "a", prepared(wordMessage("a")), limit = 2)
             queue.keep(other, "b", prepared(wordMessage("b")), limit = 2)
 

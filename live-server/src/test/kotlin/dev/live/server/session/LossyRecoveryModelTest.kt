@@ -97,7 +97,7 @@ private class LossyRecoveryModel(
     /** How clients were told that they came back. */
     val seen = HashSet<String>()
 
-    val lost: Long get() = topics.find(TOPIC)!!.losses!!.snapshot().run { conflated + dropped }
+    val lost: Long get() = topics.find(TOPIC)!!.drops!!.snapshot().run { conflated + dropped }
 
     suspend fun step() {
         val client = clients.random(random)

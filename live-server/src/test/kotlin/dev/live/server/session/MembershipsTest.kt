@@ -12,7 +12,7 @@ import dev.live.server.support.prepared
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.wordMessage
 import dev.live.server.topic.CodecTable
-import dev.live.server.topic.MessageRun
+import dev.live.server.topic.MessageBatch
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.nulls.shouldNotBeNull
@@ -69,7 +69,7 @@ class MembershipsTest : FunSpec({
             membership.offer(prepared(wordMessage("in the writer's hands")))
             runCurrent()
 
-            membership.offer(MessageRun(messages, CodecTable(listOf(FakeCodec())))) shouldBe false
+            membership.offer(MessageBatch(messages, CodecTable(listOf(FakeCodec())))) shouldBe false
             one.session.state.endReason shouldBe null
             messages.map { membership.offer(it) } shouldContainExactly listOf(true, true, true, false)
 

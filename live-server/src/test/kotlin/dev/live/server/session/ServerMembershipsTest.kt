@@ -112,11 +112,11 @@ class ServerMembershipsTest : FunSpec({
             val (_, bob, cat) = all
             all.forEach { it.start() }
             val topic = ann.topic()
-            topic.members().shouldBeEmpty()
+            topic.subscribedSessions().shouldBeEmpty()
             all.forEach { it.session.join("t") }
             cat.session.leave("t")
 
-            topic.members().toSet() shouldBe setOf(ann.session, bob.session)
+            topic.subscribedSessions().toSet() shouldBe setOf(ann.session, bob.session)
             topic.publish(wordMessage("for bob").body) { it === bob.session } shouldBe 1
             topic.publish(wordMessage("for nobody").body) { false } shouldBe 0
             topic.publish(wordMessage("for cat").body) { it === cat.session } shouldBe 0

@@ -6,7 +6,7 @@ import dev.live.server.support.payload
 import dev.live.server.support.prepared
 import dev.live.server.support.wordMessage
 import dev.live.server.topic.CodecTable
-import dev.live.server.topic.MessageRun
+import dev.live.server.topic.MessageBatch
 import dev.live.server.topic.PreparedMessage
 import kotlinx.coroutines.Runnable
 
@@ -14,8 +14,8 @@ import kotlinx.coroutines.Runnable
 internal fun queue(capacity: Int = 256, maxBytes: Int = 1024 * 1024, isWoken: Boolean = false) =
     SessionQueue(QueueBound(capacity, maxBytes), slot = 0).apply { if (isWoken) waker = Runnable {} }
 
-internal fun run(vararg words: String): MessageRun =
-    MessageRun(words.map { prepared(wordMessage(it)) }, CodecTable(listOf(FakeCodec())))
+internal fun run(vararg words: String): MessageBatch =
+    MessageBatch(words.map { prepared(wordMessage(it)) }, CodecTable(listOf(FakeCodec())))
 
 internal fun word(size: Int): PreparedMessage = prepared(wordMessage("a".repeat(size)))
 

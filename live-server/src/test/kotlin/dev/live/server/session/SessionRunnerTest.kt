@@ -7,7 +7,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
 import dev.live.server.frame.Opcode
-import dev.live.server.observe.Tally
+import dev.live.server.observe.ServerCounters
 import dev.live.server.support.FakeSocket.Closing
 import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestSession
@@ -108,7 +108,7 @@ class SessionRunnerTest : FunSpec({
     test("a queue that overflowed is dropped, and the client is told with 4508") {
         runTest {
             val observer = RecordingObserver()
-            val one = TestSession(this, sessionSettings(queueCapacity = 4), tally = Tally(observer))
+            val one = TestSession(this, sessionSettings(queueCapacity = 4), counters = ServerCounters(observer))
             one.onMessage = { session, _ -> session.state.memberships.join("t", "", ack) }
             one.start()
             one.socket.say("join")

@@ -4,14 +4,14 @@ package dev.live.server.session
 
 import dev.live.protocol.CloseCode
 import dev.live.server.frame.Opcode
-import dev.live.server.observe.Tally
+import dev.live.server.observe.ServerCounters
 import dev.live.server.support.FakeSocket
 import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestSession
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.wordMessage
 import dev.live.server.topic.CodecTable
-import dev.live.server.topic.Losses
+import dev.live.server.topic.DropCounters
 import dev.live.server.topic.PreparedMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
@@ -150,7 +150,7 @@ class SweeperTest : FunSpec({
     test("an observer is told what waits, at each look; without one nobody looks") {
         runTest {
             val observer = RecordingObserver()
-            val one = TestSession(this, tally = Tally(observer))
+            val one = TestSession(this, counters = ServerCounters(observer))
             val run = one.start()
             one.socket.stalled = true
             one.session.trySend(wordMessage("word")) // the writer takes it, and waits for the client
@@ -169,14 +169,14 @@ class SweeperTest : FunSpec({
     test("what waits of topics that may lose messages is counted with the rest") {
         runTest {
             val observer = RecordingObserver()
-            val one = TestSession(this, tally = Tally(observer))
+            val one = TestSession(this, counters = ServerCounters(observer))
             val run = one.start()
             one.socket.stalled = true
             one.session.trySend(wordMessage("word"))
             runCurrent()
             val queue = one.session.state.queue
             one.session.trySend(wordMessage("word"))
-            val part = LossyQueue.Part(Losses())
+            val part = LossyQueue.Part(DropCounters())
             val table = CodecTable(listOf(one.codec))
             for (word in listOf("a", "bc")) queue.keep(part, word, PreparedMessage(wordMessage(word), table), limit = 9)
             backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 1.seconds) { currentTime }.run() }

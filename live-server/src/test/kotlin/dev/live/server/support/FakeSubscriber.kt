@@ -1,6 +1,6 @@
 package dev.live.server.support
 
-import dev.live.server.topic.MessageRun
+import dev.live.server.topic.MessageBatch
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Subscriber
 import java.util.concurrent.CopyOnWriteArrayList
@@ -30,7 +30,7 @@ internal class FakeSubscriber(session: String = "s") : Subscriber(session) {
         return !full
     }
 
-    override fun offer(run: MessageRun): Boolean {
+    override fun offer(run: MessageBatch): Boolean {
         failure?.let { throw it }
         run.frameFor(0) // as a queue does, which may fail
         if (full || run.messages.size > roomForRuns) return false

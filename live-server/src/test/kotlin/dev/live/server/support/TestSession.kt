@@ -2,7 +2,7 @@ package dev.live.server.support
 
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
-import dev.live.server.observe.Tally
+import dev.live.server.observe.ServerCounters
 import dev.live.server.session.CloseReason
 import dev.live.server.session.OverflowPolicy
 import dev.live.server.session.QueueBound
@@ -64,9 +64,9 @@ internal fun testSession(
 internal class TestSession(
     private val test: TestScope,
     settings: SessionSettings = sessionSettings(),
-    tally: Tally = Tally(),
+    counters: ServerCounters = ServerCounters(),
     val codec: FakeCodec = FakeCodec(),
-    val topics: TopicRegistry = TestTopics(test.backgroundScope, CodecTable(listOf(codec)), tally = tally).registry,
+    val topics: TopicRegistry = TestTopics(test.backgroundScope, CodecTable(listOf(codec)), counters = counters).registry,
     private val id: String = "session",
 ) {
     val socket = FakeSocket()

@@ -1,7 +1,7 @@
 package dev.live.server.support
 
 import dev.live.protocol.Message
-import dev.live.server.observe.Tally
+import dev.live.server.observe.ServerCounters
 import dev.live.server.topic.CodecTable
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.TopicPolicy
@@ -21,7 +21,7 @@ internal class TestTopics(
     linger: Duration = 30.seconds,
     /** The scope's own, so that a test can let the fan-out fall behind. */
     fanOut: CoroutineContext = EmptyCoroutineContext,
-    tally: Tally = Tally(),
+    counters: ServerCounters = ServerCounters(),
     policy: TopicPolicy = TopicPolicy.None,
     maxIdleBytes: Long = Long.MAX_VALUE,
 ) {
@@ -30,7 +30,7 @@ internal class TestTopics(
 
     val registry =
         TopicRegistry(
-            TopicRuntime(scope, codecs, buffer, fanOut, tally = tally) { now },
+            TopicRuntime(scope, codecs, buffer, fanOut, counters = counters) { now },
             linger,
             { policy },
             maxIdleBytes,

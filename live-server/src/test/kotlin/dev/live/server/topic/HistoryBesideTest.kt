@@ -96,7 +96,7 @@ class HistoryBesideTest : FunSpec({
 private fun keyed(word: String, key: String? = null) =
     PreparedMessage(wordMessage(word), CodecTable(listOf(FakeCodec())), key = key)
 
-private suspend fun TopicHub.epoch(): String = recall(null)!!.position.epoch
+private suspend fun ActiveTopic.epoch(): String = recall(null)!!.position.epoch
 
 private class Seen : Subscriber("seen") {
     val messages = ArrayList<PreparedMessage>()
@@ -104,7 +104,7 @@ private class Seen : Subscriber("seen") {
     fun words() =
         messages.map { it.message }.filter { it.type != MessageType.ACK }.map { "${it.word()}@${it.offset}" }
 
-    override fun offer(run: MessageRun): Boolean = run.messages.all(::offer)
+    override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
 
     override fun offer(message: PreparedMessage): Boolean = messages.add(message)
 }

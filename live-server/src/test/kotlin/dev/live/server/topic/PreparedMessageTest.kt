@@ -30,7 +30,7 @@ class PreparedMessageTest : FunSpec({
     test("a run is the frames of its messages one behind the other, made once per codec, and counts as all of them") {
         val codecs = CodecTable(listOf(FakeCodec()))
         val messages = listOf("a", "bcd").map { PreparedMessage(wordMessage(it), codecs) }
-        val run = MessageRun(messages, codecs)
+        val run = MessageBatch(messages, codecs)
 
         val frame = run.frameFor(0)
 

@@ -135,7 +135,7 @@ private class PresenceModel(
         var wrong: String? = null
             private set
 
-        override fun offer(run: MessageRun): Boolean = run.messages.all(::offer)
+        override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
 
         override fun offer(message: PreparedMessage): Boolean {
             if (message.message.type == MessageType.PRESENCE) {

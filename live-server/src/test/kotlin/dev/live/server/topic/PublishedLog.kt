@@ -28,7 +28,7 @@ internal class PublishedLog(val name: String, private val settings: HistorySetti
 
     val position: Position get() = Position(epoch!!, last)
 
-    suspend fun isOf(hub: TopicHub) {
+    suspend fun isOf(hub: ActiveTopic) {
         val found = hub.recall(null)!!.position.epoch
         if (epoch == null) {
             epochs shouldNotContain found
@@ -38,7 +38,7 @@ internal class PublishedLog(val name: String, private val settings: HistorySetti
         found shouldBe epoch
     }
 
-    suspend fun add(hub: TopicHub, body: ByteArray) {
+    suspend fun add(hub: ActiveTopic, body: ByteArray) {
         isOf(hub)
         lines += Line(body.decodeToString(), now())
         bytes += body.size
@@ -77,7 +77,7 @@ internal class PublishedLog(val name: String, private val settings: HistorySetti
 /** A client that remembers how far it is in [log], and knows if it is given anything else than what comes next. */
 internal class RecoveringReader(val log: PublishedLog) : Subscriber("reader") {
     /** Where it is, or still catches up; null while it is away. */
-    var hub: TopicHub? = null
+    var hub: ActiveTopic? = null
     var behind: Joining.Behind? = null
     var isIn = false
 
@@ -127,5 +127,5 @@ internal class RecoveringReader(val log: PublishedLog) : Subscriber("reader") {
 
     override fun offer(message: PreparedMessage): Boolean = arrived.add(message.message)
 
-    override fun offer(run: MessageRun): Boolean = run.messages.all(::offer)
+    override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
 }

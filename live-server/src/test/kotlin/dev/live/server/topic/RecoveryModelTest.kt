@@ -126,9 +126,9 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
         val behind = reader.behind!!
         val isThere = reader.log.keeps(behind.position)
         val joining = reader.hub!!.join(reader, ack = null, behind.position, random.nextInt(ROOM))
-        (joining != Joining.Overtaken) shouldBe isThere
+        (joining != Joining.HistoryEvicted) shouldBe isThere
         if (joining is Joining.Behind) seen += "behind again"
-        if (joining == Joining.Overtaken) seen += "${reader.log.name} went past one that caught up"
+        if (joining == Joining.HistoryEvicted) seen += "${reader.log.name} went past one that caught up"
         took(reader, joining)
     }
 
@@ -143,7 +143,7 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
                 joining.position shouldBe reader.log.position
             }
             Joining.In -> reader.isIn = true
-            Joining.Overtaken -> leave(reader)
+            Joining.HistoryEvicted -> leave(reader)
         }
     }
 

@@ -58,7 +58,7 @@ class SubscriberSetTest : FunSpec({
         val messages =
             listOf(prepared(wordMessage("a"), except = "ann")) + listOf("b", "c").map { prepared(wordMessage(it)) }
 
-        set.deliver(MessageRun(messages, codecs))
+        set.deliver(MessageBatch(messages, codecs))
 
         ann.words() shouldBe listOf("b", "c")
         bob.words() shouldBe listOf("a", "b", "c")
@@ -73,7 +73,7 @@ class SubscriberSetTest : FunSpec({
         val broken = CodecTable(listOf(FakeCodec().apply { broken = true }))
         val messages = listOf(prepared(wordMessage("a")), prepared(wordMessage("b"), codecs = broken))
 
-        shouldThrow<IllegalStateException> { set.deliver(MessageRun(messages, codecs)) }
+        shouldThrow<IllegalStateException> { set.deliver(MessageBatch(messages, codecs)) }
 
         bob.words() shouldBe listOf("a", "b") // which does not encode what it is offered alone
         bob.runs shouldBe emptyList()

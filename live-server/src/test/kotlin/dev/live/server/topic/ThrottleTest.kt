@@ -33,7 +33,7 @@ class ThrottleTest : FunSpec({
             advanceTimeBy(2.milliseconds)
 
             ann.words() shouldContainExactly listOf("ack", "a", "c")
-            hub.losses!!.snapshot().conflated shouldBe 1
+            hub.drops!!.snapshot().conflated shouldBe 1
             advanceTimeBy(200.milliseconds)
             hub.publish("d")
             runCurrent()
@@ -62,12 +62,12 @@ class ThrottleTest : FunSpec({
             advanceTimeBy(101.milliseconds)
 
             ann.words() shouldContainExactly listOf("ack", "x0", "b2", "c1")
-            hub.losses!!.snapshot().run { listOf(conflated, dropped) } shouldBe listOf(2L, 1L)
+            hub.drops!!.snapshot().run { listOf(conflated, dropped) } shouldBe listOf(2L, 1L)
         }
     }
 })
 
 private fun TestScope.throttled(delivery: Delivery) = hub(this, TopicPolicy(delivery = delivery))
 
-private suspend fun TopicHub.publish(word: String, key: String? = null) =
+private suspend fun ActiveTopic.publish(word: String, key: String? = null) =
     publish(PreparedMessage(wordMessage(word), CodecTable(listOf(FakeCodec())), key = key))

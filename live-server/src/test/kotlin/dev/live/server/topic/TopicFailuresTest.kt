@@ -86,7 +86,7 @@ class TopicFailuresTest : FunSpec({
 private class Picky(private val refused: String) : Subscriber("picky") {
     val words = ArrayList<String>()
 
-    override fun offer(run: MessageRun): Boolean = run.messages.all(::offer)
+    override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
 
     override fun offer(message: PreparedMessage): Boolean {
         check(message.message.word() != refused) { "broken" }

@@ -117,9 +117,9 @@ class TopicRunsTest : FunSpec({
         val thread = Executors.newSingleThreadExecutor()
         thread.asCoroutineDispatcher().use { reader ->
             withContext(reader) {
-                val turn = FakeTurn()
-                Turn.begin(turn)
-                val hub = hub(this, fanOut = null)
+                val turn = FakeReadLoop()
+                ReadLoop.begin(turn)
+                val hub = hub(this, actor = null)
                 try {
                     val subscribers = List(32) { FakeSubscriber("s$it") }
                     for (subscriber in subscribers.drop(1)) hub.join(subscriber, ack)
@@ -148,12 +148,12 @@ class TopicRunsTest : FunSpec({
         val thread = Executors.newSingleThreadExecutor()
         thread.asCoroutineDispatcher().use { reader ->
             coroutineScope {
-                val turn = FakeTurn()
-                val hub = hub(this, fanOut = null)
+                val turn = FakeReadLoop()
+                val hub = hub(this, actor = null)
                 try {
                     val subscribers = List(32) { FakeSubscriber("s$it") }
                     withContext(reader) {
-                        Turn.begin(turn)
+                        ReadLoop.begin(turn)
                         for (subscriber in subscribers) hub.join(subscriber, ack)
                     }
 
@@ -174,7 +174,7 @@ class TopicRunsTest : FunSpec({
 
     test("whoever publishes delivers its own at once, however many it has published") {
         runTest {
-            val hub = hub(backgroundScope, fanOut = null, inPlace = 10)
+            val hub = hub(backgroundScope, actor = null, inPlace = 10)
             val ann = FakeSubscriber("ann")
             hub.join(ann, ack)
 
@@ -190,7 +190,7 @@ class TopicRunsTest : FunSpec({
 })
 
 /** A turn that ends when the test says so. */
-private class FakeTurn : Turn {
+private class FakeReadLoop : ReadLoop {
     private val tasks = ArrayDeque<Runnable>()
 
     override fun afterwards(task: Runnable) {

@@ -69,7 +69,7 @@ class FrameDecoderTest : FunSpec({
     test("a message in fragments of one byte passes, as long as it is within its limits") {
         val text = "é".repeat(500)
         val bytes = text.toByteArray()
-        val decoder = BufferDecoder(FrameLimits(messageSize = bytes.size), isMasked = true)
+        val decoder = BufferDecoder(FrameLimits(maxMessageSize = bytes.size), isMasked = true)
         val frames =
             bytes.indices.map { i ->
                 clientFrame(if (i == 0) 1 else 0, byteArrayOf(bytes[i]), fin = i == bytes.lastIndex)

@@ -1,6 +1,6 @@
 package dev.live.server.transport
 
-import dev.live.server.topic.Turn
+import dev.live.server.topic.ReadLoop
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.nulls.shouldBeNull
@@ -24,9 +24,9 @@ class NettyLoopTest : FunSpec({
             val executor = group.next()
             executor.submit(
                 Callable {
-                    Turn.current.shouldBeNull()
+                    ReadLoop.current.shouldBeNull()
                     val loop = NettyLoop.of(executor)
-                    Turn.current shouldBeSameInstanceAs loop
+                    ReadLoop.current shouldBeSameInstanceAs loop
                     loop.afterwards {
                         steps += if (executor.inEventLoop()) "afterwards" else "elsewhere"
                         isDone.countDown()

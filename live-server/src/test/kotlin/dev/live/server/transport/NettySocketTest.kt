@@ -137,7 +137,7 @@ class NettySocketTest : FunSpec({
     test("sockets of one loop that write the same frames share one buffer of them") {
         runTest {
             val frame = OutboundFrame(Opcode.Text, "shared".toByteArray())
-            val run = SharedRun()
+            val run = SharedWriteBuffer()
             val context = EmbeddedEnd(FrameLimits(LIMIT)).channel.pipeline().firstContext()
 
             val first = run.of(arrayOf(frame, null), 1, context)

@@ -43,15 +43,15 @@ public class LiveSyncNotifier(
     }
 
     private val cursors = ScopeCursors(maxScopes)
-    private val teller: CursorTeller
+    private val teller: CursorNotifier
     private val refusals = AtomicLong()
-    private val failures = LogPace(LOG_EVERY)
-    private val sourceFailures = LogPace(LOG_EVERY)
+    private val failures = RateLimitedLogger(LOG_EVERY)
+    private val sourceFailures = RateLimitedLogger(LOG_EVERY)
 
     init {
         val start = TimeSource.Monotonic.markNow()
         teller =
-            CursorTeller(
+            CursorNotifier(
                 interval,
                 now = { start.elapsedNow().inWholeNanoseconds },
                 tell = { scope, cursor ->

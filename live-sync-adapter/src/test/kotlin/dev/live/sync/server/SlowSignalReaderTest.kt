@@ -51,7 +51,7 @@ class SlowSignalReaderTest : FunSpec({
 
             var cursor = 0uL
             withTimeout(HANG_TIMEOUT) {
-                while (topics.sumOf { it.losses.conflated } < 100) { // until queue and network are full
+                while (topics.sumOf { it.drops.conflated } < 100) { // until queue and network are full
                     cursor++
                     for (scope in scopes) sync.notify(scope, cursor)
                     delay(1.milliseconds) // the notifier's interval

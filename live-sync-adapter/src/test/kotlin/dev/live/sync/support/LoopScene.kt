@@ -93,7 +93,7 @@ internal class LoopScene(val test: TestScope) {
 
     fun disconnect() {
         val until = test.testTimeSource.markNow()
-        connection.value = ConnectionState.Waiting(1, 1.seconds, until, DisconnectCause.Silent(60.seconds))
+        connection.value = ConnectionState.Waiting(1, 1.seconds, until, DisconnectCause.HeartbeatTimeout(60.seconds))
         test.runCurrent()
     }
 

@@ -26,15 +26,15 @@ internal fun Application.limited() {
             burst = 100
             bytesPerSecond = 64 * 1024
             messagesPerSecondPerUser = 40
-            connectionsPerAddress = 50
-            sessionsPerUser = 10
+            maxConnectionsPerAddress = 50
+            maxSessionsPerUser = 10
         }
         session { maxTopics = 30 }
     }
     routing {
         live<User>("/live") {
             authenticate { call -> users.byCookie(call.request.cookies["sid"]) }
-            user { it.name } // what sessionsPerUser and messagesPerSecondPerUser go by
+            user { it.name } // what maxSessionsPerUser and messagesPerSecondPerUser go by
         }
     }
 }

@@ -80,7 +80,7 @@ internal fun LiveEndpoint<User>.delivery() {
     topic<LogLine>("log") { dropOldest(limit = 200) } // the newest 200
 }
 
-internal fun losses(application: Application) {
-    val losses = application.live.topic("fleet").losses
-    println("${losses.conflated} replaced, ${losses.dropped} dropped")
+internal fun drops(application: Application) {
+    val drops = application.live.topic("fleet").drops
+    println("${drops.conflated} replaced, ${drops.dropped} dropped")
 }

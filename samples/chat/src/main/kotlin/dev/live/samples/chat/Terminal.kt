@@ -89,7 +89,7 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
                 val seconds = String.format(Locale.ROOT, "%.1f", state.delay.toDouble(DurationUnit.SECONDS))
                 "* connection lost (${state.cause}), trying again in $seconds s"
             }
-            is ConnectionState.Paused -> "* paused: ${state.why}"
+            is ConnectionState.Paused -> "* paused: ${state.cause}"
             is ConnectionState.Closed -> "* closed: ${state.cause}"
         }
 

@@ -26,7 +26,7 @@ class Metrics(private val live: LiveServer, private val topic: Topic) {
             "sessions" to stats.sessions.toDouble(),
             "published" to published.perSecond(at, stats.published),
             "delivered" to delivered.perSecond(at, stats.deliveries),
-            "merged" to merged.perSecond(at, topic.losses.conflated),
+            "merged" to merged.perSecond(at, topic.drops.conflated),
         ).map { (metric, value) -> Sample(metric, at, round(value * HUNDREDTHS) / HUNDREDTHS) }
     }
 

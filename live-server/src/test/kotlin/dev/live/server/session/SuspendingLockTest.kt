@@ -1,0 +1,67 @@
+@file:OptIn(ExperimentalCoroutinesApi::class)
+
+package dev.live.server.session
+
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.runCurrent
+import kotlinx.coroutines.test.runTest
+import kotlinx.coroutines.yield
+
+class SuspendingLockTest : FunSpec({
+
+    test("one at a time has its turn, on however many threads they come") {
+        val turn = turn()
+        var inside = 0
+        var most = 0
+        var turns = 0
+
+        coroutineScope {
+            repeat(16) {
+                launch(Dispatchers.Default) {
+                    repeat(2_000) { round ->
+                        turn.inTurn {
+                            most = maxOf(most, ++inside)
+                            if (round % 3 == 0) yield()
+                            inside--
+                            turns++
+                        }
+                    }
+                }
+            }
+        }
+
+        most shouldBe 1
+        turns shouldBe 32_000
+    }
+
+    test("a turn that fails or is cancelled is over, and who gives up waiting holds up nobody") {
+        runTest {
+            val turn = turn()
+            val seen = mutableListOf<String>()
+            shouldThrow<IllegalStateException> { turn.inTurn { error("failed") } }
+            val first = launch { turn.inTurn { CompletableDeferred<Unit>().await() } }
+            runCurrent()
+            val second = launch { turn.inTurn { seen += "second" } }
+            launch { turn.inTurn { seen += "third" } }
+            runCurrent()
+            seen.size shouldBe 0
+
+            second.cancelAndJoin()
+            first.cancelAndJoin()
+            runCurrent()
+
+            seen shouldContainExactly listOf("third")
+        }
+    }
+})
+
+private fun turn() = object : SuspendingLock() {}

@@ -1,0 +1,29 @@
+package dev.live.server.topic
+
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
+import dev.live.server.support.FakeCodec
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.currentTime
+import kotlin.coroutines.CoroutineContext
+import kotlin.coroutines.EmptyCoroutineContext
+
+internal val ack = Message(MessageType.ACK)
+
+/** The hub of one topic; by default its fan-out runs where [scope] does. */
+internal fun hub(
+    scope: CoroutineScope,
+    buffer: Int = 64,
+    actor: CoroutineContext? = EmptyCoroutineContext,
+    inPlace: Int = 16_384,
+) = ActiveTopic("t", TopicRuntime(scope, CodecTable(listOf(FakeCodec())), buffer, actor, inPlace) { 0 })
+
+/** The hub of one topic with [policy], in the time of [test]; its fan-out runs in whoever publishes. */
+@OptIn(ExperimentalCoroutinesApi::class)
+internal fun hub(test: TestScope, policy: TopicPolicy) = ActiveTopic(
+    "t",
+    TopicRuntime(test.backgroundScope, CodecTable(listOf(FakeCodec())), buffer = 64) { test.currentTime },
+    policy,
+)
