@@ -5,7 +5,7 @@ import dev.live.client.java.JavaTopic;
 import dev.live.client.java.JsonMapper;
 import dev.live.client.java.Subscription;
 
-/** What the README shows of the client in Java, and what it takes for granted. */
+/** The Java client code of the README, and the types that it assumes. */
 final class JavaClient {
     private final Tokens tokens;
     private final JsonMapper json;
@@ -18,7 +18,7 @@ final class JavaClient {
     void chat() throws Exception {
         try (JavaLiveClient live = JavaLiveClient.builder("wss://example.com/live").bearer(tokens::fresh).mapper(json).build()) {
             JavaTopic<Chat> room = live.topic("room/lobby", Chat.class);
-            Subscription chat = room.onMessage(this::show); // on the executor you choose, never on the socket's thread
+            Subscription chat = room.onMessage(this::show); // on the configured executor, never on the socket's thread
             room.publish(new Chat("hello")).get();
         }
     }

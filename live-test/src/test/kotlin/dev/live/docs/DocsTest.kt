@@ -8,19 +8,19 @@ import io.kotest.matchers.string.shouldContain
 import java.io.File
 import java.util.Collections.indexOfSubList
 
-/** What the pages of features show is compiled with these tests, and is the same code: only spaces may differ. */
+/** The code of the docs is compiled with these tests: its blocks equal the sources except for whitespace. */
 class DocsTest : FunSpec({
     val pages = File("../docs").listFiles { file -> file.extension == "md" }.orEmpty().sorted()
     val sources =
         listOf("src/test", "../live-client-android/src/test", "../live-sync-adapter/src/test")
             .flatMap { File(it).walk() }
             .filter { "docs" in it.path.split(File.separatorChar) }
-            .plus(File("../samples/proxies/src/main/kotlin").walk()) // which docs/proxies.md quotes
+            .plus(File("../samples/proxies/src/main/kotlin").walk()) // quoted by docs/proxies.md
             .filter { it.isFile }
             .map { bare(it.readLines()) }
 
     for (page in pages) {
-        test("every block of Kotlin and Java in ${page.name} stands in a source that is compiled here") {
+        test("every Kotlin and Java block of ${page.name} is part of a compiled source file") {
             codeBlocks(page.readLines())
                 .filterNot { block -> sources.any { indexOfSubList(it, block) >= 0 } }
                 .map { it.first() }
@@ -28,14 +28,14 @@ class DocsTest : FunSpec({
         }
     }
 
-    test("only Android's page has blocks that are not compiled, and says so: androidx cannot be had here") {
-        val pagesWithout = pages.filter { page -> page.readLines().any { it.trim() == "```kotlin not-compiled" } }
+    test("only android.md has blocks that are not compiled, and states this: androidx is not available to this build") {
+        val pagesWithUncompiled = pages.filter { page -> page.readLines().any { it.trim() == "```kotlin not-compiled" } }
 
-        pagesWithout.map { it.name } shouldBe listOf("android.md")
-        pagesWithout.single().readText() shouldContain "These two blocks are not compiled here"
+        pagesWithUncompiled.map { it.name } shouldBe listOf("android.md")
+        pagesWithUncompiled.single().readText() shouldContain "These two blocks are not compiled by this build"
     }
 
-    test("there are pages with code, so that the tests above can fail") {
+    test("at least one page has code, so that the tests above can fail") {
         pages.flatMap { codeBlocks(it.readLines()) }.shouldNotBeEmpty()
     }
 })
@@ -47,6 +47,6 @@ private fun codeBlocks(lines: List<String>): List<List<String>> {
         .map { (start, end) -> bare(lines.subList(start + 1, end)) }
 }
 
-/** Without indentation, empty lines, and the spaces that put comments in a column. */
+/** Removes indentation, empty lines and the spaces that align comments. */
 private fun bare(lines: List<String>): List<String> =
     lines.map { it.trim().replace(Regex(" +"), " ") }.filter { it.isNotEmpty() }

@@ -4,17 +4,17 @@ import dev.live.client.LiveClient
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.launch
 
-// What the README shows of the client, and the tokens that it takes for granted.
+// The client code of the README, and the tokens that it assumes.
 
 @Suppress("UNUSED_VARIABLE")
 internal suspend fun CoroutineScope.client(tokens: Tokens) {
     val live = LiveClient("wss://example.com/live") {
-        bearer { tokens.fresh() } // asked anew for each connection
+        bearer { tokens.fresh() } // called before each connection attempt
     }
     val room = live.topic<Chat>("room/lobby")
-    launch { live.state.collect { println(it) } } // Connecting, Connected, Waiting(delay, cause), Paused(why), Closed
+    launch { live.state.collect { println(it) } } // Connecting, Connected, Waiting, Paused, Closed
     launch { room.messages.collect { println("${it.from}: ${it.text}") } } // subscribes; cancelling unsubscribes
-    room.publish(Chat("hello")) // returns when the server has acked it
+    room.publish(Chat("hello")) // returns after the server's ack
     val people: Int = live.request("count", "lobby")
     live.close()
 }

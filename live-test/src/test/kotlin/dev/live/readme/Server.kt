@@ -12,7 +12,7 @@ import io.ktor.server.routing.routing
 import kotlinx.coroutines.launch
 import kotlinx.serialization.Serializable
 
-// What the README shows of the server, and the users that it takes for granted.
+// The server code of the README, and the users that it assumes.
 
 @Serializable
 data class Chat(val text: String, val from: String? = null)
@@ -21,8 +21,8 @@ class User(val name: String)
 
 fun Application.chat() {
     install(Live) {
-        session { queueCapacity = 256 } // messages that may wait for one client; then it is closed with 4508
-        origins { allow("https://app.example.com") } // pages of the server's own host may connect anyway
+        session { queueCapacity = 256 } // messages queued per client; beyond it: close 4508
+        origins { allow("https://app.example.com") } // pages of the server's own host are always allowed
     }
     routing {
         live<User>("/live") {
@@ -31,7 +31,7 @@ fun Application.chat() {
                 authorize { parameters["room"] != "secret" } // false: error forbidden
                 onPublish { chat ->
                     if (chat.text.length > 2_000) reject("text is over 2000 characters") // error bad_payload
-                    broadcast(chat.copy(from = meta.name)) // to everybody in the room
+                    broadcast(chat.copy(from = meta.name)) // to all subscribers of the room
                 }
             }
             request<String, Int>("count") { room -> application.live.topic("room/$room").subscribers }

@@ -9,7 +9,7 @@ import kotlinx.coroutines.launch
 import kotlinx.serialization.Serializable
 import kotlin.time.Duration.Companion.milliseconds
 
-// What the README shows of what a topic can do, and what it takes for granted.
+// The topic code of the README, and the types that it assumes.
 
 @Serializable
 internal class Vehicle(val id: String, val latitude: Double, val longitude: Double)
@@ -19,11 +19,11 @@ internal class Load(val percent: Int)
 
 internal fun LiveEndpoint<User>.topics() {
     topic<Chat>("room/{room}") {
-        history(size = 100) // who was away gets what it missed
-        presence { meta.name } // who is here
+        history(size = 100) // replays messages missed while disconnected
+        presence { meta.name } // members currently subscribed
     }
-    topic<Vehicle>("fleet") { conflate { it.id } } // a slow client gets the newest of each vehicle, and stays
-    topic<Load>("load") { throttle(100.milliseconds) } // at most ten a second
+    topic<Vehicle>("fleet") { conflate { it.id } } // a slow client gets the newest message per vehicle
+    topic<Load>("load") { throttle(100.milliseconds) } // at most ten messages per second
 }
 
 internal suspend fun CoroutineScope.room(live: LiveClient, show: (Any) -> Unit, reload: () -> Unit) {
@@ -32,7 +32,7 @@ internal suspend fun CoroutineScope.room(live: LiveClient, show: (Any) -> Unit, 
     room.updates.collect { update ->
         when (update) {
             is TopicUpdate.Received -> show(update.value)
-            is TopicUpdate.Subscribed -> if (update.recovery == Recovery.Gap) reload() // something may be missing
+            is TopicUpdate.Subscribed -> if (update.recovery == Recovery.Gap) reload() // messages may be missing
         }
     }
 }

@@ -17,7 +17,7 @@ import io.ktor.server.routing.routing
 import io.netty.handler.timeout.ReadTimeoutHandler
 import kotlin.time.Duration.Companion.minutes
 
-// What docs/limits.md shows.
+// The code of docs/limits.md.
 
 internal fun Application.limited() {
     install(Live) {
@@ -34,7 +34,7 @@ internal fun Application.limited() {
     routing {
         live<User>("/live") {
             authenticate { call -> users.byCookie(call.request.cookies["sid"]) }
-            user { it.name } // what maxSessionsPerUser and messagesPerSecondPerUser go by
+            user { it.name } // the user key for maxSessionsPerUser and messagesPerSecondPerUser
         }
     }
 }
@@ -48,7 +48,7 @@ internal fun Application.attemptsLimited() {
     install(RateLimit) {
         register(RateLimitName("live")) {
             rateLimiter(limit = 30, refillPeriod = 1.minutes)
-            requestKey { call -> call.request.origin.remoteAddress } // without this: 30 for all together
+            requestKey { call -> call.request.origin.remoteAddress } // without this line all clients share the 30 attempts
         }
     }
     routing {
@@ -61,5 +61,5 @@ internal fun Application.attemptsLimited() {
 internal fun nettyServer(): EmbeddedServer<*, *> =
     embeddedServer(Netty, configure = {
         connector { port = 8080 }
-        channelPipelineConfig = { addFirst(ReadTimeoutHandler(75)) } // seconds, above the heartbeat's timeout
+        channelPipelineConfig = { addFirst(ReadTimeoutHandler(75)) } // seconds, above the heartbeat timeout
     }, module = Application::limited)

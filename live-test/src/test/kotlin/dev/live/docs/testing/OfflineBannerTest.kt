@@ -16,14 +16,14 @@ import org.junit.Test
 import kotlin.test.assertIs
 import kotlin.time.Duration.Companion.seconds
 
-// What docs/android.md shows of tests. ShownTestsTest runs it.
+// The test of docs/android.md. ShownTestsTest runs it.
 
 class OfflineBannerTest {
     @get:Rule
     val device = LiveLifecycleRule()
 
     @Test
-    fun `without a network the banner is shown, and gone when one is back`() = runTest {
+    fun `the banner is shown while there is no network`() = runTest {
         val live = LiveClient("ws://test/live") {
             transport = FakeTransport()
             context = backgroundScope.coroutineContext

@@ -4,14 +4,14 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import org.junit.runner.JUnitCore
 
-/** The tests that the pages show pass: they are of JUnit, which does not run here by itself. */
+/** Runs the JUnit tests of the docs, which this module's test engine does not discover. */
 class ShownTestsTest : FunSpec({
 
-    test("the one of docs/testing.md") {
-        TunnelTest().`what was typed in a tunnel is sent behind it`()
+    test("the test of docs/testing.md passes") {
+        OutageTest().`a message sent during an outage is delivered after it`()
     }
 
-    test("the one of docs/android.md, with its rule") {
+    test("the test of docs/android.md passes with its rule") {
         JUnitCore.runClasses(OfflineBannerTest::class.java).failures.shouldBeEmpty()
     }
 })

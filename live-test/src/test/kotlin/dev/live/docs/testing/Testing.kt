@@ -25,11 +25,11 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-// What docs/testing.md shows.
+// The code of docs/testing.md.
 
-internal class TunnelTest {
+internal class OutageTest {
     @Test
-    fun `what was typed in a tunnel is sent behind it`() = runTest {
+    fun `a message sent during an outage is delivered after it`() = runTest {
         val network = FakeTransport()
         val live = LiveClient("ws://test/live") {
             transport = network
@@ -52,22 +52,22 @@ internal class TunnelTest {
 }
 
 internal fun badNetwork() {
-    val network = FakeTransport(seed = 42) // the same seed, the same jitter
+    val network = FakeTransport(seed = 42) // the same seed gives the same jitter
 
-    network.toServer.latency = 300.milliseconds // each way for itself
-    network.toClient.jitter = 200.milliseconds // random on top, in order as on TCP
-    network.reordersTopics = true // topics overtake each other, none itself
+    network.toServer.latency = 300.milliseconds // set per direction
+    network.toClient.jitter = 200.milliseconds // random, in addition; order is kept as on TCP
+    network.reordersTopics = true // reorders messages of different topics, never of one topic
 
-    network.stall() // nothing passes, for a tunnel or a garbage collection of the proxy's
-    network.resume() // all that waited arrives
+    network.stall() // delivers nothing, as in a tunnel or during a long pause of a proxy
+    network.resume() // delivers everything that is pending
 
     network.wire.cut() // the connection breaks
     network.wire.cut(CloseCode.Restart, "deploy") // the server closes it
-    network.wire.isHalfOpen = true // swallows what is sent, and tells nobody
+    network.wire.isHalfOpen = true // silently discards all sent messages
 
-    network.outage = IOException("connection refused") // no attempt succeeds
-    network.refusals += UpgradeRefusedException(503, "full") // the next one is refused
-    network.isUnreachable = true // connecting does not end
+    network.outage = IOException("connection refused") // every attempt fails
+    network.refusals += UpgradeRefusedException(503, "full") // the next attempt is refused
+    network.isUnreachable = true // an attempt never completes
 }
 
 @Suppress("UNUSED_VARIABLE")

@@ -1,28 +1,30 @@
-package dev.live.readme
+package dev.live.docs.testing
 
 import dev.live.client.connection.DisconnectCause
+import dev.live.readme.Chat
+import dev.live.readme.chat
 import dev.live.test.testLive
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
 import io.ktor.server.application.Application
 
-// What the README shows of a test, which runs here against what it shows of the server.
+// The test of docs/testing.md, which runs against the server of the README.
 
 class ChatTest : FunSpec({
-    test("what ann says reaches bob") {
+    test("bob receives the message that ann publishes") {
         testLive(Application::chat) {
             val ann = connect { bearer { "token of ann" } }
             val bob = connect { bearer { "token of bob" } }
-            val heardByBob = bob.received<Chat>("room/lobby")
-            ann.received<Chat>("room/lobby") // who publishes has to be in the room
+            val receivedByBob = bob.received<Chat>("room/lobby")
+            ann.received<Chat>("room/lobby") // a publisher must be subscribed
 
             ann.topic<Chat>("room/lobby").publish(Chat("hello"))
 
-            heardByBob.next() shouldBe Chat("hello", from = "ann")
+            receivedByBob.next() shouldBe Chat("hello", from = "ann")
         }
     }
 
-    test("who has no token is refused") {
+    test("a client without a token is rejected") {
         testLive(Application::chat) {
             val refused = client().awaitClosed() as DisconnectCause.UpgradeRefused
 
