@@ -13,10 +13,10 @@ import kotlinx.coroutines.launch
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-// What docs/client.md shows.
+// The code of docs/client.md.
 
 @Suppress("UNUSED_VARIABLE")
-internal fun made(tokens: Tokens) {
+internal fun create(tokens: Tokens) {
     val live = LiveClient("wss://example.com/live") {
         bearer { tokens.fresh() }
         outbox { messages = 256 }
@@ -24,26 +24,26 @@ internal fun made(tokens: Tokens) {
     val room = live.topic<Chat>("room/lobby")
 }
 
-internal fun surrounded(monitor: NetworkMonitor, app: AppLifecycle) {
+internal fun withDeviceConditions(monitor: NetworkMonitor, app: AppLifecycle) {
     LiveClient("wss://example.com/live") {
-        networkMonitor = monitor // one returned: connect at once; another one: does the connection still stand?
-        lifecycle = app // in the background for 30 s: disconnect; back again: connect at once
-        backgroundGrace = 10.seconds
+        networkMonitor = monitor // network back: connect immediately; network changed: probe the connection
+        lifecycle = app // in the background: disconnect after the grace period; in the foreground: connect immediately
+        backgroundGrace = 10.seconds // default 30 s
     }
 }
 
-internal fun CoroutineScope.subscribed(room: ClientTopic<Chat>, show: (Chat) -> Unit) {
+internal fun CoroutineScope.subscribe(room: ClientTopic<Chat>, show: (Chat) -> Unit) {
     launch { room.messages.collect { show(it) } }
     launch { room.events.collect { event -> println(event) } } // Subscribed, Recovered, Gap; Denied(error) is the last
 }
 
-internal suspend fun sent(room: ClientTopic<Chat>) {
-    room.publish(Chat("hello")) // returns when the server has acked it
-    if (!room.tryPublish(Chat("typing"))) println("too much waits already") // waits for nothing
-    room.publishOnce("m-17", Chat("paid")) // sent again after a reconnect; the server knows its key
+internal suspend fun send(room: ClientTopic<Chat>) {
+    room.publish(Chat("hello")) // returns after the server's ack
+    if (!room.tryPublish(Chat("typing"))) println("the outbox is full") // never suspends
+    room.publishOnce("m-17", Chat("paid")) // sent again after a reconnect; the server recognizes the key
 }
 
-internal fun LiveEndpoint<User>.once() {
+internal fun LiveEndpoint<User>.idempotent() {
     topic<Chat>("room/{room}") {
         idempotent(window = 2.minutes)
     }
