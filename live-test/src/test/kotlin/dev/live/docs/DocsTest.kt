@@ -28,7 +28,7 @@ class DocsTest : FunSpec({
         }
     }
 
-    test("only android.md has blocks that are not compiled, and states this: androidx is not available to this build") {
+    test("only android.md has blocks that are not compiled, and it states this") {
         val pagesWithUncompiled = pages.filter { page -> page.readLines().any { it.trim() == "```kotlin not-compiled" } }
 
         pagesWithUncompiled.map { it.name } shouldBe listOf("android.md")

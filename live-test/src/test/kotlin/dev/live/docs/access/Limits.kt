@@ -48,7 +48,7 @@ internal fun Application.attemptsLimited() {
     install(RateLimit) {
         register(RateLimitName("live")) {
             rateLimiter(limit = 30, refillPeriod = 1.minutes)
-            requestKey { call -> call.request.origin.remoteAddress } // without this line all clients share the 30 attempts
+            requestKey { call -> call.request.origin.remoteAddress } // otherwise all clients share the 30 attempts
         }
     }
     routing {
