@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Software: u-msgpack-python 2.3.0, from Debian 12 (python3-u-msgpack), with Debian's Python 3.11.
 # Expected: umsgpack.unpackb reads what umsgpack.packb wrote.
-# Seen (2026-11-29): it reads no map: AttributeError, as it uses collections.Hashable, which Python 3.10 removed. The package
-#   of a stable distribution cannot read the most common type with the Python of that distribution.
-# Matters to: docs/interoperability.md, whose row for this library says so.
+# Seen (2026-11-29): it cannot read a map: AttributeError, because it uses collections.Hashable, which Python 3.10 removed.
+#   The package of a stable distribution cannot read the most common type with the Python of that distribution.
+# Affects: docs/interoperability.md, in the row for this library.
 # Needs: Debian 12, apt-get.
 set -euo pipefail
 folder=$(mktemp -d)

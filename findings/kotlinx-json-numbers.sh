@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Software: org.jetbrains.kotlinx:kotlinx-serialization-json-jvm 1.11.0, from Maven Central.
-# Expected: a JsonElement that was parsed is encoded to the same JSON, as its toString() is. RFC 8259, section 6, does not limit
-#   the digits or the exponent of a number.
-# Seen (2026-11-29): encodeToString writes numbers by way of Long and Double. It drops digits, zeros and the sign of -0, and
+# Expected: a parsed JsonElement is encoded to the same JSON as its toString(). RFC 8259, section 6, does not limit the
+#   digits or the exponent of a number.
+# Seen (2026-11-29): encodeToString converts numbers to Long or Double. It drops digits, zeros and the sign of -0, and
 #   fails on 1e400. toString() keeps the text.
-# Matters to: LiteralEncoder in live-protocol, which Body.of uses for types that hold a JsonElement.
+# Affects: LiteralEncoder in live-protocol, which Body.of uses for types that hold a JsonElement.
 # Needs: JDK 17 or later, Maven 3.8 or later.
 set -euo pipefail
 folder=$(mktemp -d)

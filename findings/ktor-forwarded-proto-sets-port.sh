@@ -5,7 +5,7 @@
 #   describes the header as the protocol of the client's connection.
 # Seen (2026-11-29): origin.serverPort becomes the default port of the scheme. A site at https://example.com:8443 appears as
 #   https://example.com:443, although its Host header names the port.
-# Matters to: docs/proxies.md, and the comparison of a page's origin with the host of the request.
+# Affects: docs/proxies.md, and the comparison of a page's origin with the host of the request.
 # Needs: JDK 17 or later, Maven 3.8 or later.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Software: io.ktor:ktor-server-websockets-jvm 3.5.1 on ktor-server-cio-jvm and ktor-server-netty-jvm 3.5.1, from Maven Central.
-# Expected: a WebSocket upgrade whose options stand in two Connection lines is accepted. RFC 9110, section 5.3, makes two lines
-#   of a list the same as one line with both values. Tcl's websocket package sends the upgrade so.
-# Seen (2026-11-29): a webSocket route answers 400 to it on both engines, and 101 where both options are in one line.
-# Matters to: Handshake in live-server, which accepts the two lines on Netty, and docs/interoperability.md.
+# Expected: a WebSocket upgrade with its options in two Connection lines is accepted. RFC 9110, section 5.3, defines two lines
+#   of a list as equal to one line with both values. Tcl's websocket package sends two lines.
+# Seen (2026-11-29): a webSocket route responds with 400 on both engines, and with 101 if both options are in one line.
+# Affects: Handshake in live-server, which accepts the two lines on Netty, and docs/interoperability.md.
 # Needs: JDK 17 or later, Maven 3.8 or later.
 set -euo pipefail
 folder=$(mktemp -d)

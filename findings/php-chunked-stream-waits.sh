@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Software: PHP 8.2 from Debian 12 (php-cli), fopen("http://…").
-# Expected: fgets returns each line when it arrives, as it does for sockets and for responses without chunks.
-# Seen (2026-11-29): of a response with Transfer-Encoding: chunked, every line but those that came with the headers waits
+# Expected: fgets returns each line when it arrives, as for sockets and for responses without chunks.
+# Seen (2026-11-29): in a response with Transfer-Encoding: chunked, PHP buffers every line that arrives after the headers
 #   until the stream has 8 KB or ends. With stream_set_chunk_size($stream, 1) each line arrives at once.
-# Matters to: live-interop/languages/php/live.php, which reads server-sent events.
+# Affects: live-interop/languages/php/live.php, which reads server-sent events.
 # Needs: Debian 12 with php-cli, and Python 3 for the server.
 set -euo pipefail
 [[ "$(php --version 2> /dev/null)" == "PHP 8.2"* ]] || { echo "cannot run: install PHP 8.2 (php-cli of Debian 12)"; exit 2; }
@@ -12,7 +12,7 @@ folder=$(mktemp -d)
 server=
 trap 'rm -rf "$folder"; [ -z "$server" ] || kill "$server" 2> /dev/null || true' EXIT
 cat > "$folder/server.py" << 'PY'
-# answers two requests with five lines, one each second, each in a chunk of its own
+# responds to two requests with five lines, one per second, each in its own chunk
 import socket
 import time
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Software: Tcl 8.6.13 and tcllib 1.21 (package websocket), from Debian 12.
 # Expected: one Connection header, with the token Upgrade, as RFC 6455, 4.1 describes.
-# Seen (2026-11-29): two, "Connection: close" and "Connection: Upgrade": http adds its own one. Together they are a legal
-#   list (RFC 9110, 5.3), but a server that looks at the first header alone sees no upgrade. Ktor's CIO engine does so.
-# Matters to: docs/interoperability.md, which says that Tcl needs a server on Netty.
+# Seen (2026-11-29): two, "Connection: close" and "Connection: Upgrade": http adds its own. Together they are a valid
+#   list (RFC 9110, 5.3), but a server that reads only the first header detects no upgrade, such as Ktor's CIO engine.
+# Affects: docs/interoperability.md, which requires a server on Netty for Tcl.
 # Needs: Debian 12 with tcl and tcllib, and Python 3 for the server.
 set -euo pipefail
 echo 'package require websocket' | tclsh > /dev/null 2>&1 || { echo "cannot run: install tcl and tcllib"; exit 2; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Software: ugorji/go/codec 1.2.8, from Debian 12 (golang-github-ugorji-go-codec-dev), with Go 1.19.
-# Expected: with CborHandle.IndefiniteLength, a text of several bytes per character is written in chunks that are UTF-8
-#   each, as RFC 8949, 3.2.3 requires: "the bytes of a single Unicode code point cannot be spread between chunks".
-# Seen (2026-11-29): chunks end in the middle of a character. A reader that follows the RFC refuses the text.
-# Matters to: docs/interoperability.md. live answers "not valid UTF-8"; leave IndefiniteLength off.
+# Expected: with CborHandle.IndefiniteLength, a text with several bytes per character is written in chunks that are
+#   valid UTF-8 each, as RFC 8949, 3.2.3 requires: "the bytes of a single Unicode code point cannot be spread between chunks".
+# Seen (2026-11-29): chunks end in the middle of a character. A reader that follows the RFC rejects the text.
+# Affects: docs/interoperability.md. live replies "not valid UTF-8"; leave IndefiniteLength off.
 # Needs: Debian 12, apt-get, and its golang-go.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Software: Vert.x 5.0.7 (io.vertx:vertx-core), from Maven Central, on JDK 17.
-# Expected: connect() of a WebSocketClient completes as the server answers, also where the application keeps only the future.
-# Seen (2026-11-29): a WebSocketClient that nobody holds is closed when it is garbage collected. A handshake that is under
-#   way then fails with "Connection closed", as if the server had closed it. Keep the WebSocketClient in a field.
-# Matters to: ServerLibrarySessions in live-interop, which keeps it.
+# Expected: connect() of a WebSocketClient completes when the server responds, even if the application keeps only the future.
+# Seen (2026-11-29): an unreferenced WebSocketClient is closed when it is garbage collected. A handshake in progress then
+#   fails with "Connection closed", as if the server had closed it. Keep the WebSocketClient in a field.
+# Affects: ServerLibrarySessions in live-interop, which keeps a reference to it.
 # Needs: a JDK of 17 or later, Maven.
 set -euo pipefail
 folder=$(mktemp -d)
