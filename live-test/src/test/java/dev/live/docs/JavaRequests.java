@@ -7,7 +7,7 @@ import dev.live.server.LiveKt;
 import io.ktor.server.application.Application;
 import java.util.concurrent.CompletableFuture;
 
-/** What docs/requests.md and docs/users.md show in Java, and what they take for granted. */
+/** The Java code of docs/requests.md and docs/users.md, and the types that it assumes. */
 final class JavaRequests {
     private final JavaLiveClient live;
     private final Screen screen;
@@ -17,12 +17,12 @@ final class JavaRequests {
         this.screen = screen;
     }
 
-    Subscription answer() {
-        Subscription answer = live.onRequest("confirm", Question.class, question -> {
-            if (question.text().isEmpty()) throw JavaLiveClient.refusal(ErrorCode.of("empty"), "it is empty");
+    Subscription confirm() {
+        Subscription registration = live.onRequest("confirm", Question.class, question -> {
+            if (question.text().isEmpty()) throw JavaLiveClient.refusal(ErrorCode.of("empty"), "the question is empty");
             return screen.ask(question.text()); // on the client's executor; may block
         });
-        return answer;
+        return registration;
     }
 
     CompletableFuture<Receipt> pay(Order order) {

@@ -29,10 +29,10 @@ class DocsTest : FunSpec({
     }
 
     test("only android.md has blocks that are not compiled, and it states this") {
-        val pagesWithUncompiled = pages.filter { page -> page.readLines().any { it.trim() == "```kotlin not-compiled" } }
+        val uncompiled = pages.filter { page -> page.readLines().any { it.trim() == "```kotlin not-compiled" } }
 
-        pagesWithUncompiled.map { it.name } shouldBe listOf("android.md")
-        pagesWithUncompiled.single().readText() shouldContain "These two blocks are not compiled by this build"
+        uncompiled.map { it.name } shouldBe listOf("android.md")
+        uncompiled.single().readText() shouldContain "These two blocks are not compiled by this build"
     }
 
     test("at least one page has code, so that the tests above can fail") {

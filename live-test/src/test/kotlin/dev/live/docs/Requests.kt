@@ -14,7 +14,7 @@ import org.slf4j.Logger
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-// What docs/requests.md shows, and what it takes for granted.
+// The code of docs/requests.md, and the types that it assumes.
 
 @Serializable
 internal data class Order(val number: Int, val amount: Int)
@@ -26,7 +26,7 @@ internal data class Receipt(val text: String)
 internal data class Question(val text: String)
 
 internal interface Shop {
-    suspend fun pay(who: String, order: Order): Receipt
+    suspend fun pay(user: String, order: Order): Receipt
 }
 
 internal fun interface Screen {
@@ -53,12 +53,12 @@ internal suspend fun count(live: LiveClient): Int {
     return people
 }
 
-internal fun answer(live: LiveClient, screen: Screen): AutoCloseable {
-    val answer = live.onRequest<Question, Boolean>("confirm") { question ->
+internal fun confirm(live: LiveClient, screen: Screen): AutoCloseable {
+    val registration = live.onRequest<Question, Boolean>("confirm") { question ->
         if (question.text.isEmpty()) reject("the question is empty")
         screen.ask(question.text)
     }
-    return answer
+    return registration
 }
 
 internal class Deleting(private val log: Logger) {
@@ -77,7 +77,7 @@ internal object Paying {
             try {
                 return live.request("pay", order, key = "order-${order.number}")
             } catch (_: ConnectionLostException) {
-                // asked again when there is a connection: the server gives the first one's reply
+                // retries after the reconnect; the server returns the reply of the first request
             }
         }
     }

@@ -18,7 +18,7 @@ import kotlinx.coroutines.flow.filter
 import kotlinx.coroutines.launch
 import kotlinx.serialization.Serializable
 
-// What docs/users.md shows, and what it takes for granted.
+// The code of docs/users.md, and the types that it assumes.
 
 @Serializable
 internal data class Notice(val text: String)
@@ -35,7 +35,7 @@ internal fun Application.club() {
             topic<Notice>("user/{name}") { authorize { parameters["name"] == meta.name } }
             topic<Notice>("room/{room}") { authorize { parameters["room"] != "admins" } }
             onOpen {
-                session.join("user/${meta.name}") // the client need not subscribe
+                session.join("user/${meta.name}") // without a subscribe from the client
             }
             request<String, Boolean>("promote") { name ->
                 if (!meta.isAdmin) reject("only for admins", ErrorCode.Forbidden)
@@ -47,22 +47,22 @@ internal fun Application.club() {
 }
 
 internal suspend fun CoroutineScope.follow(live: LiveClient, show: (Notice) -> Unit) {
-    live.messages.filter { it.type == MessageType.SUBSCRIBE }.collect { joined ->
-        launch { live.topic<Notice>(joined.topic).messages.collect { show(it) } }
+    live.messages.filter { it.type == MessageType.SUBSCRIBE }.collect { subscribed ->
+        launch { live.topic<Notice>(subscribed.topic).messages.collect { show(it) } }
     }
 }
 
-internal object Members {
+internal object SubscribedSessions {
     suspend fun announce(live: LiveServer, from: Session<*>) {
         val room = live.topic("room/42")
         println(room.subscribedSessions().map { it.user })
-        room.publish(Notice("somebody typed"), except = from) // on every node
+        room.publish(Notice("user is typing"), except = from) // on every node
         room.publish(Notice("for admins")) { (it.meta as User).isAdmin }
     }
 }
 
 internal fun reach(live: LiveServer) {
-    live.sendToUser("ann", Message("reload")) // on every device
-    live.broadcast(Message("reload")) // to every session
+    live.sendToUser("ann", Message("reload")) // all sessions of the user
+    live.broadcast(Message("reload")) // all sessions
     live.kickUser("ann", "account closed") // 4403: clients do not reconnect
 }

@@ -31,8 +31,8 @@ public class Chat {
     static void show(TopicUpdate<Line> update) {
         if (update instanceof TopicUpdate.Received<Line> received) {
             System.out.println(received.getValue().from() + ": " + received.getValue().text());
-        } else if (update instanceof TopicUpdate.Subscribed joined) {
-            System.out.println("* in the room: " + joined.getRecovery());
+        } else if (update instanceof TopicUpdate.Subscribed subscribed) {
+            System.out.println("* in the room: " + subscribed.getRecovery());
         }
     }
 }

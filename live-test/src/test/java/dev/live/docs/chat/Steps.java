@@ -19,7 +19,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Flow;
 
-/** What docs/java.md shows beside its chat, and what it takes for granted. */
+/** The code of docs/java.md except its chat, and the types that it assumes. */
 final class Steps {
     private final Tokens tokens;
     private final JsonMapper json;
@@ -33,7 +33,7 @@ final class Steps {
 
     JavaLiveClient connect() {
         JavaLiveClient live = JavaLiveClient.builder("wss://example.com/live")
-                .bearer(tokens::fresh) // asked anew for each connection; may block
+                .bearer(tokens::fresh) // called before each connection attempt; may block
                 .mapper(json)
                 .requestTimeout(Duration.ofSeconds(5))
                 .build();
@@ -55,10 +55,10 @@ final class Steps {
     void showUpdate(TopicUpdate<Line> update) {
         if (update instanceof TopicUpdate.Received<Line> received) {
             screen.add(received.getValue());
-        } else if (update instanceof TopicUpdate.Subscribed joined) {
-            switch (joined.getRecovery()) {
+        } else if (update instanceof TopicUpdate.Subscribed subscribed) {
+            switch (subscribed.getRecovery()) {
                 case First -> screen.clear();
-                case Recovered -> { } // what was missed follows
+                case Recovered -> { } // the missed messages follow
                 case Gap -> screen.reload();
             }
         }
@@ -68,9 +68,9 @@ final class Steps {
         room.publish(new Line("hello", null))
                 .thenRun(() -> screen.banner("sent"))
                 .exceptionally(failure -> {
-                    // a later stage of a CompletableFuture wraps what the one before it failed with
+                    // later stages of a CompletableFuture wrap the failure in a CompletionException
                     Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
-                    if (cause instanceof ConnectionLostException) screen.banner("not known whether it was sent");
+                    if (cause instanceof ConnectionLostException) screen.banner("it is unknown whether the message was sent");
                     else if (cause instanceof LiveException refused) screen.banner(refused.getReason());
                     return null;
                 });
@@ -83,7 +83,7 @@ final class Steps {
         }
     }
 
-    CompletableFuture<Integer> ask(JavaLiveClient live) {
+    CompletableFuture<Integer> request(JavaLiveClient live) {
         CompletableFuture<Integer> people = live.request("count", "lobby", Integer.class);
         return people;
     }
@@ -97,7 +97,7 @@ final class Steps {
 
     void executor(JavaLiveClientBuilder builder) {
         ExecutorService ui = Executors.newSingleThreadExecutor();
-        JavaLiveClient live = builder.executor(ui).build(); // stays yours to shut down, after live.close()
+        JavaLiveClient live = builder.executor(ui).build(); // shut the executor down yourself, after live.close()
     }
 
     interface Tokens {

@@ -12,7 +12,7 @@ import kotlinx.serialization.Serializable
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 
-// What the pages about history, presence and slow clients show.
+// The code of docs/history.md, docs/presence.md and docs/delivery.md.
 
 internal fun LiveEndpoint<User>.history() {
     topic<Chat>("room/{room}") {
@@ -24,7 +24,7 @@ internal suspend fun updates(live: LiveClient, show: (Chat) -> Unit, reload: () 
     live.topic<Chat>("room/lobby").updates.collect { update ->
         when (update) {
             is TopicUpdate.Received -> show(update.value)
-            is TopicUpdate.Subscribed -> if (update.recovery == Recovery.Gap) reload() // something may be missing
+            is TopicUpdate.Subscribed -> if (update.recovery == Recovery.Gap) reload() // messages may be missing
         }
     }
 }
@@ -40,8 +40,8 @@ internal class Device(val kind: String)
 internal fun LiveEndpoint<User>.presence() {
     topic<Chat>("room/{room}") {
         presence {
-            info(Device("phone")) // what else the others see, or nothing
-            meta.name // the key
+            info(Device("phone")) // optional data for the other members
+            meta.name // the member key
         }
     }
 }
@@ -75,9 +75,9 @@ internal class Load(val percent: Int)
 internal class LogLine(val text: String)
 
 internal fun LiveEndpoint<User>.delivery() {
-    topic<Position>("fleet") { conflate { it.vehicle } } // of each vehicle the newest
-    topic<Load>("load") { throttle(100.milliseconds) } // at most ten a second
-    topic<LogLine>("log") { dropOldest(limit = 200) } // the newest 200
+    topic<Position>("fleet") { conflate { it.vehicle } } // keeps the newest message per vehicle
+    topic<Load>("load") { throttle(100.milliseconds) } // at most ten messages per second
+    topic<LogLine>("log") { dropOldest(limit = 200) } // keeps the newest 200 messages
 }
 
 internal fun drops(application: Application) {
