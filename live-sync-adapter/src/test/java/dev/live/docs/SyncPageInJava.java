@@ -7,7 +7,7 @@ import dev.live.sync.java.JavaSyncState;
 import dev.live.sync.server.LiveSyncNotifier;
 import java.util.concurrent.CompletableFuture;
 
-/** What docs/sync.md shows in Java. */
+/** The Java code of docs/sync.md. */
 final class SyncPageInJava {
     private final JavaLiveClient live;
     private final Notes notes;
@@ -17,11 +17,11 @@ final class SyncPageInJava {
         this.notes = notes;
     }
 
-    void keep() {
+    void sync() {
         try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", notes, since -> notes.pull("list/42", since))
-                .onState(this::show)                                 // on the executor you choose
+                .onState(this::show)                                 // on the configured executor
                 .start()) {
-            notes.edit(loop::pullNow);                               // has it pull now
+            notes.edit(loop::pullNow);                               // pulls immediately
         }
     }
 

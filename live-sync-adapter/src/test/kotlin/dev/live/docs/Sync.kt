@@ -17,7 +17,7 @@ import io.ktor.server.routing.routing
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 
-/** What docs/sync.md shows of the server. */
+/** The server code of docs/sync.md. */
 internal class SyncPage(private val users: Users, private val lists: Engine) {
     fun Application.sync() {
         install(Live)
@@ -46,7 +46,7 @@ internal class SyncPage(private val users: Users, private val lists: Engine) {
     }
 }
 
-/** What it shows of the client. */
+/** The client code of docs/sync.md. */
 internal class SyncClientPage(private val live: LiveClient, private val api: Api, private val notes: Notes) {
     suspend fun loop(): Unit =
         coroutineScope {
@@ -63,7 +63,7 @@ internal class SyncClientPage(private val live: LiveClient, private val api: Api
         val text = when (state) {
             is SyncState.InSync -> "up to date"
             is SyncState.Behind, is SyncState.Pulling -> "loading"
-            is SyncState.Failed -> "no answer, trying again in ${state.delay}"
+            is SyncState.Failed -> "update failed, next try in ${state.delay}"
             is SyncState.Offline -> "offline"
         }
         println(text)

@@ -18,7 +18,7 @@ import io.ktor.server.routing.routing
 import kotlin.time.Instant
 import kotlin.time.toKotlinInstant
 
-// What docs/tokens.md shows, and the users that it takes for granted.
+// The code of docs/tokens.md, and the users that it assumes.
 
 internal class User(val name: String, val tokenEnds: Instant? = null)
 
@@ -33,7 +33,7 @@ internal fun Application.bearers() {
     routing {
         live<User>("/live") {
             authenticate { call -> call.bearerToken()?.let(users::byToken) } // null: 401
-            authenticateByMessage { token -> users.byToken(token) } // a fresh one; null: 4401
+            authenticateByMessage { token -> users.byToken(token) } // a fresh token; null: 4401
             expires { it.tokenEnds }
             user { it.name }
         }
@@ -46,7 +46,7 @@ internal fun Application.jwts(verifier: JWTVerifier) {
         jwt("jwt") {
             verifier(verifier)
             validate { JWTPrincipal(it.payload) }
-            authHeader { call -> call.bearerAuthHeader() } // of pages too
+            authHeader { call -> call.bearerAuthHeader() } // also reads the subprotocol that browsers send
         }
     }
     routing {
@@ -70,7 +70,7 @@ internal fun JWTVerifier.verifyOrNull(token: String): Payload? =
 
 internal fun Application.cookies() {
     install(Live) {
-        origins { allow("https://app.example.com") } // besides pages of the server's own host
+        origins { allow("https://app.example.com") } // in addition to pages of the server's own host
     }
     routing {
         live<User>("/live") {

@@ -4,11 +4,11 @@ import dev.live.server.Live
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
 
-// What docs/configuration.md shows.
+// The code of docs/configuration.md.
 
 internal fun Application.configured() {
     install(Live) {
-        session { queueCapacity = 256 } // whatever the file says
-        // session.writeTimeout is not set here: the file may say it
+        session { queueCapacity = 256 } // overrides the file
+        // session.writeTimeout is not set here, so the file can set it
     }
 }

@@ -17,7 +17,7 @@ import io.micrometer.core.instrument.MeterRegistry
 import io.micrometer.core.instrument.Tag
 import java.util.concurrent.atomic.LongAdder
 
-// What docs/observing.md shows, and the members that it takes for granted.
+// The code of docs/observing.md, and the members that it assumes.
 
 internal class Member(val name: String, val isMuted: Boolean)
 
@@ -32,13 +32,13 @@ internal fun Route.rooms(members: Members) {
             if (meta.isMuted && message.type == MessageType.PUBLISH) reject("you may only read", ErrorCode.Forbidden)
             next(message)
         }
-        onOpen { application.log.info("{} is here", meta.name) }
+        onOpen { application.log.info("{} connected", meta.name) }
         topic<String>("room/{room}") {
-            onSubscribe { application.log.info("{} joined {}", meta.name, topic) }
-            onUnsubscribe { application.log.info("{} left {}", meta.name, topic) }
+            onSubscribe { application.log.info("{} subscribed to {}", meta.name, topic) }
+            onUnsubscribe { application.log.info("{} unsubscribed from {}", meta.name, topic) }
             onPublish { text -> broadcast("${meta.name}: $text") }
         }
-        onClose { reason -> application.log.info("{} is gone: {}", meta.name, reason) }
+        onClose { reason -> application.log.info("{} disconnected: {}", meta.name, reason) }
     }
 }
 
@@ -61,7 +61,7 @@ internal fun Application.observed(registry: MeterRegistry) {
     }
 }
 
-internal fun figures(application: Application) {
+internal fun statistics(application: Application) {
     val stats = application.live.stats
     println("${stats.sessions} sessions, ${stats.deliveries} deliveries, lost: ${stats.drops}, closed: ${stats.closes}")
 }

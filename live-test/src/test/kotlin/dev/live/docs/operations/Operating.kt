@@ -16,7 +16,7 @@ import io.ktor.server.routing.routing
 import kotlinx.serialization.Serializable
 import kotlin.time.Duration.Companion.seconds
 
-// What docs/admin.md, docs/publishing-over-http.md and docs/server-sent-events.md show, and what they take for granted.
+// The code of docs/admin.md, docs/publishing-over-http.md and docs/server-sent-events.md, and the types that it assumes.
 
 internal class User(val name: String)
 
@@ -43,7 +43,7 @@ internal fun Application.published() {
     routing {
         livePublish("/publish") {
             key(System.getenv("LIVE_PUBLISH_KEY"))
-            System.getenv("LIVE_PUBLISH_KEY_BEFORE")?.let { key(it) } // while one replaces the other
+            System.getenv("LIVE_PUBLISH_KEY_BEFORE")?.let { key(it) } // the previous key, during a key rotation
         }
     }
 }

@@ -14,7 +14,7 @@ import io.opentelemetry.context.Context
 import io.opentelemetry.context.propagation.TextMapGetter
 import kotlinx.coroutines.withContext
 
-// What docs/observing.md shows of traces.
+// The tracing code of docs/observing.md.
 
 private object Traceparent : TextMapGetter<String> {
     override fun keys(carrier: String): Iterable<String> = listOf("traceparent")
