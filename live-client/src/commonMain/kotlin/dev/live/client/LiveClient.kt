@@ -9,13 +9,16 @@ import dev.live.client.connection.DeviceConditions
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.CollectorOverflow
 import dev.live.client.topic.ConnectionLostException
-import dev.live.client.topic.RequestSender
+import dev.live.client.topic.MessageConverter
 import dev.live.client.topic.Outbox
 import dev.live.client.topic.PendingReplies
+import dev.live.client.topic.RawConverter
 import dev.live.client.topic.Refs
 import dev.live.client.topic.RequestHandlers
 import dev.live.client.topic.RequestScope
+import dev.live.client.topic.RequestSender
 import dev.live.client.topic.Router
+import dev.live.client.topic.SerializerConverter
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
@@ -108,7 +111,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
         serializer: KSerializer<T>,
         overflow: CollectorOverflow = CollectorOverflow.Recover,
         onBadPayload: (BadPayloadException) -> Unit = { throw it },
-    ): ClientTopic<T> = ClientTopic(name, serializer, overflow, onBadPayload, router, exchange, settings.requestTimeout)
+    ): ClientTopic<T> = topic(name, SerializerConverter(serializer), overflow, onBadPayload)
 
     /** The topic called [name], with payloads of type [T]; see the other [topic]. */
     public inline fun <reified T> topic(
@@ -116,6 +119,26 @@ public class LiveClient internal constructor(private val settings: ClientSetting
         overflow: CollectorOverflow = CollectorOverflow.Recover,
         noinline onBadPayload: (BadPayloadException) -> Unit = { throw it },
     ): ClientTopic<T> = topic(name, serializer<T>(), overflow, onBadPayload)
+
+    /**
+     * The topic called [name] with its messages as received: of every type, those of the application's own types and
+     * `presence` included. Shares the subscription of [topic].
+     *
+     * [ClientTopic.publish] sends only the body of a message, and requires a body and the type `message` or `publish`. Use
+     * [send] for messages of other types.
+     *
+     * @param overflow behavior when a collector's buffer of 64 updates is full
+     * @throws IllegalArgumentException if [name] is empty, longer than 256 bytes or contains control characters
+     */
+    public fun rawTopic(name: String, overflow: CollectorOverflow = CollectorOverflow.Recover): ClientTopic<Message> =
+        topic(name, RawConverter, overflow)
+
+    internal fun <T> topic(
+        name: String,
+        converter: MessageConverter<T>,
+        overflow: CollectorOverflow = CollectorOverflow.Recover,
+        onBadPayload: (BadPayloadException) -> Unit = { throw it },
+    ): ClientTopic<T> = ClientTopic(name, converter, overflow, onBadPayload, router, exchange, settings.requestTimeout)
 
     /**
      * Sends a request of [type] with [query] as its payload and returns what the server replies.

@@ -149,7 +149,7 @@ public class LiveTest internal constructor(
 
     /** Records every message of [topic] as it came, those of the application's own types too; see [received]. */
     public suspend fun LiveClient.receivedRaw(topic: String): Received<Message> =
-        record(topic(topic, serializer<Unit>()).raw, "'$topic'").also { awaitAnswers(this) }
+        record(rawTopic(topic).messages, "'$topic'").also { awaitAnswers(this) }
 
     /** Records the messages that are of no topic that this client collects and answer nothing. */
     public suspend fun LiveClient.receivedDirectly(): Received<Message> =

@@ -38,7 +38,7 @@ internal class LiveReturning(port: Int, private val isTold: Boolean, private val
                     if (isTold) networkMonitor = NetworkMonitor { network }
                 }
             this.clients += client
-            scope.launch { client.topic<String>(TOPIC).raw.collect { onMessage(number) } }
+            scope.launch { client.rawTopic(TOPIC).messages.collect { onMessage(number) } }
         }
     }
 

@@ -2,27 +2,29 @@ package dev.live.client.topic
 
 import kotlinx.serialization.json.JsonElement
 
-/** What happens in a subscription: a payload arrives, or the topic was joined. */
+/** An event of a subscription: a message arrived, or the server accepted the subscription. */
 public sealed interface TopicUpdate<out T> {
     /**
-     * [value] was published.
+     * A message with the payload [value] arrived.
      *
-     * @property offset its place in the topic's history; null if the topic keeps none
-     * @property trace what it is a part of, where client and server ask for that; see `LiveClientConfig.trace`. Or empty
+     * @property offset offset in the topic's history; null if the topic keeps no history
+     * @property trace the `traceparent` of the message, if client and server both enable tracing, see
+     *   `LiveClientConfig.trace`; otherwise empty
      */
     public class Received<out T> internal constructor(
         public val value: T,
         public val offset: Long?,
         public val trace: String = "",
     ) : TopicUpdate<T> {
-        override fun toString(): String = "Received(offset=$offset)" // never the payload
+        override fun toString(): String = "Received(offset=$offset)" // the payload may be confidential
     }
 
     /**
-     * The server has the subscription, now or again; [recovery] says what became of what was published before.
+     * The server accepted the subscription, for the first time or after a reconnect.
      *
-     * @property welcome what the server's application says to whoever joins, as of when this client last joined: who
-     *   begins to collect what others collect already gets what they got. Null if it says nothing
+     * @property recovery whether messages may be missing before this point
+     * @property welcome the topic's `welcome` data from the last ack of the server; null if there is none. A collector that
+     *   starts while the topic is already subscribed receives the data of that earlier ack.
      */
     public class Subscribed internal constructor(
         public val recovery: Recovery,
@@ -32,17 +34,17 @@ public sealed interface TopicUpdate<out T> {
     }
 }
 
-/** What a collector has of what was published before its topic was joined. */
+/** Completeness of the messages that a collector receives, at the time of a subscribe. */
 public enum class Recovery {
-    /** It begins here. */
+    /** The collector's first subscribe: it receives messages from here on. */
     First,
 
-    /** Everything: what was published meanwhile follows, none missing and none twice. */
+    /** Complete: the messages published since the last one received follow, without loss or duplicates. */
     Recovered,
 
     /**
-     * Something may be missing: the topic keeps no history, or not far enough back, or it began anew. Whoever must be
-     * correct loads its state again.
+     * Messages may be missing: the topic keeps no history, its history does not reach back far enough, or it was reset. A
+     * collector that must be correct reloads its state.
      */
     Gap,
 }

@@ -13,7 +13,6 @@ import kotlinx.coroutines.cancel
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.future.asCompletableFuture
-import kotlinx.serialization.json.JsonElement
 import java.time.Duration
 import java.util.concurrent.CancellationException
 import java.util.concurrent.CompletableFuture
@@ -67,13 +66,10 @@ public class JavaLiveClient internal constructor(
     public fun probe(): Unit = client.probe()
 
     /** The topic called [name], with payloads as JSON text. */
-    public fun topic(
-        name: String,
-    ): JavaTopic<String> = JavaTopic(raw(name), Payloads(String::class.java, null), callbacks)
+    public fun topic(name: String): JavaTopic<String> = topic(name, Payloads(String::class.java, null))
 
     /** The topic called [name], with payloads of [type], which the builder's mapper reads and writes. */
-    public fun <T : Any> topic(name: String, type: Class<T>): JavaTopic<T> =
-        JavaTopic(raw(name), Payloads(type, mapper), callbacks)
+    public fun <T : Any> topic(name: String, type: Class<T>): JavaTopic<T> = topic(name, Payloads(type, mapper))
 
     /** Sends a request of [type] with [query], JSON text. The future has the reply's JSON text. */
     @JvmOverloads
@@ -199,7 +195,8 @@ public class JavaLiveClient internal constructor(
         return Subscription { registered.close() }
     }
 
-    private fun raw(name: String) = client.topic(name, JsonElement.serializer())
+    private fun <T : Any> topic(name: String, payloads: Payloads<T>): JavaTopic<T> =
+        JavaTopic(client.topic(name, payloads), payloads, callbacks)
 
     public companion object {
         private const val CLOSE_SECONDS = 5L

@@ -4,12 +4,9 @@ import dev.live.client.ClientTopic
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.ConnectionLostException
 import dev.live.client.topic.Presence
-import dev.live.client.topic.TopicEvent
 import dev.live.client.topic.TopicUpdate
 import dev.live.protocol.LiveException
-import dev.live.protocol.MessageType
 import kotlinx.coroutines.flow.Flow
-import kotlinx.coroutines.flow.filter
 import kotlinx.coroutines.flow.map
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonElement
@@ -20,7 +17,7 @@ import kotlin.time.toKotlinDuration
 
 /** [ClientTopic] for Java. Made by [JavaLiveClient.topic]; any number of these share one subscription. */
 public class JavaTopic<T : Any> internal constructor(
-    private val topic: ClientTopic<JsonElement>,
+    private val topic: ClientTopic<T>,
     private val payloads: Payloads<T>,
     @get:JvmSynthetic internal val callbacks: Callbacks,
 ) {
@@ -28,11 +25,10 @@ public class JavaTopic<T : Any> internal constructor(
     public val name: String get() = topic.name
 
     @get:JvmSynthetic
-    internal val messages: Flow<T>
-        get() = topic.raw.filter { it.type == MessageType.MESSAGE }.map { payloads.read(it) }
+    internal val messages: Flow<T> get() = topic.messages
 
     @get:JvmSynthetic
-    internal val updates: Flow<TopicUpdate<T>> get() = topic.updates { payloads.read(it) }
+    internal val updates: Flow<TopicUpdate<T>> get() = topic.updates
 
     /**
      * Calls [onMessage] with what is published from now on, one at a time and in order, on the client's executor. The
@@ -59,8 +55,8 @@ public class JavaTopic<T : Any> internal constructor(
     }
 
     /**
-     * As [onMessage], and each time that the topic was joined calls [onUpdate] with whether what was published before was
-     * recovered from the topic's history: a [TopicUpdate.Received] or a [TopicUpdate.Subscribed].
+     * Calls [onUpdate] with each message, as [TopicUpdate.Received], and with the status of the subscription: a
+     * [TopicUpdate.Subscribed] each time that the server accepts it. Otherwise the same as [onMessage].
      */
     @JvmOverloads
     public fun onUpdate(
@@ -116,13 +112,6 @@ public class JavaTopic<T : Any> internal constructor(
         val body = payloads.write(value)
         return callbacks.call { topic.publishOnce(key, body, timeout?.toKotlinDuration()) }
     }
-
-    /**
-     * Calls [onEvent] with what becomes of the subscription: joined, recovered, a gap, or denied, which is the last. As
-     * [onMessage] does, this subscribes.
-     */
-    public fun onEvent(onEvent: Consumer<in TopicEvent>): Subscription =
-        callbacks.subscribe(topic.events, onEvent, onFailure = null)
 
     override fun toString(): String = "JavaTopic($name)"
 }

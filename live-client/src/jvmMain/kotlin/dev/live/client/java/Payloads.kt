@@ -1,14 +1,15 @@
 package dev.live.client.java
 
+import dev.live.client.topic.MessageConverter
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
 import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.Message
 import kotlinx.serialization.json.JsonElement
 
-/** Writes and reads payloads of one class. */
-internal class Payloads<T : Any>(private val type: Class<T>, private val mapper: JsonMapper?) {
-    fun write(value: T): Body.Json = body(value)
+/** Encodes and decodes payloads of one class. */
+internal class Payloads<T : Any>(private val type: Class<T>, private val mapper: JsonMapper?) : MessageConverter<T> {
+    override fun write(value: T): Body.Json = body(value)
 
     /** @throws IllegalArgumentException if the mapper cannot write [value], or writes what no message can hold */
     fun body(value: Any): Body.Json =
@@ -28,7 +29,7 @@ internal class Payloads<T : Any>(private val type: Class<T>, private val mapper:
         }
     }
 
-    fun read(message: Message): T {
+    override fun read(message: Message): T {
         val body = message.body ?: throw BadPayloadException("data is missing")
         if (body !is Body.Json) throw BadPayloadException("data must be JSON, was opaque bytes")
         return read(body.text)

@@ -109,7 +109,7 @@ class JavaExecutorTest {
         assertInstanceOf(RejectedExecutionException.class, next(uncaught));
         live.onMessage(events::add);
         assertInstanceOf(RejectedExecutionException.class, next(uncaught));
-        live.topic("room").onEvent(events::add);
+        live.topic("room").onUpdate(events::add);
         assertInstanceOf(RejectedExecutionException.class, next(uncaught));
     }
 

@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.live.client.connection.DisconnectCause;
 import dev.live.client.java.flow.Publishers;
-import dev.live.client.topic.TopicEvent;
 import dev.live.client.topic.TopicUpdate;
 import dev.live.protocol.CborCodec;
 import dev.live.protocol.ErrorCode;
@@ -83,9 +82,9 @@ class JavaFacadeTest {
         try (JavaLiveClient live = open()) {
             JavaTopic<Word> room = live.topic("room/1", Word.class);
             assertEquals("room/1", room.getName());
-            Subscription told = room.onEvent(events::add);
-            assertEquals(TopicEvent.Subscribed.INSTANCE, next());
-            told.close();
+            Subscription updates = room.onUpdate(events::add);
+            assertInstanceOf(TopicUpdate.Subscribed.class, next());
+            updates.close();
             Subscription words = room.onMessage(events::add);
             Subscription same = room.onMessage(word -> {}, events::add);
 

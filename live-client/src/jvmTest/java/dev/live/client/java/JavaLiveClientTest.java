@@ -11,7 +11,7 @@ import dev.live.client.connection.AppLifecycle;
 import dev.live.client.connection.DisconnectCause;
 import dev.live.client.connection.NetworkMonitor;
 import dev.live.client.topic.ClientClosedException;
-import dev.live.client.topic.TopicEvent;
+import dev.live.client.topic.TopicUpdate;
 import dev.live.protocol.Body;
 import dev.live.protocol.CloseCode;
 import dev.live.protocol.ErrorCode;
@@ -337,8 +337,8 @@ class JavaLiveClientTest {
     @Test
     void aTopicTellsWhatBecomesOfItAndIsPublishedToWithoutAWait() throws Exception {
         try (JavaLiveClient live = builder().outbox(8, 10_000).linger(Duration.ZERO).build();
-                Subscription joined = live.topic("room/42").onEvent(events::add)) {
-            assertEquals(TopicEvent.Subscribed.INSTANCE, next());
+                Subscription joined = live.topic("room/42").onUpdate(events::add)) {
+            assertInstanceOf(TopicUpdate.Subscribed.class, next());
             joined.close();
             awaitSubscribers("room/42", 0);
             Subscription chat = live.topic("room/42").onMessage(events::add);

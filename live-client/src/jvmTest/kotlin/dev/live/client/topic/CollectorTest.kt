@@ -125,9 +125,9 @@ class CollectorTest : FunSpec({
         }
     }
 
-    test("raw has every type of the topic, messages only what was published") {
+    test("a raw topic emits messages of every type, a typed topic only published messages") {
         clientTest {
-            val raw = collect(client.topic<Chat>("room").raw)
+            val raw = collect(client.rawTopic("room").messages)
             val messages = collect(client.topic<Chat>("room").messages)
             transport.wire.push(Message("typing", "room"))
             serverSays("room", hello)

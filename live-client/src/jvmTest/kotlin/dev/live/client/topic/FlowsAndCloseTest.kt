@@ -118,8 +118,7 @@ private val flows: List<Pair<String, ClientFixture.() -> Flow<*>>> =
     listOf(
         "messages of a topic" to { room().messages },
         "updates of a topic" to { room().updates },
-        "raw messages of a topic" to { room().raw },
-        "raw updates of a topic" to { room().rawUpdates },
-        "events of a topic" to { room().events },
+        "messages of a raw topic" to { client.rawTopic("room").messages },
+        "updates of a raw topic" to { client.rawTopic("room").updates },
         "messages of no topic" to { client.messages },
     )

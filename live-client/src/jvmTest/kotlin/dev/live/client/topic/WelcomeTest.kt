@@ -105,12 +105,12 @@ class WelcomeTest : FunSpec({
         }
     }
 
-    test("raw updates are messages of every type, in their place among the joins") {
+    test("a raw topic's updates are messages of every type and subscribes, in order") {
         welcoming("""{"welcome":1}""") { network, live ->
             val seen = mutableListOf<String>()
             val collecting =
                 launch {
-                    live.topic<String>("t").rawUpdates.collect { update ->
+                    live.rawTopic("t").updates.collect { update ->
                         seen +=
                             when (update) {
                                 is TopicUpdate.Subscribed -> "joined ${update.welcome}"

@@ -80,9 +80,9 @@ private class ClientUser(private val time: VirtualTime) {
         collect(live.messages)
         collect(live.topic<Note>("a").updates)
         collect(live.topic<Note>("a", CollectorOverflow.Fail) { }.messages)
-        collect(live.topic<Note>("b", CollectorOverflow.DropOldest).withParams(1).rawUpdates)
+        collect(live.rawTopic("b", CollectorOverflow.DropOldest).withParams(1).updates)
         collect(live.topic<Note>("b").presence<JsonElement>())
-        collect(live.topic<Note>("c").events)
+        collect(live.topic<Note>("c", CollectorOverflow.DropOldest).updates)
         time.run()
     }
 

@@ -13,7 +13,6 @@ import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.coroutines.launch
-import kotlinx.serialization.json.JsonElement
 
 /**
  * The cursors of [scope] as the server tells them: the present one when the scope is subscribed to, also after each
@@ -62,7 +61,7 @@ internal fun LiveClient.syncUpdates(scope: String): Flow<SyncSignal> {
 }
 
 private fun LiveClient.told(topic: String): Flow<SyncSignal> =
-    topic<JsonElement>(topic, CollectorOverflow.DropOldest).rawUpdates.mapNotNull { update ->
+    rawTopic(topic, CollectorOverflow.DropOldest).updates.mapNotNull { update ->
         when (update) {
             is TopicUpdate.Subscribed -> SyncSignal.Joined(SyncWire.cursorIn(update.welcome))
             is TopicUpdate.Received -> toldIn(update.value)

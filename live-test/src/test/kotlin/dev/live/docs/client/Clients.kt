@@ -4,11 +4,13 @@ import dev.live.client.ClientTopic
 import dev.live.client.LiveClient
 import dev.live.client.connection.AppLifecycle
 import dev.live.client.connection.NetworkMonitor
+import dev.live.client.topic.TopicUpdate
 import dev.live.readme.Chat
 import dev.live.readme.Tokens
 import dev.live.readme.User
 import dev.live.server.endpoint.LiveEndpoint
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.flow.catch
 import kotlinx.coroutines.launch
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
@@ -34,7 +36,11 @@ internal fun withDeviceConditions(monitor: NetworkMonitor, app: AppLifecycle) {
 
 internal fun CoroutineScope.subscribe(room: ClientTopic<Chat>, show: (Chat) -> Unit) {
     launch { room.messages.collect { show(it) } }
-    launch { room.events.collect { event -> println(event) } } // Subscribed, Recovered, Gap; Denied(error) is the last
+    launch {
+        room.updates
+            .catch { failure -> println("ended: $failure") } // such as a rejected subscription
+            .collect { update -> if (update is TopicUpdate.Subscribed) println(update.recovery) } // First, Recovered or Gap
+    }
 }
 
 internal suspend fun send(room: ClientTopic<Chat>) {

@@ -1,10 +1,13 @@
 package dev.live.client.topic
 
+import app.cash.turbine.ReceiveTurbine
+import dev.live.client.Chat
 import dev.live.client.clientTest
 import dev.live.client.collect
 import dev.live.client.room
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.SubscribedData
@@ -14,10 +17,10 @@ import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
 import kotlin.time.Duration.Companion.seconds
 
-/** What becomes of a subscription, as a flow. */
-class TopicEventsTest : FunSpec({
+/** The status of a subscription in [dev.live.client.ClientTopic.updates]. */
+class SubscriptionStatusTest : FunSpec({
 
-    test("a subscription is joined, recovered, or has a gap") {
+    test("updates report the first subscribe, a gap and a recovery") {
         clientTest {
             var recovers = false
             transport.onMessage = { message ->
@@ -26,39 +29,41 @@ class TopicEventsTest : FunSpec({
                     if (it) push(Message(MessageType.ACK, message.topic, message.ref, data))
                 }
             }
-            val events = collect(room().events)
-            events.awaitItem() shouldBe TopicEvent.Subscribed
+            val updates = collect(room().updates)
+            updates.awaitRecovery() shouldBe Recovery.First
 
             transport.wire.cut()
             pass(1.seconds)
-            events.awaitItem() shouldBe TopicEvent.Gap
+            updates.awaitRecovery() shouldBe Recovery.Gap
             recovers = true
             transport.wire.cut()
             pass(1.seconds)
-            events.awaitItem() shouldBe TopicEvent.Recovered
-            events.cancel()
+            updates.awaitRecovery() shouldBe Recovery.Recovered
+            updates.cancel()
         }
     }
 
-    test("one that is refused ends with why, and fails nothing") {
+    test("updates fail with the server's error if the server rejects the subscription") {
         clientTest {
             transport.onMessage = { message -> refuse(message, "forbidden", "not for you").let { true } }
 
-            val events = collect(room().events)
+            val updates = collect(room().updates)
 
-            events.awaitItem().shouldBeInstanceOf<TopicEvent.Denied>().error.code shouldBe ErrorCode.Forbidden
-            events.awaitComplete()
+            updates.awaitError().shouldBeInstanceOf<LiveException>().code shouldBe ErrorCode.Forbidden
         }
     }
 
-    test("closing the client ends it without a word") {
+    test("updates complete when the application closes the client") {
         clientTest {
-            val events = collect(room().events)
-            events.awaitItem() shouldBe TopicEvent.Subscribed
+            val updates = collect(room().updates)
+            updates.awaitRecovery() shouldBe Recovery.First
 
             client.close()
 
-            events.awaitComplete()
+            updates.awaitComplete()
         }
     }
 })
+
+private suspend fun ReceiveTurbine<TopicUpdate<Chat>>.awaitRecovery(): Recovery =
+    awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().recovery
