@@ -24,7 +24,7 @@ int main() {
             std::cerr << "refused: " << message["data"]["reason"] << std::endl;
         } else if (message["type"] == "message") {
             std::cout << message["data"]["text"].get<std::string>() << std::endl;
-            client.close(connection, websocketpp::close::status::normal, ""); // leave it out to stay
+            client.close(connection, websocketpp::close::status::normal, ""); // remove this to stay connected
         }
     });
     websocketpp::lib::error_code problem;

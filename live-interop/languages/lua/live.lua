@@ -13,7 +13,7 @@ while true do
     error("refused: " .. message.data.reason)
   elseif message.type == "message" then
     print(message.data.text)
-    break -- leave it out to stay
+    break -- remove this to stay connected
   end
 end
 socket:close()

@@ -15,7 +15,7 @@ $agent->websocket($url => ['live.v1.json'] => sub {
         elsif ($message->{type} eq 'error')   { warn "refused: $message->{data}{reason}\n" }
         elsif ($message->{type} eq 'message') {
             say $message->{data}{text};
-            $socket->finish;    # leave it out to stay
+            $socket->finish;    # remove this to stay connected
         }
     });
     $socket->on(finish => sub { Mojo::IOLoop->stop });

@@ -1,7 +1,7 @@
-<?php // listens with server-sent events and publishes over HTTP: nothing to install
+<?php // receives server-sent events and publishes over HTTP, without libraries
 $url = getenv('LIVE_HTTP_URL') ?: 'http://localhost:8080';
 $events = fopen("$url/live/sse?topic=room/lobby", 'r');
-stream_set_chunk_size($events, 1); // else PHP waits until it has 8 KB
+stream_set_chunk_size($events, 1); // otherwise PHP buffers 8 KB
 $answered = false;
 while (($line = fgets($events)) !== false) {
     if (!$answered && str_contains($line, '"ack"')) { // subscribed
@@ -14,6 +14,6 @@ while (($line = fgets($events)) !== false) {
     $message = str_starts_with($line, 'data: ') ? json_decode(substr($line, 6), true) : null;
     if (($message['type'] ?? '') === 'message') {
         echo $message['data']['text'], "\n";
-        break; // leave it out to stay
+        break; // remove this to stay connected
     }
 }

@@ -14,6 +14,6 @@ async def main():
                 print("refused:", message["data"]["reason"])
             elif message["type"] == "message":
                 print(message["data"]["text"])
-                return  # leave it out to stay
+                return  # remove this to stay connected
 
 asyncio.run(main())

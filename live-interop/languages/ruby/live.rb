@@ -14,7 +14,7 @@ EM.run do
     in { type: "error", data: { reason: } } then warn "refused: #{reason}"
     in { type: "message", data: { text: } }
       puts text
-      socket.close # leave it out to stay
+      socket.close # remove this to stay connected
     else nil
     end
   end

@@ -9,7 +9,7 @@ func send(_ message: [String: Any]) async throws {
     try await socket.send(.string(String(decoding: json, as: UTF8.self)))
 }
 try await send(["type": "subscribe", "topic": "room/lobby", "ref": "1"])
-while true { // ends with an error when the connection is closed: then socket.closeCode has live's code
+while true { // throws when the connection is closed; socket.closeCode is then live's close code
     guard case .string(let text) = try await socket.receive(),
           let message = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] else { continue }
     let data = message["data"] as? [String: Any]

@@ -14,7 +14,7 @@ proc receive {socket kind text} {
             puts stderr "refused: [dict get $message data reason]"
         } elseif {$type eq "message"} {
             puts [dict get $message data text]
-            websocket::close $socket ;# leave it out to stay
+            websocket::close $socket ;# remove this to stay connected
         }
     } elseif {$kind in {close disconnect error}} {
         set ::ended $kind

@@ -26,7 +26,7 @@ func main() {
 	for {
 		var message Message
 		if err := socket.ReadJSON(&message); err != nil {
-			log.Fatal(err) // a CloseError with live's close code
+			log.Fatal(err) // a CloseError contains live's close code
 		}
 		switch {
 		case message.Type == "ack" && message.Ref == "1":
@@ -35,7 +35,7 @@ func main() {
 			log.Fatal("refused: ", message.Data["reason"])
 		case message.Type == "message":
 			fmt.Println(message.Data["text"])
-			return // leave it out to stay
+			return // remove this to stay connected
 		}
 	}
 }

@@ -5,7 +5,7 @@ import java.io.File
 /** Rows of the page's tables. */
 object Rows {
     val ENCODER_HEAD: String =
-        line("language", "library and options", "version", EncoderColumn.entries.map { it.title }, "what live answers")
+        line("language", "library and options", "version", EncoderColumn.entries.map { it.title }, "response of live")
     val CLIENT_HEAD: String =
         line("language", "library and options", "version", ClientColumn.entries.map { it.title })
 

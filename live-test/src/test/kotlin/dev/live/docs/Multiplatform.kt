@@ -8,7 +8,7 @@ import kotlinx.coroutines.Job
 import kotlinx.coroutines.launch
 import kotlinx.serialization.Serializable
 
-// What docs/multiplatform.md shows, and what it takes for granted.
+// The code of docs/multiplatform.md, and the types that it assumes.
 
 private object Common {
     @Serializable
@@ -20,11 +20,11 @@ private object Common {
 
     fun chat(scope: CoroutineScope, tokens: Tokens, show: (Chat) -> Unit): Pair<LiveClient, Job> {
         val live = LiveClient("wss://example.com/live") {
-            codecs(MessagePackCodec, JsonCodec) // the first one that the server speaks
+            codecs(MessagePackCodec, JsonCodec) // the server selects the first one that it supports
             bearer { tokens.fresh() }
         }
         val chat = scope.launch {
-            live.topic<Chat>("room/42").messages.collect { show(it) } // goes on after a reconnect
+            live.topic<Chat>("room/42").messages.collect { show(it) } // continues after a reconnect
         }
         return live to chat
     }

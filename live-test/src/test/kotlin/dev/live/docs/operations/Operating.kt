@@ -16,7 +16,7 @@ import io.ktor.server.routing.routing
 import kotlinx.serialization.Serializable
 import kotlin.time.Duration.Companion.seconds
 
-// The code of docs/admin.md, docs/publishing-over-http.md and docs/server-sent-events.md, and the types that it assumes.
+// The code of docs/admin.md, docs/publishing-over-http.md and docs/server-sent-events.md, with the types it assumes.
 
 internal class User(val name: String)
 
