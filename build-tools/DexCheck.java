@@ -10,9 +10,9 @@ import java.util.zip.*;
 import org.codehaus.mojo.animal_sniffer.SignatureChecker;
 
 /**
- * Makes dex files of an application and all that it needs, with the rules in the jars and those that Android's tools write, and fails
- * if a class is missing. Says how large what is live's is.
- * usage: DexCheck <build dir> <android-all jar> <signature of Android's java.*> <rules> <class path, the application first>
+ * Compiles an application and its dependencies to dex files, with the R8 rules in the jars and the rules that Android's tools
+ * generate. Fails if a class is missing. Prints the size of live's own classes.
+ * Usage: DexCheck <build dir> <android-all jar> <signature of Android's java.*> <rules> <class path, the application first>
  */
 public class DexCheck {
     public static void main(String[] a) throws Exception {
@@ -21,7 +21,7 @@ public class DexCheck {
         List<String> jars = new ArrayList<>();
         for (String entry : a[4].split(File.pathSeparator)) jars.add(jarOf(entry, build));
         List<String> libraries = List.of("--lib", a[1], "--lib", java.toString());
-        // side by side: much of R8 runs on one thread
+        // in parallel, because much of R8 is single-threaded
         CompletableFuture<Long> api24 = CompletableFuture.supplyAsync(() -> dex(build.resolve("dex-24"), libraries, a[3], 24, jars, List.of()));
         long api21 = dex(build.resolve("dex-21"), libraries, a[3], 21, jars, List.of());
         List<String> own = jars.subList(0, 1);
@@ -44,7 +44,7 @@ public class DexCheck {
         try {
             return run(to, libraries, rules, api, program, others);
         } catch (IOException | CompilationFailedException e) {
-            throw new IllegalStateException("no dex files for API " + api, e);
+            throw new IllegalStateException("R8 failed for API " + api, e);
         }
     }
 
@@ -61,7 +61,7 @@ public class DexCheck {
         }
     }
 
-    /** The JDK's java.base, and of the rest only what Android has: with all of it, java.lang.management would not be missing. */
+    /** java.base of the JDK, and only Android's classes of its other modules. Otherwise java.lang.management would not be missing. */
     private static Path javaOfAndroid(Path signature, Path jar) throws Exception {
         Set<String> known;
         try (InputStream in = new BufferedInputStream(Files.newInputStream(signature))) {
@@ -81,7 +81,7 @@ public class DexCheck {
         return jar;
     }
 
-    /** What a module is before it is packaged is a folder, which R8 does not read. */
+    /** A module that is not packaged yet is a folder, which R8 does not read. This method packs it as a jar. */
     private static String jarOf(String entry, Path build) throws Exception {
         Path folder = Path.of(entry);
         if (!Files.isDirectory(folder)) return entry;

@@ -11,16 +11,16 @@ import org.jetbrains.kotlin.cli.common.ExitCode;
 import org.jetbrains.kotlin.cli.js.K2JSCompiler;
 
 /**
- * Compiles the common code of the module in the working directory for JavaScript, and its tests to a program for Node.
+ * Compiles the common code of the module in the working directory to JavaScript, and its tests to a Node program.
  *
- * <p>Two or three compilations in one JVM: the second one finds the compiler warm, which halves the time.
+ * <p>It runs two or three compilations in one JVM: from the second one the compiler is warm, which halves the time.
  *
- * <p>usage: KotlinJs MODULE klib|tests KLIBS [TEST_SOURCES...], in the module's folder. KLIBS are klibs, and folders of them. Writes
- * target/js/MODULE.klib and with "tests" target/js-tests/MODULE-tests.mjs.
+ * <p>Usage: KotlinJs MODULE klib|tests KLIBS [TEST_SOURCES...], in the module's folder. KLIBS is a list of klibs and of folders
+ * with klibs. Writes target/js/MODULE.klib, and with "tests" also target/js-tests/MODULE-tests.mjs.
  */
 public class KotlinJs {
     private static final Path KLIBS = Path.of("target", "js");
-    private static final Path PROGRAM = Path.of("target", "js-tests"); // apart, for the linker empties its folder
+    private static final Path PROGRAM = Path.of("target", "js-tests"); // a separate folder, because the linker deletes its contents
 
     public static void main(String[] a) throws IOException {
         String module = a[0];
@@ -35,7 +35,7 @@ public class KotlinJs {
         for (String more : Arrays.asList(a).subList(3, a.length)) tests = join(tests, sources(more));
         List<Path> withMain = join(klibs, List.of(klib));
         Path testKlib = klib(module + "-tests", withMain, tests, "-Xfriend-modules=" + klib);
-        // no source map and no dead code: what is left is what Node loads
+        // no source map and no dead code, so that Node loads less
         compile(module + "-tests", PROGRAM, join(withMain, List.of(testKlib)), List.of("-Xir-produce-js", "-Xir-dce",
             "-Xpartial-linkage-loglevel=error", "-Xinclude=" + testKlib, "-module-kind", "es", "-target", "es2015",
             "-main", "call"));
@@ -57,7 +57,7 @@ public class KotlinJs {
         long start = System.nanoTime();
         ExitCode code = new K2JSCompiler().exec(System.err, arguments.toArray(new String[0]));
         if (code != ExitCode.OK) {
-            System.err.println(name + " does not compile for JavaScript. Code in commonMain and commonTest may use what is there on every platform: nothing of java.*.");
+            System.err.println(name + " does not compile for JavaScript. Code in commonMain and commonTest may only use common APIs, not java.*.");
             System.exit(1);
         }
         System.out.printf("%s: %.1f s%n", folder.resolve(name), (System.nanoTime() - start) / 1e9);
@@ -67,7 +67,7 @@ public class KotlinJs {
         List<Path> result = new ArrayList<>();
         for (String entry : list.split(",")) {
             Path path = Path.of(entry);
-            if (!Files.exists(path)) throw new IOException("no klib at " + path + ": build the module it is of as well (mvn -am)");
+            if (!Files.exists(path)) throw new IOException("No klib at " + path + ". Build its module as well (mvn -am).");
             try (Stream<Path> files = Files.walk(path)) {
                 files.filter(file -> file.toString().endsWith(".klib")).sorted().forEach(result::add);
             }

@@ -1,7 +1,7 @@
 /**
- * Runs the tests that KotlinJs linked, with Node's own test runner: kotlin.test calls `describe` and `it` where they are global.
+ * Runs the tests that KotlinJs linked in Node's own test runner. kotlin.test calls the global functions `describe` and `it`.
  *
- * usage: node --test-reporter=spec js-tests.mjs PROGRAM
+ * Usage: node --test-reporter=spec js-tests.mjs PROGRAM
  */
 import { resolve } from "node:path";
 import { describe, it } from "node:test";
