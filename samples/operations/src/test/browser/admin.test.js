@@ -11,9 +11,9 @@ scene("among a thousand sessions the slow ones are found first, and so is what i
   // more than the operating system takes for clients that do not read, and no more: the rest is for the page to see
   while ((await stage.overview()).queues.slow === 0) await stage.publish(Array(8).fill(line));
   await page.locator("#slow .slow", { hasText: /stalled-\d+/ }).first().waitFor();
-  await page.locator("#sessions tbody tr.slowrow", { hasText: "stalled-" }).first().waitFor();
+  await page.locator("#sessions tbody tr.slow-row", { hasText: "stalled-" }).first().waitFor();
   await page.screenshot({ path: screenshotFile("admin") });
-  await page.locator("#lost", { hasText: "replaced by newer ones" }).waitFor();
+  await page.locator("#lost", { hasText: "replaced by newer messages" }).waitFor();
   await page.locator("#lost code", { hasText: "prices/all" }).waitFor();
   await expect(page.locator("section", { has: page.locator("#sessions") }).locator(".pages")).toHaveText(/1 to 20 of (9|10)\d\d/);
 
@@ -35,7 +35,7 @@ scene("what strangers are called is text, wherever the page shows it", async (st
   await page.locator("#topics", { hasText: topic }).waitFor();
   await page.locator("#sessions", { hasText: name }).waitFor();
   await page.locator("#sessions tbody tr", { hasText: name }).getByRole("button").click();
-  await page.locator("#kick-whom", { hasText: name }).waitFor();
+  await page.locator("#kick-target", { hasText: name }).waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.locator("#topics tbody tr", { hasText: topic }).getByRole("button").click();
 
@@ -49,20 +49,20 @@ scene("an operator publishes, and disconnects somebody, who is told why and stay
   const page = await stage.admin("live-admin", { expected: /status of 400/ }); // the browser itself says so
 
   await page.locator("#topics tbody tr", { hasText: "prices/all" }).getByRole("button").click();
-  await page.getByLabel("JSON, of the topic's type").fill(`{"symbol":"NEW","cents":12345}`);
+  await page.getByLabel("Data (JSON)").fill(`{"symbol":"NEW","cents":12345}`);
   await page.getByRole("button", { name: "Publish", exact: true }).click();
-  await page.getByText("published to 1 subscribers").waitFor();
+  await page.getByText("Published to 1 subscribers").waitFor();
   await prices.getByText("NEW 123.45").waitFor();
 
   await page.locator("#topics tbody tr", { hasText: "prices/all" }).getByRole("button").click();
-  await page.getByLabel("JSON, of the topic's type").fill(`{"symbol":7}`);
+  await page.getByLabel("Data (JSON)").fill(`{"symbol":7}`);
   await page.getByRole("button", { name: "Publish", exact: true }).click();
-  await page.getByText("That did not work").waitFor();
+  await page.getByText("Request failed").waitFor();
 
   await page.locator("#sessions tbody tr", { hasText: "page" }).getByRole("button").click();
-  await page.getByLabel("Reason, which the client gets").fill("enough for today");
+  await page.getByLabel("Reason (sent to the client)").fill("enough for today");
   await page.locator("#kick").getByRole("button", { name: "Disconnect" }).click();
-  await page.getByText("1 session was disconnected").waitFor();
+  await page.getByText("Disconnected 1 session").waitFor();
   await prices.getByText("ended: enough for today (4403)").waitFor();
   await expect(prices.locator("#state")).toHaveText("ended: enough for today (4403)");
 });
@@ -80,7 +80,7 @@ scene("the page looks again and again, and not while nobody sees it", async (sta
   const second = page.waitForResponse(/overview/);
   await page.clock.runFor(2_000);
   await second;
-  await page.getByText("up to date at").waitFor();
+  await page.getByText("updated at").waitFor();
   await page.evaluate(() => (window.isHidden = true));
   await page.clock.runFor(2_000);
   const before = looks;

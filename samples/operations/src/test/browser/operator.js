@@ -47,7 +47,7 @@ class Operations extends Stage {
   /** The admin page, as an operator sees it once it has looked. */
   async admin(path = "live-admin", options = {}) {
     const page = await this.tab(path, { httpCredentials: OPERATOR, ...options });
-    await page.getByText("up to date at").waitFor();
+    await page.getByText("updated at").waitFor();
     return page;
   }
 }

@@ -1,21 +1,21 @@
 "use strict";
-/* Text comes into the page as text alone: names of topics and users are what strangers made them. */
+/* Insert strings only as text nodes: clients choose topic and user names, so a name may contain HTML. */
 
-// The page works below any path, with a slash at its end and without one.
+// The page works under any path, with or without a trailing slash.
 const API = location.pathname.replace(/\/$/, "") + "/api/";
-const EVERY_MS = 1500;
-const KEPT_POINTS = 400; // ten minutes
+const POLL_INTERVAL_MS = 1500;
+const MAX_POINTS = 400; // ten minutes
 
 const CLOSES = {
-  1000: "normal", 1001: "going away", 1006: "connection broke", 1009: "message too large", 1011: "internal error",
-  1012: "server restarts", 1013: "try again later", 4400: "protocol violated", 4401: "not authenticated", 4403: "kicked",
-  4408: "nothing heard", 4429: "too many messages", 4508: "too slow", other: "other",
+  1000: "normal", 1001: "going away", 1006: "connection lost", 1009: "message too large", 1011: "internal error",
+  1012: "server restart", 1013: "try again later", 4400: "protocol violation", 4401: "not authenticated", 4403: "kicked",
+  4408: "heartbeat timeout", 4429: "too many messages", 4508: "slow consumer", other: "other",
 };
-const WORRYING = new Set(["1011", "4400", "4408", "4429", "4508"]);
-const LOSSES = {
-  close: "waited for clients that were closed for being slow",
-  conflate: "replaced by newer ones",
-  dropOldest: "made way for newer ones",
+const FAILURE_CODES = new Set(["1011", "4400", "4408", "4429", "4508"]);
+const DROP_LABELS = {
+  close: "discarded when a slow client was closed",
+  conflate: "replaced by newer messages",
+  dropOldest: "dropped as the oldest in a full queue",
 };
 
 const byId = (id) => document.getElementById(id);
@@ -28,7 +28,7 @@ function make(tag, { text, ...properties } = {}, ...children) {
   return element;
 }
 
-// How things are written
+// Formatting
 
 function count(number) {
   if (number < 10_000) return String(Math.round(number));
@@ -53,25 +53,25 @@ function duration(ms) {
 
 const rate = (number) => (number > 0 && number < 10 ? number.toFixed(1) : count(number)) + "/s";
 
-// What is looked at
+// State of the page
 
 const tables = {
   sessions: { sort: "queue", order: "desc", offset: 0, limit: 20, filter: "", topic: "" },
   topics: { sort: "subscribers", order: "desc", offset: 0, limit: 20, filter: "" },
 };
-let before = null; // the overview of the poll before this one
-let now = null;
-let first = null; // the overview when the page was opened, or the server began anew
+let previous = null; // overview of the previous poll
+let now = null; // overview of the latest poll
+let first = null; // first overview since the page was opened or the server restarted
 const points = [];
-/** Of each topic that loses messages, what it had lost at the last poll. */
-let lostBefore = new Map();
+/** Total of dropped messages per lossy topic at the previous poll. */
+let previousDrops = new Map();
 
 async function fetchJson(path, options) {
-  const answer = await fetch(API + path, { cache: "no-store", credentials: "same-origin", ...options });
-  const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
-  const body = isJson ? await answer.json() : null;
-  if (!answer.ok) throw new Error(body?.error?.message ?? `the server answered ${answer.status}`);
-  if (!body) throw new Error("the server answered with something else: are you still signed in?");
+  const response = await fetch(API + path, { cache: "no-store", credentials: "same-origin", ...options });
+  const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
+  const body = isJson ? await response.json() : null;
+  if (!response.ok) throw new Error(body?.error?.message ?? `the server returned status ${response.status}`);
+  if (!body) throw new Error("the server returned no JSON. Are you still signed in?");
   return body;
 }
 
@@ -83,7 +83,7 @@ function query(table) {
   return new URLSearchParams(topic ? { ...rest, topic } : rest);
 }
 
-// One poll at a time, and none while nobody looks
+// Polling: one request at a time, and none while the page is hidden
 
 let timer = 0;
 let isPolling = false;
@@ -98,32 +98,32 @@ async function poll() {
       fetchJson(`sessions?${query(tables.sessions)}`),
       fetchJson(`topics?${query(tables.topics)}`),
     ]);
-    before = now;
+    previous = now;
     now = overview;
-    // a server that began anew counts from zero
-    if (before && (now.atMs <= before.atMs || now.deliveries < before.deliveries)) before = null;
-    if (!before) first = now;
+    // counters start from zero after a server restart
+    if (previous && (now.atMs <= previous.atMs || now.deliveries < previous.deliveries)) previous = null;
+    if (!previous) first = now;
     show(overview);
     showSessions(sessions);
     showTopics(topics);
     state("");
   } catch (failure) {
-    state(`not up to date: ${failure.message}`);
+    state(`update failed: ${failure.message}`);
   } finally {
     isPolling = false;
-    timer = setTimeout(poll, EVERY_MS);
+    timer = setTimeout(poll, POLL_INTERVAL_MS);
   }
 }
 
 function state(problem) {
   byId("state").className = problem ? "bad" : "";
-  byId("state").textContent = problem || `up to date at ${new Date().toLocaleTimeString()}`;
+  byId("state").textContent = problem || `updated at ${new Date().toLocaleTimeString()}`;
 }
 
 document.addEventListener("visibilitychange", poll);
 
 function perSecond(pick) {
-  return before ? Math.max(0, ((pick(now) - pick(before)) * 1000) / (now.atMs - before.atMs)) : 0;
+  return previous ? Math.max(0, ((pick(now) - pick(previous)) * 1000) / (now.atMs - previous.atMs)) : 0;
 }
 
 // The overview
@@ -136,9 +136,9 @@ function show(overview) {
     total("Sessions", count(overview.sessions), `${count(overview.connections)} connections`),
     total("Topics", count(overview.topics), ""),
     total("In", rate(perSecond((it) => it.messagesIn)), `${bytes(perSecond((it) => it.bytesIn))}/s`),
-    total("Published", rate(perSecond((it) => it.published)), `${count(overview.published)} in all`),
+    total("Published", rate(perSecond((it) => it.published)), `${count(overview.published)} total`),
     total("Out", rate(perSecond((it) => it.messagesOut)), `${bytes(perSecond((it) => it.bytesOut))}/s`),
-    total("Waiting for clients", bytes(queues.bytes), `${count(queues.messages)} for ${count(queues.sessions)} sessions`),
+    total("Queued", bytes(queues.bytes), `${count(queues.messages)} messages in ${count(queues.sessions)} sessions`),
     total("Slow clients", count(queues.slow), `of ${count(overview.sessions)}`, queues.slow ? "bad" : ""),
   );
   showSlow(overview);
@@ -148,7 +148,7 @@ function show(overview) {
   plot(perSecond((it) => it.deliveries));
 }
 
-function nothing(text) {
+function emptyItem(text) {
   return make("li", { text, className: "good" });
 }
 
@@ -162,21 +162,21 @@ function meter(fill, className) {
   return make("span", { className: "meter" }, inner);
 }
 
-function waits(row) {
+function queueText(row) {
   const { messages, bytes: size, fill } = row.queue;
   return messages ? `${Math.round(fill * 100)} %, ${count(messages)} messages, ${bytes(size)}` : "empty";
 }
 
 function showSlow({ slowest, queues }) {
-  byId("slow-title").textContent = queues.slow > slowest.length ? `Slow clients: ${slowest.length} worst of ${count(queues.slow)}` : "Slow clients";
+  byId("slow-title").textContent = queues.slow > slowest.length ? `Slow clients: ${slowest.length} slowest of ${count(queues.slow)}` : "Slow clients";
   byId("slow").replaceChildren(
     ...(slowest.length ? slowest.map((row) => {
-      const stuck = row.writingMs >= 1000 ? `, stuck for ${duration(row.writingMs)}` : "";
+      const blocked = row.writingMs >= 1000 ? `, write blocked for ${duration(row.writingMs)}` : "";
       return make("li", { className: "slow", title: `session ${row.id}` },
         make("span", { text: row.user ?? `session ${row.id.slice(0, 8)}`, className: `name strong ${mood(row)}` }),
         meter(row.queue.fill, mood(row)),
-        make("span", { text: `${Math.round(row.queue.fill * 100)} % full${stuck}` }));
-    }) : [nothing("none: every client keeps up")]),
+        make("span", { text: `${Math.round(row.queue.fill * 100)} % full${blocked}` }));
+    }) : [emptyItem("none")]),
   );
 }
 
@@ -192,23 +192,23 @@ function showLosses({ drops, losing }) {
     .sort((a, b) => b.now - a.now || b.total - a.total)
     .map((loss) => make("li", {},
       make("span", { text: rate(loss.now), className: `strong ${loss.now ? (loss.policy === "close" ? "bad" : "warn") : "quiet"}` }),
-      ` ${LOSSES[loss.policy] ?? loss.policy}`,
-      make("span", { text: ` (${count(loss.total)} in all)`, className: "quiet" })));
+      ` ${DROP_LABELS[loss.policy] ?? loss.policy}`,
+      make("span", { text: ` (${count(loss.total)} total)`, className: "quiet" })));
   const topics = losing.map((topic) => {
     const lost = topic.conflated + topic.dropped;
-    const known = lostBefore.get(topic.name);
-    const speed = before && known !== undefined ? Math.max(0, ((lost - known) * 1000) / (now.atMs - before.atMs)) : 0;
+    const previousTotal = previousDrops.get(topic.name);
+    const speed = previous && previousTotal !== undefined ? Math.max(0, ((lost - previousTotal) * 1000) / (now.atMs - previous.atMs)) : 0;
     return { name: topic.name, lost, speed };
   });
-  lostBefore = new Map(topics.map((topic) => [topic.name, topic.lost]));
+  previousDrops = new Map(topics.map((topic) => [topic.name, topic.lost]));
   for (const topic of topics.filter((topic) => topic.speed > 0).sort((a, b) => b.speed - a.speed)) {
     items.push(make("li", { className: "name" }, "on ", make("code", { text: topic.name }), ` ${rate(topic.speed)}`));
   }
-  byId("lost").replaceChildren(...(items.length ? items : [nothing("nothing")]));
+  byId("lost").replaceChildren(...(items.length ? items : [emptyItem("none")]));
 }
 
-/** How many ended while this page was open. */
-function lately(code) {
+/** Sessions closed with `code` since the page was opened, as a suffix. */
+function newCloses(code) {
   const more = now.closes[code] - (first.closes[code] ?? 0);
   return more > 0 ? ` (${count(more)} new)` : "";
 }
@@ -219,17 +219,17 @@ function showCloses({ closes }) {
   byId("closes").replaceChildren(
     ...(all.length ? all.map(([code, number]) => make("li", { className: "cause" },
       make("span", { text: `${CLOSES[code] ?? "?"}${code === "other" ? "" : ` (${code})`}` }),
-      meter(number / most, WORRYING.has(code) ? "bad" : ""),
+      meter(number / most, FAILURE_CODES.has(code) ? "bad" : ""),
       make("span", { text: count(number) },
-        make("span", { text: lately(code), className: "quiet" })))) : [nothing("none has")]),
+        make("span", { text: newCloses(code), className: "quiet" })))) : [emptyItem("none")]),
   );
 }
 
-// The plot: kept in the page, so a server has nothing to keep for it
+// The plot. The page stores the points, so the server needs no memory for them.
 
 function plot(deliveries) {
-  if (before) points.push(deliveries);
-  if (points.length > KEPT_POINTS) points.shift();
+  if (previous) points.push(deliveries);
+  if (points.length > MAX_POINTS) points.shift();
   const most = Math.max(1, ...points);
   const step = 600 / Math.max(1, points.length - 1);
   const line = points.map((value, i) => `${(i * step).toFixed(1)},${(78 - (value / most) * 74).toFixed(1)}`).join("L");
@@ -240,8 +240,8 @@ function plot(deliveries) {
     return element;
   };
   byId("plot").replaceChildren(...(points.length > 1 ? [path(`M0,80L${line}L600,80Z`, "area"), path(`M${line}`, "line")] : []));
-  byId("plot-now").textContent = before ? `now ${rate(deliveries)}, at most ${rate(most)}` : "";
-  byId("plot-span").textContent = points.length > 1 ? `the last ${duration(points.length * EVERY_MS)}, as seen by this page` : "begins with the second look";
+  byId("plot-now").textContent = previous ? `now ${rate(deliveries)}, max ${rate(most)}` : "";
+  byId("plot-span").textContent = points.length > 1 ? `the last ${duration(points.length * POLL_INTERVAL_MS)}, measured by this page` : "starts after the second poll";
 }
 
 // The tables
@@ -250,9 +250,9 @@ function showSessions({ matched, rows }) {
   fill("sessions", matched, rows.map((row) => {
     const level = mood(row);
     const queue = make("td", { title: `${row.queue.messages} of ${now.bounds.queueMessages} messages, ${row.queue.bytes} of ${now.bounds.queueBytes} bytes` },
-      ...(row.queue.messages ? [meter(row.queue.fill, level)] : []), make("span", { text: waits(row), className: level || (row.queue.messages ? "" : "quiet") }));
+      ...(row.queue.messages ? [meter(row.queue.fill, level)] : []), make("span", { text: queueText(row), className: level || (row.queue.messages ? "" : "quiet") }));
     const topics = row.topics.count > row.topics.first.length ? [...row.topics.first, "…"] : row.topics.first;
-    return make("tr", { className: level ? "slowrow" : "" },
+    return make("tr", { className: level ? "slow-row" : "" },
       make("td", { text: row.user ?? "", className: level && "strong", title: row.user ?? "" }),
       queue,
       make("td", { text: row.writingMs >= 1000 ? duration(row.writingMs) : "", className: level }),
@@ -261,7 +261,7 @@ function showSessions({ matched, rows }) {
       make("td", { text: row.address }),
       make("td", { text: `${row.codec}, ${row.transport}` }),
       make("td", {}, make("code", { text: row.id.slice(0, 8), title: row.id })),
-      make("td", {}, button("Disconnect …", () => askToKick(row))));
+      make("td", {}, button("Disconnect …", () => openKickDialog(row))));
   }));
 }
 
@@ -275,7 +275,7 @@ function showTopics({ matched, rows }) {
       number(count(row.published)),
       number(lost ? count(lost) : "", "warn"),
       number(row.historyBytes ? bytes(row.historyBytes) : ""),
-      make("td", {}, button("Publish …", () => askToPublish(row.name))));
+      make("td", {}, button("Publish …", () => openPublishDialog(row.name))));
   }));
 }
 
@@ -283,7 +283,7 @@ function fill(name, matched, rows) {
   const table = tables[name];
   const body = byId(name).tBodies[0];
   const focused = body.contains(document.activeElement);
-  if (focused) return; // not under the hands of somebody who is about to press a button
+  if (focused) return; // do not replace rows while one of their buttons has the focus
   body.replaceChildren(...rows);
   const last = Math.min(matched, table.offset + table.limit);
   const move = (by) => () => {
@@ -336,58 +336,58 @@ filterBy("sessions-filter", tables.sessions, "filter");
 filterBy("sessions-topic", tables.sessions, "topic");
 filterBy("topics-filter", tables.topics, "filter");
 
-// What can be done
+// Actions
 
-async function asked(dialog) {
+async function confirmDialog(dialog) {
   dialog.returnValue = "";
   dialog.showModal();
   await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
   return dialog.returnValue === "ok";
 }
 
-async function act(what) {
+async function runAction(action) {
   try {
-    tell(await what());
+    notify(await action());
   } catch (failure) {
-    tell(`That did not work: ${failure.message}`);
+    notify(`Request failed: ${failure.message}`);
   }
   document.activeElement?.blur();
   poll();
 }
 
-let untold = 0;
+let clearTimer = 0;
 
-function tell(text) {
-  byId("told").textContent = text;
-  clearTimeout(untold);
-  untold = setTimeout(() => byId("told").replaceChildren(), 6000);
+function notify(text) {
+  byId("notice").textContent = text;
+  clearTimeout(clearTimer);
+  clearTimer = setTimeout(() => byId("notice").replaceChildren(), 6000);
 }
 
-async function askToKick(row) {
-  byId("kick-whom").textContent = row.user ? `${row.user}, session ${row.id.slice(0, 8)} from ${row.address}` : `session ${row.id.slice(0, 8)} from ${row.address}`;
+async function openKickDialog(row) {
+  byId("kick-target").textContent = row.user ? `${row.user}, session ${row.id.slice(0, 8)} from ${row.address}` : `session ${row.id.slice(0, 8)} from ${row.address}`;
   byId("kick-all-label").hidden = !row.user;
   byId("kick-all").checked = false;
   byId("kick-reason").value = "";
-  if (!(await asked(byId("kick")))) return;
-  const whom = { session: row.id, allOfUser: byId("kick-all").checked };
-  await act(async () => {
-    const { kicked } = await post("kick", { ...whom, reason: byId("kick-reason").value });
-    return kicked === 1 ? "1 session was disconnected" : `${kicked} sessions were disconnected`;
+  if (!(await confirmDialog(byId("kick")))) return;
+  const target = { session: row.id, allOfUser: byId("kick-all").checked };
+  await runAction(async () => {
+    const { kicked } = await post("kick", { ...target, reason: byId("kick-reason").value });
+    return kicked === 1 ? "Disconnected 1 session" : `Disconnected ${kicked} sessions`;
   });
 }
 
-async function askToPublish(topic) {
+async function openPublishDialog(topic) {
   byId("publish-topic").value = topic;
-  if (!(await asked(byId("publish")))) return;
-  await act(async () => {
+  if (!(await confirmDialog(byId("publish")))) return;
+  await runAction(async () => {
     let data;
     try {
       data = JSON.parse(byId("publish-data").value);
     } catch (failure) {
-      throw new Error(`this is no JSON: ${failure.message}`);
+      throw new Error(`invalid JSON: ${failure.message}`);
     }
     const { subscribers } = await post("publish", { topic: byId("publish-topic").value, data });
-    return `published to ${subscribers} subscribers`;
+    return `Published to ${subscribers} subscribers`;
   });
 }
 
