@@ -4,7 +4,7 @@ import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.server.support.Engine
 import dev.live.server.support.HANG_TIMEOUT
-import dev.live.server.support.HttpReply
+import dev.live.server.support.TestResponse
 import dev.live.server.support.PlainClient
 import dev.live.server.support.RawSocket
 import dev.live.server.support.TestServer
@@ -45,12 +45,12 @@ import kotlin.time.Duration.Companion.minutes
 @Serializable
 private class Note(val text: String)
 
-/** The operator's API, over a real socket. */
+/** Tests the operators' API over a real socket. */
 class AdminTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("an operator sees what the server does, on $engine") {
-            withServer(engine, { operated() }) {
+        test("the API returns server state to an operator, on $engine") {
+            withServer(engine, { adminServer() }) {
                 val ann = join("ann", "note/1", "note/2")
                 live.topic("note/1").publish(Note("a"))
                 ann.next()
@@ -71,8 +71,8 @@ class AdminTest : FunSpec({
         }
     }
 
-    test("strangers get nothing, and neither do those whom an optional authentication lets pass") {
-        withServer(Engine.Netty, { operated() }) {
+    test("requests without credentials are rejected, also under optional authentication") {
+        withServer(Engine.Netty, { adminServer() }) {
             for (path in listOf("/live-admin", "/live-admin/api/overview", "/optional/api/overview")) {
                 get(path).status shouldBe 401
                 get(path, "Authorization" to basic("admin", "wrong")).status shouldBe 401
@@ -83,7 +83,7 @@ class AdminTest : FunSpec({
         }
     }
 
-    test("it refuses to be installed where nothing keeps strangers out, unless it is told that something does") {
+    test("liveAdmin outside authenticate fails at installation unless unprotected is set") {
         val failure =
             shouldThrow<IllegalStateException> {
                 withServer(
@@ -98,8 +98,8 @@ class AdminTest : FunSpec({
         failure.message shouldStartWith """liveAdmin("/live-admin") is not within authenticate"""
     }
 
-    test("the deepest queue comes first, and a client that takes nothing is told apart") {
-        withServer(Engine.Netty, { operated() }) {
+    test("sessions are sorted by queue depth by default, and a client that reads nothing is counted as slow") {
+        withServer(Engine.Netty, { adminServer() }) {
             val quick = List(3) { join("quick $it", "note/1") }
             val slow = RawSocket.upgrade(port, "/live?name=slow", receiveBuffer = 4 * 1024)
             eventually(HANG_TIMEOUT) { live.sessionsOf("slow") shouldHaveSize 1 }
@@ -110,7 +110,7 @@ class AdminTest : FunSpec({
                 } while (taken)
             }
             eventually(HANG_TIMEOUT) {
-                // the operating system takes some of it first
+                // the operating system's socket buffers take the first messages
                 val row = admin("sessions?sort=waiting&limit=1").rows().single()
                 row.getValue("user").jsonPrimitive.content shouldBe "slow"
                 row.getValue("writingMs").jsonPrimitive.int shouldBeGreaterThan 300
@@ -130,8 +130,8 @@ class AdminTest : FunSpec({
         }
     }
 
-    test("there is one page of many, and what is asked beyond the bounds is refused") {
-        withServer(Engine.Netty, { operated() }) {
+    test("lists are paged, and parameters out of bounds are rejected") {
+        withServer(Engine.Netty, { adminServer() }) {
             val all = List(25) { join("user ${'a' + it}", "note/$it") }
 
             val page = admin("sessions?sort=user&order=asc&offset=20&limit=3")
@@ -152,17 +152,17 @@ class AdminTest : FunSpec({
                 "order=up",
                 "limit=x",
             )) {
-                val answer = admin("sessions?$wrong")
-                answer.status shouldBe 400
-                answer.text shouldContain wrong.substringBefore('=') + " must be"
+                val response = admin("sessions?$wrong")
+                response.status shouldBe 400
+                response.text shouldContain wrong.substringBefore('=') + " must be"
             }
             admin("topics?filter=${"x".repeat(257)}").status shouldBe 400
             all.forEach { it.close() }
         }
     }
 
-    test("a session is kicked by its id, or with all others of its user, and is told why") {
-        withServer(Engine.Netty, { operated() }) {
+    test("kick closes one session, or all sessions of a user, with the given reason") {
+        withServer(Engine.Netty, { adminServer() }) {
             val ann = List(3) { join("ann", "note/1") }
             val bob = join("bob", "note/1")
             val first = admin("sessions?filter=ann&limit=1").rows().single().getValue("id").jsonPrimitive.content
@@ -172,7 +172,7 @@ class AdminTest : FunSpec({
             val second = live.sessionsOf("ann").first().id
             change("kick", """{"session":"$second","allOfUser":true}""").text shouldBe """{"kicked":2}"""
             change("kick", """{"user":"bob","reason":"you too"}""").text shouldBe """{"kicked":1}"""
-            change("kick", """{"user":"nobody"}""").text shouldBe """{"kicked":0}"""
+            change("kick", """{"user":"unknown"}""").text shouldBe """{"kicked":0}"""
 
             ann.map { it.closed() }.map { it.second }.sorted() shouldContainExactly
                 listOf("disconnected by an operator", "disconnected by an operator", "enough")
@@ -185,8 +185,8 @@ class AdminTest : FunSpec({
         }
     }
 
-    test("what is published has to be of the topic's type, and the topic declared") {
-        withServer(Engine.Netty, { operated() }) {
+    test("publish requires a declared topic and a payload of the topic's type") {
+        withServer(Engine.Netty, { adminServer() }) {
             val ann = join("ann", "note/1")
 
             val published = change("publish", """{"topic":"note/1","data":{"text":"hello"}}""")
@@ -204,23 +204,23 @@ class AdminTest : FunSpec({
         }
     }
 
-    test("a failure of the application's while something is published is logged, and told by the id of that line") {
-        withServer(Engine.Netty, { operated() }) {
+    test("an application failure during publish is logged, and the response carries the log id") {
+        withServer(Engine.Netty, { adminServer() }) {
             for (text in listOf("argument", "state")) {
-                val answer = change("publish", """{"topic":"keyed/1","data":{"text":"$text"}}""")
+                val response = change("publish", """{"topic":"keyed/1","data":{"text":"$text"}}""")
 
-                answer.status shouldBe 500
-                answer.text shouldContain """{"error":{"code":"internal","message":"internal error, log id """
-                answer.text shouldNotContain "secret"
+                response.status shouldBe 500
+                response.text shouldContain """{"error":{"code":"internal","message":"internal error, log id """
+                response.text shouldNotContain "secret"
             }
         }
     }
 
-    test("what changes something is refused unless it comes from the page itself") {
-        withServer(Engine.Netty, { operated() }) {
+    test("state-changing requests are rejected unless they come from the page itself") {
+        withServer(Engine.Netty, { adminServer() }) {
             val kick = """{"user":"ann"}"""
             val json = "Content-Type" to "application/json"
-            val refused =
+            val rejected =
                 listOf(
                     arrayOf("Content-Type" to "text/plain"),
                     arrayOf("Content-Type" to "application/x-www-form-urlencoded"),
@@ -231,7 +231,7 @@ class AdminTest : FunSpec({
                 )
             val ann = join("ann", "note/1")
 
-            for (headers in refused) post("/live-admin/api/kick", kick, ADMIN, *headers).status shouldBe 403
+            for (headers in rejected) post("/live-admin/api/kick", kick, ADMIN, *headers).status shouldBe 403
             live.sessions shouldHaveSize 1
             post(
                 "/live-admin/api/kick",
@@ -246,8 +246,8 @@ class AdminTest : FunSpec({
         }
     }
 
-    test("the page runs its own script alone, in nobody's frame, and is kept by nobody") {
-        withServer(Engine.Netty, { operated() }) {
+    test("the page allows only its own script, cannot be framed and is not cached") {
+        withServer(Engine.Netty, { adminServer() }) {
             val page = get("/live-admin", ADMIN)
 
             page.header("Content-Type") shouldStartWith "text/html"
@@ -272,14 +272,14 @@ private val TestServer.live get() = application.live
 
 private val BIG = Message("x", body = Body.bytes(ByteArray(10_000)))
 
-private suspend fun TestServer.admin(path: String): HttpReply = get("/live-admin/api/$path", ADMIN)
+private suspend fun TestServer.admin(path: String): TestResponse = get("/live-admin/api/$path", ADMIN)
 
-private suspend fun TestServer.change(path: String, body: String): HttpReply =
+private suspend fun TestServer.change(path: String, body: String): TestResponse =
     post("/live-admin/api/$path", body, ADMIN, "Content-Type" to "application/json")
 
-private fun HttpReply.rows() = json.jsonObject.getValue("rows").jsonArray.map { it.jsonObject }
+private fun TestResponse.rows() = json.jsonObject.getValue("rows").jsonArray.map { it.jsonObject }
 
-private fun HttpReply.users() = rows().map { it.getValue("user").jsonPrimitive.content }
+private fun TestResponse.users() = rows().map { it.getValue("user").jsonPrimitive.content }
 
 private suspend fun TestServer.join(name: String, vararg topics: String): PlainClient {
     val client = PlainClient.connect(url() + "?name=${encoded(name)}")
@@ -287,7 +287,7 @@ private suspend fun TestServer.join(name: String, vararg topics: String): PlainC
     return client
 }
 
-private fun Application.operated() {
+private fun Application.adminServer() {
     install(Live) {
         session {
             queueCapacity = 8

@@ -11,8 +11,8 @@ import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldNotContain
 import java.io.File
 
-/** The rooms of this module, in order: each imports only from itself and those before it. */
-private val rooms =
+/** The packages of this module in dependency order: each imports only from itself and the packages before it. */
+private val layers =
     listOf("observe", "broker", "frame", "topic", "transport", "session", "limits", "endpoint", "operate", ROOT)
 private const val ROOT = ""
 private const val PACKAGE = "dev.live.server"
@@ -20,33 +20,33 @@ private const val PACKAGE = "dev.live.server"
 class ArchitectureTest : FunSpec({
     val sources = File("src/main/kotlin").walk().filter { it.extension == "kt" }.toList()
 
-    test("every file is in a room, and its directory follows its package") {
+    test("every file is in a known package, and its directory matches its package") {
         sources.shouldNotBeEmpty().forAll { file ->
             file.packageName() shouldBe
                 file.parentFile.invariantSeparatorsPath.substringAfter("src/main/kotlin/").replace('/', '.')
-            file.room() shouldBeIn rooms
+            file.layer() shouldBeIn layers
         }
     }
 
-    test("a room imports only from itself and the rooms before it") {
+    test("a package imports only from itself and the packages before it") {
         sources.forAll { file ->
-            val allowed = rooms.take(rooms.indexOf(file.room()) + 1)
-            file.mentionedRooms().filterNot { it in allowed }.shouldBeEmpty()
+            val allowed = layers.take(layers.indexOf(file.layer()) + 1)
+            file.mentionedLayers().filterNot { it in allowed }.shouldBeEmpty()
         }
     }
 
-    test("the server knows nothing of the client") {
+    test("the server does not depend on the client") {
         sources.forAll { it.readText() shouldNotContain "dev.live.client" }
     }
 
-    test("only the transport knows what engine it runs on") {
-        sources.filter { it.room() != "transport" }.forAll {
+    test("only the transport package depends on an engine") {
+        sources.filter { it.layer() != "transport" }.forAll {
             it.readText() shouldNotContain Regex("""\bio\.netty\b|\bio\.ktor\.server\.(netty|cio)\b""")
         }
     }
 
     test(
-        "no coroutine is without an owner, no thread waits for one, no queue is without a bound, no failure is swallowed",
+        "main code uses no GlobalScope, no runBlocking, no unlimited channel and no runCatching",
     ) {
         sources.forAll { file ->
             for (banned in listOf("GlobalScope", "runBlocking", "Channel.UNLIMITED", "runCatching")) {
@@ -65,10 +65,10 @@ class ArchitectureTest : FunSpec({
 
 private fun File.packageName() = readLines().first { it.startsWith("package ") }.removePrefix("package ")
 
-private fun File.room(): String = packageName().removePrefix(PACKAGE).removePrefix(".").substringBefore('.')
+private fun File.layer(): String = packageName().removePrefix(PACKAGE).removePrefix(".").substringBefore('.')
 
-/** Rooms whose names stand in this file, imported or written out. */
-private fun File.mentionedRooms(): Set<String> =
+/** Packages of this module that the file mentions, as an import or a qualified name. */
+private fun File.mentionedLayers(): Set<String> =
     readLines()
         .filterNot { it.startsWith("package ") }
         .flatMap { line -> Regex("""\bdev\.live\.server\.([A-Za-z]+)""").findAll(line).map { it.groupValues[1] } }

@@ -21,7 +21,7 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.coroutineScope
 
-/** How often each burst of a client's is repeated; 200 where it is counted: `-Dlive.burst.runs=200`. */
+/** Repetitions of each client burst. For a thorough run: `-Dlive.burst.runs=200`. */
 private val RUNS = System.getProperty("live.burst.runs")?.toInt() ?: 10
 
 private const val BURST = 200
@@ -32,7 +32,7 @@ class BurstTest : FunSpec({
         for ((name, dispatcher) in handlers) {
             context("on $engine, with handlers on $name") {
                 for (topic in listOf("plain", "handled", "crowded")) {
-                    test("a burst of $BURST publishes in one TCP write to a $topic topic is acked and not closed") {
+                    test("$BURST publishes in one TCP write to a $topic topic are acked and the session stays open") {
                         withServer(engine, { bursts(dispatcher) }) {
                             val crowd = if (topic == "crowded") List(40) { join(topic) } else emptyList()
                             repeat(RUNS) { burst(topic) }
@@ -41,7 +41,7 @@ class BurstTest : FunSpec({
                     }
                 }
 
-                test("a burst of requests in one TCP write is answered, in order") {
+                test("requests in one TCP write receive replies in order") {
                     withServer(engine, { bursts(dispatcher) }) {
                         repeat(RUNS) {
                             val client = RawSocket.upgrade(port)
@@ -55,7 +55,7 @@ class BurstTest : FunSpec({
             }
         }
 
-        test("a client that reads gets 3000 messages that the server publishes at once, on $engine") {
+        test("a reading client receives 3000 messages that the server publishes at once, on $engine") {
             withServer(engine, { bursts() }) {
                 val client = join("plain")
                 val topic = application.live.topic("plain")
@@ -67,7 +67,7 @@ class BurstTest : FunSpec({
             }
         }
 
-        test("many clients that read get 3000 messages that the server publishes at once, on $engine") {
+        test("many reading clients receive 3000 messages that the server publishes at once, on $engine") {
             withServer(engine, { bursts() }) {
                 val clients = List(40) { join("plain") }
                 val topic = application.live.topic("plain")
@@ -82,7 +82,7 @@ class BurstTest : FunSpec({
             }
         }
 
-        test("a client that reads gets 1000 messages that the server sends to its session at once, on $engine") {
+        test("a reading client receives 1000 messages that the server sends to its session at once, on $engine") {
             withServer(engine, { bursts() }) {
                 val client = join("plain")
                 val session = application.live.sessions.single().id
@@ -113,7 +113,7 @@ private suspend fun TestServer.burst(topic: String) {
     eventually(HANG_TIMEOUT) { application.live.topic(topic).subscribers shouldBe crowd }
 }
 
-/** The refs of the next [count] acks, whatever comes between them. */
+/** The refs of the next [count] acks. Skips all other messages. */
 private fun RawSocket.acks(count: Int): List<String> =
     generateSequence { readText() }
         .filter { it.startsWith("""{"type":"ack"""") }

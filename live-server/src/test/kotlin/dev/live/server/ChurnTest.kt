@@ -28,7 +28,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
-/** A thousand sessions at a time that come, join, publish, leave and vanish: what is left of them afterwards is nothing. */
+/** Checks for leaks after 1,000 concurrent sessions connect, subscribe, publish, close and drop at random. */
 @OptIn(ExperimentalCoroutinesApi::class)
 class ChurnTest : FunSpec({
 
@@ -38,12 +38,12 @@ class ChurnTest : FunSpec({
     }
     afterSpec { DebugProbes.uninstall() }
 
-    // the transports differ in how a lost connection is seen, not in what is kept: one of them for the whole minute
+    // one minute for one transport only: transports differ in how they detect a lost connection, not in what they store
     for (engine in Engine.entries) {
         val duration = if (engine == Engine.Netty) 60.seconds else 10.seconds
-        test("sessions that drop without goodbye for $duration leave nothing behind, on $engine") {
+        test("sessions that drop without a close frame for $duration leak nothing, on $engine") {
             withServer(engine, { churn() }) {
-                // what an engine keeps for good is there from now on
+                // warm up, so that the engine's permanent threads and files are part of the baseline
                 RawSocket.upgrade(port).use { it.text("""{"type":"ping"}""") }
                 eventually(HANG_TIMEOUT) { application.live.sessions.shouldBeEmpty() }
                 val filesBefore = openFiles()
@@ -51,7 +51,7 @@ class ChurnTest : FunSpec({
                 val sessions = AtomicInteger()
 
                 coroutineScope {
-                    repeat(WORKERS) { launch(Dispatchers.IO) { Crowd(port, Random(it), sessions).runFor(duration) } }
+                    repeat(WORKERS) { launch(Dispatchers.IO) { Worker(port, Random(it), sessions).runFor(duration) } }
                 }
 
                 eventually(HANG_TIMEOUT) {
@@ -61,19 +61,19 @@ class ChurnTest : FunSpec({
                     liveCoroutines() shouldBeLessThanOrEqual coroutinesBefore
                     openFiles() shouldBeLessThanOrEqual filesBefore
                 }
-                sessions.get() shouldBeGreaterThan SESSIONS_AT_A_TIME
+                sessions.get() shouldBeGreaterThan CONCURRENT_SESSIONS
             }
         }
     }
 })
 
 private const val WORKERS = 8
-private const val SESSIONS_AT_A_TIME = 1_000
+private const val CONCURRENT_SESSIONS = 1_000
 private const val TOPICS = 50
 
-/** One worker's share of the sessions, which it does something at random with. */
-private class Crowd(private val port: Int, private val random: Random, private val begun: AtomicInteger) {
-    private val sockets = arrayOfNulls<RawSocket>(SESSIONS_AT_A_TIME / WORKERS)
+/** One worker's share of the sessions: opens, uses and drops them at random. */
+private class Worker(private val port: Int, private val random: Random, private val started: AtomicInteger) {
+    private val sockets = arrayOfNulls<RawSocket>(CONCURRENT_SESSIONS / WORKERS)
 
     fun runFor(duration: Duration) {
         val end = TimeSource.Monotonic.markNow() + duration
@@ -81,34 +81,34 @@ private class Crowd(private val port: Int, private val random: Random, private v
         sockets.forEach { it?.close() }
     }
 
-    private fun step(place: Int) {
-        val socket = sockets[place] ?: return connect(place)
+    private fun step(index: Int) {
+        val socket = sockets[index] ?: return connect(index)
         val topic = "room/${random.nextInt(TOPICS)}"
         try {
             when (random.nextInt(8)) {
                 0, 1, 2 -> socket.text("""{"type":"subscribe","topic":"$topic"}""")
                 3 -> socket.text("""{"type":"unsubscribe","topic":"$topic"}""")
                 4, 5 -> socket.text("""{"type":"publish","topic":"$topic","data":1}""")
-                6 -> socket.drop(place)
-                else -> socket.leave(place)
+                6 -> socket.drop(index)
+                else -> socket.leave(index)
             }
         } catch (_: IOException) {
-            socket.drop(place) // the server was first, because this client does not read
+            socket.drop(index) // the server closed first: this client does not read
         }
     }
 
-    private fun connect(place: Int) {
-        sockets[place] = RawSocket.upgrade(port)
-        begun.incrementAndGet()
+    private fun connect(index: Int) {
+        sockets[index] = RawSocket.upgrade(port)
+        started.incrementAndGet()
     }
 
-    private fun RawSocket.drop(place: Int) {
-        sockets[place] = null
+    private fun RawSocket.drop(index: Int) {
+        sockets[index] = null
         reset()
     }
 
-    private fun RawSocket.leave(place: Int) {
-        sockets[place] = null
+    private fun RawSocket.leave(index: Int) {
+        sockets[index] = null
         frame(0x8, byteArrayOf(0x03, 0xE8.toByte()))
         close()
     }

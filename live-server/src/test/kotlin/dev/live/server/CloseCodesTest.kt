@@ -23,7 +23,7 @@ import java.io.IOException
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** Every close code of the protocol, provoked over a real socket: what the client reads and what `onClose` gets. */
+/** Provokes every close code over a real socket; checks the code at the client and in `onClose`. */
 class CloseCodesTest : FunSpec({
 
     val provoked = mutableSetOf<CloseCode>()
@@ -55,13 +55,13 @@ class CloseCodesTest : FunSpec({
         }
     }
 
-    test("no close code of the protocol is left out but 4508, which has a test of its own") {
-        // violations of RFC 6455 have tests of their own
+    test("every close code is covered except 4508 and the WebSocket violations, which have their own tests") {
+        // violations of RFC 6455 are tested in transport/ and conformance/
         val ofWebSockets = setOf(CloseCode.WebSocketViolated, CloseCode.InvalidText, CloseCode.PolicyViolated)
         provoked shouldContainAll CloseCode.All - CloseCode.SlowConsumer - ofWebSockets
     }
 
-    test("the tenth bad message within a minute closes, the ninth does not") {
+    test("the tenth bad message within a minute closes the session, the ninth does not") {
         withServer(module = {
             install(Live)
             routing { live<Unit>("/live") }
@@ -76,7 +76,7 @@ class CloseCodesTest : FunSpec({
         }
     }
 
-    test("goodbye comes before 1013, with the window to come back in") {
+    test("goodbye with the reconnect window precedes close 1013") {
         withServer(module = {
             install(Live) { limits { maxSessionsPerUser = 1 } }
             routing { live<Unit>("/live") { user { "ann" } } }
@@ -93,7 +93,7 @@ class CloseCodesTest : FunSpec({
         }
     }
 
-    test("goodbye comes before the close of a drain, with the window to come back in") {
+    test("goodbye with the reconnect window precedes the close of a drain") {
         withServer(module = {
             install(Live) { drain { reconnectWindow = 1.seconds..3.seconds } }
             routing { live<Unit>("/live") }
@@ -124,10 +124,10 @@ private class CloseCase(
 
 private val cases =
     listOf(
-        CloseCase(CloseCode.Normal, "the client says goodbye", byClient = true) { it.close(1000) },
+        CloseCase(CloseCode.Normal, "the client closes", byClient = true) { it.close(1000) },
         CloseCase(
             CloseCode.Normal,
-            "the server ends the session for good",
+            "the server closes the session normally",
             "that was all",
             endpoint = { onMessage { session.close(reason = "that was all") } },
         ) { it.send("""{"type":"bye"}""") },
@@ -138,7 +138,7 @@ private val cases =
             "moving",
             endpoint = { onMessage { session.close(CloseCode.GoingAway, "moving") } },
         ) { it.send("""{"type":"bye"}""") },
-        CloseCase(CloseCode.Abnormal, "the connection breaks", byClient = true, seenByClient = false) {
+        CloseCase(CloseCode.Abnormal, "the connection is lost", byClient = true, seenByClient = false) {
             it.ask("""{"type":"ping"}""")
             it.abort()
         },
@@ -160,7 +160,7 @@ private val cases =
         },
         CloseCase(
             CloseCode.TryAgainLater,
-            "one session more than a user may have",
+            "a user exceeds the session limit",
             "a user may have at most 1 sessions",
             hasSession = false,
             config = { limits { maxSessionsPerUser = 1 } },
@@ -176,7 +176,7 @@ private val cases =
         },
         CloseCase(
             CloseCode.NotAuthenticated,
-            "no token in time",
+            "no token before the auth timeout",
             "no token came",
             hasSession = false,
             config = { limits { authTimeout = 100.milliseconds } },
@@ -187,7 +187,7 @@ private val cases =
         ) {},
         CloseCase(
             CloseCode.NotAuthenticated,
-            "a fresh token that is not accepted",
+            "a token refresh is rejected",
             "the token was not accepted",
             endpoint = { authenticateByMessage { token -> if (token == "good") Unit else null } },
         ) {
@@ -197,13 +197,13 @@ private val cases =
         },
         CloseCase(
             CloseCode.Kicked,
-            "the server throws the client out",
+            "the server kicks the client",
             "spam",
             endpoint = { onMessage { session.kick("spam") } },
         ) { it.send("""{"type":"spam"}""") },
         CloseCase(
             CloseCode.HeartbeatTimeout,
-            "a client that says nothing and answers no ping",
+            "a client sends nothing and replies to no ping",
             seenByClient = false,
             config = {
                 heartbeat {
@@ -215,11 +215,11 @@ private val cases =
             it.ask("""{"type":"ping"}""")
             val silent = RawSocket.upgrade(port)
             silent.readCloseCode() shouldBe 4408
-            it.ask("""{"type":"ping"}""") // this one answered its pings and is alive
+            it.ask("""{"type":"ping"}""") // this client replied to its pings and is alive
         },
         CloseCase(
             CloseCode.TooManyMessages,
-            "a client that does not heed rate_limited",
+            "a client ignores rate_limited",
             "at most 1 messages a second",
             config = {
                 limits {
@@ -231,7 +231,7 @@ private val cases =
             try {
                 repeat(6) { client.send("""{"type":"ping"}""") }
             } catch (_: IOException) {
-                // closed before it had sent the last one, which is what it was to be
+                // expected: the server may close before the client has sent its last message
             }
         },
     )

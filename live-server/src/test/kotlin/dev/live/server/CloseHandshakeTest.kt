@@ -17,12 +17,12 @@ import kotlinx.coroutines.withTimeout
 import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.minutes
 
-/** A server here would wait for an hour for whatever its client owes it: what a test waits for comes without that. */
+/** All timeouts are one hour here, so no test passes because a timeout expired. */
 class CloseHandshakeTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("a close frame and the end of the client's side at once are answered (Jetty 12.0.29 client)") {
+            test("a close frame followed at once by end of stream is replied to (Jetty 12.0.29 client)") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)
                 withServer(engine, { closing(reasons) }) {
                     repeat(60) {
@@ -39,7 +39,7 @@ class CloseHandshakeTest : FunSpec({
                 }
             }
 
-            test("the server ends the connection first, when both close frames are there (Python websockets)") {
+            test("the server ends the connection first once both close frames are sent (Python websockets)") {
                 withServer(engine, { closing(Channel(Channel.UNLIMITED)) }) {
                     val leaving = RawSocket.upgrade(port)
                     leaving.frame(0x8, closePayload(3000, ""))
@@ -56,7 +56,7 @@ class CloseHandshakeTest : FunSpec({
                 }
             }
 
-            test("a client that just ends its side is gone, and not one that waits for its answer") {
+            test("end of stream without a close frame ends the session as abnormal at once") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)
                 withServer(engine, { closing(reasons) }) {
                     val client = RawSocket.upgrade(port)
@@ -69,7 +69,7 @@ class CloseHandshakeTest : FunSpec({
                 }
             }
 
-            test("more fragments than allowed close with 1008 and the limit, as many do not") {
+            test("a message over the fragment limit closes with 1008, a message at the limit does not") {
                 withServer(
                     engine,
                     { closing(Channel(Channel.UNLIMITED)) },
@@ -91,7 +91,7 @@ class CloseHandshakeTest : FunSpec({
                 }
             }
 
-            test("before a token comes in a message, a violation closes with its own code too") {
+            test("a violation before authentication by message closes with its own code") {
                 withServer(engine, { closing(Channel(Channel.UNLIMITED)) }) {
                     val violations = listOf(clientFrame(3) to 1002, clientFrame(1, byteArrayOf(-1)) to 1007)
                     for ((frame, code) in violations) {

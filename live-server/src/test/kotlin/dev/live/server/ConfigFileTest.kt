@@ -27,7 +27,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class ConfigFileTest : FunSpec({
 
-    test("what a file says reaches the settings") {
+    test("values in a config file are applied to the settings") {
         val settings =
             settings(
                 "transport" to "Portable",
@@ -55,11 +55,11 @@ class ConfigFileTest : FunSpec({
         settings.session.reconnectWindow shouldBe 1.seconds..2.seconds
     }
 
-    test("what a file leaves out has its default") {
+    test("missing keys keep their defaults") {
         settings("session.maxTopics" to "7").session.queueBound.messages shouldBe 256
     }
 
-    test("a list may be a list of the file's") {
+    test("a list setting may be a list in the file") {
         val file = MapApplicationConfig().apply { put("live.origins.allow", listOf("https://a.com", "https://b.com")) }
 
         val origins = liveConfigOf(file.config("live")).build().limits.origins
@@ -67,18 +67,18 @@ class ConfigFileTest : FunSpec({
         origins.allows("https://b.com", host = null) shouldBe true
     }
 
-    context("what the code sets wins over the file") {
-        test("one value") {
+    context("code overrides the file") {
+        test("for one value") {
             installed("session.queueCapacity" to "7", "session.maxTopics" to "8") {
                 session { queueCapacity = 9 }
             }.session.run { listOf(queueBound.messages, maxTopics) } shouldBe listOf(9, 8)
         }
 
-        test("a value that is the default") {
+        test("for a value equal to the default") {
             installed("transport" to "portable") { transport = Transport.Auto }.transport shouldBe Transport.Auto
         }
 
-        test("a list, as a whole") {
+        test("for a list as a whole") {
             val settings =
                 installed("origins.allow" to "https://file.com", "codecs" to "cbor") {
                     codecs(JsonCodec)
@@ -93,13 +93,13 @@ class ConfigFileTest : FunSpec({
                 .map { settings.limits.origins.allows(it, host = null) } shouldBe listOf(true, true, false)
         }
 
-        test("that not every page may connect") {
+        test("for allowAny(false)") {
             installed("origins.allowAny" to "true") { origins { allowAny(false) } }
                 .limits.origins.allows("https://evil.com", host = "a.com") shouldBe false
         }
     }
 
-    context("a key that is no setting is an error that names the nearest one") {
+    context("an unknown key is an error that suggests the nearest setting") {
         for ((wrong, near) in listOf(
             "session.queueCapcity" to "session.queueCapacity",
             "session.queue-capacity" to "session.queueCapacity",
@@ -113,18 +113,18 @@ class ConfigFileTest : FunSpec({
             "drain.reconectWindow" to "drain.reconnectWindow",
         )) {
             test(wrong) {
-                mistake(wrong to "1") shouldBe "live.$wrong is no setting of live; the nearest is live.$near."
+                failure(wrong to "1") shouldBe "live.$wrong is no setting of live; the nearest is live.$near."
             }
         }
 
-        test("all of them at once") {
-            mistake("codec" to "json", "transprt" to "auto", "session.maxTopics" to "1") shouldBe
+        test("several unknown keys are reported together") {
+            failure("codec" to "json", "transprt" to "auto", "session.maxTopics" to "1") shouldBe
                 "live.codec is no setting of live; the nearest is live.codecs. " +
                 "live.transprt is no setting of live; the nearest is live.transport."
         }
     }
 
-    context("a value that is not allowed is an error that names its key") {
+    context("an invalid value is an error that contains its key") {
         for ((key, value, message) in listOf(
             Triple("session.queueCapacity", "many", "must be a whole number, was 'many'"),
             Triple("session.queueCapacity", "", "must be a whole number, was ''"),
@@ -153,22 +153,22 @@ class ConfigFileTest : FunSpec({
             Triple("drain.reconnectWindow", "5s..1s", "reconnectWindow must not be empty or negative, was 5s..1s"),
         )) {
             test("$key: '$value'") {
-                mistake(key to value) shouldBe "live.$key: $message"
+                failure(key to value) shouldBe "live.$key: $message"
             }
         }
     }
 
-    test("a value where the section should be is an error") {
+    test("a value in place of the section is an error") {
         installFailure(MapApplicationConfig("live" to "portable")) shouldBe
             "live: must be a section with settings in it, such as live.transport"
     }
 
-    test("a mistake keeps the application from starting") {
+    test("a configuration error prevents the application from starting") {
         installFailure(MapApplicationConfig("live.transport" to "fast")) shouldBe
             "live.transport: transport must be one of 'auto', 'portable', was 'fast'"
     }
 
-    test("HOCON, and what is set over it") {
+    test("HOCON is supported, and a merged config overrides it") {
         val file =
             hocon("""live { session.queueCapacity = 7, codecs = [json], drain { reconnectWindow = "0s..1s" } }""")
 
@@ -180,7 +180,7 @@ class ConfigFileTest : FunSpec({
         settings.session.reconnectWindow shouldBe Duration.ZERO..1.seconds
     }
 
-    test("system properties of other programs that begin with live are not taken for settings") {
+    test("system properties of other programs that start with 'live.' are not read as settings") {
         withProperty("live.tests.required", "false") {
             val file = HoconApplicationConfig(ConfigFactory.load(ConfigFactory.parseString("live.transport = auto")))
 
@@ -189,7 +189,7 @@ class ConfigFileTest : FunSpec({
         }
     }
 
-    test("a system property for a section of live's is no other program's") {
+    test("a system property under a section of live is read as a setting") {
         withProperty("live.session.maxTopcs", "7") {
             val file = HoconApplicationConfig(ConfigFactory.load(ConfigFactory.parseString("live.transport = auto")))
 
@@ -198,7 +198,7 @@ class ConfigFileTest : FunSpec({
         }
     }
 
-    test("over a real socket: a limit from the file holds") {
+    test("a limit from the file applies to a real connection") {
         withServer(
             settings = mapOf("live.limits.maxMessageSize" to "128"),
             module = {
@@ -214,7 +214,7 @@ class ConfigFileTest : FunSpec({
         }
     }
 
-    test("a distance counts what has to be changed, whichever way round") {
+    test("the edit distance is a symmetric metric") {
         distance("", "abc") shouldBe 3
         distance("kitten", "sitting") shouldBe 3
         checkAll(500, Arb.string(0..12), Arb.string(0..12)) { a, b ->
@@ -231,25 +231,25 @@ private fun file(vararg values: Pair<String, String>): ApplicationConfig =
 
 private fun settings(vararg values: Pair<String, String>): LiveSettings = liveConfigOf(file(*values)).build()
 
-private fun mistake(vararg values: Pair<String, String>): String? =
+private fun failure(vararg values: Pair<String, String>): String? =
     shouldThrow<IllegalArgumentException> { liveConfigOf(file(*values)) }.message
 
 private fun hocon(text: String) = HoconApplicationConfig(ConfigFactory.parseString(text))
 
-/** What a server takes with [values] in its file and [code] in its block. */
+/** The settings of a server with [values] in its file and [code] in its install block. */
 private fun installed(vararg values: Pair<String, String>, code: LiveConfig.() -> Unit): LiveSettings {
-    lateinit var taken: LiveConfig
+    lateinit var liveConfig: LiveConfig
     testApplication {
         environment { config = MapApplicationConfig(values.map { (key, value) -> "live.$key" to value }) }
         application {
             install(Live) {
                 code()
-                taken = this
+                liveConfig = this
             }
         }
         startApplication()
     }
-    return taken.build()
+    return liveConfig.build()
 }
 
 private fun installFailure(file: ApplicationConfig): String? =

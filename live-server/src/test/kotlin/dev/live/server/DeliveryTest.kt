@@ -19,23 +19,23 @@ import kotlinx.serialization.Serializable
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
-/** Topics that need not deliver everything, over a real socket. */
+/** Tests topics with lossy delivery over a real socket. */
 class DeliveryTest : FunSpec({
 
     for (engine in Engine.entries) {
         test(
-            "a client that reads nothing keeps its session, and gets the newest of each key when it reads on, on $engine",
+            "a client that stops reading keeps its session, then receives the newest message of each key, on $engine",
         ) {
-            withPrices(engine, { conflate { it.of } }) {
+            withPrices(engine, { conflate { it.symbol } }) {
                 RawSocket.upgrade(port, receiveBuffer = 4_096).use { slow ->
                     slow.text("""{"type":"subscribe","topic":"prices","ref":"a"}""")
                     slow.readFrame().second.decodeToString() shouldContain "ack"
                     repeat(ROUNDS) { round ->
-                        for (of in listOf(
+                        for (symbol in listOf(
                             "gold",
                             "oil",
                         )) {
-                            application.live.topic("prices").publish(Price(of, round, FILLING))
+                            application.live.topic("prices").publish(Price(symbol, round, PADDING))
                         }
                     }
                     application.live.sessions.size shouldBe 1
@@ -43,10 +43,10 @@ class DeliveryTest : FunSpec({
                     val last = HashMap<String, Int>()
                     while (last.size < 2 || last.values.any { it < ROUNDS - 1 }) {
                         val text = slow.readFrame().second.decodeToString()
-                        val of = text.substringAfter(""""of":"""").substringBefore('"')
+                        val symbol = text.substringAfter(""""symbol":"""").substringBefore('"')
                         val number = text.substringAfter(""""number":""").substringBefore(',').toInt()
-                        number shouldBeGreaterThan (last[of] ?: -1)
-                        last[of] = number
+                        number shouldBeGreaterThan (last[symbol] ?: -1)
+                        last[symbol] = number
                     }
                 }
                 application.live.topic("prices").drops.conflated shouldBeGreaterThan 0
@@ -54,12 +54,12 @@ class DeliveryTest : FunSpec({
         }
     }
 
-    test("a client that reads nothing gets the newest messages when it reads on") {
+    test("a client that stops reading receives the newest messages when it resumes") {
         withPrices(settings = { dropOldest(limit = 10) }) {
             RawSocket.upgrade(port, receiveBuffer = 4_096).use { slow ->
                 slow.text("""{"type":"subscribe","topic":"prices","ref":"a"}""")
                 slow.readFrame()
-                repeat(ROUNDS) { application.live.topic("prices").publish(Price("gold", it, FILLING)) }
+                repeat(ROUNDS) { application.live.topic("prices").publish(Price("gold", it, PADDING)) }
 
                 val numbers = generateSequence {
                     val text = slow.readFrame().second.decodeToString()
@@ -72,24 +72,24 @@ class DeliveryTest : FunSpec({
         }
     }
 
-    test("a key that throws is an error to whoever publishes, and the session goes on") {
-        withPrices(settings = { conflate { check(it.of != "lead") { "no lead" }.let { _ -> it.of } } }) {
+    test("an exception in the conflate key fails the publisher, and the session continues") {
+        withPrices(settings = { conflate { check(it.symbol != "lead") { "no lead" }.let { _ -> it.symbol } } }) {
             val ann = PlainClient.connect(url(), "live.v1.json")
             ann.ask("""{"type":"subscribe","topic":"prices","ref":"a"}""") shouldContain "ack"
 
-            ann.ask("""{"type":"publish","topic":"prices","ref":"b","data":{"of":"lead","number":1}}""") shouldContain
-                """"code":"internal""""
+            val lead = """{"symbol":"lead","number":1}"""
+            ann.ask("""{"type":"publish","topic":"prices","ref":"b","data":$lead}""") shouldContain """"code":"internal""""
             shouldThrow<IllegalStateException> {
                 application.live.topic("prices").publish(Price("lead", 1))
             }.message shouldBe "no lead"
 
-            ann.send("""{"type":"publish","topic":"prices","ref":"c","data":{"of":"gold","number":1}}""")
+            ann.send("""{"type":"publish","topic":"prices","ref":"c","data":{"symbol":"gold","number":1}}""")
             setOf(ann.next(), ann.next()).any { "gold" in it } shouldBe true
             ann.close()
         }
     }
 
-    test("what cannot be together is an error when it is declared") {
+    test("invalid topic settings fail when declared") {
         fun declaring(settings: TopicDeclaration<Unit, Price>.() -> Unit): suspend () -> Unit =
             { withPrices(settings = settings) { } }
 
@@ -99,7 +99,7 @@ class DeliveryTest : FunSpec({
                 dropOldest()
             }()
         }.message shouldBe
-            "topic 'prices' has dropOldest besides another of dropOldest and conflate: choose one"
+            "topic 'prices' has dropOldest besides another symbol dropOldest and conflate: choose one"
         shouldThrow<IllegalArgumentException> { declaring { dropOldest(limit = 0) }() }.message shouldBe
             "dropOldest limit must be at least 1, was 0"
         shouldThrow<IllegalArgumentException> { declaring { throttle(Duration.ZERO) }() }.message shouldBe
@@ -114,10 +114,10 @@ class DeliveryTest : FunSpec({
 })
 
 private const val ROUNDS = 2_000
-private val FILLING = "x".repeat(4_000)
+private val PADDING = "x".repeat(4_000)
 
 @Serializable
-private class Price(val of: String, val number: Int, val filling: String = "")
+private class Price(val symbol: String, val number: Int, val padding: String = "")
 
 private suspend fun withPrices(
     engine: Engine = Engine.Netty,

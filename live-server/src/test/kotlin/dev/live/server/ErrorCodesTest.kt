@@ -18,7 +18,7 @@ import io.ktor.server.routing.routing
 import kotlinx.coroutines.awaitCancellation
 import kotlin.time.Duration.Companion.milliseconds
 
-/** Every error code of the protocol, provoked over a real socket; the session goes on after each. */
+/** Provokes every error code over a real socket. The session stays open after each error. */
 class ErrorCodesTest : FunSpec({
 
     val provoked = mutableSetOf<ErrorCode>()
@@ -35,7 +35,7 @@ class ErrorCodesTest : FunSpec({
                         error shouldStartWith """{"type":"error""""
                         error shouldContain """"data":{"code":"${case.code}","reason":"${case.reason}"""
                         if (case.ref) error shouldContain """"ref":"r""""
-                        client.goesOn()
+                        client.shouldBeOpen()
                         provoked += case.code
                     }
                 }
@@ -43,23 +43,23 @@ class ErrorCodesTest : FunSpec({
         }
     }
 
-    test("no error code of the protocol is left out") {
+    test("every error code of the protocol is covered") {
         provoked shouldContainExactlyInAnyOrder ErrorCode.All
     }
 
-    test("the failure of a handler reaches the client as a log id and not as the exception") {
+    test("a handler failure reaches the client as a log id, without the exception message") {
         withServer(module = { endpoint { onMessage { error("the password is secret") } } }) {
             val client = PlainClient.connect(url())
 
-            val answer = client.ask("""{"type":"boom","ref":"r"}""")
+            val reply = client.ask("""{"type":"boom","ref":"r"}""")
 
-            answer shouldMatch
+            reply shouldMatch
                 """\{"type":"error","ref":"r","data":\{"code":"internal","reason":"internal error, log id [0-9a-f]{8}"}}"""
-            answer shouldNotContain "secret"
+            reply shouldNotContain "secret"
         }
     }
 
-    test("rate_limited says when to try again") {
+    test("rate_limited carries retryAfterMs") {
         withServer(module = {
             endpoint({
                 limits {
@@ -100,10 +100,10 @@ private val cases =
             it.send("""{"type":"ping"}""".toByteArray())
             it.next()
         },
-        Case(ErrorCode.UnknownType, "a type that nothing handles", "no handler for messages of this type") {
+        Case(ErrorCode.UnknownType, "a type without a handler", "no handler for messages of this type") {
             it.ask("""{"type":"dance","ref":"r"}""")
         },
-        Case(ErrorCode.UnknownTopic, "subscribe to what no pattern matches", "no topic is declared") {
+        Case(ErrorCode.UnknownTopic, "subscribe to a topic that matches no pattern", "no topic is declared") {
             it.ask("""{"type":"subscribe","topic":"hall/1","ref":"r"}""")
         },
         Case(ErrorCode.UnknownTopic, "subscribe without a topic", "no topic is declared") {
@@ -111,11 +111,11 @@ private val cases =
         },
         Case(
             ErrorCode.Forbidden,
-            "authorize says no",
+            "authorize returns false",
             "this session may not use the topic",
             endpoint = { topic<Line>("room/{room}") { authorize { parameters["room"] != "7" } } },
         ) { it.ask("""{"type":"subscribe","topic":"room/7","ref":"r"}""") },
-        Case(ErrorCode.NotSubscribed, "publish without having joined", "subscribe to the topic before") {
+        Case(ErrorCode.NotSubscribed, "publish without a subscription", "subscribe to the topic before") {
             it.ask("""{"type":"publish","topic":"room/1","ref":"r","data":{"text":"x"}}""")
         },
         Case(
@@ -175,7 +175,7 @@ private val cases =
         ) { it.ask("""{"type":"subscribe","topic":"room/1","ref":"r"}""") },
         Case(
             ErrorCode.Timeout,
-            "a handler that does not come back",
+            "a handler that never returns",
             "the handler took longer than 50ms",
             config = { session { handlerTimeout = 50.milliseconds } },
             endpoint = { onMessage { awaitCancellation() } },
@@ -187,10 +187,10 @@ private fun Application.endpoint(config: LiveConfig.() -> Unit = {}, declare: Li
     routing { live<Unit>("/live", declare) }
 }
 
-private suspend fun PlainClient.goesOn() {
-    var answer = ask("""{"type":"ping","ref":"still here"}""")
-    // a limit that is still in force is an answer too
-    if ("rate_limited" in answer) return
-    while ("pong" !in answer) answer = next()
-    answer shouldBe """{"type":"pong","ref":"still here"}"""
+private suspend fun PlainClient.shouldBeOpen() {
+    var reply = ask("""{"type":"ping","ref":"still here"}""")
+    // a rate limit still in force also proves that the session is open
+    if ("rate_limited" in reply) return
+    while ("pong" !in reply) reply = next()
+    reply shouldBe """{"type":"pong","ref":"still here"}"""
 }

@@ -20,7 +20,7 @@ import java.util.concurrent.atomic.AtomicLong
 class FloodTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("a client that floods a slow handler is held back by TCP and not kept in memory, on $engine") {
+        test("TCP backpressure stops a client that floods a slow handler, so memory stays bounded, on $engine") {
             val busy = CompletableDeferred<Unit>()
             withServer(engine, {
                 install(Live)
@@ -41,7 +41,7 @@ class FloodTest : FunSpec({
                     val written = AtomicLong()
                     val flood = launch(Dispatchers.IO) { client.floodWith(256 * MIB, written) }
 
-                    written.awaitStandstill()
+                    written.awaitIdle()
 
                     (liveHeap() - before) shouldBeLessThan 8 * MIB
                     written.get() shouldBeLessThan 64 * MIB
@@ -65,11 +65,11 @@ private fun RawSocket.floodWith(bytes: Long, written: AtomicLong) {
     }
 }
 
-/** Waits until nothing was written for half a second. */
-private suspend fun AtomicLong.awaitStandstill() {
+/** Waits until nothing has been written for half a second. */
+private suspend fun AtomicLong.awaitIdle() {
     var seen = -1L
     while (seen != get()) {
         seen = get()
-        delay(500) // a standstill is the absence of events: nothing can be awaited
+        delay(500) // only a delay can show the absence of writes
     }
 }

@@ -24,12 +24,12 @@ import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** What the protocol promises beyond its codes, over a real socket. */
+/** The guarantees of the protocol beyond its codes, tested over a real socket. */
 class GuaranteesTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("what one session publishes arrives in that order, at the publisher and at everybody else") {
+            test("messages of one session arrive in publish order at the publisher and at other subscribers") {
                 withServer(engine, { rooms() }) {
                     val ann = joined()
                     val bob = joined()
@@ -43,7 +43,7 @@ class GuaranteesTest : FunSpec({
             }
 
             for (handlers in listOf(Dispatchers.IO, Dispatchers.Unconfined)) {
-                test("requests of one session are handled one at a time and answered in order, on $handlers") {
+                test("requests of one session are handled one at a time, with replies in order, on $handlers") {
                     withServer(engine, { shouting(handlers) }) {
                         val client = PlainClient.connect(url())
 
@@ -57,7 +57,7 @@ class GuaranteesTest : FunSpec({
                 }
             }
 
-            test("the ack of an unsubscribe is the last word of its topic") {
+            test("no message of a topic follows the ack of its unsubscribe") {
                 withServer(engine, { rooms() }) {
                     val client = joined()
                     val other = joined()
@@ -73,7 +73,7 @@ class GuaranteesTest : FunSpec({
                 }
             }
 
-            test("an unsubscribe from what was not joined is acked, and a second subscribe too") {
+            test("an unsubscribe without a subscription is acked, and so is a second subscribe") {
                 withServer(engine, { rooms() }) {
                     val client = PlainClient.connect(url())
                     client.ask("""{"type":"unsubscribe","topic":"room/1","ref":"a"}""") shouldContain """"type":"ack""""
@@ -95,14 +95,14 @@ class GuaranteesTest : FunSpec({
                 }
             }
 
-            test("a message of exactly the limit passes, one byte more closes") {
+            test("a message of exactly the maximum size is accepted, one byte more closes the session") {
                 withServer(engine, { rooms() }) {
                     val client = RawSocket.upgrade(port)
                     val rest = 65_536 - """{"type":"ping","x":""}""".length
 
                     client.frame(0x1, """{"type":"ping","x":"${"a".repeat(rest - 1)}"}""".toByteArray())
                     client.readFrame().second.decodeToString() shouldBe """{"type":"pong"}"""
-                    // in three fragments, which count together
+                    // three fragments count as one message
                     client.frame(0x1, ByteArray(30_000), fin = false)
                     client.frame(0x0, ByteArray(30_000), fin = false)
                     client.frame(0x0, ByteArray(5_537))
@@ -111,7 +111,7 @@ class GuaranteesTest : FunSpec({
                 }
             }
 
-            test("the hundredth topic can be joined, the next cannot") {
+            test("a session can subscribe to 100 topics, the next subscribe is rejected") {
                 withServer(engine, { rooms() }) {
                     val client = PlainClient.connect(url())
                     repeat(100) { client.ask("""{"type":"subscribe","topic":"room/$it"}""") shouldContain "ack" }
@@ -120,19 +120,19 @@ class GuaranteesTest : FunSpec({
                 }
             }
 
-            test("two hundred messages pass at once, and not many more") {
+            test("a burst of 200 messages is accepted, messages beyond it are rate limited") {
                 withServer(engine, { rooms() }) {
                     val client = RawSocket.upgrade(port)
 
                     repeat(250) { client.text("""{"type":"ping"}""") }
 
-                    val answers = List(250) { client.readFrame().second.decodeToString() }
-                    answers.take(200).all { "pong" in it } shouldBe true
-                    (answers.count { "rate_limited" in it } > 0) shouldBe true
+                    val replies = List(250) { client.readFrame().second.decodeToString() }
+                    replies.take(200).all { "pong" in it } shouldBe true
+                    (replies.count { "rate_limited" in it } > 0) shouldBe true
                 }
             }
 
-            test("a client's ping frame is answered with its payload") {
+            test("the server replies to a ping frame with its payload") {
                 withServer(engine, { rooms() }) {
                     val client = RawSocket.upgrade(port)
 
@@ -143,7 +143,7 @@ class GuaranteesTest : FunSpec({
                 }
             }
 
-            test("the server pings a silent client, and one that answers stays") {
+            test("the server pings a silent client and keeps the session while pongs arrive") {
                 withServer(engine, {
                     install(Live) {
                         heartbeat {
@@ -162,7 +162,7 @@ class GuaranteesTest : FunSpec({
                     }
 
                     application.live.sessions.size shouldBe 1
-                    client.readCloseCode() shouldBe 4408 // now that it answers no more
+                    client.readCloseCode() shouldBe 4408 // no more pongs are sent
                 }
             }
 
@@ -172,10 +172,10 @@ class GuaranteesTest : FunSpec({
                     val violations =
                         mapOf<String, RawSocket.() -> Unit>(
                             "unmasked" to { frame(0x1, "{}".toByteArray(), mask = null) },
-                            "an extension bit" to { frame(0x1, "{}".toByteArray(), rsv = 4) },
+                            "a reserved bit" to { frame(0x1, "{}".toByteArray(), rsv = 4) },
                             "a length with the top bit set" to { write(top) },
                             "an unknown opcode" to { frame(0x3, ByteArray(0)) },
-                            "a continuation of nothing" to { frame(0x0, ByteArray(0)) },
+                            "a continuation without a first frame" to { frame(0x0, ByteArray(0)) },
                             "a fragmented ping" to { frame(0x9, ByteArray(0), fin = false) },
                         )
                     for ((name, violate) in violations) {
@@ -198,7 +198,7 @@ private suspend fun TestServer.joined(): PlainClient {
     return client
 }
 
-/** Waits for its own message, so that it never publishes faster than everybody can read. */
+/** Publishes and waits for the message, so that it never publishes faster than all subscribers read. */
 private suspend fun PlainClient.publishAndWait() {
     send(publish(1))
     next()
@@ -219,7 +219,7 @@ private fun Application.shouting(handlers: CoroutineDispatcher) {
         live<Unit>("/live") {
             request<String, String>("slow") { name ->
                 running += name
-                delay(20.milliseconds) // a handler that takes a while is what is tested
+                delay(20.milliseconds) // a slow handler, so that the requests overlap if they are not serialized
                 check(running.single() == name)
                 running.clear()
                 name.uppercase()

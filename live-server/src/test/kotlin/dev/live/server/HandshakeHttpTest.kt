@@ -2,7 +2,7 @@ package dev.live.server
 
 import dev.live.server.endpoint.bearerToken
 import dev.live.server.support.Engine
-import dev.live.server.support.HttpAnswer
+import dev.live.server.support.RawHttpResponse
 import dev.live.server.support.TestServer
 import dev.live.server.support.exchange
 import dev.live.server.support.get
@@ -38,115 +38,115 @@ import java.net.http.WebSocket
 import java.net.http.WebSocketHandshakeException
 import java.util.concurrent.CompletionException
 
-/** How the handshake keeps to HTTP (RFC 9110, RFC 9112) and to RFC 6455, section 4.2.1. */
+/** Checks the handshake against HTTP (RFC 9110, RFC 9112) and RFC 6455, section 4.2.1. */
 class HandshakeHttpTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("an upgrade needs the token 'upgrade' in Connection, not text that contains it") {
+            test("an upgrade requires the token 'upgrade' in Connection, not a value that contains the word") {
                 withServer(engine, { endpoints() }) {
-                    ask(connection = "not-an-upgrade").status shouldBe 426
-                    ask(connection = "upgraded").status shouldBe 426
-                    ask(connection = "keep-alive,UPGRADE").status shouldBe 101
+                    handshake(connection = "not-an-upgrade").status shouldBe 426
+                    handshake(connection = "upgraded").status shouldBe 426
+                    handshake(connection = "keep-alive,UPGRADE").status shouldBe 101
                 }
             }
 
-            test("a second Connection header counts, or is refused with a sentence where the engine ignores it") {
+            test("a second Connection header is honored, or rejected with a message where the engine ignores it") {
                 withServer(engine, { endpoints() }) {
-                    val answer = ask(connection = "keep-alive", more = listOf("Connection: Upgrade"))
+                    val response = handshake(connection = "keep-alive", more = listOf("Connection: Upgrade"))
 
-                    answer.status shouldBe if (engine == Engine.Cio) 400 else 101
+                    response.status shouldBe if (engine == Engine.Cio) 400 else 101
                 }
             }
 
             test("an upgrade that names websocket among other protocols is accepted") {
                 withServer(engine, { endpoints() }) {
-                    ask(upgrade = "foo, websocket").status shouldBe 101
-                    ask(upgrade = "foo, WebSocket/13").status shouldBe 426
-                    ask(upgrade = "websockets").status shouldBe 426
+                    handshake(upgrade = "foo, websocket").status shouldBe 101
+                    handshake(upgrade = "foo, WebSocket/13").status shouldBe 426
+                    handshake(upgrade = "websockets").status shouldBe 426
                 }
             }
 
-            test("a second Sec-WebSocket-Key is refused with 400") {
+            test("a second Sec-WebSocket-Key is rejected with 400") {
                 withServer(engine, { endpoints() }) {
-                    val answer = ask(more = listOf("Sec-WebSocket-Key: $KEY"))
+                    val response = handshake(more = listOf("Sec-WebSocket-Key: $KEY"))
 
-                    answer.status shouldBe 400
-                    answer.body shouldBe "Sec-WebSocket-Key must be sent once, was sent 2 times."
+                    response.status shouldBe 400
+                    response.body shouldBe "Sec-WebSocket-Key must be sent once, was sent 2 times."
                 }
             }
 
-            test("an upgrade over HTTP/1.0 is refused with the way out") {
+            test("an upgrade over HTTP/1.0 is rejected with advice about the proxy") {
                 withServer(engine, { endpoints() }) {
-                    val answer = ask(version = "HTTP/1.0")
+                    val response = handshake(version = "HTTP/1.0")
 
-                    answer.status shouldBe 400
-                    answer.body shouldContain "a proxy in front must use HTTP/1.1 (nginx: proxy_http_version 1.1)"
+                    response.status shouldBe 400
+                    response.body shouldContain "a proxy in front must use HTTP/1.1 (nginx: proxy_http_version 1.1)"
                 }
             }
 
-            test("an upgrade without a Host, or with two, is refused with 400") {
+            test("an upgrade with no Host or two Host headers is rejected with 400") {
                 withServer(engine, { endpoints() }) {
-                    ask(host = null).status shouldBe 400
-                    ask(more = listOf("Host: other.example")).status shouldBe 400
+                    handshake(host = null).status shouldBe 400
+                    handshake(more = listOf("Host: other.example")).status shouldBe 400
                 }
             }
 
-            test("an upgrade with a body is refused with 400") {
+            test("an upgrade with a body is rejected with 400") {
                 withServer(engine, { endpoints() }) {
-                    ask(more = listOf("Content-Length: 5"), body = "hello").status shouldBe 400
-                    ask(more = listOf("Transfer-Encoding: chunked"), body = "0\r\n\r\n").status shouldBe 400
-                    ask(more = listOf("Content-Length: 0")).status shouldBe 101
+                    handshake(more = listOf("Content-Length: 5"), body = "hello").status shouldBe 400
+                    handshake(more = listOf("Transfer-Encoding: chunked"), body = "0\r\n\r\n").status shouldBe 400
+                    handshake(more = listOf("Content-Length: 0")).status shouldBe 101
                 }
             }
 
-            test("a refusal to a plain request has Connection beside Upgrade, as RFC 9110 section 7.8 asks") {
+            test("a 426 response has Connection beside Upgrade, as RFC 9110 section 7.8 requires") {
                 withServer(engine, { endpoints() }) {
-                    val answer = exchange(port, "GET /live HTTP/1.1", listOf("Host: 127.0.0.1:$port"))
+                    val response = exchange(port, "GET /live HTTP/1.1", listOf("Host: 127.0.0.1:$port"))
 
-                    answer.status shouldBe 426
-                    answer.headers["upgrade"] shouldBe "websocket"
-                    answer.headers["connection"] shouldBe "Upgrade"
+                    response.status shouldBe 426
+                    response.headers["upgrade"] shouldBe "websocket"
+                    response.headers["connection"] shouldBe "Upgrade"
                     val last = exchange(port, "GET /live HTTP/1.1", listOf("Host: 127.0.0.1", "Connection: close"))
                     last.headers["connection"] shouldBe "Upgrade, close"
                 }
             }
 
-            test("a request whose Upgrade was lost on its way is told about the proxy") {
+            test("a request without its Upgrade header is rejected with advice about the proxy") {
                 withServer(engine, { endpoints() }) {
-                    // what nginx, Apache with http:// and Varnish without pipe make of a WebSocket's request
+                    // nginx, Apache with http:// and Varnish without pipe forward a WebSocket upgrade like this
                     for (version in listOf("HTTP/1.0", "HTTP/1.1")) {
-                        val answer = ask(version = version, upgrade = null, connection = "close")
+                        val response = handshake(version = version, upgrade = null, connection = "close")
 
-                        answer.status shouldBe 426
-                        answer.body shouldBe
+                        response.status shouldBe 426
+                        response.body shouldBe
                             "The request lost its Upgrade header on the way: a proxy in front must pass Upgrade and Connection."
                     }
                 }
             }
 
-            test("only a bearer token offered as subprotocol is refused with the codec to offer") {
+            test("an offer of only a bearer token as subprotocol is rejected with the codecs to offer") {
                 withServer(engine, { endpoints() }) {
-                    val answer = ask(more = listOf("Sec-WebSocket-Protocol: live.bearer.Z29vZA"))
+                    val response = handshake(more = listOf("Sec-WebSocket-Protocol: live.bearer.Z29vZA"))
 
-                    answer.status shouldBe 400
-                    answer.body shouldBe
+                    response.status shouldBe 400
+                    response.body shouldBe
                         "Only a bearer token is offered as subprotocol. Offer a codec beside it, such as " +
                         "live.v1.json; this server speaks live.v1.json, live.v1.cbor, live.v1.msgpack."
                 }
             }
 
-            test("every 401 names a way to authenticate, and the application's own wins") {
+            test("every 401 has WWW-Authenticate, and the application's own value takes precedence") {
                 withServer(engine, { endpoints() }) {
-                    ask("/known").headers["www-authenticate"] shouldBe "Bearer"
+                    handshake("/known").headers["www-authenticate"] shouldBe "Bearer"
                     get("/known/sse?topic=t").header("WWW-Authenticate") shouldBe "Bearer"
-                    ask("/digest").status shouldBe 401
-                    ask("/digest").headers["www-authenticate"] shouldBe "Digest realm=\"us\""
+                    handshake("/digest").status shouldBe 401
+                    handshake("/digest").headers["www-authenticate"] shouldBe "Digest realm=\"us\""
                     get("/admin").header("WWW-Authenticate") shouldBe "Bearer"
                 }
             }
 
-            test("a client that has an Authenticator gets the status of a 401 (HttpClient of the JDK)") {
+            test("a client with an Authenticator receives the status of a 401 (HttpClient of the JDK)") {
                 withServer(engine, { endpoints() }) {
                     val client = HttpClient.newBuilder().authenticator(object : Authenticator() {}).build()
 
@@ -158,7 +158,7 @@ class HandshakeHttpTest : FunSpec({
         }
     }
 
-    test("over HTTP/2 a refusal has none of the headers that are about a connection") {
+    test("a rejection over HTTP/2 has no connection-specific headers") {
         val server =
             embeddedServer(Netty, serverConfig { module { endpoints() } }) {
                 connectors += EngineConnectorBuilder().apply {
@@ -173,12 +173,12 @@ class HandshakeHttpTest : FunSpec({
             val client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_2).build()
             val request = HttpRequest.newBuilder(URI("http://127.0.0.1:${it.port}/live")).build()
 
-            val answer = client.sendAsync(request, HttpResponse.BodyHandlers.ofString()).await()
+            val response = client.sendAsync(request, HttpResponse.BodyHandlers.ofString()).await()
 
-            answer.version() shouldBe HttpClient.Version.HTTP_2
-            answer.statusCode() shouldBeInRange 400..499
-            answer.headers().map() shouldNotContainKey "upgrade"
-            answer.headers().map() shouldNotContainKey "connection"
+            response.version() shouldBe HttpClient.Version.HTTP_2
+            response.statusCode() shouldBeInRange 400..499
+            response.headers().map() shouldNotContainKey "upgrade"
+            response.headers().map() shouldNotContainKey "connection"
         }
     }
 })
@@ -197,7 +197,7 @@ private suspend fun connectFailure(client: HttpClient, url: String): WebSocketHa
         withClue(failure) { failure.shouldBeInstanceOf<WebSocketHandshakeException>() }
     }
 
-private fun TestServer.ask(
+private fun TestServer.handshake(
     path: String = "/live",
     version: String = "HTTP/1.1",
     host: String? = "127.0.0.1:$port",
@@ -205,7 +205,7 @@ private fun TestServer.ask(
     connection: String = "Upgrade",
     more: List<String> = emptyList(),
     body: String = "",
-): HttpAnswer {
+): RawHttpResponse {
     val lines =
         listOfNotNull(
             host?.let { "Host: $it" },

@@ -18,7 +18,7 @@ import java.io.IOException
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
 
-/** Clients, and handlers, that would cost others something if they could. */
+/** Clients and handlers that try to exhaust resources or to harm other clients. */
 class HostileClientTest : FunSpec({
 
     for (engine in Engine.entries) {
@@ -35,7 +35,7 @@ class HostileClientTest : FunSpec({
                 }
             }
 
-            test("a fresh token of another user ends the session and changes nothing") {
+            test("a token refresh with another user's token ends the session") {
                 withServer(engine, { tokens() }) {
                     val client = PlainClient.connect(url("/token"))
                     client.ask("""{"type":"auth","data":{"token":"ann"}}""") shouldBe """{"type":"ack"}"""
@@ -47,28 +47,28 @@ class HostileClientTest : FunSpec({
                 }
             }
 
-            test("before its token a client is told what is wrong, may try again, and is not kept for ever") {
+            test("before authentication a client receives errors and may retry, within limits") {
                 withServer(engine, { tokens() }) {
                     val client = PlainClient.connect(url("/token"))
                     client.ask("nonsense") shouldContain "bad_message"
                     client.ask("""{"type":"ping","ref":"r"}""") shouldContain """"ref":"r","data":{"code":"forbidden""""
                     client.ask("""{"type":"auth","data":{"token":"ann"}}""") shouldBe """{"type":"ack"}"""
 
-                    val stubborn = PlainClient.connect(url("/token"))
-                    repeat(10) { stubborn.send("nonsense") }
-                    stubborn.closed().first shouldBe 4400
+                    val repeating = PlainClient.connect(url("/token"))
+                    repeat(10) { repeating.send("nonsense") }
+                    repeating.closed().first shouldBe 4400
 
                     val large = PlainClient.connect(url("/token"))
                     large.send("x".repeat(70_000))
                     large.closed().first shouldBe 1009
 
-                    val polite = PlainClient.connect(url("/token"))
-                    polite.close()
-                    polite.closed().first shouldBe 1000
+                    val closing = PlainClient.connect(url("/token"))
+                    closing.close()
+                    closing.closed().first shouldBe 1000
                 }
             }
 
-            test("handlers that block their threads hold up no delivery to others") {
+            test("handlers that block their threads do not delay delivery to other sessions") {
                 val release = CountDownLatch(1)
                 withServer(engine, { blocking(release) }) {
                     val reader = PlainClient.connect(url())
@@ -84,7 +84,7 @@ class HostileClientTest : FunSpec({
                 }
             }
 
-            test("what is sent in onOpen arrives, however much it is") {
+            test("all messages sent in onOpen arrive, regardless of their number") {
                 withServer(engine, {
                     install(Live)
                     routing {
@@ -106,7 +106,7 @@ private fun RawSocket.flood() {
     try {
         repeat(100_000) { frame(0x9, ByteArray(0)) }
     } catch (_: IOException) {
-        // the server had enough
+        // the server closed the connection
     }
 }
 

@@ -28,11 +28,11 @@ import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** What stands between a session's messages and their handlers, over a real socket. */
+/** Tests interceptors, which run between a session's messages and their handlers, over a real socket. */
 class InterceptTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("on $engine it sees every message, and what it hands on is handled") {
+        test("on $engine an interceptor sees every message and passes it to the handler") {
             val seen = CopyOnWriteArrayList<String>()
             withServer(engine, {
                 endpoint {
@@ -55,7 +55,7 @@ class InterceptTest : FunSpec({
         }
     }
 
-    test("a message may be changed on its way") {
+    test("an interceptor may replace a message") {
         withServer(module = {
             endpoint {
                 intercept { message, next -> next(Message("double", ref = message.ref, body = Body.json("21"))) }
@@ -66,7 +66,7 @@ class InterceptTest : FunSpec({
         }
     }
 
-    test("a message that it refuses is answered with its reason, and handled by nobody") {
+    test("a message rejected by an interceptor receives an error with the reason and is not handled") {
         withServer(module = {
             endpoint {
                 intercept { message, next ->
@@ -84,7 +84,7 @@ class InterceptTest : FunSpec({
         }
     }
 
-    test("a message that it does not hand on is not handled and not answered") {
+    test("a message that is not passed on is neither handled nor replied to") {
         withServer(module = {
             endpoint { intercept { message, next -> if (message.type != "double") next(message) } }
         }) {
@@ -96,7 +96,7 @@ class InterceptTest : FunSpec({
         }
     }
 
-    test("it may look at what came of a message, and change that") {
+    test("an interceptor may observe and replace the error of a handler") {
         withServer(module = {
             endpoint {
                 intercept { message, next ->
@@ -113,7 +113,7 @@ class InterceptTest : FunSpec({
         }
     }
 
-    test("handlers within it may change threads, and fail as they do without it") {
+    test("handlers may run on another thread within an interceptor, and their failures are unchanged") {
         withServer(module = {
             endpoint { intercept { message, next -> withContext(Dispatchers.Default) { next(message) } } }
         }) {
@@ -128,7 +128,7 @@ class InterceptTest : FunSpec({
         }
     }
 
-    test("one that fails or takes too long is answered as a handler is, and the session goes on") {
+    test("an interceptor that fails or times out causes an error reply, and the session continues") {
         withServer(module = {
             endpoint {
                 intercept { message, next ->
@@ -149,7 +149,7 @@ class InterceptTest : FunSpec({
         }
     }
 
-    test("a message is handled once: next twice, or too late, is refused") {
+    test("calling next twice, or after the interceptor returned, throws") {
         val late = CompletableDeferred<suspend () -> Unit>()
         val twice = CompletableDeferred<Throwable>()
         withServer(module = {
@@ -181,7 +181,7 @@ class InterceptTest : FunSpec({
         }
     }
 
-    test("a token in a message does not come by") {
+    test("auth messages bypass the interceptor") {
         val seen = CopyOnWriteArrayList<String>()
         withServer(module = {
             install(Live)

@@ -2,7 +2,7 @@ package dev.live.server
 
 import dev.live.server.endpoint.bearerAuthHeader
 import dev.live.server.support.Engine
-import dev.live.server.support.HttpAnswer
+import dev.live.server.support.RawHttpResponse
 import dev.live.server.support.PlainClient
 import dev.live.server.support.TestServer
 import dev.live.server.support.askForUpgrade
@@ -20,12 +20,12 @@ import io.ktor.server.routing.routing
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.io.encoding.Base64
 
-/** Who a client is, as Ktor's own authentication finds out, and what cookies are protected by. */
+/** Authentication by Ktor's Authentication plugin, and origin checks in front of cookies. */
 class KtorAuthTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("inside Ktor's authenticate the principal becomes the meta") {
+            test("the principal of Ktor's authenticate becomes the session's meta") {
                 withServer(engine, { ktorAuthenticated() }) {
                     val client = PlainClient.connect(url(), headers = mapOf("Authorization" to "Bearer token-of-ann"))
 
@@ -35,16 +35,16 @@ class KtorAuthTest : FunSpec({
                 }
             }
 
-            test("whom Ktor does not know gets Ktor's own 401, and live is not asked") {
-                val asked = AtomicInteger()
-                withServer(engine, { ktorAuthenticated(asked) }) {
+            test("Ktor rejects an unauthenticated client with its own 401 before live authenticates") {
+                val authenticateCalls = AtomicInteger()
+                withServer(engine, { ktorAuthenticated(authenticateCalls) }) {
                     for (header in listOf(null, "Bearer bad")) {
-                        val answer = askForUpgrade(port, "/live", "Authorization" to header)
+                        val response = askForUpgrade(port, "/live", "Authorization" to header)
 
-                        answer.status shouldBe 401
-                        answer.headers["www-authenticate"] shouldBe "Bearer"
+                        response.status shouldBe 401
+                        response.headers["www-authenticate"] shouldBe "Bearer"
                     }
-                    asked.get() shouldBe 0
+                    authenticateCalls.get() shouldBe 0
                 }
             }
 
@@ -54,13 +54,13 @@ class KtorAuthTest : FunSpec({
                     val token = base64.encode("token-of-ann".toByteArray())
                     val offer = "live.v1.json, live.bearer.$token"
 
-                    val answer = askForUpgrade(port, "/live", "Sec-WebSocket-Protocol" to offer)
+                    val response = askForUpgrade(port, "/live", "Sec-WebSocket-Protocol" to offer)
 
-                    answer.status shouldBe 101
+                    response.status shouldBe 101
                 }
             }
 
-            test("a token that no header can carry is one that Ktor does not know") {
+            test("a token with characters that no header can carry is rejected with 401") {
                 withServer(engine, { ktorAuthenticated() }) {
                     val offer = "live.v1.json, live.bearer.${Base64.UrlSafe.encode("token of\nann".toByteArray())}"
 
@@ -68,21 +68,21 @@ class KtorAuthTest : FunSpec({
                 }
             }
 
-            test("a page of another host cannot use the cookie of whoever reads it, and is not even looked up") {
-                val asked = AtomicInteger()
-                withServer(engine, { withCookie(asked) }) {
+            test("a page of another origin is rejected before authentication and cannot use the cookie") {
+                val authenticateCalls = AtomicInteger()
+                withServer(engine, { withCookie(authenticateCalls) }) {
                     upgrade("https://evil.example").status shouldBe 403
                     upgrade("null").status shouldBe 403
                     upgrade("http://127.0.0.1:${port + 1}").status shouldBe 403
-                    asked.get() shouldBe 0
+                    authenticateCalls.get() shouldBe 0
 
                     upgrade("http://127.0.0.1:$port").status shouldBe 101
                     upgrade("https://app.example.com").status shouldBe 101
-                    asked.get() shouldBe 2
+                    authenticateCalls.get() shouldBe 2
                 }
             }
 
-            test("a page of the same host without the cookie gets 401") {
+            test("a page of the same host without the cookie receives 401") {
                 withServer(engine, { withCookie(AtomicInteger()) }) {
                     upgrade("http://127.0.0.1:$port", cookie = "sid=wrong").status shouldBe 401
                     upgrade("http://127.0.0.1:$port", cookie = null).status shouldBe 401
@@ -92,10 +92,10 @@ class KtorAuthTest : FunSpec({
     }
 })
 
-private fun TestServer.upgrade(origin: String, cookie: String? = "sid=secret"): HttpAnswer =
+private fun TestServer.upgrade(origin: String, cookie: String? = "sid=secret"): RawHttpResponse =
     askForUpgrade(port, "/live", "Origin" to origin, "Cookie" to cookie)
 
-private fun Application.ktorAuthenticated(asked: AtomicInteger = AtomicInteger()) {
+private fun Application.ktorAuthenticated(authenticateCalls: AtomicInteger = AtomicInteger()) {
     install(Live)
     install(Authentication) {
         bearer("tokens") {
@@ -110,7 +110,7 @@ private fun Application.ktorAuthenticated(asked: AtomicInteger = AtomicInteger()
         authenticate("tokens") {
             live<UserIdPrincipal>("/live") {
                 authenticate { call ->
-                    asked.incrementAndGet()
+                    authenticateCalls.incrementAndGet()
                     call.principal<UserIdPrincipal>()
                 }
                 user { it.name }
@@ -120,12 +120,12 @@ private fun Application.ktorAuthenticated(asked: AtomicInteger = AtomicInteger()
     }
 }
 
-private fun Application.withCookie(asked: AtomicInteger) {
+private fun Application.withCookie(authenticateCalls: AtomicInteger) {
     install(Live) { origins { allow("https://app.example.com") } }
     routing {
         live<String>("/live") {
             authenticate { call ->
-                asked.incrementAndGet()
+                authenticateCalls.incrementAndGet()
                 call.request.cookies["sid"]?.takeIf { it == "secret" }
             }
         }

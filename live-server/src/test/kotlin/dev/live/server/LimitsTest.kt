@@ -21,12 +21,12 @@ import io.ktor.server.plugins.ratelimit.rateLimit
 import io.ktor.server.routing.routing
 import kotlin.time.Duration.Companion.minutes
 
-/** What clients may send and how many may connect, over a real socket. */
+/** Limits on messages and connections, tested over a real socket. */
 class LimitsTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("bytes over the rate are refused with the time to wait, and the session goes on") {
+            test("bytes over the rate are rejected with retryAfterMs, and the session continues") {
                 withServer(engine, { limited { tightBytes() } }) {
                     val client = PlainClient.connect(url())
                     client.ask(echo("a".repeat(900))) shouldContain "aaa"
@@ -39,7 +39,7 @@ class LimitsTest : FunSpec({
                 }
             }
 
-            test("a client that does not heed the limit on bytes is closed with 4429") {
+            test("a client that ignores the byte limit is closed with 4429") {
                 withServer(engine, { limited { tightBytes() } }) {
                     val client = RawSocket.upgrade(port)
 
@@ -49,7 +49,7 @@ class LimitsTest : FunSpec({
                 }
             }
 
-            test("messages count for all sessions of a user, and for nobody else") {
+            test("the per-user message limit counts all sessions of a user and no other user") {
                 withServer(engine, {
                     limited {
                         messagesPerSecondPerUser = 1
@@ -59,18 +59,18 @@ class LimitsTest : FunSpec({
                     val phone = PlainClient.connect(url("/live?name=ann"))
                     val laptop = PlainClient.connect(url("/live?name=ann"))
                     val bob = PlainClient.connect(url("/live?name=bob"))
-                    val nobody = PlainClient.connect(url("/live"))
+                    val anonymous = PlainClient.connect(url("/live"))
                     phone.ask(echo("1")) shouldContain "1"
                     laptop.ask(echo("2")) shouldContain "2"
 
                     laptop.ask(echo("3")) shouldContain "at most 1 messages a second from all sessions of a user"
 
                     bob.ask(echo("4")) shouldContain "4"
-                    repeat(9) { nobody.ask(echo("$it")) shouldContain "$it" }
+                    repeat(9) { anonymous.ask(echo("$it")) shouldContain "$it" }
                 }
             }
 
-            test("what a user has sent is remembered for as long as the user has a session") {
+            test("the per-user message count is kept until the user's last session ends") {
                 withServer(engine, {
                     limited {
                         messagesPerSecondPerUser = 1
@@ -92,33 +92,33 @@ class LimitsTest : FunSpec({
                 }
             }
 
-            test("a client that comes back may subscribe to all of its topics at once, and not go on like that") {
+            test("a reconnecting client may subscribe to all its topics at once, then is rate limited") {
                 withServer(engine, { limited { subscribesPerSecond = 1 } }) {
                     val client = PlainClient.connect(url())
                     repeat(100) { client.ask(subscribe(it)) shouldContain "ack" }
 
-                    val answers = List(150) { client.ask(subscribe(it % 100)) }
+                    val replies = List(150) { client.ask(subscribe(it % 100)) }
 
-                    answers.joinToString() shouldContain """"reason":"at most 1 subscribes a second","retryAfterMs":"""
+                    replies.joinToString() shouldContain """"reason":"at most 1 subscribes a second","retryAfterMs":"""
                 }
             }
 
-            test("one connection more than an address may have gets 429 with Retry-After, until another one leaves") {
+            test("a connection over the per-address limit receives 429 with Retry-After until another one closes") {
                 withServer(engine, { limited { maxConnectionsPerAddress = 2 } }) {
                     val first = PlainClient.connect(url())
                     PlainClient.connect(url())
 
-                    val answer = askForUpgrade(port)
+                    val response = askForUpgrade(port)
 
-                    answer.status shouldBe 429
-                    answer.headers["retry-after"] shouldBe "5"
-                    answer.body shouldBe "This address has as many connections as it may have."
+                    response.status shouldBe 429
+                    response.headers["retry-after"] shouldBe "5"
+                    response.body shouldBe "This address has as many connections as it may have."
                     first.close()
                     eventually(HANG_TIMEOUT) { askForUpgrade(port).status shouldBe 101 }
                 }
             }
 
-            test("who is refused does not count as connected") {
+            test("rejected handshakes do not count as connections") {
                 withServer(engine, { limited { maxConnectionsPerAddress = 1 } }) {
                     repeat(3) { askForUpgrade(port, "/live", "Origin" to "https://evil.example").status shouldBe 403 }
 
@@ -126,7 +126,7 @@ class LimitsTest : FunSpec({
                 }
             }
 
-            test("checks come in the order of the protocol: 503 before 429 before 403") {
+            test("checks run in the order of the protocol: 503 before 429 before 403") {
                 withServer(engine, {
                     limited {
                         maxConnections = 2
@@ -150,14 +150,14 @@ class LimitsTest : FunSpec({
                 }
             }
 
-            test("Ktor's own rate limit around the route refuses connections that come too often") {
+            test("Ktor's RateLimit around the route rejects connections that come too often") {
                 withServer(engine, { rateLimited() }) {
                     repeat(2) { askForUpgrade(port).status shouldBe 101 }
 
-                    val answer = askForUpgrade(port)
+                    val response = askForUpgrade(port)
 
-                    answer.status shouldBe 429
-                    answer.headers["retry-after"].orEmpty() shouldMatch """\d+"""
+                    response.status shouldBe 429
+                    response.headers["retry-after"].orEmpty() shouldMatch """\d+"""
                     askForUpgrade(port, "/other").status shouldBe 101
                 }
             }

@@ -20,7 +20,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class LiveConfigTest : FunSpec({
 
-    context("a mistake in install(Live) says what to write instead") {
+    context("a mistake in install(Live) fails with advice") {
         for (mistake in configMistakes) {
             test(mistake.message) {
                 val thrown = shouldThrowAny { LiveConfig().apply(mistake.configure).build() }
@@ -31,7 +31,7 @@ class LiveConfigTest : FunSpec({
         }
     }
 
-    context("a mistake in live { } says what to write instead") {
+    context("a mistake in live { } fails with advice") {
         for (mistake in endpointMistakes) {
             test(mistake.message) {
                 val thrown = shouldThrowAny { LiveEndpoint<String>("/live").apply(mistake.configure) }
@@ -42,22 +42,22 @@ class LiveConfigTest : FunSpec({
         }
     }
 
-    test("an endpoint without install(Live) says so") {
+    test("an endpoint without install(Live) fails with advice") {
         startFailure { routing { live<Unit>("/live") } } shouldBe
             "Live is not installed. Add install(Live) { ... } before routing { live(...) { ... } }."
     }
 
-    test("using the server without install(Live) says so") {
+    test("Application.live without install(Live) fails with advice") {
         startFailure { live } shouldBe
             "Live is not installed. Add install(Live) { ... } before routing { live(...) { ... } }."
     }
 
-    test("an endpoint with a meta and nothing to make it says so") {
+    test("an endpoint with a meta type and no authenticate fails with advice") {
         startFailure { installed { live<String>("/live") } } shouldBe
             "live(\"/live\") has a meta and no authenticate. Add authenticate { call -> ... }, or declare live<Unit>(\"/live\")."
     }
 
-    test("either way to authenticate makes a meta") {
+    test("both ways of authentication create a meta") {
         testApplication {
             application {
                 installed {
@@ -70,14 +70,14 @@ class LiveConfigTest : FunSpec({
         }
     }
 
-    test("an overflow policy is found by its name, in any case") {
+    test("an overflow policy is found by its name, ignoring case") {
         OverflowPolicy.of("Close") shouldBe OverflowPolicy.Close
         "${OverflowPolicy.Close}" shouldBe "close"
         shouldThrowAny { OverflowPolicy.of("wait") }.run { this::class to message } shouldBe
             (IllegalArgumentException::class to "onOverflow must be one of 'close', was 'wait'")
     }
 
-    test("the smallest values that are allowed are accepted") {
+    test("minimum values are accepted") {
         val settings = LiveConfig().apply {
             session {
                 queueCapacity = 1
@@ -124,7 +124,7 @@ class LiveConfigTest : FunSpec({
         settings.topicLinger shouldBe Duration.ZERO
     }
 
-    test("blocks of one name add up, and the last word counts") {
+    test("repeated blocks are merged, and the last value wins") {
         val settings = LiveConfig().apply {
             session { queueCapacity = 7 }
             session { maxTopics = 8 }
@@ -134,7 +134,7 @@ class LiveConfigTest : FunSpec({
         settings.session.run { listOf(queueBound.messages, maxTopics) } shouldBe listOf(9, 8)
     }
 
-    test("what was built does not change when the configuration does") {
+    test("built settings do not change when the configuration does") {
         val config = LiveConfig()
         val settings = config.build()
 
@@ -147,7 +147,7 @@ class LiveConfigTest : FunSpec({
         settings.session.queueBound.messages shouldBe 256
     }
 
-    test("the defaults are the limits of the protocol") {
+    test("the defaults match the limits of the protocol") {
         val settings = LiveConfig().build()
 
         settings.codecs.subprotocols shouldBe listOf("live.v1.json", "live.v1.cbor", "live.v1.msgpack")
@@ -171,7 +171,7 @@ class LiveConfigTest : FunSpec({
         settings.session.onOverflow shouldBe OverflowPolicy.Close
     }
 
-    test("the burst of bytes grows with the largest message, unless it was set") {
+    test("the default byte burst grows with maxMessageSize, a set value does not") {
         fun byteBurst(configure: LimitsConfig.() -> Unit) =
             LiveConfig().apply { limits(configure) }.build().limits.bytes.burst
 
@@ -182,7 +182,7 @@ class LiveConfigTest : FunSpec({
         } shouldBe 2_000_000
     }
 
-    test("a message may have as many fragments as it may have bytes, unless that was set") {
+    test("the default fragment limit equals maxMessageSize, a set value does not change") {
         fun fragments(configure: LimitsConfig.() -> Unit) =
             LiveConfig().apply { limits(configure) }.build().limits.frames.fragments
 
@@ -194,14 +194,14 @@ class LiveConfigTest : FunSpec({
         } shouldBe 16
     }
 
-    test("by default pages of the server's own host connect, and no others") {
+    test("by default only pages of the server's own host may connect") {
         val origins = LiveConfig().build().limits.origins
 
         origins.allows("https://example.com", "example.com") shouldBe true
         origins.allows("https://other.com", "example.com") shouldBe false
     }
 
-    test("origins that were allowed connect whatever their case, and the own host can be left out") {
+    test("allowed origins match regardless of case, and the own host can be excluded") {
         val origins = LiveConfig().apply {
             origins {
                 sameHost(false)

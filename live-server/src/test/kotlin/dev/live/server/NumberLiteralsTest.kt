@@ -17,13 +17,13 @@ import kotlinx.serialization.Serializable
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonObject
 
-/** Numbers of JSON keep their text on every way through the server, and none of them is an `internal` error. */
+/** JSON numbers keep their text on every path through the server, and no number causes an `internal` error. */
 class NumberLiteralsTest : FunSpec({
 
     val numbers =
         listOf("123456789012345678901234567890", "0.1000", "-0", "1e400", "-1E+400", "9007199254740993", "[1.0]")
 
-    test("a typed topic broadcasts what it was sent, as it was written") {
+    test("a typed topic broadcasts numbers as they were written") {
         withServer(module = { echoes() }) {
             val client = PlainClient.connect(url())
             for (topic in listOf("tree", "patch", "raw")) client.ask("""{"type":"subscribe","topic":"$topic/1"}""")
@@ -42,7 +42,7 @@ class NumberLiteralsTest : FunSpec({
         }
     }
 
-    test("a request is answered with the number that it asked with") {
+    test("a reply carries the number of its request unchanged") {
         withServer(module = { echoes() }) {
             val client = PlainClient.connect(url())
 
@@ -53,7 +53,7 @@ class NumberLiteralsTest : FunSpec({
         }
     }
 
-    test("what a client subscribes with comes back in the welcome, with a history and without") {
+    test("subscribe params are returned unchanged in the welcome, with and without history") {
         withServer(module = { echoes() }) {
             val client = PlainClient.connect(url())
 
@@ -66,7 +66,7 @@ class NumberLiteralsTest : FunSpec({
         }
     }
 
-    test("presence tells them as they are") {
+    test("presence state carries numbers unchanged") {
         withServer(module = { echoes() }) {
             for (number in numbers) {
                 val client = PlainClient.connect(url())
@@ -78,7 +78,7 @@ class NumberLiteralsTest : FunSpec({
     }
 
     for (engine in Engine.entries) {
-        test("on $engine the parameters of a stream are JSON of any number") {
+        test("on $engine the params of an event stream may contain any JSON number") {
             withServer(engine, { echoes() }) {
                 for (number in numbers) {
                     val client = EventClient.open(this, "/live/sse?topic=tree/1&params=${encoded("""{"n":$number}""")}")
@@ -90,7 +90,7 @@ class NumberLiteralsTest : FunSpec({
         }
     }
 
-    test("a number that the topic's type cannot hold is a bad payload") {
+    test("a number that the topic's type cannot hold is rejected as bad_payload") {
         withServer(module = { echoes() }) {
             val client = PlainClient.connect(url())
             client.ask("""{"type":"subscribe","topic":"double/1"}""")
@@ -102,7 +102,7 @@ class NumberLiteralsTest : FunSpec({
         }
     }
 
-    test("data as deep as the server's own limit allows is broadcast") {
+    test("data nested up to the server's limit is broadcast") {
         withServer(module = { echoes(nesting = 200) }) {
             val client = PlainClient.connect(url())
             client.ask("""{"type":"subscribe","topic":"tree/1"}""")

@@ -24,11 +24,11 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** What observers are told and stats count, over a real socket. */
+/** Observer callbacks and stats, tested over a real socket. */
 class ObserverTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("on $engine an observer is told of all that happens, in order") {
+        test("on $engine an observer receives all events in order") {
             val observer = RecordingObserver()
             withServer(engine, { rooms(observer) }) {
                 val client = PlainClient.connect(url())
@@ -39,7 +39,8 @@ class ObserverTest : FunSpec({
                 client.closed()
                 eventually(HANG_TIMEOUT) { observer.told() shouldContainAll listOf("closed 1000", "ended room/1") }
 
-                observer.told().filterNot { it == "ended room/1" } shouldContainExactly // either may be first
+                // the order of "closed" and "ended" is not defined
+                observer.told().filterNot { it == "ended room/1" } shouldContainExactly
                     listOf(
                         "opened",
                         "received ${SUBSCRIBE.length}",
@@ -57,7 +58,7 @@ class ObserverTest : FunSpec({
         }
     }
 
-    test("stats say what an observer would have been told, and what is there now") {
+    test("stats match the observer events and the current state") {
         withServer(module = { rooms(null) }) {
             val (ann, bob) = List(2) { PlainClient.connect(url()) }
             for (client in listOf(ann, bob)) client.ask(SUBSCRIBE)
@@ -65,7 +66,7 @@ class ObserverTest : FunSpec({
             for (client in listOf(ann, bob)) client.next()
 
             eventually(HANG_TIMEOUT) {
-                // an ack is counted when it is on its way
+                // an ack is counted when it is written
                 val stats = application.live.stats
                 stats.run { listOf(connections, sessions, topics) } shouldBe listOf(2, 2, 1)
                 stats.run { listOf(messagesIn, bytesIn) } shouldBe listOf(2L, 2L * SUBSCRIBE.length)
@@ -82,7 +83,7 @@ class ObserverTest : FunSpec({
         }
     }
 
-    test("a client that does not keep up is told of as dropped messages and a close") {
+    test("a slow client is reported as dropped messages and a close") {
         val observer = RecordingObserver()
         withServer(module = { rooms(observer) }) {
             val stalled = RawSocket.upgrade(port, receiveBuffer = 16 * 1024)
@@ -93,7 +94,7 @@ class ObserverTest : FunSpec({
             while (application.live.sessions.isNotEmpty()) application.live.topic("room/1").publish(text)
 
             eventually(HANG_TIMEOUT) { observer.told() shouldContain "closed 4508" }
-            // how many is SessionRunnerTest's: here the writer may empty the queue between its overflow and the count
+            // SessionRunnerTest checks the number: here the writer may empty the queue between overflow and count
             observer.told().single { it.startsWith("dropped") } shouldEndWith "by close"
             application.live.stats.drops.keys shouldBe setOf("close")
             application.live.stats.closes shouldBe mapOf("4508" to 1L)
@@ -101,7 +102,7 @@ class ObserverTest : FunSpec({
         }
     }
 
-    test("how handling ended is one of four, and its name none that a client chose") {
+    test("the outcome of handling is one of four, and the reported type is never chosen by a client") {
         val observer = RecordingObserver()
         withServer(module = { rooms(observer) }) {
             val client = PlainClient.connect(url())
@@ -124,7 +125,7 @@ class ObserverTest : FunSpec({
         }
     }
 
-    test("a client over its rate is told of") {
+    test("a rate-limited message is reported") {
         val observer = RecordingObserver()
         withServer(module = {
             install(Live) {
@@ -147,7 +148,7 @@ class ObserverTest : FunSpec({
         }
     }
 
-    test("an observer that always throws changes nothing") {
+    test("an observer that always throws affects nothing") {
         withServer(module = { rooms(RecordingObserver(failure = IllegalStateException("broken"))) }) {
             val client = PlainClient.connect(url())
             client.ask(SUBSCRIBE)
@@ -160,7 +161,7 @@ class ObserverTest : FunSpec({
         }
     }
 
-    test("several observers are all told") {
+    test("several observers all receive the events") {
         val (first, second) = List(2) { RecordingObserver() }
         withServer(module = {
             install(Live) {
@@ -185,7 +186,7 @@ private const val SUBSCRIBE = """{"type":"subscribe","topic":"room/1"}"""
 private fun Application.rooms(observer: LiveObserver?) {
     install(Live) {
         session { handlerTimeout = 300.milliseconds }
-        heartbeat { interval = 1.seconds } // so that topics are looked after more often
+        heartbeat { interval = 1.seconds } // so that idle topics are removed sooner
         topics { linger = Duration.ZERO }
         observer?.let(::observe)
     }

@@ -21,12 +21,12 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** Presence as a client sees it on the wire. */
+/** Presence messages on the wire. */
 class PresenceTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("who joins is told who is there, and the others that it came and went, on $engine") {
-            withPresence(engine, { presence(grace = Duration.ZERO, interval = FAST) { said() } }) {
+        test("a new subscriber receives the state, other subscribers receive joins and leaves, on $engine") {
+            withPresence(engine, { presence(grace = Duration.ZERO, interval = FAST) { paramsKey() } }) {
                 val ann = join("ann")
                 ann.next() shouldBe presence(""""state":{"ann":["ann's phone"]}""")
 
@@ -42,8 +42,8 @@ class PresenceTest : FunSpec({
         }
     }
 
-    test("who comes back within the grace has never been away") {
-        withPresence(settings = { presence(grace = 10.seconds, interval = FAST) { said() } }) {
+    test("a member that reconnects within the grace period is not reported as left") {
+        withPresence(settings = { presence(grace = 10.seconds, interval = FAST) { paramsKey() } }) {
             val ann = join("ann")
             ann.next()
             val bob = join("bob")
@@ -58,8 +58,8 @@ class PresenceTest : FunSpec({
         }
     }
 
-    test("above the limit only the number is told, and below it again everybody") {
-        withPresence(settings = { presence(grace = Duration.ZERO, interval = FAST, maxListed = 1) { said() } }) {
+    test("above maxListed only the count is sent, below it the state again") {
+        withPresence(settings = { presence(grace = Duration.ZERO, interval = FAST, maxListed = 1) { paramsKey() } }) {
             val ann = join("ann")
             ann.next() shouldContain "state"
             val bob = join("bob")
@@ -72,8 +72,8 @@ class PresenceTest : FunSpec({
         }
     }
 
-    test("what a member says of itself must not be too much, and its session goes on") {
-        withPresence(settings = { presence { said() } }) {
+    test("oversized presence info or keys are rejected, and the session continues") {
+        withPresence(settings = { presence { paramsKey() } }) {
             val ann = PlainClient.connect(url(), "live.v1.json")
 
             ann.ask(subscribe("a".repeat(1_100))) shouldContain
@@ -85,7 +85,7 @@ class PresenceTest : FunSpec({
         }
     }
 
-    test("a topic that tells nobody says so to whoever wants to know") {
+    test("presence of a topic without presence is empty, and collecting it fails with advice") {
         withPresence(settings = { }) {
             val topic = application.live.topic("room/1")
 
@@ -95,7 +95,7 @@ class PresenceTest : FunSpec({
         }
     }
 
-    test("who the server has join a topic is there as well, and gone when the server has it leave") {
+    test("a session that the server subscribes is a member until the server unsubscribes it") {
         withPresence(settings = { presence(grace = Duration.ZERO, interval = FAST) { "ann" } }) {
             val ann = PlainClient.connect(url())
             ann.ask("""{"type":"ping"}""")
@@ -111,21 +111,21 @@ class PresenceTest : FunSpec({
         }
     }
 
-    test("whom the server cannot name it does not have join") {
-        withPresence(settings = { presence { reject("nobody") } }) {
+    test("a rejected presence key fails the server's join") {
+        withPresence(settings = { presence { reject("no name") } }) {
             val ann = PlainClient.connect(url())
             ann.ask("""{"type":"ping"}""")
             val session = application.live.sessions.single()
 
-            shouldThrow<LiveException> { session.join("room/1") }.reason shouldBe "nobody"
+            shouldThrow<LiveException> { session.join("room/1") }.reason shouldBe "no name"
 
             session.topics shouldBe emptySet()
             ann.close()
         }
     }
 
-    test("the application sees members come and go") {
-        withPresence(settings = { presence(grace = Duration.ZERO, interval = FAST) { said() } }) {
+    test("the application observes members joining and leaving") {
+        withPresence(settings = { presence(grace = Duration.ZERO, interval = FAST) { paramsKey() } }) {
             val ann = join("ann")
             val topic = application.live.topic("room/1")
             eventually(HANG_TIMEOUT) {
@@ -153,8 +153,8 @@ private suspend fun withPresence(
     test = test,
 )
 
-/** The key that the client says, and a device. */
-private fun PresenceScope<Unit>.said(): String {
+/** Uses the key in the subscribe params and adds a device as info. */
+private fun PresenceScope<Unit>.paramsKey(): String {
     val name = params!!.jsonPrimitive.content
     info("$name's phone")
     return name

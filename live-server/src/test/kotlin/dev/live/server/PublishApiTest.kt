@@ -5,7 +5,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessagePackCodec
 import dev.live.server.support.Engine
 import dev.live.server.support.HANG_TIMEOUT
-import dev.live.server.support.HttpReply
+import dev.live.server.support.TestResponse
 import dev.live.server.support.PlainClient
 import dev.live.server.support.TestServer
 import dev.live.server.support.post
@@ -32,27 +32,27 @@ import kotlin.time.Duration.Companion.minutes
 @Serializable
 private class Notice(val text: String, val level: Int = 0)
 
-/** What backends in other languages see: HTTP and JSON. */
+/** The HTTP API for backends, which publish JSON. */
 class PublishApiTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("what a backend publishes reaches subscribers of every codec, on $engine") {
+        test("a backend's publication reaches subscribers of every codec, on $engine") {
             withServer(engine, { published() }) {
                 val clients =
                     listOf("live.v1.json", "live.v1.cbor", "live.v1.msgpack").map { PlainClient.connect(url(), it) }
                 for (client in clients) client.join("notice/1")
 
-                val answer = publish("""{"topic":"notice/1","data":{"text":"hello"}}""")
+                val response = publish("""{"topic":"notice/1","data":{"text":"hello"}}""")
 
-                answer.status shouldBe 200
-                answer.text shouldBe """{"topic":"notice/1","subscribers":3}"""
+                response.status shouldBe 200
+                response.text shouldBe """{"topic":"notice/1","subscribers":3}"""
                 for (client in clients) client.next() shouldContain """{"text":"hello"}"""
                 clients.forEach { it.close() }
             }
         }
     }
 
-    test("where there is a history each answer says where it came to stand") {
+    test("with history each response contains the epoch and offset") {
         withServer(Engine.Netty, { published() }) {
             val epoch = application.live.topic("kept/1").history().position.epoch
 
@@ -66,7 +66,7 @@ class PublishApiTest : FunSpec({
         }
     }
 
-    test("those who publish at the same time are each told their own place") {
+    test("concurrent publishers each receive their own offset") {
         withServer(Engine.Netty, { published() }) {
             val offsets =
                 coroutineScope {
@@ -77,7 +77,7 @@ class PublishApiTest : FunSpec({
         }
     }
 
-    test("bytes reach a raw topic, and messages a user on all devices") {
+    test("bytes reach a raw topic, and a user's message reaches all devices") {
         withServer(Engine.Netty, { published() }) {
             val devices = List(2) { PlainClient.connect(url() + "?name=ann") }
             devices.first().ask("""{"type":"subscribe","topic":"raw/1"}""")
@@ -86,7 +86,7 @@ class PublishApiTest : FunSpec({
             publish("""{"topic":"raw/1","body":"AQID","data":null,"type":null,"user":null}""").status shouldBe 200
             publish("""{"user":"ann","type":"reload","data":{"soon":true}}""").text shouldBe
                 """{"user":"ann","sessions":2}"""
-            publish("""{"user":"nobody"}""").text shouldBe """{"user":"nobody","sessions":0}"""
+            publish("""{"user":"unknown"}""").text shouldBe """{"user":"unknown","sessions":0}"""
 
             repeat(2) {
                 devices.first().next() shouldBe """{"type":"message","topic":"raw/1","body":"AQID"}"""
@@ -96,7 +96,7 @@ class PublishApiTest : FunSpec({
         }
     }
 
-    test("the hooks for clients are not asked") {
+    test("onPublish does not run for publications of a backend") {
         withServer(Engine.Netty, { published() }) {
             val ann = PlainClient.connect(url()).apply { join("quiet/1") }
 
@@ -107,18 +107,18 @@ class PublishApiTest : FunSpec({
         }
     }
 
-    test("who has no key, or not the whole of it, is told so and nothing else") {
+    test("a request without the complete key receives 401 and no details") {
         withServer(Engine.Netty, { published() }) {
             val body = """{"topic":"kept/1","data":1}"""
             val json = "Content-Type" to "application/json"
-            val wrong =
+            val invalid =
                 listOf("", "Bearer", "Bearer ", "Bearer ${KEY.dropLast(1)}", "Bearer ${KEY}x", "Basic $KEY", KEY)
 
-            for (header in wrong) {
-                val answer = post("/publish", body, json, "Authorization" to header)
-                answer.status shouldBe 401
-                answer.header("WWW-Authenticate") shouldBe "Bearer"
-                answer.text shouldNotContain KEY.take(8)
+            for (header in invalid) {
+                val response = post("/publish", body, json, "Authorization" to header)
+                response.status shouldBe 401
+                response.header("WWW-Authenticate") shouldBe "Bearer"
+                response.text shouldNotContain KEY.take(8)
             }
             post("/publish", body, json).status shouldBe 401
             post("/publish", body, json, "Authorization" to "Bearer $OTHER_KEY").status shouldBe 200
@@ -126,10 +126,10 @@ class PublishApiTest : FunSpec({
         }
     }
 
-    test("what is wrong with a request is told, and nothing of it is carried out") {
+    test("an invalid request receives an error and publishes nothing") {
         withServer(Engine.Netty, { published() }) {
             val good = """{"topic":"kept/1","data":1}"""
-            val wrong =
+            val invalid =
                 listOf(
                     "" to "400 bad_payload the body must be JSON",
                     "{" to "400 bad_payload the body must be JSON",
@@ -160,19 +160,19 @@ class PublishApiTest : FunSpec({
                         "413 too_large the body must be at most 4096 bytes",
                 )
 
-            for ((body, expected) in wrong) {
-                val answer = publish(body)
+            for ((body, expected) in invalid) {
+                val response = publish(body)
                 val (status, code, message) = expected.split(' ', limit = 3)
-                answer.status shouldBe status.toInt()
-                answer.text shouldContain """{"error":{"code":"$code","message":""""
-                answer.text shouldContain message
+                response.status shouldBe status.toInt()
+                response.text shouldContain """{"error":{"code":"$code","message":""""
+                response.text shouldContain message
             }
             post("/publish", good, "Authorization" to "Bearer $KEY", "Content-Type" to "text/plain").status shouldBe 415
             application.live.topic("kept/1").history().messages.size shouldBe 0
         }
     }
 
-    test("a body that does not say how long it is, is read no further than it may be long") {
+    test("a chunked body is read only up to maxBodyBytes") {
         withServer(Engine.Cio, { published() }) {
             Socket("127.0.0.1", port).use { socket ->
                 socket.soTimeout = HANG_TIMEOUT.inWholeMilliseconds.toInt()
@@ -181,7 +181,7 @@ class PublishApiTest : FunSpec({
                     (
                         "POST /publish HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer $KEY\r\n" +
                             "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk.repeat(8)
-                    ).toByteArray(), // and no end
+                    ).toByteArray(), // without the last chunk
                 )
 
                 socket.getInputStream().bufferedReader().readLine() shouldContain "413"
@@ -189,14 +189,14 @@ class PublishApiTest : FunSpec({
         }
     }
 
-    test("a request that comes again with its key is answered as before and carried out once, also at the same time") {
+    test("a repeated request with the same idempotency key returns the same response and publishes once") {
         withServer(Engine.Netty, { published() }) {
             val body = """{"topic":"kept/1","data":1}"""
 
-            val answers =
+            val responses =
                 coroutineScope { List(10) { async { publish(body, "order-7").text } }.awaitAll() }
 
-            answers.toSet().size shouldBe 1
+            responses.toSet().size shouldBe 1
             application.live.topic("kept/1").history().messages.size shouldBe 1
             publish("""{"topic":"kept/1","data":2}""", "order-7").let {
                 it.status shouldBe 400
@@ -214,18 +214,18 @@ class PublishApiTest : FunSpec({
         }
     }
 
-    test("of a list nothing is published if one of them has no key to be replaced by, and it may come again") {
+    test("if one item of a batch fails, nothing is published, and the request may be retried") {
         withServer(Engine.Netty, { published() }) {
             val list =
                 """[{"topic":"kept/1","data":1},{"user":"ann"},{"topic":"keyed/1","data":"broken"}]"""
             val ann = PlainClient.connect(url() + "?name=ann").apply { ask("""{"type":"ping"}""") }
 
-            val answers = listOf(publish(list), publish(list, "order-1"), publish(list, "order-1"))
+            val responses = listOf(publish(list), publish(list, "order-1"), publish(list, "order-1"))
 
-            for (answer in answers) {
-                answer.status shouldBe 500
-                answer.text shouldContain "internal error, log id "
-                answer.text shouldNotContain "no vehicle"
+            for (response in responses) {
+                response.status shouldBe 500
+                response.text shouldContain "internal error, log id "
+                response.text shouldNotContain "no vehicle"
             }
             application.live.topic("kept/1").history().messages.size shouldBe 0
             ann.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
@@ -233,7 +233,7 @@ class PublishApiTest : FunSpec({
         }
     }
 
-    test("an answer that is too long to be kept reaches who asked, and its repeat is refused and not carried out") {
+    test("a response too large to store is sent once, and a repeat is rejected without publishing again") {
         withServer(Engine.Netty, { published() }) {
             val topic = "kept/" + "x".repeat(120)
             val list = List(400) { """{"topic":"$topic","data":$it}""" }.toString()
@@ -253,7 +253,7 @@ class PublishApiTest : FunSpec({
         }
     }
 
-    test("Ktor's rate limit goes around it") {
+    test("Ktor's rate limit applies to livePublish") {
         withServer(Engine.Netty, { published(limit = 2) }) {
             val body = """{"topic":"kept/1","data":1}"""
 
@@ -261,18 +261,18 @@ class PublishApiTest : FunSpec({
         }
     }
 
-    test("it refuses to start without a key, with a short one, and with none where one was to come from elsewhere") {
-        val refused =
+    test("startup fails without a key, with an invalid key and with an unset key") {
+        val mistakes =
             listOf(
-                wrong("""livePublish("/publish") has no key, so everybody could publish""") {},
-                wrong("must be at least 32 bytes, was 5") { key("short") },
-                wrong("got no key: what it is taken from is not set") { key(null) },
-                wrong("must not have white space") { key("x".repeat(31) + " ") },
-                wrong("maxBodyBytes must be 1 to 16777216, was 0") { maxBodyBytes = 0 },
-                wrong("maxBatch must be at least 1 publish, was 0") { maxBatch = 0 },
+                invalid("""livePublish("/publish") has no key, so everybody could publish""") {},
+                invalid("must be at least 32 bytes, was 5") { key("short") },
+                invalid("got no key: what it is taken from is not set") { key(null) },
+                invalid("must not have white space") { key("x".repeat(31) + " ") },
+                invalid("maxBodyBytes must be 1 to 16777216, was 0") { maxBodyBytes = 0 },
+                invalid("maxBatch must be at least 1 publish, was 0") { maxBatch = 0 },
             )
 
-        for ((configure, reason) in refused) {
+        for ((configure, reason) in mistakes) {
             val failure =
                 shouldThrow<RuntimeException> {
                     withServer(
@@ -289,12 +289,12 @@ class PublishApiTest : FunSpec({
     }
 })
 
-private fun wrong(reason: String, configure: PublishConfig.() -> Unit) = configure to reason
+private fun invalid(reason: String, configure: PublishConfig.() -> Unit) = configure to reason
 
 private const val KEY = "0123456789abcdef0123456789abcdef"
-private const val OTHER_KEY = "another-key-that-nobody-can-guess"
+private const val OTHER_KEY = "another-key-that-cannot-be-guessed"
 
-private suspend fun TestServer.publish(body: String, key: String? = null): HttpReply {
+private suspend fun TestServer.publish(body: String, key: String? = null): TestResponse {
     val headers = listOf("Authorization" to "Bearer $KEY", "Content-Type" to "application/json; charset=utf-8")
     return post("/publish", body, *(headers + listOfNotNull(key?.let { "Idempotency-Key" to it })).toTypedArray())
 }
@@ -320,7 +320,7 @@ private fun Application.published(limit: Int = 1_000) {
             user { it.ifEmpty { null } }
             topic<Notice>("notice/{id}")
             topic<Int>("kept/{id}") { history(100) }
-            topic<String>("quiet/{id}") { onPublish { error("never asked") } }
+            topic<String>("quiet/{id}") { onPublish { error("must not run") } }
             rawTopic("raw/{id}")
             topic<String>("keyed/{id}") { conflate { require(it != "broken") { "no vehicle" }.let { "" } } }
         }

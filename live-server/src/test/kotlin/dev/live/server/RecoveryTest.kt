@@ -16,12 +16,12 @@ import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 
-/** A topic that keeps a history, as a client sees it on the wire. */
+/** Recovery from topic history, as seen on the wire. */
 class RecoveryTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("who comes back gets what it missed behind the ack, with its offsets, on $engine") {
-            withServer(engine, { kept() }) {
+        test("a resubscribing client receives the missed messages with their offsets after the ack, on $engine") {
+            withServer(engine, { historyTopic() }) {
                 val ann = PlainClient.connect(url(), "live.v1.json")
                 val ack = ann.ask("""{"type":"subscribe","topic":"room/1","ref":"a"}""")
                 ack shouldMatch
@@ -43,8 +43,8 @@ class RecoveryTest : FunSpec({
         }
     }
 
-    test("all that is kept comes back, however much more than the queue that is, and what is published meanwhile") {
-        withServer(Engine.Netty, { kept(size = 5_000, queueCapacity = 4) }) {
+    test("recovery delivers the whole history beyond the queue capacity, and concurrent publications") {
+        withServer(Engine.Netty, { historyTopic(size = 5_000, queueCapacity = 4) }) {
             publish(1..3_000)
             val epoch = live.topic("room/1").history().position.epoch
             val ann = PlainClient.connect(url(), "live.v1.json")
@@ -57,8 +57,8 @@ class RecoveryTest : FunSpec({
         }
     }
 
-    test("what is not kept any more is a gap, and so is another epoch") {
-        withServer(Engine.Netty, { kept(size = 3) }) {
+    test("an evicted offset or another epoch is reported as not recovered") {
+        withServer(Engine.Netty, { historyTopic(size = 3) }) {
             publish(1..5)
             val epoch = live.topic("room/1").history().position.epoch
 
@@ -74,8 +74,8 @@ class RecoveryTest : FunSpec({
         }
     }
 
-    test("a place that nobody can have is an error, and the session goes on") {
-        withServer(Engine.Netty, { kept() }) {
+    test("an invalid position is an error, and the session continues") {
+        withServer(Engine.Netty, { historyTopic() }) {
             publish(1..2)
             val epoch = live.topic("room/1").history().position.epoch
             val ann = PlainClient.connect(url(), "live.v1.json")
@@ -97,7 +97,7 @@ class RecoveryTest : FunSpec({
         }
     }
 
-    test("a topic without history takes a place, and says nothing about it") {
+    test("a topic without history ignores a position") {
         withServer(Engine.Netty, { room() }) {
             val ann = PlainClient.connect(url(), "live.v1.json")
 
@@ -106,8 +106,8 @@ class RecoveryTest : FunSpec({
         }
     }
 
-    test("the application reads the history, all of it or from a place on") {
-        withServer(Engine.Netty, { kept(size = 3) }) {
+    test("the application reads the whole history or the part after a position") {
+        withServer(Engine.Netty, { historyTopic(size = 3) }) {
             publish(1..5)
             val topic = live.topic("room/1")
 
@@ -133,7 +133,7 @@ private suspend fun TestServer.publish(numbers: IntRange) {
     for (number in numbers) live.topic("room/1").publish(number)
 }
 
-private fun Application.kept(size: Int = 100, queueCapacity: Int = 256) {
+private fun Application.historyTopic(size: Int = 100, queueCapacity: Int = 256) {
     install(Live) { session { this.queueCapacity = queueCapacity } }
     routing { live<Unit>("/live") { topic<Int>("room/{room}") { history(size) } } }
 }

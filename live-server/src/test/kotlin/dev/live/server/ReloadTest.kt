@@ -13,11 +13,11 @@ import io.ktor.server.routing.routing
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.withContext
 
-/** An application that is replaced while its engine goes on, as auto-reload does in development mode. */
+/** Reload of an application in a running engine, as auto-reload does in development mode. */
 class ReloadTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("sessions of an application that is reloaded get a goodbye with a short window, on $engine") {
+        test("on reload sessions receive a goodbye with a short reconnect window, on $engine") {
             withServer(engine, { endpoint() }) {
                 val ann = PlainClient.connect(url())
                 val bob = EventClient.open(this, "/live/sse?topic=t").apply { next() }

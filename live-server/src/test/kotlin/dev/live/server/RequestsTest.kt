@@ -27,29 +27,29 @@ import kotlinx.coroutines.launch
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.time.Duration.Companion.minutes
 
-/** Requests in both directions over a real socket. */
+/** Requests in both directions, over a real socket. */
 class RequestsTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("the server asks a client, and its reply is nobody else's") {
+            test("a request of the server receives the client's reply, and other replies go to onMessage") {
                 withServer(engine, { shop() }) {
                     val client = connect("ann")
                     coroutineScope {
-                        val asking = async { session().request<String, Int>("age", "please") }
+                        val request = async { session().request<String, Int>("age", "please") }
                         val ref = refOf(client.next())
 
-                        // twice: the second is nobody's, and the session goes on
+                        // the second reply has no request, and the session continues
                         repeat(2) { client.send("""{"type":"reply","ref":"$ref","data":7}""") }
 
-                        asking.await() shouldBe 7
+                        request.await() shouldBe 7
                         client.ask("""{"type":"reply","ref":"mine"}""") shouldBe
-                            """{"type":"heard","data":"reply mine"}"""
+                            """{"type":"received","data":"reply mine"}"""
                     }
                 }
             }
 
-            test("a client that refuses is heard, and a handler that lets it through answers internal") {
+            test("an error of the client fails the request, and an uncaught failure in a handler replies internal") {
                 withServer(engine, { shop() }) {
                     val (ann, bob) = listOf(connect("ann"), connect("bob"))
                     ann.send("""{"type":"ask bob","ref":"1","data":"may I"}""")
@@ -61,7 +61,7 @@ class RequestsTest : FunSpec({
                 }
             }
 
-            test("a handler that asks its own client is told so, and the session goes on") {
+            test("a handler that sends a request to its own client fails, and the session continues") {
                 withServer(engine, { shop() }) {
                     val client = connect("ann")
 
@@ -70,28 +70,28 @@ class RequestsTest : FunSpec({
 
                     client.send("""{"type":"ask aside","ref":"2","data":"x"}""")
                     val seen = listOf(client.next(), client.next())
-                    val asked = seen.single { "\"who\"" in it }
-                    seen.single { it !== asked } shouldBe """{"type":"reply","ref":"2","data":true}"""
-                    client.ask("""{"type":"reply","ref":"${refOf(asked)}","data":"ann"}""") shouldBe
-                        """{"type":"heard","data":"ann"}"""
+                    val request = seen.single { "\"who\"" in it }
+                    seen.single { it !== request } shouldBe """{"type":"reply","ref":"2","data":true}"""
+                    client.ask("""{"type":"reply","ref":"${refOf(request)}","data":"ann"}""") shouldBe
+                        """{"type":"received","data":"ann"}"""
                 }
             }
 
-            test("asking ends with the session") {
+            test("a pending request fails when the session ends") {
                 withServer(engine, { shop() }) {
                     val client = connect("ann")
                     coroutineScope {
-                        val asking = async { runForFailure { session().requestMessage("age") } }
+                        val request = async { failureOf { session().requestMessage("age") } }
                         client.next()
 
                         client.abort()
 
-                        asking.await().code.wire shouldBe "connection_lost"
+                        request.await().code.wire shouldBe "connection_lost"
                     }
                 }
             }
 
-            test("a request with a key is carried out once for its user, over one connection and the next") {
+            test("a request with an idempotency key runs once per user, across connections") {
                 val runs = AtomicInteger()
                 withServer(engine, { shop(runs) }) {
                     val first = connect("ann")
@@ -109,10 +109,10 @@ class RequestsTest : FunSpec({
                 }
             }
 
-            test("the keys of a session that is no user's are forgotten with it, so that others find room") {
+            test("idempotency keys of a session without a user are released when it ends") {
                 withServer(engine, { shop() }) {
                     repeat(101) { number ->
-                        val one = PlainClient.connect(url("/nobody"))
+                        val one = PlainClient.connect(url("/anonymous"))
                         repeat(100) { one.send("""{"type":"pay","ref":"=$it","data":1}""") }
                         repeat(100) { one.next() shouldContain """"type":"reply"""" }
                         one.close()
@@ -122,14 +122,14 @@ class RequestsTest : FunSpec({
                 }
             }
 
-            test("what was asked with a key goes on when its connection breaks, and the next one has the reply") {
+            test("an idempotent request continues after its connection is lost, and the next one receives the reply") {
                 val runs = AtomicInteger()
-                val begun = CompletableDeferred<Unit>()
+                val started = CompletableDeferred<Unit>()
                 val gate = CompletableDeferred<Unit>()
-                withServer(engine, { shop(runs, begun, gate) }) {
+                withServer(engine, { shop(runs, started, gate) }) {
                     val first = connect("ann")
                     first.send("""{"type":"slow","ref":"=1","data":5}""")
-                    begun.await()
+                    started.await()
                     session().close(CloseCode.GoingAway)
                     first.closed().first shouldBe 1001
                     val second = connect("ann")
@@ -153,12 +153,12 @@ private fun TestServer.session(name: String = "ann"): Session<*> = application.l
 private fun refOf(request: String): String =
     request.substringAfter(""""ref":"""").substringBefore('"').also { it shouldStartWith "$" }
 
-private suspend fun runForFailure(block: suspend () -> Unit): RequestFailedException =
+private suspend fun failureOf(block: suspend () -> Unit): RequestFailedException =
     shouldThrow<RequestFailedException> { block() }
 
 private fun Application.shop(
     runs: AtomicInteger = AtomicInteger(),
-    begun: CompletableDeferred<Unit> = CompletableDeferred(),
+    started: CompletableDeferred<Unit> = CompletableDeferred(),
     gate: CompletableDeferred<Unit> = CompletableDeferred(),
 ) {
     install(Live) {
@@ -168,7 +168,7 @@ private fun Application.shop(
         }
     }
     routing {
-        live<Unit>("/nobody") { request<Int, Int>("pay", idempotent = 5.minutes) { it } }
+        live<Unit>("/anonymous") { request<Int, Int>("pay", idempotent = 5.minutes) { it } }
         live<String>("/live") {
             authenticate { call -> call.request.queryParameters["name"] }
             user { it }
@@ -177,7 +177,7 @@ private fun Application.shop(
             }
             request<Int, String>("slow", idempotent = 5.minutes) {
                 val run = runs.incrementAndGet()
-                begun.complete(Unit)
+                started.complete(Unit)
                 gate.await()
                 "run $run"
             }
@@ -187,12 +187,12 @@ private fun Application.shop(
             request<String, Int>("ask myself") { session.request("age", "") }
             request<String, Int>("ask myself once", idempotent = 1.minutes) { session.request("age", "") }
             request<String, Boolean>("ask aside") {
-                session.launch { session.trySend(heard(session.request("who", it))) }
+                session.launch { session.trySend(received(session.request("who", it))) }
                 true
             }
-            onMessage { session.send(heard("${it.type} ${it.ref}")) }
+            onMessage { session.send(received("${it.type} ${it.ref}")) }
         }
     }
 }
 
-private fun heard(what: String) = Message("heard", body = Body.of(what))
+private fun received(text: String) = Message("received", body = Body.of(text))

@@ -16,7 +16,7 @@ import io.ktor.server.routing.routing
 class ResubscribeTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("a session that comes back joins its 1000 topics at once where maxTopics is 1000, on $engine") {
+        test("a reconnecting session resubscribes to 1000 topics at once where maxTopics is 1000, on $engine") {
             withServer(engine, { many(topics = 1_000) }) {
                 val first = RawSocket.upgrade(port)
                 first.subscribeAll(1_000)
@@ -24,7 +24,7 @@ class ResubscribeTest : FunSpec({
                 val second = RawSocket.upgrade(port)
                 second.subscribeAll(1_000)
 
-                // and the limit on messages has not been touched
+                // subscribes do not count against the message limit
                 repeat(200) { second.text("""{"type":"ping","ref":"$it"}""") }
                 List(200) { second.next() } shouldContainExactly List(200) { """{"type":"pong","ref":"$it"}""" }
                 second.close()
@@ -32,7 +32,7 @@ class ResubscribeTest : FunSpec({
         }
     }
 
-    test("a subscribe does not count against what a user's sessions may send together") {
+    test("subscribes do not count against the per-user message limit") {
         withServer(module = {
             many(topics = 100) {
                 limits {
@@ -47,7 +47,7 @@ class ResubscribeTest : FunSpec({
         }
     }
 
-    test("subscribes over their limit are refused with the wait, and close the session if they go on") {
+    test("subscribes over the limit are rejected with retryAfterMs, and repeated ones close the session") {
         withServer(module = {
             many(topics = 10) {
                 limits {

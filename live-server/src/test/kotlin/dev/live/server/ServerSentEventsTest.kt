@@ -29,12 +29,12 @@ import kotlin.time.Clock
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** Topics as server-sent events, as somebody sees them who speaks HTTP alone. */
+/** Topics as server-sent events, for clients without WebSockets. */
 class ServerSentEventsTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("what is published comes as events, with headers that keep proxies from holding it back") {
+            test("publications arrive as events, with headers that prevent proxy buffering") {
                 withServer(engine, { rooms() }) {
                     val ann = EventClient.open(this, "/live/sse?topic=room/1")
 
@@ -51,7 +51,7 @@ class ServerSentEventsTest : FunSpec({
                 }
             }
 
-            test("who comes back with the last event's id gets what it missed, none missing and none twice") {
+            test("a client that resumes with Last-Event-ID receives each missed message exactly once") {
                 withServer(engine, { rooms() }) {
                     val ann = EventClient.open(this, "/live/sse?topic=kept/1")
                     val ack = ann.next()
@@ -64,7 +64,7 @@ class ServerSentEventsTest : FunSpec({
 
                     val resumed = again.next()
                     resumed.data shouldContain """"offset":3,"recovered":true"""
-                    resumed.id shouldBe last // what was missed is yet to come
+                    resumed.id shouldBe last // the missed messages follow the ack
                     application.live.topic("kept/1").publish(4)
                     List(2) { again.next() }.map { it.data to it.id } shouldContainExactly
                         (3..4).map {
@@ -75,7 +75,7 @@ class ServerSentEventsTest : FunSpec({
                 }
             }
 
-            test("a client that goes is noticed at once, and leaves its topics") {
+            test("a client that disconnects is detected at once and unsubscribed") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)
                 withServer(engine, { rooms(reasons) }) {
                     val ann = EventClient.open(this, "/live/sse?topic=room/1")
@@ -89,7 +89,7 @@ class ServerSentEventsTest : FunSpec({
                 }
             }
 
-            test("a drain says goodbye, why it ends, and when to come back") {
+            test("a drain sends goodbye, the close reason and the retry delay") {
                 withServer(engine, { rooms() }) {
                     val ann = EventClient.open(this, "/live/sse?topic=room/1")
                     ann.next()
@@ -104,7 +104,7 @@ class ServerSentEventsTest : FunSpec({
                 }
             }
 
-            test("comments keep a stream open that has nothing to say, though its client cannot answer") {
+            test("comments keep an idle stream open beyond the heartbeat timeout, without pongs") {
                 val beats = mapOf("live.heartbeat.interval" to "100ms", "live.heartbeat.timeout" to "400ms")
                 withServer(engine, { rooms() }, beats) {
                     val ann = EventClient.open(this, "/live/sse?topic=room/1")
@@ -120,7 +120,7 @@ class ServerSentEventsTest : FunSpec({
         }
     }
 
-    test("what is not kept any more is told as a gap, and so is another epoch") {
+    test("an evicted event id or another epoch is reported as not recovered") {
         withServer(Engine.Netty, { rooms() }) {
             val topic = application.live.topic("kept/1")
             for (number in 1..5) topic.publish(number)
@@ -136,7 +136,7 @@ class ServerSentEventsTest : FunSpec({
         }
     }
 
-    test("of several ids the newest counts, and an empty one is none") {
+    test("the newest of several event ids is used, and an empty id is ignored") {
         withServer(Engine.Netty, { rooms() }) {
             val topic = application.live.topic("kept/1")
             for (number in 1..3) topic.publish(number)
@@ -167,10 +167,10 @@ class ServerSentEventsTest : FunSpec({
         }
     }
 
-    test("what is wrong with a request is its status, and the body says what it is") {
+    test("an invalid request receives its status, with the error in the body") {
         withServer(Engine.Cio, { rooms() }) {
             val epoch = application.live.topic("kept/1").apply { publish(1) }.history().position.epoch
-            val answers =
+            val requests =
                 listOf(
                     "" to "400 bad_payload topic must be given once, as in ?topic=room/lobby, was given 0 times",
                     "?topic=room/1&topic=room/2" to
@@ -193,25 +193,25 @@ class ServerSentEventsTest : FunSpec({
                     "?topic=room/1&name=late" to "401 unauthorized the token ran out",
                 )
 
-            for ((query, expected) in answers) {
-                val answer = EventClient.open(this, "/live/sse" + query.replace("{", "%7B"))
+            for ((query, expected) in requests) {
+                val response = EventClient.open(this, "/live/sse" + query.replace("{", "%7B"))
                 val (status, code, message) = expected.split(' ', limit = 3)
-                answer.status shouldBe status.toInt()
-                answer.text() shouldContain """{"error":{"code":"$code","message":"$message"""
+                response.status shouldBe status.toInt()
+                response.text() shouldContain """{"error":{"code":"$code","message":"$message"""
             }
             application.live.sessions.size shouldBe 0
         }
     }
 
-    test("pages from elsewhere get nothing") {
+    test("a page of another origin receives 403") {
         withServer(Engine.Netty, { rooms() }) {
-            val foreign = RawRequest("/live/sse?topic=room/1", "Origin: https://evil.example").ask(this)
+            val foreign = RawRequest("/live/sse?topic=room/1", "Origin: https://evil.example").send(this)
 
             foreign shouldContain "403 Forbidden"
         }
     }
 
-    test("what would be a session of a user too many gets nothing, and others do") {
+    test("a session over the per-user limit receives 503, other users do not") {
         withServer(Engine.Netty, { rooms() }, mapOf("live.limits.maxSessionsPerUser" to "1")) {
             val ann = EventClient.open(this, "/live/sse?topic=room/1&name=ann")
             ann.next()
@@ -227,7 +227,7 @@ class ServerSentEventsTest : FunSpec({
         }
     }
 
-    test("what would be a connection too many gets nothing, and hears when to come back") {
+    test("a connection over the limit receives 503 with Retry-After") {
         withServer(Engine.Netty, { rooms() }, mapOf("live.limits.maxConnections" to "1")) {
             val ann = EventClient.open(this, "/live/sse?topic=room/1&name=ann")
             ann.next()
@@ -240,7 +240,7 @@ class ServerSentEventsTest : FunSpec({
         }
     }
 
-    test("a session behind a stream has hooks, params and a user as any other, and can be kicked") {
+    test("a session of a stream has hooks, params and a user like any other, and can be kicked") {
         val reasons = Channel<CloseReason>(Channel.UNLIMITED)
         withServer(Engine.Netty, { rooms(reasons) }) {
             val params = encoded("""{"code":"letmein"}""")
@@ -255,18 +255,18 @@ class ServerSentEventsTest : FunSpec({
             val close = ann.next()
             close.name shouldBe "close"
             close.data shouldBe """{"code":4403,"reason":"enough"}"""
-            close.retry shouldBe 3_600_000 // should the page not close it
+            close.retry shouldBe 3_600_000 // in case the page does not close the stream
             ann.isEnded() shouldBe true
             withTimeout(HANG_TIMEOUT) { reasons.receive() }.code.wire shouldBe 4403
         }
     }
 
-    test("a stream and a WebSocket are on the same topic") {
+    test("a stream and a WebSocket share a topic") {
         withServer(Engine.Netty, { rooms() }) {
             val ann = EventClient.open(this, "/live/sse?topic=room/1")
             ann.next()
             val bob = PlainClient.connect(url() + "?name=bob")
-            bob.ask("""{"type":"subscribe","topic":"room/1","ref":"a"}""")
+            bob.send("""{"type":"subscribe","topic":"room/1","ref":"a"}""")
 
             bob.send("""{"type":"publish","topic":"room/1","data":7}""")
 
@@ -277,11 +277,11 @@ class ServerSentEventsTest : FunSpec({
         }
     }
 
-    test("an endpoint that declares no streams has none, and one needs JSON") {
+    test("an endpoint without serverSentEvents returns 404, and serverSentEvents requires JSON") {
         withServer(Engine.Netty, { rooms() }) {
             EventClient.open(this, "/plain/sse?topic=room/1").status shouldBe 404
         }
-        val refused =
+        val failure =
             shouldThrow<IllegalStateException> {
                 withServer(
                     Engine.Netty,
@@ -291,15 +291,15 @@ class ServerSentEventsTest : FunSpec({
                     },
                 ) {}
             }
-        refused.message shouldContain "Add it: codecs(JsonCodec, ...)"
+        failure.message shouldContain "Add it: codecs(JsonCodec, ...)"
     }
 
-    test("what another site's page loads without saying where it comes from gets no stream in its reader's name") {
+    test("a cross-site request without Origin is rejected by Sec-Fetch-Site") {
         withServer(Engine.Netty, { rooms() }) {
             for (site in listOf("cross-site", "same-site")) {
-                val answer = EventClient.open(this, "/live/sse?topic=room/1&name=ann", "Sec-Fetch-Site" to site)
-                answer.status shouldBe 403
-                answer.text() shouldContain "Pages of another site may not make this request (Sec-Fetch-Site: $site)."
+                val response = EventClient.open(this, "/live/sse?topic=room/1&name=ann", "Sec-Fetch-Site" to site)
+                response.status shouldBe 403
+                response.text() shouldContain "Pages of another site may not make this request (Sec-Fetch-Site: $site)."
             }
             for (site in listOf("same-origin", "none")) {
                 val own = EventClient.open(this, "/live/sse?topic=room/1&name=ann", "Sec-Fetch-Site" to site)
@@ -310,9 +310,9 @@ class ServerSentEventsTest : FunSpec({
     }
 })
 
-/** A request with headers that Java's client does not let anybody set. */
+/** A request with headers that the JDK's client restricts. */
 private class RawRequest(private val path: String, private val header: String) {
-    fun ask(server: TestServer): String =
+    fun send(server: TestServer): String =
         java.net.Socket("127.0.0.1", server.port).use { socket ->
             socket.soTimeout = HANG_TIMEOUT.inWholeMilliseconds.toInt()
             val head = "GET $path HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n$header\r\nConnection: close\r\n\r\n"
@@ -326,8 +326,8 @@ private fun Application.rooms(reasons: Channel<CloseReason>? = null) {
     routing {
         live<String>("/live") {
             serverSentEvents()
-            authenticate { call -> (call.request.queryParameters["name"] ?: "anybody").takeIf { it != "stranger" } }
-            user { name -> name.takeIf { it != "anybody" } }
+            authenticate { call -> (call.request.queryParameters["name"] ?: "anonymous").takeIf { it != "stranger" } }
+            user { name -> name.takeIf { it != "anonymous" } }
             expires { name -> if (name == "late") Clock.System.now() - 1.seconds else null }
             onOpen { if (meta == "banned") session.kick("go away") }
             onClose { reason -> reasons?.trySend(reason) }

@@ -20,12 +20,12 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
 import kotlin.time.Duration.Companion.seconds
 
-/** What an application does with the sessions it has, over a real socket. */
+/** Sessions as the application uses them, over a real socket. */
 class SessionsTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("a session's coroutines end with it") {
+            test("coroutines of a session end with it") {
                 val ended = CompletableDeferred<Unit>()
                 withServer(engine, {
                     install(Live)
@@ -49,7 +49,7 @@ class SessionsTest : FunSpec({
                 }
             }
 
-            test("sessions are found by id and by user, and reached one by one, by user and all at once") {
+            test("sessions are found by id and user, and messages reach one session, a user or all sessions") {
                 withServer(engine, {
                     install(Live)
                     routing {
@@ -74,12 +74,12 @@ class SessionsTest : FunSpec({
                     List(3) { ann1.next() } shouldContainExactly listOf(wire("one"), wire("two"), wire("three"))
                     List(2) { ann2.next() } shouldContainExactly listOf(wire("two"), wire("three"))
                     bob.next() shouldBe wire("three")
-                    live.sendToUser("nobody", note("four")) shouldBe 0
+                    live.sendToUser("unknown", note("four")) shouldBe 0
                     live.sendToSession("0".repeat(32), note("four")) shouldBe false
                 }
             }
 
-            test("trySend says whether the message was taken") {
+            test("trySend returns whether the message was queued") {
                 withServer(engine, { rooms() }) {
                     val client = PlainClient.connect(url())
                     client.ask("""{"type":"ping"}""")

@@ -35,21 +35,21 @@ class SlowConsumerTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("a client that stops reading is closed with 4508, costs little, and slows nobody down") {
+            test("a client that stops reading is closed with 4508, uses bounded memory and delays no other client") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)
                 withServer(engine, { numbers(reasons) }) {
                     val readers = List(READERS) { join() }
-                    val stalled = join(receiveBuffer = SMALL)
+                    val stalled = join(receiveBuffer = SMALL_BUFFER)
                     val before = liveHeap()
                     var during = 0L
 
                     coroutineScope {
-                        val paces = readers.map { reader ->
-                            Channel<Int>(Channel.UNLIMITED).also { pace ->
-                                launch(Dispatchers.IO) { reader.readInOrder(pace) }
+                        val readerProgress = readers.map { reader ->
+                            Channel<Int>(Channel.UNLIMITED).also { progress ->
+                                launch(Dispatchers.IO) { reader.readInOrder(progress) }
                             }
                         }
-                        publishTo(paces) { published -> if (published == MESSAGES / 2) during = liveHeap() }
+                        publishTo(readerProgress) { published -> if (published == MESSAGES / 2) during = liveHeap() }
                     }
 
                     val reason = withTimeout(HANG_TIMEOUT) { reasons.receive() }
@@ -62,9 +62,9 @@ class SlowConsumerTest : FunSpec({
                 }
             }
 
-            test("a client that reads on after it was closed learns that it was too slow") {
+            test("a stalled client that resumes reading receives close code 4508") {
                 withServer(engine, { numbers(Channel(Channel.UNLIMITED)) }) {
-                    val stalled = join(receiveBuffer = SMALL)
+                    val stalled = join(receiveBuffer = SMALL_BUFFER)
                     val text = "x".repeat(4_000)
                     val topic = application.live.topic("numbers")
 
@@ -75,14 +75,14 @@ class SlowConsumerTest : FunSpec({
                 }
             }
 
-            test("a client that takes no bytes ends after the write timeout, though its queue never overflows") {
+            test("a client that reads nothing is closed after the write timeout, even without a queue overflow") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)
                 withServer(engine, { numbers(reasons, writeTimeout = 300.milliseconds, queueCapacity = 100_000) }) {
-                    val stalled = join(receiveBuffer = SMALL)
+                    val stalled = join(receiveBuffer = SMALL_BUFFER)
                     val session = application.live.sessions.single()
                     val message = Message("x", body = Body.bytes(ByteArray(60_000)))
 
-                    session.sendUntilItEnds(message) // waits for room, so it cannot overflow
+                    session.sendUntilItEnds(message) // send waits for space, so the queue cannot overflow
 
                     val reason = withTimeout(HANG_TIMEOUT) { reasons.receive() }
                     reason.toString() shouldBe "4508 (took no bytes for 300ms)"
@@ -90,10 +90,10 @@ class SlowConsumerTest : FunSpec({
                 }
             }
 
-            test("the memory of many stalled clients is bounded by their queues and what the transport holds") {
+            test("the memory of many stalled clients is bounded by their queues and transport buffers") {
                 withServer(engine, { numbers(Channel(Channel.UNLIMITED), writeTimeout = 60.seconds) }) {
                     val before = liveHeap()
-                    val stalled = List(STALLED) { join(receiveBuffer = SMALL) }
+                    val stalled = List(STALLED) { join(receiveBuffer = SMALL_BUFFER) }
                     val message = Message("x", body = Body.bytes(ByteArray(10_000)))
 
                     val senders = application.live.sessions.map { session ->
@@ -103,7 +103,7 @@ class SlowConsumerTest : FunSpec({
                         application.live.sessions.count { it.state.queue.bytes > MIB - 20_000 } shouldBe STALLED
                     }
 
-                    ((liveHeap() - before) / STALLED) shouldBeLessThan engine.queueAndPipes
+                    ((liveHeap() - before) / STALLED) shouldBeLessThan engine.maxBytesPerClient
                     senders.forEach { it.cancel() }
                     stalled.forEach { it.close() }
                     eventually(HANG_TIMEOUT) { application.live.sessions shouldHaveSize 0 }
@@ -114,10 +114,10 @@ class SlowConsumerTest : FunSpec({
 })
 
 /**
- * What one client that does not read may cost: 1 MiB of queue, and what carries it. Over Ktor's byte channels that is a
- * pipe to the engine, which takes 1 MiB and holds as much again in the engine's hands; CIO has a second one behind it.
+ * The memory bound of one stalled client: 1 MiB of queue plus transport buffers. Ktor's byte channels add a pipe to the
+ * engine, which takes 1 MiB, and the engine holds as much again. CIO has a second pipe behind it.
  */
-private val Engine.queueAndPipes: Long
+private val Engine.maxBytesPerClient: Long
     get() =
         when (this) {
             Engine.Netty -> MIB + MIB / 4
@@ -127,17 +127,17 @@ private val Engine.queueAndPipes: Long
 
 private const val READERS = 50
 
-/** Makes what the stalled client does not read more than the kernel's buffers hold. */
+/** Makes the unread messages of the stalled client exceed the kernel's buffers. */
 private val PADDING = "-".repeat(200)
 
 private const val STALLED = 20
 private const val MESSAGES = 100_000
 
-/** Messages between two looks at how far the readers are: well below the queue's 256, so that only a stall overflows. */
+/** Messages between two checks of the readers' progress: well below the queue's 256, so that only a stall overflows. */
 private const val WINDOW = 100
 
-/** A receive buffer that the kernel does not grow: what a client does not read stays with the server. */
-private const val SMALL = 16 * 1024
+/** A receive buffer that the kernel does not grow, so unread messages stay with the server. */
+private const val SMALL_BUFFER = 16 * 1024
 
 private fun TestServer.join(receiveBuffer: Int? = null): RawSocket {
     val socket = RawSocket.upgrade(port, receiveBuffer = receiveBuffer)
@@ -146,22 +146,22 @@ private fun TestServer.join(receiveBuffer: Int? = null): RawSocket {
     return socket
 }
 
-private fun RawSocket.readInOrder(pace: Channel<Int>) {
+private fun RawSocket.readInOrder(progress: Channel<Int>) {
     for (expected in 1..MESSAGES) {
         val text = readFrame().second.decodeToString()
         check(text == """{"type":"message","topic":"numbers","data":"$expected$PADDING"}""") {
             "expected $expected, was $text"
         }
-        if (expected % WINDOW == 0) pace.trySend(expected)
+        if (expected % WINDOW == 0) progress.trySend(expected)
     }
 }
 
-private suspend fun TestServer.publishTo(paces: List<Channel<Int>>, onWindow: (Int) -> Unit) {
+private suspend fun TestServer.publishTo(readerProgress: List<Channel<Int>>, onWindow: (Int) -> Unit) {
     val topic = application.live.topic("numbers")
     for (number in 1..MESSAGES) {
         topic.publish("$number$PADDING")
         if (number % WINDOW == 0) {
-            for (pace in paces) withTimeout(HANG_TIMEOUT) { pace.receive() } shouldBe number
+            for (progress in readerProgress) withTimeout(HANG_TIMEOUT) { progress.receive() } shouldBe number
             onWindow(number)
         }
     }
@@ -185,7 +185,7 @@ private fun Application.numbers(
         }
         topics { linger = Duration.ZERO }
         heartbeat {
-            // these clients never say anything, and a slow machine takes its time
+            // these clients send nothing, and a slow machine needs time
             interval = 10.minutes
             timeout = 20.minutes
         }

@@ -23,26 +23,26 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** Clients that connect and never ask for an upgrade: what of Ktor's bounds them, and what does not. */
+/** Clients that connect and never send an upgrade: the Ktor settings that limit them, and those that do not. */
 class SlowHandshakeTest : FunSpec({
 
-    test("on Netty a read timeout in the channel's pipeline ends them, and no session that answers pings") {
+    test("on Netty a read timeout in the pipeline closes them, and keeps sessions that reply to pings") {
         withEngine(Netty, { channelPipelineConfig = { addFirst(ReadTimeoutHandler(2)) } }) {
-            halfARequest(port, HANG_TIMEOUT) shouldBe Outcome.Ended
+            sendIncompleteRequest(port, HANG_TIMEOUT) shouldBe Outcome.Ended
             idleSession() shouldBe Outcome.Alive
         }
     }
 
-    test("on Netty requestReadTimeoutSeconds does not end them, nor a session") {
+    test("on Netty requestReadTimeoutSeconds closes neither them nor a session") {
         withEngine(Netty, { requestReadTimeoutSeconds = 1 }) {
-            halfARequest(port, 3.seconds) shouldBe Outcome.Alive
+            sendIncompleteRequest(port, 3.seconds) shouldBe Outcome.Alive
             idleSession() shouldBe Outcome.Alive
         }
     }
 
-    test("on CIO the engine's idle timeout ends its own half of the connection, and no session") {
+    test("on CIO the engine's idle timeout closes its half of the connection, and keeps sessions") {
         withEngine(CIO, { connectionIdleTimeoutSeconds = 1 }) {
-            halfARequest(port, HANG_TIMEOUT) shouldBe Outcome.HalfClosed
+            sendIncompleteRequest(port, HANG_TIMEOUT) shouldBe Outcome.HalfClosed
             idleSession() shouldBe Outcome.Alive
         }
     }
@@ -51,10 +51,11 @@ class SlowHandshakeTest : FunSpec({
 private enum class Outcome { Ended, HalfClosed, Alive }
 
 /**
- * Begins a request, never ends it, and returns the state of the connection after [within] at the latest. The state is
- * [Outcome.HalfClosed] if the server has ended its own half and still accepts bytes.
+ /**
+  * Sends an incomplete request and returns the state of the connection after [within] at the latest. The state is
+  * [Outcome.HalfClosed] if the server has closed its own half and still accepts bytes.
  */
-private fun halfARequest(port: Int, within: Duration): Outcome =
+private fun sendIncompleteRequest(port: Int, within: Duration): Outcome =
     Socket("127.0.0.1", port).use { socket ->
         socket.soTimeout = within.inWholeMilliseconds.toInt()
         val output = socket.getOutputStream()
@@ -63,7 +64,7 @@ private fun halfARequest(port: Int, within: Duration): Outcome =
             while (socket.getInputStream().read() >= 0) continue
             repeat(40) {
                 output.write('a'.code)
-                Thread.sleep(50) // the reset that answers a byte on a closed connection takes a moment
+                Thread.sleep(50) // the reset in response to a byte on a closed connection takes a moment
             }
             Outcome.HalfClosed
         } catch (_: SocketTimeoutException) {
@@ -73,7 +74,7 @@ private fun halfARequest(port: Int, within: Duration): Outcome =
         }
     }
 
-/** What becomes of a client that has nothing to say but answers to pings. */
+/** The state of a client that sends only pongs, after 4 seconds at the latest. */
 private suspend fun TestServer.idleSession(): Outcome =
     RawSocket.upgrade(port).use { client ->
         val end = System.nanoTime() + 4.seconds.inWholeNanoseconds

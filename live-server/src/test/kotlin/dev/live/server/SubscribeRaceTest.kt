@@ -23,23 +23,24 @@ import kotlinx.serialization.Serializable
 import java.util.concurrent.atomic.AtomicIntegerArray
 
 /**
- * A subscribe among publishes of other sessions: nothing before the ack, nothing missing after it, nothing after the ack
- * of the unsubscribe, and each publisher's messages in order. Thousands of rounds, because each of them is a race.
+ * Races subscribes with publishes of other sessions. Checks that no message arrives before the ack, that none is
+ * missing after it, that none follows the ack of the unsubscribe, and that each publisher's messages stay in order. Thousands
+ * of rounds, because a race shows only in some of them.
  */
 class SubscribeRaceTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("no subscribe that races with publishes loses a message or shows one too early, on $engine") {
+        test("a subscribe that races with publishes loses no message and receives none before its ack, on $engine") {
             withServer(engine, { race() }) { race(members = 0, ROUNDS) }
         }
 
-        test("and neither does one among many subscribers, who get messages in runs, on $engine") {
+        test("the same holds among many subscribers, which receive messages in batches, on $engine") {
             withServer(engine, { race() }) { race(members = 32, ROUNDS / 10) }
         }
     }
 })
 
-/** [members] are subscribed all the time. */
+/** [members] sessions stay subscribed throughout. */
 private suspend fun TestServer.race(members: Int, rounds: Int) {
     val started = AtomicIntegerArray(PUBLISHERS)
     coroutineScope {
@@ -47,7 +48,7 @@ private suspend fun TestServer.race(members: Int, rounds: Int) {
         val publishers = List(PUBLISHERS) { launch(Dispatchers.IO) { publishUntilCancelled(it, started) } }
         val subscribers = List(SUBSCRIBERS) { launch(Dispatchers.IO) { Racer(this@race, started).run(rounds) } }
         subscribers.forEach { it.join() }
-        // first those who read: without publishers they would wait for a message
+        // readers first: without publishers they would wait for a message
         (others + publishers).forEach { it.cancelAndJoin() }
     }
 }
@@ -75,12 +76,12 @@ private suspend fun TestServer.publishUntilCancelled(publisher: Int, started: At
         withContext(Dispatchers.IO) {
             while (isActive) {
                 repeat(PIPELINED) {
-                    // several at a time, which is what makes a run
+                    // several at a time, so that the server batches them
                     val number = started.incrementAndGet(publisher)
                     val data = """{"publisher":$publisher,"number":$number}"""
                     socket.text("""{"type":"publish","topic":"race","ref":"$number","data":$data}""")
                 }
-                repeat(PIPELINED) { socket.readFrame() } // their acks
+                repeat(PIPELINED) { socket.readFrame() } // read the acks
             }
         }
     }
@@ -113,7 +114,7 @@ private class Racer(server: TestServer, private val started: AtomicIntegerArray)
 
     private fun check(message: Numbered, last: IntArray, atAck: IntArray) {
         val before = last[message.publisher]
-        // what was begun after the ack must come; what was begun before it may
+        // messages published after the ack must arrive; messages published before it may arrive
         if (before == 0) message.number shouldBeLessThanOrEqual atAck[message.publisher] + 1
         if (before != 0) message.number shouldBe before + 1
         last[message.publisher] = message.number
@@ -133,11 +134,11 @@ private fun Application.race() {
             subscribesPerSecond = Int.MAX_VALUE
         }
         session {
-            // a subscriber that the machine lets wait is another test's subject
+            // large enough that a subscriber on a slow machine does not overflow
             queueCapacity = 1_000_000
             queueBytes = 1_000_000_000
         }
-        topics { linger = kotlin.time.Duration.ZERO } // so that rounds also race with the topic's end
+        topics { linger = kotlin.time.Duration.ZERO } // so that rounds also race with the removal of the topic
     }
     routing { live<Unit>("/live") { topic<Numbered>("race") { publishWithoutSubscribing = true } } }
 }

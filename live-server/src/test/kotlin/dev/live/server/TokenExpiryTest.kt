@@ -15,12 +15,12 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Instant
 
-/** Tokens that run out and are renewed, over a real socket. */
+/** Token expiry and refresh over a real socket. */
 class TokenExpiryTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("a client that renews its token in time keeps its session, and is closed with 4401 when it does not") {
+            test("a client that refreshes its token keeps its session until the new token expires (4401)") {
                 withServer(engine, { expiring() }) {
                     val client = PlainClient.connect(url(), headers = bearer(token(1_500)))
 
@@ -33,7 +33,7 @@ class TokenExpiryTest : FunSpec({
                 }
             }
 
-            test("a token that has run out gets no session") {
+            test("an expired token receives no session") {
                 withServer(engine, { expiring() }) {
                     val client = PlainClient.connect(url(), headers = bearer(token(-1)))
 

@@ -19,19 +19,19 @@ import kotlinx.coroutines.withTimeout
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** The application is told who joins and leaves its topics, over a real socket. */
+/** The hooks onSubscribe and onUnsubscribe, over a real socket. */
 class TopicHooksTest : FunSpec({
 
     for (engine in Engine.entries) {
         test(
-            "on $engine a join is told after it, and a leave whether it was asked for or came with the session's end",
+            "on $engine onSubscribe runs after a subscribe, onUnsubscribe after an unsubscribe or the session's end",
         ) {
-            val told = Channel<String>(Channel.UNLIMITED)
+            val calls = Channel<String>(Channel.UNLIMITED)
             withServer(engine, {
-                rooms(told) {
-                    onSubscribe { told.trySend("$topic ${parameters["room"]} joined, ${session.topics.size} in all") }
+                rooms(calls) {
+                    onSubscribe { calls.trySend("$topic ${parameters["room"]} joined, ${session.topics.size} in all") }
                     onUnsubscribe {
-                        told.trySend("$topic left, open: ${session.isOpen}, ${session.topics.size} remain")
+                        calls.trySend("$topic left, open: ${session.isOpen}, ${session.topics.size} remain")
                     }
                 }
             }) {
@@ -39,7 +39,7 @@ class TopicHooksTest : FunSpec({
 
                 for (room in 1..3) client.ask(subscribe(room))
                 client.ask("""{"type":"unsubscribe","topic":"room/2"}""")
-                List(4) { told.next() } shouldBe
+                List(4) { calls.next() } shouldBe
                     listOf(
                         "room/1 1 joined, 1 in all",
                         "room/2 2 joined, 2 in all",
@@ -48,19 +48,19 @@ class TopicHooksTest : FunSpec({
                     )
                 client.close()
 
-                List(2) { told.next() } shouldContainExactlyInAnyOrder
+                List(2) { calls.next() } shouldContainExactlyInAnyOrder
                     listOf("room/1 left, open: false, 0 remain", "room/3 left, open: false, 0 remain")
-                told.next() shouldBe "closed 1000"
+                calls.next() shouldBe "closed 1000"
             }
         }
     }
 
-    test("joining twice, and leaving what was not joined, are not told") {
-        val told = Channel<String>(Channel.UNLIMITED)
+    test("a second subscribe, or an unsubscribe without a subscription, runs no hook") {
+        val calls = Channel<String>(Channel.UNLIMITED)
         withServer(module = {
-            rooms(told) {
-                onSubscribe { told.trySend("joined") }
-                onUnsubscribe { told.trySend("left") }
+            rooms(calls) {
+                onSubscribe { calls.trySend("joined") }
+                onUnsubscribe { calls.trySend("left") }
             }
         }) {
             val client = PlainClient.connect(url())
@@ -70,16 +70,16 @@ class TopicHooksTest : FunSpec({
             client.ask("""{"type":"unsubscribe","topic":"room/2"}""")
             client.close()
 
-            List(3) { told.next() } shouldBe listOf("joined", "left", "closed 1000")
+            List(3) { calls.next() } shouldBe listOf("joined", "left", "closed 1000")
         }
     }
 
-    test("joins and leaves by the server are told as the client's own are") {
-        val told = Channel<String>(Channel.UNLIMITED)
+    test("subscribes and unsubscribes by the server run the hooks too") {
+        val calls = Channel<String>(Channel.UNLIMITED)
         withServer(module = {
-            rooms(told) {
-                onSubscribe { told.trySend("joined $topic") }
-                onUnsubscribe { told.trySend("left $topic") }
+            rooms(calls) {
+                onSubscribe { calls.trySend("joined $topic") }
+                onUnsubscribe { calls.trySend("left $topic") }
             }
         }) {
             val client = PlainClient.connect(url())
@@ -93,22 +93,22 @@ class TopicHooksTest : FunSpec({
             session.join("room/2")
             client.close()
 
-            List(5) { told.next() } shouldBe
+            List(5) { calls.next() } shouldBe
                 listOf("joined room/1", "left room/1", "joined room/2", "left room/2", "closed 1000")
         }
     }
 
-    test("a hook that hangs holds up neither the topic nor other sessions, and is stopped") {
-        val told = Channel<String>(Channel.UNLIMITED)
-        val began = CompletableDeferred<Unit>()
+    test("a hook that hangs delays neither the topic nor other sessions, and is cancelled") {
+        val calls = Channel<String>(Channel.UNLIMITED)
+        val started = CompletableDeferred<Unit>()
         withServer(module = {
-            rooms(told) {
+            rooms(calls) {
                 onSubscribe {
-                    if (!began.complete(Unit)) return@onSubscribe
+                    if (!started.complete(Unit)) return@onSubscribe
                     try {
                         awaitCancellation()
                     } finally {
-                        told.trySend("stopped")
+                        calls.trySend("stopped")
                     }
                 }
             }
@@ -116,7 +116,7 @@ class TopicHooksTest : FunSpec({
             val (slow, other) = List(2) { PlainClient.connect(url()) }
 
             slow.ask(subscribe(1)) shouldBe """{"type":"ack","topic":"room/1"}"""
-            withTimeout(HANG_TIMEOUT) { began.await() }
+            withTimeout(HANG_TIMEOUT) { started.await() }
             other.ask(subscribe(1))
             application.live.topic("room/1").publish(1)
 
@@ -124,18 +124,18 @@ class TopicHooksTest : FunSpec({
                 client.next() shouldBe
                     """{"type":"message","topic":"room/1","data":1}"""
             }
-            told.next() shouldBe "stopped"
+            calls.next() shouldBe "stopped"
             slow.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
         }
     }
 
-    test("hooks that fail change nothing for the session, and do not keep each other from being told") {
-        val told = Channel<String>(Channel.UNLIMITED)
+    test("a failing hook does not affect the session or the other hooks") {
+        val calls = Channel<String>(Channel.UNLIMITED)
         withServer(module = {
-            rooms(told) {
+            rooms(calls) {
                 onSubscribe { reject("too late") }
                 onUnsubscribe {
-                    told.trySend("left")
+                    calls.trySend("left")
                     error("boom")
                 }
             }
@@ -146,16 +146,16 @@ class TopicHooksTest : FunSpec({
             client.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
             client.close()
 
-            List(3) { told.next() } shouldBe listOf("left", "left", "closed 1000")
+            List(3) { calls.next() } shouldBe listOf("left", "left", "closed 1000")
         }
     }
 
-    test("all the topics of a session that ends share the time of one handler") {
-        val told = Channel<String>(Channel.UNLIMITED)
+    test("the hooks for all topics of an ending session share one handler timeout") {
+        val calls = Channel<String>(Channel.UNLIMITED)
         withServer(module = {
-            rooms(told) {
+            rooms(calls) {
                 onUnsubscribe {
-                    told.trySend("left")
+                    calls.trySend("left")
                     awaitCancellation()
                 }
             }
@@ -165,7 +165,7 @@ class TopicHooksTest : FunSpec({
 
             client.close()
 
-            List(2) { told.next() } shouldBe listOf("left", "closed 1000")
+            List(2) { calls.next() } shouldBe listOf("left", "closed 1000")
         }
     }
 })
@@ -174,12 +174,12 @@ private fun subscribe(room: Int) = """{"type":"subscribe","topic":"room/$room"}"
 
 private suspend fun Channel<String>.next(): String = withTimeout(HANG_TIMEOUT) { receive() }
 
-private fun Application.rooms(told: Channel<String>, configure: TopicDeclaration<Unit, Int>.() -> Unit) {
+private fun Application.rooms(calls: Channel<String>, configure: TopicDeclaration<Unit, Int>.() -> Unit) {
     install(Live) { session { handlerTimeout = 300.milliseconds } }
     routing {
         live<Unit>("/live") {
             topic<Int>("room/{room}") { configure() }
-            onClose { reason -> told.trySend("closed ${reason.code}") }
+            onClose { reason -> calls.trySend("closed ${reason.code}") }
         }
     }
 }

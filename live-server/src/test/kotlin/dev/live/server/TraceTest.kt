@@ -19,11 +19,11 @@ import kotlinx.coroutines.withContext
 private const val TRACED = "live.v1.json.trace"
 private const val PLAIN = "live.v1.json"
 
-/** Which messages say what they are a part of, over a real socket. */
+/** Trace context of messages, over a real socket. */
 class TraceTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("a trace reaches those who asked for traces, and the others get the message without it, on $engine") {
+        test("only subscribers that negotiated traces receive the trace of a message, on $engine") {
             withTraces(engine = engine) {
                 val traced = PlainClient.connect(url(), TRACED, PLAIN).joined("t")
                 val plain = PlainClient.connect(url(), PLAIN).joined("t")
@@ -37,7 +37,7 @@ class TraceTest : FunSpec({
         }
     }
 
-    test("a trace of a client that did not ask for traces is ignored") {
+    test("the trace of a client that did not negotiate traces is ignored") {
         withTraces {
             val traced = PlainClient.connect(url(), TRACED).joined("t")
             val plain = PlainClient.connect(url(), PLAIN).joined("t")
@@ -48,7 +48,7 @@ class TraceTest : FunSpec({
         }
     }
 
-    test("a server that does not ask for traces picks the plain codec") {
+    test("a server with traceContext disabled selects the plain codec") {
         withTraces(isTraced = false) {
             val client = PlainClient.connect(url(), TRACED, PLAIN).joined("t")
 
@@ -59,7 +59,7 @@ class TraceTest : FunSpec({
         }
     }
 
-    test("what a handler publishes belongs to the message that it handles, and to no earlier one") {
+    test("a publish in a handler carries the trace of the handled message, not of an earlier one") {
         withTraces {
             val client = PlainClient.connect(url(), TRACED).joined("handled")
 
@@ -76,7 +76,7 @@ class TraceTest : FunSpec({
         }
     }
 
-    test("a handler knows the trace of what it handles, and a trace of its own goes on from there") {
+    test("a handler sees the trace of its message, and the server may publish with a trace of its own") {
         withTraces {
             val client = PlainClient.connect(url(), TRACED).joined("t")
 
@@ -88,7 +88,7 @@ class TraceTest : FunSpec({
         }
     }
 
-    test("an interceptor may put a trace of its own in the place of the client's") {
+    test("an interceptor may replace the client's trace") {
         withTraces {
             val client = PlainClient.connect(url("/spans"), TRACED).joined("s")
 
@@ -98,7 +98,7 @@ class TraceTest : FunSpec({
         }
     }
 
-    test("the history keeps the trace of its messages") {
+    test("the history stores the trace of its messages") {
         withTraces {
             withContext(TraceContext("00-9")) { application.live.topic("kept").publish(5) }
 
@@ -106,22 +106,22 @@ class TraceTest : FunSpec({
         }
     }
 
-    test("what the server asks a client belongs to what asks") {
+    test("a request of the server carries the trace of its caller") {
         withTraces {
             val client = PlainClient.connect(url(), TRACED)
             client.ask("""{"type":"ping"}""")
             val session = application.live.sessions.single()
 
-            val answer = application.async(TraceContext("00-5")) { session.requestMessage("sure") }
-            val asked = client.next()
+            val reply = application.async(TraceContext("00-5")) { session.requestMessage("sure") }
+            val request = client.next()
 
-            asked shouldContain """"trace":"00-5""""
-            client.send("""{"type":"reply","ref":"${asked.substringAfter(""""ref":"""").substringBefore('"')}"}""")
-            answer.await()
+            request shouldContain """"trace":"00-5""""
+            client.send("""{"type":"reply","ref":"${request.substringAfter(""""ref":"""").substringBefore('"')}"}""")
+            reply.await()
         }
     }
 
-    test("a trace that is too long is a bad message, and the session goes on") {
+    test("a trace over the maximum length is a bad message, and the session continues") {
         withTraces {
             val client = PlainClient.connect(url(), TRACED)
 

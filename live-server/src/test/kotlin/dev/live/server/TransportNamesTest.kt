@@ -26,13 +26,13 @@ import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import kotlin.time.Duration.Companion.minutes
 
-/** What carries a session, where an operator looks for it. */
+/** The transport of a session, as reported by stats, sessions and the admin page. */
 class TransportNamesTest : FunSpec({
 
     for (engine in Engine.entries) {
         val transport = if (engine == Engine.Netty) "netty" else "portable"
 
-        test("stats, sessions and the admin page say what carries each session, on $engine") {
+        test("stats, sessions and the admin page report the transport of each session, on $engine") {
             withServer(engine, { endpoint() }) {
                 val ann = PlainClient.connect(url())
                 val bob = EventClient.open(this, "/live/sse?topic=t").apply { next() }
@@ -52,7 +52,7 @@ class TransportNamesTest : FunSpec({
             }
         }
 
-        test("one line at the start says what sessions will use, on $engine") {
+        test("one log line at startup names the transport, on $engine") {
             CapturedLogs().use { logs ->
                 withServer(engine, { endpoint() }) {
                     logs.messages.filter { it.startsWith("Live: ") }.single() shouldContain "transport '$transport'"
@@ -61,13 +61,13 @@ class TransportNamesTest : FunSpec({
         }
     }
 
-    test("Tomcat's engine is refused where live is installed, with the engines that work") {
-        val refused =
+    test("installation on Tomcat fails and names the supported engines") {
+        val failure =
             shouldThrow<IllegalStateException> {
                 embeddedServer(FakeTomcat, serverConfig { module { endpoint() } }).start()
             }
 
-        refused.message shouldBe
+        failure.message shouldBe
             "Live does not run on Ktor's Tomcat engine, which cannot close a WebSocket from the server's side. " +
             "Use Netty, CIO or Jetty."
     }

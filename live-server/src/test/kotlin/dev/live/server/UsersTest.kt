@@ -22,12 +22,12 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
 
-/** Rooms and users as the server sees them, over a real socket. */
+/** Subscriptions and sends that the server starts per user, over a real socket. */
 class UsersTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("a session that the server joins gets the topic, though it would not have been let in itself") {
+            test("the server may subscribe a session to a topic that its authorize would reject") {
                 withServer(engine, { club() }) {
                     val ann = connect("ann")
                     ann.ask("""{"type":"subscribe","topic":"room/secret","ref":"1"}""") shouldContain "forbidden"
@@ -47,7 +47,7 @@ class UsersTest : FunSpec({
                 }
             }
 
-            test("what the server joined the client may publish to, subscribe to and leave as any other topic") {
+            test("a client may publish to and unsubscribe from a topic that the server subscribed it to") {
                 withServer(engine, { club() }) {
                     val ann = connect("ann")
                     session("ann").join("room/1")
@@ -67,7 +67,7 @@ class UsersTest : FunSpec({
                 }
             }
 
-            test("a topic is published to those whose meta is chosen") {
+            test("publish with a predicate reaches only the sessions that match") {
                 withServer(engine, { club() }) {
                     val (ann, bob) = listOf(connect("ann"), connect("bob"))
                     listOf("ann", "bob").forEach { session(it).join("room/1") }
@@ -82,20 +82,20 @@ class UsersTest : FunSpec({
                 }
             }
 
-            test("a user is thrown out of every session, and nobody else") {
+            test("kickUser closes all sessions of the user and no other") {
                 withServer(engine, { club() }) {
                     val devices = List(3) { connect("ann") }
                     val bob = connect("bob")
 
                     application.live.kickUser("ann", "enough") shouldBe 3
-                    application.live.kickUser("nobody", "enough") shouldBe 0
+                    application.live.kickUser("unknown", "enough") shouldBe 0
 
                     devices.map { it.closed() }.toSet() shouldBe setOf(4403 to "enough")
                     bob.ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""
                 }
             }
 
-            test("a session is joined in a handler, in authorize and at its opening") {
+            test("a session may be subscribed in onOpen, in authorize and in a request handler") {
                 withServer(engine, { club() }) {
                     val cat = PlainClient.connect(url("/live?name=cat&at=room/opening"))
                     cat.next() shouldBe """{"type":"subscribe","topic":"room/opening"}"""
@@ -106,16 +106,16 @@ class UsersTest : FunSpec({
                             """{"type":"subscribe","topic":"room/lobby"}""",
                             """{"type":"ack","topic":"room/hall","ref":"1"}""",
                         )
-                    cat.send("""{"type":"out","ref":"2","data":""}""") // leaves all, and is told of each
+                    cat.send("""{"type":"out","ref":"2","data":""}""") // unsubscribes from all topics, one message each
                     List(4) { cat.next() }.last() shouldBe """{"type":"reply","ref":"2","data":3}"""
                 }
             }
 
-            test("the server's joins and the client's own never cross: both ends agree, and nobody waits for ever") {
+            test("concurrent subscribes by server and client end in the same state on both sides, without a deadlock") {
                 withServer(engine, { club() }) {
                     val ann = connect("ann")
                     val session = session("ann")
-                    var isJoined = false
+                    var isSubscribed = false
                     withTimeout(HANG_TIMEOUT) {
                         coroutineScope {
                             repeat(2) {
@@ -130,18 +130,18 @@ class UsersTest : FunSpec({
                                 val type = if (round % 2 == 0) "subscribe" else "unsubscribe"
                                 ann.send("""{"type":"$type","topic":"room/1","ref":"$round"}""")
                                 do {
-                                    val heard = ann.next()
-                                    isJoined = after(heard, isJoined)
-                                } while (""""ref":"$round"""" !in heard)
+                                    val received = ann.next()
+                                    isSubscribed = after(received, isSubscribed)
+                                } while (""""ref":"$round"""" !in received)
                             }
                         }
-                        // what both were still saying
+                        // read the remaining messages
                         ann.send("""{"type":"ping","ref":"end"}""")
-                        while (true) isJoined = after(ann.next().takeIf { "pong" !in it } ?: break, isJoined)
+                        while (true) isSubscribed = after(ann.next().takeIf { "pong" !in it } ?: break, isSubscribed)
                     }
 
-                    session.topics.isNotEmpty() shouldBe isJoined
-                    application.live.topic("room/1").subscribedSessions().isNotEmpty() shouldBe isJoined
+                    session.topics.isNotEmpty() shouldBe isSubscribed
+                    application.live.topic("room/1").subscribedSessions().isNotEmpty() shouldBe isSubscribed
                     session.isOpen shouldBe true
                 }
             }
@@ -151,13 +151,13 @@ class UsersTest : FunSpec({
 
 private const val ROUNDS = 60
 
-/** Whether a client that hears [heard] is in the topic. */
-private fun after(heard: String, before: Boolean): Boolean =
+/** Whether the client is subscribed after it received [received]. */
+private fun after(received: String, before: Boolean): Boolean =
     when {
-        "rate_limited" in heard -> error("the test is too fast for the server's limits")
-        """"type":"subscribe"""" in heard -> true
-        """"type":"unsubscribe"""" in heard -> false
-        """"type":"ack"""" in heard -> heard.substringAfter(""""ref":"""").substringBefore('"').toInt() % 2 == 0
+        "rate_limited" in received -> error("the test is too fast for the server's limits")
+        """"type":"subscribe"""" in received -> true
+        """"type":"unsubscribe"""" in received -> false
+        """"type":"ack"""" in received -> received.substringAfter(""""ref":"""").substringBefore('"').toInt() % 2 == 0
         else -> before
     }
 

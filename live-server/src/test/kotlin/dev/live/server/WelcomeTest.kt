@@ -22,22 +22,22 @@ import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonPrimitive
 import java.util.concurrent.atomic.AtomicInteger
 
-/** What a topic says to whoever joins, in the ack; and messages of the application's own types. Over a real socket. */
+/** The welcome of a topic in the ack, and messages of application types, over a real socket. */
 class WelcomeTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("on $engine the ack says what the topic has to say") {
+        test("on $engine the ack carries the welcome of the topic") {
             withPrices({ welcome { JsonPrimitive(parameters["of"]) } }, engine) {
                 PlainClient.connect(url()).ask(subscribe("gold")) shouldContain """"data":{"welcome":"gold"}"""
             }
         }
     }
 
-    test("where there is nothing to say the ack says nothing") {
+    test("a null welcome is left out of the ack") {
         withPrices({ welcome { null } }) { PlainClient.connect(url()).ask(subscribe("gold")) shouldNotContain "data" }
     }
 
-    test("beside a history's place, and that place alone where there is nothing to say") {
+    test("with history the ack carries the position, and the welcome unless it is null") {
         withPrices({
             history(size = 10)
             welcome { if (parameters["of"] == "gold") JsonPrimitive(7) else null }
@@ -48,16 +48,16 @@ class WelcomeTest : FunSpec({
         }
     }
 
-    test("a client that subscribes again is told again, as things stand then") {
-        val asked = AtomicInteger()
-        withPrices({ welcome { JsonPrimitive(asked.incrementAndGet()) } }) {
+    test("a second subscribe calls welcome again") {
+        val calls = AtomicInteger()
+        withPrices({ welcome { JsonPrimitive(calls.incrementAndGet()) } }) {
             val client = PlainClient.connect(url())
             client.ask(subscribe("gold")) shouldContain """{"welcome":1}"""
             client.ask(subscribe("gold")) shouldContain """{"welcome":2}"""
         }
     }
 
-    test("it is asked behind authorize, knows the params, and refuses by what it throws") {
+    test("welcome runs after authorize, sees the params and may reject") {
         withPrices({
             authorize { parameters["of"] != "oil" }
             welcome {
@@ -74,12 +74,12 @@ class WelcomeTest : FunSpec({
         }
     }
 
-    test("who is taken out while it is welcomed again is asked anew whether it may be in") {
+    test("a session unsubscribed during a second welcome is authorized again") {
         val welcomes = Channel<Unit>(Channel.UNLIMITED)
         val gate = CompletableDeferred<Unit>()
-        val asked = AtomicInteger()
+        val calls = AtomicInteger()
         withPrices({
-            authorize { asked.incrementAndGet() == 1 }
+            authorize { calls.incrementAndGet() == 1 }
             welcome {
                 welcomes.trySend(Unit)
                 if (session.topics.isNotEmpty()) gate.await()
@@ -100,21 +100,21 @@ class WelcomeTest : FunSpec({
         }
     }
 
-    test("onSubscribe knows what was said, and of a join by the server that nothing was") {
-        val heard = Channel<JsonElement?>(Channel.UNLIMITED)
+    test("onSubscribe sees the welcome, which is null for a subscribe by the server") {
+        val received = Channel<JsonElement?>(Channel.UNLIMITED)
         withPrices({
             welcome { JsonPrimitive(1) }
-            onSubscribe { heard.trySend(welcome) }
+            onSubscribe { received.trySend(welcome) }
         }) {
             val client = PlainClient.connect(url())
             client.ask(subscribe("gold"))
             application.live.sessions.single().join("price/oil")
 
-            List(2) { heard.receive() } shouldContainExactly listOf(JsonPrimitive(1), null)
+            List(2) { received.receive() } shouldContainExactly listOf(JsonPrimitive(1), null)
         }
     }
 
-    test("a second welcome is refused") {
+    test("a second welcome declaration is rejected") {
         shouldThrow<IllegalStateException> {
             withPrices({
                 welcome { null }
@@ -123,7 +123,7 @@ class WelcomeTest : FunSpec({
         }.message shouldBe "topic 'price/{of}' has welcome twice"
     }
 
-    test("a message of the application's own type is of its topic, and replaces what waits as any other does") {
+    test("a message of an application type belongs to its topic and is conflated like any other") {
         withPrices({ conflate() }) {
             val client = PlainClient.connect(url())
             client.ask(subscribe("gold"))
@@ -134,7 +134,7 @@ class WelcomeTest : FunSpec({
         }
     }
 
-    test("a type that is the protocol's own is refused") {
+    test("a type of the protocol is rejected") {
         withPrices({}) {
             shouldThrow<IllegalArgumentException> {
                 application.live.topic("price/gold").publish("ack", null)
@@ -143,7 +143,7 @@ class WelcomeTest : FunSpec({
         }
     }
 
-    test("the server is a scope that ends with it") {
+    test("LiveServer is a scope that is cancelled when the server stops") {
         lateinit var server: LiveServer
         withServer(module = {
             install(Live)

@@ -1,28 +1,28 @@
 package dev.live.server.conformance
 
 /**
- * One case of conformance with RFC 6455.
+ * One conformance case of RFC 6455.
  *
- * @property id the number that the fuzzing client of Autobahn|Testsuite 25.10.1 gives to the same behavior; `L` and a
- *   number where it has none
+ * @property id the case number of the fuzzing client of Autobahn|Testsuite 25.10.1; `L` and a number if Autobahn has
+ *   no such case
  * @property isBinary whether the server echoes in binary frames
- * @property early the frames that are written together with the upgrade request
- * @property isEndedEarly whether the client ends its side of the connection behind [early]
- * @property talk what the client does; throws if the server does not do what the case expects
+ * @property early frames written together with the upgrade request
+ * @property isEndedEarly whether the client ends its side of the connection after [early]
+ * @property script the client's actions; throws if the server does not behave as expected
  */
 internal class Case(
     val id: String,
-    val what: String,
+    val description: String,
     val isBinary: Boolean = false,
     val early: ByteArray = ByteArray(0),
     val isEndedEarly: Boolean = false,
-    val talk: Peer.() -> Unit,
+    val script: Peer.() -> Unit,
 ) {
-    /** The first number: a group of cases. */
+    /** The first part of the id: a group of cases. */
     val group: String get() = id.substringBefore('.')
 }
 
-/** Whether the sizes and counts of group 9 are those of Autobahn; otherwise large sizes are a quarter of it. */
+/** Whether group 9 uses Autobahn's sizes and counts; otherwise large sizes are a quarter of them. */
 internal val isFullSize: Boolean = System.getProperty("live.conformance.full").toBoolean()
 
 /** The largest message of any case. */

@@ -6,26 +6,26 @@ private val titles =
     mapOf(
         "1" to "Messages",
         "2" to "Pings and pongs",
-        "3" to "Extension bits",
+        "3" to "RSV bits",
         "4" to "Reserved opcodes",
         "5" to "Fragments",
-        "6" to "Text is UTF-8",
+        "6" to "UTF-8 handling",
         "7" to "The close handshake",
         "9" to "Sizes and counts",
-        "10" to "Automatic fragments",
+        "10" to "Auto-fragmentation",
         "L" to "Not in Autobahn",
     )
 
-/** The lines of `docs/conformance.md` that list every case. The build fails where one of them does not pass. */
+/** The rows of `docs/conformance.md`, one for each case. The build fails if a case does not pass. */
 internal fun conformanceTable(): List<String> =
     buildList {
         for ((group, cases) in conformanceCases.groupBy { it.group }) {
             add("")
             add("### ${if (group == "L") "" else "$group. "}${titles.getValue(group)}")
             add("")
-            add("| case | what the client does | " + Engine.entries.joinToString(" | ") { it.title } + " |")
+            add("| Case | Client behavior | " + Engine.entries.joinToString(" | ") { it.title } + " |")
             add("|---|---|" + "---|".repeat(Engine.entries.size))
-            for (case in cases) add("| ${case.id} | ${case.what} |" + " passed |".repeat(Engine.entries.size))
+            for (case in cases) add("| ${case.id} | ${case.description} |" + " passed |".repeat(Engine.entries.size))
         }
     }
 

@@ -13,11 +13,11 @@ import kotlinx.coroutines.coroutineScope
 import java.io.File
 
 /**
- * Conformance with RFC 6455 on every transport: the cases that Autobahn|Testsuite's fuzzing client has in its groups 1 to
- * 7, 9 and 10, in words and code of our own, and some that it has not. `docs/conformance.md` lists them.
+ * Conformance with RFC 6455 on every transport: the cases of groups 1 to 7, 9 and 10 of Autobahn|Testsuite's fuzzing
+ * client, reimplemented, and additional cases. `docs/conformance.md` lists them.
  *
- * All cases of one transport run at the same time against one server. `-Dlive.conformance.full=true` takes group 9 at its
- * full size.
+ * All cases of one transport run concurrently against one server. `-Dlive.conformance.full=true` runs group 9 at full
+ * size.
  */
 class ConformanceTest : FunSpec({
 
@@ -25,12 +25,12 @@ class ConformanceTest : FunSpec({
         context("on $engine") {
             val failures = lazyOutcomes(engine)
             for (case in conformanceCases) {
-                test("${case.id} ${case.what}") { failures()[case.id].shouldBeNull() }
+                test("${case.id} ${case.description}") { failures()[case.id].shouldBeNull() }
             }
         }
     }
 
-    test("there are as many cases as Autobahn has in these groups, each once") {
+    test("the number of cases per group matches Autobahn, and ids are unique") {
         val numbers = conformanceCases.filter { it.group != "L" }.groupingBy { it.group }.eachCount()
 
         numbers shouldBe
@@ -54,9 +54,9 @@ class ConformanceTest : FunSpec({
 private const val TABLE_START = "<!-- The table is generated: mvn -pl live-protocol,live-server test " +
     "-Dtest=ConformanceTest -Dlive.conformance.write=true -->"
 
-private const val AT_ONCE = 16
+private const val CONCURRENT_CASES = 16
 
-/** Runs all cases on [engine] when the first of them is asked for: id to what went wrong. */
+/** Runs all cases on [engine] at the first call; maps the ids of failed cases to their errors. */
 private fun lazyOutcomes(engine: Engine): suspend () -> Map<String, String> {
     var known: Map<String, String>? = null
     return { known ?: outcomes(engine).also { known = it } }
@@ -65,7 +65,7 @@ private fun lazyOutcomes(engine: Engine): suspend () -> Map<String, String> {
 private suspend fun outcomes(engine: Engine): Map<String, String> {
     val failures = mutableMapOf<String, String>()
     withServer(engine, { echo() }) {
-        val dispatcher = Dispatchers.IO.limitedParallelism(AT_ONCE)
+        val dispatcher = Dispatchers.IO.limitedParallelism(CONCURRENT_CASES)
         coroutineScope {
             conformanceCases.map { case ->
                 async(dispatcher) { case.id to failure(case, port) }
@@ -77,7 +77,7 @@ private suspend fun outcomes(engine: Engine): Map<String, String> {
 
 private fun failure(case: Case, port: Int): String? =
     try {
-        Peer.connect(port, case.isBinary, case.early, case.isEndedEarly).use(case.talk)
+        Peer.connect(port, case.isBinary, case.early, case.isEndedEarly).use(case.script)
         null
     } catch (e: Exception) {
         e.toString()

@@ -11,7 +11,7 @@ import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 import kotlin.time.Duration.Companion.hours
 
-/** A codec without a format: what a client sends is the payload of a message. */
+/** A codec without a format: the bytes of a frame are the body of a message. */
 internal open class EchoCodec(override val subprotocol: String, override val isBinary: Boolean) : Codec {
     override fun encode(message: Message): ByteArray = (message.body as? Body.Bytes)?.toByteArray() ?: ByteArray(0)
 
@@ -22,7 +22,7 @@ internal object TextEcho : EchoCodec("echo.text", isBinary = false)
 
 internal object BinaryEcho : EchoCodec("echo.binary", isBinary = true)
 
-/** Sends every message back. A session that waits for its client waits for an hour, which no test does. */
+/** Echoes every message. Timeouts are one hour, so no case passes because a timeout expired. */
 internal fun Application.echo() {
     install(Live) {
         codecs(TextEcho, BinaryEcho)

@@ -6,8 +6,8 @@ import dev.live.server.conformance.Peer.Companion.TEXT
 
 private const val CONTINUATION = 0
 
-private val ways =
-    listOf(Chop.Whole to "in one write", Chop.Frames to "frame by frame", Chop.Bytes(1) to "octet by octet")
+private val chunkings =
+    listOf(Chunking.Whole to "in one write", Chunking.Frames to "frame by frame", Chunking.Bytes(1) to "octet by octet")
 
 /** Group 5: fragments. */
 internal fun fragmentCases(): List<Case> =
@@ -16,16 +16,16 @@ internal fun fragmentCases(): List<Case> =
             add(
                 Case("5.${i + 1}", "a ${if (opcode == PING) "ping" else "pong"} in two fragments") {
                     send(frame(opcode, "one", fin = false), frame(CONTINUATION, "two"))
-                    isClosed(1002)
+                    expectClose(1002)
                 },
             )
         }
-        ways.forEachIndexed { i, (chop, how) ->
+        chunkings.forEachIndexed { i, (chunking, how) ->
             add(
                 Case("5.${3 + i}", "text in two fragments, $how") {
-                    send(frame(TEXT, "one", fin = false), frame(CONTINUATION, "two"), chop = chop)
-                    hears("onetwo")
-                    leaves()
+                    send(frame(TEXT, "one", fin = false), frame(CONTINUATION, "two"), chunking = chunking)
+                    expectMessage("onetwo")
+                    closeNormally()
                 },
             )
             add(
@@ -34,40 +34,40 @@ internal fun fragmentCases(): List<Case> =
                         frame(TEXT, "one", fin = false),
                         frame(PING, "between"),
                         frame(CONTINUATION, "two"),
-                        chop = chop,
+                        chunking = chunking,
                     )
-                    hearsPong("between")
-                    hears("onetwo")
-                    leaves()
+                    expectPong("between")
+                    expectMessage("onetwo")
+                    closeNormally()
                 },
             )
             for (fin in listOf(true, false)) {
-                val end = if (fin) "last" else "not the last"
+                val end = if (fin) "FIN set" else "FIN not set"
                 val number = (if (fin) 9 else 12) + i
                 add(
-                    Case("5.$number", "a fragment that continues nothing and is $end, then text, $how") {
-                        send(frame(CONTINUATION, "nothing", fin = fin), frame(TEXT, "one"), chop = chop)
-                        isClosed(1002)
+                    Case("5.$number", "a continuation frame with no open message ($end), then text, $how") {
+                        send(frame(CONTINUATION, "nothing", fin = fin), frame(TEXT, "one"), chunking = chunking)
+                        expectClose(1002)
                     },
                 )
             }
         }
         add(
-            Case("5.15", "text in two fragments, a fragment that continues nothing, then text") {
+            Case("5.15", "text in two fragments, a continuation frame with no open message, then text") {
                 send(
                     frame(TEXT, "one", fin = false),
                     frame(CONTINUATION, "two"),
                     frame(CONTINUATION, "nothing", fin = false),
                     frame(TEXT, "three"),
                 )
-                hears("onetwo")
-                isClosed(1002)
+                expectMessage("onetwo")
+                expectClose(1002)
             },
         )
         for ((number, fin) in listOf(16 to false, 17 to true)) {
-            val end = if (fin) "last" else "not the last"
+            val end = if (fin) "FIN set" else "FIN not set"
             add(
-                Case("5.$number", "twice: a fragment that continues nothing and is $end, then text in two fragments") {
+                Case("5.$number", "2x: a continuation frame with no open message ($end), text in two fragments") {
                     repeat(2) {
                         send(
                             frame(CONTINUATION, "nothing", fin = fin),
@@ -75,39 +75,39 @@ internal fun fragmentCases(): List<Case> =
                             frame(CONTINUATION, "two"),
                         )
                     }
-                    isClosed(1002)
+                    expectClose(1002)
                 },
             )
         }
         add(
-            Case("5.18", "two fragments that both begin a message") {
+            Case("5.18", "two fragments that both start a message") {
                 send(frame(TEXT, "one", fin = false), frame(TEXT, "two"))
-                isClosed(1002)
+                expectClose(1002)
             },
         )
-        for ((number, chop, how) in listOf(
-            Triple(19, Chop.Whole, "as it comes"),
-            Triple(20, Chop.Frames, "frame by frame"),
+        for ((number, chunking, how) in listOf(
+            Triple(19, Chunking.Whole, "in two writes"),
+            Triple(20, Chunking.Frames, "frame by frame"),
         )) {
             add(
-                Case("5.$number", "five fragments with two pings, the first answered before the message ends, $how") {
+                Case("5.$number", "five fragments with two pings, the first pong before the message ends, $how") {
                     send(
                         frame(TEXT, "1", fin = false),
                         frame(CONTINUATION, "2", fin = false),
                         frame(PING, "first"),
-                        chop = chop,
+                        chunking = chunking,
                     )
-                    hearsPong("first")
+                    expectPong("first")
                     send(
                         frame(CONTINUATION, "3", fin = false),
                         frame(CONTINUATION, "4", fin = false),
                         frame(PING, "second"),
                         frame(CONTINUATION, "5"),
-                        chop = chop,
+                        chunking = chunking,
                     )
-                    hearsPong("second")
-                    hears("12345")
-                    leaves()
+                    expectPong("second")
+                    expectMessage("12345")
+                    closeNormally()
                 },
             )
         }

@@ -8,13 +8,13 @@ import java.net.InetSocketAddress
 import java.net.Socket
 import kotlin.io.encoding.Base64
 
-/** How bytes are cut into writes. */
-internal sealed interface Chop {
-    object Whole : Chop
+/** How bytes are split into writes. */
+internal sealed interface Chunking {
+    object Whole : Chunking
 
-    object Frames : Chop
+    object Frames : Chunking
 
-    class Bytes(val count: Int) : Chop
+    class Bytes(val count: Int) : Chunking
 }
 
 /** The client's side of one connection in a conformance case: raw bytes on a TCP socket. Blocks its thread. */
@@ -22,14 +22,15 @@ internal class Peer(private val socket: Socket, private val isBinary: Boolean) :
     private val input = DataInputStream(socket.getInputStream().buffered(BUFFER))
     private val output = socket.getOutputStream()
 
-    /** Writes [frames], cut up as [chop] says. */
-    fun send(vararg frames: ByteArray, chop: Chop = Chop.Whole) {
-        when (chop) {
-            Chop.Whole -> output.write(frames.fold(ByteArray(0), ByteArray::plus))
-            Chop.Frames -> frames.forEach { output.write(it) }
-            is Chop.Bytes ->
+    /** Writes [frames], split as [chunking] defines. */
+    fun send(vararg frames: ByteArray, chunking: Chunking = Chunking.Whole) {
+        when (chunking) {
+            Chunking.Whole -> output.write(frames.fold(ByteArray(0), ByteArray::plus))
+            Chunking.Frames -> frames.forEach { output.write(it) }
+            is Chunking.Bytes ->
                 for (frame in frames) {
-                    for (i in frame.indices step chop.count) output.write(frame, i, minOf(chop.count, frame.size - i))
+                    val size = chunking.count
+                    for (i in frame.indices step size) output.write(frame, i, minOf(size, frame.size - i))
                 }
         }
     }
@@ -41,53 +42,53 @@ internal class Peer(private val socket: Socket, private val isBinary: Boolean) :
         rsv: Int = 0,
     ): ByteArray = clientFrame(opcode, payload.toByteArray(), fin, rsv)
 
-    /** Sends a message and expects it back. */
-    fun echoes(payload: ByteArray, chop: Chop = Chop.Whole) {
-        send(clientFrame(if (isBinary) BINARY else TEXT, payload), chop = chop)
-        hears(payload)
+    /** Sends a message and expects its echo. */
+    fun expectEcho(payload: ByteArray, chunking: Chunking = Chunking.Whole) {
+        send(clientFrame(if (isBinary) BINARY else TEXT, payload), chunking = chunking)
+        expectMessage(payload)
     }
 
-    /** Expects the message [payload], and nothing before it. */
-    fun hears(payload: ByteArray) = hears(if (isBinary) BINARY else TEXT, payload)
+    /** Expects the message [payload] as the next frame. */
+    fun expectMessage(payload: ByteArray) = expectMessage(if (isBinary) BINARY else TEXT, payload)
 
-    fun hears(payload: String) = hears(payload.toByteArray())
+    fun expectMessage(payload: String) = expectMessage(payload.toByteArray())
 
-    fun hearsPong(payload: ByteArray) = hears(PONG, payload)
+    fun expectPong(payload: ByteArray) = expectMessage(PONG, payload)
 
-    fun hearsPong(payload: String) = hears(PONG, payload.toByteArray())
+    fun expectPong(payload: String) = expectMessage(PONG, payload.toByteArray())
 
-    private fun hears(opcode: Int, payload: ByteArray) {
+    private fun expectMessage(opcode: Int, payload: ByteArray) {
         val frame = read()
         if (frame.opcode != opcode) throw AssertionError("expected opcode $opcode, was $frame")
         if (!frame.payload.contentEquals(payload)) throw AssertionError("expected ${payload.size} bytes, was $frame")
     }
 
-    /** Says goodbye, and expects the same code and the end of the connection. */
-    fun leaves() {
+    /** Closes normally; expects the same code and the end of the connection. */
+    fun closeNormally() {
         send(clientFrame(CLOSE, closing(NORMAL)))
-        isClosed(NORMAL)
+        expectClose(NORMAL)
     }
 
-    /** Expects a close frame with [code] (0: with no code) and then the end of the connection. */
-    fun isClosed(vararg code: Int) {
+    /** Expects a close frame with [code] (0: no code) and then the end of the connection. */
+    fun expectClose(vararg code: Int) {
         val frame = read()
         if (frame.opcode != CLOSE) throw AssertionError("expected a close frame, was $frame")
         if (frame.closeCode !in code) throw AssertionError("expected close ${code.toList()}, was $frame")
-        isEnded()
+        expectEnd()
     }
 
-    /** Expects a close frame with [code] behind any number of messages. */
-    fun isClosedAfterMessages(code: Int) {
+    /** Expects a close frame with [code] after any number of messages. */
+    fun expectCloseAfterMessages(code: Int) {
         var frame = read()
         while (frame.opcode == TEXT || frame.opcode == BINARY) frame = read()
         if (frame.closeCode != code) throw AssertionError("expected close $code, was $frame")
-        isEnded()
+        expectEnd()
     }
 
     /** Ends the client's side of the connection. */
-    fun endsOutput() = socket.shutdownOutput()
+    fun endOutput() = socket.shutdownOutput()
 
-    private fun isEnded() {
+    private fun expectEnd() {
         val next = input.read()
         if (next >= 0) throw AssertionError("bytes followed the close frame")
     }
@@ -96,7 +97,7 @@ internal class Peer(private val socket: Socket, private val isBinary: Boolean) :
         try {
             val first = input.readUnsignedByte()
             val second = input.readUnsignedByte()
-            check(first and 0xF0 == 0x80) { "a fragment or an extension bit" }
+            check(first and 0xF0 == 0x80) { "unexpected fragment or RSV bit" }
             val length =
                 when (second) {
                     126 -> input.readUnsignedShort()
@@ -111,7 +112,7 @@ internal class Peer(private val socket: Socket, private val isBinary: Boolean) :
     override fun close() = socket.close()
 
     private class Received(val opcode: Int, val payload: ByteArray) {
-        /** 0 if it has none. */
+        /** 0 if the close frame has no code. */
         val closeCode: Int
             get() =
                 when {
@@ -137,13 +138,13 @@ internal class Peer(private val socket: Socket, private val isBinary: Boolean) :
         const val NORMAL = 1000
 
         private const val BUFFER = 64 * 1024
-        private const val PATIENCE_MILLIS = 120_000
+        private const val READ_TIMEOUT_MILLIS = 120_000
 
-        /** Connects to [port]; [early] are frames in the same write as the request, the last if [isEndedEarly]. */
+        /** Connects to [port]. Sends [early] in the same write as the request, then end of stream if [isEndedEarly]. */
         fun connect(port: Int, isBinary: Boolean, early: ByteArray, isEndedEarly: Boolean): Peer {
             val socket = Socket()
             socket.tcpNoDelay = true
-            socket.soTimeout = PATIENCE_MILLIS
+            socket.soTimeout = READ_TIMEOUT_MILLIS
             socket.connect(InetSocketAddress("127.0.0.1", port))
             val request =
                 listOf(
@@ -159,19 +160,19 @@ internal class Peer(private val socket: Socket, private val isBinary: Boolean) :
                 ).joinToString("\r\n").toByteArray()
             val peer = Peer(socket, isBinary)
             peer.output.write(request + early)
-            if (isEndedEarly) peer.endsOutput()
-            peer.upgraded()
+            if (isEndedEarly) peer.endOutput()
+            peer.readUpgradeResponse()
             return peer
         }
     }
 
-    private fun upgraded() {
-        val status = line()
+    private fun readUpgradeResponse() {
+        val status = readLine()
         check(status.startsWith("HTTP/1.1 101 ")) { "no upgrade: $status" }
-        while (line().isNotEmpty()) continue
+        while (readLine().isNotEmpty()) continue
     }
 
-    private fun line(): String =
+    private fun readLine(): String =
         buildString {
             while (true) {
                 val c = input.readUnsignedByte().toChar()

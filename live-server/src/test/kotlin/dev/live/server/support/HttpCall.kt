@@ -9,7 +9,7 @@ import java.net.http.HttpRequest
 import java.net.http.HttpResponse
 
 /** An answer to a plain HTTP request. */
-internal class HttpReply(val status: Int, val text: String, private val headers: (String) -> String?) {
+internal class TestResponse(val status: Int, val text: String, private val headers: (String) -> String?) {
     val json: JsonElement get() = Json.parseToJsonElement(text)
 
     fun header(name: String): String? = headers(name)
@@ -17,19 +17,19 @@ internal class HttpReply(val status: Int, val text: String, private val headers:
 
 private val http: HttpClient = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()
 
-internal suspend fun TestServer.get(path: String, vararg headers: Pair<String, String>): HttpReply =
+internal suspend fun TestServer.get(path: String, vararg headers: Pair<String, String>): TestResponse =
     call(path, headers) { GET() }
 
-internal suspend fun TestServer.post(path: String, body: String, vararg headers: Pair<String, String>): HttpReply =
+internal suspend fun TestServer.post(path: String, body: String, vararg headers: Pair<String, String>): TestResponse =
     call(path, headers) { POST(HttpRequest.BodyPublishers.ofString(body)) }
 
 private suspend fun TestServer.call(
     path: String,
     headers: Array<out Pair<String, String>>,
     method: HttpRequest.Builder.() -> HttpRequest.Builder,
-): HttpReply {
+): TestResponse {
     val request = HttpRequest.newBuilder(URI("http://127.0.0.1:$port$path")).method()
     for ((name, value) in headers) request.header(name, value)
     val answer = http.sendAsync(request.build(), HttpResponse.BodyHandlers.ofString()).await()
-    return HttpReply(answer.statusCode(), answer.body()) { answer.headers().firstValue(it).orElse(null) }
+    return TestResponse(answer.statusCode(), answer.body()) { answer.headers().firstValue(it).orElse(null) }
 }

@@ -22,18 +22,18 @@ import kotlinx.coroutines.withTimeout
 import java.io.ByteArrayOutputStream
 import kotlin.time.Duration.Companion.milliseconds
 
-class LastWordsTest : FunSpec({
+class CloseOrderTest : FunSpec({
 
     for (engine in Engine.entries) {
         for ((name, dispatcher) in mapOf("the default dispatcher" to null, "Unconfined" to Dispatchers.Unconfined)) {
-            test("requests in one segment with the close frame are answered before it, on $engine and $name") {
+            test("requests in one segment with the close frame get replies before the close, on $engine and $name") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)
                 withServer(engine, { echo(dispatcher, reasons) }) {
                     for (type in listOf("echo", "slow")) {
                         val client = RawSocket.upgrade(port)
                         val requests = List(10) { """{"type":"$type","ref":"$it","data":"x"}""" }
                         val close = clientFrame(0x8, byteArrayOf(0x03, 0xE8.toByte()))
-                        client.write(together(requests.map { clientFrame(0x1, it.encodeToByteArray()) } + close))
+                        client.write(concat(requests.map { clientFrame(0x1, it.encodeToByteArray()) } + close))
 
                         List(10) { client.readFrame().second.decodeToString() } shouldContainExactly
                             List(10) { """{"type":"reply","ref":"$it","data":"x"}""" }
@@ -46,7 +46,7 @@ class LastWordsTest : FunSpec({
             }
         }
 
-        test("of 20000 pings at once the newest is answered, on $engine") {
+        test("after 20000 pings at once the newest receives a pong, on $engine") {
             withServer(engine, { echo(dispatcher = null, Channel(Channel.UNLIMITED)) }) {
                 val client = RawSocket.upgrade(port)
                 coroutineScope {
@@ -56,7 +56,7 @@ class LastWordsTest : FunSpec({
                     }
 
                     val pings = List(20_000) { clientFrame(0x9, "$it".encodeToByteArray()) }
-                    client.write(together(pings))
+                    client.write(concat(pings))
 
                     newest.await().first shouldBe 0xA
                 }
@@ -66,7 +66,7 @@ class LastWordsTest : FunSpec({
     }
 })
 
-private fun together(frames: List<ByteArray>): ByteArray =
+private fun concat(frames: List<ByteArray>): ByteArray =
     ByteArrayOutputStream().also { out -> frames.forEach(out::writeBytes) }.toByteArray()
 
 private fun Application.echo(dispatcher: CoroutineDispatcher?, reasons: Channel<CloseReason>) {

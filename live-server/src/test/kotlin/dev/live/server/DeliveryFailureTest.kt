@@ -19,10 +19,10 @@ import kotlin.time.Duration.Companion.microseconds
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** What an ack says is so, or the session ends. Over a real socket. */
-class PromisesTest : FunSpec({
+/** Tests that a session is closed if the server cannot deliver the content of an ack. */
+class DeliveryFailureTest : FunSpec({
 
-    test("a client that cannot be given all that it was promised is closed, and not left without a word") {
+    test("a session is closed with a reason if its recovery cannot be delivered in time") {
         withTopics({
             intercept { message, next -> next(message) }
             topic<String>("t") { history(size = 5_000, bytes = 64 * 1024 * 1024) }
@@ -43,7 +43,7 @@ class PromisesTest : FunSpec({
         }
     }
 
-    test("one that the server has joined is told where the history stands, and who is there, when it asks itself") {
+    test("a session that the server subscribed receives position and presence when it subscribes itself") {
         withTopics({
             onOpen { session.join("t") }
             topic<String>("t") {
@@ -61,7 +61,7 @@ class PromisesTest : FunSpec({
         }
     }
 
-    test("a presence that would be longer than a client takes is a number") {
+    test("presence that exceeds the maximum message size is sent as a count") {
         withTopics({
             topic<String>("t") {
                 presence(grace = Duration.ZERO, interval = 1.milliseconds) {
@@ -70,28 +70,28 @@ class PromisesTest : FunSpec({
                 }
             }
         }) {
-            val people = List(140) {
+            val members = List(140) {
                 PlainClient.connect(url()).also { one -> one.ask(subscribe("t")) shouldContain "ack" }
             }
             val last = PlainClient.connect(url())
             last.ask(subscribe("t")) shouldContain "ack"
 
             last.next() shouldContain """"count":141"""
-            for (one in people + last) one.close()
+            for (one in members + last) one.close()
         }
     }
 
-    test("times that no clock can tell are refused by name") {
-        fun refusal(declare: LiveEndpoint<Unit>.() -> Unit) =
+    test("invalid intervals are rejected by name") {
+        fun rejection(declare: LiveEndpoint<Unit>.() -> Unit) =
             shouldThrow<IllegalArgumentException> { LiveEndpoint<Unit>("/live").declare() }.message
 
-        refusal { topic<Int>("t") { throttle(Duration.INFINITE) } } shouldBe
+        rejection { topic<Int>("t") { throttle(Duration.INFINITE) } } shouldBe
             "throttle interval must be finite and at least 1 ms, was Infinity"
-        refusal { topic<Int>("t") { throttle(10.microseconds) } } shouldBe
+        rejection { topic<Int>("t") { throttle(10.microseconds) } } shouldBe
             "throttle interval must be finite and at least 1 ms, was 10us"
-        refusal { topic<Int>("t") { presence(interval = Duration.INFINITE) { "a" } } } shouldBe
+        rejection { topic<Int>("t") { presence(interval = Duration.INFINITE) { "a" } } } shouldBe
             "presence interval must be finite and at least 1 ms, was Infinity"
-        refusal { topic<Int>("t") { presence(grace = Duration.INFINITE) { "a" } } } shouldBe
+        rejection { topic<Int>("t") { presence(grace = Duration.INFINITE) { "a" } } } shouldBe
             "presence grace must be finite and not negative, was Infinity"
     }
 })

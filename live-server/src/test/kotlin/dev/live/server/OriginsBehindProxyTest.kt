@@ -2,7 +2,7 @@ package dev.live.server
 
 import dev.live.server.support.CapturedLogs
 import dev.live.server.support.Engine
-import dev.live.server.support.HttpAnswer
+import dev.live.server.support.RawHttpResponse
 import dev.live.server.support.TestServer
 import dev.live.server.support.askForUpgrade
 import dev.live.server.support.exchange
@@ -27,19 +27,19 @@ import java.net.http.HttpClient
 import java.net.http.HttpRequest
 import java.net.http.HttpResponse
 
-/** Pages behind a proxy that calls the server by another name than the browser does. */
-class PageOriginsTest : FunSpec({
+/** Origin checks behind a proxy that forwards requests with another host than the browser uses. */
+class OriginsBehindProxyTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("a refusal names the page's origin and the request's host, for the client and once in the log") {
+            test("a rejection names the origin and the host in the response and once in the log") {
                 withServer(engine, { endpoints() }) {
                     CapturedLogs(LOGGER).use { logs ->
-                        // nginx's documented WebSocket block: Host becomes the upstream's name
-                        val answers = List(3) { page("https://app.example.com", host = "backend:8080") }
+                        // nginx's documented WebSocket block replaces Host with the upstream's name
+                        val responses = List(3) { page("https://app.example.com", host = "backend:8080") }
 
-                        answers.map { it.status } shouldBe listOf(403, 403, 403)
-                        answers.first().body shouldBe
+                        responses.map { it.status } shouldBe listOf(403, 403, 403)
+                        responses.first().body shouldBe
                             "Pages from https://app.example.com may not connect to this endpoint: " +
                             "the request's host is backend:8080."
                         val warning = logs.messages.single()
@@ -51,7 +51,7 @@ class PageOriginsTest : FunSpec({
                 }
             }
 
-            test("where XForwardedHeaders is installed, the host that the proxy names counts") {
+            test("with XForwardedHeaders the forwarded host is used") {
                 withServer(engine, { endpoints(plugins = { install(XForwardedHeaders) }) }) {
                     page("https://app.example.com", "backend:8080", "X-Forwarded-Host: app.example.com").status shouldBe
                         101
@@ -71,7 +71,7 @@ class PageOriginsTest : FunSpec({
                         403
                     page("https://app.example.com:8443", "backend", "X-Forwarded-Host: app.example.com").status shouldBe
                         403
-                    // the browser's own name in Host goes on to count
+                    // the unchanged Host of the browser is still accepted
                     page(
                         "https://app.example.com:8443",
                         "app.example.com:8443",
@@ -81,7 +81,7 @@ class PageOriginsTest : FunSpec({
                 }
             }
 
-            test("where ForwardedHeaders is installed, the host that the proxy names counts") {
+            test("with ForwardedHeaders the forwarded host is used") {
                 withServer(engine, { endpoints(plugins = { install(ForwardedHeaders) }) }) {
                     page(
                         "https://app.example.com",
@@ -94,27 +94,27 @@ class PageOriginsTest : FunSpec({
                 }
             }
 
-            test("without such a plugin the headers of proxies have no effect, for a client could send them itself") {
+            test("without these plugins forwarding headers are ignored, because a client could send them") {
                 withServer(engine, { endpoints() }) {
                     page("https://app.example.com", "backend", "X-Forwarded-Host: app.example.com").status shouldBe 403
                     page("https://app.example.com", "backend", "Forwarded: host=app.example.com").status shouldBe 403
                 }
             }
 
-            test("what changes something on the admin page goes by the same hosts") {
+            test("state-changing requests of the admin page use the same hosts") {
                 withServer(engine, { endpoints(plugins = { install(XForwardedHeaders) }) }) {
                     kick("https://app.example.com", "backend", "X-Forwarded-Host: app.example.com").status shouldBe 200
                     CapturedLogs(LOGGER).use { logs ->
-                        val refused = kick("https://evil.example", "backend", "X-Forwarded-Host: app.example.com")
+                        val rejected = kick("https://evil.example", "backend", "X-Forwarded-Host: app.example.com")
 
-                        refused.status shouldBe 403
-                        refused.body shouldContain "Pages from https://evil.example"
+                        rejected.status shouldBe 403
+                        rejected.body shouldContain "Pages from https://evil.example"
                         logs.messages.single() shouldContain "https://evil.example"
                     }
                 }
             }
 
-            test("pages of applications with a scheme of their own connect where they are allowed") {
+            test("origins with a custom scheme may connect where allowed") {
                 val origins =
                     listOf("capacitor://localhost", "ionic://localhost", "tauri://localhost", "moz-extension://a-1")
                 withServer(engine, { endpoints(LiveConfig::allowApplications) }) {
@@ -126,7 +126,7 @@ class PageOriginsTest : FunSpec({
         }
     }
 
-    test("a client that makes origins up does not fill the log") {
+    test("a client that invents origins does not fill the log") {
         withServer(Engine.Netty, { endpoints() }) {
             CapturedLogs(LOGGER).use { logs ->
                 repeat(40) { page("https://$it.example", host = "backend") }
@@ -136,7 +136,7 @@ class PageOriginsTest : FunSpec({
         }
     }
 
-    test("a host that Ktor cannot read a port of refuses the page and fails nothing") {
+    test("a host without a readable port rejects the page and logs no error") {
         withServer(Engine.Netty, { endpoints(plugins = { install(XForwardedHeaders) }) }) {
             CapturedLogs().use { logs ->
                 page("https://app.example.com", host = "[::1]").status shouldBe 403
@@ -147,7 +147,7 @@ class PageOriginsTest : FunSpec({
         }
     }
 
-    test("over HTTP/2, where there is no Host header, the page of the server's own authority may change something") {
+    test("over HTTP/2, without a Host header, only the page of the server's own authority may change state") {
         val server =
             embeddedServer(Netty, serverConfig { module { endpoints() } }) {
                 connectors += EngineConnectorBuilder().apply {
@@ -171,7 +171,7 @@ class PageOriginsTest : FunSpec({
                             .header("Origin", origin)
                             .POST(HttpRequest.BodyPublishers.ofString("""{"user":"ann"}"""))
                     client.sendAsync(kick.build(), HttpResponse.BodyHandlers.ofString()).await()
-                        .let { answer -> answer.version() to answer.statusCode() }
+                        .let { response -> response.version() to response.statusCode() }
                 }
 
             statuses shouldBe listOf(HttpClient.Version.HTTP_2 to 200, HttpClient.Version.HTTP_2 to 403)
@@ -181,7 +181,7 @@ class PageOriginsTest : FunSpec({
 
 private const val LOGGER = "dev.live.server.endpoint"
 
-private fun TestServer.page(origin: String, host: String, vararg more: String): HttpAnswer =
+private fun TestServer.page(origin: String, host: String, vararg more: String): RawHttpResponse =
     askForUpgrade(
         port,
         "/live",
@@ -190,7 +190,7 @@ private fun TestServer.page(origin: String, host: String, vararg more: String): 
         *more.map { it.substringBefore(": ") to it.substringAfter(": ") }.toTypedArray(),
     )
 
-private fun TestServer.kick(origin: String, host: String, vararg more: String): HttpAnswer {
+private fun TestServer.kick(origin: String, host: String, vararg more: String): RawHttpResponse {
     val body = """{"user":"ann"}"""
     val lines =
         listOf("Host: $host", "Origin: $origin", "Content-Type: application/json", "Content-Length: ${body.length}")

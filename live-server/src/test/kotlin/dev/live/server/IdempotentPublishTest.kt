@@ -12,12 +12,12 @@ import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 import java.util.concurrent.atomic.AtomicInteger
 
-/** Publishing with a key, over a real socket. */
-class PublishOnceTest : FunSpec({
+/** Idempotent publishes over a real socket. */
+class IdempotentPublishTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("what comes again with its key is acked and not published again, also from another connection") {
+            test("a repeated publish with its key is acked and not published again, also on another connection") {
                 val runs = AtomicInteger()
                 withServer(engine, { rooms(runs) }) {
                     val first = connect("ann")
@@ -32,7 +32,7 @@ class PublishOnceTest : FunSpec({
                 }
             }
 
-            test("a key is its user's and its topic's, and stands for one payload") {
+            test("a key is scoped to its user and bound to one topic and payload") {
                 val runs = AtomicInteger()
                 withServer(engine, { rooms(runs) }) {
                     val ann = connect("ann")
@@ -45,7 +45,7 @@ class PublishOnceTest : FunSpec({
                 }
             }
 
-            test("what was rejected may be sent again with its key") {
+            test("a rejected publish may be retried with its key") {
                 val runs = AtomicInteger()
                 withServer(engine, { rooms(runs) }) {
                     val ann = connect("ann")
@@ -59,7 +59,7 @@ class PublishOnceTest : FunSpec({
                 }
             }
 
-            test("a topic that takes no keys refuses one, and so does a session without a user") {
+            test("a key is rejected by a topic without idempotent() and from a session without a user") {
                 withServer(engine, { rooms(AtomicInteger()) }) {
                     connect("ann").ask(publish("plain", "=m1")) shouldContain
                         "the topic takes no keys; publish without one"

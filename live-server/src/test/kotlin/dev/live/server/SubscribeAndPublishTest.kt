@@ -9,11 +9,11 @@ import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 import kotlinx.serialization.Serializable
 
-class ConversationTest : FunSpec({
+class SubscribeAndPublishTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("a plain client gets its ack, then what it publishes") {
+            test("a plain client receives an ack and its own publication") {
                 withServer(engine, { room() }) {
                     val ann = PlainClient.connect(url(), "live.v1.json")
                     ann.subprotocol shouldBe "live.v1.json"

@@ -17,48 +17,48 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** The page about configuration says what the code does. */
-class ConfigurationPageTest : FunSpec({
+/** Checks docs/configuration.md against the code. */
+class ConfigurationDocsTest : FunSpec({
     val page = File("../docs/configuration.md").readLines()
     val rows = page.filter { it.startsWith("| `live.") }.map(::Row)
 
-    test("the table has every key, in the order of the code") {
+    test("the table lists every key in the order of the code") {
         rows.map { it.key } shouldContainExactly configKeys.map { it.name }
     }
 
-    test("a default in the table is the code's") {
+    test("defaults in the table match the code") {
         val fresh = LiveConfig()
 
         rows.map { it.key to it.default } shouldContainExactly configKeys.map { it.name to it.textIn(fresh) }
     }
 
-    test("what the table says is the least or the most is taken, and what is beyond it is not") {
+    test("bounds in the table are accepted, values beyond them are rejected") {
         val bounded = rows.filter { Regex("at least|at most|more than \\d").containsMatchIn(it.allowed) }
 
         bounded.shouldNotBeEmpty().forAll { row ->
             row.bound("at least")?.let { least ->
-                row.isTaken(least) shouldBe true
-                row.isTaken(below(least)) shouldBe false
+                row.isAccepted(least) shouldBe true
+                row.isAccepted(below(least)) shouldBe false
             }
             row.bound("at most")?.let { most ->
-                row.isTaken(most) shouldBe true
-                row.isTaken("${most.toInt() + 1}") shouldBe false
+                row.isAccepted(most) shouldBe true
+                row.isAccepted("${most.toInt() + 1}") shouldBe false
             }
             row.bound("more than")?.let { bound ->
-                row.isTaken(bound) shouldBe false
-                row.isTaken("1ms") shouldBe true
+                row.isAccepted(bound) shouldBe false
+                row.isAccepted("1ms") shouldBe true
             }
         }
     }
 
-    test("words that the table allows are taken, and others are not") {
+    test("words in the table are accepted, others are rejected") {
         rows.filter { Regex("(`[a-z]+`(, )?)+(;.*)?").matches(it.allowed) }.shouldNotBeEmpty().forAll { row ->
-            Regex("`([a-z]+)`").findAll(row.allowed).forEach { row.isTaken(it.groupValues[1]) shouldBe true }
-            row.isTaken("whatever") shouldBe false
+            Regex("`([a-z]+)`").findAll(row.allowed).forEach { row.isAccepted(it.groupValues[1]) shouldBe true }
+            row.isAccepted("unknown") shouldBe false
         }
     }
 
-    test("every setting of the code's has a key, but those that are code") {
+    test("every setting has a key, except those that take code") {
         val blocks =
             mapOf(
                 "session" to SessionConfig::class.java,
@@ -80,11 +80,11 @@ class ConfigurationPageTest : FunSpec({
             listOf("session.handlerDispatcher")
     }
 
-    context("the YAML of the page, from a file") {
+    context("the YAML example of the page") {
         val yaml = page.dropWhile { it != "```yaml" }.drop(1).takeWhile { it != "```" }
         val file = File(tempdir(), "application.yaml").apply { writeText(yaml.joinToString("\n")) }
 
-        test("without environment variables") {
+        test("loads without environment variables") {
             val settings = liveConfigOf(loaded(file).config("live")).build()
 
             settings.session.run { listOf(queueBound.messages, writeTimeout) } shouldBe listOf(512, 5.seconds)
@@ -93,7 +93,7 @@ class ConfigurationPageTest : FunSpec({
             settings.session.reconnectWindow shouldBe Duration.ZERO..10.seconds
         }
 
-        test("with them, which Ktor also takes from system properties") {
+        test("loads with environment variables, which Ktor also reads from system properties") {
             val settings =
                 with(mapOf("LIVE_QUEUE" to "64", "LIVE_CONNECTIONS" to "1000", "LIVE_ORIGINS" to "")) {
                     liveConfigOf(loaded(file).config("live")).build()
@@ -104,14 +104,14 @@ class ConfigurationPageTest : FunSpec({
             settings.limits.origins.allows("https://app.example.com", host = null) shouldBe false
         }
 
-        test("a mistake in it is found as anywhere else") {
+        test("reports an unknown key in a YAML file") {
             val wrong = File(tempdir(), "application.yaml").apply { writeText("live:\n  sesion:\n    maxTopics: 3\n") }
 
             shouldThrow<IllegalArgumentException> { liveConfigOf(loaded(wrong).config("live")) }.message shouldBe
                 "live.sesion.maxTopics is no setting of live; the nearest is live.session.maxTopics."
         }
 
-        test("lists, numbers and keys without a value") {
+        test("accepts lists, numbers and keys without a value") {
             val other =
                 File(tempdir(), "application.yaml").apply {
                     writeText(
@@ -146,7 +146,7 @@ private class Row(line: String) {
 
     fun bound(words: String): String? = Regex("$words (\\d+[a-z]*)").find(allowed)?.groupValues?.get(1)
 
-    fun isTaken(value: String): Boolean =
+    fun isAccepted(value: String): Boolean =
         withClue("live.$key: $value") {
             try {
                 liveConfigOf(MapApplicationConfig("live.$key" to value).config("live"))

@@ -21,14 +21,14 @@ import java.util.concurrent.atomic.AtomicInteger
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 
-/** Clients that are gone before their request is answered: an ordinary thing, and no error. */
-class ClientLeavesEarlyTest : FunSpec({
+/** A client that disconnects before its response is sent is ordinary and must not be logged as an error. */
+class ClientDisconnectTest : FunSpec({
 
     for (engine in Engine.entries) {
         for (isReset in listOf(false, true)) {
             val how = if (isReset) "a reset" else "an end of stream"
 
-            test("backends that leave with $how within the body that they publish log nothing, on $engine") {
+            test("backends that disconnect with $how inside a publish body log nothing, on $engine") {
                 withServer(engine, { slow(Gate()) }) {
                     CapturedLogs().use { logs ->
                         repeat(20) {
@@ -39,11 +39,11 @@ class ClientLeavesEarlyTest : FunSpec({
                                             "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"topic\":"
                                     socket.getOutputStream().write(head.toByteArray())
                                 }
-                            }.leave(isReset)
+                            }.disconnect(isReset)
                         }
 
-                        answered {}
-                        nothingIsLeft()
+                        thenRequest {}
+                        awaitNoConnections()
                         logs.lines.filterNot { it.startsWith("INFO") }.shouldBeEmpty()
                     }
                 }
@@ -54,34 +54,34 @@ class ClientLeavesEarlyTest : FunSpec({
             for (isReset in listOf(false, true)) {
                 val how = if (isReset) "a reset" else "an end of stream"
 
-                test("clients of $path that leave with $how during a slow authenticate log nothing, on $engine") {
+                test("clients of $path that disconnect with $how during a slow authenticate log nothing, on $engine") {
                     val gate = Gate()
                     withServer(engine, { slow(gate) }) {
                         CapturedLogs().use { logs ->
                             val clients = List(20) { request(path) }
                             eventually(1.minutes) { gate.waiting.get() shouldBe 20 }
 
-                            for (client in clients) client.leave(isReset)
-                            answered { gate.open() }
+                            for (client in clients) client.disconnect(isReset)
+                            thenRequest { gate.open() }
 
                             eventually(1.minutes) { gate.waiting.get() shouldBe 0 }
-                            nothingIsLeft()
+                            awaitNoConnections()
                             logs.lines.filterNot { it.startsWith("INFO") }.shouldBeEmpty()
-                            gate.raised.shouldBeEmpty()
+                            gate.exceptions.shouldBeEmpty()
                         }
                     }
                 }
 
-                test("clients of $path that leave with $how before they are answered log nothing, on $engine") {
+                test("clients of $path that disconnect with $how before the response log nothing, on $engine") {
                     val gate = Gate().apply { open() }
                     withServer(engine, { slow(gate) }) {
                         CapturedLogs().use { logs ->
-                            repeat(200) { request(path).leave(isReset) }
+                            repeat(200) { request(path).disconnect(isReset) }
 
-                            answered {}
-                            nothingIsLeft()
+                            thenRequest {}
+                            awaitNoConnections()
                             logs.lines.filterNot { it.startsWith("INFO") }.shouldBeEmpty()
-                            gate.raised.shouldBeEmpty()
+                            gate.exceptions.shouldBeEmpty()
                         }
                     }
                 }
@@ -90,11 +90,11 @@ class ClientLeavesEarlyTest : FunSpec({
     }
 })
 
-/** What `authenticate` waits for, and who waits; and what StatusPages was given. */
+/** Blocks `authenticate` until opened, counts the waiting calls and records the exceptions seen by StatusPages. */
 private class Gate {
     private val isOpen = CompletableDeferred<Unit>()
     val waiting = AtomicInteger()
-    val raised = ConcurrentLinkedQueue<Throwable>()
+    val exceptions = ConcurrentLinkedQueue<Throwable>()
 
     fun open() = isOpen.complete(Unit)
 
@@ -105,15 +105,15 @@ private class Gate {
     }
 }
 
-/** Runs [block], then has the server answer a request that comes after it. */
-private suspend fun TestServer.answered(block: () -> Unit) {
+/** Runs [block], then waits for the response to a later request. */
+private suspend fun TestServer.thenRequest(block: () -> Unit) {
     block()
     withContext(Dispatchers.IO) {
         request("/elsewhere").use { it.getInputStream().read() }
     }
 }
 
-private suspend fun TestServer.nothingIsLeft() =
+private suspend fun TestServer.awaitNoConnections() =
     eventually(1.minutes) { application.live.stats.run { connections + sessions } shouldBe 0 }
 
 private suspend fun TestServer.request(path: String): Socket =
@@ -126,14 +126,14 @@ private suspend fun TestServer.request(path: String): Socket =
         }
     }
 
-private fun Socket.leave(isReset: Boolean) {
+private fun Socket.disconnect(isReset: Boolean) {
     if (isReset) setSoLinger(true, 0)
     close()
 }
 
 private fun Application.slow(gate: Gate) {
-    install(StatusPages) { exception<Throwable> { _, cause -> gate.raised += cause } }
-    // CIO misses a client that leaves in the moment of its request: there the second comment finds it
+    install(StatusPages) { exception<Throwable> { _, cause -> gate.exceptions += cause } }
+    // CIO can miss a client that disconnects at the moment of its request: the second SSE comment detects it
     install(Live) {
         heartbeat {
             interval = 200.milliseconds
@@ -145,7 +145,7 @@ private fun Application.slow(gate: Gate) {
             serverSentEvents()
             authenticate {
                 gate.pass()
-                "anybody"
+                "anonymous"
             }
             topic<Int>("t")
         }

@@ -4,13 +4,13 @@ import java.net.Socket
 import kotlin.io.encoding.Base64
 
 /** What a server answered: status, headers with names in lower case, and body. */
-internal class HttpAnswer(val status: Int, val headers: Map<String, String>, val body: String)
+internal class RawHttpResponse(val status: Int, val headers: Map<String, String>, val body: String)
 
 /**
  * Asks for an upgrade with exactly these [headers] on top of the usual ones; null takes a usual one away. No library
  * lets a test break the rules that are tested here.
  */
-internal fun askForUpgrade(port: Int, path: String = "/live", vararg headers: Pair<String, String?>): HttpAnswer {
+internal fun askForUpgrade(port: Int, path: String = "/live", vararg headers: Pair<String, String?>): RawHttpResponse {
     val usual =
         mapOf(
             "Host" to "127.0.0.1:$port",
@@ -24,7 +24,7 @@ internal fun askForUpgrade(port: Int, path: String = "/live", vararg headers: Pa
 }
 
 /** Sends a request with exactly this first line, these header lines and this [body], and reads the answer. */
-internal fun exchange(port: Int, firstLine: String, headerLines: List<String>, body: String = ""): HttpAnswer =
+internal fun exchange(port: Int, firstLine: String, headerLines: List<String>, body: String = ""): RawHttpResponse =
     Socket("127.0.0.1", port).use { socket ->
         socket.soTimeout = HANG_TIMEOUT.inWholeMilliseconds.toInt()
         val lines = listOf(firstLine) + headerLines
@@ -32,7 +32,7 @@ internal fun exchange(port: Int, firstLine: String, headerLines: List<String>, b
         read(socket)
     }
 
-private fun read(socket: Socket): HttpAnswer {
+private fun read(socket: Socket): RawHttpResponse {
     val input = socket.getInputStream().buffered()
     val head = generateSequence {
         buildString {
@@ -45,5 +45,5 @@ private fun read(socket: Socket): HttpAnswer {
     }.takeWhile { it.isNotEmpty() }.toList()
     val headers = head.drop(1).associate { it.substringBefore(':').lowercase() to it.substringAfter(':').trim() }
     val length = headers["content-length"]?.toInt() ?: 0
-    return HttpAnswer(head.first().split(' ')[1].toInt(), headers, input.readNBytes(length).decodeToString())
+    return RawHttpResponse(head.first().split(' ')[1].toInt(), headers, input.readNBytes(length).decodeToString())
 }

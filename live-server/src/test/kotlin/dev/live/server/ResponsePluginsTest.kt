@@ -28,12 +28,12 @@ import java.util.concurrent.ConcurrentLinkedQueue
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 
-/** Streams of server-sent events, and the ends of WebSockets, beside plugins that see every response (Ktor 3.5.1). */
-class EventStreamsBesidePluginsTest : FunSpec({
+/** Event streams and WebSocket closes with plugins that intercept every response (Ktor 3.5.1). */
+class ResponsePluginsTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("a stream is not compressed, so its events are not held back") {
+            test("an event stream is not compressed, so its events are not held back") {
                 withServer(engine, { compressed() }) {
                     val ann = EventClient.open(this, "/live/sse?topic=room/1", "Accept-Encoding" to "gzip, deflate, br")
 
@@ -45,45 +45,45 @@ class EventStreamsBesidePluginsTest : FunSpec({
                 }
             }
 
-            test("a client that leaves its stream raises nothing in StatusPages and logs nothing") {
-                val raised = ConcurrentLinkedQueue<Throwable>()
-                withServer(engine, { watched(raised) }) {
+            test("a client that closes its stream raises nothing in StatusPages and logs nothing") {
+                val exceptions = ConcurrentLinkedQueue<Throwable>()
+                withServer(engine, { withStatusPages(exceptions) }) {
                     CapturedLogs().use { logs ->
                         repeat(20) { number ->
                             val ann = EventClient.open(this, "/live/sse?topic=room/$number")
                             ann.next()
                             ann.close()
                         }
-                        untilNobodyIsLeft()
+                        awaitNoConnections()
 
-                        raised.shouldBeEmpty()
+                        exceptions.shouldBeEmpty()
                         logs.lines.filterNot { it.startsWith("INFO") }.shouldBeEmpty()
                     }
                 }
             }
 
-            test("a WebSocket that ends, however it does, raises nothing in StatusPages and logs nothing") {
-                val raised = ConcurrentLinkedQueue<Throwable>()
-                withServer(engine, { watched(raised) }) {
+            test("a WebSocket that ends in any way raises nothing in StatusPages and logs nothing") {
+                val exceptions = ConcurrentLinkedQueue<Throwable>()
+                withServer(engine, { withStatusPages(exceptions) }) {
                     CapturedLogs().use { logs ->
                         PlainClient.connect(url()).close()
                         RawSocket.upgrade(port).close()
                         RawSocket.upgrade(port).reset()
                         val ann = PlainClient.connect(url() + "?name=ann")
-                        // the session begins some time after the client has its 101
+                        // the session starts some time after the client receives its 101
                         eventually(1.minutes) { application.live.kickUser("ann", "enough") shouldBe 1 }
                         ann.closed().first shouldBe 4403
-                        untilNobodyIsLeft()
+                        awaitNoConnections()
 
-                        raised.shouldBeEmpty()
+                        exceptions.shouldBeEmpty()
                         logs.lines.filterNot { it.startsWith("INFO") }.shouldBeEmpty()
                     }
                 }
             }
 
-            test("a stream that the server ends raises nothing in StatusPages") {
-                val raised = ConcurrentLinkedQueue<Throwable>()
-                withServer(engine, { watched(raised) }) {
+            test("a stream closed by the server raises nothing in StatusPages") {
+                val exceptions = ConcurrentLinkedQueue<Throwable>()
+                withServer(engine, { withStatusPages(exceptions) }) {
                     val ann = EventClient.open(this, "/live/sse?topic=room/1&name=ann")
                     ann.next()
                     val bob = EventClient.open(this, "/live/sse?topic=room/1&name=bob")
@@ -95,14 +95,14 @@ class EventStreamsBesidePluginsTest : FunSpec({
                     stop()
                     bob.next().data shouldContain "goodbye"
 
-                    raised.shouldBeEmpty()
+                    exceptions.shouldBeEmpty()
                 }
             }
         }
     }
 })
 
-private suspend fun TestServer.untilNobodyIsLeft() =
+private suspend fun TestServer.awaitNoConnections() =
     eventually(1.minutes) { application.live.stats.connections shouldBe 0 }
 
 private fun Application.compressed() {
@@ -115,10 +115,10 @@ private fun Application.compressed() {
     rooms()
 }
 
-private fun Application.watched(raised: ConcurrentLinkedQueue<Throwable>) {
+private fun Application.withStatusPages(exceptions: ConcurrentLinkedQueue<Throwable>) {
     install(StatusPages) {
         exception<Throwable> { call, cause ->
-            raised += cause
+            exceptions += cause
             call.respondText("failed", status = HttpStatusCode.InternalServerError)
         }
     }
@@ -130,7 +130,7 @@ private fun Application.rooms() {
     routing {
         live<String>("/live") {
             serverSentEvents()
-            authenticate { call -> call.request.queryParameters["name"] ?: "anybody" }
+            authenticate { call -> call.request.queryParameters["name"] ?: "anonymous" }
             user { it }
             topic<Int>("room/{room}")
         }

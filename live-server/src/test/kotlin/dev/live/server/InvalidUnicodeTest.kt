@@ -28,18 +28,18 @@ import kotlinx.serialization.json.JsonPrimitive
 import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 
-/** Valid Kotlin that UTF-8 cannot encode: half of a surrogate pair, as applications make it when they truncate. */
+/** A valid Kotlin string that UTF-8 cannot encode: it ends in a lone surrogate, as truncation can produce. */
 private val CUT = "ab🌸".take(3)
 
-/** As deep as a payload may nest, and three levels more in the list of everybody. */
+/** The maximum nesting of a payload. The presence state wraps it in three more levels. */
 private val DEEP = Json.parseToJsonElement("[".repeat(64) + "]".repeat(64))
 
-/** What a person reads in its place. */
+/** [CUT] after repair: the lone surrogate becomes U+FFFD. */
 private const val REPAIRED = "ab\uFFFD"
 
-class TextOfApplicationTest : FunSpec({
+class InvalidUnicodeTest : FunSpec({
 
-    test("a presence key that is cut inside a character fails that subscribe alone") {
+    test("a presence key with a lone surrogate fails only that subscribe") {
         withServer(module = { texts() }) {
             val watcher = PlainClient.connect(url("/live?name=watcher"))
             watcher.ask("""{"type":"subscribe","topic":"people"}""") shouldBe """{"type":"ack","topic":"people"}"""
@@ -56,7 +56,7 @@ class TextOfApplicationTest : FunSpec({
         }
     }
 
-    test("presence info that nests as deep as a payload may fails that subscribe alone") {
+    test("presence info at the maximum nesting fails only that subscribe") {
         withServer(module = { texts() }) {
             val watcher = PlainClient.connect(url("/live?name=watcher"))
             watcher.ask("""{"type":"subscribe","topic":"people"}""")
@@ -72,14 +72,14 @@ class TextOfApplicationTest : FunSpec({
     }
 
     for (
-    (what, message) in listOf(
+    (source, message) in listOf(
         "authorize" to """{"type":"subscribe","topic":"refused","ref":"1"}""",
         "onPublish" to """{"type":"publish","topic":"open","ref":"1","data":"x"}""",
         "a request" to """{"type":"ask","ref":"1"}""",
         "an interceptor" to """{"type":"intercepted","ref":"1"}""",
     )
     ) {
-        test("a reason of $what that is cut inside a character is repaired, and the session goes on") {
+        test("a lone surrogate in a reason of $source is replaced, and the session continues") {
             withServer(module = { texts() }) {
                 val client = PlainClient.connect(url())
 
@@ -90,7 +90,7 @@ class TextOfApplicationTest : FunSpec({
         }
     }
 
-    test("an error code that is cut inside a character is repaired, and the session goes on") {
+    test("a lone surrogate in an error code is replaced, and the session continues") {
         withServer(module = { texts() }) {
             val client = PlainClient.connect(url())
 
@@ -101,13 +101,13 @@ class TextOfApplicationTest : FunSpec({
     }
 
     for (
-    (what, message) in listOf(
+    (source, message) in listOf(
         "a reply" to """{"type":"half","ref":"1"}""",
         "a welcome" to """{"type":"subscribe","topic":"welcoming","ref":"1"}""",
         "a broadcast" to """{"type":"publish","topic":"loud","ref":"1","data":"x"}""",
     )
     ) {
-        test("$what that is cut inside a character is internal, and the session goes on") {
+        test("a lone surrogate in $source is an internal error, and the session continues") {
             withServer(module = { texts() }) {
                 val client = PlainClient.connect(url())
 
@@ -118,7 +118,7 @@ class TextOfApplicationTest : FunSpec({
         }
     }
 
-    test("the reason of a close or a kick that is cut inside a character is repaired, also for onClose") {
+    test("a lone surrogate in a close or kick reason is replaced, also for onClose") {
         val reasons = Channel<CloseReason>(Channel.UNLIMITED)
         withServer(module = { texts(reasons) }) {
             val closed = PlainClient.connect(url())
@@ -133,34 +133,34 @@ class TextOfApplicationTest : FunSpec({
         }
     }
 
-    test("a user's name that is cut inside a character is shown repaired, and still finds the user's sessions") {
+    test("a lone surrogate in a user name is replaced on the admin page, and the name still finds the sessions") {
         withServer(module = { texts() }) {
             val client = PlainClient.connect(url("/live?name=cut"))
             client.ask("""{"type":"ping"}""")
             val long = PlainClient.connect(url("/live?name=long"))
             long.ask("""{"type":"ping"}""")
 
-            val answer = get("/admin/api/sessions?sort=user&order=desc")
+            val response = get("/admin/api/sessions?sort=user&order=desc")
 
-            answer.status shouldBe 200
-            val users = answer.json.jsonObject.getValue("rows").jsonArray.map { it.jsonObject["user"] }
+            response.status shouldBe 200
+            val users = response.json.jsonObject.getValue("rows").jsonArray.map { it.jsonObject["user"] }
             users shouldBe listOf(JsonPrimitive("x".repeat(255)), JsonPrimitive(REPAIRED))
             application.live.sessionsOf(CUT).size shouldBe 1
         }
     }
 
-    test("what an HTTP answer says of a stream's refusal is repaired") {
+    test("a lone surrogate in the error of an event stream request is replaced") {
         withServer(module = { texts() }) {
-            val refused = EventClient.open(this, "/live/sse?topic=refused")
-            refused.status shouldBe 400
-            refused.text() shouldContain "half $REPAIRED"
+            val rejected = EventClient.open(this, "/live/sse?topic=rejected")
+            rejected.status shouldBe 400
+            rejected.text() shouldContain "half $REPAIRED"
 
             val ended = EventClient.open(this, "/live/sse?topic=closing")
             ended.text() shouldContain REPAIRED
         }
     }
 
-    test("the reason at the end of a stream is repaired") {
+    test("a lone surrogate in the close reason of an event stream is replaced") {
         withServer(module = { texts() }) {
             val stream = EventClient.open(this, "/live/sse?topic=open")
             eventually(HANG_TIMEOUT) { application.live.topic("open").subscribers shouldBe 1 }
@@ -172,7 +172,7 @@ class TextOfApplicationTest : FunSpec({
         }
     }
 
-    test("topics, types and traces that are cut inside a character are refused where the application gives them") {
+    test("topics, types and traces of the application with a lone surrogate are rejected") {
         withServer(module = { texts() }) {
             val client = PlainClient.connect(url())
             client.ask("""{"type":"subscribe","topic":"open"}""")
@@ -184,7 +184,7 @@ class TextOfApplicationTest : FunSpec({
             shouldThrow<IllegalArgumentException> { session.join("any/$CUT") }
             session.leave("any/$CUT") shouldBe false
             shouldThrow<IllegalArgumentException> { session.requestMessage(CUT) }
-            for (topic in listOf("open", "nobody is here")) {
+            for (topic in listOf("open", "no subscribers")) {
                 shouldThrow<IllegalArgumentException> { live.topic(topic).publish(CUT, null) }
                     .message shouldStartWith "type is not valid Unicode"
             }
@@ -206,8 +206,8 @@ private fun Application.texts(reasons: Channel<CloseReason> = Channel(Channel.UN
             authenticate { call ->
                 when (val name = call.request.queryParameters["name"]) {
                     "cut" -> CUT
-                    "long" -> "x".repeat(255) + "🌸" // 257 characters, of which a row shows 256
-                    null -> "nobody"
+                    "long" -> "x".repeat(255) + "🌸" // 257 characters, of which the admin page shows 256
+                    null -> "anonymous"
                     else -> name
                 }
             }

@@ -18,21 +18,21 @@ import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 
-/** The answer to a message that is refused says which one it was, over a real socket. */
-class BadMessageAnswerTest : FunSpec({
+/** Tests over a real socket that an error reply identifies the rejected message. */
+class BadMessageReplyTest : FunSpec({
 
     for (engine in Engine.entries) {
-        for ((codec, cases) in refused) {
-            test("on $engine, ${codec.subprotocol}: a refusal carries the topic and ref that can be read") {
+        for ((codec, cases) in rejected) {
+            test("on $engine, ${codec.subprotocol}: an error reply carries the readable topic and ref") {
                 withServer(engine, { chat() }) {
                     val client = PlainClient.connect(url(), codec.subprotocol)
 
-                    for ((input, answer) in cases) {
+                    for ((input, expected) in cases) {
                         client.send(codec, input)
                         val error = codec.decode(client.nextBytes())
 
                         error.type shouldBe MessageType.ERROR
-                        "${error.topic} ${error.ref} ${error.decode<ErrorData>().code}" shouldBe answer
+                        "${error.topic} ${error.ref} ${error.decode<ErrorData>().code}" shouldBe expected
                     }
                     client.send(codec, codec.encode(Message("ping", ref = "p")))
                     codec.decode(client.nextBytes()) shouldBe Message("pong", ref = "p")
@@ -40,7 +40,7 @@ class BadMessageAnswerTest : FunSpec({
             }
         }
 
-        test("on $engine the tenth bad message within a minute still ends the session, and is answered as well") {
+        test("on $engine the tenth bad message within a minute ends the session and still receives an error reply") {
             withServer(engine, { chat() }) {
                 val client = PlainClient.connect(url())
 
@@ -53,7 +53,7 @@ class BadMessageAnswerTest : FunSpec({
         }
     }
 
-    test("a message in the other kind of frame is refused with its ref") {
+    test("a message in the wrong kind of frame is rejected with its ref") {
         withServer(module = { chat() }) {
             val client = PlainClient.connect(url())
             client.send("""{"type":"ping","topic":"room/1","ref":"7"}""".encodeToByteArray())
@@ -64,14 +64,14 @@ class BadMessageAnswerTest : FunSpec({
         }
     }
 
-    test("a ref of the server's own is not carried: its client would take the answer for a request") {
+    test("a ref in the server's namespace is not echoed: the client would take the reply for a request") {
         withServer(module = { chat() }) {
             PlainClient.connect(url()).ask("""{"type":"reply","ref":"${'$'}1","body":1}""") shouldStartWith
                 """{"type":"error","data":{"code":"bad_message""""
         }
     }
 
-    test("before a token as well") {
+    test("a bad message before authentication is rejected with its ref") {
         withServer(module = {
             install(Live)
             routing { live<String>("/live") { authenticateByMessage { it } } }
@@ -83,10 +83,10 @@ class BadMessageAnswerTest : FunSpec({
         }
     }
 
-    test("null fields are absent: a client that writes them subscribes, publishes a body and data") {
+    test("null fields count as absent in subscribe and publish messages") {
         withServer(module = { chat() }) {
             val client = PlainClient.connect(url())
-            // Jackson 2.20, Gson with serializeNulls, Go without omitempty, Python None
+            // written by Jackson 2.20, Gson with serializeNulls, Go without omitempty and Python None
             for (rest in listOf(
                 """"body":null,"data":null,"offset":null""",
                 """"data":{"since":{"epoch":null,"offset":null}}""",
@@ -103,7 +103,7 @@ class BadMessageAnswerTest : FunSpec({
     }
 })
 
-private val refused: List<Pair<Codec, List<Pair<ByteArray, String>>>> =
+private val rejected: List<Pair<Codec, List<Pair<ByteArray, String>>>> =
     listOf(
         JsonCodec to
             listOf(
@@ -113,19 +113,19 @@ private val refused: List<Pair<Codec, List<Pair<ByteArray, String>>>> =
                 """{"type":"publish","ref":"10","data":${"[".repeat(65) + "]".repeat(65)}}""" to " 10 bad_message",
                 """{"type":"publish","ref":"11","topic":"${"t".repeat(257)}"}""" to " 11 bad_message",
                 """{"type":"publish","ref":"12","data":hello}""" to "  bad_message",
-            ).map { (text, answer) -> text.encodeToByteArray() to answer },
+            ).map { (text, expected) -> text.encodeToByteArray() to expected },
         CborCodec to
             listOf(
                 "a4647479706561" + "78666f6666736574f4637265666137" + "65746f706963617" + "4" to "t 7 bad_message",
                 "a264626f647980637265666138" to " 8 bad_message",
                 "a2637265666139" to "  bad_message",
-            ).map { (hex, answer) -> hex.hexToByteArray() to answer },
+            ).map { (hex, expected) -> hex.hexToByteArray() to expected },
         MessagePackCodec to
             listOf(
                 "84a474797065a178a66f6666736574c2a3726566a137a5746f706963a174" to "t 7 bad_message",
                 "82a4626f647990a3726566a138" to " 8 bad_message",
                 "82a3726566a139" to "  bad_message",
-            ).map { (hex, answer) -> hex.hexToByteArray() to answer },
+            ).map { (hex, expected) -> hex.hexToByteArray() to expected },
     )
 
 private suspend fun PlainClient.send(codec: Codec, bytes: ByteArray) {

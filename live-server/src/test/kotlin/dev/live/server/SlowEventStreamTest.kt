@@ -29,12 +29,12 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** Readers of a stream that do not read it. */
-class SlowEventReaderTest : FunSpec({
+/** Event streams of clients that stop reading. */
+class SlowEventStreamTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on $engine") {
-            test("one that stops reading is closed with 4508, costs little, and slows nobody down") {
+            test("a client that stops reading is closed with 4508, uses bounded memory and delays no other client") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)
                 withServer(engine, { numbers(reasons) }) {
                     val stalled = stalled()
@@ -57,7 +57,7 @@ class SlowEventReaderTest : FunSpec({
                 }
             }
 
-            test("the memory of many is bounded by their queues and what the engine holds") {
+            test("the memory of many stalled streams is bounded by their queues and engine buffers") {
                 withServer(engine, { numbers(Channel(Channel.UNLIMITED), writeTimeout = 60.seconds) }) {
                     val before = liveHeap()
                     val stalled = List(STALLED) { stalled() }
@@ -81,7 +81,7 @@ class SlowEventReaderTest : FunSpec({
                 }
             }
 
-            test("one that reads on after it was closed learns that it was too slow") {
+            test("a stalled client that resumes reading receives the close event") {
                 withServer(engine, { numbers(Channel(Channel.UNLIMITED)) }) {
                     val stalled = stalled()
                     val text = "x".repeat(4_000)
@@ -93,7 +93,7 @@ class SlowEventReaderTest : FunSpec({
                 }
             }
 
-            test("one that takes nothing ends after the write timeout, though its queue never overflows") {
+            test("a client that reads nothing is closed after the write timeout, even without a queue overflow") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)
                 withServer(engine, { numbers(reasons, 300.milliseconds, 100_000, queueBytes = 64 * MIB.toInt()) }) {
                     val stalled = stalled()
@@ -102,7 +102,7 @@ class SlowEventReaderTest : FunSpec({
                     while (application.live.sessions.isNotEmpty()) application.live.topic("numbers").publish(text)
 
                     withTimeout(HANG_TIMEOUT) { reasons.receive() }.code shouldBe CloseCode.SlowConsumer
-                    // CIO has no way to be told to let go of a response: there it counts for as long as it is held
+                    // CIO offers no way to abort a response: the connection counts until the client closes it
                     if (engine == Engine.Cio) stalled.close()
                     eventually(HANG_TIMEOUT) { application.live.stats.connections shouldBe 0 }
                     stalled.close()
@@ -122,7 +122,7 @@ private class Stalled(private val socket: Socket) : AutoCloseable {
     override fun close() = socket.close()
 }
 
-/** A client that has asked for the stream, is in the topic, and reads nothing. */
+/** A client that opens a stream, is subscribed, and reads nothing. */
 private suspend fun TestServer.stalled(): Stalled {
     val socket = Socket()
     socket.receiveBufferSize = 4 * 1024

@@ -14,15 +14,15 @@ import io.ktor.server.plugins.forwardedheaders.XForwardedHeaders
 import io.ktor.server.plugins.forwardedheaders.XForwardedHeadersConfig
 import io.ktor.server.routing.routing
 
-/** Addresses of clients behind a proxy that appends to `X-Forwarded-For` what it sees, as nginx and others do. */
-class ForgedAddressTest : FunSpec({
+/** Client addresses behind a proxy that appends the peer's address to `X-Forwarded-For`, as nginx and others do. */
+class ForwardedAddressTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("a client cannot choose its address where the last proxy's word counts, on $engine") {
+        test("useLastProxy ignores addresses that the client put into X-Forwarded-For, on $engine")
             withServer(engine, { limited { useLastProxy() } }) {
                 AppendingProxy(port).use { proxy ->
                     val first = PlainClient.connect("ws://127.0.0.1:${proxy.port}/live")
-                    first.ask(PING) shouldContain "pong" // the upgrade is answered before there is a session
+                    first.ask(PING) shouldContain "pong" // the server sends 101 before the session exists {
 
                     application.live.sessions.single().remoteAddress shouldBe AppendingProxy.SEEN
                     for (forged in listOf("203.0.113.1", "203.0.113.2, 203.0.113.3", "")) {
@@ -34,7 +34,7 @@ class ForgedAddressTest : FunSpec({
         }
     }
 
-    test("a client cannot choose its address where known proxies are skipped") {
+    test("skipKnownProxies ignores addresses that the client put into X-Forwarded-For") {
         withServer(Engine.Netty, { limited { skipKnownProxies(listOf("10.0.0.7")) } }) {
             AppendingProxy(port, seen = "${AppendingProxy.SEEN}, 10.0.0.7").use { proxy ->
                 val first = PlainClient.connect("ws://127.0.0.1:${proxy.port}/live")
@@ -47,12 +47,12 @@ class ForgedAddressTest : FunSpec({
         }
     }
 
-    test("as Ktor 3.5.1 installs it, XForwardedHeaders takes the first value, which the client wrote") {
+    test("XForwardedHeaders of Ktor 3.5.1 takes the first value by default, which the client can forge") {
         withServer(Engine.Netty, { limited {} }) {
             AppendingProxy(port).use { proxy ->
                 val first = PlainClient.connect("ws://127.0.0.1:${proxy.port}/live")
 
-                // why docs/limits.md asks for one of the settings above: red when Ktor changes its default
+                // docs/limits.md requires one of the settings above because of this; fails when Ktor changes its default
                 askForUpgrade(proxy.port, "/live", "X-Forwarded-For" to "203.0.113.1").status shouldBe 101
                 first.close()
             }

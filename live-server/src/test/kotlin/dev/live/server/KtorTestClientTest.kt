@@ -11,9 +11,9 @@ import io.ktor.websocket.Frame
 import io.ktor.websocket.readText
 import io.ktor.websocket.send
 
-class TestHostTest : FunSpec({
+class KtorTestClientTest : FunSpec({
 
-    test("Ktor's own test client can talk to an endpoint, though it does not mask its frames") {
+    test("Ktor's test client can use an endpoint, although it does not mask its frames") {
         testApplication {
             application {
                 install(Live)
