@@ -14,7 +14,7 @@ import kotlin.io.encoding.Base64
 
 class BearerTokenTest : FunSpec({
 
-    context("where a request has its token") {
+    context("the token of a request is found") {
         for (case in cases) {
             test(case.name) {
                 testApplication {
@@ -53,7 +53,7 @@ private val cases =
     listOf(
         Case("nowhere", token = null),
         Case("in the header", token = "abc.def", authorization = "Bearer abc.def"),
-        Case("in the header, whatever the case of the scheme", token = "abc", authorization = "bearer  abc"),
+        Case("in the header, with the scheme in any case", token = "abc", authorization = "bearer  abc"),
         Case("not in a header of another scheme", token = null, authorization = "Basic YWJj"),
         Case("in a subprotocol", token = "töken", subprotocols = listOf(offered("töken"))),
         Case("in a subprotocol among others", token = "abc", subprotocols = listOf("live.v1.json, ${offered("abc")}")),
@@ -65,8 +65,8 @@ private val cases =
         Case("in a subprotocol with padding", token = "a", subprotocols = listOf(offered("a", Base64.UrlSafe))),
         Case("in a subprotocol beside a header of another scheme", "abc", "Basic YWJj", listOf(offered("abc"))),
         Case("in the header rather than in a subprotocol", "first", "Bearer first", listOf(offered("second"))),
-        Case("not in a subprotocol that is no base64url", token = null, subprotocols = listOf("live.bearer.a+b*")),
-        Case("not in a subprotocol that is no UTF-8", token = null, subprotocols = listOf("live.bearer._w")),
+        Case("not in a subprotocol that is not base64url", token = null, subprotocols = listOf("live.bearer.a+b*")),
+        Case("not in a subprotocol that is not UTF-8", token = null, subprotocols = listOf("live.bearer._w")),
         Case("not in the query", token = null, query = "?token=abc"),
         Case("in the query where the endpoint allows it", token = "abc", query = "?token=abc", queryAllowed = true),
         Case("not in another parameter of the query", token = null, query = "?bearer=abc", queryAllowed = true),

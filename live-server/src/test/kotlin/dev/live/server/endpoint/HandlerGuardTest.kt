@@ -32,11 +32,11 @@ import kotlin.time.Duration.Companion.seconds
 
 class HandlerGuardTest : FunSpec({
 
-    test("what goes well needs no answer") {
+    test("a successful handler returns no error") {
         runTest { guard.run("x") {}.shouldBeNull() }
     }
 
-    test("a refusal of the handler reaches the client as it is") {
+    test("a LiveException of the handler is returned unchanged") {
         runTest {
             val refusal = LiveException(ErrorCode.Forbidden, "not you", retryAfter = 3.seconds)
 
@@ -44,7 +44,7 @@ class HandlerGuardTest : FunSpec({
         }
     }
 
-    test("a failure of any kind is internal, and says no more than a log id") {
+    test("any other failure is returned as internal with only a log id") {
         runTest {
             for (failure in listOf(
                 IllegalStateException("secret"),
@@ -60,7 +60,7 @@ class HandlerGuardTest : FunSpec({
         }
     }
 
-    test("a handler that takes too long is stopped and answered with timeout") {
+    test("a handler over the timeout is cancelled, and the result is timeout") {
         runTest {
             var isStopped = false
 
@@ -79,7 +79,7 @@ class HandlerGuardTest : FunSpec({
         }
     }
 
-    test("a timeout of the handler's own is a failure of the handler") {
+    test("a timeout inside the handler is a failure of the handler") {
         runTest {
             val answer = guard.run("x") { withTimeout(1.seconds) { awaitCancellation() } }.shouldNotBeNull()
 
@@ -88,7 +88,7 @@ class HandlerGuardTest : FunSpec({
         }
     }
 
-    test("waiting for something that was cancelled is a failure of the handler") {
+    test("awaiting a cancelled Deferred is a failure of the handler") {
         runTest {
             val cancelled = CompletableDeferred<Unit>().apply { cancel() }
 
@@ -96,7 +96,7 @@ class HandlerGuardTest : FunSpec({
         }
     }
 
-    test("the end of the session is no failure of the handler") {
+    test("the end of the session is not a failure of the handler") {
         runTest {
             var answer: LiveException? = null
             val session = launch { answer = guard.run("x") { awaitCancellation() } }
@@ -109,7 +109,7 @@ class HandlerGuardTest : FunSpec({
         }
     }
 
-    test("a handler that fails because the session ends is not answered") {
+    test("a handler that fails because the session ends returns no error") {
         runTest {
             val session = launch {
                 shouldThrow<CancellationException> {
@@ -121,7 +121,7 @@ class HandlerGuardTest : FunSpec({
                         }
                     }
                 }
-                throw CancellationException("as it should be")
+                throw CancellationException("expected")
             }
             runCurrent()
 
@@ -132,7 +132,7 @@ class HandlerGuardTest : FunSpec({
         }
     }
 
-    test("whoever is over its own time limit gets that, and not an answer") {
+    test("a timeout of the caller is thrown, not returned") {
         runTest {
             shouldThrow<TimeoutCancellationException> {
                 withTimeout(1.seconds) { guard.run("x") { awaitCancellation() } }
@@ -142,7 +142,7 @@ class HandlerGuardTest : FunSpec({
         }
     }
 
-    test("a handler within another's call has that one's time, and is answered as that one is") {
+    test("a nested handler shares the timeout of the outer call and returns the same error") {
         runTest {
             val dispatcher = StandardTestDispatcher(testScheduler)
             val outer = HandlerGuard(timeout = 30.seconds, dispatcher)

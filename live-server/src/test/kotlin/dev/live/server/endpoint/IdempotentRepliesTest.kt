@@ -31,34 +31,34 @@ import kotlin.time.Duration.Companion.seconds
 
 class IdempotentRepliesTest : FunSpec({
 
-    test("a key that comes again has the first reply, and the handler runs once") {
+    test("a repeated key returns the first reply, and the handler runs once") {
         withReplies {
-            ask("ann", "=1") shouldBe "1"
-            ask("ann", "=1") shouldBe "1"
+            request("ann", "=1") shouldBe "1"
+            request("ann", "=1") shouldBe "1"
 
             runs shouldBe 1
         }
     }
 
-    test("another key, another user and a key after its window run again") {
+    test("a different key, a different user or an expired key runs the handler again") {
         withReplies {
-            ask("ann", "=1") shouldBe "1"
-            ask("ann", "=2") shouldBe "2"
-            ask("bob", "=1") shouldBe "3"
+            request("ann", "=1") shouldBe "1"
+            request("ann", "=2") shouldBe "2"
+            request("bob", "=1") shouldBe "3"
             now += 5 * 60_000 - 1
-            ask("ann", "=1") shouldBe "1"
+            request("ann", "=1") shouldBe "1"
             now += 1
-            ask("ann", "=1") shouldBe "4"
+            request("ann", "=1") shouldBe "4"
 
-            replies.size shouldBe 1 // what is over goes when the next one comes
+            replies.size shouldBe 1 // expired entries are removed when a new one arrives
         }
     }
 
-    test("two at the same time run once, and both have the reply") {
+    test("two concurrent requests with one key run once and both receive the reply") {
         withReplies {
             val gate = CompletableDeferred<Unit>()
-            hold = gate
-            val both = List(2) { test.async { ask("ann", "=1") } }
+            handlerGate = gate
+            val both = List(2) { test.async { request("ann", "=1") } }
             test.runCurrent()
             runs shouldBe 1
 
@@ -69,136 +69,136 @@ class IdempotentRepliesTest : FunSpec({
         }
     }
 
-    test("who stops waiting does not stop the handler, and finds its reply when it comes again") {
+    test("a cancelled caller does not cancel the handler, and a repeat receives the reply") {
         withReplies {
             val gate = CompletableDeferred<Unit>()
-            hold = gate
-            val first = test.launch { ask("ann", "=1") }
+            handlerGate = gate
+            val first = test.launch { request("ann", "=1") }
             test.runCurrent()
             first.cancelAndJoin()
 
             gate.complete(Unit)
             test.runCurrent()
 
-            ask("ann", "=1") shouldBe "1"
+            request("ann", "=1") shouldBe "1"
             runs shouldBe 1
         }
     }
 
-    test("what failed may be asked for again, and everybody who waited hears of it") {
+    test("a failed request may be retried, and all waiting callers receive the failure") {
         withReplies {
             failure = LiveException(ErrorCode.Forbidden, "not now", 3.seconds)
-            val failed = List(2) { aside.async { ask("ann", "=1") } }.map {
+            val failed = List(2) { failingScope.async { request("ann", "=1") } }.map {
                 shouldThrow<LiveException> { it.await() }
             }
             failure = null
 
             failed.map { Triple(it.code, it.reason, it.retryAfter) }.toSet() shouldBe
                 setOf(Triple(ErrorCode.Forbidden, "not now", 3.seconds))
-            ask("ann", "=1") shouldBe "2"
+            request("ann", "=1") shouldBe "2"
         }
     }
 
-    test("a key that is used for another payload is refused, and keeps its reply") {
+    test("a key reused with another payload is rejected, and its reply is kept") {
         withReplies {
-            ask("ann", "=1", Body.json("1"))
+            request("ann", "=1", Body.json("1"))
 
             for (other in listOf(Body.json("2"), Body.bytes("json 1".encodeToByteArray()), null)) {
-                shouldThrow<LiveException> { ask("ann", "=1", other) }.reason shouldBe
+                shouldThrow<LiveException> { request("ann", "=1", other) }.reason shouldBe
                     "this key was used for another payload; a key stands for one request"
             }
-            ask("ann", "=1", Body.json("1")) shouldBe "1"
+            request("ann", "=1", Body.json("1")) shouldBe "1"
         }
     }
 
-    test("a user with as many keys as are kept is refused before anything runs, and told when there is room") {
+    test("a user at the key limit is rejected before the handler runs, with the time until a key expires") {
         withReplies(KeyLimits(keysPerUser = 2)) {
-            ask("ann", "=1")
+            request("ann", "=1")
             now += 60_000
-            ask("ann", "=2")
+            request("ann", "=2")
 
-            val refused = shouldThrow<LiveException> { ask("ann", "=3") }
+            val rejection = shouldThrow<LiveException> { request("ann", "=3") }
 
-            refused.code shouldBe ErrorCode.RateLimited
-            refused.reason shouldBe "a user may use at most 2 keys within 5m"
-            refused.retryAfter shouldBe 4.minutes
+            rejection.code shouldBe ErrorCode.RateLimited
+            rejection.reason shouldBe "a user may use at most 2 keys within 5m"
+            rejection.retryAfter shouldBe 4.minutes
             runs shouldBe 2
-            ask("bob", "=3") shouldBe "3"
-            ask("ann", "=1") shouldBe "1"
+            request("bob", "=3") shouldBe "3"
+            request("ann", "=1") shouldBe "1"
             now += 4 * 60_000
-            ask("ann", "=3") shouldBe "4"
+            request("ann", "=3") shouldBe "4"
         }
     }
 
-    test("all users together have a bound too") {
+    test("the number of keys of all users is limited") {
         withReplies(KeyLimits(keys = 2)) {
-            ask("ann", "=1")
-            ask("bob", "=1")
+            request("ann", "=1")
+            request("bob", "=1")
 
-            shouldThrow<LiveException> { ask("cat", "=1") }.reason shouldBe "at most 2 keys are kept within 5m"
+            shouldThrow<LiveException> { request("cat", "=1") }.reason shouldBe "at most 2 keys are kept within 5m"
             runs shouldBe 2
         }
     }
 
-    for ((what, limits) in listOf("one reply" to KeyLimits(replyBytes = 3), "all replies" to KeyLimits(bytes = 5))) {
-        test("a reply over the bound of $what reaches who waits; the repeat is refused and does not run") {
+    for ((bound, limits) in listOf("one reply" to KeyLimits(replyBytes = 3), "all replies" to KeyLimits(bytes = 5))) {
+        test("a reply over the byte limit of $bound is returned once; a repeat is rejected without running") {
             withReplies(limits) {
                 reply = { "\"abcd\"" }
 
-                ask("ann", "=1") shouldBe "\"abcd\""
+                request("ann", "=1") shouldBe "\"abcd\""
 
-                val refused = shouldThrow<LiveException> { ask("ann", "=1") }
-                refused.code shouldBe ErrorCode.TooLarge
-                refused.reason shouldBe "carried out already, but its reply was too large to be kept"
+                val rejection = shouldThrow<LiveException> { request("ann", "=1") }
+                rejection.code shouldBe ErrorCode.TooLarge
+                rejection.reason shouldBe "carried out already, but its reply was too large to be kept"
                 runs shouldBe 1
             }
         }
     }
 
-    test("of an owner that is gone no key is kept: what has run goes at once, what runs when it is done") {
+    test("the keys of a forgotten owner are removed: completed ones at once, a running one on completion") {
         withReplies(KeyLimits(keys = 3)) {
-            ask("ann", "=1")
-            ask("bob", "=1")
+            request("ann", "=1")
+            request("bob", "=1")
             val gate = CompletableDeferred<Unit>()
-            hold = gate
-            val running = test.async { ask("ann", "=2") }
+            handlerGate = gate
+            val running = test.async { request("ann", "=2") }
             test.runCurrent()
 
             replies.forget("ann")
-            replies.forget("nobody")
+            replies.forget("unknown")
 
             replies.size shouldBe 2
             gate.complete(Unit)
             running.await() shouldBe "3"
             replies.size shouldBe 1
-            ask("bob", "=1") shouldBe "2"
+            request("bob", "=1") shouldBe "2"
         }
     }
 
-    test("a server that ends leaves nobody waiting, and no key behind") {
+    test("a server that stops leaves no waiting caller and no key") {
         withReplies {
-            hold = CompletableDeferred()
-            val asking = aside.async { ask("ann", "=1") }
+            handlerGate = CompletableDeferred()
+            val request = failingScope.async { request("ann", "=1") }
             test.runCurrent()
 
             server.cancel()
             test.runCurrent()
 
-            asking.isCompleted shouldBe true
+            request.isCompleted shouldBe true
             replies.size shouldBe 0
         }
     }
 
-    test("whatever comes in whatever order, each key of each user runs once in its window") {
-        checkAll(200, Arb.list(Arb.int(0..11), 0..60)) { script ->
+    test("in any sequence, each key of each user runs once per window") {
+        checkAll(200, Arb.list(Arb.int(0..11), 0..60)) { steps ->
             withReplies {
                 val expected = HashMap<Pair<String, String>, Pair<String, Long>>()
-                for (step in script) {
+                for (step in steps) {
                     val (user, key) = listOf("ann", "bob")[step % 2] to "=${step % 3}"
                     now += step * 10_000L
                     val before = expected[user to key]?.takeIf { now < it.second + 5 * 60_000 }
 
-                    val reply = ask(user, key)
+                    val reply = request(user, key)
 
                     if (before != null) reply shouldBe before.first else expected[user to key] = reply to now
                 }
@@ -207,7 +207,7 @@ class IdempotentRepliesTest : FunSpec({
         }
     }
 
-    test("a window that is none is refused") {
+    test("an invalid window is rejected") {
         for (window in listOf(Duration.ZERO, Duration.INFINITE)) {
             shouldThrow<IllegalArgumentException> { IdempotentReplies(window) }.message shouldBe
                 "idempotent must be positive and finite, was $window"
@@ -218,21 +218,21 @@ class IdempotentRepliesTest : FunSpec({
 private class Replies(val test: TestScope, limits: KeyLimits) {
     val server = CoroutineScope(test.backgroundScope.coroutineContext + SupervisorJob())
 
-    /** For what may fail beside the test. */
-    val aside = CoroutineScope(test.backgroundScope.coroutineContext + SupervisorJob())
+    /** Scope for requests that may fail without failing the test. */
+    val failingScope = CoroutineScope(test.backgroundScope.coroutineContext + SupervisorJob())
     var now = 0L
     var runs = 0
     var failure: LiveException? = null
-    var hold: CompletableDeferred<Unit>? = null
+    var handlerGate: CompletableDeferred<Unit>? = null
     var reply = { "$runs" }
     val replies = IdempotentReplies(5.minutes, limits) { now }
 
-    suspend fun ask(user: String, ref: String, body: Body? = null): String =
+    suspend fun request(user: String, ref: String, body: Body? = null): String =
         (replies.reply(user, Message("pay", ref = ref, body = body), server, ::handle) as Body.Json).text
 
     private suspend fun handle(): Outcome {
         runs++
-        hold?.await()
+        handlerGate?.await()
         return failure?.let { Outcome(null, it) } ?: Outcome(Body.json(reply()))
     }
 }

@@ -39,7 +39,7 @@ import kotlin.time.Instant
 
 class TokensTest : FunSpec({
 
-    test("a session is told 60 s before its token runs out, and closed when it has") {
+    test("a session is warned 60 s before its token expires and closed at expiry") {
         runTest {
             val one = sessionOf(renewable { instant(5.minutes) })
 
@@ -55,7 +55,7 @@ class TokensTest : FunSpec({
         }
     }
 
-    test("a token of less than two minutes is announced when half of it is over") {
+    test("a token valid for less than two minutes is announced at half of its lifetime") {
         runTest {
             val one = sessionOf(renewable { instant(40.seconds) })
 
@@ -68,7 +68,7 @@ class TokensTest : FunSpec({
         }
     }
 
-    test("a session whose token has run out already does not begin") {
+    test("a session with an expired token is closed at once") {
         for (late in listOf(Duration.ZERO, (-1).seconds)) {
             runTest {
                 val one = sessionOf(renewable { instant(late) })
@@ -80,7 +80,7 @@ class TokensTest : FunSpec({
         }
     }
 
-    test("tokens that never run out, or hardly ever, are not watched to an end") {
+    test("a token without an expiry, or with a distant one, is never announced") {
         for (never in listOf(null, Instant.DISTANT_FUTURE)) {
             runTest {
                 val one = sessionOf(renewable { never })
@@ -94,7 +94,7 @@ class TokensTest : FunSpec({
         }
     }
 
-    test("where no message can renew a token the client is not asked to, and the session still ends") {
+    test("without authenticateByMessage no warning is sent, and the session still ends at expiry") {
         runTest {
             val endpoint = LiveEndpoint<Unit>("/live").apply { expires { instant(5.minutes) } }
             val one = sessionOf(endpoint)
@@ -107,7 +107,7 @@ class TokensTest : FunSpec({
         }
     }
 
-    test("an auth message moves the end") {
+    test("an auth message postpones the expiry") {
         runTest {
             var end = instant(5.minutes)
             val one = sessionOf(renewable { end })
@@ -124,7 +124,7 @@ class TokensTest : FunSpec({
         }
     }
 
-    test("a token that is not accepted ends the session at once, however long the old one would have lasted") {
+    test("a rejected token ends the session at once, before the old token expires") {
         runTest {
             val one = sessionOf(renewable { instant(5.minutes) })
 
@@ -136,7 +136,7 @@ class TokensTest : FunSpec({
         }
     }
 
-    test("a fresh token that has run out already is not accepted") {
+    test("an expired replacement token is rejected") {
         runTest {
             var end = instant(5.minutes)
             val one = sessionOf(renewable { end })
@@ -151,15 +151,15 @@ class TokensTest : FunSpec({
         }
     }
 
-    for (isNamed in listOf(false, true)) {
-        val unknown = if (isNamed) "whose meta names no user" else "of an endpoint that names none"
+    for (hasUserFunction in listOf(false, true)) {
+        val unknown = if (hasUserFunction) "whose meta has no user" else "of an endpoint without user { }"
 
-        test("a session $unknown is renewed by what it was begun with alone, and not by another's token") {
+        test("a session $unknown is renewed only by its own token") {
             runTest {
                 val endpoint =
                     LiveEndpoint<String>("/live").apply {
                         authenticateByMessage { token -> token }
-                        if (isNamed) user { null }
+                        if (hasUserFunction) user { null }
                     }
                 val session = anonymous("ann")
                 val tokens = Tokens(endpoint, HandlerGuard(timeout = 30.seconds), 60.seconds, { currentTime })
@@ -176,7 +176,7 @@ class TokensTest : FunSpec({
         }
     }
 
-    test("a token that is still being checked when the old one runs out is too late") {
+    test("a token whose check completes after the old one expired is too late") {
         runTest {
             val endpoint = LiveEndpoint<Unit>("/live").apply {
                 user { "ann" }
@@ -193,7 +193,7 @@ class TokensTest : FunSpec({
         }
     }
 
-    test("a failure of expires while a token is renewed is the application's, and the old token still counts") {
+    test("an exception in expires during renewal fails the auth message, and the old token stays valid") {
         runTest {
             var fails = false
             val one = sessionOf(renewable { if (fails) error("boom") else instant(5.minutes) })
@@ -209,21 +209,21 @@ class TokensTest : FunSpec({
     }
 })
 
-private val begun = Instant.fromEpochMilliseconds(1_800_000_000_000)
+private val start = Instant.fromEpochMilliseconds(1_800_000_000_000)
 
-/** So long after the test began. */
-private fun instant(after: Duration): Instant = begun + after
+/** The instant [after] the start of the test. */
+private fun instant(after: Duration): Instant = start + after
 
 private fun renewable(expires: () -> Instant?): LiveEndpoint<Unit> =
     LiveEndpoint<Unit>("/live").apply {
-        user { "ann" } // as the session's
+        user { "ann" } // the same as the session's user
         authenticateByMessage { token -> if (token == "good") Unit else null }
         expires { expires() }
     }
 
 private fun auth(token: String) = Message(MessageType.AUTH, body = Body.of(AuthData(token)))
 
-/** A session of nobody who is known, as far as its queue. */
+/** A session without a user, whose queue is never written to a socket. */
 private fun TestScope.anonymous(meta: String): Session<String> {
     val topics = TestTopics(backgroundScope, CodecTable(listOf(FakeCodec()))).registry
     val runtime = SessionRuntime(sessionSettings(), topics, codecSlot = 0) { currentTime }
@@ -231,11 +231,11 @@ private fun TestScope.anonymous(meta: String): Session<String> {
     return Session("session", meta, user = null, "127.0.0.1", Instant.DISTANT_PAST, "fake", runtime, scope)
 }
 
-/** A running session of [endpoint], whose client's words are tokens. */
+/** A running session of [endpoint]. The client sends tokens as plain text. */
 private fun TestScope.sessionOf(endpoint: LiveEndpoint<Unit>): TestSession {
     val one = TestSession(this, sessionSettings(heartbeatInterval = 1.days, heartbeatTimeout = 2.days))
     val clock = object : Clock {
-        override fun now(): Instant = begun + currentTime.milliseconds
+        override fun now(): Instant = start + currentTime.milliseconds
     }
     val guard = HandlerGuard(timeout = 30.seconds)
     val tokens = Tokens(endpoint, guard, warning = 60.seconds, { currentTime }, clock)

@@ -16,7 +16,7 @@ import io.kotest.property.checkAll
 
 class TopicPatternTest : FunSpec({
 
-    context("names and their parameters") {
+    context("pattern matching") {
         for ((pattern, name, parameters) in matches) {
             test("$pattern ${if (parameters == null) "does not match" else "matches"} '$name'") {
                 TopicPattern(pattern).match(name)?.toString() shouldBe parameters?.toString()
@@ -24,7 +24,7 @@ class TopicPatternTest : FunSpec({
         }
     }
 
-    test("a pattern matches what its parameters are filled with, and gives it back") {
+    test("a pattern matches a name built from it and returns its parameters") {
         val segment = Arb.pair(Arb.of("literal", "parameter"), Arb.string(1, 8, legalInSegments))
         checkAll(Arb.list(segment, 1..5), Arb.list(Arb.string(0, 4, legalInSegments), 1..4)) { segments, tail ->
             val rest = tail.joinToString("/")
@@ -40,18 +40,18 @@ class TopicPatternTest : FunSpec({
             val name = segments.joinToString("/") { it.second }
 
             val plain = TopicPattern(pattern).match(name).shouldNotBeNull()
-            val tailed = TopicPattern("$pattern/{rest...}").match("$name/$rest")
+            val withRest = TopicPattern("$pattern/{rest...}").match("$name/$rest")
 
             for ((i, it) in segments.withIndex()) if (it.first == "parameter") plain["p$i"] shouldBe it.second
-            if (rest.isEmpty()) tailed.shouldBeNull() else tailed.shouldNotBeNull()["rest"] shouldBe rest
+            if (rest.isEmpty()) withRest.shouldBeNull() else withRest.shouldNotBeNull()["rest"] shouldBe rest
             TopicPattern(pattern).match("$name/more").shouldBeNull()
             TopicPattern(pattern).match("$name/").shouldBeNull()
             TopicPattern("more/$pattern").match(name)?.let { error("'more/$pattern' matched '$name'") }
         }
     }
 
-    test("of patterns that match one name the more literal comes first") {
-        val rooms =
+    test("the more literal of several matching patterns comes first") {
+        val patterns =
             listOf(
                 "room/lobby",
                 "room/lob{y}",
@@ -65,10 +65,10 @@ class TopicPatternTest : FunSpec({
                 "{rest...}",
             )
 
-        rooms.shuffled().sortedBy { TopicPattern(it).specificity } shouldBe rooms
+        patterns.shuffled().sortedBy { TopicPattern(it).specificity } shouldBe rooms
     }
 
-    test("patterns have one shape exactly when they match the same names") {
+    test("two patterns have the same shape exactly when they match the same names") {
         TopicPattern("a/{x}").shape shouldBe TopicPattern("a/{y}").shape
         TopicPattern("a/{x...}").shape shouldBe TopicPattern("a/{y...}").shape
         TopicPattern("a:{x}").shape shouldBe TopicPattern("a:{y}").shape
@@ -76,7 +76,7 @@ class TopicPatternTest : FunSpec({
         different.map { TopicPattern(it).shape }.toSet().size shouldBe different.size
     }
 
-    context("what is no pattern says why") {
+    context("an invalid pattern is rejected with a reason") {
         for ((pattern, reason) in mistakes) {
             test("'$pattern': $reason") {
                 shouldThrow<IllegalArgumentException> { TopicPattern(pattern) }.message shouldBe reason
@@ -84,7 +84,7 @@ class TopicPatternTest : FunSpec({
         }
     }
 
-    test("a parameter that the pattern has not says which it has") {
+    test("an unknown parameter is rejected with the list of known parameters") {
         val parameters = TopicPattern("room/{room}").match("room/1").shouldNotBeNull()
 
         parameters["room"] shouldBe "1"
@@ -92,7 +92,7 @@ class TopicPatternTest : FunSpec({
             "topic pattern 'room/{room}' has no parameter 'rom'; it has [room]"
     }
 
-    test("any text is a pattern or an error, and any name matches or does not") {
+    test("any text is a valid pattern or an error, and never fails to match with an exception") {
         val text = Arb.list(Arb.of("a", "/", "{", "}", "{x}", "{x...}", "..."), 0..8)
         checkAll(text, text) { pattern, name ->
             try {

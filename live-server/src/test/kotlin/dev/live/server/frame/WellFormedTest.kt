@@ -12,23 +12,23 @@ import io.kotest.property.checkAll
 
 class WellFormedTest : FunSpec({
 
-    test("text that UTF-8 can encode is returned as it is") {
+    test("valid text is returned as the same instance") {
         for (text in listOf("", "abc", "ä€🌸", "🌸🌸")) text.wellFormed() shouldBeSameInstanceAs text
     }
 
-    test("each half of a surrogate pair is replaced, wherever it stands") {
+    test("each lone surrogate is replaced") {
         "ab🌸".take(3).wellFormed() shouldBe "ab\uFFFD"
         "🌸b".drop(1).wellFormed() shouldBe "\uFFFDb"
         "\uD83C🌸\uDF38\uDF38\uD83C\uD83C".wellFormed() shouldBe "\uFFFD🌸\uFFFD\uFFFD\uFFFD\uFFFD"
     }
 
-    test("text that is too long is cut between characters") {
+    test("text over the limit is cut between code points") {
         "ab🌸".wellFormed(most = 3) shouldBe "ab"
         "ab🌸c".wellFormed(most = 4) shouldBe "ab🌸"
         "abc".wellFormed(most = 2) shouldBe "ab"
     }
 
-    test("the result always has a UTF-8 form, is no longer, and loses nothing but halves") {
+    test("the result is valid UTF-16 within the limit and loses only lone surrogates") {
         checkAll(Arb.list(Arb.element("a", "🌸", "\uD83C", "\uDF38"), 0..12), Arb.int(1..24)) { parts, most ->
             val text = parts.joinToString("")
 

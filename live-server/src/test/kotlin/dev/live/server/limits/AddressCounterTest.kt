@@ -12,7 +12,7 @@ import io.kotest.property.checkAll
 
 class AddressCounterTest : FunSpec({
 
-    test("an address has as many connections as it may have, and is forgotten with the last one") {
+    test("an address has at most the limit of connections and is removed with its last one") {
         checkAll(Arb.list(Arb.pair(Arb.element("1.2.3.4", "5.6.7.8", "::1"), Arb.boolean()), 0..100)) { steps ->
             val counter = AddressCounter(limit = 3)
             val open = mutableMapOf<String, Int>()
@@ -31,12 +31,12 @@ class AddressCounterTest : FunSpec({
         }
     }
 
-    test("an IPv4 address counts for itself") {
+    test("an IPv4 address is its own network") {
         networkOf("192.0.2.1") shouldBe "192.0.2.1"
         networkOf("::ffff:192.0.2.1") shouldBe "192.0.2.1"
     }
 
-    test("addresses of one /64 network of IPv6 count as one, however they are written") {
+    test("addresses of one IPv6 /64 network share a key in any notation") {
         val network = networkOf("2001:db8:0:1::1")
 
         for (host in listOf("ffff:ffff:ffff:ffff", "0:0:0:2", ":2", ":2%eth0", "0000:0000:0000:0001")) {
@@ -46,7 +46,7 @@ class AddressCounterTest : FunSpec({
         networkOf("::1") shouldBe networkOf("0:0:0:0:0:0:0:1")
     }
 
-    test("what is no address counts as it is, and no name server is asked") {
+    test("text that is no address is its own key, without a DNS lookup") {
         val others = listOf("unknown", "localhost", "1:2", ":", "fe80::g", "example.com:80", "[::1]:80", "_hidden", "")
         for (other in others) {
             networkOf(other) shouldBe other

@@ -12,13 +12,13 @@ import io.kotest.property.checkAll
 
 class BadMessageCounterTest : FunSpec({
 
-    test("the tenth bad message within a minute is one too many") {
+    test("the tenth bad message within a minute exceeds the limit") {
         val counter = BadMessageCounter(limit = 10, windowMillis = 60_000)
 
         List(10) { counter.isTooMany(it * 6_000L) } shouldBe List(9) { false } + true
     }
 
-    test("a bad message is forgotten after a minute") {
+    test("a bad message expires after a minute") {
         val counter = BadMessageCounter(limit = 2, windowMillis = 60_000)
 
         counter.isTooMany(0) shouldBe false
@@ -26,21 +26,21 @@ class BadMessageCounterTest : FunSpec({
         counter.isTooMany(120_001) shouldBe true
     }
 
-    test("where one is too many, the first is") {
+    test("with a limit of 1 the first bad message exceeds it") {
         BadMessageCounter(limit = 1, windowMillis = 60_000).isTooMany(0) shouldBe true
     }
 
-    test("a limit that nobody reaches takes no memory of its size") {
+    test("a high limit does not allocate memory in advance") {
         val before = liveHeap()
         val counters = List(10) { BadMessageCounter(Int.MAX_VALUE, windowMillis = 60_000) }
 
         for (now in 0L until 600_000L) counters.forEach { it.isTooMany(now) shouldBe false }
 
         (liveHeap() - before) shouldBeLessThan MIB
-        counters.size shouldBe 10 // they are all still there
+        counters.size shouldBe 10 // keeps the counters reachable
     }
 
-    test("a high limit is met by as many within a minute, and forgets them within two parts of it") {
+    test("a high limit is counted within the window, and expires within two parts of it") {
         val counter = BadMessageCounter(limit = 100_000, windowMillis = 60_000)
         repeat(99_999) { counter.isTooMany(it / 10L) shouldBe false }
         counter.isTooMany(10_000) shouldBe true
@@ -48,7 +48,7 @@ class BadMessageCounterTest : FunSpec({
         counter.isTooMany(72_100) shouldBe false
     }
 
-    test("it is too many exactly when as many as the limit lie within the window") {
+    test("the limit is exceeded exactly when that many lie within the window") {
         checkAll(Arb.int(1..6), Arb.int(1..100), Arb.list(Arb.int(0..60), 0..50)) { limit, window, pauses ->
             val counter = BadMessageCounter(limit, window.toLong())
             val times = pauses.runningFold(0L, Long::plus).drop(1)

@@ -15,28 +15,28 @@ import io.kotest.property.checkAll
 
 class InboundLimiterTest : FunSpec({
 
-    test("a message within every limit is admitted") {
+    test("a message within all limits is admitted") {
         val limiter = limiter()
 
         repeat(60) { limiter.admit(now = 0, size = 64 * 1024).shouldBeNull() }
     }
 
-    test("too many messages are refused, with the wait and the limit") {
+    test("a message over the rate is rejected with the limit and the wait") {
         val limiter = limiter {
             messagesPerSecond = 10
             burst = 2
         }
         repeat(2) { limiter.admit(0, size = 5) }
 
-        val refusal = limiter.admit(0, size = 5).shouldNotBeNull()
+        val rejection = limiter.admit(0, size = 5).shouldNotBeNull()
 
-        refusal.reason shouldBe "at most 10 messages a second"
-        refusal.retryAfterMillis shouldBe 100
-        refusal.isLast shouldBe false
+        rejection.reason shouldBe "at most 10 messages a second"
+        rejection.retryAfterMillis shouldBe 100
+        rejection.isLast shouldBe false
         limiter.admit(100, size = 5).shouldBeNull()
     }
 
-    test("too many bytes are refused though the messages are few, and only those that are too large for what is left") {
+    test("bytes over the rate are rejected, and a smaller message that fits is admitted") {
         val limiter = limiter {
             maxMessageSize = 1_000
             bytesPerSecond = 1_024
@@ -44,14 +44,14 @@ class InboundLimiterTest : FunSpec({
         }
         limiter.admit(0, size = 1_000).shouldBeNull()
 
-        val refusal = limiter.admit(0, size = 1_000).shouldNotBeNull()
+        val rejection = limiter.admit(0, size = 1_000).shouldNotBeNull()
 
-        refusal.reason shouldBe "at most 1024 bytes a second"
-        refusal.retryAfterMillis shouldBe 489 // 500 bytes are left
+        rejection.reason shouldBe "at most 1024 bytes a second"
+        rejection.retryAfterMillis shouldBe 489 // 500 bytes are left
         limiter.admit(0, size = 500).shouldBeNull()
     }
 
-    test("pings and pongs count as messages and not as bytes") {
+    test("pings and pongs count as messages, not as bytes") {
         val limiter = limiter {
             maxMessageSize = 128
             byteBurst = 128
@@ -64,19 +64,19 @@ class InboundLimiterTest : FunSpec({
         limiter.admit(0, size = 0)?.reason shouldBe "at most 1 messages a second"
     }
 
-    test("subscribes have a rate of their own, and room for the topics of a session that comes back") {
+    test("subscribes have their own rate, with a burst for a resubscribing session") {
         val limiter = limiter()
         repeat(200) { limiter.admitSubscribe(0, size = 5).shouldBeNull() }
 
-        val refusal = limiter.admitSubscribe(0, size = 5).shouldNotBeNull()
+        val rejection = limiter.admitSubscribe(0, size = 5).shouldNotBeNull()
 
-        refusal.reason shouldBe "at most 50 subscribes a second"
-        refusal.retryAfterMillis shouldBe 20
+        rejection.reason shouldBe "at most 50 subscribes a second"
+        rejection.retryAfterMillis shouldBe 20
         limiter.admit(0, size = 5).shouldBeNull()
     }
 
-    test("a client that does not heed a limit is told for the last time, whichever limit it is") {
-        val ways =
+    test("a client that ignores any limit receives a last rejection") {
+        val limits =
             listOf<Pair<LimitsConfig.() -> Unit, (InboundLimiter) -> Refusal?>>(
                 Pair({
                     messagesPerSecond = 1
@@ -92,7 +92,7 @@ class InboundLimiterTest : FunSpec({
                 }, { it.admitSubscribe(0, size = 5) }),
             )
 
-        for ((configure, send) in ways) {
+        for ((configure, send) in limits) {
             val limiter = limiter(configure)
             repeat(3) { send(limiter).shouldBeNull() }
 
@@ -100,21 +100,21 @@ class InboundLimiterTest : FunSpec({
         }
     }
 
-    test("sessions of a user share what the user may send") {
+    test("sessions of one user share the per-user limit") {
         val (limiters, _) = ofOneUser()
         val (phone, laptop) = limiters
         repeat(2) { phone.admit(0, size = 1).shouldBeNull() }
         laptop.admit(0, size = 1).shouldBeNull()
 
-        val refusal = laptop.admit(0, size = 1).shouldNotBeNull()
+        val rejection = laptop.admit(0, size = 1).shouldNotBeNull()
 
-        refusal.reason shouldBe "at most 1 messages a second from all sessions of a user"
-        refusal.retryAfterMillis shouldBe 1_000
+        rejection.reason shouldBe "at most 1 messages a second from all sessions of a user"
+        rejection.retryAfterMillis shouldBe 1_000
         phone.admit(1_000, size = 1).shouldBeNull()
         laptop.admit(1_000, size = 1).shouldNotBeNull()
     }
 
-    test("who does not heed a user's limit is closed, and the user's other sessions are not") {
+    test("a session that ignores the per-user limit is closed, the user's other sessions are not") {
         val (limiters, _) = ofOneUser()
         val (phone, laptop) = limiters
 
@@ -122,7 +122,7 @@ class InboundLimiterTest : FunSpec({
         laptop.admit(0, size = 1)?.isLast shouldBe false
     }
 
-    test("limits that are switched off never refuse") {
+    test("disabled limits never reject") {
         val limiter = limiter {
             messagesPerSecond = Int.MAX_VALUE
             bytesPerSecond = Int.MAX_VALUE
@@ -135,7 +135,7 @@ class InboundLimiterTest : FunSpec({
         }
     }
 
-    test("who waits as long as every refusal says gets through after three waits at the most") {
+    test("a client that waits as told by each rejection is admitted after at most three waits") {
         val messages = Arb.list(Arb.pair(Arb.int(0..200), Arb.int(1..1_000)), 1..80)
         checkAll(Arb.int(1..50), Arb.int(1_024..9_000), messages) { messageRate, byteRate, sent ->
             val limiter = limiter {
@@ -150,11 +150,11 @@ class InboundLimiterTest : FunSpec({
                 now += pause
                 var waits = 0L
                 while (true) {
-                    val refusal = limiter.admit(now, size) ?: break
+                    val rejection = limiter.admit(now, size) ?: break
                     waits++
-                    now += refusal.retryAfterMillis
+                    now += rejection.retryAfterMillis
                 }
-                waits shouldBeLessThanOrEqual 3 // the bytes' refusal costs a message: messages, bytes, messages
+                waits shouldBeLessThanOrEqual 3 // a rejection for bytes costs a message: messages, bytes, messages
             }
         }
     }

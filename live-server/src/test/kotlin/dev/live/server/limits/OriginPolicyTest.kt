@@ -8,7 +8,7 @@ class OriginPolicyTest : FunSpec({
 
     context("pages of the server's own host") {
         for ((origin, host, allowed) in sameHost) {
-            test("$origin at $host: ${if (allowed) "in" else "out"}") {
+            test("$origin at $host: ${if (allowed) "allowed" else "rejected"}") {
                 OriginPolicy(sameHost = true, emptySet(), any = false).allows(origin, host) shouldBe allowed
             }
         }
@@ -17,7 +17,7 @@ class OriginPolicyTest : FunSpec({
     for (site in listOf(null, "same-origin", "none", "cross-site", "same-site")) {
         val isAllowed = site == null || !site.endsWith("-site")
 
-        test("a request without an origin passes unless a page of another site makes it: $site") {
+        test("a request without Origin is allowed unless Sec-Fetch-Site names another site: $site") {
             val policy = OriginPolicy(sameHost = true, listed("https://app.example.com"), any = false)
 
             policy.allows(origin = null, host = "example.com", site) shouldBe isAllowed
@@ -30,14 +30,14 @@ class OriginPolicyTest : FunSpec({
         val policy =
             OriginPolicy(sameHost = false, listed("https://app.example.com", "http://localhost:3000"), any = false)
         for ((origin, allowed) in listedOrigins) {
-            test("$origin: ${if (allowed) "in" else "out"}") {
+            test("$origin: ${if (allowed) "allowed" else "rejected"}") {
                 policy.allows(origin, host = "server.net") shouldBe
                     allowed
             }
         }
     }
 
-    test("a page within an application passes where its origin is listed, and nowhere else") {
+    test("an origin with an application scheme is allowed only if listed") {
         val policy = OriginPolicy(sameHost = true, listed("capacitor://localhost", "tauri://localhost"), any = false)
 
         policy.allows("capacitor://localhost", host = "example.com") shouldBe true
@@ -47,19 +47,19 @@ class OriginPolicyTest : FunSpec({
         policy.allows("null", host = "localhost") shouldBe false
     }
 
-    test("a request without an origin comes from no page and passes") {
+    test("a request without Origin is allowed") {
         OriginPolicy(sameHost = false, emptySet(), any = false).allows(origin = null, host = "example.com") shouldBe
             true
     }
 
-    test("without a host only listed origins pass") {
+    test("without a host only listed origins are allowed") {
         val policy = OriginPolicy(sameHost = true, listed("https://app.example.com"), any = false)
 
         policy.allows("https://example.com", host = null) shouldBe false
         policy.allows("https://app.example.com", host = null) shouldBe true
     }
 
-    test("where any page may connect, the origin of none is looked at") {
+    test("with any = true every origin is allowed") {
         val policy = OriginPolicy(sameHost = false, emptySet(), any = true)
 
         for (origin in listOf("https://evil.org", "null", "nonsense")) {
@@ -68,7 +68,7 @@ class OriginPolicyTest : FunSpec({
         }
     }
 
-    test("an origin is written in lower case and with its port") {
+    test("an origin is normalized to lower case with its port") {
         for ((origin, normal) in listOf(
             "https://Example.COM" to "https://example.com:443",
             "HTTP://example.com" to "http://example.com:80",
@@ -85,7 +85,7 @@ class OriginPolicyTest : FunSpec({
         }
     }
 
-    test("what is not a scheme, a host and a port is no origin") {
+    test("text that is not scheme, host and port is not an origin") {
         for (text in listOf(
             "",
             "null",

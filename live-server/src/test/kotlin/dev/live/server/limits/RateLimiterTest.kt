@@ -12,7 +12,7 @@ import io.kotest.property.checkAll
 
 class RateLimiterTest : FunSpec({
 
-    test("a burst goes through at once, and then one message per interval") {
+    test("a burst passes at once, then one message per interval") {
         val limiter = RateLimiter(Rate(perSecond = 10, burst = 3), start = 0)
 
         List(4) { limiter.take(0) == 0L } shouldBe listOf(true, true, true, false)
@@ -21,13 +21,13 @@ class RateLimiterTest : FunSpec({
         limiter.take(100) shouldBeGreaterThan 0
     }
 
-    test("silence saves up a burst and no more") {
+    test("an idle period accumulates at most one burst") {
         val limiter = RateLimiter(Rate(perSecond = 10, burst = 3), start = 0)
 
         List(5) { limiter.take(1_000_000) == 0L }.count { it } shouldBe 3
     }
 
-    test("in no window do more messages pass than the burst and the rate allow") {
+    test("no window passes more messages than burst and rate allow") {
         checkAll(Arb.int(1..50), Arb.int(1..20), Arb.list(Arb.int(0..300), 1..100)) { perSecond, burst, pauses ->
             val limiter = RateLimiter(Rate(perSecond, burst), start = 0)
             val passed = mutableListOf<Long>()
@@ -46,7 +46,7 @@ class RateLimiterTest : FunSpec({
         }
     }
 
-    test("the wait that is told is enough after any number of takes before it, and a millisecond less is not") {
+    test("the returned wait is sufficient, and one millisecond less is not") {
         val takes = Arb.list(Arb.pair(Arb.int(0..300), Arb.int(1..2_000)), 1..60)
         checkAll(Arb.int(1..9_000), Arb.int(2_000..9_000), takes) { perSecond, burst, taken ->
             val limiter = RateLimiter(Rate(perSecond, burst), start = 0)
@@ -62,7 +62,7 @@ class RateLimiterTest : FunSpec({
         }
     }
 
-    test("the highest rate and a silence of years overflow nothing") {
+    test("the highest rate and an idle period of years do not overflow") {
         val limiter = RateLimiter(Rate(perSecond = Int.MAX_VALUE - 1, burst = Int.MAX_VALUE), start = 0)
         limiter.take(0, amount = Int.MAX_VALUE) shouldBe 0
 
@@ -70,7 +70,7 @@ class RateLimiterTest : FunSpec({
         limiter.take(Long.MAX_VALUE / 2, amount = Int.MAX_VALUE) shouldBe 0
     }
 
-    test("what counts is the amount that is taken, and all of it or nothing passes") {
+    test("an amount passes completely or not at all") {
         val limiter = RateLimiter(Rate(perSecond = 1_000, burst = 5_000), start = 0)
 
         limiter.take(0, amount = 3_000) shouldBe 0
@@ -80,7 +80,7 @@ class RateLimiterTest : FunSpec({
         limiter.take(3_000, amount = 3_000) shouldBe 0
     }
 
-    test("in no window do more bytes pass than the burst and the rate allow") {
+    test("no window passes more bytes than burst and rate allow") {
         val messages = Arb.list(Arb.pair(Arb.int(0..300), Arb.int(1..2_000)), 1..60)
         checkAll(Arb.int(1..5_000), Arb.int(2_000..9_000), messages) { perSecond, burst, sent ->
             val limiter = RateLimiter(Rate(perSecond, burst), start = 0)
@@ -102,7 +102,7 @@ class RateLimiterTest : FunSpec({
         }
     }
 
-    test("a clock that is a little behind gives nothing and takes nothing") {
+    test("a clock that goes back slightly neither grants nor costs tokens") {
         val limiter = RateLimiter(Rate(perSecond = 10, burst = 1), start = 1_000)
         limiter.take(1_000) shouldBe 0
 
@@ -111,21 +111,21 @@ class RateLimiterTest : FunSpec({
         limiter.take(1_100) shouldBe 0
     }
 
-    test("refused bytes are exhausting once they are a burst") {
+    test("a limiter is exhausted after rejecting a burst of bytes") {
         val limiter = RateLimiter(Rate(perSecond = 1, burst = 1_000), start = 0)
         limiter.take(0, amount = 1_000)
 
         List(3) { limiter.take(0, amount = 400).let { limiter.isExhausted } } shouldBe listOf(false, false, true)
     }
 
-    test("a client is exhausting once it was refused a whole burst") {
+    test("a limiter is exhausted after rejecting a burst of messages") {
         val limiter = RateLimiter(Rate(perSecond = 1, burst = 3), start = 0)
         repeat(3) { limiter.take(0) }
 
         List(3) { limiter.take(0).let { limiter.isExhausted } } shouldBe listOf(false, false, true)
     }
 
-    test("refusals fade at the rate, and a message that passes does not wipe them out") {
+    test("rejections decay at the rate, and a passed message does not clear them") {
         val limiter = RateLimiter(Rate(perSecond = 1, burst = 3), start = 0)
         repeat(5) { limiter.take(0) }
 
@@ -137,7 +137,7 @@ class RateLimiterTest : FunSpec({
         limiter.isExhausted shouldBe true
     }
 
-    test("a steady flood is exhausting however many of its messages pass, and a client a little too fast is not") {
+    test("a steady flood exhausts the limiter, a slightly too fast client does not") {
         fun isExhaustedWithin(seconds: Int, perSecond: Int): Boolean {
             val limiter = RateLimiter(Rate(perSecond = 100, burst = 200), start = 0)
             return (1..seconds * perSecond).any { n ->

@@ -17,7 +17,7 @@ import kotlinx.coroutines.coroutineScope
 
 class UserRatesTest : FunSpec({
 
-    test("a user's bucket is there for as long as the user has a session") {
+    test("a user's bucket exists while the user has a session") {
         val rates = UserRates(Rate(perSecond = 1, burst = 1))
         val first = rates.join("ann", 0)
 
@@ -31,7 +31,7 @@ class UserRatesTest : FunSpec({
         rates.join("ann", 0) shouldNotBeSameInstanceAs first
     }
 
-    test("nobody is remembered who has no session") {
+    test("users without a session are not stored") {
         val steps = Arb.list(Arb.pair(Arb.element("ann", "bob", "cid"), Arb.boolean()), 0..100)
         checkAll(steps) { joinsAndLeaves ->
             val rates = UserRates(Rate(perSecond = 1, burst = 1))
@@ -51,7 +51,7 @@ class UserRatesTest : FunSpec({
         }
     }
 
-    test("sessions on many threads get no more than the burst between them") {
+    test("concurrent takes pass no more than the burst") {
         val rate = UserRates(Rate(perSecond = 1, burst = 1_000)).join("ann", 0)
 
         val passed = coroutineScope {

@@ -15,7 +15,7 @@ import kotlin.time.Duration.Companion.milliseconds
 
 class ServerCountersTest : FunSpec({
 
-    test("a delivery counts for each subscriber, and its observer is told once") {
+    test("a delivery counts once per subscriber, and the observer is notified once") {
         val observer = RecordingObserver()
         val counters = ServerCounters(observer)
 
@@ -26,7 +26,7 @@ class ServerCountersTest : FunSpec({
             listOf(30_000L, 30_000L, 300_000L)
     }
 
-    test("what is delivered to nobody is no delivery") {
+    test("a delivery to no subscribers is not counted") {
         val observer = RecordingObserver()
 
         ServerCounters(observer).delivering("t", messages = 1, subscribers = 0, bytes = 5)
@@ -34,7 +34,7 @@ class ServerCountersTest : FunSpec({
         observer.told() shouldBe emptyList()
     }
 
-    test("messages out are what topics delivered and what was sent to sessions") {
+    test("messages out are the sum of topic deliveries and messages sent to sessions") {
         val counters = ServerCounters()
 
         counters.delivering("t", messages = 1, subscribers = 2, bytes = 5)
@@ -43,7 +43,7 @@ class ServerCountersTest : FunSpec({
         counters.snapshot(0, 0, 0).run { listOf(deliveries, messagesOut, bytesOut) } shouldBe listOf(2L, 5L, 31L)
     }
 
-    test("a snapshot does not change") {
+    test("a snapshot is immutable") {
         val counters = ServerCounters()
         counters.received(5)
         counters.dropped("close", 2)
@@ -59,7 +59,7 @@ class ServerCountersTest : FunSpec({
         "$snapshot" shouldContain "connections=3, sessions=2, topics=1, messagesIn=1, bytesIn=5"
     }
 
-    test("codes that clients make up share one count") {
+    test("application-defined close codes share one count") {
         val counters = ServerCounters()
 
         for (code in 3_000..4_999) counters.sessionClosed("s", CloseCode.of(code))
@@ -72,7 +72,7 @@ class ServerCountersTest : FunSpec({
         closes shouldHaveSize CloseCode.All.count { it.wire in 3_000..4_999 } + 2
     }
 
-    test("an observer that throws is logged once, and neither the server nor other observers notice") {
+    test("an observer that throws is logged once and affects neither the server nor other observers") {
         val (first, second) = List(2) { RecordingObserver() }
         val broken = RecordingObserver(failure = NoClassDefFoundError("metrics"))
         val counters = ServerCounters(first + broken + second)
@@ -90,7 +90,7 @@ class ServerCountersTest : FunSpec({
         counters.snapshot(0, 0, 0).rateLimited shouldBe 5
     }
 
-    test("observers are told in their order, however they were put together") {
+    test("observers are notified in order, regardless of how they were combined") {
         val order = mutableListOf<String>()
         val (a, b, c) = listOf("a", "b", "c").map { name ->
             object : LiveObserver {
@@ -106,7 +106,7 @@ class ServerCountersTest : FunSpec({
         order shouldContainExactly listOf("a", "b", "c", "a", "b", "c")
     }
 
-    test("an observer need not want to know anything") {
+    test("an observer needs no overrides") {
         val counters = ServerCounters(object : LiveObserver {})
 
         counters.sessionOpened("s")
@@ -126,7 +126,7 @@ class ServerCountersTest : FunSpec({
     }
 })
 
-/** What is logged while [block] runs. */
+/** The messages logged while [block] runs. */
 private fun logged(block: () -> Unit): List<String> {
     val logger = LoggerFactory.getLogger("dev.live.server.observe") as Logger
     val appender = ListAppender<ILoggingEvent>().apply { start() }

@@ -22,7 +22,7 @@ import kotlin.time.Duration.Companion.milliseconds
 
 class ExpiryTest : FunSpec({
 
-    test("the client is told once when its token is about to run out, and the session ends when it has") {
+    test("the client is warned once before its token expires, and the session ends at expiry") {
         runTest {
             val one = expiring(Expiry(at = 100_000, warnAt = 40_000))
 
@@ -41,7 +41,7 @@ class ExpiryTest : FunSpec({
         }
     }
 
-    test("what waits is still written when the token has run out") {
+    test("queued messages are written before the close at expiry") {
         runTest {
             val one = expiring(Expiry(at = 1_000, warnAt = Long.MAX_VALUE))
             one.socket.stalled = true
@@ -57,7 +57,7 @@ class ExpiryTest : FunSpec({
         }
     }
 
-    test("a session with a fresh token lives on, and is told again when that runs out") {
+    test("a session with a renewed token continues, and is warned again before the new expiry") {
         runTest {
             val one = expiring(Expiry(at = 100_000, warnAt = 40_000))
             advanceTimeTo(50_000)
@@ -75,7 +75,7 @@ class ExpiryTest : FunSpec({
         }
     }
 
-    test("a fresh token that never runs out ends the watch") {
+    test("renewal without an expiry stops the timer") {
         runTest {
             val one = expiring(Expiry(at = 100_000, warnAt = 40_000))
             advanceTimeTo(50_000)
@@ -88,7 +88,7 @@ class ExpiryTest : FunSpec({
         }
     }
 
-    test("a fresh token that lasts no longer is not announced a second time") {
+    test("a renewal that does not extend the expiry sends no second warning") {
         runTest {
             val one = expiring(Expiry(at = 100_000, warnAt = 40_000))
             advanceTimeTo(50_000)
@@ -101,11 +101,11 @@ class ExpiryTest : FunSpec({
         }
     }
 
-    test("a fresh token that comes when the session has ended is too late") {
+    test("a renewal after the session has ended is rejected") {
         runTest {
             val one = expiring(Expiry(at = 1_000, warnAt = 500))
             one.socket.stalled = true
-            one.session.trySend(wordMessage("a")) // the session has something left to say
+            one.session.trySend(wordMessage("a")) // a queued message keeps the session from closing
             advanceTimeTo(1_000)
 
             one.session.state.renew(Expiry(at = 9_000, warnAt = 8_000)) shouldBe false
@@ -116,7 +116,7 @@ class ExpiryTest : FunSpec({
         }
     }
 
-    test("a full queue has no room for the news, which then waits") {
+    test("a warning that does not fit into a full queue is sent later") {
         runTest {
             val one = expiring(Expiry(at = 9_000, warnAt = 1_000), queueCapacity = 1)
             one.socket.stalled = true

@@ -26,32 +26,32 @@ import kotlin.time.Duration.Companion.seconds
 @OptIn(ExperimentalCoroutinesApi::class)
 class HandlerTimeoutScopeTest : FunSpec({
 
-    test("calls that are done in time give their results, one after the other, and leave no timer behind") {
-        onLane { lane ->
+    test("calls within the timeout return their results and leave no timer") {
+        withScope { scope ->
             repeat(3) { round ->
-                lane.call(10.seconds) {
+                scope.call(10.seconds) {
                     delay(9.seconds)
                     round
                 } shouldBe round
             }
 
-            lane.isOpen shouldBe true
+            scope.isOpen shouldBe true
             currentTime shouldBe 27_000
         }
     }
 
-    test("a call that takes too long is cancelled and has no result; the lane has served") {
-        onLane { lane ->
-            lane.call(10.seconds) { awaitCancellation() }.shouldBeNull()
+    test("a call over the timeout is cancelled and returns null, and the scope is closed") {
+        withScope { scope ->
+            scope.call(10.seconds) { awaitCancellation() }.shouldBeNull()
 
-            lane.isOpen shouldBe false
+            scope.isOpen shouldBe false
             currentTime shouldBe 10_000
         }
     }
 
-    test("a call that goes on after its time has no result, and is waited for") {
-        onLane { lane ->
-            lane.call(10.seconds) {
+    test("a call that ignores cancellation returns null after it ends") {
+        withScope { scope ->
+            scope.call(10.seconds) {
                 withContext(NonCancellable) { delay(12.seconds) }
                 "too late"
             }.shouldBeNull()
@@ -60,21 +60,21 @@ class HandlerTimeoutScopeTest : FunSpec({
         }
     }
 
-    test("a call that fails leaves the lane as it was") {
-        onLane { lane ->
-            shouldThrow<IllegalStateException> { lane.call(1.seconds) { error("at once") } }
+    test("a failing call leaves the scope usable") {
+        withScope { scope ->
+            shouldThrow<IllegalStateException> { scope.call(1.seconds) { error("at once") } }
             shouldThrow<IllegalStateException> {
-                lane.call<Unit>(1.seconds) {
+                scope.call<Unit>(1.seconds) {
                     yield()
                     error("after a while")
                 }
             }
 
-            lane.call(1.seconds) { "next" } shouldBe "next"
+            scope.call(1.seconds) { "next" } shouldBe "next"
         }
     }
 
-    test("what cancels the caller cancels the call") {
+    test("cancelling the caller cancels the call") {
         runTest {
             var isStopped = false
             val caller = launch {
@@ -97,41 +97,41 @@ class HandlerTimeoutScopeTest : FunSpec({
         }
     }
 
-    // the call can be over on another thread before its timer is set: it must not be set then
-    test("a call that goes on on another thread at once leaves no timer behind") {
+    // a call can end on another thread before its timer is set; the timer must not be set then
+    test("a call that resumes on another thread at once leaves no timer") {
         withContext(Dispatchers.Default) {
-            val lane = HandlerTimeoutScope(currentCoroutineContext())
+            val scope = HandlerTimeoutScope(currentCoroutineContext())
             repeat(50_000) { round ->
-                lane.call(1.days) {
+                scope.call(1.days) {
                     yield()
                     round
                 } shouldBe round
             }
-            lane.close() // and this returns only if nothing is left
+            scope.close() // returns only if no timer is left
         }
     }
 
-    test("a timer that runs out just when its call ends does not stop the next call") {
+    test("a timer that fires as its call ends does not cancel the next call") {
         withContext(Dispatchers.Default) {
-            var lane = HandlerTimeoutScope(currentCoroutineContext())
+            var scope = HandlerTimeoutScope(currentCoroutineContext())
             repeat(5_000) { round ->
-                lane.call(20.microseconds) { delay(1.microseconds * (round % 40)) }
-                if (!lane.isOpen) lane = HandlerTimeoutScope(currentCoroutineContext())
-                lane.call(1.days) {
+                scope.call(20.microseconds) { delay(1.microseconds * (round % 40)) }
+                if (!scope.isOpen) scope = HandlerTimeoutScope(currentCoroutineContext())
+                scope.call(1.days) {
                     repeat(3) { yield() }
                     round
                 } shouldBe round
             }
-            lane.close()
+            scope.close()
         }
     }
 })
 
-private fun onLane(block: suspend TestScope.(HandlerTimeoutScope) -> Unit) =
+private fun withScope(block: suspend TestScope.(HandlerTimeoutScope) -> Unit) =
     runTest {
         coroutineScope {
-            val lane = HandlerTimeoutScope(coroutineContext)
-            block(lane)
-            lane.close()
+            val scope = HandlerTimeoutScope(coroutineContext)
+            block(scope)
+            scope.close()
         }
     }

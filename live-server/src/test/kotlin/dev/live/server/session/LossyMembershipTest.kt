@@ -17,12 +17,12 @@ import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 
-/** A place in a topic of which not everything has to arrive. */
+/** Memberships in topics with lossy delivery. */
 @OptIn(ExperimentalCoroutinesApi::class)
 class LossyMembershipTest : FunSpec({
 
     for (last in listOf(MessageType.ACK, MessageType.UNSUBSCRIBE)) {
-        test("$last is the last word of the topic: what waited is not written behind it") {
+        test("$last is the last message of the topic: queued lossy messages are discarded") {
             runTest {
                 val policy = TopicPolicy(delivery = Delivery(LossyOverflow.Conflate(limit = 8)))
                 val topics = TestTopics(backgroundScope, policy = policy).registry
@@ -40,7 +40,7 @@ class LossyMembershipTest : FunSpec({
         }
     }
 
-    test("messages of the application's own types replace each other as any others do") {
+    test("messages of application types are conflated like any other") {
         runTest {
             val policy = TopicPolicy(delivery = Delivery(LossyOverflow.Conflate(limit = 1)))
             val topics = TestTopics(backgroundScope, policy = policy).registry

@@ -24,18 +24,18 @@ import kotlinx.coroutines.withContext
 import kotlinx.coroutines.yield
 import kotlin.time.Duration.Companion.minutes
 
-/** What a session's queue keeps of topics that may lose messages. */
+/** The part of a session queue for topics with lossy delivery. */
 class LossyQueueTest : FunSpec({
 
     for (isWoken in listOf(true, false)) {
-        val writer = if (isWoken) "that is woken" else "that waits"
+        val writer = if (isWoken) "that is woken by a callback" else "that suspends"
 
-        test("the newest of each key comes out, never before what was offered before it, for a writer $writer") {
+        test("the newest message per key is returned, never before messages offered earlier, for a writer $writer") {
             checkAll(Arb.list(Arb.int(0..5), 0..60)) { steps ->
                 val queue = queue(isWoken = isWoken)
                 val part = LossyQueue.Part(DropCounters())
                 val newest = HashMap<String, Int>()
-                val before = HashMap<String, Int>() // main messages that were offered before the key's first that waits
+                val before = HashMap<String, Int>() // main messages offered before the first pending one of the key
                 var offered = 0
                 var taken = 0
 
@@ -70,7 +70,7 @@ class LossyQueueTest : FunSpec({
             }
         }
 
-        test("of many threads' values none is missed for good, for a writer $writer").config(timeout = 5.minutes) {
+        test("no key's last value from concurrent threads is lost, for a writer $writer").config(timeout = 5.minutes) {
             withContext(Dispatchers.Default) {
                 repeat(300) {
                     val queue = queue(isWoken = isWoken)
@@ -93,19 +93,19 @@ class LossyQueueTest : FunSpec({
                             }
                         }
                     }
-                    repeat(3) { who ->
+                    repeat(3) { key ->
                         launch {
-                            for (i in 0..LAST) queue.keep(part, "$who", prepared(wordMessage("$who:$i")), limit = 3)
+                            for (i in 0..LAST) queue.keep(part, "$key", prepared(wordMessage("$key:$i")), limit = 3)
                         }
                     }
-                    reader.join() // or it waits for ever
+                    reader.join() // suspends forever if a value is lost
                     others.cancel()
                 }
             }
         }
     }
 
-    test("the oldest makes way for more than the limit, and for more bytes than may wait") {
+    test("the oldest message is dropped above the message limit or the byte limit") {
         runTest {
             val queue = queue(maxBytes = 10, isWoken = true)
             val drops = DropCounters()
@@ -119,7 +119,7 @@ class LossyQueueTest : FunSpec({
         }
     }
 
-    test("what has just come stays where it replaces the oldest and is too much: what is older makes way") {
+    test("a replacement over the byte limit is kept, and older messages are dropped") {
         runTest {
             val queue = queue(maxBytes = 10, isWoken = true)
             val part = LossyQueue.Part(DropCounters())
@@ -132,13 +132,13 @@ class LossyQueueTest : FunSpec({
         }
     }
 
-    test("an observer is told of what is lost when the queue is nobody's any more: its writer never waits for one") {
+    test("the observer is notified of drops outside the lock, so the writer never waits for it") {
         val queue = LossyQueue(maxBytes = 3)
-        val heard = ArrayList<String>()
+        val events = ArrayList<String>()
         val observer =
             object : LiveObserver {
                 override fun dropped(policy: String, messages: Int) {
-                    heard += "$messages by $policy${if (Thread.holdsLock(queue)) " under the lock" else ""}"
+                    events += "$messages by $policy${if (Thread.holdsLock(queue)) " under the lock" else ""}"
                 }
             }
         val drops = DropCounters(ServerCounters(observer))
@@ -153,11 +153,11 @@ class LossyQueueTest : FunSpec({
         put(part, "c", "d")
         put(other, "a", "efg")
 
-        heard shouldContainExactly listOf("1 by conflate", "1 by dropOldest", "2 by dropOldest")
+        events shouldContainExactly listOf("1 by conflate", "1 by dropOldest", "2 by dropOldest")
         drops.snapshot().run { conflated to dropped } shouldBe (1L to 3L)
     }
 
-    test("of a topic with a history what replaces another goes behind what waits: its offsets only rise") {
+    test("with history a replacement moves behind pending messages, so offsets only increase") {
         checkAll(Arb.list(Arb.int(0..4), 0..60)) { steps ->
             val queue = queue(isWoken = true)
             val part = LossyQueue.Part(DropCounters())
@@ -167,7 +167,7 @@ class LossyQueueTest : FunSpec({
                 when (step) {
                     0 -> queue.offer(prepared(wordMessage("main")))
                     1 -> taken += queue.take(2).numbers()
-                    else -> queue.keep(part, "k$step", prepared(placed(number)), limit = 3)
+                    else -> queue.keep(part, "k$step", prepared(withOffset(number)), limit = 3)
                 }
             }
             queue.close()
@@ -177,7 +177,7 @@ class LossyQueueTest : FunSpec({
         }
     }
 
-    test("what is left is taken back, what was closed still comes out, what was cancelled does not") {
+    test("forget discards a part, close delivers pending messages, cancel discards them") {
         runTest {
             val queue = queue(isWoken = true)
             val left = LossyQueue.Part(DropCounters())
@@ -200,7 +200,7 @@ class LossyQueueTest : FunSpec({
     }
 })
 
-private fun placed(number: Int): Message =
+private fun withOffset(number: Int): Message =
     Message(MessageType.MESSAGE, body = wordMessage("$number").body, offset = number.toLong())
 
 private fun List<String>.numbers(): List<Int> = mapNotNull { it.toIntOrNull() }

@@ -32,7 +32,7 @@ class MicrometerObserverTest : FunSpec({
         registry["live.queue.depth"].gauge().value() shouldBeExactly 9.0
     }
 
-    test("counters count, a delivery once for each subscriber") {
+    test("counters add up, with one delivery per subscriber") {
         val registry = SimpleMeterRegistry()
         val observer = MicrometerObserver(registry)
 
@@ -52,7 +52,7 @@ class MicrometerObserverTest : FunSpec({
         registry["live.rate.limited"].counter().count() shouldBeExactly 1.0
     }
 
-    test("handling is timed by type and outcome") {
+    test("handler time is recorded by type and outcome") {
         val registry = SimpleMeterRegistry()
         val observer = MicrometerObserver(registry)
 
@@ -66,7 +66,7 @@ class MicrometerObserverTest : FunSpec({
         registry["live.handler"].tags("type", "count", "outcome", "timedout").timer().count() shouldBe 1
     }
 
-    test("whatever clients do, there are no more meters") {
+    test("clients cannot increase the number of meters") {
         val registry = SimpleMeterRegistry()
         val observer = MicrometerObserver(registry)
 
@@ -86,7 +86,7 @@ class MicrometerObserverTest : FunSpec({
             listOf("other") + CloseCode.All.filter { it.wire in 3_000..4_999 }.map { it.toString() }
     }
 
-    test("every meter has the tags that were asked for") {
+    test("every meter has the configured tags") {
         val registry = SimpleMeterRegistry()
         val observer = MicrometerObserver(registry, listOf(Tag.of("node", "a")))
 

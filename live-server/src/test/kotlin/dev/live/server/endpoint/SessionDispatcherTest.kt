@@ -5,9 +5,9 @@ import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.Dispatchers
 import kotlin.coroutines.EmptyCoroutineContext
 
-class PlaceOfTest : FunSpec({
+class SessionDispatcherTest : FunSpec({
 
-    test("sessions run where their engine does, but never where threads may block") {
+    test("sessions run on the engine's dispatcher, but never on Dispatchers.IO") {
         placeOf(Dispatchers.Unconfined) shouldBe Dispatchers.Unconfined
         placeOf(Dispatchers.IO) shouldBe Dispatchers.Default
         placeOf(EmptyCoroutineContext) shouldBe Dispatchers.Default
