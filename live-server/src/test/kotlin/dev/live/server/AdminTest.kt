@@ -4,9 +4,9 @@ import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.server.support.Engine
 import dev.live.server.support.HANG_TIMEOUT
-import dev.live.server.support.TestResponse
 import dev.live.server.support.PlainClient
 import dev.live.server.support.RawSocket
+import dev.live.server.support.TestResponse
 import dev.live.server.support.TestServer
 import dev.live.server.support.encoded
 import dev.live.server.support.get

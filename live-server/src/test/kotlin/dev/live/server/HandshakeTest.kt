@@ -5,8 +5,8 @@ import dev.live.protocol.JsonCodec
 import dev.live.server.endpoint.bearerToken
 import dev.live.server.support.Engine
 import dev.live.server.support.HANG_TIMEOUT
-import dev.live.server.support.RawHttpResponse
 import dev.live.server.support.PlainClient
+import dev.live.server.support.RawHttpResponse
 import dev.live.server.support.TestServer
 import dev.live.server.support.askForUpgrade
 import dev.live.server.support.withServer

@@ -2,8 +2,8 @@ package dev.live.server
 
 import dev.live.server.endpoint.bearerAuthHeader
 import dev.live.server.support.Engine
-import dev.live.server.support.RawHttpResponse
 import dev.live.server.support.PlainClient
+import dev.live.server.support.RawHttpResponse
 import dev.live.server.support.TestServer
 import dev.live.server.support.askForUpgrade
 import dev.live.server.support.withServer

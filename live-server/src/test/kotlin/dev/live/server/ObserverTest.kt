@@ -37,10 +37,10 @@ class ObserverTest : FunSpec({
                 client.ask(NONSENSE)
                 client.close()
                 client.closed()
-                eventually(HANG_TIMEOUT) { observer.told() shouldContainAll listOf("closed 1000", "ended room/1") }
+                eventually(HANG_TIMEOUT) { observer.events() shouldContainAll listOf("closed 1000", "ended room/1") }
 
                 // the order of "closed" and "ended" is not defined
-                observer.told().filterNot { it == "ended room/1" } shouldContainExactly
+                observer.events().filterNot { it == "ended room/1" } shouldContainExactly
                     listOf(
                         "opened",
                         "received ${SUBSCRIBE.length}",
@@ -93,9 +93,9 @@ class ObserverTest : FunSpec({
 
             while (application.live.sessions.isNotEmpty()) application.live.topic("room/1").publish(text)
 
-            eventually(HANG_TIMEOUT) { observer.told() shouldContain "closed 4508" }
+            eventually(HANG_TIMEOUT) { observer.events() shouldContain "closed 4508" }
             // SessionRunnerTest checks the number: here the writer may empty the queue between overflow and count
-            observer.told().single { it.startsWith("dropped") } shouldEndWith "by close"
+            observer.events().single { it.startsWith("dropped") } shouldEndWith "by close"
             application.live.stats.drops.keys shouldBe setOf("close")
             application.live.stats.closes shouldBe mapOf("4508" to 1L)
             stalled.close()
@@ -112,7 +112,7 @@ class ObserverTest : FunSpec({
             client.ask("""{"type":"ping"}""")
 
             eventually(HANG_TIMEOUT) {
-                observer.told().filter { it.startsWith("handled") } shouldContainExactly
+                observer.events().filter { it.startsWith("handled") } shouldContainExactly
                     listOf(
                         "handled fine: Done",
                         "handled boom: Failed",
@@ -143,7 +143,7 @@ class ObserverTest : FunSpec({
 
             client.ask("""{"type":"ping"}""")
 
-            observer.told() shouldContain "limited"
+            observer.events() shouldContain "limited"
             application.live.stats.rateLimited shouldBe 1
         }
     }
@@ -173,7 +173,7 @@ class ObserverTest : FunSpec({
             PlainClient.connect(url()).ask("""{"type":"ping"}""")
 
             for (observer in listOf(first, second)) {
-                observer.told() shouldContainAll listOf("opened", "received 15")
+                observer.events() shouldContainAll listOf("opened", "received 15")
             }
         }
     }

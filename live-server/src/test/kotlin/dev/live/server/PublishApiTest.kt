@@ -5,8 +5,8 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessagePackCodec
 import dev.live.server.support.Engine
 import dev.live.server.support.HANG_TIMEOUT
-import dev.live.server.support.TestResponse
 import dev.live.server.support.PlainClient
+import dev.live.server.support.TestResponse
 import dev.live.server.support.TestServer
 import dev.live.server.support.post
 import dev.live.server.support.withServer

@@ -1,8 +1,8 @@
 package dev.live.server
 
 import dev.live.server.session.Session
-import dev.live.server.session.subscribedSessions
 import dev.live.server.session.publish
+import dev.live.server.session.subscribedSessions
 import dev.live.server.support.Engine
 import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient

@@ -44,9 +44,9 @@ class TokensTest : FunSpec({
             val one = sessionOf(renewable { instant(5.minutes) })
 
             advanceTo(239_999)
-            one.socket.words().shouldBeEmpty()
+            one.socket.texts().shouldBeEmpty()
             advanceTo(240_000)
-            one.socket.words() shouldContainExactly listOf("expiring")
+            one.socket.texts() shouldContainExactly listOf("expiring")
             advanceTo(299_999)
             one.session.isOpen shouldBe true
             advanceTo(300_000)
@@ -60,10 +60,10 @@ class TokensTest : FunSpec({
             val one = sessionOf(renewable { instant(40.seconds) })
 
             advanceTo(19_999)
-            one.socket.words().shouldBeEmpty()
+            one.socket.texts().shouldBeEmpty()
             advanceTo(20_000)
 
-            one.socket.words() shouldContainExactly listOf("expiring")
+            one.socket.texts() shouldContainExactly listOf("expiring")
             one.session.close()
         }
     }
@@ -87,7 +87,7 @@ class TokensTest : FunSpec({
 
                 advanceTo(1.days.inWholeMilliseconds / 2)
 
-                one.socket.words().shouldBeEmpty()
+                one.socket.texts().shouldBeEmpty()
                 one.session.isOpen shouldBe true
                 one.session.close()
             }
@@ -100,7 +100,7 @@ class TokensTest : FunSpec({
             val one = sessionOf(endpoint)
 
             advanceTo(299_999)
-            one.socket.words().shouldBeEmpty()
+            one.socket.texts().shouldBeEmpty()
             advanceTo(300_000)
 
             one.socket.closings.single().code shouldBe 4401
@@ -114,10 +114,10 @@ class TokensTest : FunSpec({
             advanceTo(240_000)
 
             end = instant(20.minutes)
-            one.socket.say("good")
+            one.socket.sendText("good")
             advanceTo(1_199_999)
 
-            one.socket.words() shouldContainExactly listOf("expiring", "ack", "expiring")
+            one.socket.texts() shouldContainExactly listOf("expiring", "ack", "expiring")
             one.session.isOpen shouldBe true
             advanceTo(1_200_000)
             one.socket.closings.single().code shouldBe 4401
@@ -128,10 +128,10 @@ class TokensTest : FunSpec({
         runTest {
             val one = sessionOf(renewable { instant(5.minutes) })
 
-            one.socket.say("bad")
+            one.socket.sendText("bad")
             runCurrent()
 
-            one.socket.words() shouldContainExactly listOf("error")
+            one.socket.texts() shouldContainExactly listOf("error")
             one.socket.closings.single().run { code to reason } shouldBe (4401 to "the token was not accepted")
         }
     }
@@ -143,10 +143,10 @@ class TokensTest : FunSpec({
             advanceTo(10_000)
 
             end = instant(9.seconds)
-            one.socket.say("good")
+            one.socket.sendText("good")
             runCurrent()
 
-            one.socket.words() shouldContainExactly listOf("error")
+            one.socket.texts() shouldContainExactly listOf("error")
             one.socket.closings.single().code shouldBe 4401
         }
     }
@@ -186,7 +186,7 @@ class TokensTest : FunSpec({
             val one = sessionOf(endpoint)
             advanceTo(290_000)
 
-            one.socket.say("good")
+            one.socket.sendText("good")
             advanceTo(320_000)
 
             one.reasons.single().run { code to reason } shouldBe (CloseCode.NotAuthenticated to "the token ran out")
@@ -199,7 +199,7 @@ class TokensTest : FunSpec({
             val one = sessionOf(renewable { if (fails) error("boom") else instant(5.minutes) })
 
             fails = true
-            one.socket.say("good")
+            one.socket.sendText("good")
             runCurrent()
             one.session.isOpen shouldBe true
             advanceTo(300_000)

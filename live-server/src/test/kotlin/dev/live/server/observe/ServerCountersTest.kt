@@ -21,7 +21,7 @@ class ServerCountersTest : FunSpec({
 
         counters.delivering("t", messages = 3, subscribers = 10_000, bytes = 30)
 
-        observer.told() shouldContainExactly listOf("delivered 3 of t to 10000: 30")
+        observer.events() shouldContainExactly listOf("delivered 3 of t to 10000: 30")
         counters.snapshot(0, 0, 0).run { listOf(deliveries, messagesOut, bytesOut) } shouldBe
             listOf(30_000L, 30_000L, 300_000L)
     }
@@ -31,7 +31,7 @@ class ServerCountersTest : FunSpec({
 
         ServerCounters(observer).delivering("t", messages = 1, subscribers = 0, bytes = 5)
 
-        observer.told() shouldBe emptyList()
+        observer.events() shouldBe emptyList()
     }
 
     test("messages out are the sum of topic deliveries and messages sent to sessions") {
@@ -83,7 +83,7 @@ class ServerCountersTest : FunSpec({
         }
 
         for (observer in listOf(first, second, broken)) {
-            observer.told() shouldContainExactly List(5) { "limited" } + "handled publish: Done"
+            observer.events() shouldContainExactly List(5) { "limited" } + "handled publish: Done"
         }
         logged shouldContainExactly
             listOf("${RecordingObserver::class.java.name} failed and is told on; what else it throws is not logged.")

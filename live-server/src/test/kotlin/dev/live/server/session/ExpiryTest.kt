@@ -5,7 +5,7 @@ package dev.live.server.session
 import dev.live.protocol.CloseCode
 import dev.live.server.support.TestSession
 import dev.live.server.support.sessionSettings
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
@@ -27,11 +27,11 @@ class ExpiryTest : FunSpec({
             val one = expiring(Expiry(at = 100_000, warnAt = 40_000))
 
             advanceTimeTo(39_999)
-            one.socket.words().shouldBeEmpty()
+            one.socket.texts().shouldBeEmpty()
             advanceTimeTo(40_000)
-            one.socket.words() shouldContainExactly listOf("expiring")
+            one.socket.texts() shouldContainExactly listOf("expiring")
             advanceTimeTo(99_999)
-            one.socket.words() shouldContainExactly listOf("expiring")
+            one.socket.texts() shouldContainExactly listOf("expiring")
             one.session.isOpen shouldBe true
             advanceTimeTo(100_000)
 
@@ -45,14 +45,14 @@ class ExpiryTest : FunSpec({
         runTest {
             val one = expiring(Expiry(at = 1_000, warnAt = Long.MAX_VALUE))
             one.socket.stalled = true
-            one.session.trySend(wordMessage("a"))
-            one.session.trySend(wordMessage("b"))
+            one.session.trySend(textMessage("a"))
+            one.session.trySend(textMessage("b"))
 
             advanceTimeTo(1_000)
             one.socket.stalled = false
             runCurrent()
 
-            one.socket.words() shouldContainExactly listOf("a", "b")
+            one.socket.texts() shouldContainExactly listOf("a", "b")
             one.reasons.single().code shouldBe CloseCode.NotAuthenticated
         }
     }
@@ -65,9 +65,9 @@ class ExpiryTest : FunSpec({
             one.session.state.renew(Expiry(at = 200_000, warnAt = 140_000)) shouldBe true
 
             advanceTimeTo(139_999)
-            one.socket.words() shouldContainExactly listOf("expiring")
+            one.socket.texts() shouldContainExactly listOf("expiring")
             advanceTimeTo(140_000)
-            one.socket.words() shouldContainExactly listOf("expiring", "expiring")
+            one.socket.texts() shouldContainExactly listOf("expiring", "expiring")
             advanceTimeTo(199_999)
             one.session.isOpen shouldBe true
             advanceTimeTo(200_000)
@@ -96,7 +96,7 @@ class ExpiryTest : FunSpec({
             repeat(3) { one.session.state.renew(Expiry(at = 100_001, warnAt = 50_000)) }
             advanceTimeTo(99_000)
 
-            one.socket.words() shouldContainExactly listOf("expiring")
+            one.socket.texts() shouldContainExactly listOf("expiring")
             one.session.close()
         }
     }
@@ -105,7 +105,7 @@ class ExpiryTest : FunSpec({
         runTest {
             val one = expiring(Expiry(at = 1_000, warnAt = 500))
             one.socket.stalled = true
-            one.session.trySend(wordMessage("a")) // a queued message keeps the session from closing
+            one.session.trySend(textMessage("a")) // a queued message keeps the session from closing
             advanceTimeTo(1_000)
 
             one.session.state.renew(Expiry(at = 9_000, warnAt = 8_000)) shouldBe false
@@ -120,13 +120,13 @@ class ExpiryTest : FunSpec({
         runTest {
             val one = expiring(Expiry(at = 9_000, warnAt = 1_000), queueCapacity = 1)
             one.socket.stalled = true
-            while (one.session.trySend(wordMessage("a"))) runCurrent()
+            while (one.session.trySend(textMessage("a"))) runCurrent()
 
             advanceTimeTo(2_000)
             one.socket.stalled = false
             advanceTimeTo(2_200)
 
-            one.socket.words().last() shouldBe "expiring"
+            one.socket.texts().last() shouldBe "expiring"
             one.session.close()
         }
     }

@@ -7,7 +7,7 @@ import dev.live.server.support.payload
 import dev.live.server.support.prepared
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.testSession
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import dev.live.server.topic.Delivery
 import dev.live.server.topic.LossyOverflow
 import dev.live.server.topic.TopicPolicy
@@ -29,7 +29,7 @@ class LossyMembershipTest : FunSpec({
                 val session =
                     testSession(SessionRuntime(sessionSettings(), topics, codecSlot = 0) { 0 }, backgroundScope)
                 session.state.memberships.join("t", "place", Message(MessageType.SUBSCRIBE, "t"))
-                topics.find("t")!!.publish(prepared(wordMessage("value")))
+                topics.find("t")!!.publish(prepared(textMessage("value")))
                 runCurrent()
 
                 session.state.memberships.leave("t", Message(last, "t"))

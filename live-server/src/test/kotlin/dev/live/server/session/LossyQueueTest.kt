@@ -6,7 +6,7 @@ import dev.live.server.observe.LiveObserver
 import dev.live.server.observe.ServerCounters
 import dev.live.server.support.payload
 import dev.live.server.support.prepared
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import dev.live.server.topic.DropCounters
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.booleans.shouldBeTrue
@@ -54,11 +54,11 @@ class LossyQueueTest : FunSpec({
                 }
                 for ((number, step) in steps.withIndex()) {
                     when (step) {
-                        0, 1 -> queue.offer(prepared(wordMessage("m${offered++}"))) shouldBe Offer.Taken
+                        0, 1 -> queue.offer(prepared(textMessage("m${offered++}"))) shouldBe Offer.Taken
                         5 -> takeAll()
                         else -> {
                             val key = "k$step"
-                            queue.keep(part, key, prepared(wordMessage("$key:$number")), limit = 3).shouldBeTrue()
+                            queue.keep(part, key, prepared(textMessage("$key:$number")), limit = 3).shouldBeTrue()
                             newest[key] = number
                             before.putIfAbsent(key, offered)
                         }
@@ -86,7 +86,7 @@ class LossyQueueTest : FunSpec({
                     }
                     val others = async {
                         repeat(LAST) {
-                            while (queue.offer(prepared(wordMessage("main"))) ==
+                            while (queue.offer(prepared(textMessage("main"))) ==
                                 Offer.Full
                             ) {
                                 yield()
@@ -95,7 +95,7 @@ class LossyQueueTest : FunSpec({
                     }
                     repeat(3) { key ->
                         launch {
-                            for (i in 0..LAST) queue.keep(part, "$key", prepared(wordMessage("$key:$i")), limit = 3)
+                            for (i in 0..LAST) queue.keep(part, "$key", prepared(textMessage("$key:$i")), limit = 3)
                         }
                     }
                     reader.join() // suspends forever if a value is lost
@@ -111,8 +111,8 @@ class LossyQueueTest : FunSpec({
             val drops = DropCounters()
             val part = LossyQueue.Part(drops)
 
-            for (word in listOf("a", "b", "c")) queue.keep(part, word, prepared(wordMessage(word)), limit = 2)
-            queue.keep(LossyQueue.Part(drops), "x", prepared(wordMessage("xxxxxxxxx")), limit = 2)
+            for (word in listOf("a", "b", "c")) queue.keep(part, word, prepared(textMessage(word)), limit = 2)
+            queue.keep(LossyQueue.Part(drops), "x", prepared(textMessage("xxxxxxxxx")), limit = 2)
 
             queue.take(8) shouldContainExactly listOf("c", "xxxxxxxxx")
             drops.snapshot().dropped shouldBe 2
@@ -124,9 +124,9 @@ class LossyQueueTest : FunSpec({
             val queue = queue(maxBytes = 10, isWoken = true)
             val part = LossyQueue.Part(DropCounters())
 
-            queue.keep(part, "a", prepared(wordMessage("a")), limit = 8)
-            queue.keep(part, "b", prepared(wordMessage("bbbbbbbb")), limit = 8)
-            queue.keep(part, "a", prepared(wordMessage("aaa")), limit = 8)
+            queue.keep(part, "a", prepared(textMessage("a")), limit = 8)
+            queue.keep(part, "b", prepared(textMessage("bbbbbbbb")), limit = 8)
+            queue.keep(part, "a", prepared(textMessage("aaa")), limit = 8)
 
             queue.take(8) shouldContainExactly listOf("aaa")
         }
@@ -146,7 +146,7 @@ class LossyQueueTest : FunSpec({
         val other = LossyQueue.Part(drops)
 
         fun put(part: LossyQueue.Part, key: String, word: String) =
-            queue.put(part, key, prepared(wordMessage(word)).frameFor(0), after = 0, limit = 2)
+            queue.put(part, key, prepared(textMessage(word)).frameFor(0), after = 0, limit = 2)
         put(part, "a", "a")
         put(part, "a", "b")
         put(part, "b", "c")
@@ -165,7 +165,7 @@ class LossyQueueTest : FunSpec({
 
             for ((number, step) in steps.withIndex()) {
                 when (step) {
-                    0 -> queue.offer(prepared(wordMessage("main")))
+                    0 -> queue.offer(prepared(textMessage("main")))
                     1 -> taken += queue.take(2).numbers()
                     else -> queue.keep(part, "k$step", prepared(withOffset(number)), limit = 3)
                 }
@@ -182,18 +182,18 @@ class LossyQueueTest : FunSpec({
             val queue = queue(isWoken = true)
             val left = LossyQueue.Part(DropCounters())
             val other = LossyQueue.Part(DropCounters())
-            queue.keep(left, "a", prepared(wordMessage("a")), limit = 2)
-            queue.keep(other, "b", prepared(wordMessage("b")), limit = 2)
+            queue.keep(left, "a", prepared(textMessage("a")), limit = 2)
+            queue.keep(other, "b", prepared(textMessage("b")), limit = 2)
 
             queue.forget(left)
             queue.close()
 
-            queue.keep(other, "c", prepared(wordMessage("c")), limit = 2) shouldBe false
+            queue.keep(other, "c", prepared(textMessage("c")), limit = 2) shouldBe false
             queue.take(8) shouldContainExactly listOf("b")
             queue.takenFrames(8) shouldBe null
 
             val cancelled = queue(isWoken = true)
-            cancelled.keep(other, "b", prepared(wordMessage("b")), limit = 2)
+            cancelled.keep(other, "b", prepared(textMessage("b")), limit = 2)
             cancelled.cancel()
             cancelled.takenFrames(8) shouldBe null
         }
@@ -201,7 +201,7 @@ class LossyQueueTest : FunSpec({
 })
 
 private fun withOffset(number: Int): Message =
-    Message(MessageType.MESSAGE, body = wordMessage("$number").body, offset = number.toLong())
+    Message(MessageType.MESSAGE, body = textMessage("$number").body, offset = number.toLong())
 
 private fun List<String>.numbers(): List<Int> = mapNotNull { it.toIntOrNull() }
 

@@ -41,8 +41,8 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Topics that keep a history and do not deliver all of it, to clients that read when they like and come and go: offsets
- * rise, nobody is told to have recovered what is gone, and once all have read, everybody has what it was promised.
+ * Model test of topics with history and lossy delivery, with clients that read at random and disconnect. Offsets only
+ * increase, no client is reported as recovered after a gap, and in the end each client has all messages it must receive.
  */
 class LossyRecoveryModelTest : FunSpec({
     val throttle = 100.milliseconds
@@ -57,7 +57,7 @@ class LossyRecoveryModelTest : FunSpec({
         )
 
     for ((topic, delivery) in deliveries) {
-        test("everybody gets the newest of $topic, and only what is newer than before, in 8,000 steps") {
+        test("clients receive the newest messages of $topic in order, in 8,000 steps") {
             runTest {
                 val model = LossyRecoveryModel(this, Random(topic.hashCode()), delivery)
 
@@ -94,7 +94,7 @@ private class LossyRecoveryModel(
     private val published = ArrayList<String?>()
     private val clients = List(5) { LossyClient() }
 
-    /** How clients were told that they came back. */
+    /** The kinds of subscribe results that occurred. */
     val seen = HashSet<String>()
 
     val lost: Long get() = topics.find(TOPIC)!!.drops!!.snapshot().run { conflated + dropped }
@@ -104,20 +104,20 @@ private class LossyRecoveryModel(
         when (random.nextInt(100)) {
             in 0..54 -> publish()
             in 55..84 -> if (random.nextInt(3) > 0) client.read(1 + random.nextInt(4))
-            in 85..91 -> if (client.session == null) client.comeBack() else client.leave()
+            in 85..91 -> if (client.session == null) client.reconnect() else client.leave()
             92 -> repeat(random.nextInt(60)) { publish() }
             93 -> if (random.nextInt(3) == 0) settle()
             else -> test.advanceTimeBy(random.nextInt(80).milliseconds)
         }
     }
 
-    /** All read all that there is, also what a throttle held back. */
+    /** All clients read everything, including throttled messages. */
     suspend fun settle() {
         repeat(4) {
             test.advanceTimeBy(150.milliseconds)
             for (client in clients) while (client.read(100) > 0) test.runCurrent()
         }
-        for (client in clients) if (client.session != null) client.hasAll()
+        for (client in clients) if (client.session != null) client.checkComplete()
     }
 
     suspend fun end() = clients.forEach { it.leave() }
@@ -131,28 +131,28 @@ private class LossyRecoveryModel(
     private inner class LossyClient {
         var session: Session<Unit>? = null
             private set
-        private var joining: Job? = null
+        private var subscribing: Job? = null
 
         private var position: Position? = null
 
-        /** It was promised what is behind this. */
-        private var promised = 0L
+        /** Messages after this offset must be delivered. */
+        private var deliverFrom = 0L
 
-        /** Up to here nothing may be left out: it was recovered, and the topic only throttles. */
-        private var wholeUntil = 0L
+        /** No message up to this offset may be skipped: it was recovered, and the topic is only throttled. */
+        private var completeUntil = 0L
 
-        /** The newest that it has of each key. */
+        /** The newest received offset of each key. */
         private val newest = HashMap<String?, Long>()
         private val received = HashSet<Long>()
 
         private var isRecoverable = false
 
-        suspend fun comeBack() {
+        suspend fun reconnect() {
             val session = testSession(runtime, test).also { it.state.queue.waker = Runnable {} }
             this.session = session
             isRecoverable = position?.let { published.size - it.offset <= history.size } == true
             val since = position
-            joining =
+            subscribing =
                 test.launch(start = CoroutineStart.UNDISPATCHED) {
                     session.state.memberships.join(TOPIC, Unit, Message(MessageType.ACK), since)
                 }
@@ -160,34 +160,34 @@ private class LossyRecoveryModel(
 
         suspend fun leave() {
             val session = session ?: return
-            joining!!.cancelAndJoin()
+            subscribing!!.cancelAndJoin()
             session.state.memberships.leaveAll()
             session.state.queue.cancel()
             this.session = null
         }
 
-        /** Takes up to [most] frames, as the session's writer would; how many there were. */
+        /** Takes up to [most] frames like the session's writer; returns their number. */
         suspend fun read(most: Int): Int {
             val session = session ?: return 0
             val frames = session.state.queue.takenFrames(most).orEmpty()
-            for (frame in frames) take(JsonCodec.decode(frame.payload()))
+            for (frame in frames) onMessage(JsonCodec.decode(frame.payload()))
             test.runCurrent()
-            if (!session.isOpen && frames.isEmpty()) leave() // too slow to be caught up, or to take what does not wait
+            if (!session.isOpen && frames.isEmpty()) leave() // closed as a slow consumer
             return frames.size
         }
 
-        private fun take(message: Message) {
-            if (message.type == MessageType.ACK) return joined(message.decode())
+        private fun onMessage(message: Message) {
+            if (message.type == MessageType.ACK) return onSubscribed(message.decode())
             val offset = message.offset!!
             offset shouldBeGreaterThan position!!.offset
-            if (offset <= wholeUntil) offset shouldBe position!!.offset + 1
+            if (offset <= completeUntil) offset shouldBe position!!.offset + 1
             message.decode<Long>() shouldBe offset
             position = Position(position!!.epoch, offset)
             newest[published[offset.toInt() - 1]] = offset
             received += offset
         }
 
-        private fun joined(data: SubscribedData) {
+        private fun onSubscribed(data: SubscribedData) {
             seen += if (position == null) {
                 "First"
             } else if (data.recovered) {
@@ -196,22 +196,22 @@ private class LossyRecoveryModel(
                 "Gap"
             }
             data.recovered shouldBe isRecoverable
-            wholeUntil = if (data.recovered && delivery.overflow == null) data.offset else 0
+            completeUntil = if (data.recovered && delivery.overflow == null) data.offset else 0
             if (data.recovered) return
             position = Position(data.epoch, data.offset)
-            promised = data.offset
+            deliverFrom = data.offset
             newest.clear()
         }
 
-        /** Of what was promised the newest of all, and the newest few or of each key where the topic keeps those. */
-        fun hasAll() {
+        /** Checks that the client has the newest messages of the topic, or the newest of each key, as the policy guarantees. */
+        fun checkComplete() {
             val last = published.size.toLong()
             val kept = (delivery.overflow as? LossyOverflow.DropOldest)?.limit ?: 1
-            for (offset in last downTo maxOf(promised, last - kept) + 1) (offset in received) shouldBe true
+            for (offset in last downTo maxOf(deliverFrom, last - kept) + 1) (offset in received) shouldBe true
             if ((delivery.overflow as? LossyOverflow.Conflate)?.limit != KEYS) return
             for (key in published.toSet()) {
                 val offset = published.lastIndexOf(key) + 1L
-                if (offset > promised) newest[key] shouldBe offset
+                if (offset > deliverFrom) newest[key] shouldBe offset
             }
         }
     }

@@ -10,7 +10,7 @@ import dev.live.server.support.FakeCodec
 import dev.live.server.support.TestSession
 import dev.live.server.support.prepared
 import dev.live.server.support.sessionSettings
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import dev.live.server.topic.CodecTable
 import dev.live.server.topic.MessageBatch
 import io.kotest.core.spec.style.FunSpec
@@ -26,7 +26,7 @@ import kotlinx.coroutines.test.runTest
 
 class MembershipsTest : FunSpec({
 
-    test("a session has the topics it joined until it leaves them") {
+    test("a session has its topics from join to leave") {
         withSession { one ->
             val memberships = one.session.state.memberships
             memberships.join("a", "attached", ack)
@@ -40,11 +40,11 @@ class MembershipsTest : FunSpec({
             one.session.topics shouldBe setOf("b")
             one.topics.find("a")!!.users shouldBe 0
             runCurrent()
-            one.socket.words() shouldContainExactly listOf("ack", "ack", "ack")
+            one.socket.texts() shouldContainExactly listOf("ack", "ack", "ack")
         }
     }
 
-    test("at its end a session is out of every topic, without a word") {
+    test("a session that ends leaves all topics without a message") {
         withSession { one ->
             one.session.state.memberships.join("a", "", ack)
             one.session.state.memberships.join("b", "", ack)
@@ -54,19 +54,19 @@ class MembershipsTest : FunSpec({
 
             one.session.topics shouldBe emptySet()
             for (topic in listOf("a", "b")) one.topics.find(topic)!!.run { listOf(size, users) } shouldBe listOf(0, 0)
-            one.socket.words() shouldContainExactly listOf("ack", "ack")
+            one.socket.texts() shouldContainExactly listOf("ack", "ack")
         }
     }
 
-    test("a run that does not fit the queue ends nothing; the message of it that does not fit ends the session") {
+    test("a batch that does not fit leaves the session open; the single message that does not fit ends it") {
         withSession(sessionSettings(queueCapacity = 3)) { one ->
             val memberships = one.session.state.memberships
             memberships.join("t", "", ack)
             runCurrent()
             one.socket.stalled = true
             val membership = memberships["t"].shouldNotBeNull()
-            val messages = List(4) { prepared(wordMessage("$it")) }
-            membership.offer(prepared(wordMessage("in the writer's hands")))
+            val messages = List(4) { prepared(textMessage("$it")) }
+            membership.offer(prepared(textMessage("being written")))
             runCurrent()
 
             membership.offer(MessageBatch(messages, CodecTable(listOf(FakeCodec())))) shouldBe false
@@ -77,25 +77,25 @@ class MembershipsTest : FunSpec({
         }
     }
 
-    test("a full queue ends nothing before its writer has had its turn, and the topic waits for that turn") {
+    test("a queue takes more than its bound until its writer has run, and the topic waits for the writer") {
         withSession(sessionSettings(queueCapacity = 3)) { one ->
             val memberships = one.session.state.memberships
             memberships.join("t", "", ack)
             runCurrent()
             val membership = memberships["t"].shouldNotBeNull()
 
-            List(12) { membership.offer(prepared(wordMessage("$it"))) } shouldContainExactly List(12) { true }
+            List(12) { membership.offer(prepared(textMessage("$it"))) } shouldContainExactly List(12) { true }
             membership.hub.turns.isEmpty shouldBe false
-            membership.offer(prepared(wordMessage("one too many"))) shouldBe false
+            membership.offer(prepared(textMessage("over the limit"))) shouldBe false
 
             one.session.state.endReason.shouldNotBeNull().code shouldBe CloseCode.SlowConsumer
         }
     }
 
-    test("an ack finds room above the bound of a client that does not read: it never ends a session") {
+    test("an ack is queued above the bound and never ends a session") {
         withSession(sessionSettings(queueCapacity = 1)) { one ->
             one.socket.stalled = true
-            while (one.session.trySend(wordMessage("a"))) runCurrent()
+            while (one.session.trySend(textMessage("a"))) runCurrent()
 
             one.session.state.memberships.join("t", "", ack)
             runCurrent()
@@ -104,14 +104,14 @@ class MembershipsTest : FunSpec({
             one.topics.find("t").shouldNotBeNull().size shouldBe 1
             one.socket.stalled = false
             runCurrent()
-            one.socket.words().last() shouldBe "ack"
+            one.socket.texts().last() shouldBe "ack"
         }
     }
 
     for (isBehind in listOf(false, true)) {
-        val situation = if (isBehind) "while the topic is behind" else "while the topic takes it"
+        val situation = if (isBehind) "while the topic is behind" else "while the topic processes it"
 
-        test("joining that is given up $situation leaves the session out, so that it can join again") {
+        test("a join cancelled $situation leaves the session unsubscribed, and it can join again") {
             withSession { one ->
                 val memberships = one.session.state.memberships
                 if (isBehind) fallBehind(one)
@@ -122,14 +122,14 @@ class MembershipsTest : FunSpec({
 
                 one.session.topics shouldBe emptySet()
                 one.topics.find("t")!!.size shouldBe 0
-                memberships.join("t", "", wordMessage("again"))
+                memberships.join("t", "", textMessage("again"))
                 one.topics.deliver(Publication("t", body = null))
                 runCurrent()
-                one.socket.words().takeLast(2) shouldContainExactly listOf("again", "message")
+                one.socket.texts().takeLast(2) shouldContainExactly listOf("again", "message")
             }
         }
 
-        test("leaving that is given up $situation leaves the session out all the same") {
+        test("a leave cancelled $situation still unsubscribes the session") {
             withSession { one ->
                 val memberships = one.session.state.memberships
                 memberships.join("t", "", ack)
@@ -156,11 +156,11 @@ private fun withSession(
         val one = TestSession(this, settings)
         one.start()
         test(one)
-        one.socket.sayGoodbye()
+        one.socket.sendClose()
     }
 
-/** Fills the buffer of topic "t"; its fan-out runs when the test lets others run. */
+/** Fills the buffer of topic "t". Its coroutine runs when the test yields. */
 private fun TestScope.fallBehind(one: TestSession) {
     val hub = one.topics.retain("t")
-    repeat(70) { launch(start = CoroutineStart.UNDISPATCHED) { hub.publish(prepared(wordMessage("$it"))) } }
+    repeat(70) { launch(start = CoroutineStart.UNDISPATCHED) { hub.publish(prepared(textMessage("$it"))) } }
 }

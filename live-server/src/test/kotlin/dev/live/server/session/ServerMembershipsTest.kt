@@ -10,7 +10,7 @@ import dev.live.server.broker.LocalBroker
 import dev.live.server.broker.Publication
 import dev.live.server.support.TestSession
 import dev.live.server.support.prepared
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import dev.live.server.topic.Topic
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
@@ -25,10 +25,10 @@ import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 
-/** Joining and leaving by the server, in virtual time. */
+/** Subscribes and unsubscribes by the server, in virtual time. */
 class ServerMembershipsTest : FunSpec({
 
-    test("a session that the server joins hears so first, then what is published, and last that it has left") {
+    test("the client receives subscribe first, then publications, and unsubscribe last") {
         withSession { one ->
             one.session.join("t") shouldBe true
             one.publish("hello")
@@ -36,13 +36,13 @@ class ServerMembershipsTest : FunSpec({
             one.publish("too late")
             runCurrent()
 
-            one.socket.words() shouldContainExactly listOf("subscribe", "hello", "unsubscribe")
+            one.socket.texts() shouldContainExactly listOf("subscribe", "hello", "unsubscribe")
             one.session.topics.shouldBeEmpty()
             one.topics.find("t")!!.run { listOf(size, users) } shouldBe listOf(0, 0)
         }
     }
 
-    test("joining twice and leaving what was not joined change nothing, and say nothing") {
+    test("a second join, or a leave without a join, changes nothing and sends nothing") {
         withSession { one ->
             one.session.leave("t") shouldBe false
             one.session.join("t") shouldBe true
@@ -50,12 +50,12 @@ class ServerMembershipsTest : FunSpec({
             one.session.join("t") shouldBe false
             runCurrent()
 
-            one.socket.words() shouldContainExactly listOf("subscribe")
+            one.socket.texts() shouldContainExactly listOf("subscribe")
             one.topics.find("t")!!.users shouldBe 1
         }
     }
 
-    test("leaving all leaves what the client joined too") {
+    test("leaveAll also leaves topics that the client joined") {
         withSession { one ->
             one.session.join("a")
             one.session.state.memberships.join("b", "", Message(MessageType.ACK))
@@ -64,11 +64,11 @@ class ServerMembershipsTest : FunSpec({
             runCurrent()
 
             one.session.topics.shouldBeEmpty()
-            one.socket.words() shouldContainExactly listOf("subscribe", "ack", "unsubscribe", "unsubscribe")
+            one.socket.texts() shouldContainExactly listOf("subscribe", "ack", "unsubscribe", "unsubscribe")
         }
     }
 
-    test("a topic that nothing declares is refused") {
+    test("a join of an undeclared topic is rejected") {
         withSession { one ->
             shouldThrow<LiveException> { one.session.join("undeclared") }.code shouldBe ErrorCode.UnknownTopic
 
@@ -77,9 +77,9 @@ class ServerMembershipsTest : FunSpec({
         }
     }
 
-    test("a session that has ended joins nothing") {
+    test("an ended session joins nothing") {
         withSession { one ->
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
             runCurrent()
 
             one.session.join("t") shouldBe false
@@ -88,24 +88,24 @@ class ServerMembershipsTest : FunSpec({
         }
     }
 
-    test("a session that ends while it is being joined is out of the topic all the same") {
+    test("a session that ends during a join is not left in the topic") {
         withSession { one ->
             val hub = one.topics.retain("t")
-            repeat(70) { launch(start = CoroutineStart.UNDISPATCHED) { hub.publish(prepared(wordMessage("$it"))) } }
+            repeat(70) { launch(start = CoroutineStart.UNDISPATCHED) { hub.publish(prepared(textMessage("$it"))) } }
             val joining = async(start = CoroutineStart.UNDISPATCHED) { one.session.join("t") }
 
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
             runCurrent()
 
             joining.await()
             runCurrent()
             one.session.topics.shouldBeEmpty()
-            hub.run { listOf(size, users) } shouldBe listOf(0, 1) // its one user is this test
+            hub.run { listOf(size, users) } shouldBe listOf(0, 1) // the remaining user is this test
             one.reasons.size shouldBe 1
         }
     }
 
-    test("a topic knows its members, and reaches those that are chosen") {
+    test("a topic lists its sessions, and a predicate selects the recipients") {
         runTest {
             val ann = TestSession(this)
             val all = listOf(ann) + List(2) { TestSession(this, topics = ann.topics, id = "$it") }
@@ -117,49 +117,49 @@ class ServerMembershipsTest : FunSpec({
             cat.session.leave("t")
 
             topic.subscribedSessions().toSet() shouldBe setOf(ann.session, bob.session)
-            topic.publish(wordMessage("for bob").body) { it === bob.session } shouldBe 1
-            topic.publish(wordMessage("for nobody").body) { false } shouldBe 0
-            topic.publish(wordMessage("for cat").body) { it === cat.session } shouldBe 0
-            topic.publish(wordMessage("not for bob").body, except = bob.session)
+            topic.publish(textMessage("for bob").body) { it === bob.session } shouldBe 1
+            topic.publish(textMessage("no recipient").body) { false } shouldBe 0
+            topic.publish(textMessage("for cat").body) { it === cat.session } shouldBe 0
+            topic.publish(textMessage("not for bob").body, except = bob.session)
             shouldThrow<IllegalStateException> { topic.publish(null) { error("no") } }
             runCurrent()
 
-            ann.socket.words() shouldContainExactly listOf("subscribe", "not for bob")
-            bob.socket.words() shouldContainExactly listOf("subscribe", "for bob")
-            cat.socket.words() shouldContainExactly listOf("subscribe", "unsubscribe")
-            all.forEach { it.socket.sayGoodbye() }
+            ann.socket.texts() shouldContainExactly listOf("subscribe", "not for bob")
+            bob.socket.texts() shouldContainExactly listOf("subscribe", "for bob")
+            cat.socket.texts() shouldContainExactly listOf("subscribe", "unsubscribe")
+            all.forEach { it.socket.sendClose() }
         }
     }
 
-    test("who leaves while it is being chosen gets nothing behind its last word") {
+    test("a session that leaves during selection receives nothing after its unsubscribe") {
         withSession { one ->
             one.session.join("t")
             val topic = one.topic()
 
-            topic.publish(wordMessage("late").body) { session ->
+            topic.publish(textMessage("late").body) { session ->
                 // undispatched, and the topic takes it at once
-                launch(start = CoroutineStart.UNDISPATCHED) { session.leave("t") }
+                // undispatched: the topic processes the leave at once
                 runCurrent()
                 true
             } shouldBe 0
             runCurrent()
 
-            one.socket.words() shouldContainExactly listOf("subscribe", "unsubscribe")
+            one.socket.texts() shouldContainExactly listOf("subscribe", "unsubscribe")
         }
     }
 
-    test("a codec that fails for the chosen is told to the publisher, and ends nothing") {
+    test("a codec failure for selected sessions is thrown to the publisher and ends no session") {
         withSession { one ->
             one.session.join("t")
             runCurrent()
             one.codec.broken = true
 
-            shouldThrow<IllegalStateException> { one.topic().publish(wordMessage("x").body) { true } }
+            shouldThrow<IllegalStateException> { one.topic().publish(textMessage("x").body) { true } }
 
             one.codec.broken = false
-            one.publish("on it goes")
+            one.publish("next")
             runCurrent()
-            one.socket.words().last() shouldBe "on it goes"
+            one.socket.texts().last() shouldBe "next"
         }
     }
 })
@@ -167,12 +167,12 @@ class ServerMembershipsTest : FunSpec({
 private fun TestSession.topic() = Topic("t", topics, LocalBroker(topics::deliver))
 
 private suspend fun TestSession.publish(word: String) =
-    topics.deliver(Publication("t", wordMessage(word).body))
+    topics.deliver(Publication("t", textMessage(word).body))
 
 private fun withSession(test: suspend TestScope.(TestSession) -> Unit) =
     runTest {
         val one = TestSession(this)
         one.start()
         test(one)
-        one.socket.sayGoodbye()
+        one.socket.sendClose()
     }

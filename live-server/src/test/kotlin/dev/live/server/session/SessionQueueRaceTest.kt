@@ -4,7 +4,7 @@ import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.support.payload
 import dev.live.server.support.prepared
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.collections.shouldContainExactlyInAnyOrder
@@ -21,17 +21,17 @@ import kotlinx.coroutines.yield
 import kotlin.random.Random
 import kotlin.time.Duration.Companion.minutes
 
-/** Many threads at one queue: thousands of rounds, because each of them is a race. */
+/** Concurrent access to one queue. Thousands of rounds, because a race shows only in some of them. */
 class SessionQueueRaceTest : FunSpec({
 
-    test("of many senders on many threads all get through, whatever the sizes and however others are refused")
+    test("all messages of concurrent senders arrive, regardless of size and rejected offers")
         .config(timeout = 5.minutes) {
             withContext(Dispatchers.Default) {
                 repeat(ROUNDS) { round ->
                     val queue = queue(capacity = 2, maxBytes = 100)
-                    val senders = List(SENDERS) { who ->
+                    val senders = List(SENDERS) { sender ->
                         async {
-                            List(SENT) { queue.send(prepared(wordMessage("$who".padEnd(Random.nextInt(1, 100), '.')))) }
+                            List(SENT) { queue.send(prepared(textMessage("$sender".padEnd(Random.nextInt(1, 100), '.')))) }
                         }
                     }
                     val taken = mutableListOf<String>()
@@ -39,7 +39,7 @@ class SessionQueueRaceTest : FunSpec({
 
                     senders.awaitAll().flatten().all { it } shouldBe true
                     taken.map { it.trimEnd('.') } shouldContainExactlyInAnyOrder
-                        List(SENDERS) { who -> List(SENT) { "$who" } }.flatten()
+                        List(SENDERS) { sender -> List(SENT) { "$sender" } }.flatten()
                     queue.bytes shouldBe 0
                 }
             }
@@ -47,17 +47,17 @@ class SessionQueueRaceTest : FunSpec({
 
     for (isWoken in listOf(false, true)) {
         test(
-            "what each of many threads offered comes out in its order, and all of it before the end, " +
-                if (isWoken) "for a writer that is woken" else "for a writer that waits",
+            "messages of concurrent threads keep each thread's order and all arrive before the end, " +
+                if (isWoken) "for a writer with a waker" else "for a suspending writer",
         ).config(timeout = 5.minutes) {
             withContext(Dispatchers.Default) {
                 repeat(ROUNDS) {
                     val queue = queue(capacity = 6, isWoken = isWoken)
-                    val counts = List(SENDERS) { who ->
+                    val counts = List(SENDERS) { sender ->
                         async {
                             var count = 0
                             while (count < SENT) {
-                                when (queue.offer(prepared(wordMessage("$who:$count")))) {
+                                when (queue.offer(prepared(textMessage("$sender:$count")))) {
                                     Offer.Taken -> count++
                                     Offer.Full -> yield()
                                     Offer.Closed -> break
@@ -72,11 +72,11 @@ class SessionQueueRaceTest : FunSpec({
                         val frames = queue.takenFrames(3) ?: break
                         taken += frames.map { it.payload().decodeToString() }
                         if (taken.size >= end) queue.close()
-                        if (frames.isEmpty()) yield() // or a test that takes too long would not end
+                        if (frames.isEmpty()) yield() // so that a test over its timeout can be cancelled
                     }
 
-                    for ((who, count) in counts.awaitAll().withIndex()) {
-                        taken.filter { it.startsWith("$who:") } shouldContainExactly List(count) { "$who:$it" }
+                    for ((sender, count) in counts.awaitAll().withIndex()) {
+                        taken.filter { it.startsWith("$sender:") } shouldContainExactly List(count) { "$sender:$it" }
                     }
                     queue.bytes shouldBe 0
                 }
@@ -84,15 +84,15 @@ class SessionQueueRaceTest : FunSpec({
         }
     }
 
-    test("what comes in while the writer looks for it keeps its order").config(timeout = 5.minutes) {
+    test("messages offered during a poll keep their order").config(timeout = 5.minutes) {
         withContext(Dispatchers.Default) {
             val queue = queue(isWoken = true)
             val sender = launch {
-                for (number in 0 until HURRIED) while (queue.offer(frames[number % frames.size]) == Offer.Full) yield()
+                for (number in 0 until POLLED) while (queue.offer(frames[number % frames.size]) == Offer.Full) yield()
             }
             var number = 0
             val batch = arrayOfNulls<OutboundFrame>(64)
-            while (number < HURRIED) {
+            while (number < POLLED) {
                 val count = queue.poll(batch)
                 for (i in 0 until count) batch[i] shouldBeSameInstanceAs frames[number++ % frames.size]
                 if (count == 0) yield()
@@ -103,15 +103,15 @@ class SessionQueueRaceTest : FunSpec({
 
     for (isLate in listOf(false, true)) {
         test(
-            "a writer that looks only when it is woken gets everything, and the end" +
-                if (isLate) ", also if it begins while others send" else "",
+            "a writer that polls only when woken receives all messages and the end" +
+                if (isLate) ", also if it starts during sends" else "",
         ).config(timeout = 5.minutes) {
             withContext(Dispatchers.Default) {
                 repeat(ROUNDS) {
                     val queue = queue(capacity = 3)
                     val woken = Channel<Unit>(Channel.CONFLATED)
                     if (!isLate) queue.waker = Runnable { woken.trySend(Unit) }
-                    val senders = List(SENDERS) { async { List(SENT) { queue.send(word(1)) }.count { it } } }
+                    val senders = List(SENDERS) { async { List(SENT) { queue.send(messageOfSize(1)) }.count { it } } }
                     if (isLate) queue.waker = Runnable { woken.trySend(Unit) }
                     woken.trySend(Unit)
 
@@ -135,5 +135,5 @@ class SessionQueueRaceTest : FunSpec({
 private const val ROUNDS = 1_000
 private const val SENDERS = 6
 private const val SENT = 40
-private const val HURRIED = 1_000_000
+private const val POLLED = 1_000_000
 private val frames = List(100) { OutboundFrame(Opcode.Text, byteArrayOf(it.toByte())) }

@@ -17,7 +17,7 @@ import kotlinx.coroutines.withContext
 
 class SessionRegistryTest : FunSpec({
 
-    test("a session is found by its id and by its user until it is removed") {
+    test("a session is found by id and user until it is removed") {
         val registry = SessionRegistry()
         val (phone, laptop) = listOf(session("1", "ann"), session("2", "ann"))
         registry.add(phone, perUser = 2) shouldBe true
@@ -35,7 +35,7 @@ class SessionRegistryTest : FunSpec({
         registry.size shouldBe 0
     }
 
-    test("a user's sessions are capped, and one that leaves makes room for another") {
+    test("the sessions of a user are limited until one is removed") {
         val registry = SessionRegistry()
         val first = session("1", "ann")
         registry.add(first, perUser = 1) shouldBe true
@@ -48,25 +48,25 @@ class SessionRegistryTest : FunSpec({
         registry.add(session("4", "ann"), perUser = 1) shouldBe true
     }
 
-    test("removing a session that was refused takes nothing from its user's others") {
+    test("removing a rejected session keeps the user's other sessions") {
         val registry = SessionRegistry()
-        val (first, refused) = listOf(session("1", "ann"), session("2", "ann"))
+        val (first, rejected) = listOf(session("1", "ann"), session("2", "ann"))
         registry.add(first, perUser = 1)
-        registry.add(refused, perUser = 1)
+        registry.add(rejected, perUser = 1)
 
-        registry.remove(refused)
+        registry.remove(rejected)
 
         registry.ofUser("ann") shouldBe setOf(first)
         registry.find("1") shouldBe first
     }
 
-    test("sessions without a user are not capped") {
+    test("sessions without a user are not limited") {
         val registry = SessionRegistry()
 
         List(3) { registry.add(session("$it", user = null), perUser = 1) } shouldBe listOf(true, true, true)
     }
 
-    test("however many come at once, a user has no more sessions than the cap, and none stays behind") {
+    test("concurrent adds never exceed the limit, and concurrent removes leave nothing") {
         val registry = SessionRegistry()
         val sessions = List(200) { session("$it", "ann") }
 
@@ -82,7 +82,7 @@ class SessionRegistryTest : FunSpec({
         registry.ofUser("ann") shouldBe emptySet()
     }
 
-    test("the sessions can be listed while the last one comes and goes") {
+    test("snapshots are safe while the last session is added and removed") {
         val registry = SessionRegistry()
         val session = session("1", "ann")
         withContext(Dispatchers.Default) {

@@ -39,83 +39,83 @@ import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import kotlin.time.Duration.Companion.seconds
 
-/** What the server asks a client, in virtual time. */
+/** Requests from the server to a client, in virtual time. */
 class SessionRequestTest : FunSpec({
 
-    test("a request carries a ref of the server's, and returns the reply with that ref as its type") {
+    test("a request carries a server ref and returns the decoded reply with that ref") {
         withClient {
-            val asking = start { session.request<String, Int>("count", "room") }
+            val pending = start { session.request<String, Int>("count", "room") }
 
-            val asked = heard()
-            session.answered(Message(MessageType.REPLY, ref = asked.ref, body = Body.json("7")))
+            val request = sent()
+            session.answered(Message(MessageType.REPLY, ref = request.ref, body = Body.json("7")))
 
-            asking.await() shouldBe 7
-            asked.type shouldBe "count"
-            asked.ref shouldStartWith "$"
-            asked.decode<String>() shouldBe "room"
+            pending.await() shouldBe 7
+            request.type shouldBe "count"
+            request.ref shouldStartWith "$"
+            request.decode<String>() shouldBe "room"
         }
     }
 
-    test("answers find their requests whatever their order") {
+    test("replies match their requests in any order") {
         withClient {
-            val asking = List(3) { start { session.request<Int, Int>("double", it) } }
+            val pending = List(3) { start { session.request<Int, Int>("double", it) } }
 
-            val asked = List(3) { heard() }
-            for (one in asked.reversed()) {
+            val requests = List(3) { sent() }
+            for (one in requests.reversed()) {
                 val reply = Body.json("${2 * one.decode<Int>()}")
                 session.answered(Message(MessageType.REPLY, ref = one.ref, body = reply))
             }
 
-            asking.map { it.await() } shouldBe listOf(0, 2, 4)
+            pending.map { it.await() } shouldBe listOf(0, 2, 4)
         }
     }
 
-    test("no ref is used twice, and one session's refs say nothing of another's") {
+    test("refs are unique across requests and sessions") {
         withClient {
             val other = client()
-            val asking = listOf(session, session, other).map { start { it.requestMessage("who") } }
+            val pending = listOf(session, session, other).map { start { it.requestMessage("who") } }
 
-            val refs = listOf(session.heard().ref, session.heard().ref, other.heard().ref)
+            val refs = listOf(session.sent().ref, session.sent().ref, other.sent().ref)
 
             refs.toSet().size shouldBe 3
-            asking.forEach { it.cancel() }
+            pending.forEach { it.cancel() }
         }
     }
 
-    test("a client that refuses is heard with its code and reason") {
+    test("an error reply fails the request with its code and reason") {
         withClient {
-            val asking = start { session.request<String, Int>("count", "room") }
+            val pending = start { session.request<String, Int>("count", "room") }
 
-            val refusal = LiveException(ErrorCode.Forbidden, "not you", 3.seconds)
-            session.answered(refusal.toMessage(ref = heard().ref))
+            val error = LiveException(ErrorCode.Forbidden, "not you", 3.seconds)
+            session.answered(error.toMessage(ref = sent().ref))
 
-            val refused = shouldThrow<RequestFailedException> { asking.await() }
-            refused.code shouldBe ErrorCode.Forbidden
-            refused.reason shouldBe "not you"
-            refused.retryAfter shouldBe 3.seconds
+            val failure = shouldThrow<RequestFailedException> { pending.await() }
+            failure.code shouldBe ErrorCode.Forbidden
+            failure.reason shouldBe "not you"
+            failure.retryAfter shouldBe 3.seconds
         }
     }
 
-    test("what a client says of its refusal can neither forge a line of a log nor fill it") {
+    test("an error reply can neither inject log lines nor produce long ones") {
         withClient {
-            val asking = start { session.request<String, Int>("count", "room") }
+            val pending = start { session.request<String, Int>("count", "room") }
 
             val code = ErrorCode.of("x\n" + "y".repeat(1000))
             val hostile = LiveException(code, "no\r\nERROR all is lost" + "!".repeat(1000))
-            session.answered(hostile.toMessage(ref = heard().ref))
+            session.answered(hostile.toMessage(ref = sent().ref))
 
-            val refused = shouldThrow<RequestFailedException> { asking.await() }
-            refused.message.orEmpty() shouldNotContain Regex("[\\r\\n]")
-            (refused.message.orEmpty().length < 600) shouldBe true
+            val failure = shouldThrow<RequestFailedException> { pending.await() }
+            failure.message.orEmpty() shouldNotContain Regex("[\\r\\n]")
+            (failure.message.orEmpty().length < 600) shouldBe true
         }
     }
 
-    test("an error that says nothing is still an error, and a reply of another type is a bad payload") {
+    test("an empty error reply is internal, and a reply of another type is a bad payload") {
         withClient {
             val first = start { session.request<String, Int>("count", "room") }
-            session.answered(Message(MessageType.ERROR, ref = heard().ref))
+            session.answered(Message(MessageType.ERROR, ref = sent().ref))
             val second = start { session.request<String, Int>("count", "room") }
-            session.answered(Message(MessageType.REPLY, ref = heard().ref, body = Body.json("[]")))
+            session.answered(Message(MessageType.REPLY, ref = sent().ref, body = Body.json("[]")))
 
             shouldThrow<RequestFailedException> { first.await() }.code shouldBe ErrorCode.Internal
             shouldThrow<RequestFailedException> { second.await() }.reason shouldBe
@@ -123,13 +123,13 @@ class SessionRequestTest : FunSpec({
         }
     }
 
-    test("a client that does not answer in time is a timeout, and its late reply is nobody's") {
+    test("a request without a reply in time fails with timeout, and a late reply is ignored") {
         withClient {
-            val asking = start { session.request<String, Int>("count", "room", timeout = 3.seconds) }
-            val asked = heard()
+            val pending = start { session.request<String, Int>("count", "room", timeout = 3.seconds) }
+            val request = sent()
 
-            val late = shouldThrow<RequestFailedException> { asking.await() }
-            session.answered(Message(MessageType.REPLY, ref = asked.ref, body = Body.json("7")))
+            val late = shouldThrow<RequestFailedException> { pending.await() }
+            session.answered(Message(MessageType.REPLY, ref = request.ref, body = Body.json("7")))
 
             late.code shouldBe ErrorCode.Timeout
             late.reason shouldBe "no reply to 'count' within 3s"
@@ -139,19 +139,19 @@ class SessionRequestTest : FunSpec({
         }
     }
 
-    test("of two replies the first one counts") {
+    test("the first of two replies is used") {
         withClient {
-            val asking = start { session.request<String, Int>("count", "room") }
+            val pending = start { session.request<String, Int>("count", "room") }
 
-            val ref = heard().ref
+            val ref = sent().ref
             for (n in listOf("7", "8")) session.answered(Message(MessageType.REPLY, ref = ref, body = Body.json(n)))
 
-            asking.await() shouldBe 7
+            pending.await() shouldBe 7
             session.isOpen shouldBe true
         }
     }
 
-    test("a reply to nothing is harmless, and costs a session that asks nothing no memory") {
+    test("a reply without a request is ignored, and a session without requests allocates no table") {
         withClient {
             session.answered(Message(MessageType.REPLY, ref = "$1"))
 
@@ -159,34 +159,34 @@ class SessionRequestTest : FunSpec({
         }
     }
 
-    test("a caller that is cancelled is forgotten") {
+    test("a cancelled request is removed") {
         withClient {
-            val asking = start { session.request<String, Int>("count", "room") }
-            heard()
+            val pending = start { session.request<String, Int>("count", "room") }
+            sent()
 
-            asking.cancelAndJoin()
+            pending.cancelAndJoin()
 
             session.requests.shouldNotBeNull().size shouldBe 0
         }
     }
 
-    test("256 requests may wait for their replies; one more is refused until one has come") {
+    test("256 requests may be pending; another one is rejected until a reply arrives") {
         withClient {
-            val waiting = List(256) { start { session.requestMessage("who") }.also { test.runCurrent() } to heard() }
+            val waiting = List(256) { start { session.requestMessage("who") }.also { test.runCurrent() } to sent() }
 
-            val refused = shouldThrow<RequestFailedException> { session.requestMessage("who") }
+            val rejection = shouldThrow<RequestFailedException> { session.requestMessage("who") }
             session.answered(Message(MessageType.REPLY, ref = waiting.first().second.ref))
             waiting.first().first.await()
             val next = start { session.requestMessage("who") }
 
-            refused.code shouldBe ErrorCode.RateLimited
-            session.answered(Message(MessageType.REPLY, ref = heard().ref))
+            rejection.code shouldBe ErrorCode.RateLimited
+            session.answered(Message(MessageType.REPLY, ref = sent().ref))
             next.await().type shouldBe MessageType.REPLY
             waiting.forEach { it.first.cancel() }
         }
     }
 
-    test("waiting for room in the queue is within the timeout") {
+    test("the timeout includes waiting for queue space") {
         withClient(queueCapacity = 1) {
             session.trySend(Message("first"))
 
@@ -197,17 +197,17 @@ class SessionRequestTest : FunSpec({
         }
     }
 
-    test("the end of the session is the end of what waits, and of what comes later") {
+    test("pending and later requests fail when the session ends") {
         runTest {
             val one = TestSession(this)
             one.start()
-            val asking = aside().async { one.session.requestMessage("who") }
+            val pending = failingScope().async { one.session.requestMessage("who") }
             runCurrent()
 
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
             runCurrent()
 
-            val lost = shouldThrow<RequestFailedException> { asking.await() }
+            val lost = shouldThrow<RequestFailedException> { pending.await() }
             lost.code.wire shouldBe "connection_lost"
             lost.reason shouldBe "the session ended before 'who' was answered; whether it was carried out is not known"
             val late = shouldThrow<RequestFailedException> { one.session.requestMessage("who") }
@@ -217,7 +217,7 @@ class SessionRequestTest : FunSpec({
         }
     }
 
-    test("a session that was closed before it ever asked something answers at once") {
+    test("a request on a closed session fails at once") {
         withClient {
             session.close(CloseCode.Normal)
 
@@ -226,7 +226,7 @@ class SessionRequestTest : FunSpec({
         }
     }
 
-    test("types of the protocol's own and timeouts that are none are refused") {
+    test("reserved types and invalid timeouts are rejected") {
         withClient {
             shouldThrow<IllegalArgumentException> { session.requestMessage("ack") }.message shouldBe
                 "request type 'ack' is one of the protocol's own; choose another"
@@ -246,24 +246,24 @@ private class Client(val test: TestScope, val scope: CoroutineScope, queueCapaci
 
     fun client() = testSession(runtime, scope)
 
-    suspend fun heard() = session.heard()
+    suspend fun sent() = session.sent()
 
     /** The next message that this session would write. */
-    suspend fun Session<*>.heard(): Message {
+    suspend fun Session<*>.sent(): Message {
         val batch = arrayOfNulls<OutboundFrame>(1)
         state.queue.take(batch)
         return JsonCodec.decode(batch[0]!!.payload())
     }
 
-    /** Runs [block] beside the test; its failure is the result's alone. */
+    /** Starts [block] in [scope]; a failure is only visible in the result. */
     fun <T> start(block: suspend () -> T): Deferred<T> = scope.async { block() }.also { test.runCurrent() }
 }
 
-private fun TestScope.aside() = CoroutineScope(backgroundScope.coroutineContext + SupervisorJob())
+private fun TestScope.failingScope() = CoroutineScope(backgroundScope.coroutineContext + SupervisorJob())
 
 private fun withClient(queueCapacity: Int = 1_000, block: suspend Client.() -> Unit) =
     runTest {
-        val scope = aside()
+        val scope = failingScope()
         Client(this, scope, queueCapacity).block()
         scope.cancel()
     }

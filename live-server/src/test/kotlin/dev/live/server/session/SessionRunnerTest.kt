@@ -12,7 +12,7 @@ import dev.live.server.support.FakeSocket.Closing
 import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestSession
 import dev.live.server.support.sessionSettings
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContain
@@ -32,7 +32,7 @@ import kotlinx.coroutines.test.runTest
 
 class SessionRunnerTest : FunSpec({
 
-    context("however a session ends, its topics and the registry are left and its socket is let go") {
+    context("however a session ends, it leaves its topics and the registry, and its socket is aborted") {
         for (ending in endings) {
             test("${ending.code}: ${ending.name}") {
                 runTest {
@@ -47,7 +47,7 @@ class SessionRunnerTest : FunSpec({
                         }
                     }
                     val run = one.start()
-                    one.socket.say("join")
+                    one.socket.sendText("join")
                     runCurrent()
                     one.sessions.size shouldBe 1
                     one.topics.find("t")!!.size shouldBe 1
@@ -70,13 +70,13 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
-    test("a client's own code is echoed, and its goodbye without a code is a normal end") {
+    test("a client's close code is echoed, and a close without a code is normal") {
         for ((sent, echoed) in listOf(1000 to 1000, 1001 to 1001, 3000 to 3000, 4999 to 4999, 1005 to 1000)) {
             runTest {
                 val one = TestSession(this)
                 one.start()
 
-                one.socket.sayGoodbye(sent)
+                one.socket.sendClose(sent)
                 runCurrent()
 
                 one.socket.closings shouldBe listOf(Closing(echoed, "", answering = true))
@@ -85,33 +85,33 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
-    test("what waits in the queue is written before the server's goodbye, however slow the client is") {
+    test("queued messages are written before the server's close frame, even to a slow client") {
         runTest {
             val one = TestSession(this)
             val run = one.start()
             one.socket.stalled = true
-            repeat(200) { one.session.trySend(wordMessage("$it")) shouldBe true }
+            repeat(200) { one.session.trySend(textMessage("$it")) shouldBe true }
 
             one.session.close(CloseCode.GoingAway, "bye")
-            one.session.trySend(wordMessage("too late")) shouldBe false
+            one.session.trySend(textMessage("too late")) shouldBe false
             runCurrent()
             one.socket.closings.shouldBeEmpty()
             run.isCompleted shouldBe false
             one.socket.stalled = false
             runCurrent()
 
-            one.socket.words() shouldContainExactly List(200) { "$it" }
+            one.socket.texts() shouldContainExactly List(200) { "$it" }
             one.socket.closings shouldBe listOf(Closing(1001, "bye", answering = false))
         }
     }
 
-    test("a queue that overflowed is dropped, and the client is told with 4508") {
+    test("an overflowed queue is dropped, and the session closes with 4508") {
         runTest {
             val observer = RecordingObserver()
             val one = TestSession(this, sessionSettings(queueCapacity = 4), counters = ServerCounters(observer))
             one.onMessage = { session, _ -> session.state.memberships.join("t", "", ack) }
             one.start()
-            one.socket.say("join")
+            one.socket.sendText("join")
             runCurrent()
             one.socket.stalled = true
 
@@ -120,46 +120,46 @@ class SessionRunnerTest : FunSpec({
                 runCurrent()
             }
 
-            one.socket.words() shouldContainExactly listOf("ack")
+            one.socket.texts() shouldContainExactly listOf("ack")
             one.socket.closings shouldBe listOf(Closing(4508, "the queue overflowed", answering = false))
             one.topics.find("t")!!.size shouldBe 0
-            // what waited and what found no room, but not what was in the writer's hands: it may arrive
-            observer.told() shouldContain "dropped 5 by close"
+            // counts queued and rejected messages, but not those being written, which may arrive
+            observer.events() shouldContain "dropped 5 by close"
         }
     }
 
-    test("a client that does not read is not read from either, until it has taken half of what waits for it") {
+    test("no messages are read from a client until it has read half of its queue") {
         runTest {
             val one = TestSession(this, sessionSettings(queueCapacity = 4))
             val handled = mutableListOf<String>()
             one.onMessage = { session, text ->
                 handled += text
-                session.send(wordMessage(text))
+                session.send(textMessage(text))
             }
             one.start()
             one.socket.stalled = true
-            repeat(10) { one.socket.say("$it") }
+            repeat(10) { one.socket.sendText("$it") }
             runCurrent()
-            handled.size shouldBe 6 // three in the writer's hands, and three that wait: more than half of four
+            handled.size shouldBe 6 // three are being written and three are queued: more than half of four
 
             one.socket.stalled = false
             runCurrent()
 
-            one.socket.words() shouldContainExactly List(10) { "$it" }
+            one.socket.texts() shouldContainExactly List(10) { "$it" }
             one.session.isOpen shouldBe true
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
         }
     }
 
-    test("a client that waits for its answers is not silent") {
+    test("a client that waits for replies does not time out as silent") {
         runTest {
             val one = TestSession(this, sessionSettings(queueCapacity = 1))
-            one.onMessage = { session, text -> session.send(wordMessage(text)) }
+            one.onMessage = { session, text -> session.send(textMessage(text)) }
             one.start()
             one.socket.stalled = true
-            repeat(3) { one.socket.say("$it") }
+            repeat(3) { one.socket.sendText("$it") }
             advanceTimeBy(9_000)
-            one.session.state.sweep(currentTime + 70_000) // of its writing, ten seconds are over
+            one.session.state.sweep(currentTime + 70_000) // the write has taken more than ten seconds
 
             one.reasons shouldBe emptyList()
             one.session.state.endReason?.code shouldBe CloseCode.SlowConsumer
@@ -168,7 +168,7 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
-    test("every ping is answered, in order, however slowly the client takes the answers") {
+    test("every ping receives a pong in order, however slowly the client reads") {
         runTest {
             val one = TestSession(this, sessionSettings(queueCapacity = 4))
             one.start()
@@ -180,20 +180,20 @@ class SessionRunnerTest : FunSpec({
             runCurrent()
 
             one.socket.payloadsOf(Opcode.Pong) shouldBe List(100) { listOf(it.toByte()) }
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
         }
     }
 
-    test("what a client sent before its close frame is answered before the close") {
+    test("messages sent before a close frame are replied to before the close") {
         runTest {
             val one = TestSession(this)
             one.onMessage = { session, text ->
                 delay(1_000)
-                session.send(wordMessage(text))
+                session.send(textMessage(text))
             }
             one.start()
-            repeat(3) { one.socket.say("$it") }
-            one.socket.sayGoodbye()
+            repeat(3) { one.socket.sendText("$it") }
+            one.socket.sendClose()
             runCurrent()
             one.socket.stalled = true
 
@@ -202,19 +202,19 @@ class SessionRunnerTest : FunSpec({
             one.socket.stalled = false
             runCurrent()
 
-            one.socket.words() shouldContainExactly listOf("0", "1", "2")
+            one.socket.texts() shouldContainExactly listOf("0", "1", "2")
             one.socket.closings shouldBe listOf(Closing(1000, "", answering = true))
         }
     }
 
-    test("a client that closes and takes no answers is cut after a handler's timeout") {
+    test("a client that closes but does not read is disconnected after the handler timeout") {
         runTest {
             val one = TestSession(this)
-            one.onMessage = { session, text -> session.send(wordMessage(text)) }
+            one.onMessage = { session, text -> session.send(textMessage(text)) }
             val run = one.start()
             one.socket.stalled = true
-            one.socket.say("a")
-            one.socket.sayGoodbye()
+            one.socket.sendText("a")
+            one.socket.sendClose()
 
             advanceTimeBy(30_001)
 
@@ -224,59 +224,59 @@ class SessionRunnerTest : FunSpec({
     }
 
     for ((code, window) in listOf(CloseCode.TryAgainLater to "[5000,10000]", CloseCode.Restart to "[1000,3000]")) {
-        test("goodbye comes before $code, whoever closes with it, also where the queue is full") {
+        test("goodbye precedes close $code from any source, even with a full queue") {
             runTest {
                 val one = TestSession(this, sessionSettings(queueCapacity = 2))
                 one.start()
                 one.socket.stalled = true
-                while (one.session.trySend(wordMessage("a"))) runCurrent()
+                while (one.session.trySend(textMessage("a"))) runCurrent()
 
                 one.session.close(code, "later")
                 one.socket.stalled = false
                 runCurrent()
 
-                one.socket.words().last() shouldBe "goodbye"
+                one.socket.texts().last() shouldBe "goodbye"
                 one.socket.closings shouldBe listOf(Closing(code.wire, "later", answering = false))
             }
         }
 
-        test("goodbye comes before $code where a session may not begin, with the window to come back in: $window") {
+        test("goodbye with the reconnect window $window precedes $code for a session rejected in onOpen") {
             runTest {
                 val one = TestSession(this)
                 one.onOpen = { CloseReason(code, "later", byClient = false) }
                 one.start()
 
-                one.socket.words() shouldBe listOf("goodbye")
+                one.socket.texts() shouldBe listOf("goodbye")
                 one.socket.closings shouldBe listOf(Closing(code.wire, "later", answering = false))
             }
         }
     }
 
-    test("a session that is full for whoever tries to send lives on") {
+    test("a full queue rejects trySend and keeps the session open") {
         runTest {
             val one = TestSession(this, sessionSettings(queueCapacity = 1))
             one.start()
             one.socket.stalled = true
-            one.session.trySend(wordMessage("in the writer's hands"))
+            one.session.trySend(textMessage("being written"))
             runCurrent()
 
-            one.session.trySend(wordMessage("a")) shouldBe true
-            one.session.trySend(wordMessage("b")) shouldBe false
+            one.session.trySend(textMessage("a")) shouldBe true
+            one.session.trySend(textMessage("b")) shouldBe false
 
             one.session.isOpen shouldBe true
             one.socket.stalled = false
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
         }
     }
 
-    test("only the first reason counts") {
+    test("the first close reason is used") {
         runTest {
             val one = TestSession(this)
             one.start()
 
             one.session.kick("first")
             one.session.close(CloseCode.Restart, "second")
-            one.socket.breakOff()
+            one.socket.dropConnection()
             runCurrent()
 
             one.socket.closings shouldBe listOf(Closing(4403, "first", answering = false))
@@ -284,14 +284,14 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
-    test("the first failure ends all that the session is doing") {
+    test("the first failure cancels all coroutines of the session") {
         runTest {
             val one = TestSession(this)
             val ended = mutableListOf<String>()
             one.onMessage = { _, _ -> endedBy("handler", ended) }
             val run = one.start()
             one.session.launch { endedBy("launched", ended) }
-            one.socket.say("x")
+            one.socket.sendText("x")
             runCurrent()
 
             one.session.launch { error("failed") }
@@ -302,13 +302,13 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
-    test("a session that may not begin reads nothing and says why") {
+    test("a session rejected in onOpen reads nothing and closes with the reason") {
         runTest {
             val one = TestSession(this)
             val handled = mutableListOf<String>()
             one.onOpen = { CloseReason(CloseCode.TryAgainLater, "too many", byClient = false) }
             one.onMessage = { _, text -> handled += text }
-            one.socket.say("x")
+            one.socket.sendText("x")
 
             one.start()
 
@@ -318,23 +318,23 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
-    test("a session that is closed while it opens still writes what it was sent") {
+    test("a session closed in onOpen still writes its queued messages") {
         runTest {
             val one = TestSession(this)
             one.onOpen = { session ->
-                session.send(wordMessage("hello"))
+                session.send(textMessage("hello"))
                 session.close(CloseCode.Normal, "that was all")
                 null
             }
 
             one.start()
 
-            one.socket.words() shouldBe listOf("hello")
+            one.socket.texts() shouldBe listOf("hello")
             one.socket.closings shouldBe listOf(Closing(1000, "that was all", answering = false))
         }
     }
 
-    test("messages of one session are handled one at a time, in order") {
+    test("messages of one session are handled one at a time in order") {
         runTest {
             val one = TestSession(this)
             val log = mutableListOf<String>()
@@ -345,16 +345,16 @@ class SessionRunnerTest : FunSpec({
             }
             one.start()
 
-            one.socket.say("a")
-            one.socket.say("b")
+            one.socket.sendText("a")
+            one.socket.sendText("b")
             advanceTimeBy(2_001)
 
             log shouldContainExactly listOf("a begins", "a ends", "b begins", "b ends")
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
         }
     }
 
-    test("a ping is answered with its payload") {
+    test("a ping receives a pong with its payload") {
         runTest {
             val one = TestSession(this)
             one.start()
@@ -363,11 +363,11 @@ class SessionRunnerTest : FunSpec({
             runCurrent()
 
             one.socket.payloadsOf(Opcode.Pong) shouldBe listOf(listOf<Byte>(1, 2, 3))
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
         }
     }
 
-    test("a session that says its last words handles nothing more") {
+    test("a closing session handles no further message") {
         runTest {
             val one = TestSession(this)
             val handled = mutableListOf<String>()
@@ -375,8 +375,8 @@ class SessionRunnerTest : FunSpec({
                 handled += text
                 session.kick("enough")
             }
-            one.socket.say("a")
-            one.socket.say("b")
+            one.socket.sendText("a")
+            one.socket.sendText("b")
 
             one.start()
 
@@ -384,18 +384,18 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
-    test("a message that comes while a session says its last words is not handled") {
+    test("a message received while the close is pending is not handled") {
         runTest {
             val one = TestSession(this)
             val handled = mutableListOf<String>()
             one.onMessage = { _, text -> handled += text }
             one.start()
             one.socket.stalled = true
-            one.session.trySend(wordMessage("last"))
+            one.session.trySend(textMessage("last"))
             runCurrent()
 
             one.session.kick("enough")
-            one.socket.say("late") // the reader has been waiting since before the kick
+            one.socket.sendText("late") // the reader was waiting before the kick
             runCurrent()
             one.socket.stalled = false
             runCurrent()
@@ -405,27 +405,27 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
-    test("a close frame that comes while a session says its last words is the client's only one, and is answered") {
+    test("a close frame received while the close is pending is replied to") {
         runTest {
             val one = TestSession(this)
             one.start()
             one.socket.stalled = true
-            one.session.trySend(wordMessage("last"))
+            one.session.trySend(textMessage("last"))
             runCurrent()
 
             one.session.close(CloseCode.Kicked, "enough")
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
             runCurrent()
             one.socket.stalled = false
             runCurrent()
 
-            one.socket.words() shouldBe listOf("last")
+            one.socket.texts() shouldBe listOf("last")
             one.socket.closings shouldBe listOf(Closing(4403, "enough", answering = true))
             one.reasons.single().byClient shouldBe false
         }
     }
 
-    test("a client that does not complete the handshake is cut after the close timeout") {
+    test("a client that does not complete the close handshake is disconnected after the close timeout") {
         runTest {
             val one = TestSession(this)
             val run = one.start()
@@ -434,7 +434,7 @@ class SessionRunnerTest : FunSpec({
             one.session.close()
             advanceTimeBy(5_000)
             run.isCompleted shouldBe false
-            one.reasons.size shouldBe 1 // nobody else waits for that client
+            one.reasons.size shouldBe 1 // onClose has run already
             runCurrent()
 
             run.isCompleted shouldBe true
@@ -446,7 +446,7 @@ class SessionRunnerTest : FunSpec({
 
 private val ack = Message(MessageType.ACK)
 
-/** A way for a session to end: its [code] for the application, and the close frames that are written. */
+/** A way in which a session ends: its close [code] for the application and the close frames written. */
 private class Ending(
     val code: CloseCode,
     val name: String,
@@ -464,30 +464,30 @@ private fun ending(
 
 private val endings =
     listOf(
-        ending(CloseCode.Normal, "the client said goodbye", "", answering = true) { one, _ -> one.socket.sayGoodbye() },
+        ending(CloseCode.Normal, "the client closed", "", answering = true) { one, _ -> one.socket.sendClose() },
         ending(CloseCode.Kicked, "the application kicked it", "enough") { one, _ -> one.session.kick("enough") },
-        ending(CloseCode.Normal, "the application closed it from a coroutine of its own", "done") { one, _ ->
+        ending(CloseCode.Normal, "the application closed it in a session coroutine", "done") { one, _ ->
             one.session.launch { one.session.close(CloseCode.Normal, "done") }
         },
-        ending(CloseCode.Abnormal, "the connection broke while it read", reason = null) { one, _ ->
-            one.socket.breakOff()
+        ending(CloseCode.Abnormal, "the connection was lost during a read", reason = null) { one, _ ->
+            one.socket.dropConnection()
         },
-        ending(CloseCode.Abnormal, "the connection broke while it wrote", reason = null) { one, _ ->
+        ending(CloseCode.Abnormal, "the connection was lost during a write", reason = null) { one, _ ->
             one.socket.broken = true
-            one.session.trySend(wordMessage("a"))
+            one.session.trySend(textMessage("a"))
         },
-        ending(CloseCode.Kicked, "the connection broke while it wrote its last words", "enough") { one, _ ->
+        ending(CloseCode.Kicked, "the connection was lost during the close", "enough") { one, _ ->
             one.socket.broken = true
-            one.session.trySend(wordMessage("a"))
+            one.session.trySend(textMessage("a"))
             one.session.kick("enough")
         },
-        ending(CloseCode.WebSocketViolated, "the client violated RFC 6455", "what") { one, _ ->
-            one.socket.violate(CloseCode.WebSocketViolated, "what")
+        ending(CloseCode.WebSocketViolated, "the client violated RFC 6455", "reason") { one, _ ->
+            one.socket.violate(CloseCode.WebSocketViolated, "reason")
         },
-        ending(CloseCode.TooLarge, "a message was too large", "what") { one, _ ->
-            one.socket.violate(CloseCode.TooLarge, "what")
+        ending(CloseCode.TooLarge, "a message was too large", "reason") { one, _ ->
+            one.socket.violate(CloseCode.TooLarge, "reason")
         },
-        ending(CloseCode.Internal, "the handler failed", "internal error") { one, _ -> one.socket.say("fail") },
+        ending(CloseCode.Internal, "the handler failed", "internal error") { one, _ -> one.socket.sendText("fail") },
         ending(CloseCode.Internal, "a coroutine of the application failed", "internal error") { one, _ ->
             one.session.launch { error("failed") }
         },
@@ -497,23 +497,23 @@ private val endings =
             ->
             one.session.launch { throw AssertionError("failed") }
         },
-        ending(CloseCode.Internal, "the codec could not write a message for it", "internal error") { one, _ ->
+        ending(CloseCode.Internal, "the codec failed", "internal error") { one, _ ->
             one.codec.broken = true
-            one.session.launch { one.session.send(wordMessage("a")) }
+            one.session.launch { one.session.send(textMessage("a")) }
         },
-        ending(CloseCode.GoingAway, "its caller was cancelled", "the server stops") { _, run -> run.cancel() },
-        ending(CloseCode.GoingAway, "its caller was cancelled in the middle of a write", "the server stops") {
+        ending(CloseCode.GoingAway, "the call was cancelled", "the server stops") { _, run -> run.cancel() },
+        ending(CloseCode.GoingAway, "the call was cancelled during a write", "the server stops") {
             one,
             run,
             ->
             one.socket.stalled = true
-            one.session.trySend(wordMessage("a"))
+            one.session.trySend(textMessage("a"))
             runCurrent()
             run.cancel()
         },
-        ending(CloseCode.SlowConsumer, "its queue overflowed", "the queue overflowed") { one, _ ->
+        ending(CloseCode.SlowConsumer, "the queue overflowed", "the queue overflowed") { one, _ ->
             one.socket.stalled = true
-            while (one.session.isOpen) one.session.state.deliver(one.session.prepare(wordMessage("a")))
+            while (one.session.isOpen) one.session.state.deliver(one.session.prepare(textMessage("a")))
         },
     )
 

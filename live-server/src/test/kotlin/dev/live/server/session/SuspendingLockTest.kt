@@ -18,7 +18,7 @@ import kotlinx.coroutines.yield
 
 class SuspendingLockTest : FunSpec({
 
-    test("one at a time has its turn, on however many threads they come") {
+    test("only one coroutine holds the lock, on any number of threads") {
         val turn = turn()
         var inside = 0
         var most = 0
@@ -43,7 +43,7 @@ class SuspendingLockTest : FunSpec({
         turns shouldBe 32_000
     }
 
-    test("a turn that fails or is cancelled is over, and who gives up waiting holds up nobody") {
+    test("failure and cancellation release the lock, and a cancelled waiter blocks no other") {
         runTest {
             val turn = turn()
             val seen = mutableListOf<String>()

@@ -9,7 +9,7 @@ import dev.live.server.support.FakeSocket
 import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestSession
 import dev.live.server.support.sessionSettings
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import dev.live.server.topic.CodecTable
 import dev.live.server.topic.DropCounters
 import dev.live.server.topic.PreparedMessage
@@ -27,9 +27,9 @@ import kotlin.time.Duration.Companion.seconds
 
 class SweeperTest : FunSpec({
 
-    test("the server pings after exactly the heartbeat's interval of silence, and once per interval") {
+    test("the server pings after exactly one heartbeat interval of silence, once per interval") {
         runTest {
-            val one = swept()
+            val one = sessionWithSweeper()
             one.start()
 
             advanceTimeTo(24_999)
@@ -40,17 +40,17 @@ class SweeperTest : FunSpec({
             one.socket.count(Opcode.Ping) shouldBe 1
             advanceTimeTo(50_000)
             one.socket.count(Opcode.Ping) shouldBe 2
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
         }
     }
 
-    test("a client that says something is not pinged, and one that answers lives on") {
+    test("a client that sends a message is not pinged, and a pong keeps the session open") {
         runTest {
-            val one = swept()
+            val one = sessionWithSweeper()
             one.start()
 
             advanceTimeTo(20_000)
-            one.socket.say("here")
+            one.socket.sendText("here")
             advanceTimeTo(44_999)
             one.socket.count(Opcode.Ping) shouldBe 0
             advanceTimeTo(45_000)
@@ -59,13 +59,13 @@ class SweeperTest : FunSpec({
             advanceTimeTo(104_999)
 
             one.session.isOpen shouldBe true
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
         }
     }
 
-    test("a client that is silent for the heartbeat's timeout is closed with 4408") {
+    test("a client silent for the heartbeat timeout is closed with 4408") {
         runTest {
-            val one = swept()
+            val one = sessionWithSweeper()
             val run = one.start()
 
             advanceTimeTo(59_999)
@@ -77,14 +77,14 @@ class SweeperTest : FunSpec({
         }
     }
 
-    test("a client that takes no bytes is closed with 4508 after the write timeout") {
+    test("a client that reads nothing is closed with 4508 after the write timeout") {
         runTest {
-            val one = swept()
+            val one = sessionWithSweeper()
             one.start()
             one.socket.stalled = true
 
             advanceTimeTo(3_000)
-            one.session.trySend(wordMessage("a"))
+            one.session.trySend(textMessage("a"))
             advanceTimeTo(12_999)
             one.session.isOpen shouldBe true
             advanceTimeTo(13_000)
@@ -93,14 +93,14 @@ class SweeperTest : FunSpec({
         }
     }
 
-    test("a client that takes each batch within the write timeout may be as slow as it likes") {
+    test("a slow client stays connected while each write completes within the timeout") {
         runTest {
-            val one = swept()
+            val one = sessionWithSweeper()
             one.start()
 
             repeat(5) {
                 one.socket.stalled = true
-                one.session.trySend(wordMessage("a"))
+                one.session.trySend(textMessage("a"))
                 advanceTimeTo(currentTime + 9_000)
                 one.socket.pong()
                 one.socket.stalled = false
@@ -108,17 +108,17 @@ class SweeperTest : FunSpec({
             }
 
             one.session.isOpen shouldBe true
-            one.socket.sayGoodbye()
+            one.socket.sendClose()
         }
     }
 
-    test("a session that cannot write its last words is cut after the write timeout, with the reason it had") {
+    test("a closing session that cannot write is disconnected after the write timeout with its reason") {
         runTest {
-            val one = swept()
+            val one = sessionWithSweeper()
             val run = one.start()
             one.socket.stalled = true
 
-            one.session.trySend(wordMessage("a"))
+            one.session.trySend(textMessage("a"))
             one.session.kick("enough")
             advanceTimeTo(9_999)
             run.isCompleted shouldBe false
@@ -129,7 +129,7 @@ class SweeperTest : FunSpec({
         }
     }
 
-    test("what runs out between two looks is noticed at the next") {
+    test("a timeout between two sweeps is detected at the next one") {
         runTest {
             val one =
                 TestSession(
@@ -147,15 +147,15 @@ class SweeperTest : FunSpec({
         }
     }
 
-    test("an observer is told what waits, at each look; without one nobody looks") {
+    test("an observer receives the queue depth at each sweep") {
         runTest {
             val observer = RecordingObserver()
             val one = TestSession(this, counters = ServerCounters(observer))
             val run = one.start()
             one.socket.stalled = true
-            one.session.trySend(wordMessage("word")) // the writer takes it, and waits for the client
+            one.session.trySend(textMessage("word")) // the writer takes it and waits for the client
             runCurrent()
-            repeat(3) { one.session.trySend(wordMessage("word")) }
+            repeat(3) { one.session.trySend(textMessage("word")) }
             backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 1.seconds) { currentTime }.run() }
 
             advanceTimeTo(2_000)
@@ -166,19 +166,19 @@ class SweeperTest : FunSpec({
         }
     }
 
-    test("what waits of topics that may lose messages is counted with the rest") {
+    test("lossy messages count towards the queue depth") {
         runTest {
             val observer = RecordingObserver()
             val one = TestSession(this, counters = ServerCounters(observer))
             val run = one.start()
             one.socket.stalled = true
-            one.session.trySend(wordMessage("word"))
+            one.session.trySend(textMessage("word"))
             runCurrent()
             val queue = one.session.state.queue
-            one.session.trySend(wordMessage("word"))
+            one.session.trySend(textMessage("word"))
             val part = LossyQueue.Part(DropCounters())
             val table = CodecTable(listOf(one.codec))
-            for (word in listOf("a", "bc")) queue.keep(part, word, PreparedMessage(wordMessage(word), table), limit = 9)
+            for (word in listOf("a", "bc")) queue.keep(part, word, PreparedMessage(textMessage(word), table), limit = 9)
             backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 1.seconds) { currentTime }.run() }
 
             advanceTimeTo(1_000)
@@ -191,7 +191,7 @@ class SweeperTest : FunSpec({
     }
 })
 
-private fun TestScope.swept(): TestSession {
+private fun TestScope.sessionWithSweeper(): TestSession {
     val one = TestSession(this)
     backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 100.milliseconds) { currentTime }.run() }
     return one

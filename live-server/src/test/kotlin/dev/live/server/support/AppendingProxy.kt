@@ -8,7 +8,7 @@ import java.net.Socket
 import java.util.concurrent.ConcurrentLinkedQueue
 import kotlin.concurrent.thread
 
-/** A proxy that passes bytes on to [target] on the loopback interface, and appends [seen] to `X-Forwarded-For`. */
+/** A proxy on the loopback interface that forwards to [target] and appends [seen] to `X-Forwarded-For`. */
 internal class AppendingProxy(private val target: Int, private val seen: String = SEEN) : AutoCloseable {
     private val listener = ServerSocket(0, 50, InetAddress.getLoopbackAddress())
     private val sockets = ConcurrentLinkedQueue<Socket>()
@@ -18,8 +18,8 @@ internal class AppendingProxy(private val target: Int, private val seen: String 
     init {
         thread(isDaemon = true, name = "proxy") {
             while (!listener.isClosed) {
-                val client = quietly { listener.accept() } ?: break
-                thread(isDaemon = true, name = "proxy-connection") { quietly { connect(client) } }
+                val client = ignoringIoErrors { listener.accept() } ?: break
+                thread(isDaemon = true, name = "proxy-connection") { ignoringIoErrors { connect(client) } }
             }
         }
     }
@@ -40,7 +40,7 @@ internal class AppendingProxy(private val target: Int, private val seen: String 
             buildString {
                 while (!endsWith("\r\n")) {
                     val byte = input.read()
-                    check(byte >= 0) { "the request ended in its head" }
+                    check(byte >= 0) { "the request ended before the end of its headers" }
                     append(byte.toChar())
                 }
             }.removeSuffix("\r\n")
@@ -53,7 +53,7 @@ internal class AppendingProxy(private val target: Int, private val seen: String 
     }
 
     private fun copy(from: InputStream, to: OutputStream, target: Socket) {
-        quietly {
+        ignoringIoErrors {
             from.copyTo(to)
             target.shutdownOutput()
         }
@@ -64,11 +64,11 @@ internal class AppendingProxy(private val target: Int, private val seen: String 
         for (socket in sockets) socket.close()
     }
 
-    private fun <T> quietly(block: () -> T): T? =
+    private fun <T> ignoringIoErrors(block: () -> T): T? =
         try {
             block()
         } catch (_: java.io.IOException) {
-            null // one of the two ends is gone
+            null // one of the two sides is closed
         }
 
     companion object {

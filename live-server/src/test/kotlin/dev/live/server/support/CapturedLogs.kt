@@ -7,7 +7,7 @@ import ch.qos.logback.core.AppenderBase
 import org.slf4j.LoggerFactory
 import java.util.concurrent.ConcurrentLinkedQueue
 
-/** What any library logs above DEBUG between its making and [close]; Ktor's own loggers too. */
+/** Captures log events above DEBUG from construction to [close], including those of Ktor's loggers. */
 internal class CapturedLogs(name: String = org.slf4j.Logger.ROOT_LOGGER_NAME) : AutoCloseable {
     private val logger = LoggerFactory.getLogger(name) as Logger
     private val level: Level? = logger.level
@@ -27,7 +27,7 @@ internal class CapturedLogs(name: String = org.slf4j.Logger.ROOT_LOGGER_NAME) : 
 
     val messages: List<String> get() = events.map { it.formattedMessage }
 
-    /** Each as level, logger, message and the class of its exception. */
+    /** Each event as level, logger, message and exception class. */
     val lines: List<String>
         get() = events.map {
             "${it.level} ${it.loggerName} ${it.formattedMessage} ${it.throwableProxy?.className.orEmpty()}"

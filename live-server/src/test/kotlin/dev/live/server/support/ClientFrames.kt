@@ -7,8 +7,8 @@ import kotlin.random.Random
 /**
  * The bytes of one frame as a client writes it.
  *
- * [mask] null, it is not masked; [claimedLength] is written for the payload's own, in as many bytes as that takes or
- * [lengthBytes] says.
+ * A null [mask] writes an unmasked frame. [claimedLength] replaces the payload's length in the header, and
+ * [lengthBytes] the size of the length field.
  */
 internal fun clientFrame(
     opcode: Int,
@@ -44,7 +44,7 @@ internal fun clientFrame(
     return out.toByteArray()
 }
 
-/** A message in fragments of random sizes, with pings in between as RFC 6455, section 5.4, allows. */
+/** A message in fragments of random sizes, with interleaved pings as RFC 6455, section 5.4, allows. */
 internal fun Random.fragmented(payload: ByteArray, isText: Boolean, pings: MutableList<List<Byte>>): ByteArray {
     val out = ByteArrayOutputStream()
     var start = 0

@@ -11,38 +11,38 @@ import java.net.http.HttpClient
 import java.net.http.HttpRequest
 import java.net.http.HttpResponse
 
-/** One event of a stream, with the fields that it had; comments and what is not an event are left out. */
+/** One event of a stream with its fields, null where absent. */
 internal class ServerEvent(val id: String?, val name: String?, val data: String?, val retry: Long?)
 
-/** A reader of server-sent events that knows nothing of live. */
+/** A client for server-sent events without code of live. */
 internal class EventClient(val status: Int, private val headers: (String) -> String?, private val input: InputStream) {
     private val lines = input.bufferedReader()
 
-    /** Lines that were comments. */
+    /** The number of comment lines read. */
     var comments = 0
         private set
 
     fun header(name: String): String? = headers(name)
 
-    /** The next block that has data. */
-    suspend fun next(): ServerEvent = generate { it.data != null }
+    /** The next block with data. */
+    suspend fun next(): ServerEvent = nextMatching { it.data != null }
 
-    /** The next block that has a retry. */
-    suspend fun nextRetry(): Long = checkNotNull(generate { it.retry != null }.retry)
+    /** The next retry value. */
+    suspend fun nextRetry(): Long = checkNotNull(nextMatching { it.retry != null }.retry)
 
-    /** Reads until there were [count] comments. */
+    /** Reads until [count] comments have arrived. */
     suspend fun awaitComments(count: Int) = io { while (comments < count) block() }
 
-    /** Whether the server has ended the stream, after what is not read yet. */
+    /** Whether the stream ends after the lines read so far. */
     suspend fun isEnded(): Boolean = io { lines.readLine() == null }
 
-    /** All there is, of an answer that is not a stream. */
+    /** The whole body of a response that is not a stream. */
     suspend fun text(): String = io { lines.readText() }
 
     fun close() = input.close()
 
-    private suspend fun generate(isIt: (ServerEvent) -> Boolean): ServerEvent =
-        io { generateSequence { block() }.first(isIt) }
+    private suspend fun nextMatching(predicate: (ServerEvent) -> Boolean): ServerEvent =
+        io { generateSequence { block() }.first(predicate) }
 
     private fun block(): ServerEvent {
         val fields = HashMap<String, String>()
@@ -64,8 +64,8 @@ internal class EventClient(val status: Int, private val headers: (String) -> Str
         suspend fun open(server: TestServer, path: String, vararg headers: Pair<String, String>): EventClient {
             val request = HttpRequest.newBuilder(URI("http://127.0.0.1:${server.port}$path"))
             for ((name, value) in headers) request.header(name, value)
-            val answer = http.sendAsync(request.build(), HttpResponse.BodyHandlers.ofInputStream()).await()
-            return EventClient(answer.statusCode(), { answer.headers().firstValue(it).orElse(null) }, answer.body())
+            val response = http.sendAsync(request.build(), HttpResponse.BodyHandlers.ofInputStream()).await()
+            return EventClient(response.statusCode(), { response.headers().firstValue(it).orElse(null) }, response.body())
         }
     }
 }

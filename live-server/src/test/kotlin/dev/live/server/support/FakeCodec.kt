@@ -7,7 +7,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import java.util.concurrent.atomic.AtomicInteger
 
-/** A codec that writes a message's opaque payload, or its type where it has none, and counts; [broken], it throws. */
+/** A codec that writes a message's opaque body, or its type without one. It counts encodings, and throws if [broken]. */
 internal class FakeCodec(
     override val subprotocol: String = "live.v1.fake",
     override val isBinary: Boolean = false,
@@ -20,15 +20,15 @@ internal class FakeCodec(
     override fun encode(message: Message): ByteArray {
         encodings.incrementAndGet()
         check(!broken) { "the codec is broken" }
-        return message.word().encodeToByteArray()
+        return message.text().encodeToByteArray()
     }
 
-    override fun decode(bytes: ByteArray, limits: DecodeLimits): Message = wordMessage(bytes.decodeToString())
+    override fun decode(bytes: ByteArray, limits: DecodeLimits): Message = textMessage(bytes.decodeToString())
 }
 
-/** A message that [FakeCodec] writes as [word]. */
-internal fun wordMessage(word: String): Message =
-    Message(MessageType.MESSAGE, body = Body.bytes(word.encodeToByteArray()))
+/** A message that [FakeCodec] encodes as [text]. */
+internal fun textMessage(text: String): Message =
+    Message(MessageType.MESSAGE, body = Body.bytes(text.encodeToByteArray()))
 
-/** What [FakeCodec] writes for this message. */
-internal fun Message.word(): String = (body as? Body.Bytes)?.toByteArray()?.decodeToString() ?: type
+/** The text that [FakeCodec] encodes this message to. */
+internal fun Message.text(): String = (body as? Body.Bytes)?.toByteArray()?.decodeToString() ?: type

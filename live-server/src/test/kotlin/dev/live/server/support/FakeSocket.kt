@@ -13,9 +13,10 @@ import kotlinx.coroutines.flow.first
 import java.io.IOException
 
 /**
- * A socket whose client is played by the test.
+ * A socket whose client is controlled by the test.
  *
- * [stalled], the client takes nothing; [broken], writing fails; not [answering], it never completes a close handshake.
+ * A [stalled] client reads nothing. On a [broken] one, writes fail. One that is not [answering] never completes a
+ * close handshake.
  */
 internal class FakeSocket : Socket {
     override val transport: String get() = "fake"
@@ -32,16 +33,16 @@ internal class FakeSocket : Socket {
     var isAborted = false
         private set
 
-    fun say(text: String) = check(inbound.trySend(Inbound.Data(text.encodeToByteArray(), isText = true)).isSuccess)
+    fun sendText(text: String) = check(inbound.trySend(Inbound.Data(text.encodeToByteArray(), isText = true)).isSuccess)
 
     fun ping(payload: ByteArray = ByteArray(0)) = check(inbound.trySend(Inbound.Ping(payload)).isSuccess)
 
     fun pong() = check(inbound.trySend(Inbound.Pong).isSuccess)
 
-    fun sayGoodbye(code: Int = 1000) = check(inbound.trySend(Inbound.Close(code)).isSuccess)
+    fun sendClose(code: Int = 1000) = check(inbound.trySend(Inbound.Close(code)).isSuccess)
 
-    /** The connection breaks without a word. */
-    fun breakOff() {
+    /** Drops the connection without a close frame. */
+    fun dropConnection() {
         inbound.close()
     }
 
@@ -49,8 +50,8 @@ internal class FakeSocket : Socket {
         inbound.close(SocketViolation(code, reason))
     }
 
-    /** Whole messages that were written, as text. */
-    fun words(): List<String> =
+    /** The text of each message written. */
+    fun texts(): List<String> =
         written.filter { it.opcode == Opcode.Text || it.opcode == Opcode.Binary }.map { it.payload().decodeToString() }
 
     fun count(opcode: Opcode): Int = written.count { it.opcode == opcode }
@@ -67,7 +68,7 @@ internal class FakeSocket : Socket {
 
     override suspend fun write(frames: Array<OutboundFrame?>, count: Int) {
         stall.first { !it }
-        if (broken) throw IOException("the connection is gone")
+        if (broken) throw IOException("the connection is lost")
         for (i in 0 until count) {
             written += frames[i]!!
             frames[i] = null
@@ -83,9 +84,9 @@ internal class FakeSocket : Socket {
         isAborted = true
     }
 
-    /** A close frame that was written; [answering] that of the client. */
+    /** A written close frame; [answering] is true for a reply to the client's. */
     data class Closing(val code: Int, val reason: String, val answering: Boolean)
 }
 
-/** What [this] carries, without its header. */
+/** The payload of the frame, without its header. */
 internal fun OutboundFrame.payload(): ByteArray = wire.copyOfRange(wire.size - size, wire.size)

@@ -6,8 +6,8 @@ import dev.live.server.topic.Subscriber
 import java.util.concurrent.CopyOnWriteArrayList
 
 /**
- * A subscriber that remembers what it took; [full], it takes nothing, with a [failure] it throws that, and
- * with little [roomForRuns] it takes what comes only one by one.
+ * A subscriber that records messages. If [full], it rejects all; with a [failure], it throws it. It rejects batches of
+ * more than [maxBatch] messages, so they arrive one by one.
  */
 internal class FakeSubscriber(session: String = "s") : Subscriber(session) {
     @Volatile
@@ -17,27 +17,27 @@ internal class FakeSubscriber(session: String = "s") : Subscriber(session) {
     var failure: Throwable? = null
 
     @Volatile
-    var roomForRuns = Int.MAX_VALUE
+    var maxBatch = Int.MAX_VALUE
 
     private val taken = CopyOnWriteArrayList<String>()
 
-    /** How many messages each of the runs had that it took. */
+    /** The sizes of the accepted batches. */
     val runs: MutableList<Int> = CopyOnWriteArrayList()
 
     override fun offer(message: PreparedMessage): Boolean {
         failure?.let { throw it }
-        if (!full) taken += message.message.word()
+        if (!full) taken += message.message.text()
         return !full
     }
 
     override fun offer(run: MessageBatch): Boolean {
         failure?.let { throw it }
-        run.frameFor(0) // as a queue does, which may fail
-        if (full || run.messages.size > roomForRuns) return false
+        run.frameFor(0) // fails like a real queue if the codec does
+        if (full || run.messages.size > maxBatch) return false
         runs += run.messages.size
-        for (message in run.messages) taken += message.message.word()
+        for (message in run.messages) taken += message.message.text()
         return true
     }
 
-    fun words(): List<String> = taken.toList()
+    fun texts(): List<String> = taken.toList()
 }

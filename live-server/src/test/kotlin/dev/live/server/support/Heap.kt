@@ -2,7 +2,7 @@ package dev.live.server.support
 
 import java.lang.management.ManagementFactory
 
-/** Bytes of live heap, after collections that got nothing more out of it. */
+/** Bytes of live heap after collections have stopped freeing memory. */
 internal fun liveHeap(): Long {
     val memory = ManagementFactory.getMemoryMXBean()
     var before = Long.MAX_VALUE

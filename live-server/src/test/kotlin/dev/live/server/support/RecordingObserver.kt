@@ -8,30 +8,30 @@ import kotlin.time.Duration
 
 /** Writes down what it is told, but for samples and sessions' ids; with a [failure] it throws that after doing so. */
 internal class RecordingObserver(private val failure: Throwable? = null) : LiveObserver {
-    private val words = CopyOnWriteArrayList<String>()
+    private val events = CopyOnWriteArrayList<String>()
 
     /** Messages that waited, the bytes of them, and the most in one queue, as of each look. */
     val samples: MutableList<List<Long>> = CopyOnWriteArrayList()
 
-    fun told(): List<String> = words.toList()
+    fun events(): List<String> = events.toList()
 
-    override fun sessionOpened(session: String) = tell("opened")
+    override fun sessionOpened(session: String) = record("opened")
 
-    override fun sessionClosed(session: String, code: CloseCode) = tell("closed $code")
+    override fun sessionClosed(session: String, code: CloseCode) = record("closed $code")
 
-    override fun topicCreated(topic: String) = tell("created $topic")
+    override fun topicCreated(topic: String) = record("created $topic")
 
-    override fun topicEnded(topic: String) = tell("ended $topic")
+    override fun topicEnded(topic: String) = record("ended $topic")
 
-    override fun messageReceived(bytes: Int) = tell("received $bytes")
+    override fun messageReceived(bytes: Int) = record("received $bytes")
 
     override fun messagePublished(topic: String, subscribers: Int, bytes: Int) =
-        tell("published $topic to $subscribers: $bytes")
+        record("published $topic to $subscribers: $bytes")
 
     override fun delivered(topic: String, messages: Int, subscribers: Int, bytes: Int) =
-        tell("delivered $messages of $topic to $subscribers: $bytes")
+        record("delivered $messages of $topic to $subscribers: $bytes")
 
-    override fun dropped(policy: String, messages: Int) = tell("dropped $messages by $policy")
+    override fun dropped(policy: String, messages: Int) = record("dropped $messages by $policy")
 
     override fun queuesSampled(sessions: Int, messages: Long, bytes: Long, deepest: Int) {
         samples += listOf(sessions.toLong(), messages, bytes, deepest.toLong())
@@ -39,13 +39,13 @@ internal class RecordingObserver(private val failure: Throwable? = null) : LiveO
 
     override fun handled(what: String, duration: Duration, outcome: HandlerOutcome) {
         check(duration.isPositive()) { "a handler took $duration" }
-        tell("handled $what: $outcome")
+        record("handled $what: $outcome")
     }
 
-    override fun rateLimited(session: String) = tell("limited")
+    override fun rateLimited(session: String) = record("limited")
 
-    private fun tell(word: String) {
-        words += word
+    private fun record(event: String) {
+        events += event
         failure?.let { throw it }
     }
 }

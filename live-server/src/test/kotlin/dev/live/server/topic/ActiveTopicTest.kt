@@ -4,7 +4,7 @@ package dev.live.server.topic
 
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.prepared
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.ints.shouldBeLessThanOrEqual
@@ -36,15 +36,15 @@ class ActiveTopicTest : FunSpec({
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber()
 
-            hub.publish(prepared(wordMessage("before")))
+            hub.publish(prepared(textMessage("before")))
             hub.join(ann, ack)
-            hub.publish(prepared(wordMessage("a")))
-            hub.publish(prepared(wordMessage("b")))
+            hub.publish(prepared(textMessage("a")))
+            hub.publish(prepared(textMessage("b")))
             hub.leave(ann, ack)
-            hub.publish(prepared(wordMessage("after")))
+            hub.publish(prepared(textMessage("after")))
             runCurrent()
 
-            ann.words() shouldContainExactly listOf("ack", "a", "b", "ack")
+            ann.texts() shouldContainExactly listOf("ack", "a", "b", "ack")
         }
     }
 
@@ -55,10 +55,10 @@ class ActiveTopicTest : FunSpec({
 
             hub.join(ann, ack)
             hub.leave(ann)
-            hub.publish(prepared(wordMessage("after")))
+            hub.publish(prepared(textMessage("after")))
             runCurrent()
 
-            ann.words() shouldBe listOf("ack")
+            ann.texts() shouldBe listOf("ack")
             hub.size shouldBe 0
         }
     }
@@ -91,9 +91,9 @@ class ActiveTopicTest : FunSpec({
                         hub.join(FakeSubscriber(), ack) // everything before its ack has been delivered
 
                         for (one in joined) {
-                            one.subscriber.words().first() shouldBe "ack"
+                            one.subscriber.texts().first() shouldBe "ack"
                             for (who in 0..<PUBLISHERS) {
-                                val got = one.subscriber.words().filter {
+                                val got = one.subscriber.texts().filter {
                                     it.startsWith("$who:")
                                 }.map { it.substringAfter(':').toInt() }
                                 got shouldContainExactly (MESSAGES - got.size + 1..MESSAGES).toList()
@@ -118,18 +118,18 @@ class ActiveTopicTest : FunSpec({
                 val left = List(SUBSCRIBERS) {
                     async {
                         val subscriber = FakeSubscriber()
-                        hub.join(subscriber, wordMessage("in"))
+                        hub.join(subscriber, textMessage("in"))
                         repeat(Random.nextInt(20)) { yield() }
-                        hub.leave(subscriber, wordMessage("out"))
-                        subscriber to subscriber.words().size
+                        hub.leave(subscriber, textMessage("out"))
+                        subscriber to subscriber.texts().size
                     }
                 }.awaitAll()
                 publishers.joinAll()
                 hub.join(FakeSubscriber(), ack)
 
                 for ((subscriber, countAtAck) in left) {
-                    subscriber.words().size shouldBe countAtAck
-                    subscriber.words().last() shouldBe "out"
+                    subscriber.texts().size shouldBe countAtAck
+                    subscriber.texts().last() shouldBe "out"
                 }
                 hub.stop()
             }
@@ -143,7 +143,7 @@ class ActiveTopicTest : FunSpec({
 
             launch(start = CoroutineStart.UNDISPATCHED) {
                 repeat(5) {
-                    hub.publish(prepared(wordMessage("$it")))
+                    hub.publish(prepared(textMessage("$it")))
                     published++
                 }
             }
@@ -182,7 +182,7 @@ private fun loop(): CoroutineContext {
 private suspend fun publishAll(hub: ActiveTopic, who: Int, started: AtomicIntegerArray) {
     for (number in 1..MESSAGES) {
         started.set(who, number)
-        hub.publish(prepared(wordMessage("$who:$number")))
+        hub.publish(prepared(textMessage("$who:$number")))
     }
 }
 

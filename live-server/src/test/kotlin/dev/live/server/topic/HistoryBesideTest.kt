@@ -5,8 +5,8 @@ import dev.live.protocol.Position
 import dev.live.protocol.SubscribedData
 import dev.live.protocol.decode
 import dev.live.server.support.FakeCodec
-import dev.live.server.support.word
-import dev.live.server.support.wordMessage
+import dev.live.server.support.text
+import dev.live.server.support.textMessage
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
@@ -46,8 +46,8 @@ class HistoryBesideTest : FunSpec({
             hub.join(bob, ack)
             advanceTimeBy(2.seconds)
 
-            ann.words() shouldContainExactly listOf("1@1", "3@3")
-            bob.words() shouldContainExactly listOf("3@3")
+            ann.texts() shouldContainExactly listOf("1@1", "3@3")
+            bob.texts() shouldContainExactly listOf("3@3")
             bob.messages.first().message.decode<SubscribedData>().offset shouldBe 1
         }
     }
@@ -64,7 +64,7 @@ class HistoryBesideTest : FunSpec({
             hub.join(ann, ack, page.position, room = 32)
             advanceTimeBy(2.seconds)
 
-            page.messages.map { it.word() } + ann.words() shouldContainExactly listOf("1", "3@3")
+            page.messages.map { it.text() } + ann.texts() shouldContainExactly listOf("1", "3@3")
         }
     }
 
@@ -87,22 +87,22 @@ class HistoryBesideTest : FunSpec({
             hub.join(ann, ack, Position(hub.epoch(), 0), room = 32)
             hub.publish(keyed("2"))
 
-            ann.words() shouldContainExactly listOf("1@1", "1@1", "2@2")
+            ann.texts() shouldContainExactly listOf("1@1", "1@1", "2@2")
             hub.size shouldBe 1
         }
     }
 })
 
 private fun keyed(word: String, key: String? = null) =
-    PreparedMessage(wordMessage(word), CodecTable(listOf(FakeCodec())), key = key)
+    PreparedMessage(textMessage(word), CodecTable(listOf(FakeCodec())), key = key)
 
 private suspend fun ActiveTopic.epoch(): String = recall(null)!!.position.epoch
 
 private class Seen : Subscriber("seen") {
     val messages = ArrayList<PreparedMessage>()
 
-    fun words() =
-        messages.map { it.message }.filter { it.type != MessageType.ACK }.map { "${it.word()}@${it.offset}" }
+    fun texts() =
+        messages.map { it.message }.filter { it.type != MessageType.ACK }.map { "${it.text()}@${it.offset}" }
 
     override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
 

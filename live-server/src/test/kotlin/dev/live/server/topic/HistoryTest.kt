@@ -2,8 +2,8 @@ package dev.live.server.topic
 
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Position
-import dev.live.server.support.word
-import dev.live.server.support.wordMessage
+import dev.live.server.support.text
+import dev.live.server.support.textMessage
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
@@ -22,12 +22,12 @@ class HistoryTest : FunSpec({
     test("it numbers messages from 1, and gives what came after a place") {
         val history = history()
 
-        history.append(wordMessage("a")).offset shouldBe 1
-        history.append(wordMessage("b")).offset shouldBe 2
+        history.append(textMessage("a")).offset shouldBe 1
+        history.append(textMessage("b")).offset shouldBe 2
 
         history.position.offset shouldBe 2
-        history.since(history.at(0))!!.map { it.message.word() } shouldContainExactly listOf("a", "b")
-        history.since(history.at(1))!!.map { it.message.word() } shouldContainExactly listOf("b")
+        history.since(history.at(0))!!.map { it.message.text() } shouldContainExactly listOf("a", "b")
+        history.since(history.at(1))!!.map { it.message.text() } shouldContainExactly listOf("b")
         history.since(history.at(2)) shouldBe emptyList()
     }
 
@@ -44,21 +44,21 @@ class HistoryTest : FunSpec({
             for ((length, seconds) in steps) {
                 now += seconds * 1_000
                 val word = "${'a' + all.size % 26}".repeat(length)
-                history.append(wordMessage(word))
+                history.append(textMessage(word))
                 all += now to word
                 val kept = kept(all, now, size, bytes)
 
                 for (offset in 0..all.size) {
                     val missing = all.size - offset
                     val expected = all.takeLast(missing).map { it.second }.takeIf { missing <= kept }
-                    history.since(history.at(offset.toLong()))?.map { it.message.word() } shouldBe expected
+                    history.since(history.at(offset.toLong()))?.map { it.message.text() } shouldBe expected
                 }
             }
         }
     }
 
     test("a place that nobody can have is an error, and one in another history is gone") {
-        val history = history().apply { append(wordMessage("a")) }
+        val history = history().apply { append(textMessage("a")) }
 
         shouldThrow<BadPayloadException> { history.since(history.at(2)) }.reason shouldBe
             "offset must be at most 1, the topic's newest, was 2"
@@ -71,7 +71,7 @@ class HistoryTest : FunSpec({
         var now = 0L
         val history = History(HistorySettings(size = 10, age = 5.seconds, bytes = 100)) { now }
         history.isEmpty shouldBe true
-        history.append(wordMessage("a"))
+        history.append(textMessage("a"))
         history.isEmpty shouldBe false
 
         history.isOutdated(5_000) shouldBe false

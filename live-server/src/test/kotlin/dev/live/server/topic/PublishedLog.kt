@@ -5,7 +5,7 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.protocol.SubscribedData
 import dev.live.protocol.decode
-import dev.live.server.support.word
+import dev.live.server.support.text
 import io.kotest.matchers.collections.shouldNotContain
 import io.kotest.matchers.shouldBe
 
@@ -108,7 +108,7 @@ internal class RecoveringReader(val log: PublishedLog) : Subscriber("reader") {
             return
         }
         message.offset shouldBe has + 1
-        message.word() shouldBe log.wordAt(has + 1)
+        message.text() shouldBe log.wordAt(has + 1)
         position = Position(position!!.epoch, has + 1)
     }
 

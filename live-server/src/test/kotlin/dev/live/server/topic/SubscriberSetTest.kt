@@ -3,7 +3,7 @@ package dev.live.server.topic
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.prepared
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
@@ -30,7 +30,7 @@ class SubscriberSetTest : FunSpec({
                 when (step) {
                     is Step.Add -> set.add(all[step.who]).also { model += all[step.who] }
                     is Step.Remove -> set.remove(all[step.who]).also { model -= all[step.who] }
-                    Step.Deliver -> set.deliver(prepared(wordMessage("$number"))).also {
+                    Step.Deliver -> set.deliver(prepared(textMessage("$number"))).also {
                         for (member in model) expected.getValue(member) += "$number"
                     }
                 }
@@ -46,23 +46,23 @@ class SubscriberSetTest : FunSpec({
                 }
             }
 
-            for (subscriber in all) subscriber.words() shouldContainExactly expected.getValue(subscriber)
+            for (subscriber in all) subscriber.texts() shouldContainExactly expected.getValue(subscriber)
         }
     }
 
     test("a run reaches everybody as one, and one by one whoever has no room for it or is not to get all of it") {
         val ann = FakeSubscriber("ann")
-        val bob = FakeSubscriber("bob").apply { roomForRuns = 2 }
+        val bob = FakeSubscriber("bob").apply { maxBatch = 2 }
         val eve = FakeSubscriber("eve")
         val set = SubscriberSet().apply { listOf(ann, bob, eve).forEach(::add) }
         val messages =
-            listOf(prepared(wordMessage("a"), except = "ann")) + listOf("b", "c").map { prepared(wordMessage(it)) }
+            listOf(prepared(textMessage("a"), except = "ann")) + listOf("b", "c").map { prepared(textMessage(it)) }
 
         set.deliver(MessageBatch(messages, codecs))
 
-        ann.words() shouldBe listOf("b", "c")
-        bob.words() shouldBe listOf("a", "b", "c")
-        eve.words() shouldBe listOf("a", "b", "c")
+        ann.texts() shouldBe listOf("b", "c")
+        bob.texts() shouldBe listOf("a", "b", "c")
+        eve.texts() shouldBe listOf("a", "b", "c")
         listOf(ann, bob, eve).map { it.runs } shouldBe listOf(emptyList(), emptyList(), listOf(3))
     }
 
@@ -71,11 +71,11 @@ class SubscriberSetTest : FunSpec({
         val eve = FakeSubscriber("eve").apply { failure = IllegalStateException("the subscriber is broken") }
         val set = SubscriberSet().apply { listOf(eve, bob).forEach(::add) }
         val broken = CodecTable(listOf(FakeCodec().apply { broken = true }))
-        val messages = listOf(prepared(wordMessage("a")), prepared(wordMessage("b"), codecs = broken))
+        val messages = listOf(prepared(textMessage("a")), prepared(textMessage("b"), codecs = broken))
 
         shouldThrow<IllegalStateException> { set.deliver(MessageBatch(messages, codecs)) }
 
-        bob.words() shouldBe listOf("a", "b") // which does not encode what it is offered alone
+        bob.texts() shouldBe listOf("a", "b") // which does not encode what it is offered alone
         bob.runs shouldBe emptyList()
     }
 
@@ -87,10 +87,10 @@ class SubscriberSetTest : FunSpec({
             add(other)
         }
 
-        set.deliver(prepared(wordMessage("a"), except = "ann"))
+        set.deliver(prepared(textMessage("a"), except = "ann"))
 
-        publisher.words() shouldBe emptyList()
-        other.words() shouldBe listOf("a")
+        publisher.texts() shouldBe emptyList()
+        other.texts() shouldBe listOf("a")
     }
 })
 

@@ -6,7 +6,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.FakeSubscriber
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
@@ -27,17 +27,17 @@ class ThrottleTest : FunSpec({
 
             for (word in listOf("a", "b", "c")) hub.publish(word)
             runCurrent()
-            ann.words() shouldContainExactly listOf("ack", "a")
+            ann.texts() shouldContainExactly listOf("ack", "a")
             advanceTimeBy(99.milliseconds)
-            ann.words() shouldContainExactly listOf("ack", "a")
+            ann.texts() shouldContainExactly listOf("ack", "a")
             advanceTimeBy(2.milliseconds)
 
-            ann.words() shouldContainExactly listOf("ack", "a", "c")
+            ann.texts() shouldContainExactly listOf("ack", "a", "c")
             hub.drops!!.snapshot().conflated shouldBe 1
             advanceTimeBy(200.milliseconds)
             hub.publish("d")
             runCurrent()
-            ann.words().last() shouldBe "d"
+            ann.texts().last() shouldBe "d"
         }
     }
 
@@ -49,7 +49,7 @@ class ThrottleTest : FunSpec({
             for (word in listOf("x0", "a1", "b1", "c1", "a2", "b2")) hub.publish(word, key = word.take(1))
             advanceTimeBy(101.milliseconds)
 
-            ann.words() shouldContainExactly listOf("ack", "x0", "c1", "a2", "b2")
+            ann.texts() shouldContainExactly listOf("ack", "x0", "c1", "a2", "b2")
         }
     }
 
@@ -61,7 +61,7 @@ class ThrottleTest : FunSpec({
             for (word in listOf("x0", "a1", "b1", "a2", "b2", "c1")) hub.publish(word, key = word.take(1))
             advanceTimeBy(101.milliseconds)
 
-            ann.words() shouldContainExactly listOf("ack", "x0", "b2", "c1")
+            ann.texts() shouldContainExactly listOf("ack", "x0", "b2", "c1")
             hub.drops!!.snapshot().run { listOf(conflated, dropped) } shouldBe listOf(2L, 1L)
         }
     }
@@ -70,4 +70,4 @@ class ThrottleTest : FunSpec({
 private fun TestScope.throttled(delivery: Delivery) = hub(this, TopicPolicy(delivery = delivery))
 
 private suspend fun ActiveTopic.publish(word: String, key: String? = null) =
-    publish(PreparedMessage(wordMessage(word), CodecTable(listOf(FakeCodec())), key = key))
+    publish(PreparedMessage(textMessage(word), CodecTable(listOf(FakeCodec())), key = key))

@@ -5,8 +5,8 @@ package dev.live.server.topic
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.prepared
-import dev.live.server.support.word
-import dev.live.server.support.wordMessage
+import dev.live.server.support.text
+import dev.live.server.support.textMessage
 import io.kotest.assertions.throwables.shouldThrowAny
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
@@ -29,11 +29,11 @@ class TopicFailuresTest : FunSpec({
                         for (subscriber in subscribers) hub.join(subscriber, ack)
 
                         subscribers[place].failure = failure
-                        hub.publish(prepared(wordMessage("a")))
-                        hub.publish(prepared(wordMessage("b")))
+                        hub.publish(prepared(textMessage("a")))
+                        hub.publish(prepared(textMessage("b")))
                         runCurrent()
 
-                        for (other in subscribers - subscribers[place]) other.words() shouldBe listOf("ack", "a", "b")
+                        for (other in subscribers - subscribers[place]) other.texts() shouldBe listOf("ack", "a", "b")
                     }
                 }
             }
@@ -73,7 +73,7 @@ class TopicFailuresTest : FunSpec({
             hub.join(ann, ack)
 
             for (word in listOf("first", "a", "b", "c")) {
-                hub.publish(PreparedMessage(wordMessage(word), CodecTable(listOf(FakeCodec())), key = word))
+                hub.publish(PreparedMessage(textMessage(word), CodecTable(listOf(FakeCodec())), key = word))
             }
             advanceTimeBy(101.milliseconds)
 
@@ -89,7 +89,7 @@ private class Picky(private val refused: String) : Subscriber("picky") {
     override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
 
     override fun offer(message: PreparedMessage): Boolean {
-        check(message.message.word() != refused) { "broken" }
-        return words.add(message.message.word())
+        check(message.message.text() != refused) { "broken" }
+        return words.add(message.message.text())
     }
 }

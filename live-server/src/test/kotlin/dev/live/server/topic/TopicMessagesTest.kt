@@ -8,8 +8,8 @@ import dev.live.server.broker.LocalBroker
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.TestTopics
-import dev.live.server.support.word
-import dev.live.server.support.wordMessage
+import dev.live.server.support.text
+import dev.live.server.support.textMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.nulls.shouldBeNull
@@ -33,8 +33,8 @@ class TopicMessagesTest : FunSpec({
                 topic.publish("a")
                 topic.publish("b")
 
-                awaitItem().word() shouldBe "a"
-                awaitItem().word() shouldBe "b"
+                awaitItem().text() shouldBe "a"
+                awaitItem().text() shouldBe "b"
             }
         }
     }
@@ -44,12 +44,12 @@ class TopicMessagesTest : FunSpec({
             val topics = TestTopics(backgroundScope, buffer = 3)
             val topic = topic(topics)
             val subscriber = FakeSubscriber()
-            topics.registry.retain("t").join(subscriber, wordMessage("ack"))
+            topics.registry.retain("t").join(subscriber, textMessage("ack"))
             val collected = mutableListOf<String>()
             val gate = CompletableDeferred<Unit>()
             backgroundScope.launch {
                 topic.messages.collect {
-                    collected += it.word()
+                    collected += it.text()
                     gate.await()
                 }
             }
@@ -59,7 +59,7 @@ class TopicMessagesTest : FunSpec({
             runCurrent() // the collector has it in hand
             for (number in 2..10) topic.publish("$number")
             runCurrent()
-            subscriber.words().drop(1) shouldContainExactly (1..10).map { "$it" }
+            subscriber.texts().drop(1) shouldContainExactly (1..10).map { "$it" }
             gate.complete(Unit)
             runCurrent()
 
@@ -102,7 +102,7 @@ class TopicMessagesTest : FunSpec({
             val topic = topic(topics)
             topic.subscribers shouldBe 0
 
-            topics.registry.retain("t").join(FakeSubscriber(), wordMessage("ack"))
+            topics.registry.retain("t").join(FakeSubscriber(), textMessage("ack"))
 
             topic.subscribers shouldBe 1
         }

@@ -160,7 +160,7 @@ class TopicRegistryTest : FunSpec({
                         topics.deliver(Publication("t", body = null))
                         hub.leave(subscriber, Message(MessageType.ACK))
                         topics.release("t")
-                        check("message" in subscriber.words()) { "the publication went to another hub" }
+                        check("message" in subscriber.texts()) { "the publication went to another hub" }
                     }
                 }
             }.joinAll()

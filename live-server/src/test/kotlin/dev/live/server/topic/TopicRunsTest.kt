@@ -4,7 +4,7 @@ package dev.live.server.topic
 
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.prepared
-import dev.live.server.support.wordMessage
+import dev.live.server.support.textMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
@@ -27,12 +27,12 @@ class TopicRunsTest : FunSpec({
             val ann = FakeSubscriber()
             hub.join(ann, ack)
 
-            for (word in listOf("a", "b", "c")) hub.publish(prepared(wordMessage(word)))
+            for (word in listOf("a", "b", "c")) hub.publish(prepared(textMessage(word)))
             runCurrent()
-            hub.publish(prepared(wordMessage("d")))
+            hub.publish(prepared(textMessage("d")))
             runCurrent()
 
-            ann.words() shouldContainExactly listOf("ack", "a", "b", "c", "d")
+            ann.texts() shouldContainExactly listOf("ack", "a", "b", "c", "d")
             ann.runs shouldBe listOf(3)
         }
     }
@@ -45,16 +45,16 @@ class TopicRunsTest : FunSpec({
             hub.join(ann, ack)
 
             launch(start = CoroutineStart.UNDISPATCHED) {
-                hub.publish(prepared(wordMessage("a")))
+                hub.publish(prepared(textMessage("a")))
                 hub.join(bob, ack)
             }
-            hub.publish(prepared(wordMessage("b")))
+            hub.publish(prepared(textMessage("b")))
             launch(start = CoroutineStart.UNDISPATCHED) { hub.leave(ann, ack) }
-            hub.publish(prepared(wordMessage("c")))
+            hub.publish(prepared(textMessage("c")))
             runCurrent()
 
-            ann.words() shouldContainExactly listOf("ack", "a", "b", "ack")
-            bob.words() shouldContainExactly listOf("ack", "b", "c")
+            ann.texts() shouldContainExactly listOf("ack", "a", "b", "ack")
+            bob.texts() shouldContainExactly listOf("ack", "b", "c")
         }
     }
 
@@ -64,9 +64,9 @@ class TopicRunsTest : FunSpec({
             val ann = FakeSubscriber()
             hub.join(ann, ack)
 
-            repeat(40) { hub.publish(prepared(wordMessage("$it"))) }
+            repeat(40) { hub.publish(prepared(textMessage("$it"))) }
             runCurrent()
-            repeat(5) { hub.publish(prepared(wordMessage("x".repeat(6_000)))) }
+            repeat(5) { hub.publish(prepared(textMessage("x".repeat(6_000)))) }
             runCurrent()
 
             ann.runs shouldBe listOf(32, 8, 3, 2)
@@ -78,13 +78,13 @@ class TopicRunsTest : FunSpec({
             val hub = hub(backgroundScope, buffer = 2)
             val ann = FakeSubscriber()
             hub.join(ann, ack)
-            repeat(2) { hub.publish(prepared(wordMessage("$it"))) }
+            repeat(2) { hub.publish(prepared(textMessage("$it"))) }
 
-            val waiting = launch(start = CoroutineStart.UNDISPATCHED) { hub.publish(prepared(wordMessage("late"))) }
+            val waiting = launch(start = CoroutineStart.UNDISPATCHED) { hub.publish(prepared(textMessage("late"))) }
             waiting.cancel()
             runCurrent()
 
-            ann.words() shouldContainExactly listOf("ack", "0", "1")
+            ann.texts() shouldContainExactly listOf("ack", "0", "1")
         }
     }
 
@@ -101,14 +101,14 @@ class TopicRunsTest : FunSpec({
                 hub.join(ann, ack)
                 eve.failure = failure
 
-                for (word in listOf("a", "b")) hub.publish(prepared(wordMessage(word)))
+                for (word in listOf("a", "b")) hub.publish(prepared(textMessage(word)))
                 val joining = launch(start = CoroutineStart.UNDISPATCHED) { hub.join(bob, ack) }
-                hub.publish(prepared(wordMessage("c")))
+                hub.publish(prepared(textMessage("c")))
                 runCurrent()
 
                 joining.isCompleted shouldBe true
-                ann.words() shouldContainExactly listOf("ack", "a", "b", "c")
-                bob.words() shouldContainExactly listOf("ack", "c")
+                ann.texts() shouldContainExactly listOf("ack", "a", "b", "c")
+                bob.texts() shouldContainExactly listOf("ack", "c")
             }
         }
     }
@@ -124,17 +124,17 @@ class TopicRunsTest : FunSpec({
                     val subscribers = List(32) { FakeSubscriber("s$it") }
                     for (subscriber in subscribers.drop(1)) hub.join(subscriber, ack)
 
-                    hub.publish(prepared(wordMessage("a")))
-                    hub.publish(prepared(wordMessage("b")))
-                    subscribers[1].words() shouldBe listOf("ack", "a", "b")
+                    hub.publish(prepared(textMessage("a")))
+                    hub.publish(prepared(textMessage("b")))
+                    subscribers[1].texts() shouldBe listOf("ack", "a", "b")
 
                     hub.join(subscribers[0], ack)
-                    hub.publish(prepared(wordMessage("c")))
-                    hub.publish(prepared(wordMessage("d")))
-                    subscribers[1].words() shouldBe listOf("ack", "a", "b")
+                    hub.publish(prepared(textMessage("c")))
+                    hub.publish(prepared(textMessage("d")))
+                    subscribers[1].texts() shouldBe listOf("ack", "a", "b")
                     turn.end()
 
-                    subscribers[1].words() shouldBe listOf("ack", "a", "b", "c", "d")
+                    subscribers[1].texts() shouldBe listOf("ack", "a", "b", "c", "d")
                     for (subscriber in subscribers) subscriber.runs shouldBe listOf(2)
                 } finally {
                     hub.stop()
@@ -157,12 +157,12 @@ class TopicRunsTest : FunSpec({
                         for (subscriber in subscribers) hub.join(subscriber, ack)
                     }
 
-                    hub.publish(prepared(wordMessage("a")))
-                    hub.publish(prepared(wordMessage("b")))
-                    subscribers[0].words() shouldBe listOf("ack")
+                    hub.publish(prepared(textMessage("a")))
+                    hub.publish(prepared(textMessage("b")))
+                    subscribers[0].texts() shouldBe listOf("ack")
                     turn.end()
 
-                    subscribers[0].words() shouldBe listOf("ack", "a", "b")
+                    subscribers[0].texts() shouldBe listOf("ack", "a", "b")
                     for (subscriber in subscribers) subscriber.runs shouldBe listOf(2)
                 } finally {
                     hub.stop()
@@ -180,8 +180,8 @@ class TopicRunsTest : FunSpec({
 
             val delivered =
                 List(1_000) {
-                    hub.publish(prepared(wordMessage("a")))
-                    ann.words().size
+                    hub.publish(prepared(textMessage("a")))
+                    ann.texts().size
                 }
 
             delivered shouldContainExactly List(1_000) { it + 2 }
