@@ -22,7 +22,7 @@ internal class FakeSubscriber(session: String = "s") : Subscriber(session) {
     private val taken = CopyOnWriteArrayList<String>()
 
     /** The sizes of the accepted batches. */
-    val runs: MutableList<Int> = CopyOnWriteArrayList()
+    val batchSizes: MutableList<Int> = CopyOnWriteArrayList()
 
     override fun offer(message: PreparedMessage): Boolean {
         failure?.let { throw it }
@@ -34,7 +34,7 @@ internal class FakeSubscriber(session: String = "s") : Subscriber(session) {
         failure?.let { throw it }
         run.frameFor(0) // fails like a real queue if the codec does
         if (full || run.messages.size > maxBatch) return false
-        runs += run.messages.size
+        batchSizes += run.messages.size
         for (message in run.messages) taken += message.message.text()
         return true
     }

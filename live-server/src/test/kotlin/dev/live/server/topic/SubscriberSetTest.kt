@@ -63,7 +63,7 @@ class SubscriberSetTest : FunSpec({
         ann.texts() shouldBe listOf("b", "c")
         bob.texts() shouldBe listOf("a", "b", "c")
         eve.texts() shouldBe listOf("a", "b", "c")
-        listOf(ann, bob, eve).map { it.runs } shouldBe listOf(emptyList(), emptyList(), listOf(3))
+        listOf(ann, bob, eve).map { it.batchSizes } shouldBe listOf(emptyList(), emptyList(), listOf(3))
     }
 
     test("a message of a run that cannot be written fails alone") {
@@ -76,7 +76,7 @@ class SubscriberSetTest : FunSpec({
         shouldThrow<IllegalStateException> { set.deliver(MessageBatch(messages, codecs)) }
 
         bob.texts() shouldBe listOf("a", "b") // which does not encode what it is offered alone
-        bob.runs shouldBe emptyList()
+        bob.batchSizes shouldBe emptyList()
     }
 
     test("a message does not reach the session it excepts, whatever else that session has joined") {

@@ -33,7 +33,7 @@ class TopicRunsTest : FunSpec({
             runCurrent()
 
             ann.texts() shouldContainExactly listOf("ack", "a", "b", "c", "d")
-            ann.runs shouldBe listOf(3)
+            ann.batchSizes shouldBe listOf(3)
         }
     }
 
@@ -69,7 +69,7 @@ class TopicRunsTest : FunSpec({
             repeat(5) { hub.publish(prepared(textMessage("x".repeat(6_000)))) }
             runCurrent()
 
-            ann.runs shouldBe listOf(32, 8, 3, 2)
+            ann.batchSizes shouldBe listOf(32, 8, 3, 2)
         }
     }
 
@@ -135,7 +135,7 @@ class TopicRunsTest : FunSpec({
                     turn.end()
 
                     subscribers[1].texts() shouldBe listOf("ack", "a", "b", "c", "d")
-                    for (subscriber in subscribers) subscriber.runs shouldBe listOf(2)
+                    for (subscriber in subscribers) subscriber.batchSizes shouldBe listOf(2)
                 } finally {
                     hub.stop()
                     turn.end()
@@ -163,7 +163,7 @@ class TopicRunsTest : FunSpec({
                     turn.end()
 
                     subscribers[0].texts() shouldBe listOf("ack", "a", "b")
-                    for (subscriber in subscribers) subscriber.runs shouldBe listOf(2)
+                    for (subscriber in subscribers) subscriber.batchSizes shouldBe listOf(2)
                 } finally {
                     hub.stop()
                     turn.end()
