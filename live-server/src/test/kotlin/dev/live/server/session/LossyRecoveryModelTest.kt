@@ -42,7 +42,7 @@ import kotlin.time.Duration.Companion.seconds
 
 /**
  * Model test of topics with history and lossy delivery, with clients that read at random and disconnect. Offsets only
- * increase, no client is reported as recovered after a gap, and in the end each client has all messages it must receive.
+ * increase, no client is reported as recovered after a gap, and in the end each client has the messages it must get.
  */
 class LossyRecoveryModelTest : FunSpec({
     val throttle = 100.milliseconds
@@ -203,7 +203,7 @@ private class LossyRecoveryModel(
             newest.clear()
         }
 
-        /** Checks that the client has the newest messages of the topic, or the newest of each key, as the policy guarantees. */
+        /** Checks that the client has the newest messages of the topic or of each key, as the policy guarantees. */
         fun checkComplete() {
             val last = published.size.toLong()
             val kept = (delivery.overflow as? LossyOverflow.DropOldest)?.limit ?: 1

@@ -31,7 +31,10 @@ class SessionQueueRaceTest : FunSpec({
                     val queue = queue(capacity = 2, maxBytes = 100)
                     val senders = List(SENDERS) { sender ->
                         async {
-                            List(SENT) { queue.send(prepared(textMessage("$sender".padEnd(Random.nextInt(1, 100), '.')))) }
+                            List(SENT) {
+                                val text = "$sender".padEnd(Random.nextInt(1, 100), '.')
+                                queue.send(prepared(textMessage(text)))
+                            }
                         }
                     }
                     val taken = mutableListOf<String>()

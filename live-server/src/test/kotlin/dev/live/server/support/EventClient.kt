@@ -64,8 +64,8 @@ internal class EventClient(val status: Int, private val headers: (String) -> Str
         suspend fun open(server: TestServer, path: String, vararg headers: Pair<String, String>): EventClient {
             val request = HttpRequest.newBuilder(URI("http://127.0.0.1:${server.port}$path"))
             for ((name, value) in headers) request.header(name, value)
-            val response = http.sendAsync(request.build(), HttpResponse.BodyHandlers.ofInputStream()).await()
-            return EventClient(response.statusCode(), { response.headers().firstValue(it).orElse(null) }, response.body())
+            val reply = http.sendAsync(request.build(), HttpResponse.BodyHandlers.ofInputStream()).await()
+            return EventClient(reply.statusCode(), { reply.headers().firstValue(it).orElse(null) }, reply.body())
         }
     }
 }

@@ -7,7 +7,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import java.util.concurrent.atomic.AtomicInteger
 
-/** A codec that writes a message's opaque body, or its type without one. It counts encodings, and throws if [broken]. */
+/** A codec that writes a message's opaque body, or its type without one. Counts encodings; throws if [broken]. */
 internal class FakeCodec(
     override val subprotocol: String = "live.v1.fake",
     override val isBinary: Boolean = false,

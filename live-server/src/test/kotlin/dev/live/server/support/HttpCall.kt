@@ -8,7 +8,7 @@ import java.net.http.HttpClient
 import java.net.http.HttpRequest
 import java.net.http.HttpResponse
 
-/** An answer to a plain HTTP request. */
+/** The response to an HTTP request. */
 internal class TestResponse(val status: Int, val text: String, private val headers: (String) -> String?) {
     val json: JsonElement get() = Json.parseToJsonElement(text)
 
@@ -30,6 +30,6 @@ private suspend fun TestServer.call(
 ): TestResponse {
     val request = HttpRequest.newBuilder(URI("http://127.0.0.1:$port$path")).method()
     for ((name, value) in headers) request.header(name, value)
-    val answer = http.sendAsync(request.build(), HttpResponse.BodyHandlers.ofString()).await()
-    return TestResponse(answer.statusCode(), answer.body()) { answer.headers().firstValue(it).orElse(null) }
+    val response = http.sendAsync(request.build(), HttpResponse.BodyHandlers.ofString()).await()
+    return TestResponse(response.statusCode(), response.body()) { response.headers().firstValue(it).orElse(null) }
 }

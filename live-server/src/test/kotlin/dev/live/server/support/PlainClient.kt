@@ -11,9 +11,7 @@ import java.net.http.WebSocket
 import java.nio.ByteBuffer
 import java.util.concurrent.CompletionStage
 
-/**
- * A client that knows WebSocket and nothing of live: the JDK's own. Not reading, it does not take bytes from the socket.
- */
+/** The JDK's WebSocket client, without code of live. Unless [reading], it takes no bytes from the socket. */
 internal class PlainClient private constructor(private val reading: Boolean) : WebSocket.Listener {
     private lateinit var socket: WebSocket
     private val received = Channel<ByteArray>(Channel.UNLIMITED)
@@ -34,33 +32,33 @@ internal class PlainClient private constructor(private val reading: Boolean) : W
         socket.sendPing(ByteBuffer.wrap(byteArrayOf(1, 2, 3))).await()
     }
 
-    /** The next message, as text. */
+    /** The next message as text. */
     suspend fun next(): String = nextBytes().decodeToString()
 
     suspend fun nextBytes(): ByteArray = withTimeout(HANG_TIMEOUT) { received.receive() }
 
-    /** Sends [text] and returns what comes next. */
+    /** Sends [text] and returns the next message. */
     suspend fun ask(text: String): String {
         send(text)
         return next()
     }
 
-    /** What has arrived and was not asked for yet. */
+    /** Messages that have arrived and were not returned yet. */
     fun drain(): List<String> = generateSequence {
         received.tryReceive().getOrNull()
     }.map { it.decodeToString() }.toList()
 
-    /** Code and reason of the server's close frame; 1006 if the connection broke. */
+    /** Code and reason of the server's close frame; 1006 if the connection was lost. */
     suspend fun closed(): Pair<Int, String> = withTimeout(HANG_TIMEOUT) { ended.await() }
 
     suspend fun close(code: Int = 1000, reason: String = "") {
         socket.sendClose(code, reason).await()
     }
 
-    /** Drops the connection without a word. */
+    /** Drops the connection without a close frame. */
     fun abort() = socket.abort()
 
-    /** Takes the next [count] messages from the socket; for clients that were not reading. */
+    /** Reads [count] messages from the socket, for a client that is not reading. */
     fun read(count: Long) = socket.request(count)
 
     override fun onOpen(webSocket: WebSocket) {

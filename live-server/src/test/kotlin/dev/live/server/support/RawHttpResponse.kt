@@ -3,12 +3,12 @@ package dev.live.server.support
 import java.net.Socket
 import kotlin.io.encoding.Base64
 
-/** What a server answered: status, headers with names in lower case, and body. */
+/** An HTTP response: status, headers with lower-case names, and body. */
 internal class RawHttpResponse(val status: Int, val headers: Map<String, String>, val body: String)
 
 /**
- * Asks for an upgrade with exactly these [headers] on top of the usual ones; null takes a usual one away. No library
- * lets a test break the rules that are tested here.
+ * Requests an upgrade with the usual headers, overridden by [headers]; a null value removes a header. Written to a raw
+ * socket, because libraries do not let a test violate the rules under test.
  */
 internal fun askForUpgrade(port: Int, path: String = "/live", vararg headers: Pair<String, String?>): RawHttpResponse {
     val usual =
@@ -23,7 +23,7 @@ internal fun askForUpgrade(port: Int, path: String = "/live", vararg headers: Pa
     return exchange(port, "GET $path HTTP/1.1", lines)
 }
 
-/** Sends a request with exactly this first line, these header lines and this [body], and reads the answer. */
+/** Sends a request with exactly this first line, these header lines and this [body], and reads the response. */
 internal fun exchange(port: Int, firstLine: String, headerLines: List<String>, body: String = ""): RawHttpResponse =
     Socket("127.0.0.1", port).use { socket ->
         socket.soTimeout = HANG_TIMEOUT.inWholeMilliseconds.toInt()

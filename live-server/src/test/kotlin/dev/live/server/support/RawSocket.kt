@@ -7,7 +7,7 @@ import java.net.Socket
 import kotlin.io.encoding.Base64
 import kotlin.random.Random
 
-/** A TCP connection on which tests write whatever bytes they like, after an ordinary upgrade. Blocks its thread. */
+/** A TCP connection after a regular upgrade, on which tests write arbitrary bytes. Blocks its thread. */
 internal class RawSocket(private val socket: Socket) : AutoCloseable {
     private val input = DataInputStream(socket.getInputStream().buffered(READ_BUFFER))
     private val output: OutputStream = socket.getOutputStream()
@@ -17,7 +17,7 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
         output.flush()
     }
 
-    /** One frame as a client may write it; [mask] null writes what a client must not. */
+    /** Writes one frame. A null [mask] writes an unmasked frame, which clients must not send. */
     fun frame(
         opcode: Int,
         payload: ByteArray,
@@ -63,7 +63,7 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
         return (first and 0x0F) to ByteArray(length).also(input::readFully)
     }
 
-    /** The code of the close frame, whatever comes before it. */
+    /** The code of the next close frame. Skips other frames. */
     fun readCloseCode(): Int {
         while (true) {
             val (opcode, payload) = readFrame()
@@ -71,15 +71,15 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
         }
     }
 
-    /** True once the server has ended the connection. */
+    /** Whether the connection ends instead of another byte. Blocks until either happens. */
     fun isEnded(): Boolean = input.read() < 0
 
     /** Ends the client's side of the connection. */
-    fun endOutput() = socket.shutdownOutput()
+    /** Closes the client's side of the connection. */
 
     override fun close() = socket.close()
 
-    /** Ends the connection with a reset, as a crash or a lost network does once it is noticed. */
+    /** Resets the connection, as a crash or a lost network does. */
     fun reset() {
         socket.setSoLinger(true, 0)
         socket.close()
@@ -110,7 +110,7 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
             raw.write((lines.joinToString("\r\n") + "\r\n\r\n").toByteArray())
             val status = raw.readLine()
             check(" 101 " in status) { "no upgrade: $status" }
-            generateSequence { raw.readLine() }.first { it.isEmpty() } // the end of the headers
+            generateSequence { raw.readLine() }.first { it.isEmpty() } // skip the headers
             return raw
         }
     }

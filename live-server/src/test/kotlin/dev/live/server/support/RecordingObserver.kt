@@ -6,11 +6,11 @@ import dev.live.server.observe.LiveObserver
 import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.time.Duration
 
-/** Writes down what it is told, but for samples and sessions' ids; with a [failure] it throws that after doing so. */
+/** Records events except samples and session ids. With a [failure], it throws it after each event. */
 internal class RecordingObserver(private val failure: Throwable? = null) : LiveObserver {
     private val events = CopyOnWriteArrayList<String>()
 
-    /** Messages that waited, the bytes of them, and the most in one queue, as of each look. */
+    /** Sessions, queued messages, queued bytes and the deepest queue, one list per sample. */
     val samples: MutableList<List<Long>> = CopyOnWriteArrayList()
 
     fun events(): List<String> = events.toList()

@@ -11,7 +11,7 @@ import io.ktor.server.engine.EngineConnectorBuilder
 import io.ktor.server.engine.applicationEnvironment
 import io.ktor.server.engine.embeddedServer
 
-/** A real server on a port of its own, on the loopback interface. */
+/** A real server on its own port of the loopback interface. */
 internal class TestServer(private val server: EmbeddedServer<*, *>, val port: Int) : AutoCloseable {
     val application: Application get() = server.application
 
@@ -24,7 +24,7 @@ internal class TestServer(private val server: EmbeddedServer<*, *>, val port: In
     override fun close() = stop()
 }
 
-/** The engines and transports that every test over a socket runs on. */
+/** The engines and transports of every test over a socket. */
 internal enum class Engine(val factory: ApplicationEngineFactory<*, *>, val transport: String) {
     Netty(io.ktor.server.netty.Netty, "auto"),
     PortableNetty(io.ktor.server.netty.Netty, "portable"),
@@ -53,7 +53,7 @@ internal suspend fun startServer(
     return TestServer(server, port)
 }
 
-/** Runs [test] against a server with [module] and with [settings] in its configuration, and stops it. */
+/** Runs [test] against a server with [module] and [settings] in its configuration, then stops the server. */
 internal suspend fun withServer(
     engine: Engine = Engine.Netty,
     module: Application.() -> Unit,

@@ -28,7 +28,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.Instant
 
-/** The protocol's limits, but for what a test sets. */
+/** The protocol's defaults, with overrides. */
 internal fun sessionSettings(
     queueCapacity: Int = 256,
     queueBytes: Int = 1024 * 1024,
@@ -56,9 +56,9 @@ internal fun testSession(
 ): Session<Unit> = Session(id, Unit, user, "127.0.0.1", Instant.DISTANT_PAST, "fake", runtime, scope.coroutineContext)
 
 /**
- * A session over a [FakeSocket], in the virtual time of [test].
+ * A session over a [FakeSocket] in the virtual time of [test].
  *
- * What the application does is set in [onOpen] and [onMessage]; [reasons] is what its `onClose` got.
+ * [onOpen] and [onMessage] stand for the application's handlers; [reasons] records the calls of `onClose`.
  */
 @OptIn(ExperimentalCoroutinesApi::class)
 internal class TestSession(
@@ -76,7 +76,7 @@ internal class TestSession(
     var onOpen: suspend (Session<Unit>) -> CloseReason? = { null }
     var onMessage: suspend (Session<Unit>, String) -> Unit = { _, _ -> }
 
-    /** Topics whose name begins with `un` are not declared. */
+    /** Topics whose names start with `un` are not declared. */
     private val places =
         object : TopicPlaces {
             override fun placeFor(topic: String, joined: Int): Any {
@@ -97,7 +97,7 @@ internal class TestSession(
     lateinit var session: Session<Unit>
         private set
 
-    /** Runs it as far as it goes by itself. */
+    /** Starts the session and runs it until it suspends. */
     fun start(): Job = test.launch { runner.run() }.also { test.runCurrent() }
 
     private inner class Handler : SessionHandler<Unit> {

@@ -13,13 +13,13 @@ import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
-/** A registry whose clock a test turns by hand. */
+/** A topic registry with a manual clock. */
 internal class TestTopics(
     scope: CoroutineScope,
     codecs: CodecTable = CodecTable(listOf(FakeCodec())),
     buffer: Int = 64,
     linger: Duration = 30.seconds,
-    /** The scope's own, so that a test can let the fan-out fall behind. */
+    /** By default the dispatcher of [scope], so that a test can delay delivery. */
     fanOut: CoroutineContext = EmptyCoroutineContext,
     counters: ServerCounters = ServerCounters(),
     policy: TopicPolicy = TopicPolicy.None,

@@ -31,7 +31,7 @@ import kotlin.time.Duration.Companion.minutes
 
 class ActiveTopicTest : FunSpec({
 
-    test("a subscriber gets its ack, then every message, then the ack of its leaving and nothing more") {
+    test("a subscriber receives its ack, every message, the ack of its unsubscribe, and nothing more") {
         runTest {
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber()
@@ -48,7 +48,7 @@ class ActiveTopicTest : FunSpec({
         }
     }
 
-    test("a subscriber that leaves in silence gets nothing more") {
+    test("a subscriber that leaves without an ack receives nothing more") {
         runTest {
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber()
@@ -63,7 +63,7 @@ class ActiveTopicTest : FunSpec({
         }
     }
 
-    test("a subscriber that does not take its ack is not in") {
+    test("a subscriber that rejects its ack is not subscribed") {
         runTest {
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber().apply { full = true }
@@ -74,30 +74,30 @@ class ActiveTopicTest : FunSpec({
         }
     }
 
-    for ((where, actor, contexts) in places) {
-        test("whoever joins among many publishers misses nothing after the ack, and gets nothing before it, $where")
+    for ((setup, actor, contexts) in setups) {
+        test("a subscriber that joins during publishes receives every message after its ack and none before, $setup")
             .config(timeout = 5.minutes) {
                 withContext(Dispatchers.Default) {
                     repeat(ROUNDS) {
                         val hub = hub(this, actor = actor, inPlace = 100)
                         val started = AtomicIntegerArray(PUBLISHERS)
-                        repeat(QUIET) { hub.join(FakeSubscriber(), ack) } // enough of them for a turn to matter
+                        repeat(OTHER_SUBSCRIBERS) { hub.join(FakeSubscriber(), ack) } // enough to defer delivery
                         val publishers =
-                            List(PUBLISHERS) { who ->
-                                launch(contexts[who % contexts.size]) { publishAll(hub, who, started) }
+                            List(PUBLISHERS) { publisher ->
+                                launch(contexts[publisher % contexts.size]) { publishAll(hub, publisher, started) }
                             }
-                        val joined = List(SUBSCRIBERS) { async { joinAmid(hub, started) } }.awaitAll()
+                        val joined = List(SUBSCRIBERS) { async { joinDuringPublishes(hub, started) } }.awaitAll()
                         publishers.joinAll()
                         hub.join(FakeSubscriber(), ack) // everything before its ack has been delivered
 
                         for (one in joined) {
                             one.subscriber.texts().first() shouldBe "ack"
-                            for (who in 0..<PUBLISHERS) {
-                                val got = one.subscriber.texts().filter {
-                                    it.startsWith("$who:")
+                            for (publisher in 0..<PUBLISHERS) {
+                                val received = one.subscriber.texts().filter {
+                                    it.startsWith("$publisher:")
                                 }.map { it.substringAfter(':').toInt() }
-                                got shouldContainExactly (MESSAGES - got.size + 1..MESSAGES).toList()
-                                (MESSAGES - got.size) shouldBeLessThanOrEqual one.startedBefore[who]
+                                received shouldContainExactly (MESSAGES - received.size + 1..MESSAGES).toList()
+                                (MESSAGES - received.size) shouldBeLessThanOrEqual one.startedBefore[publisher]
                             }
                         }
                         hub.stop()
@@ -105,14 +105,14 @@ class ActiveTopicTest : FunSpec({
                 }
             }
 
-        test("whoever leaves among many publishers hears nothing after the ack, $where").config(timeout = 5.minutes) {
+        test("a subscriber that leaves during publishes gets nothing after the ack, $setup").config(timeout = 5.minutes) {
             withContext(Dispatchers.Default) {
                 val hub = hub(this, actor = actor, inPlace = 100)
-                repeat(QUIET) { hub.join(FakeSubscriber(), ack) }
+                repeat(OTHER_SUBSCRIBERS) { hub.join(FakeSubscriber(), ack) }
                 val started = AtomicIntegerArray(PUBLISHERS)
                 val publishers =
-                    List(PUBLISHERS) { who ->
-                        launch(contexts[who % contexts.size]) { publishAll(hub, who, started) }
+                    List(PUBLISHERS) { publisher ->
+                        launch(contexts[publisher % contexts.size]) { publishAll(hub, publisher, started) }
                     }
 
                 val left = List(SUBSCRIBERS) {
@@ -136,7 +136,7 @@ class ActiveTopicTest : FunSpec({
         }
     }
 
-    test("a publisher waits while the fan-out is a full buffer behind") {
+    test("publish suspends while the buffer is full") {
         runTest {
             val hub = hub(backgroundScope, buffer = 2)
             var published = 0
@@ -159,37 +159,41 @@ private const val ROUNDS = 20
 private const val PUBLISHERS = 4
 private const val MESSAGES = 200
 private const val SUBSCRIBERS = 16
-private const val QUIET = 32
+private const val OTHER_SUBSCRIBERS = 32
 
-/** Where the fan-out runs, and where its publishers do; in that of whoever publishes it has to move now and then. */
-private data class Place(val name: String, val actor: CoroutineContext?, val publishers: List<CoroutineContext>)
+/** The context of the topic's coroutine and of its publishers. A null [actor] delivers in the publisher. */
+private data class Setup(val name: String, val actor: CoroutineContext?, val publishers: List<CoroutineContext>)
 
-private val places =
+private val setups =
     listOf(
-        Place("on its own thread", EmptyCoroutineContext, listOf(EmptyCoroutineContext)),
-        Place("in the publishers", null, listOf(EmptyCoroutineContext)),
-        Place("in the publishers, of which some are event loops", null, listOf(loop(), EmptyCoroutineContext, loop())),
+        Setup("delivered by the topic's coroutine", EmptyCoroutineContext, listOf(EmptyCoroutineContext)),
+        Setup("delivered by the publishers", null, listOf(EmptyCoroutineContext)),
+        Setup(
+            "delivered by the publishers, some of them on socket-reading threads",
+            null,
+            listOf(socketReadingThread(), EmptyCoroutineContext, socketReadingThread()),
+        ),
     )
 
-/** A thread that reads from sockets. */
-private fun loop(): CoroutineContext {
+/** A thread that counts as reading from sockets. */
+private fun socketReadingThread(): CoroutineContext {
     val executor = Executors.newSingleThreadExecutor { Thread(it).apply { isDaemon = true } }
     executor.execute { ReadLoop.begin(executor::execute) }
     return executor.asCoroutineDispatcher()
 }
 
-/** Publishes 1 to [MESSAGES]; [started] says how far it has begun. */
-private suspend fun publishAll(hub: ActiveTopic, who: Int, started: AtomicIntegerArray) {
+/** Publishes 1 to [MESSAGES] and stores the number of each message in [started] before it. */
+private suspend fun publishAll(hub: ActiveTopic, publisher: Int, started: AtomicIntegerArray) {
     for (number in 1..MESSAGES) {
-        started.set(who, number)
-        hub.publish(prepared(textMessage("$who:$number")))
+        started.set(publisher, number)
+        hub.publish(prepared(textMessage("$publisher:$number")))
     }
 }
 
-/** What a publisher had not [startedBefore] the join returned must arrive. */
+/** Messages that were not in [startedBefore] when the join returned must arrive. */
 private class Joined(val subscriber: FakeSubscriber, val startedBefore: List<Int>)
 
-private suspend fun joinAmid(hub: ActiveTopic, started: AtomicIntegerArray): Joined =
+private suspend fun joinDuringPublishes(hub: ActiveTopic, started: AtomicIntegerArray): Joined =
     coroutineScope {
         repeat(Random.nextInt(50)) { yield() }
         val subscriber = FakeSubscriber()

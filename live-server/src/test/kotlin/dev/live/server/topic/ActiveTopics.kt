@@ -12,7 +12,7 @@ import kotlin.coroutines.EmptyCoroutineContext
 
 internal val ack = Message(MessageType.ACK)
 
-/** The hub of one topic; by default its fan-out runs where [scope] does. */
+/** One active topic; by default its coroutine runs in [scope]. */
 internal fun hub(
     scope: CoroutineScope,
     buffer: Int = 64,
@@ -20,7 +20,7 @@ internal fun hub(
     inPlace: Int = 16_384,
 ) = ActiveTopic("t", TopicRuntime(scope, CodecTable(listOf(FakeCodec())), buffer, actor, inPlace) { 0 })
 
-/** The hub of one topic with [policy], in the time of [test]; its fan-out runs in whoever publishes. */
+/** One active topic with [policy] in the time of [test]; publishers deliver. */
 @OptIn(ExperimentalCoroutinesApi::class)
 internal fun hub(test: TestScope, policy: TopicPolicy) = ActiveTopic(
     "t",

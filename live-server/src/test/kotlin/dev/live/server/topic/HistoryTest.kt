@@ -19,7 +19,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class HistoryTest : FunSpec({
 
-    test("it numbers messages from 1, and gives what came after a place") {
+    test("messages are numbered from 1, and since returns those after a position") {
         val history = history()
 
         history.append(textMessage("a")).offset shouldBe 1
@@ -31,7 +31,7 @@ class HistoryTest : FunSpec({
         history.since(history.at(2)) shouldBe emptyList()
     }
 
-    test("it keeps what all three bounds allow, and gives all after a place or nothing") {
+    test("history keeps messages within all three bounds, and since returns all after a position or null") {
         checkAll(Arb.int(1..5), Arb.int(1..30), Arb.list(Arb.pair(Arb.int(0..12), Arb.int(0..3)), 0..40)) {
             size,
             bytes,
@@ -39,7 +39,7 @@ class HistoryTest : FunSpec({
             ->
             var now = 0L
             val history = History(HistorySettings(size, age = 5.seconds, bytes)) { now }
-            val all = mutableListOf<Pair<Long, String>>() // of which some are gone
+            val all = mutableListOf<Pair<Long, String>>() // includes evicted messages
 
             for ((length, seconds) in steps) {
                 now += seconds * 1_000
@@ -57,7 +57,7 @@ class HistoryTest : FunSpec({
         }
     }
 
-    test("a place that nobody can have is an error, and one in another history is gone") {
+    test("an offset beyond the newest is an error, a position of another epoch is evicted") {
         val history = history().apply { append(textMessage("a")) }
 
         shouldThrow<BadPayloadException> { history.since(history.at(2)) }.reason shouldBe
@@ -67,7 +67,7 @@ class HistoryTest : FunSpec({
         history().position.epoch shouldNotBe history.position.epoch
     }
 
-    test("what is too old is let go, and then there is nothing to keep the topic for") {
+    test("outdated messages are evicted, and an empty history expires") {
         var now = 0L
         val history = History(HistorySettings(size = 10, age = 5.seconds, bytes = 100)) { now }
         history.isEmpty shouldBe true
@@ -90,7 +90,7 @@ private fun history() = History(HistorySettings(size = 100, age = 60.seconds, by
 
 private fun History.at(offset: Long) = Position(position.epoch, offset)
 
-/** How many of [all] the bounds leave. */
+/** The number of messages of [all] within the bounds. */
 private fun kept(all: List<Pair<Long, String>>, now: Long, size: Int, bytes: Int): Int {
     var count = all.size
     while (count > 0) {

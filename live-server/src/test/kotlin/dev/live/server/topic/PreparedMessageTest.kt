@@ -10,15 +10,15 @@ import io.kotest.matchers.types.shouldBeSameInstanceAs
 
 class PreparedMessageTest : FunSpec({
 
-    test("a message to a thousand sessions is encoded once per codec that they speak") {
-        val spoken = listOf(FakeCodec("a"), FakeCodec("b"))
-        val unspoken = FakeCodec("c")
-        val message = PreparedMessage(textMessage("hello"), CodecTable(spoken + unspoken))
+    test("a message to a thousand sessions is encoded once per codec in use") {
+        val used = listOf(FakeCodec("a"), FakeCodec("b"))
+        val unused = FakeCodec("c")
+        val message = PreparedMessage(textMessage("hello"), CodecTable(used + unused))
 
         repeat(1_000) { session -> message.frameFor(session % 2).payload().decodeToString() shouldBe "hello" }
 
-        spoken.map { it.encodings.get() } shouldBe listOf(1, 1)
-        unspoken.encodings.get() shouldBe 0
+        used.map { it.encodings.get() } shouldBe listOf(1, 1)
+        unused.encodings.get() shouldBe 0
     }
 
     test("sessions of one codec share one frame") {
@@ -27,7 +27,7 @@ class PreparedMessageTest : FunSpec({
         message.frameFor(0) shouldBeSameInstanceAs message.frameFor(0)
     }
 
-    test("a run is the frames of its messages one behind the other, made once per codec, and counts as all of them") {
+    test("the frame of a batch concatenates the frames of its messages, is built once per codec and counts all") {
         val codecs = CodecTable(listOf(FakeCodec()))
         val messages = listOf("a", "bcd").map { PreparedMessage(textMessage(it), codecs) }
         val run = MessageBatch(messages, codecs)
@@ -39,7 +39,7 @@ class PreparedMessageTest : FunSpec({
         run.frameFor(0) shouldBeSameInstanceAs frame
     }
 
-    test("messages travel in text frames, or in binary ones where the codec is binary") {
+    test("messages use text frames, or binary frames with a binary codec") {
         for ((isBinary, opcode) in listOf(false to Opcode.Text, true to Opcode.Binary)) {
             val message = PreparedMessage(textMessage("hello"), CodecTable(listOf(FakeCodec(isBinary = isBinary))))
 
@@ -47,7 +47,7 @@ class PreparedMessageTest : FunSpec({
         }
     }
 
-    test("an encoding that failed is tried again, and is nobody's frame") {
+    test("a failed encoding is not cached and is retried") {
         val codec = FakeCodec().apply { broken = true }
         val message = PreparedMessage(textMessage("hello"), CodecTable(listOf(codec)))
 

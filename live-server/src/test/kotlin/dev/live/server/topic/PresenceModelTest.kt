@@ -27,19 +27,19 @@ import kotlin.random.Random
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** Members that come, go and come back within the grace, thousands or as many as are listed, against the truth. */
+/** Model test of presence: members join, leave and reconnect within the grace period, around the list limit. */
 class PresenceModelTest : FunSpec({
 
     for (seed in 1..2) {
         test(
-            "2,000 members at random: every client ends with the truth, told at most twice a second, with seed $seed",
+            "2,000 random members: every client ends with the correct state, at most two messages a second, seed $seed",
         ) {
             runTest { PresenceModel(this, Random(seed), members = 2_000, steps = 1_500).run() }
         }
     }
 
     for (seed in 1..3) {
-        test("around the cap only their number is told above it, and everybody again below, with seed $seed") {
+        test("above maxListed only the count is sent, below it the full state again, with seed $seed") {
             runTest {
                 val model = PresenceModel(this, Random(seed), members = 40, steps = 6_000, maxListed = 40)
 
@@ -61,78 +61,78 @@ private class PresenceModel(
 ) {
     private val settings = PresenceSettings(grace = 5.seconds, interval = 500.milliseconds, maxListed)
     private val hub = hub(test, TopicPolicy(presence = settings))
-    private val here = LinkedHashMap<Watcher, Member>()
+    private val watchers = LinkedHashMap<Watcher, Member>()
 
-    /** How often everything was still, with everybody listed and with only their number told. */
+    /** How often the model settled with all members listed, and with only the count. */
     var settledListed = 0
     var settledCounted = 0
 
     suspend fun run(settleEvery: Int = steps) {
         repeat(members) { join(Watcher(), member(it)) }
         repeat(steps) { step ->
-            val (watcher, member) = here.entries.random(random)
+            val (watcher, member) = watchers.entries.random(random)
             when {
-                random.nextInt(10) < 4 -> { // a reconnect within the grace
-                    gone(watcher)
+                random.nextInt(10) < 4 -> { // a reconnect within the grace period
+                    drop(watcher)
                     test.advanceTimeBy(random.nextInt(50).milliseconds)
                     join(Watcher(), Member(member.key, member.info))
                 }
-                // the more there are, the rarer: so they stay around as many as there were
-                random.nextInt(2 * members) >= here.size -> join(Watcher(), member(random.nextInt(members)))
-                random.nextInt(3) == 0 -> left(watcher)
-                else -> gone(watcher)
+                // joins get rarer as members increase, so the number of members stays about the same
+                random.nextInt(2 * members) >= watchers.size -> join(Watcher(), member(random.nextInt(members)))
+                random.nextInt(3) == 0 -> leave(watcher)
+                else -> drop(watcher)
             }
             test.advanceTimeBy(random.nextInt(20).milliseconds)
             if ((step + 1) % settleEvery == 0) settle()
         }
     }
 
-    /** Once nothing is to be told any more, everybody knows the truth, and was not told it in too many words. */
+    /** Waits until no message is pending. Then checks every client's state and the rate of messages. */
     private fun settle() {
         test.advanceTimeBy(10.seconds)
         test.runCurrent()
-        val truth = here.values.groupBy({ it.key }, { it.info }).mapValues { it.value.sorted() }
-        val isListed = here.size <= maxListed
+        val expected = watchers.values.groupBy({ it.key }, { it.info }).mapValues { it.value.sorted() }
+        val isListed = watchers.size <= maxListed
         if (isListed) settledListed++ else settledCounted++
-        for (watcher in here.keys) {
-            watcher.wrong shouldBe null
-            watcher.seen() shouldBe if (isListed) truth else null
-            watcher.count shouldBe if (isListed) null else here.size
+        for (watcher in watchers.keys) {
+            watcher.error shouldBe null
+            watcher.state() shouldBe if (isListed) expected else null
+            watcher.count shouldBe if (isListed) null else watchers.size
         }
-        val busiest = here.keys.maxOf { it.mostWithin(1.seconds.inWholeMilliseconds) }
+        val busiest = watchers.keys.maxOf { it.mostWithin(1.seconds.inWholeMilliseconds) }
         busiest shouldBeLessThanOrEqual 2
-        hub.presence!!.value.mapValues { (_, infos) -> infos.map { it.toString() }.sorted() } shouldBe truth
+        hub.presence!!.value.mapValues { (_, infos) -> infos.map { it.toString() }.sorted() } shouldBe expected
     }
 
-    /** Some keys have several devices, of which some say the same. */
+    /** Some keys have several devices, some of them with equal info. */
     private fun member(number: Int) = Member("user-${number % (members * 4 / 5)}", """{"device":${number % 3}}""")
 
     private suspend fun join(watcher: Watcher, member: Member) {
         hub.join(watcher, Message(MessageType.ACK), member = member)
-        here[watcher] = member
+        watchers[watcher] = member
     }
 
-    private suspend fun gone(watcher: Watcher) {
+    private suspend fun drop(watcher: Watcher) {
         hub.leave(watcher)
-        here -= watcher
+        watchers -= watcher
     }
 
-    private suspend fun left(watcher: Watcher) {
+    private suspend fun leave(watcher: Watcher) {
         hub.leave(watcher, Message(MessageType.ACK))
-        here -= watcher
+        watchers -= watcher
     }
 
-    /** A client: keeps what it is told, and when. */
+    /** A client that records its presence messages and their times. */
     private inner class Watcher : Subscriber("watcher") {
-        /** Null while only the [count] is told. */
+        /** Null while only the [count] is sent. */
         private var listed: HashMap<String, MutableList<String>>? = null
         private val times = ArrayList<Long>()
 
         var count: Int? = null
             private set
 
-        /** The first telling that made no sense. */
-        var wrong: String? = null
+        /** The first inconsistent message. */
+        var error: String? = null
             private set
 
         override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
@@ -141,35 +141,35 @@ private class PresenceModel(
             if (message.message.type == MessageType.PRESENCE) {
                 times += test.currentTime
                 try {
-                    take(parsed(message.message))
+                    onUpdate(parsed(message.message))
                 } catch (e: IllegalStateException) {
-                    wrong = wrong ?: e.message // thrown on, it would be the topic's to log
+                    error = error ?: e.message // if thrown, the topic would only log it
                 }
             }
             return true
         }
 
-        fun seen() = listed?.mapValues { it.value.sorted() }
+        fun state() = listed?.mapValues { it.value.sorted() }
 
         fun mostWithin(millis: Long) = times.maxOf { from -> times.count { it >= from && it < from + millis } }
 
-        private fun take(told: Told) {
-            count = told.count
-            if (told.count != null || told.state != null) listed = null
-            if (told.count != null) return
-            val members = if (told.state != null) HashMap() else checkNotNull(listed) { "a change of nothing" }
-            for ((key, info) in told.leaves) {
-                val devices = checkNotNull(members[key]) { "$key is not there to lose anything" }
-                check(devices.remove(info)) { "$key has no $info to lose" }
+        private fun onUpdate(update: Update) {
+            count = update.count
+            if (update.count != null || update.state != null) listed = null
+            if (update.count != null) return
+            val members = if (update.state != null) HashMap() else checkNotNull(listed) { "a change without a state" }
+            for ((key, info) in update.leaves) {
+                val devices = checkNotNull(members[key]) { "$key is not present" }
+                check(devices.remove(info)) { "$key has no $info" }
                 if (devices.isEmpty()) members -= key
             }
-            for ((key, info) in told.state.orEmpty() + told.joins) members.getOrPut(key) { ArrayList() } += info
+            for ((key, info) in update.state.orEmpty() + update.joins) members.getOrPut(key) { ArrayList() } += info
             listed = members
         }
     }
 
-    /** One telling: everybody, what is different, or how many; pairs of a key and what one of its devices says. */
-    private class Told(data: JsonObject) {
+    /** One presence message: state, changes or count, as pairs of a key and the info of one device. */
+    private class Update(data: JsonObject) {
         val count = data["count"]?.jsonPrimitive?.int
         val state = data["state"]?.let(::pairs)
         val joins = data["joins"]?.let(::pairs).orEmpty()
@@ -180,14 +180,14 @@ private class PresenceModel(
     }
 
     private var lastBody: Body? = null
-    private var lastTold = Told(JsonObject(emptyMap()))
+    private var lastUpdate = Update(JsonObject(emptyMap()))
 
-    /** Parsed once for all watchers: a message is the same object for all of them. */
-    private fun parsed(message: Message): Told {
+    /** Parsed once: all watchers receive the same message object. */
+    private fun parsed(message: Message): Update {
         if (message.body !== lastBody) {
             lastBody = message.body
-            lastTold = Told(Json.parseToJsonElement((message.body as Body.Json).text).jsonObject)
+            lastUpdate = Update(Json.parseToJsonElement((message.body as Body.Json).text).jsonObject)
         }
-        return lastTold
+        return lastUpdate
     }
 }

@@ -9,26 +9,26 @@ import dev.live.server.support.text
 import io.kotest.matchers.collections.shouldNotContain
 import io.kotest.matchers.shouldBe
 
-/** All that was published to a topic since its history began, and what of it [settings] leave: the truth of a model. */
+/** The model of a topic's history: all messages published in this epoch, and the part that [settings] keep. */
 internal class PublishedLog(val name: String, private val settings: HistorySettings, private val now: () -> Long) {
-    private class Line(val word: String, val at: Long)
+    private class Line(val text: String, val at: Long)
 
     private val lines = ArrayList<Line>()
     private val epochs = ArrayList<String>()
-    private var gone = 0
+    private var evicted = 0
     private var bytes = 0
 
     var epoch: String? = null
         private set
 
-    /** Of the next message; goes on in another epoch, so that no message looks like another. */
+    /** Number of the next message. It continues across epochs, so that every message is unique. */
     var number = 0
 
     val last: Long get() = lines.size.toLong()
 
     val position: Position get() = Position(epoch!!, last)
 
-    suspend fun isOf(hub: ActiveTopic) {
+    suspend fun checkEpoch(hub: ActiveTopic) {
         val found = hub.recall(null)!!.position.epoch
         if (epoch == null) {
             epochs shouldNotContain found
@@ -39,93 +39,93 @@ internal class PublishedLog(val name: String, private val settings: HistorySetti
     }
 
     suspend fun add(hub: ActiveTopic, body: ByteArray) {
-        isOf(hub)
+        checkEpoch(hub)
         lines += Line(body.decodeToString(), now())
         bytes += body.size
     }
 
-    fun wordAt(offset: Long): String = lines[offset.toInt() - 1].word
+    fun textAt(offset: Long): String = lines[offset.toInt() - 1].text
 
-    /** Whether all that came after [position] is there to be had. */
-    fun keeps(position: Position): Boolean {
+    /** Whether all messages after [position] are still available. */
+    fun contains(position: Position): Boolean {
         evict()
-        return position.epoch == epoch && position.offset >= gone
+        return position.epoch == epoch && position.offset >= evicted
     }
 
-    /** Whether a history that nobody has used since [idleSince] is of no use any more. */
+    /** Whether a history unused since [idleSince] offset expired. */
     fun isOutdated(idleSince: Long): Boolean {
         evict()
-        return gone == lines.size && now() - idleSince > settings.age.inWholeMilliseconds
+        return evicted == lines.size && now() - idleSince > settings.age.inWholeMilliseconds
     }
 
     fun forget() {
         lines.clear()
-        gone = 0
+        evicted = 0
         bytes = 0
         epoch = null
     }
 
     private fun evict() {
-        while (gone < lines.size) {
-            val isOld = now() - lines[gone].at > settings.age.inWholeMilliseconds
-            if (!isOld && lines.size - gone <= settings.size && bytes <= settings.bytes) return
-            bytes -= lines[gone++].word.length
+        while (evicted < lines.size) {
+            val isOld = now() - lines[evicted].at > settings.age.inWholeMilliseconds
+            if (!isOld && lines.size - evicted <= settings.size && bytes <= settings.bytes) return
+            bytes -= lines[evicted++].text.length
         }
     }
 }
 
-/** A client that remembers how far it is in [log], and knows if it is given anything else than what comes next. */
+/** A client that tracks its position in [log] and fails on any message other than the next one. */
 internal class RecoveringReader(val log: PublishedLog) : Subscriber("reader") {
-    /** Where it is, or still catches up; null while it is away. */
+    /** The topic that it is subscribed to or catching up with; null while disconnected. */
     var hub: ActiveTopic? = null
     var behind: Joining.Behind? = null
-    var isIn = false
+    var isSubscribed = false
 
-    /** Where it stands; null before it ever was there. */
+    /** The position of its last message; null before the first subscribe. */
     var position: Position? = null
         private set
 
-    val has: Long get() = position!!.offset
+    val offset: Long get() = position!!.offset
 
-    private var isToRecover = false
-    private val arrived = ArrayList<Message>()
+    private var expectsRecovery = false
+    private val received = ArrayList<Message>()
 
-    /** What it asks for when it comes back. */
-    fun expect(): Position? {
-        isToRecover = position?.let(log::keeps) == true
+    /** The position that it sends when it subscribes again. */
+    fun recoveryPosition(): Position? {
+        expectsRecovery = position?.let(log::contains) == true
         return position
     }
 
-    fun gone() {
+    fun onDisconnect() {
         hub = null
         behind = null
-        isIn = false
+        isSubscribed = false
     }
 
-    fun take(message: Message) {
+    fun onMessage(message: Message) {
         if (message.type == MessageType.ACK) {
-            if (message.body != null) joined(message.decode<SubscribedData>())
+            if (message.body != null) onSubscribed(message.decode<SubscribedData>())
             return
         }
-        message.offset shouldBe has + 1
-        message.text() shouldBe log.wordAt(has + 1)
-        position = Position(position!!.epoch, has + 1)
+        message.offset shouldBe offset + 1
+        message.text() shouldBe log.textAt(offset + 1)
+        position = Position(position!!.epoch, offset + 1)
     }
 
-    private fun joined(data: SubscribedData) {
-        data.recovered shouldBe isToRecover
+    private fun onSubscribed(data: SubscribedData) {
+        data.recovered shouldBe expectsRecovery
         data.epoch shouldBe log.epoch
         data.offset shouldBe log.last
         if (!data.recovered) position = Position(data.epoch, data.offset)
     }
 
-    /** Looks at what has come: not where it is offered, for there a fault would be one subscriber's and only logged. */
+    /** Checks the received messages. Not done in [offer], where a failure would only be logged. */
     fun drain() {
-        arrived.forEach(::take)
-        arrived.clear()
+        received.forEach(::onMessage)
+        received.clear()
     }
 
-    override fun offer(message: PreparedMessage): Boolean = arrived.add(message.message)
+    override fun offer(message: PreparedMessage): Boolean = received.add(message.message)
 
     override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
 }

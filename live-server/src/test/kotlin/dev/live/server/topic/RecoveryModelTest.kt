@@ -17,14 +17,14 @@ import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Topics whose histories are evicted by count, by bytes, by age and by all three, and forgotten while nobody is there,
- * against a list of all that was published: who comes back gets exactly what is missing, or is told of a gap, and only
- * if there is one.
+ * Model test of recovery. Histories are evicted by count, bytes, age and all three, and removed while unused. The model
+ * is a list of all published messages. A client that subscribes again receives exactly the missing messages, or a gap
+ * if and only if there is one.
  */
 class RecoveryModelTest : FunSpec({
 
     for (seed in 1..3) {
-        test("every reader has what was published, or a gap that is one, after 20,000 steps with seed $seed") {
+        test("every reader receives all messages or a correct gap, after 20,000 steps with seed $seed") {
             runTest {
                 val model = RecoveryModel(backgroundScope, Random(seed))
 
@@ -58,7 +58,7 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
     private val logs = policies.map { (name, settings) -> PublishedLog(name, settings) { now } }
     private val readers = logs.flatMap { log -> List(READERS) { RecoveringReader(log) } }
 
-    /** What has happened at least once. A model in which something never does says nothing about it. */
+    /** Situations that occurred at least once. The test fails if a possible one never does. */
     val seen = HashSet<String>()
 
     val possible =
@@ -69,7 +69,7 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
         val reader = readers.random(random)
         when (random.nextInt(100)) {
             in 0..54 -> publish(logs.random(random))
-            in 55..69 -> if (reader.hub == null) comeBack(reader)
+            in 55..69 -> if (reader.hub == null) reconnect(reader)
             in 70..81 -> leave(reader)
             in 82..89 -> if (reader.behind != null) catchUp(reader)
             in 90..94 -> now += random.nextLong(2_000)
@@ -78,11 +78,11 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
         }
         for (one in readers) {
             one.drain()
-            if (one.isIn) one.has shouldBe one.log.last
+            if (one.isSubscribed) one.offset shouldBe one.log.last
         }
     }
 
-    /** A long time, and nobody publishes for some steps: so histories are empty while readers come and go. */
+    /** Advances the time and pauses publishing for some steps, so that histories become empty. */
     private fun pause() {
         now += random.nextLong(40_000)
         quiet = random.nextInt(100)
@@ -100,8 +100,8 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
         registry.find(log.name)!!.users shouldBe users
     }
 
-    private suspend fun comeBack(reader: RecoveringReader) {
-        val hub = registry.retain(reader.log.name).also { reader.log.isOf(it) }
+    private suspend fun reconnect(reader: RecoveringReader) {
+        val hub = registry.retain(reader.log.name).also { reader.log.checkEpoch(it) }
         if (random.nextInt(50) == 0) {
             val impossible = Position(reader.log.epoch!!, reader.log.last + 1 + random.nextInt(3))
             shouldThrow<BadPayloadException> { hub.join(reader, ack, impossible, random.nextInt(ROOM)) }
@@ -110,49 +110,49 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
             return
         }
         reader.hub = hub
-        note(reader)
-        took(reader, hub.join(reader, ack, reader.expect(), random.nextInt(ROOM)))
+        recordSituation(reader)
+        onJoin(reader, hub.join(reader, ack, reader.recoveryPosition(), random.nextInt(ROOM)))
     }
 
-    private fun note(reader: RecoveringReader) {
+    private fun recordSituation(reader: RecoveringReader) {
         val position = reader.position ?: return
-        val isGone = !reader.log.keeps(position)
+        val isGone = !reader.log.contains(position)
         val isOther = position.epoch != reader.log.epoch
         seen += if (isOther) "another epoch" else "${if (isGone) "gap" else "recovered"} ${reader.log.name}"
     }
 
-    /** As a session catches up: it joins again behind what it was given. */
+    /** Catches up like a session: joins again at the position after the recovered messages. */
     private suspend fun catchUp(reader: RecoveringReader) {
         val behind = reader.behind!!
-        val isThere = reader.log.keeps(behind.position)
+        val isThere = reader.log.contains(behind.position)
         val joining = reader.hub!!.join(reader, ack = null, behind.position, random.nextInt(ROOM))
         (joining != Joining.HistoryEvicted) shouldBe isThere
         if (joining is Joining.Behind) seen += "behind again"
         if (joining == Joining.HistoryEvicted) seen += "${reader.log.name} went past one that caught up"
-        took(reader, joining)
+        onJoin(reader, joining)
     }
 
-    private suspend fun took(reader: RecoveringReader, joining: Joining) {
+    private suspend fun onJoin(reader: RecoveringReader, joining: Joining) {
         reader.drain()
         reader.behind = joining as? Joining.Behind
         when (joining) {
             is Joining.Behind -> {
                 seen += "behind"
-                listOfNotNull(joining.ack).plus(joining.messages).forEach(reader::take)
-                reader.has shouldBe joining.position.offset
+                listOfNotNull(joining.ack).plus(joining.messages).forEach(reader::onMessage)
+                reader.offset shouldBe joining.position.offset
                 joining.position shouldBe reader.log.position
             }
-            Joining.In -> reader.isIn = true
+            Joining.In -> reader.isSubscribed = true
             Joining.HistoryEvicted -> leave(reader)
         }
     }
 
     private suspend fun leave(reader: RecoveringReader) {
         val hub = reader.hub ?: return
-        if (reader.isIn && random.nextBoolean()) hub.leave(reader, ack) else hub.leave(reader)
+        if (reader.isSubscribed && random.nextBoolean()) hub.leave(reader, ack) else hub.leave(reader)
         reader.drain()
         registry.release(reader.log.name)
-        reader.gone()
+        reader.onDisconnect()
     }
 
     private fun sweep() {
@@ -177,7 +177,7 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
         const val READERS = 3
         const val ROOM = 8
 
-        /** Of two or three topics with what they keep, by the registry's own count. */
+        /** The size of two or three topics with their histories, as counted by the registry. */
         const val MAX_IDLE_BYTES = 12_000L
     }
 }

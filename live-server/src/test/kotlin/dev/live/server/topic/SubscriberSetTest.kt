@@ -19,7 +19,7 @@ import io.kotest.property.checkAll
 
 class SubscriberSetTest : FunSpec({
 
-    test("it holds and reaches exactly those who were added and not removed") {
+    test("the set contains and delivers to exactly the subscribers added and not removed") {
         checkAll(Arb.list(arbStep, 0..300)) { steps ->
             val all = List(SUBSCRIBERS) { FakeSubscriber("s$it") }
             val expected = all.associateWith { mutableListOf<String>() }
@@ -28,8 +28,8 @@ class SubscriberSetTest : FunSpec({
 
             for ((number, step) in steps.withIndex()) {
                 when (step) {
-                    is Step.Add -> set.add(all[step.who]).also { model += all[step.who] }
-                    is Step.Remove -> set.remove(all[step.who]).also { model -= all[step.who] }
+                    is Step.Add -> set.add(all[step.subscriber]).also { model += all[step.subscriber] }
+                    is Step.Remove -> set.remove(all[step.subscriber]).also { model -= all[step.subscriber] }
                     Step.Deliver -> set.deliver(prepared(textMessage("$number"))).also {
                         for (member in model) expected.getValue(member) += "$number"
                     }
@@ -50,7 +50,7 @@ class SubscriberSetTest : FunSpec({
         }
     }
 
-    test("a run reaches everybody as one, and one by one whoever has no room for it or is not to get all of it") {
+    test("a batch is delivered as one, or message by message where it does not fit or excludes the subscriber") {
         val ann = FakeSubscriber("ann")
         val bob = FakeSubscriber("bob").apply { maxBatch = 2 }
         val eve = FakeSubscriber("eve")
@@ -66,7 +66,7 @@ class SubscriberSetTest : FunSpec({
         listOf(ann, bob, eve).map { it.batchSizes } shouldBe listOf(emptyList(), emptyList(), listOf(3))
     }
 
-    test("a message of a run that cannot be written fails alone") {
+    test("only the message of a batch that cannot be encoded fails") {
         val bob = FakeSubscriber("bob")
         val eve = FakeSubscriber("eve").apply { failure = IllegalStateException("the subscriber is broken") }
         val set = SubscriberSet().apply { listOf(eve, bob).forEach(::add) }
@@ -75,11 +75,11 @@ class SubscriberSetTest : FunSpec({
 
         shouldThrow<IllegalStateException> { set.deliver(MessageBatch(messages, codecs)) }
 
-        bob.texts() shouldBe listOf("a", "b") // which does not encode what it is offered alone
+        bob.texts() shouldBe listOf("a", "b") // the fake does not encode single messages
         bob.batchSizes shouldBe emptyList()
     }
 
-    test("a message does not reach the session it excepts, whatever else that session has joined") {
+    test("a message does not reach the session in except") {
         val publisher = FakeSubscriber("ann")
         val other = FakeSubscriber("bob")
         val set = SubscriberSet().apply {
@@ -99,9 +99,9 @@ private val codecs = CodecTable(listOf(FakeCodec()))
 private const val SUBSCRIBERS = 40
 
 private sealed interface Step {
-    data class Add(val who: Int) : Step
+    data class Add(val subscriber: Int) : Step
 
-    data class Remove(val who: Int) : Step
+    data class Remove(val subscriber: Int) : Step
 
     data object Deliver : Step
 }
@@ -109,7 +109,7 @@ private sealed interface Step {
 private val arbStep: Arb<Step> =
     Arb.choice(
         Arb.int(0..<SUBSCRIBERS).map { Step.Add(it) },
-        Arb.int(0..<SUBSCRIBERS).map { Step.Add(it) }, // twice: so that it grows, and shrinks seldom
+        Arb.int(0..<SUBSCRIBERS).map { Step.Add(it) }, // twice, so that the set mostly grows
         Arb.int(0..<SUBSCRIBERS).map { Step.Remove(it) },
         Arb.constant(Step.Deliver),
     )

@@ -20,7 +20,7 @@ import kotlin.time.Duration.Companion.milliseconds
 
 class ThrottleTest : FunSpec({
 
-    test("the first message goes out at once, of those that follow too soon the newest when it is time") {
+    test("the first message is sent at once, then the newest one per interval") {
         runTest {
             val hub = throttled(Delivery(throttle = 100.milliseconds))
             val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }
@@ -41,7 +41,7 @@ class ThrottleTest : FunSpec({
         }
     }
 
-    test("what is held back goes out in the order in which it was published") {
+    test("throttled messages are sent in publish order") {
         runTest {
             val hub = throttled(Delivery(LossyOverflow.Conflate(limit = 3), throttle = 100.milliseconds))
             val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }
@@ -53,7 +53,7 @@ class ThrottleTest : FunSpec({
         }
     }
 
-    test("with keys it is the newest of each, and the oldest key makes way") {
+    test("with keys the newest message of each key is sent, and the oldest key is dropped over the limit") {
         runTest {
             val hub = throttled(Delivery(LossyOverflow.Conflate(limit = 2), throttle = 100.milliseconds))
             val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }

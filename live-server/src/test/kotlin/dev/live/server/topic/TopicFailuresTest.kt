@@ -16,29 +16,29 @@ import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import kotlin.time.Duration.Companion.milliseconds
 
-/** What throws while a topic delivers, an error of the application's codec too. */
+/** Failures during delivery, including errors of the application's codec. */
 class TopicFailuresTest : FunSpec({
 
     for (failure in listOf(IllegalStateException("broken"), AssertionError("broken"))) {
         context("a subscriber whose offer throws ${failure::class.simpleName}") {
-            test("costs the others no message, wherever it stands among them") {
+            test("does not affect other subscribers, in any order") {
                 runTest {
-                    for (place in 0..2) {
+                    for (index in 0..2) {
                         val hub = hub(backgroundScope)
                         val subscribers = List(3) { FakeSubscriber("s$it") }
                         for (subscriber in subscribers) hub.join(subscriber, ack)
 
-                        subscribers[place].failure = failure
+                        subscribers[index].failure = failure
                         hub.publish(prepared(textMessage("a")))
                         hub.publish(prepared(textMessage("b")))
                         runCurrent()
 
-                        for (other in subscribers - subscribers[place]) other.texts() shouldBe listOf("ack", "a", "b")
+                        for (other in subscribers - subscribers[index]) other.texts() shouldBe listOf("ack", "a", "b")
                     }
                 }
             }
 
-            test("fails its join instead of leaving it to wait") {
+            test("fails its join") {
                 runTest {
                     val hub = hub(backgroundScope)
                     val ann = FakeSubscriber().apply { this.failure = failure }
@@ -49,7 +49,7 @@ class TopicFailuresTest : FunSpec({
                 }
             }
 
-            test("fails its leave instead of leaving it to wait, and is out") {
+            test("fails its leave, and is removed") {
                 runTest {
                     val hub = hub(backgroundScope)
                     val ann = FakeSubscriber()
@@ -64,12 +64,12 @@ class TopicFailuresTest : FunSpec({
         }
     }
 
-    test("of several messages that were held back, one that cannot be delivered takes none of the others with it") {
+    test("a throttled message that cannot be delivered does not prevent the delivery of the others") {
         runTest {
             val policy =
                 TopicPolicy(delivery = Delivery(LossyOverflow.Conflate(limit = 8), throttle = 100.milliseconds))
             val hub = hub(this, policy)
-            val ann = Picky(refused = "b")
+            val ann = FailingSubscriber(failingText = "b")
             hub.join(ann, ack)
 
             for (word in listOf("first", "a", "b", "c")) {
@@ -77,19 +77,19 @@ class TopicFailuresTest : FunSpec({
             }
             advanceTimeBy(101.milliseconds)
 
-            ann.words shouldBe listOf("ack", "first", "a", "c")
+            ann.texts shouldBe listOf("ack", "first", "a", "c")
         }
     }
 })
 
-/** Fails at one word. */
-private class Picky(private val refused: String) : Subscriber("picky") {
-    val words = ArrayList<String>()
+/** Fails on one text. */
+private class FailingSubscriber(private val failingText: String) : Subscriber("picky") {
+    val texts = ArrayList<String>()
 
     override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
 
     override fun offer(message: PreparedMessage): Boolean {
-        check(message.message.text() != refused) { "broken" }
-        return words.add(message.message.text())
+        check(message.message.text() != failingText) { "broken" }
+        return texts.add(message.message.text())
     }
 }

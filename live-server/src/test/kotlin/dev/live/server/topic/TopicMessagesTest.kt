@@ -23,7 +23,7 @@ import kotlinx.coroutines.test.runTest
 
 class TopicMessagesTest : FunSpec({
 
-    test("a collector gets what is published while it collects") {
+    test("a collector receives messages published while it collects") {
         runTest {
             val topic = topic(TestTopics(backgroundScope))
 
@@ -39,7 +39,7 @@ class TopicMessagesTest : FunSpec({
         }
     }
 
-    test("a slow collector loses the oldest and slows neither the publisher nor the subscribers") {
+    test("a slow collector loses the oldest messages and delays neither publishers nor subscribers") {
         runTest {
             val topics = TestTopics(backgroundScope, buffer = 3)
             val topic = topic(topics)
@@ -56,7 +56,7 @@ class TopicMessagesTest : FunSpec({
             runCurrent()
 
             topic.publish("1")
-            runCurrent() // the collector has it in hand
+            runCurrent() // the collector holds the first message
             for (number in 2..10) topic.publish("$number")
             runCurrent()
             subscriber.texts().drop(1) shouldContainExactly (1..10).map { "$it" }
@@ -67,7 +67,7 @@ class TopicMessagesTest : FunSpec({
         }
     }
 
-    test("collecting keeps the topic, and cancelling lets it go") {
+    test("a collector keeps the topic active, and cancellation releases it") {
         runTest {
             val topics = TestTopics(backgroundScope)
             val collector = backgroundScope.launch { topic(topics).messages.collect {} }
@@ -85,7 +85,7 @@ class TopicMessagesTest : FunSpec({
         }
     }
 
-    test("there is no replay") {
+    test("messages are not replayed") {
         runTest {
             val topic = topic(TestTopics(backgroundScope))
 
@@ -96,7 +96,7 @@ class TopicMessagesTest : FunSpec({
         }
     }
 
-    test("a topic that nobody uses has no subscribers, and one that is used counts them") {
+    test("an unused topic has no subscribers, an active one counts them") {
         runTest {
             val topics = TestTopics(backgroundScope)
             val topic = topic(topics)

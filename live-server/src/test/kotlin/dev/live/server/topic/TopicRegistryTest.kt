@@ -34,7 +34,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class TopicRegistryTest : FunSpec({
 
-    test("a topic that nobody uses stays for the linger and goes after it") {
+    test("an unused topic is removed after the linger time") {
         runTest {
             val topics = TestTopics(backgroundScope)
             topics.registry.retain("t")
@@ -51,7 +51,7 @@ class TopicRegistryTest : FunSpec({
         }
     }
 
-    test("an empty history stays for as long as a message of it would, so that who comes back has missed nothing") {
+    test("an unused topic with history is kept for the history's age, so that recovery works") {
         runTest {
             val policy = TopicPolicy(history = HistorySettings(size = 10, age = 60.seconds, bytes = 1_000))
             val topics = TestTopics(backgroundScope, linger = 1.seconds, policy = policy)
@@ -68,7 +68,7 @@ class TopicRegistryTest : FunSpec({
         }
     }
 
-    test("who comes back within the linger finds the same hub, later another") {
+    test("retain returns the same topic within the linger time, a new one later") {
         runTest {
             val topics = TestTopics(backgroundScope)
             val first = topics.registry.retain("t")
@@ -84,7 +84,7 @@ class TopicRegistryTest : FunSpec({
         }
     }
 
-    test("a publication to a topic that nobody uses goes nowhere and leaves nothing behind") {
+    test("a publication to an inactive topic is dropped and creates nothing") {
         runTest {
             val topics = TestTopics(backgroundScope)
 
@@ -94,7 +94,7 @@ class TopicRegistryTest : FunSpec({
         }
     }
 
-    test("a topic is kept exactly while it is used or lingers") {
+    test("a topic exists exactly while it is used or lingers") {
         checkAll(Arb.list(Arb.pair(Arb.int(0..3), Arb.int(0..2)), 0..60)) { steps ->
             val scope = CoroutineScope(Dispatchers.Unconfined + Job())
             val topics = TestTopics(scope)
@@ -128,25 +128,25 @@ class TopicRegistryTest : FunSpec({
         }
     }
 
-    test("what is kept for nobody is bounded by what it takes with its messages' and topics' own parts") {
+    test("the memory of unused histories is bounded, including the overhead per message and topic") {
         runTest {
             val policy = TopicPolicy(history = HistorySettings(size = 100, age = 1.hours, bytes = 1_000))
             val topics = TestTopics(backgroundScope, policy = policy, maxIdleBytes = 2 * (100 * 256 + 1_024))
             for (name in listOf("a", "b", "c")) {
                 topics.now++
-                // no payload, and not for nothing
+                // an empty payload still counts the overhead
                 repeat(100) { topics.registry.deliver(Publication(name, body = null)) }
             }
 
             topics.registry.sweep()
 
-            topics.registry.find("a").shouldBeNull() // unused for longest
+            topics.registry.find("a").shouldBeNull() // unused for the longest time
             topics.registry.find("b").shouldNotBeNull()
             topics.registry.find("c").shouldNotBeNull()
         }
     }
 
-    test("a topic in use is never swept, however many come and go meanwhile") {
+    test("a topic in use is never removed by a concurrent sweep") {
         withContext(Dispatchers.Default) {
             val topics = TestTopics(this, linger = Duration.ZERO).registry
             val sweeper = launch { while (isActive) topics.sweep().also { yield() } }
@@ -156,11 +156,11 @@ class TopicRegistryTest : FunSpec({
                     repeat(500) {
                         val subscriber = FakeSubscriber()
                         val hub = topics.retain("t")
-                        hub.join(subscriber, Message(MessageType.ACK)) // would never return from a hub that was ended
+                        hub.join(subscriber, Message(MessageType.ACK)) // would suspend forever on a removed topic
                         topics.deliver(Publication("t", body = null))
                         hub.leave(subscriber, Message(MessageType.ACK))
                         topics.release("t")
-                        check("message" in subscriber.texts()) { "the publication went to another hub" }
+                        check("message" in subscriber.texts()) { "the publication went to another topic instance" }
                     }
                 }
             }.joinAll()
@@ -168,7 +168,7 @@ class TopicRegistryTest : FunSpec({
             topics.sweep()
 
             topics.size shouldBe 0
-            coroutineContextChildren() shouldHaveSize 0 // every fan-out was ended
+            coroutineContextChildren() shouldHaveSize 0 // all topic coroutines have ended
         }
     }
 })

@@ -12,43 +12,43 @@ import kotlinx.coroutines.test.runTest
 @OptIn(ExperimentalCoroutinesApi::class)
 class WriterBacklogTest : FunSpec({
 
-    test("it waits until all that were added have had their turn, each of them once") {
+    test("await returns after each added subscriber's writer has run once") {
         runTest {
-            val turns = WriterBacklog()
+            val backlog = WriterBacklog()
             val subscribers = List(3) { WaitingSubscriber() }
-            for (subscriber in subscribers + subscribers) turns.add(subscriber)
+            for (subscriber in subscribers + subscribers) backlog.add(subscriber)
 
-            val waiting = async { turns.await() }
+            val waiting = async { backlog.await() }
             for (subscriber in subscribers) {
                 runCurrent()
                 waiting.isCompleted shouldBe false
-                subscriber.turn.complete(Unit)
+                subscriber.writerRun.complete(Unit)
             }
             waiting.await()
 
             currentTime shouldBe 0
-            turns.isEmpty shouldBe true
+            backlog.isEmpty shouldBe true
             subscribers.map { it.waits } shouldBe listOf(1, 1, 1)
         }
     }
 
-    test("it waits for nobody longer than 20 ms, and can be used again") {
+    test("await takes at most 20 ms and can be repeated") {
         runTest {
-            val turns = WriterBacklog()
+            val backlog = WriterBacklog()
             val subscriber = WaitingSubscriber()
             repeat(2) {
-                turns.add(subscriber)
-                turns.await()
+                backlog.add(subscriber)
+                backlog.await()
             }
 
             currentTime shouldBe 40
-            turns.isEmpty shouldBe true
+            backlog.isEmpty shouldBe true
         }
     }
 })
 
 private class WaitingSubscriber : Subscriber("s") {
-    val turn = CompletableDeferred<Unit>()
+    val writerRun = CompletableDeferred<Unit>()
     var waits = 0
 
     override fun offer(message: PreparedMessage): Boolean = true
@@ -57,6 +57,6 @@ private class WaitingSubscriber : Subscriber("s") {
 
     override suspend fun awaitWriter() {
         waits++
-        turn.await()
+        writerRun.await()
     }
 }

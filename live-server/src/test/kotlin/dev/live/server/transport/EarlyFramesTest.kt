@@ -9,7 +9,7 @@ import io.netty.handler.codec.http.HttpServerCodec
 
 class EarlyFramesTest : FunSpec({
 
-    test("a message of the default limit in one write with the upgrade request is held, and the connection lives on") {
+    test("a maximum-size message in one write with the upgrade request is buffered, and the connection stays open") {
         val codec = HttpServerCodec()
         val channel = EmbeddedChannel(EarlyFrames(codec), codec)
         val request = "GET /live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"

@@ -17,10 +17,10 @@ import kotlinx.coroutines.yield
 import java.io.IOException
 
 /**
- * The client's end of a [NettySocket], over a channel in memory.
+ * The client side of a [NettySocket] over an in-memory channel.
  *
- * @param isBare whether nothing stands between the socket and the channel; otherwise there is a handler that may hold
- *   back what is written, as one for TLS does
+ * @param isBare whether the socket writes directly to the channel; otherwise a handler between them may hold back
+ *   writes, like one for TLS
  */
 internal class EmbeddedEnd(
     limits: FrameLimits,
@@ -29,69 +29,69 @@ internal class EmbeddedEnd(
 ) : ClientEnd {
     val channel = TwoWayChannel()
     val loop: NettyLoop = onLoop ?: NettyLoop(channel.eventLoop())
-    private val tap = Tap()
-    private val taken = Unpooled.buffer()
+    private val holdingHandler = HoldingHandler()
+    private val received = Unpooled.buffer()
 
     override val socket: NettySocket =
         NettySocket(loop, limits).also { socket ->
-            if (!isBare) channel.pipeline().addLast(tap)
+            if (!isBare) channel.pipeline().addLast(holdingHandler)
             channel.pipeline().addLast(socket)
         }
 
     override suspend fun send(bytes: ByteArray) {
-        yield() // as a network would, so that the server gets its turn
+        yield() // like a network, so that the server runs
         channel.writeInbound(Unpooled.wrappedBuffer(bytes))
     }
 
     override suspend fun end() {
         yield()
         channel.close()
-        turn()
+        runTasks()
     }
 
     override fun abort() {
-        tap.fail()
+        holdingHandler.fail()
         channel.close()
-        turn()
+        runTasks()
     }
 
     override suspend fun take(count: Int): ByteArray {
-        while (taken.readableBytes() < count) {
+        while (received.readableBytes() < count) {
             yield()
-            turn()
+            runTasks()
             val more = channel.readOutbound<ByteBuf>()
             if (more == null) {
                 if (channel.isOutputShutdown || !channel.isOpen) throw IOException("the server has ended")
                 continue
             }
-            taken.writeBytes(more)
+            received.writeBytes(more)
             more.release()
         }
-        return ByteArray(count).also(taken::readBytes)
+        return ByteArray(count).also(received::readBytes)
     }
 
     override suspend fun isEnded(): Boolean {
         channel.outputEnd.join()
-        return !taken.isReadable && channel.outboundMessages().isEmpty()
+        return !received.isReadable && channel.outboundMessages().isEmpty()
     }
 
-    /** The client takes nothing from here on. */
+    /** The client stops reading. */
     fun stall() {
-        if (isBare) channel.isStalled = true else tap.isStalled = true
+        if (isBare) channel.isStalled = true else holdingHandler.isStalled = true
     }
 
-    /** The client takes again. */
-    fun flow() {
-        if (isBare) channel.flow() else tap.flow()
+    /** The client resumes reading. */
+    fun resume() {
+        if (isBare) channel.resume() else holdingHandler.resume()
     }
 
-    /** Lets the event loop do what it has to. */
-    fun turn() {
+    /** Runs the pending tasks of the event loop. */
+    fun runTasks() {
         channel.runPendingTasks()
     }
 
-    /** Stands before the network. */
-    private inner class Tap : ChannelOutboundHandlerAdapter() {
+    /** A handler between the socket and the channel. */
+    private inner class HoldingHandler : ChannelOutboundHandlerAdapter() {
         var isStalled = false
         private val waiting = ArrayDeque<Pair<Any, ChannelPromise>>()
         private lateinit var context: ChannelHandlerContext
@@ -104,7 +104,7 @@ internal class EmbeddedEnd(
             if (isStalled) waiting += message to promise else super.write(context, message, promise)
         }
 
-        fun flow() {
+        fun resume() {
             isStalled = false
             while (true) {
                 val (message, promise) = waiting.removeFirstOrNull() ?: break
@@ -119,18 +119,18 @@ internal class EmbeddedEnd(
     }
 }
 
-/** A channel in memory of which each side can be ended. */
+/** An in-memory channel with separate shutdown of each side. */
 internal class TwoWayChannel : EmbeddedChannel(), DuplexChannel {
-    /** Completed when the server has ended its side. */
+    /** Completed when the server has closed its side. */
     val outputEnd: CompletableJob = Job()
 
-    /** Whether the network takes nothing. */
+    /** Whether the network accepts no bytes. */
     var isStalled = false
 
     /** Whether every write fails. */
     var isBroken = false
 
-    fun flow() {
+    fun resume() {
         isStalled = false
         unsafe().flush()
     }
@@ -166,7 +166,7 @@ internal class TwoWayChannel : EmbeddedChannel(), DuplexChannel {
     override fun shutdown(promise: ChannelPromise): ChannelFuture = shutdownOutput(promise)
 }
 
-/** A queue that a test fills. */
+/** A frame source filled by the test. */
 internal class FakeSource : FrameSource, WriteWatch {
     private val frames = ArrayDeque<OutboundFrame>()
     private var isClosed = false
@@ -177,7 +177,7 @@ internal class FakeSource : FrameSource, WriteWatch {
 
     override var waker: Runnable? = null
 
-    fun offer(word: String): Unit = offer(OutboundFrame(Opcode.Text, word.toByteArray()))
+    fun offer(text: String): Unit = offer(OutboundFrame(Opcode.Text, text.toByteArray()))
 
     fun offer(frame: OutboundFrame) {
         frames += frame
@@ -196,7 +196,7 @@ internal class FakeSource : FrameSource, WriteWatch {
         return count
     }
 
-    override suspend fun take(batch: Array<OutboundFrame?>): Int = error("nobody waits for this source")
+    override suspend fun take(batch: Array<OutboundFrame?>): Int = error("not used in this test")
 
     override fun writing(): Int {
         isWriting = true

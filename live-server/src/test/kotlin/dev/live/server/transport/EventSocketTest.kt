@@ -36,7 +36,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class EventSocketTest : FunSpec({
 
-    test("the client says its subscribe, then something that is answered behind it, and then nothing") {
+    test("the socket receives the subscribe, then a ping, then nothing") {
         runTest {
             val socket = Stream().socket
 
@@ -52,7 +52,7 @@ class EventSocketTest : FunSpec({
         }
     }
 
-    test("nothing is decided before the subscribe is answered, and what was said before is not lost") {
+    test("the stream starts when the subscribe is acked, and earlier messages are not lost") {
         runTest {
             val stream = Stream()
 
@@ -61,7 +61,7 @@ class EventSocketTest : FunSpec({
             stream.write(text(ACK), text(Message("hello")))
 
             stream.socket.start.await() shouldBe StreamStart.Begun
-            stream.begun().data() shouldContainExactly
+            stream.events().data() shouldContainExactly
                 listOf(
                     """{"type":"welcome"}""",
                     """{"type":"ack","topic":"room/1","ref":"r"}""",
@@ -70,22 +70,22 @@ class EventSocketTest : FunSpec({
         }
     }
 
-    test("a refusal is told, nothing is written, and the client says goodbye") {
+    test("a rejected subscribe is reported, writes nothing and ends with a close frame") {
         runTest {
             val stream = Stream()
             repeat(2) { stream.socket.receive() }
 
             stream.write(text(LiveException(ErrorCode.Forbidden, "no").toMessage("room/1", "r")), text(Message("more")))
 
-            val refused = stream.socket.start.await().shouldBeInstanceOf<StreamStart.Refused>()
-            refused.error.code shouldBe "forbidden"
+            val rejected = stream.socket.start.await().shouldBeInstanceOf<StreamStart.Refused>()
+            rejected.error.code shouldBe "forbidden"
             stream.socket.receive().shouldBeInstanceOf<Inbound.Close>().code shouldBe 1000
             stream.socket.close(1000, "", answering = true)
             stream.output.availableForRead shouldBe 0
         }
     }
 
-    test("a subscribe that nobody answers begins all the same, with the pong that stands behind it") {
+    test("the pong after the subscribe starts a stream without an ack") {
         runTest {
             val stream = Stream()
 
@@ -95,7 +95,7 @@ class EventSocketTest : FunSpec({
         }
     }
 
-    test("more than 64 KiB before the answer are not held") {
+    test("more than 64 KiB before the ack start the stream") {
         runTest {
             val stream = Stream()
 
@@ -105,7 +105,7 @@ class EventSocketTest : FunSpec({
         }
     }
 
-    test("an end before the answer is told with its code") {
+    test("a close before the ack is reported with its code") {
         runTest {
             val stream = Stream()
 
@@ -117,98 +117,98 @@ class EventSocketTest : FunSpec({
         }
     }
 
-    test("messages of the topic have an id, others and those of other topics have none; runs are taken apart") {
+    test("only messages of the topic have an event id, and batches are split into events") {
         runTest {
             val stream = Stream()
             stream.write(text(joined(recovered = false)))
-            val run =
-                OutboundFrame.run(listOf(text(placed(5)), text(placed(1, topic = "room/2")), text(Message("other"))))
+            val batch =
+                OutboundFrame.run(listOf(text(message(5)), text(message(1, topic = "room/2")), text(Message("other"))))
 
-            stream.write(run, text(placed(6, size = 200)), text(placed(7, size = 70_000)))
+            stream.write(batch, text(message(6, size = 200)), text(message(7, size = 70_000)))
 
-            stream.begun().ids() shouldContainExactly listOf("e:4", "e:5", null, null, "e:6", "e:7")
+            stream.events().ids() shouldContainExactly listOf("e:4", "e:5", null, null, "e:6", "e:7")
         }
     }
 
-    test("where the gap is closed the ack has the place that was asked for: what follows is not there yet") {
+    test("the ack of a recovery has the requested position as id, because the missed messages follow") {
         runTest {
             val stream = Stream(since = Position("e", 2))
 
-            stream.write(text(joined(recovered = true)), text(placed(3)))
+            stream.write(text(joined(recovered = true)), text(message(3)))
 
-            stream.begun().ids() shouldContainExactly listOf("e:2", "e:3")
+            stream.events().ids() shouldContainExactly listOf("e:2", "e:3")
         }
     }
 
-    test("without a history there are no ids") {
+    test("without history events have no ids") {
         runTest {
             val stream = Stream()
 
-            stream.write(text(ACK), text(placed(3)))
+            stream.write(text(ACK), text(message(3)))
 
-            stream.begun().ids() shouldContainExactly listOf(null, null)
+            stream.events().ids() shouldContainExactly listOf(null, null)
         }
     }
 
-    test("a line break of a codec that is not ours cannot begin an event") {
+    test("line breaks in a message of another codec cannot start an event") {
         runTest {
             val stream = Stream()
 
             stream.write(text(ACK), OutboundFrame(Opcode.Text, "{\"type\":\"x\",\r\n\n\"data\":1}".encodeToByteArray()))
 
-            stream.begun().data().last() shouldBe """{"type":"x",   "data":1}"""
+            stream.events().data().last() shouldBe """{"type":"x",   "data":1}"""
         }
     }
 
-    test("a ping is a comment, and counts as heard when it was taken") {
+    test("a ping is a comment, and counts as received once it is read") {
         runTest {
             val stream = Stream()
             repeat(2) { stream.socket.receive() }
             stream.write(text(ACK))
-            stream.begun()
-            val heard = async { stream.socket.receive() }
+            stream.events()
+            val received = async { stream.socket.receive() }
             runCurrent()
-            heard.isActive shouldBe true
+            received.isActive shouldBe true
 
             stream.write(OutboundFrame(Opcode.Ping, ByteArray(0)))
 
-            stream.taken() shouldBe ":\n\n"
-            heard.await() shouldBe Inbound.Pong
+            stream.readOutput() shouldBe ":\n\n"
+            received.await() shouldBe Inbound.Pong
         }
     }
 
-    test("closing says why in a last event, and returns when that was taken") {
+    test("close writes a last event with the reason and returns once it is read") {
         runTest {
             val stream = Stream()
             stream.write(text(ACK))
-            stream.begun()
+            stream.events()
 
             val closing = launch { stream.socket.close(4508, "a \"reason\"\n", answering = false) }
             runCurrent()
 
             closing.isActive shouldBe true
-            stream.taken() shouldBe
+            stream.readOutput() shouldBe
                 "retry: 7000\nevent: close\ndata: {\"code\":4508,\"reason\":\"a \\\"reason\\\"\\n\"}\n\n"
             closing.join()
             stream.socket.abort()
-            stream.isCut shouldBe false
+            stream.aborted shouldBe false
         }
     }
 
-    test("a client that does not take the rest is cut, and whoever writes to it learns so") {
+    test("abort disconnects a client that does not read, and later writes fail") {
         runTest {
             val stream = Stream()
             stream.write(text(ACK))
-            stream.begun()
+            stream.events()
 
             stream.socket.abort()
 
-            stream.isCut shouldBe true
+            stream.aborted shouldBe true
             shouldThrow<IOException> { stream.write(text(Message("late"))) }
         }
     }
 
-    test("a response that never begins is no stream to write to") {
+    test("a write to a response that never starts fails on abort") {
         runTest {
             val stream = Stream()
             val writing = async { runCatching { stream.socket.write(arrayOf(text(ACK)), 1) } }
@@ -218,7 +218,7 @@ class EventSocketTest : FunSpec({
             stream.socket.abort()
 
             writing.await().exceptionOrNull().shouldBeInstanceOf<IOException>()
-            stream.isCut shouldBe false
+            stream.aborted shouldBe false
         }
     }
 })
@@ -230,40 +230,40 @@ private fun text(message: Message) = OutboundFrame(Opcode.Text, JsonCodec.encode
 private fun joined(recovered: Boolean) =
     Message(MessageType.ACK, "room/1", "r", Body.of(SubscribedData("e", 4, recovered)))
 
-private fun placed(offset: Long, topic: String = "room/1", size: Int = 1) =
+private fun message(offset: Long, topic: String = "room/1", size: Int = 1) =
     Message(MessageType.MESSAGE, topic, body = Body.of("x".repeat(size)), offset = offset)
 
 private class Stream(since: Position? = null) {
-    var isCut = false
+    var aborted = false
     val output = ByteChannel()
     val socket =
-        EventSocket(Message(MessageType.SUBSCRIBE, "room/1", "r"), JsonCodec, since, { 7.seconds }, { isCut = true })
-    private var isBegun = false
+        EventSocket(Message(MessageType.SUBSCRIBE, "room/1", "r"), JsonCodec, since, { 7.seconds }, { aborted = true })
+    private var isAttached = false
     private val pending = ArrayList<OutboundFrame>()
 
-    /** Writes [frames] as the session's writer does; what is begun goes to the response at once. */
+    /** Writes [frames] like the session's writer. Attaches the response first. */
     suspend fun write(vararg frames: OutboundFrame) {
-        if (!isBegun) attach()
+        if (!isAttached) attach()
         @Suppress("UNCHECKED_CAST")
         socket.write(frames as Array<OutboundFrame?>, frames.size)
     }
 
     private fun attach() {
-        isBegun = true
+        isAttached = true
         socket.attach(output)
     }
 
-    /** All that was written by now. */
-    suspend fun taken(): String {
+    /** The output written so far. */
+    suspend fun readOutput(): String {
         val bytes = ByteArray(200_000)
         val count = output.readAvailable(bytes)
         return if (count <= 0) "" else bytes.decodeToString(0, count)
     }
 
-    suspend fun begun(): List<String> = generateSequenceOf().split("\n\n").filter { "data: " in it }
+    suspend fun events(): List<String> = outputText().split("\n\n").filter { "data: " in it }
 
-    private suspend fun generateSequenceOf(): String =
-        buildString { while (output.availableForRead > 0) append(taken()) }
+    private suspend fun outputText(): String =
+        buildString { while (output.availableForRead > 0) append(readOutput()) }
 }
 
 private fun List<String>.data() = map { it.substringAfter("data: ") }

@@ -11,16 +11,16 @@ import kotlin.random.Random
 
 class FrameDecoderTest : FunSpec({
 
-    test("a message is unmasked at every offset of its mask, whatever pieces it arrives in") {
+    test("a message is unmasked at every mask offset, in chunks of any size") {
         val random = Random(7)
         for (size in 0..40) {
             val payload = random.nextBytes(size)
             val frame = clientFrame(2, payload, mask = random.nextBytes(4))
-            for (piece in 1..frame.size) {
+            for (chunk in 1..frame.size) {
                 val decoder = BufferDecoder(FrameLimits(LIMIT), isMasked = true)
 
-                val found = (frame.indices step piece).mapNotNull {
-                    decoder.decode(ByteBuffer.wrap(frame, it, minOf(piece, frame.size - it)))
+                val found = (frame.indices step chunk).mapNotNull {
+                    decoder.decode(ByteBuffer.wrap(frame, it, minOf(chunk, frame.size - it)))
                 }
 
                 found.single().shouldBeInstanceOf<Inbound.Data>().bytes.toList() shouldBe payload.toList()
@@ -28,7 +28,7 @@ class FrameDecoderTest : FunSpec({
         }
     }
 
-    test("a violation is reported at the byte that shows it") {
+    test("a violation is detected at the first byte that shows it") {
         val text = "plain".toByteArray()
         val tests =
             listOf(
@@ -46,7 +46,7 @@ class FrameDecoderTest : FunSpec({
         }
     }
 
-    test("a frame that is complete is taken, and the next one left in the buffer") {
+    test("one complete frame is decoded at a time, and the next one stays in the buffer") {
         val decoder = BufferDecoder(FrameLimits(LIMIT), isMasked = true)
         val bytes = ByteBuffer.wrap(clientFrame(0x9) + clientFrame(1, "a".toByteArray()) + clientFrame(0xA))
 
@@ -56,7 +56,7 @@ class FrameDecoderTest : FunSpec({
         decoder.decode(bytes).shouldBeNull()
     }
 
-    test("nothing that follows a close frame is read, not even what is no frame") {
+    test("bytes after a close frame are discarded, even invalid ones") {
         val decoder = BufferDecoder(FrameLimits(LIMIT), isMasked = true)
         val bytes = ByteBuffer.wrap(clientFrame(0x8) + clientFrame(0x9) + ByteArray(50) { -1 })
 
@@ -66,7 +66,7 @@ class FrameDecoderTest : FunSpec({
         bytes.hasRemaining() shouldBe false
     }
 
-    test("a message in fragments of one byte passes, as long as it is within its limits") {
+    test("a message in fragments of one byte is accepted within the limits") {
         val text = "é".repeat(500)
         val bytes = text.toByteArray()
         val decoder = BufferDecoder(FrameLimits(maxMessageSize = bytes.size), isMasked = true)
@@ -80,7 +80,7 @@ class FrameDecoderTest : FunSpec({
         found.single().shouldBeInstanceOf<Inbound.Data>().bytes.decodeToString() shouldBe text
     }
 
-    test("a header that claims a large message takes no memory for it") {
+    test("a header with a large length allocates no memory for it") {
         val size = Int.MAX_VALUE - 16
         val decoders =
             List(1_000) {

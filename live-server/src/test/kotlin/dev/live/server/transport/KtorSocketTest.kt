@@ -31,7 +31,7 @@ internal class KtorSocketContractTest : SocketContract({ ByteChannelEnd(it) })
 
 class KtorSocketTest : FunSpec({
 
-    test("writing waits while the client takes nothing and the pipe is full") {
+    test("write suspends while the client reads nothing and the pipe is full") {
         runTest {
             val client = ByteChannelEnd(FrameLimits(1_024))
             val frames = arrayOfNulls<OutboundFrame>(64)
@@ -53,7 +53,7 @@ class KtorSocketTest : FunSpec({
         }
     }
 
-    test("a frame whose write was cancelled is whole, and a close frame follows it") {
+    test("a frame whose write is cancelled is still written completely, and a close frame follows") {
         runTest {
             val client = ByteChannelEnd(FrameLimits(1_024))
             val writing = launch { client.socket.write(arrayOf(OutboundFrame(Opcode.Binary, ByteArray(5_000_000))), 1) }
@@ -70,7 +70,7 @@ class KtorSocketTest : FunSpec({
         }
     }
 
-    test("an engine that cancels the connection has broken it, and cancels nobody") {
+    test("a connection cancelled by the engine counts as lost, and cancels no coroutine") {
         runTest {
             val client = ByteChannelEnd(FrameLimits(1_024))
             client.input.cancel(CancellationException("the engine let go"))
@@ -81,7 +81,7 @@ class KtorSocketTest : FunSpec({
         }
     }
 
-    test("an aborted socket ends whoever reads from it and writes to it") {
+    test("abort ends pending reads and writes") {
         runTest {
             val client = ByteChannelEnd(FrameLimits(1_024))
             val receiving = launch { client.socket.receive().shouldBeNull() }
@@ -94,7 +94,7 @@ class KtorSocketTest : FunSpec({
         }
     }
 
-    test("a close reason is cut at 123 bytes, never in the middle of a character") {
+    test("a close reason is truncated to 123 bytes between characters") {
         checkAll(Arb.string(0..200, Arb.of("eé€😀".codePoints().toArray().map(::Codepoint)))) { reason ->
             val payload = closePayload(4508, reason)
 
@@ -107,14 +107,14 @@ class KtorSocketTest : FunSpec({
         }
     }
 
-    test("a close reason of exactly 123 bytes is whole, and one character more is left out") {
+    test("a close reason of exactly 123 bytes is kept, one character more is dropped") {
         closePayload(1000, "é".repeat(61) + "e").size shouldBe 125
         closePayload(1000, "é".repeat(62)).size shouldBe 124
         closePayload(1000, "e".repeat(124)).size shouldBe 125
     }
 })
 
-/** The client's end of a [KtorSocket], over channels in memory. */
+/** The client side of a [KtorSocket] over in-memory channels. */
 private class ByteChannelEnd(limits: FrameLimits) : ClientEnd {
     val input = ByteChannel()
     val output = ByteChannel()

@@ -16,7 +16,7 @@ import java.util.concurrent.CountDownLatch
 
 class NettyLoopTest : FunSpec({
 
-    test("a loop that has live's sockets says when its turn ends: behind what it is doing, on its thread") {
+    test("a task of afterwards runs at the end of the current read on the loop's thread") {
         val group = MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory())
         try {
             val steps = CopyOnWriteArrayList<String>()
@@ -42,7 +42,7 @@ class NettyLoopTest : FunSpec({
         }
     }
 
-    test("what is resumed in the midst of others' work runs behind it, on the same thread") {
+    test("a coroutine resumed in another task runs after that task on the same thread") {
         val group = MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory())
         try {
             val steps = CopyOnWriteArrayList<String>()

@@ -28,7 +28,7 @@ internal class CoveredNettySocketContractTest :
 
 class NettySocketTest : FunSpec({
 
-    test("while nobody takes what came, the channel stops to read; and reads on when it was taken") {
+    test("the channel stops reading while received messages are pending, and resumes when they are taken") {
         runTest {
             val client = EmbeddedEnd(FrameLimits(LIMIT))
             repeat(15) { client.send(clientFrame(1)) }
@@ -44,9 +44,9 @@ class NettySocketTest : FunSpec({
         }
     }
 
-    for ((place, isBare) in places) {
+    for ((position, isBare) in positions) {
         test(
-            "what was pumped while the client took nothing is the session's, and goes out when it takes again, $place",
+            "frames offered while the client does not read stay in the source and are written when it resumes, $position",
         ) {
             runTest {
                 val client = EmbeddedEnd(FrameLimits(LIMIT), isBare = isBare)
@@ -54,16 +54,16 @@ class NettySocketTest : FunSpec({
                 client.socket.pump(this, source, source) {}
                 client.stall()
                 source.offer("1")
-                client.turn()
+                client.runTasks()
                 source.isWriting.shouldBeTrue()
 
                 source.offer("2")
                 source.offer("3")
-                client.turn()
+                client.runTasks()
                 source.waiting shouldBe 2
 
-                client.flow()
-                client.turn()
+                client.resume()
+                client.runTasks()
 
                 source.waiting shouldBe 0
                 source.isWriting.shouldBeFalse()
@@ -72,19 +72,19 @@ class NettySocketTest : FunSpec({
         }
     }
 
-    for ((place, isBare) in places) {
-        test("a closed source ends the pump when all of it was written, $place") {
+    for ((position, isBare) in positions) {
+        test("a closed source ends the pump after its last frame, $position") {
             runTest {
                 val client = EmbeddedEnd(FrameLimits(LIMIT), isBare = isBare)
                 val source = FakeSource()
                 val ends = mutableListOf<IOException?>()
                 client.socket.pump(this, source, source) { ends += it }
-                client.turn()
+                client.runTasks()
 
                 source.offer("1")
                 source.close()
                 ends.shouldBeEmpty()
-                client.turn()
+                client.runTasks()
 
                 ends shouldBe listOf(null)
                 client.take(3)[2] shouldBe '1'.code.toByte()
@@ -93,8 +93,8 @@ class NettySocketTest : FunSpec({
         }
     }
 
-    for ((place, isBare) in places) {
-        test("a connection that breaks ends the pump once, with the reason, $place") {
+    for ((position, isBare) in positions) {
+        test("a lost connection ends the pump once with the cause, $position") {
             runTest {
                 val client = EmbeddedEnd(FrameLimits(LIMIT), isBare = isBare)
                 val source = FakeSource()
@@ -102,18 +102,18 @@ class NettySocketTest : FunSpec({
                 client.socket.pump(this, source, source) { ends += it }
                 client.stall()
                 source.offer("1")
-                client.turn()
+                client.runTasks()
 
                 client.abort()
                 source.offer("2")
-                client.turn()
+                client.runTasks()
 
                 ends.single().shouldBeInstanceOf<IOException>()
             }
         }
     }
 
-    test("a write that fails at once ends the pump once, closes the channel, and keeps nothing") {
+    test("a failing write ends the pump once, closes the channel and leaks no buffer") {
         runTest {
             val client = EmbeddedEnd(FrameLimits(LIMIT))
             val source = FakeSource()
@@ -125,7 +125,7 @@ class NettySocketTest : FunSpec({
             val bytes = client.loop.concatenated(1, client.channel.pipeline().firstContext())
 
             source.offer(frame)
-            client.turn()
+            client.runTasks()
 
             ends.single().shouldBeInstanceOf<IOException>()
             client.channel.isOpen shouldBe false
@@ -134,28 +134,28 @@ class NettySocketTest : FunSpec({
         }
     }
 
-    test("sockets of one loop that write the same frames share one buffer of them") {
+    test("sockets of one loop that write the same frames share a buffer") {
         runTest {
             val frame = OutboundFrame(Opcode.Text, "shared".toByteArray())
-            val run = SharedWriteBuffer()
+            val buffer = SharedWriteBuffer()
             val context = EmbeddedEnd(FrameLimits(LIMIT)).channel.pipeline().firstContext()
 
-            val first = run.of(arrayOf(frame, null), 1, context)
-            first.skipBytes(3) // the first socket has written some of it
-            val second = run.of(arrayOf(frame, null), 1, context)
-            val other = run.of(arrayOf(frame, frame), 2, context)
+            val first = buffer.of(arrayOf(frame, null), 1, context)
+            first.skipBytes(3) // the first socket has written a part of it
+            val second = buffer.of(arrayOf(frame, null), 1, context)
+            val other = buffer.of(arrayOf(frame, frame), 2, context)
 
             second.memoryAddress() shouldBe first.memoryAddress()
             second.readableBytes() shouldBe frame.wire.size
             other.readableBytes() shouldBe 2 * frame.wire.size
-            run.release()
+            buffer.release()
             listOf(first, second, other).forEach { it.release() }
             first.refCnt() shouldBe 0
             other.refCnt() shouldBe 0
         }
     }
 
-    test("what was written without a pump is let go when the client has taken it") {
+    test("a buffer written without a pump is released after the write") {
         runTest {
             val client = EmbeddedEnd(FrameLimits(LIMIT))
             client.socket.write(arrayOf(OutboundFrame(Opcode.Text, "once".toByteArray())), 1)
@@ -164,7 +164,7 @@ class NettySocketTest : FunSpec({
         }
     }
 
-    test("a socket that fails is closed, and those behind it are written to as ever") {
+    test("a failing socket is closed, and other sockets of the loop are still written") {
         runTest {
             val failing = EmbeddedEnd(FrameLimits(LIMIT))
             val other = EmbeddedEnd(FrameLimits(LIMIT), failing.loop)
@@ -174,7 +174,7 @@ class NettySocketTest : FunSpec({
             other.socket.pump(this, source, source) {}
 
             source.offer("1")
-            failing.turn()
+            failing.runTasks()
 
             ends.single().shouldBeInstanceOf<IOException>()
             failing.channel.isOpen shouldBe false
@@ -182,14 +182,14 @@ class NettySocketTest : FunSpec({
         }
     }
 
-    test("writes that the client takes at once leave nothing behind that the next would have to wait for") {
+    test("writes that complete at once leave no pending state") {
         runTest {
             val client = EmbeddedEnd(FrameLimits(LIMIT))
             val source = FakeSource()
             client.socket.pump(this, source, source) {}
             repeat(3) {
                 source.offer("$it")
-                client.turn()
+                client.runTasks()
                 source.isWriting.shouldBeFalse()
             }
 
@@ -198,14 +198,14 @@ class NettySocketTest : FunSpec({
         }
     }
 
-    test("what stops the reading cancels who reads, and whoever would") {
+    test("stopReading cancels a pending read and later ones") {
         runTest {
             val client = EmbeddedEnd(FrameLimits(LIMIT))
             val reading = launch { client.socket.read() }
             runCurrent()
 
             client.socket.stopReading()
-            client.turn()
+            client.runTasks()
             runCurrent()
 
             reading.isCancelled shouldBe true
@@ -213,7 +213,7 @@ class NettySocketTest : FunSpec({
         }
     }
 
-    test("a few large messages that nobody takes stop the channel as many small ones do") {
+    test("a few large pending messages stop the channel from reading, like many small ones") {
         runTest {
             val client = EmbeddedEnd(FrameLimits(LARGE))
             repeat(2) { client.send(clientFrame(2, ByteArray(LARGE))) }
@@ -225,29 +225,29 @@ class NettySocketTest : FunSpec({
         }
     }
 
-    test("an aborted socket ends whoever reads from it") {
+    test("abort ends a pending receive") {
         runTest {
             val client = EmbeddedEnd(FrameLimits(LIMIT))
             val receiving = launch { client.socket.receive().shouldBeNull() }
             runCurrent()
 
             client.socket.abort()
-            client.turn()
+            client.runTasks()
 
             receiving.join()
         }
     }
 })
 
-private val places = listOf("at the channel" to true, "behind another handler" to false)
+private val positions = listOf("at the channel" to true, "behind another handler" to false)
 
 private const val LARGE = 40_000
 
-/** A queue whose frames cannot be had. */
+/** A source that fails when it is polled. */
 private class FailingSource : FrameSource {
     override var waker: Runnable? = null
 
     override fun poll(batch: Array<OutboundFrame?>): Int = throw OutOfMemoryError("no more direct memory")
 
-    override suspend fun take(batch: Array<OutboundFrame?>): Int = error("nobody waits for this source")
+    override suspend fun take(batch: Array<OutboundFrame?>): Int = error("not used in this test")
 }

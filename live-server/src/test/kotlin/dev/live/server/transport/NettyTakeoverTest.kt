@@ -28,10 +28,10 @@ import java.util.concurrent.ConcurrentLinkedQueue
 import java.util.concurrent.atomic.AtomicInteger
 import java.util.concurrent.atomic.AtomicReference
 
-/** What [NettyTakeover] relies on in Ktor's engine, on the engine itself: red when a release of Ktor's changes it. */
+/** Checks the behavior of Ktor's engine that [NettyTakeover] depends on. Fails when a Ktor release changes it. */
 class NettyTakeoverTest : FunSpec({
 
-    test("on Netty a session's socket is in the channel's own pipeline, and nothing of Ktor's is left there") {
+    test("on Netty a session's socket is in the channel's pipeline, without handlers of Ktor") {
         withNetty(Transport.Auto) { client, pipeline, _ ->
             client.ping()
 
@@ -41,7 +41,7 @@ class NettyTakeoverTest : FunSpec({
         }
     }
 
-    test("the call of the upgrade has ended while its session lives on") {
+    test("the call of the upgrade completes while its session stays open") {
         withNetty(Transport.Auto) { client, _, call ->
             eventually(HANG_TIMEOUT) { call.coroutineContext.job.isCompleted shouldBe true }
 
@@ -49,7 +49,7 @@ class NettyTakeoverTest : FunSpec({
         }
     }
 
-    test("switched off, the connection stays in Ktor's hands") {
+    test("with the portable transport Ktor keeps the connection") {
         withNetty(Transport.Portable) { client, pipeline, call ->
             client.ping()
 
@@ -58,13 +58,13 @@ class NettyTakeoverTest : FunSpec({
         }
     }
 
-    test("a client that speaks as soon as it may is heard from its first frame on") {
+    test("frames sent directly after the upgrade are received") {
         withNetty(Transport.Auto) { client, _, _ ->
             repeat(200) { RawSocket.upgrade(client.port).use { it.ping() } }
         }
     }
 
-    test("a client that ends takes its session and its channel with it") {
+    test("a client that disconnects ends its session and its channel") {
         withNetty(Transport.Auto) { client, pipeline, _ ->
             client.ping()
             client.close()
@@ -74,21 +74,21 @@ class NettyTakeoverTest : FunSpec({
         }
     }
 
-    test("a handler of the application's sees the bytes of the session, and its end") {
-        val seen = Seen()
-        withNetty(Transport.Auto, { addLast(seen) }) { client, _, _ ->
+    test("a handler of the application sees the bytes of the session and its end") {
+        val handler = CountingHandler()
+        withNetty(Transport.Auto, { addLast(handler) }) { client, _, _ ->
             client.ping()
-            val reads = seen.reads.get()
+            val reads = handler.reads.get()
             client.ping()
 
-            seen.reads.get() shouldBeGreaterThan reads
+            handler.reads.get() shouldBeGreaterThan reads
             client.close()
-            eventually(HANG_TIMEOUT) { seen.isEnded shouldBe true }
+            eventually(HANG_TIMEOUT) { handler.isEnded shouldBe true }
         }
     }
 
-    test("a pipeline that is not as expected is left alone, and the session takes the portable transport") {
-        // behind Ktor's handlers it does nothing, but there should be none any more
+    test("with an unexpected pipeline the session uses the portable transport") {
+        // harmless after Ktor's handlers, but not expected there
         withNetty(Transport.Auto, onUpgrade = { addLast(HttpServerCodec()) }) { client, pipeline, call ->
             client.ping()
 
@@ -98,7 +98,7 @@ class NettyTakeoverTest : FunSpec({
     }
 })
 
-private class Seen : ChannelInboundHandlerAdapter() {
+private class CountingHandler : ChannelInboundHandlerAdapter() {
     val reads = AtomicInteger()
 
     @Volatile
@@ -154,7 +154,7 @@ private suspend fun withNetty(
                     authenticate {
                         call.compareAndSet(null, it)
                         pipelines.last().onUpgrade()
-                        "anybody"
+                        "anonymous"
                     }
                 }
             }

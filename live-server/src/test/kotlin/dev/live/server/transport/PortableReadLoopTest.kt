@@ -16,7 +16,7 @@ import kotlinx.coroutines.channels.Channel
 class PortableReadLoopTest : FunSpec({
 
     for (engine in listOf(Engine.Netty, Engine.PortableNetty)) {
-        test("the fan-out knows when a turn of the loop ends that reads a client's messages, on $engine") {
+        test("handlers run within a read loop that reports its end, on $engine") {
             val seen = Channel<ReadLoop?>(MESSAGES)
             withServer(
                 engine,
@@ -26,7 +26,7 @@ class PortableReadLoopTest : FunSpec({
                 },
             ) {
                 RawSocket.upgrade(port).use { client ->
-                    // one after the other: each may be read on another loop
+                    // sequentially, because each may be read on another loop
                     repeat(MESSAGES) {
                         client.text("""{"type":"shout"}""")
                         seen.receive().shouldNotBeNull()

@@ -27,31 +27,31 @@ import java.io.ByteArrayOutputStream
 import java.io.IOException
 import kotlin.random.Random
 
-/** The client's end of a [socket] under test: raw bytes, in virtual time. */
+/** The client side of a [socket] under test: raw bytes in virtual time. */
 internal interface ClientEnd {
     val socket: Socket
 
-    /** Sends [bytes], so that the socket can receive just them. */
+    /** Sends [bytes] so that the socket can receive exactly these. */
     suspend fun send(bytes: ByteArray)
 
     /** Ends the client's side of the connection. */
-    suspend fun end()
+    /** Closes the client's side of the connection. */
 
     /** Drops the connection. */
     fun abort()
 
-    /** Takes exactly [count] bytes that the socket wrote. */
+    /** Reads exactly [count] bytes written by the socket. */
     suspend fun take(count: Int): ByteArray
 
-    /** Whether the server has ended its side, and everything it wrote has been taken. */
+    /** Whether the server has closed its side and everything written has been read. */
     suspend fun isEnded(): Boolean
 }
 
-/** What every [Socket] does, over whatever carries it. [connect] makes one with the given limits. */
+/** The contract of every [Socket]. [connect] creates one with the given limits. */
 internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientEnd) : FunSpec({
 
     context("receiving") {
-        test("messages come out whole, however they are fragmented and however their bytes arrive") {
+        test("messages are received complete, regardless of fragmentation and chunking") {
             checkAll(300, Arb.long()) { seed ->
                 val random = Random(seed)
                 val messages =
@@ -72,7 +72,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
             }
         }
 
-        test("a message of exactly the limit comes out, in one frame and in fragments") {
+        test("a message of exactly the maximum size is received, in one frame and in fragments") {
             runTest {
                 val client = connect(limits)
                 val payload = Random.nextBytes(LIMIT)
@@ -90,7 +90,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
             }
         }
 
-        test("ping, pong and close are told apart, and a close frame without a code is 1005") {
+        test("ping, pong and close are distinguished, and a close frame without a code is 1005") {
             runTest {
                 val client = connect(limits)
 
@@ -106,7 +106,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
             }
         }
 
-        test("cancelled at any byte, receiving goes on where it was") {
+        test("receive can be cancelled at any byte and continues there") {
             val payload = Random.nextBytes(200)
             val bytes = clientFrame(2, payload.copyOf(150), fin = false) +
                 clientFrame(0x9, byteArrayOf(7)) +
@@ -131,7 +131,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
             }
         }
 
-        test("the end of the connection is null, between frames and in the middle of one") {
+        test("receive returns null at the end of the connection, between frames and within one") {
             val bytes = clientFrame(2, ByteArray(300))
             for (cut in listOf(0, 1, 3, 7, 8, 200)) {
                 runTest {
@@ -145,7 +145,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
             }
         }
 
-        test("a connection that broke is null") {
+        test("receive returns null when the connection is lost") {
             runTest {
                 val client = connect(limits)
                 val received = async { client.socket.receive() }
@@ -158,7 +158,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
         }
     }
 
-    context("what a client must not do is a violation") {
+    context("a protocol violation throws SocketViolation") {
         for (violation in violations) {
             test(violation.name) {
                 runTest {
@@ -169,12 +169,12 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
 
                     thrown.code shouldBe violation.code
                     thrown.message shouldBe violation.reason
-                    thrown.message!!.encodeToByteArray().size shouldBeInRange 1..123 // it goes into the close frame
+                    thrown.message!!.encodeToByteArray().size shouldBeInRange 1..123 // it is sent in the close frame
                     shouldThrow<SocketViolation> { client.socket.receive() }.message shouldBe violation.reason
                 }
             }
 
-            test("${violation.name}: and the client still gets its close frame and the end of the connection") {
+            test("after ${violation.name} the client still receives a close frame and the end of the connection") {
                 runTest {
                     val client = connect(limits)
                     client.send(violation.bytes)
@@ -183,7 +183,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
                     val closing = launch { client.socket.close(1002, "why", answering = false) }
                     runCurrent()
                     client.take(7).toList() shouldBe frame(0x88, closePayload(1002, "why"))
-                    client.isEnded() shouldBe true // nothing that a client sends is an answer now
+                    client.isEnded() shouldBe true // no reply of the client is expected
                     client.send(clientFrame(0x8, closePayload(1002, "")))
                     client.end()
                     runCurrent()
@@ -196,7 +196,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
     }
 
     context("writing") {
-        test("a length takes one byte, three or nine") {
+        test("a length is written in one, three or nine bytes") {
             runTest {
                 val client = connect(limits)
                 for (size in listOf(0, 1, 125, 126, 127, 32_768, 65_535, 65_536, 70_000)) {
@@ -225,7 +225,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
             }
         }
 
-        test("every opcode is written as what it is, unmasked and final") {
+        test("every opcode is written unmasked and final") {
             runTest {
                 val client = connect(limits)
                 for ((opcode, first) in listOf(
@@ -241,7 +241,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
             }
         }
 
-        test("as many frames as asked for are written in order, let go of, and their bytes left alone") {
+        test("the given number of frames is written in order and cleared from the batch, with their bytes unchanged") {
             runTest {
                 val client = connect(limits)
                 val payloads = List(3) { byteArrayOf(it.toByte()) }
@@ -259,7 +259,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
             }
         }
 
-        test("a connection that is gone is an IOException") {
+        test("write to a lost connection throws IOException") {
             runTest {
                 val client = connect(limits)
                 client.abort()
@@ -270,7 +270,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
     }
 
     context("the close handshake") {
-        test("begun by the server, it waits for the client's close frame and end, and discards what comes before") {
+        test("a close by the server waits for the client's close frame and end, and discards other frames") {
             runTest {
                 val client = connect(limits)
                 val closing = launch { client.socket.close(1001, "bye", answering = false) }
@@ -282,7 +282,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
                 runCurrent()
                 ended.isCompleted shouldBe false
                 client.send(clientFrame(0x8, closePayload(1001, "")))
-                ended.await() shouldBe true // whoever began, the server ends the connection first
+                ended.await() shouldBe true // the server ends the connection first, whichever side started
                 runCurrent()
                 closing.isCompleted shouldBe false
                 client.end()
@@ -292,7 +292,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
             }
         }
 
-        test("begun by the client, it is answered at once") {
+        test("a close by the client is replied to at once") {
             runTest {
                 val client = connect(limits)
                 client.send(clientFrame(0x8, closePayload(1000, "")))
@@ -308,7 +308,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
             }
         }
 
-        test("a client that just ends instead of answering is let go") {
+        test("end of stream instead of a close frame ends the handshake") {
             runTest {
                 val client = connect(limits)
                 val closing = launch { client.socket.close(1001, "", answering = false) }
@@ -321,7 +321,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
             }
         }
 
-        test("a client that answers with nonsense is let go when it ends") {
+        test("invalid frames during the handshake are ignored, and end of stream ends it") {
             runTest {
                 val client = connect(limits)
                 val closing = launch { client.socket.close(1001, "", answering = false) }
@@ -359,7 +359,7 @@ private fun Random.someSize(): Int =
         else -> nextInt(2_000)
     }
 
-/** Sends [bytes] in random pieces while it receives, until the connection's end. */
+/** Sends [bytes] in random chunks and receives until the end of the connection. */
 private suspend fun receiveAll(client: ClientEnd, bytes: ByteArray, random: Random): List<Inbound> =
     coroutineScope {
         launch {

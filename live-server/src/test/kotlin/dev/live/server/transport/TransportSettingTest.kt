@@ -6,12 +6,12 @@ import io.kotest.matchers.shouldBe
 
 class TransportSettingTest : FunSpec({
 
-    test("a transport is found by its name in any case") {
+    test("a transport is found by name, ignoring case") {
         Transport.of("auto") shouldBe Transport.Auto
         Transport.of("Portable") shouldBe Transport.Portable
     }
 
-    test("a name that no transport has is refused with those that there are") {
+    test("an unknown transport is rejected with the list of transports") {
         shouldThrow<IllegalArgumentException> { Transport.of("epoll") }.message shouldBe
             "transport must be one of 'auto', 'portable', was 'epoll'"
     }

@@ -17,11 +17,11 @@ import java.nio.charset.CharacterCodingException
 
 class Utf8CheckTest : FunSpec({
 
-    test("accepts what the JDK's decoder decodes, whole and in pieces of every size") {
-        checkAll(5_000, pieces) { parts ->
+    test("accepts exactly the input of the JDK's decoder, whole and in chunks of every size") {
+        checkAll(5_000, chunks) { parts ->
             val bytes = parts.fold(ByteArray(0), ByteArray::plus)
             for (size in 1..4) {
-                withClue("${bytes.toHexString()} in pieces of $size") {
+                withClue("${bytes.toHexString()} in chunks of $size") {
                     isAccepted(bytes, size) shouldBe isUtf8(bytes)
                 }
             }
@@ -29,7 +29,7 @@ class Utf8CheckTest : FunSpec({
         }
     }
 
-    test("accepts every code point, and no half of a surrogate pair") {
+    test("accepts every code point and no surrogate") {
         for (code in 0..0x10FFFF) {
             val isSurrogate = code in 0xD800..0xDFFF
             val bytes = if (isSurrogate) threeBytes(code) else String(Character.toChars(code)).toByteArray()
@@ -37,7 +37,7 @@ class Utf8CheckTest : FunSpec({
         }
     }
 
-    test("finds the first byte that cannot be UTF-8, and no later one") {
+    test("rejects the first byte that cannot be UTF-8") {
         val invalid =
             mapOf(
                 "80" to 0,
@@ -65,8 +65,8 @@ class Utf8CheckTest : FunSpec({
     }
 })
 
-/** Parts of text and of what is nearly text. */
-private val pieces: Arb<List<ByteArray>> =
+/** Random valid and nearly valid UTF-8. */
+private val chunks: Arb<List<ByteArray>> =
     Arb.list(
         Arb.choice(
             Arb.int(0..0x10FFFF).map {
@@ -91,10 +91,10 @@ private fun threeBytes(code: Int) =
         (0x80 or (code and 0x3F)).toByte(),
     )
 
-private fun isAccepted(bytes: ByteArray, pieceSize: Int): Boolean {
+private fun isAccepted(bytes: ByteArray, chunkSize: Int): Boolean {
     val check = Utf8Check()
     val isAccepted =
-        (bytes.indices step pieceSize).all { check.accepts(bytes, it, minOf(it + pieceSize, bytes.size)) }
+        (bytes.indices step chunkSize).all { check.accepts(bytes, it, minOf(it + chunkSize, bytes.size)) }
     return isAccepted && check.isComplete
 }
 

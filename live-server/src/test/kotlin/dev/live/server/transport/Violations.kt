@@ -3,13 +3,13 @@ package dev.live.server.transport
 import dev.live.protocol.CloseCode
 import dev.live.server.support.clientFrame
 
-/** The limit on a message's size that the contract of sockets is tested with. */
+/** The message size limit of the socket contract tests. */
 internal const val LIMIT = 70_000
 
-/** The limit on a message's fragments. */
+/** The fragment limit of the socket contract tests. */
 internal const val FRAGMENTS = 2_000
 
-/** [bytes] that a client must not send, with [code] and [reason] of the server's close frame. */
+/** Invalid [bytes] of a client, with the [code] and [reason] of the server's close frame. */
 internal class Violation(
     val name: String,
     val bytes: ByteArray,
@@ -27,9 +27,9 @@ internal val violations =
     listOf(
         Violation("an unmasked frame", clientFrame(1, byteArrayOf(1), mask = null), UNMASKED),
         Violation("an unmasked frame without a payload", clientFrame(0x9, mask = null), UNMASKED),
-        Violation("the first extension bit", clientFrame(1, rsv = 4), EXTENSION),
-        Violation("the second extension bit", clientFrame(1, rsv = 2), EXTENSION),
-        Violation("the third extension bit, on a ping", clientFrame(0x9, rsv = 1), EXTENSION),
+        Violation("RSV1 set", clientFrame(1, rsv = 4), EXTENSION),
+        Violation("RSV2 set", clientFrame(1, rsv = 2), EXTENSION),
+        Violation("RSV3 set on a ping", clientFrame(0x9, rsv = 1), EXTENSION),
         Violation(
             "a length with its top bit set",
             clientFrame(2, claimedLength = Long.MIN_VALUE + 1, lengthBytes = 8),
@@ -51,25 +51,25 @@ internal val violations =
             "the length 65535 was not in its shortest form",
         ),
         Violation(
-            "a frame over the limit, of which only the header came",
+            "a frame over the limit, header only",
             clientFrame(2, claimedLength = LIMIT + 1L),
             TOO_LARGE,
             CloseCode.TooLarge,
         ),
         Violation(
-            "a frame that claims all the memory there is",
+            "a frame with the maximum length",
             clientFrame(2, claimedLength = Long.MAX_VALUE),
             TOO_LARGE,
             CloseCode.TooLarge,
         ),
         Violation(
-            "fragments that are over the limit together",
+            "fragments over the limit in total",
             clientFrame(2, ByteArray(LIMIT), fin = false) + clientFrame(0, ByteArray(1)),
             TOO_LARGE,
             CloseCode.TooLarge,
         ),
-        Violation("an opcode for data that does not exist", clientFrame(3), "a frame had the unknown opcode 3"),
-        Violation("an opcode for control that does not exist", clientFrame(0xB), "a frame had the unknown opcode 11"),
+        Violation("an unknown data opcode", clientFrame(3), "a frame had the unknown opcode 3"),
+        Violation("an unknown control opcode", clientFrame(0xB), "a frame had the unknown opcode 11"),
         Violation("the last opcode", clientFrame(0xF), "a frame had the unknown opcode 15"),
         Violation("a fragmented control frame", clientFrame(0x9, fin = false), "a control frame was fragmented"),
         Violation(
@@ -77,14 +77,14 @@ internal val violations =
             clientFrame(0x9, ByteArray(126)),
             "a control frame was longer than 125 bytes",
         ),
-        Violation("a continuation of nothing", clientFrame(0), NO_MESSAGE),
+        Violation("a continuation frame with no open message", clientFrame(0), NO_MESSAGE),
         Violation(
-            "a continuation after the end of a message",
+            "a continuation frame after the end of a message",
             clientFrame(1, fin = false) + clientFrame(0) + clientFrame(0),
             NO_MESSAGE,
         ),
         Violation(
-            "a message that begins inside another",
+            "a message that starts within another",
             clientFrame(1, fin = false) + clientFrame(1),
             "a message began before the last fragment of the one before it",
         ),
@@ -107,13 +107,13 @@ internal val violations =
             CloseCode.InvalidText,
         ),
         Violation(
-            "text that is not UTF-8, of whose frame only a part came",
+            "invalid UTF-8 in a partial frame",
             clientFrame(1, byteArrayOf(0x41, 0xC0.toByte()), claimedLength = 1_000),
             NOT_TEXT,
             CloseCode.InvalidText,
         ),
         Violation(
-            "half of a surrogate pair over two fragments that are not the last",
+            "a surrogate over two fragments that are not the last",
             clientFrame(1, byteArrayOf(0xED.toByte()), fin = false) +
                 clientFrame(0, byteArrayOf(0xA0.toByte()), fin = false),
             NOT_TEXT,
@@ -126,7 +126,7 @@ internal val violations =
             CloseCode.InvalidText,
         ),
         Violation(
-            "more fragments than a message may have",
+            "more fragments than allowed",
             clientFrame(1, fin = false) + List(FRAGMENTS) { clientFrame(0, fin = false) }.reduce(ByteArray::plus),
             "a message must be at most $FRAGMENTS fragments",
             CloseCode.PolicyViolated,

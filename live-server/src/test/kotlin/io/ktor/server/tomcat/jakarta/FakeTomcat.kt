@@ -7,7 +7,7 @@ import io.ktor.server.engine.ApplicationEngine
 import io.ktor.server.engine.ApplicationEngineFactory
 import io.ktor.server.engine.BaseApplicationEngine
 
-/** An engine that has the package of Ktor's for Tomcat and nothing else of it. */
+/** An engine in the package of Ktor's Tomcat engine, which does nothing. */
 internal object FakeTomcat : ApplicationEngineFactory<FakeTomcatEngine, BaseApplicationEngine.Configuration> {
     override fun configuration(configure: BaseApplicationEngine.Configuration.() -> Unit) =
         BaseApplicationEngine.Configuration().apply(configure)

@@ -17,17 +17,17 @@ import kotlinx.coroutines.test.runTest
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-/** A history beside what else a topic may declare. */
+/** History in combination with other topic features. */
 @OptIn(ExperimentalCoroutinesApi::class)
-class HistoryBesideTest : FunSpec({
-    val kept = HistorySettings(size = 100, age = 10.minutes, bytes = 1_000_000)
+class HistoryCombinationsTest : FunSpec({
+    val history = HistorySettings(size = 100, age = 10.minutes, bytes = 1_000_000)
 
-    test("what is recovered has the keys that it was published with, so that one does not replace the other") {
+    test("recovered messages keep their keys, so they do not conflate each other") {
         runTest {
-            val hub = hub(this, TopicPolicy(history = kept, delivery = Delivery(LossyOverflow.Conflate(limit = 8))))
+            val hub = hub(this, TopicPolicy(history = history, delivery = Delivery(LossyOverflow.Conflate(limit = 8))))
             hub.publish(keyed("a1", "a"))
             hub.publish(keyed("b1", "b"))
-            val ann = Seen()
+            val ann = RecordingSubscriber()
 
             hub.join(ann, ack, Position(hub.epoch(), 0), room = 32)
 
@@ -35,12 +35,12 @@ class HistoryBesideTest : FunSpec({
         }
     }
 
-    test("what a throttle holds back is not recovered as well: it comes once, and nothing before it") {
+    test("a throttled message is not recovered too: it arrives once and in order") {
         runTest {
-            val hub = hub(this, TopicPolicy(history = kept, delivery = Delivery(throttle = 1.seconds)))
+            val hub = hub(this, TopicPolicy(history = history, delivery = Delivery(throttle = 1.seconds)))
             for (word in listOf("1", "2", "3")) hub.publish(keyed(word))
-            val ann = Seen()
-            val bob = Seen()
+            val ann = RecordingSubscriber()
+            val bob = RecordingSubscriber()
 
             hub.join(ann, ack, Position(hub.epoch(), 0), room = 32)
             hub.join(bob, ack)
@@ -53,12 +53,12 @@ class HistoryBesideTest : FunSpec({
     }
 
     test(
-        "a page ends where a throttle does: who goes on from there gets what is held back once, and its offsets rise",
+        "history ends at the last unthrottled message, so a subscriber that resumes there receives later ones once",
     ) {
         runTest {
-            val hub = hub(this, TopicPolicy(history = kept, delivery = Delivery(throttle = 1.seconds)))
+            val hub = hub(this, TopicPolicy(history = history, delivery = Delivery(throttle = 1.seconds)))
             for (word in listOf("1", "2", "3")) hub.publish(keyed(word))
-            val ann = Seen()
+            val ann = RecordingSubscriber()
 
             val page = hub.recall(null)!!
             hub.join(ann, ack, page.position, room = 32)
@@ -68,19 +68,19 @@ class HistoryBesideTest : FunSpec({
         }
     }
 
-    test("who asks for a page when the server has ended is told so") {
+    test("reading history after the server has stopped fails") {
         runTest {
-            val hub = hub(this, TopicPolicy(history = kept))
+            val hub = hub(this, TopicPolicy(history = history))
             hub.stop()
 
             shouldThrow<IllegalStateException> { hub.recall(null) }.message shouldBe "the server has ended"
         }
     }
 
-    test("one that is in and asks again gets what it asks for and is in once") {
+    test("a subscriber that joins again recovers messages and stays subscribed once") {
         runTest {
-            val hub = hub(this, TopicPolicy(history = kept))
-            val ann = Seen()
+            val hub = hub(this, TopicPolicy(history = history))
+            val ann = RecordingSubscriber()
             hub.join(ann, ack)
             hub.publish(keyed("1"))
 
@@ -98,7 +98,7 @@ private fun keyed(word: String, key: String? = null) =
 
 private suspend fun ActiveTopic.epoch(): String = recall(null)!!.position.epoch
 
-private class Seen : Subscriber("seen") {
+private class RecordingSubscriber : Subscriber("seen") {
     val messages = ArrayList<PreparedMessage>()
 
     fun texts() =

@@ -22,15 +22,15 @@ import java.net.SocketException
 import java.net.SocketTimeoutException
 import kotlin.time.Duration.Companion.minutes
 
-/** The application's own WebSockets, beside live: they are as they were. */
-class OtherWebSocketsTest : FunSpec({
+/** WebSockets of the application next to live work unchanged. */
+class ApplicationWebSocketsTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("on $engine a WebSocket of Ktor's ends when its client ends its side of the connection") {
+        test("on $engine a Ktor WebSocket ends when its client closes its side of the connection") {
             val own = OwnWebSocket()
             withServer(engine, { own.install(this) }) {
                 val client = RawSocket.upgrade(port, "/own")
-                // Ktor does not run its handler if the connection has ended by then
+                // Ktor does not run its handler if the connection has already ended
                 withTimeout(2.minutes) { own.started.await() }
                 client.write(clientFrame(1, "hello".toByteArray()))
 
@@ -43,7 +43,7 @@ class OtherWebSocketsTest : FunSpec({
     }
 
     for (engine in listOf(Engine.Netty, Engine.PortableNetty)) {
-        test("on $engine a WebSocket of Ktor's ends when its client ended its side before it was upgraded") {
+        test("on $engine a Ktor WebSocket ends when its client closed its side before the upgrade") {
             val own = OwnWebSocket()
             withServer(engine, { own.install(this) }) {
                 Socket().use { client ->
@@ -65,7 +65,7 @@ class OtherWebSocketsTest : FunSpec({
 
                     client.soTimeout = 2.minutes.inWholeMilliseconds.toInt()
                     client.readToEnd()
-                    // whether Ktor still ran its handler depends on which of the two came first
+                    // whether Ktor ran its handler depends on a race
                     if (own.started.isCompleted) withTimeout(2.minutes) { own.received.await() } shouldBe emptyList()
                 }
             }
@@ -84,11 +84,11 @@ private fun Socket.readToEnd() {
     }
 }
 
-/** A WebSocket of the application's own, at `/own`. */
+/** A WebSocket of the application at `/own`. */
 private class OwnWebSocket {
     val started = CompletableDeferred<Unit>()
 
-    /** The texts that came in, once nothing more will. */
+    /** The received texts, completed at the end of the connection. */
     val received = CompletableDeferred<List<String>>()
 
     fun install(application: Application) {

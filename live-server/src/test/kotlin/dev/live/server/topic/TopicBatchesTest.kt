@@ -18,10 +18,10 @@ import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.withContext
 import java.util.concurrent.Executors
 
-/** Messages that subscribers get together. */
-class TopicRunsTest : FunSpec({
+/** Delivery of messages in batches. */
+class TopicBatchesTest : FunSpec({
 
-    test("what is published before the fan-out gets its turn goes out as one run, in order, for those who are in") {
+    test("messages published before the topic runs are delivered as one batch in order") {
         runTest {
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber()
@@ -37,7 +37,7 @@ class TopicRunsTest : FunSpec({
         }
     }
 
-    test("what is published before the fan-out gets its turn goes out before whoever joins or leaves behind it") {
+    test("messages published before a join or leave are delivered before it") {
         runTest {
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber("ann")
@@ -58,7 +58,7 @@ class TopicRunsTest : FunSpec({
         }
     }
 
-    test("what is published before the fan-out gets its turn goes out in runs of 32 messages or 16 KiB") {
+    test("batches have at most 32 messages or 16 KiB") {
         runTest {
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber()
@@ -73,7 +73,7 @@ class TopicRunsTest : FunSpec({
         }
     }
 
-    test("what is published before the fan-out gets its turn does not wait for a publisher that gave up") {
+    test("a cancelled publisher does not delay earlier messages") {
         runTest {
             val hub = hub(backgroundScope, buffer = 2)
             val ann = FakeSubscriber()
@@ -90,7 +90,7 @@ class TopicRunsTest : FunSpec({
 
     for (failure in listOf(IllegalStateException("broken"), AssertionError("broken"))) {
         test(
-            "a run that fails for one subscriber with ${failure::class.simpleName} is not lost for others, and neither is a join behind it",
+            "a batch that fails with ${failure::class.simpleName} affects only its subscriber, and a join succeeds",
         ) {
             runTest {
                 val hub = hub(backgroundScope)
@@ -113,12 +113,12 @@ class TopicRunsTest : FunSpec({
         }
     }
 
-    test("a thread that reads from sockets delivers to many at the end of its turn, and to few at once") {
+    test("a socket-reading thread delivers to many at the end of its read, and to few at once") {
         val thread = Executors.newSingleThreadExecutor()
         thread.asCoroutineDispatcher().use { reader ->
             withContext(reader) {
-                val turn = FakeReadLoop()
-                ReadLoop.begin(turn)
+                val readLoop = FakeReadLoop()
+                ReadLoop.begin(readLoop)
                 val hub = hub(this, actor = null)
                 try {
                     val subscribers = List(32) { FakeSubscriber("s$it") }
@@ -132,47 +132,47 @@ class TopicRunsTest : FunSpec({
                     hub.publish(prepared(textMessage("c")))
                     hub.publish(prepared(textMessage("d")))
                     subscribers[1].texts() shouldBe listOf("ack", "a", "b")
-                    turn.end()
+                    readLoop.end()
 
                     subscribers[1].texts() shouldBe listOf("ack", "a", "b", "c", "d")
                     for (subscriber in subscribers) subscriber.batchSizes shouldBe listOf(2)
                 } finally {
                     hub.stop()
-                    turn.end()
+                    readLoop.end()
                 }
             }
         }
     }
 
-    test("a thread that does not read from sockets leaves delivery to many to one that does") {
+    test("a thread that reads no sockets passes delivery to many on to one that does") {
         val thread = Executors.newSingleThreadExecutor()
         thread.asCoroutineDispatcher().use { reader ->
             coroutineScope {
-                val turn = FakeReadLoop()
+                val readLoop = FakeReadLoop()
                 val hub = hub(this, actor = null)
                 try {
                     val subscribers = List(32) { FakeSubscriber("s$it") }
                     withContext(reader) {
-                        ReadLoop.begin(turn)
+                        ReadLoop.begin(readLoop)
                         for (subscriber in subscribers) hub.join(subscriber, ack)
                     }
 
                     hub.publish(prepared(textMessage("a")))
                     hub.publish(prepared(textMessage("b")))
                     subscribers[0].texts() shouldBe listOf("ack")
-                    turn.end()
+                    readLoop.end()
 
                     subscribers[0].texts() shouldBe listOf("ack", "a", "b")
                     for (subscriber in subscribers) subscriber.batchSizes shouldBe listOf(2)
                 } finally {
                     hub.stop()
-                    turn.end()
+                    readLoop.end()
                 }
             }
         }
     }
 
-    test("whoever publishes delivers its own at once, however many it has published") {
+    test("a publisher delivers its own messages at once, in any number") {
         runTest {
             val hub = hub(backgroundScope, actor = null, inPlace = 10)
             val ann = FakeSubscriber("ann")
@@ -189,7 +189,7 @@ class TopicRunsTest : FunSpec({
     }
 })
 
-/** A turn that ends when the test says so. */
+/** A read loop whose read ends when the test calls [end]. */
 private class FakeReadLoop : ReadLoop {
     private val tasks = ArrayDeque<Runnable>()
 
