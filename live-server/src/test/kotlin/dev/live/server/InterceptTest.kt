@@ -103,13 +103,13 @@ class InterceptTest : FunSpec({
                     try {
                         next(message)
                     } catch (e: LiveException) {
-                        reject("refused: ${e.reason}", ErrorCode.Forbidden)
+                        reject("rejected: ${e.reason}", ErrorCode.Forbidden)
                     }
                 }
             }
         }) {
             PlainClient.connect(url()).ask("""{"type":"no","data":1,"ref":"r"}""") shouldBe
-                """{"type":"error","ref":"r","data":{"code":"forbidden","reason":"refused: never"}}"""
+                """{"type":"error","ref":"r","data":{"code":"forbidden","reason":"rejected: never"}}"""
         }
     }
 

@@ -73,7 +73,7 @@ class InvalidUnicodeTest : FunSpec({
 
     for (
     (source, message) in listOf(
-        "authorize" to """{"type":"subscribe","topic":"refused","ref":"1"}""",
+        "authorize" to """{"type":"subscribe","topic":"rejected","ref":"1"}""",
         "onPublish" to """{"type":"publish","topic":"open","ref":"1","data":"x"}""",
         "a request" to """{"type":"ask","ref":"1"}""",
         "an interceptor" to """{"type":"intercepted","ref":"1"}""",
@@ -218,7 +218,7 @@ private fun Application.texts(reasons: Channel<CloseReason> = Channel(Channel.UN
                     meta
                 }
             }
-            topic<String>("refused") { authorize { reject("half $CUT") } }
+            topic<String>("rejected") { authorize { reject("half $CUT") } }
             topic<String>("closing") {
                 authorize {
                     session.close(reason = CUT)

@@ -63,7 +63,7 @@ class LiveConfigTest : FunSpec({
                 installed {
                     live<String>("/before") { authenticate { "ann" } }
                     live<String>("/after") { authenticateByMessage { "ann" } }
-                    live<Unit>("/nobody")
+                    live<Unit>("/none")
                 }
             }
             startApplication()

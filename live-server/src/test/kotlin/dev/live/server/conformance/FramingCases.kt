@@ -124,12 +124,12 @@ internal fun controlCases(): List<Case> {
             closeNormally()
         },
         Case("2.8", "an unsolicited pong with a payload, then a close frame") {
-            send(frame(PONG, "unasked"))
+            send(frame(PONG, "unsolicited"))
             closeNormally()
         },
         Case("2.9", "an unsolicited pong, then a ping") {
-            send(frame(PONG, "unasked"), frame(PING, "asked"))
-            expectPong("asked")
+            send(frame(PONG, "unsolicited"), frame(PING, "ping"))
+            expectPong("ping")
             closeNormally()
         },
         pings("2.10", "ten pings", Chunking.Whole),

@@ -38,9 +38,9 @@ class HandlerGuardTest : FunSpec({
 
     test("a LiveException of the handler is returned unchanged") {
         runTest {
-            val refusal = LiveException(ErrorCode.Forbidden, "not you", retryAfter = 3.seconds)
+            val rejection = LiveException(ErrorCode.Forbidden, "not you", retryAfter = 3.seconds)
 
-            guard.run("x") { throw refusal }.shouldNotBeNull() shouldBeSameInstanceAs refusal
+            guard.run("x") { throw rejection }.shouldNotBeNull() shouldBeSameInstanceAs rejection
         }
     }
 

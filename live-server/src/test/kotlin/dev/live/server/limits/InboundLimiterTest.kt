@@ -135,7 +135,7 @@ class InboundLimiterTest : FunSpec({
         }
     }
 
-    test("a client that waits as told by each rejection is admitted after at most three waits") {
+    test("a client that waits as long as each rejection requires is admitted after at most three waits") {
         val messages = Arb.list(Arb.pair(Arb.int(0..200), Arb.int(1..1_000)), 1..80)
         checkAll(Arb.int(1..50), Arb.int(1_024..9_000), messages) { messageRate, byteRate, sent ->
             val limiter = limiter {

@@ -41,11 +41,11 @@ class LossyQueueTest : FunSpec({
 
                 suspend fun takeAll() {
                     while (offered > taken || newest.isNotEmpty()) {
-                        for (word in queue.take(4)) {
-                            if (word.startsWith("m")) {
-                                word shouldBe "m${taken++}"
+                        for (text in queue.take(4)) {
+                            if (text.startsWith("m")) {
+                                text shouldBe "m${taken++}"
                             } else {
-                                val (key, number) = word.split(':')
+                                val (key, number) = text.split(':')
                                 number.toInt() shouldBe newest.remove(key)
                                 (taken >= before.remove(key)!!).shouldBeTrue()
                             }
@@ -78,8 +78,8 @@ class LossyQueueTest : FunSpec({
                     val seen = HashMap<String, Int>()
                     val reader = launch {
                         while (seen.size < 3 || seen.values.any { it < LAST }) {
-                            for (word in queue.take(8)) {
-                                if (word != "main") seen[word.substringBefore(':')] = word.substringAfter(':').toInt()
+                            for (text in queue.take(8)) {
+                                if (text != "main") seen[text.substringBefore(':')] = text.substringAfter(':').toInt()
                             }
                             if (isWoken) yield()
                         }
@@ -111,7 +111,7 @@ class LossyQueueTest : FunSpec({
             val drops = DropCounters()
             val part = LossyQueue.Part(drops)
 
-            for (word in listOf("a", "b", "c")) queue.keep(part, word, prepared(textMessage(word)), limit = 2)
+            for (text in listOf("a", "b", "c")) queue.keep(part, text, prepared(textMessage(text)), limit = 2)
             queue.keep(LossyQueue.Part(drops), "x", prepared(textMessage("xxxxxxxxx")), limit = 2)
 
             queue.take(8) shouldContainExactly listOf("c", "xxxxxxxxx")
@@ -145,8 +145,8 @@ class LossyQueueTest : FunSpec({
         val part = LossyQueue.Part(drops)
         val other = LossyQueue.Part(drops)
 
-        fun put(part: LossyQueue.Part, key: String, word: String) =
-            queue.put(part, key, prepared(textMessage(word)).frameFor(0), after = 0, limit = 2)
+        fun put(part: LossyQueue.Part, key: String, text: String) =
+            queue.put(part, key, prepared(textMessage(text)).frameFor(0), after = 0, limit = 2)
         put(part, "a", "a")
         put(part, "a", "b")
         put(part, "b", "c")

@@ -166,8 +166,8 @@ class ServerMembershipsTest : FunSpec({
 
 private fun TestSession.topic() = Topic("t", topics, LocalBroker(topics::deliver))
 
-private suspend fun TestSession.publish(word: String) =
-    topics.deliver(Publication("t", textMessage(word).body))
+private suspend fun TestSession.publish(text: String) =
+    topics.deliver(Publication("t", textMessage(text).body))
 
 private fun withSession(test: suspend TestScope.(TestSession) -> Unit) =
     runTest {

@@ -40,11 +40,11 @@ class SessionQueueTest : FunSpec({
                 for ((number, step) in steps.withIndex()) {
                     val (isOffer, size) = step
                     if (isOffer) {
-                        val word = ('a' + number % 26).toString().repeat(size)
+                        val text = ('a' + number % 26).toString().repeat(size)
                         val bytes = model.sumOf { it.length }
                         val fits = model.size < capacity && (bytes == 0 || bytes + size <= maxBytes)
-                        queue.offer(prepared(textMessage(word))) shouldBe if (fits) Offer.Taken else Offer.Full
-                        if (fits) model += word
+                        queue.offer(prepared(textMessage(text))) shouldBe if (fits) Offer.Taken else Offer.Full
+                        if (fits) model += text
                     } else if (model.isNotEmpty()) {
                         val most = size % 5 + 1
                         queue.take(most) shouldContainExactly List(minOf(most, model.size)) { model.removeFirst() }

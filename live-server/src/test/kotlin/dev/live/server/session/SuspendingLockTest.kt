@@ -19,7 +19,7 @@ import kotlinx.coroutines.yield
 class SuspendingLockTest : FunSpec({
 
     test("only one coroutine holds the lock, on any number of threads") {
-        val turn = turn()
+        val lock = lock()
         var inside = 0
         var most = 0
         var turns = 0
@@ -28,7 +28,7 @@ class SuspendingLockTest : FunSpec({
             repeat(16) {
                 launch(Dispatchers.Default) {
                     repeat(2_000) { round ->
-                        turn.inTurn {
+                        lock.inTurn {
                             most = maxOf(most, ++inside)
                             if (round % 3 == 0) yield()
                             inside--
@@ -45,13 +45,13 @@ class SuspendingLockTest : FunSpec({
 
     test("failure and cancellation release the lock, and a cancelled waiter blocks no other") {
         runTest {
-            val turn = turn()
+            val lock = lock()
             val seen = mutableListOf<String>()
-            shouldThrow<IllegalStateException> { turn.inTurn { error("failed") } }
-            val first = launch { turn.inTurn { CompletableDeferred<Unit>().await() } }
+            shouldThrow<IllegalStateException> { lock.inTurn { error("failed") } }
+            val first = launch { lock.inTurn { CompletableDeferred<Unit>().await() } }
             runCurrent()
-            val second = launch { turn.inTurn { seen += "second" } }
-            launch { turn.inTurn { seen += "third" } }
+            val second = launch { lock.inTurn { seen += "second" } }
+            launch { lock.inTurn { seen += "third" } }
             runCurrent()
             seen.size shouldBe 0
 
@@ -64,4 +64,4 @@ class SuspendingLockTest : FunSpec({
     }
 })
 
-private fun turn() = object : SuspendingLock() {}
+private fun lock() = object : SuspendingLock() {}

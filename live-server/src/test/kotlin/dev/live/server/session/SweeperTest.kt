@@ -178,7 +178,7 @@ class SweeperTest : FunSpec({
             one.session.trySend(textMessage("word"))
             val part = LossyQueue.Part(DropCounters())
             val table = CodecTable(listOf(one.codec))
-            for (word in listOf("a", "bc")) queue.keep(part, word, PreparedMessage(textMessage(word), table), limit = 9)
+            for (text in listOf("a", "bc")) queue.keep(part, text, PreparedMessage(textMessage(text), table), limit = 9)
             backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 1.seconds) { currentTime }.run() }
 
             advanceTimeTo(1_000)

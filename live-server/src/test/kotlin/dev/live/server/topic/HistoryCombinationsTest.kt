@@ -38,7 +38,7 @@ class HistoryCombinationsTest : FunSpec({
     test("a throttled message is not recovered too: it arrives once and in order") {
         runTest {
             val hub = hub(this, TopicPolicy(history = history, delivery = Delivery(throttle = 1.seconds)))
-            for (word in listOf("1", "2", "3")) hub.publish(keyed(word))
+            for (text in listOf("1", "2", "3")) hub.publish(keyed(text))
             val ann = RecordingSubscriber()
             val bob = RecordingSubscriber()
 
@@ -57,7 +57,7 @@ class HistoryCombinationsTest : FunSpec({
     ) {
         runTest {
             val hub = hub(this, TopicPolicy(history = history, delivery = Delivery(throttle = 1.seconds)))
-            for (word in listOf("1", "2", "3")) hub.publish(keyed(word))
+            for (text in listOf("1", "2", "3")) hub.publish(keyed(text))
             val ann = RecordingSubscriber()
 
             val page = hub.recall(null)!!
@@ -93,8 +93,8 @@ class HistoryCombinationsTest : FunSpec({
     }
 })
 
-private fun keyed(word: String, key: String? = null) =
-    PreparedMessage(textMessage(word), CodecTable(listOf(FakeCodec())), key = key)
+private fun keyed(text: String, key: String? = null) =
+    PreparedMessage(textMessage(text), CodecTable(listOf(FakeCodec())), key = key)
 
 private suspend fun ActiveTopic.epoch(): String = recall(null)!!.position.epoch
 

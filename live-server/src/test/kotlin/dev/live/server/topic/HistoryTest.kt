@@ -43,9 +43,9 @@ class HistoryTest : FunSpec({
 
             for ((length, seconds) in steps) {
                 now += seconds * 1_000
-                val word = "${'a' + all.size % 26}".repeat(length)
-                history.append(textMessage(word))
-                all += now to word
+                val text = "${'a' + all.size % 26}".repeat(length)
+                history.append(textMessage(text))
+                all += now to text
                 val kept = kept(all, now, size, bytes)
 
                 for (offset in 0..all.size) {

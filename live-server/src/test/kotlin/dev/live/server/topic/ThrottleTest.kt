@@ -25,7 +25,7 @@ class ThrottleTest : FunSpec({
             val hub = throttled(Delivery(throttle = 100.milliseconds))
             val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }
 
-            for (word in listOf("a", "b", "c")) hub.publish(word)
+            for (text in listOf("a", "b", "c")) hub.publish(text)
             runCurrent()
             ann.texts() shouldContainExactly listOf("ack", "a")
             advanceTimeBy(99.milliseconds)
@@ -46,7 +46,7 @@ class ThrottleTest : FunSpec({
             val hub = throttled(Delivery(LossyOverflow.Conflate(limit = 3), throttle = 100.milliseconds))
             val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }
 
-            for (word in listOf("x0", "a1", "b1", "c1", "a2", "b2")) hub.publish(word, key = word.take(1))
+            for (text in listOf("x0", "a1", "b1", "c1", "a2", "b2")) hub.publish(text, key = text.take(1))
             advanceTimeBy(101.milliseconds)
 
             ann.texts() shouldContainExactly listOf("ack", "x0", "c1", "a2", "b2")
@@ -58,7 +58,7 @@ class ThrottleTest : FunSpec({
             val hub = throttled(Delivery(LossyOverflow.Conflate(limit = 2), throttle = 100.milliseconds))
             val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }
 
-            for (word in listOf("x0", "a1", "b1", "a2", "b2", "c1")) hub.publish(word, key = word.take(1))
+            for (text in listOf("x0", "a1", "b1", "a2", "b2", "c1")) hub.publish(text, key = text.take(1))
             advanceTimeBy(101.milliseconds)
 
             ann.texts() shouldContainExactly listOf("ack", "x0", "b2", "c1")
@@ -69,5 +69,5 @@ class ThrottleTest : FunSpec({
 
 private fun TestScope.throttled(delivery: Delivery) = hub(this, TopicPolicy(delivery = delivery))
 
-private suspend fun ActiveTopic.publish(word: String, key: String? = null) =
-    publish(PreparedMessage(textMessage(word), CodecTable(listOf(FakeCodec())), key = key))
+private suspend fun ActiveTopic.publish(text: String, key: String? = null) =
+    publish(PreparedMessage(textMessage(text), CodecTable(listOf(FakeCodec())), key = key))

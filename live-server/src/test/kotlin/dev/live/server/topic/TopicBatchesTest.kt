@@ -27,7 +27,7 @@ class TopicBatchesTest : FunSpec({
             val ann = FakeSubscriber()
             hub.join(ann, ack)
 
-            for (word in listOf("a", "b", "c")) hub.publish(prepared(textMessage(word)))
+            for (text in listOf("a", "b", "c")) hub.publish(prepared(textMessage(text)))
             runCurrent()
             hub.publish(prepared(textMessage("d")))
             runCurrent()
@@ -101,7 +101,7 @@ class TopicBatchesTest : FunSpec({
                 hub.join(ann, ack)
                 eve.failure = failure
 
-                for (word in listOf("a", "b")) hub.publish(prepared(textMessage(word)))
+                for (text in listOf("a", "b")) hub.publish(prepared(textMessage(text)))
                 val joining = launch(start = CoroutineStart.UNDISPATCHED) { hub.join(bob, ack) }
                 hub.publish(prepared(textMessage("c")))
                 runCurrent()

@@ -72,8 +72,8 @@ class TopicFailuresTest : FunSpec({
             val ann = FailingSubscriber(failingText = "b")
             hub.join(ann, ack)
 
-            for (word in listOf("first", "a", "b", "c")) {
-                hub.publish(PreparedMessage(textMessage(word), CodecTable(listOf(FakeCodec())), key = word))
+            for (text in listOf("first", "a", "b", "c")) {
+                hub.publish(PreparedMessage(textMessage(text), CodecTable(listOf(FakeCodec())), key = text))
             }
             advanceTimeBy(101.milliseconds)
 

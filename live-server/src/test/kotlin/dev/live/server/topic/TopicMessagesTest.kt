@@ -111,4 +111,4 @@ class TopicMessagesTest : FunSpec({
 
 private fun topic(topics: TestTopics) = Topic("t", topics.registry, LocalBroker(topics.registry::deliver))
 
-private suspend fun Topic.publish(word: String) = publish(Body.bytes(word.encodeToByteArray()))
+private suspend fun Topic.publish(text: String) = publish(Body.bytes(text.encodeToByteArray()))
