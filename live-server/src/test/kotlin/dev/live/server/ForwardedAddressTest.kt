@@ -18,11 +18,11 @@ import io.ktor.server.routing.routing
 class ForwardedAddressTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("useLastProxy ignores addresses that the client put into X-Forwarded-For, on $engine")
+        test("useLastProxy ignores addresses that the client put into X-Forwarded-For, on $engine") {
             withServer(engine, { limited { useLastProxy() } }) {
                 AppendingProxy(port).use { proxy ->
                     val first = PlainClient.connect("ws://127.0.0.1:${proxy.port}/live")
-                    first.ask(PING) shouldContain "pong" // the server sends 101 before the session exists {
+                    first.ask(PING) shouldContain "pong" // the server sends 101 before the session exists
 
                     application.live.sessions.single().remoteAddress shouldBe AppendingProxy.SEEN
                     for (forged in listOf("203.0.113.1", "203.0.113.2, 203.0.113.3", "")) {
@@ -52,7 +52,7 @@ class ForwardedAddressTest : FunSpec({
             AppendingProxy(port).use { proxy ->
                 val first = PlainClient.connect("ws://127.0.0.1:${proxy.port}/live")
 
-                // docs/limits.md requires one of the settings above because of this; fails when Ktor changes its default
+                // the reason why docs/limits.md requires one of the settings above; fails when Ktor changes its default
                 askForUpgrade(proxy.port, "/live", "X-Forwarded-For" to "203.0.113.1").status shouldBe 101
                 first.close()
             }

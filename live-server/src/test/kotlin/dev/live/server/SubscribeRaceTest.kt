@@ -24,8 +24,8 @@ import java.util.concurrent.atomic.AtomicIntegerArray
 
 /**
  * Races subscribes with publishes of other sessions. Checks that no message arrives before the ack, that none is
- * missing after it, that none follows the ack of the unsubscribe, and that each publisher's messages stay in order. Thousands
- * of rounds, because a race shows only in some of them.
+ * missing after it, that none follows the ack of the unsubscribe, and that each publisher's messages stay in order.
+ * Thousands of rounds, because a race shows only in some of them.
  */
 class SubscribeRaceTest : FunSpec({
 

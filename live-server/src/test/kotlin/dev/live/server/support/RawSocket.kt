@@ -74,8 +74,8 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
     /** Whether the connection ends instead of another byte. Blocks until either happens. */
     fun isEnded(): Boolean = input.read() < 0
 
-    /** Ends the client's side of the connection. */
     /** Closes the client's side of the connection. */
+    fun endOutput() = socket.shutdownOutput()
 
     override fun close() = socket.close()
 

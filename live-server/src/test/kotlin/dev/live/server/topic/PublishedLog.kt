@@ -52,7 +52,7 @@ internal class PublishedLog(val name: String, private val settings: HistorySetti
         return position.epoch == epoch && position.offset >= evicted
     }
 
-    /** Whether a history unused since [idleSince] offset expired. */
+    /** Whether a history unused since [idleSince] has expired. */
     fun isOutdated(idleSince: Long): Boolean {
         evict()
         return evicted == lines.size && now() - idleSince > settings.age.inWholeMilliseconds

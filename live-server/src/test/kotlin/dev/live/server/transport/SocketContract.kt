@@ -34,8 +34,8 @@ internal interface ClientEnd {
     /** Sends [bytes] so that the socket can receive exactly these. */
     suspend fun send(bytes: ByteArray)
 
-    /** Ends the client's side of the connection. */
     /** Closes the client's side of the connection. */
+    suspend fun end()
 
     /** Drops the connection. */
     fun abort()
