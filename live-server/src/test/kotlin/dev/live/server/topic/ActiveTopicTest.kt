@@ -105,7 +105,7 @@ class ActiveTopicTest : FunSpec({
                 }
             }
 
-        test("a subscriber that leaves during publishes gets nothing after the ack, $setup").config(timeout = 5.minutes) {
+        test("a subscriber leaving during publishes gets nothing after its ack, $setup").config(timeout = 5.minutes) {
             withContext(Dispatchers.Default) {
                 val hub = hub(this, actor = actor, inPlace = 100)
                 repeat(OTHER_SUBSCRIBERS) { hub.join(FakeSubscriber(), ack) }

@@ -46,7 +46,7 @@ class NettySocketTest : FunSpec({
 
     for ((position, isBare) in positions) {
         test(
-            "frames offered while the client does not read stay in the source and are written when it resumes, $position",
+            "frames offered while the client does not read stay in the source until it resumes, $position",
         ) {
             runTest {
                 val client = EmbeddedEnd(FrameLimits(LIMIT), isBare = isBare)
