@@ -77,8 +77,8 @@ class DeliveryTest : FunSpec({
             val ann = PlainClient.connect(url(), "live.v1.json")
             ann.ask("""{"type":"subscribe","topic":"prices","ref":"a"}""") shouldContain "ack"
 
-            val lead = """{"symbol":"lead","number":1}"""
-            ann.ask("""{"type":"publish","topic":"prices","ref":"b","data":$lead}""") shouldContain """"code":"internal""""
+            val message = """{"type":"publish","topic":"prices","ref":"b","data":{"symbol":"lead","number":1}}"""
+            ann.ask(message) shouldContain """"code":"internal""""
             shouldThrow<IllegalStateException> {
                 application.live.topic("prices").publish(Price("lead", 1))
             }.message shouldBe "no lead"

@@ -51,8 +51,8 @@ class SlowHandshakeTest : FunSpec({
 private enum class Outcome { Ended, HalfClosed, Alive }
 
 /**
-  * Sends an incomplete request and returns the state of the connection after [within] at the latest. The state is
-  * [Outcome.HalfClosed] if the server has closed its own half and still accepts bytes.
+ * Sends an incomplete request and returns the state of the connection after [within] at the latest. The state is
+ * [Outcome.HalfClosed] if the server has closed its own half and still accepts bytes.
  */
 private fun sendIncompleteRequest(port: Int, within: Duration): Outcome =
     Socket("127.0.0.1", port).use { socket ->
