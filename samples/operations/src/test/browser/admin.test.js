@@ -100,7 +100,7 @@ scene("a stream comes back by itself after a restart of the server", async (stag
   await prices.getByText("connected").waitFor();
 
   await stage.stopServer();
-  await prices.getByText("ended: the server restarts (1012)").waitFor();
+  await prices.getByText("ended: server restart (1012)").waitFor();
   await stage.startServer();
 
   await prices.getByText("connected").waitFor();

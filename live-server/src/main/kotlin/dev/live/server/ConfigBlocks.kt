@@ -8,10 +8,10 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** What `session { ... }` can set. */
+/** Settings of the `session { ... }` block. */
 @KtorDsl
 public class SessionConfig internal constructor() {
-    /** Messages that may wait for one client, at least 1. Default 256. */
+    /** Messages that may be queued for one client, at least 1. Default 256. */
     public var queueCapacity: Int = 256
         set(value) {
             require(value >= 1) { "queueCapacity must be at least 1 message, was $value" }
@@ -19,9 +19,9 @@ public class SessionConfig internal constructor() {
         }
 
     /**
-     * Bytes that may wait for one client, at least 1,024. A larger message waits alone. Default 1 MiB.
+     * Bytes that may be queued for one client, at least 1,024. A larger message is queued alone. Default 1 MiB.
      *
-     * Four times as much, here and of [queueCapacity], may wait until the session's writer has had its turn.
+     * Up to four times this limit and four times [queueCapacity] may be queued until the session's writer next runs.
      */
     public var queueBytes: Int = 1024 * 1024
         set(value) {
@@ -29,15 +29,16 @@ public class SessionConfig internal constructor() {
             field = value
         }
 
-    /** What happens when a message meets the full queue of a slow client. Default [OverflowPolicy.Close]. */
+    /** Action when the queue of a slow client is full. Default [OverflowPolicy.Close]. */
     public var onOverflow: OverflowPolicy = OverflowPolicy.Close
 
     /**
-     * How long a client may take no bytes before its session ends (4508), at least 100 ms. Default 10 s.
+     * Maximum time for a client to accept one write, at least 100 ms; a slower client is disconnected (4508).
+     * Default 10 s.
      *
-     * What is seen is whether a client has taken the whole of a write: on Netty up to 64 KiB, or one larger message; on the
-     * portable transport what the engine's pipe takes, up to 2 MiB. One that reads less than that in this time, while more
-     * waits for it, is taken for one that reads nothing.
+     * Only complete writes count. A write on Netty is up to 64 KiB, or one larger message. A write on the portable
+     * transport is as much as the engine's pipe holds, up to 2 MiB. A client that reads less than one write in this
+     * time, while more data is queued, counts as a client that reads nothing.
      */
     public var writeTimeout: Duration = 10.seconds
         set(value) {
@@ -46,8 +47,8 @@ public class SessionConfig internal constructor() {
         }
 
     /**
-     * How long a handler may take before its message is answered with `timeout`, positive and finite: nothing is heard
-     * from a client while its handler runs. Default 30 s.
+     * Maximum run time of a handler, positive and finite; a slower handler is cancelled and the client receives the
+     * error `timeout`. The server reads no further messages from a client while its handler runs. Default 30 s.
      */
     public var handlerTimeout: Duration = 30.seconds
         set(value) {
@@ -56,22 +57,22 @@ public class SessionConfig internal constructor() {
         }
 
     /**
-     * Where handlers run. Default [Dispatchers.IO]: one that blocks its thread holds up nobody else.
+     * Dispatcher that handlers run on. Default [Dispatchers.IO]: a blocking handler does not delay other sessions.
      *
-     * [Dispatchers.Unconfined] runs them where their message was read, which on Netty is the event loop of many
-     * sessions. That spares two changes of threads for each message and is for handlers that never block: one that does
-     * holds up every session of its loop.
+     * [Dispatchers.Unconfined] runs handlers on the thread that read the message. On Netty this is an event loop that
+     * many sessions share. It saves two thread switches per message, but a handler that blocks delays every session of
+     * its event loop.
      */
     public var handlerDispatcher: CoroutineDispatcher = Dispatchers.IO
 
-    /** How long a closed connection may take to deliver its last words, positive. Default 5 s. */
+    /** Maximum time to write the remaining messages and the close frame of a closed session, positive. Default 5 s. */
     public var closeTimeout: Duration = 5.seconds
         set(value) {
             require(value.isPositive()) { "closeTimeout must be positive, was $value" }
             field = value
         }
 
-    /** Topics that one session may join, at least 1; one more is answered with `too_many_topics`. Default 100. */
+    /** Topics that one session may subscribe to, at least 1; above it, `too_many_topics` is returned. Default 100. */
     public var maxTopics: Int = 100
         set(value) {
             require(value >= 1) { "maxTopics must be at least 1, was $value" }
@@ -79,17 +80,17 @@ public class SessionConfig internal constructor() {
         }
 }
 
-/** What `heartbeat { ... }` can set. */
+/** Settings of the `heartbeat { ... }` block. */
 @KtorDsl
 public class HeartbeatConfig internal constructor() {
-    /** Silence after which the server pings, at least 100 ms. Default 25 s. */
+    /** Idle time after which the server sends a ping, at least 100 ms. Default 25 s. */
     public var interval: Duration = 25.seconds
         set(value) {
             require(value >= 100.milliseconds) { "heartbeat interval must be at least 100ms, was $value" }
             field = value
         }
 
-    /** Silence after which the session ends (4408), above [interval]. Default 60 s. */
+    /** Idle time after which the session is closed (4408), longer than [interval]. Default 60 s. */
     public var timeout: Duration = 60.seconds
         set(value) {
             require(value.isPositive()) { "heartbeat timeout must be positive, was $value" }
@@ -97,17 +98,20 @@ public class HeartbeatConfig internal constructor() {
         }
 }
 
-/** What `topics { ... }` can set. */
+/** Settings of the `topics { ... }` block. */
 @KtorDsl
 public class TopicsConfig internal constructor() {
-    /** Messages that a topic's delivery may be behind before publishers wait, at least 1. Default 64. */
+    /** Published messages that a topic buffers before publishers suspend, at least 1. Default 64. */
     public var buffer: Int = 64
         set(value) {
             require(value >= 1) { "topic buffer must be at least 1 message, was $value" }
             field = value
         }
 
-    /** How long a topic that nobody uses is kept, zero or more: it spares those that come and go. Default 1 s. */
+    /**
+     * How long an unused topic is kept, zero or more. Keeping it avoids repeated setup when clients subscribe and
+     * unsubscribe in quick succession. Default 1 s.
+     */
     public var linger: Duration = 1.seconds
         set(value) {
             require(!value.isNegative()) { "topic linger must not be negative, was $value" }
@@ -115,8 +119,9 @@ public class TopicsConfig internal constructor() {
         }
 
     /**
-     * Payload that histories of topics may hold while nobody uses them, in bytes, at least 0; beyond it those unused for
-     * longest are forgotten, and whoever comes back is told so. Looked at about once a second. Default 64 MiB.
+     * Maximum total payload in the histories of unused topics, in bytes, at least 0. Above it, the histories that have
+     * been unused longest are removed, and clients that reconnect receive a gap. Checked about once a second.
+     * Default 64 MiB.
      */
     public var idleHistoryBytes: Long = 64L * 1024 * 1024
         set(value) {
@@ -125,10 +130,10 @@ public class TopicsConfig internal constructor() {
         }
 }
 
-/** What `drain { ... }` can set. */
+/** Settings of the `drain { ... }` block. */
 @KtorDsl
 public class DrainConfig internal constructor() {
-    /** How long the application's stop waits for sessions to end, zero or more. Default 5 s. */
+    /** Maximum time that the application waits for sessions to close when it stops, zero or more. Default 5 s. */
     public var timeout: Duration = 5.seconds
         set(value) {
             require(!value.isNegative()) { "drain timeout must not be negative, was $value" }
@@ -136,7 +141,7 @@ public class DrainConfig internal constructor() {
         }
 
     /**
-     * The window in which clients come back, each after a random time, so that they do not come in step.
+     * Window in which clients reconnect, each after a random delay, so that they do not all reconnect at the same time.
      * Not negative. Default 0 to 5 s.
      */
     public var reconnectWindow: ClosedRange<Duration> = Duration.ZERO..5.seconds

@@ -3,20 +3,21 @@ package dev.live.server
 import io.ktor.server.config.ApplicationConfig
 import io.ktor.server.config.ApplicationConfigValue
 
-/** The section of the application's configuration that is live's. */
+/** The section of the application's configuration that contains the settings of live. */
 internal const val FILE_SECTION = "live"
 
 /**
- * A configuration with what [section], the part below `live` of the application's configuration, says. It comes before
- * the code, which therefore has the last word.
+ * Reads a configuration from [section], the part below `live` of the application's configuration. The file is read
+ * before the `install` block runs, so settings in code override settings in the file.
  *
- * @throws IllegalArgumentException if there is a key in it that is no setting, or a value that is not allowed
+ * @throws IllegalArgumentException if the section contains an unknown key or an invalid value
  */
 internal fun liveConfigOf(section: ApplicationConfig): LiveConfig {
-    val unknown = section.keys().map { it.replace("\"", "") }.filterNot { it in names || isOfSomebodyElse(it) }.sorted()
+    val unknown =
+        section.keys().map { it.replace("\"", "") }.filterNot { it in names || isForeignProperty(it) }.sorted()
     require(unknown.isEmpty()) {
         unknown.joinToString(" ") {
-            "$FILE_SECTION.$it is no setting of live; the nearest is $FILE_SECTION.${nearest(it)}."
+            "Unknown setting '$FILE_SECTION.$it'. Did you mean '$FILE_SECTION.${closestKey(it)}'?"
         }
     }
     val config = LiveConfig()
@@ -25,42 +26,42 @@ internal fun liveConfigOf(section: ApplicationConfig): LiveConfig {
 }
 
 /**
- * Refuses a value where the section should be, which Ktor takes for none at all.
+ * Rejects a plain value in place of the section. Ktor would treat it as a missing section.
  *
- * @throws IllegalArgumentException if there is one in [config]
+ * @throws IllegalArgumentException if `live` is a value or a list in [config]
  */
 internal fun requireSection(config: ApplicationConfig) {
     val value = config.propertyOrNull(FILE_SECTION) ?: return
     require(value.type != ApplicationConfigValue.Type.SINGLE && value.type != ApplicationConfigValue.Type.LIST) {
-        "$FILE_SECTION: must be a section with settings in it, such as $FILE_SECTION.transport"
+        "$FILE_SECTION: must be a section that contains settings, such as $FILE_SECTION.transport"
     }
 }
 
-/** The known key that [unknown] was most likely meant to be. */
-private fun nearest(unknown: String): String =
+/** The known key that is most similar to [unknown]. */
+private fun closestKey(unknown: String): String =
     names.find { it.startsWith("$unknown.") } ?: names.minBy { distance(it.lowercase(), unknown.lowercase()) }
 
 /**
- * Whether [key] is a system property of another program's with the same first word: HOCON takes all of them in. One in
- * a section of live's is not excused, because it was hardly meant for anybody else.
+ * Whether [key] is a system property of other software that also begins with `live.`. HOCON includes all system
+ * properties. A key below one of live's own sections is still an error, because it is most likely a misspelled setting.
  */
-private fun isOfSomebodyElse(key: String): Boolean =
+private fun isForeignProperty(key: String): Boolean =
     key.substringBefore('.') !in sections && System.getProperty("$FILE_SECTION.$key") != null
 
 private val names = configKeys.map { it.name }
 private val sections = names.mapTo(HashSet()) { it.substringBefore('.') }
 
-/** How many letters have to be added, left out or changed to make [b] of [a] (Levenshtein). */
+/** Levenshtein distance: the number of inserted, removed or replaced characters between [a] and [b]. */
 internal fun distance(a: String, b: String): Int {
-    var above = IntArray(b.length + 1) { it }
+    var previous = IntArray(b.length + 1) { it }
     for (i in a.indices) {
         val row = IntArray(b.length + 1)
         row[0] = i + 1
         for (j in b.indices) {
-            val changed = above[j] + if (a[i] == b[j]) 0 else 1
-            row[j + 1] = minOf(changed, above[j + 1] + 1, row[j] + 1)
+            val replaced = previous[j] + if (a[i] == b[j]) 0 else 1
+            row[j + 1] = minOf(replaced, previous[j + 1] + 1, row[j] + 1)
         }
-        above = row
+        previous = row
     }
-    return above[b.length]
+    return previous[b.length]
 }

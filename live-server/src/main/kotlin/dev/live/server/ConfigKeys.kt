@@ -11,36 +11,36 @@ import kotlin.reflect.KMutableProperty1
 import kotlin.time.Duration
 
 /**
- * A setting that a configuration file may hold. It goes the way of the code's: through the setter of its block, with the
- * checks that are there.
+ * A setting that the configuration file may contain. Its value is assigned through the property of the config block, so
+ * the checks of the setter apply.
  *
- * @property name its key below `live`
+ * @property name the key below `live`
  */
 internal class ConfigKey<T>(
     val name: String,
-    private val kind: Kind<T>,
+    private val type: ValueType<T>,
     private val get: (LiveConfig) -> T,
     private val set: (LiveConfig, T) -> Unit,
 ) {
-    /** What [config] has for it, as a file would say it. */
-    fun textIn(config: LiveConfig): String = kind.write(get(config))
+    /** The value of this setting in [config], in the notation of a configuration file. */
+    fun textIn(config: LiveConfig): String = type.write(get(config))
 
     /**
-     * Sets it in [config] to what [value] says. A list may be written as one, or with commas: an environment variable
-     * holds no lists.
+     * Sets this setting in [config] to [value]. A list may be a HOCON or YAML list, or text separated by commas,
+     * because an environment variable cannot hold a list.
      *
-     * @throws IllegalArgumentException if that is no such value, or one that is not allowed
+     * @throws IllegalArgumentException if [value] has the wrong type or is not allowed
      */
     fun read(value: ApplicationConfigValue, config: LiveConfig) {
         val text =
             when (value.type) {
                 ApplicationConfigValue.Type.SINGLE -> value.getString()
                 ApplicationConfigValue.Type.LIST -> value.getList().joinToString(",")
-                // not this key: what is below it has been refused, and Ktor also shows longer keys that begin like it
+                // A section: Ktor also matches longer keys with this prefix. Unknown keys have been rejected before.
                 else -> return
             }
         try {
-            val parsed = requireNotNull(kind.parse(text)) { "must be ${kind.expected}, was '$text'" }
+            val parsed = requireNotNull(type.parse(text)) { "must be ${type.expected}, was '$text'" }
             set(config, parsed)
         } catch (e: IllegalArgumentException) {
             throw IllegalArgumentException("$FILE_SECTION.$name: ${e.message}", e)
@@ -48,43 +48,43 @@ internal class ConfigKey<T>(
     }
 }
 
-/** How a kind of value is written in a file; [parse] gives null for what is not [expected]. */
-internal class Kind<T>(
+/** A type of value in a configuration file; [parse] returns null for text that is not [expected]. */
+internal class ValueType<T>(
     val expected: String,
     val write: (T) -> String = { it.toString() },
     val parse: (String) -> T?,
 )
 
-private val count = Kind("a whole number") { it.toIntOrNull() }
+private val count = ValueType("a whole number") { it.toIntOrNull() }
 
-private val longCount = Kind("a whole number") { it.toLongOrNull() }
+private val longCount = ValueType("a whole number") { it.toLongOrNull() }
 
 private const val UNLIMITED = "unlimited"
 private val limit =
-    Kind<Int>("a whole number or '$UNLIMITED'", { if (it == Int.MAX_VALUE) UNLIMITED else "$it" }) {
+    ValueType<Int>("a whole number or '$UNLIMITED'", { if (it == Int.MAX_VALUE) UNLIMITED else "$it" }) {
         if (it == UNLIMITED) Int.MAX_VALUE else it.toIntOrNull()
     }
 
-private val duration = Kind("a duration such as '10s', '500ms' or '1m 30s'") { Duration.parseOrNull(it) }
+private val duration = ValueType("a duration such as '10s', '500ms' or '1m 30s'") { Duration.parseOrNull(it) }
 
 private val window =
-    Kind<ClosedRange<Duration>>("two durations such as '0s..5s'") { text ->
+    ValueType<ClosedRange<Duration>>("two durations such as '0s..5s'") { text ->
         val ends = text.split("..").map { Duration.parseOrNull(it.trim()) }
         val (first, last) = ends.takeIf { it.size == 2 } ?: listOf(null, null)
         if (first == null || last == null) null else first..last
     }
 
-private val flag = Kind("true or false") { it.lowercase().toBooleanStrictOrNull() }
+private val flag = ValueType("true or false") { it.lowercase().toBooleanStrictOrNull() }
 
-private val policy = Kind("a policy") { OverflowPolicy.of(it) }
+private val policy = ValueType("a policy") { OverflowPolicy.of(it) }
 
-private val transport = Kind<Transport>("a transport", { it.name.lowercase() }) { Transport.of(it) }
+private val transport = ValueType<Transport>("a transport", { it.name.lowercase() }) { Transport.of(it) }
 
 private val codecs: Map<String, Codec> =
     listOf(JsonCodec, CborCodec, MessagePackCodec).associateBy { it.subprotocol.substringAfterLast('.') }
 
 private val codecList =
-    Kind<List<Codec>>("a list", { list -> list.joinToString { it.subprotocol.substringAfterLast('.') } }) { text ->
+    ValueType<List<Codec>>("a list", { list -> list.joinToString { it.subprotocol.substringAfterLast('.') } }) { text ->
         list(text).map { name ->
             requireNotNull(codecs[name.lowercase()]) {
                 "a codec must be one of ${codecs.keys.joinToString { "'$it'" }}, was '$name'"
@@ -93,16 +93,16 @@ private val codecList =
     }
 
 private val originList =
-    Kind<Collection<String>>("a list", { it.joinToString().ifEmpty { "none" } }) { list(it) }
+    ValueType<Collection<String>>("a list", { it.joinToString().ifEmpty { "none" } }) { list(it) }
 
 private fun list(text: String) = text.split(',').map { it.trim() }.filter { it.isNotEmpty() }
 
-/** One block of the DSL, which is one section of the file. */
+/** One block of the DSL and the section of the file with the same name. */
 private class Section<B>(val name: String, val block: (LiveConfig) -> B) {
-    fun <T> key(kind: Kind<T>, property: KMutableProperty1<B, T>) =
+    fun <T> key(type: ValueType<T>, property: KMutableProperty1<B, T>) =
         ConfigKey(
             "$name.${property.name}",
-            kind,
+            type,
             { property.get(block(it)) },
             { config, value -> property.set(block(config), value) },
         )
@@ -114,7 +114,7 @@ private val topics = Section("topics") { it.topics }
 private val limits = Section("limits") { it.limits }
 private val drain = Section("drain") { it.drain }
 
-/** All of them. What is code cannot stand in a file: where handlers run, observers, codecs of the application's own. */
+/** All settings of a configuration file. Dispatchers, observers and custom codecs can only be set in code. */
 internal val configKeys: List<ConfigKey<*>> =
     listOf(
         ConfigKey("transport", transport, { it.transport }, { config, value -> config.transport = value }),

@@ -6,9 +6,9 @@ import io.ktor.server.auth.principal
 import io.ktor.server.routing.Route
 import io.ktor.server.routing.RoutingNode
 
-/** What Ktor's plugin for authentication says, for applications that have it: it is an optional dependency. */
+/** Access to Ktor's Authentication plugin, which is an optional dependency. */
 internal object KtorAuth {
-    private val isThere: Boolean =
+    private val isAvailable: Boolean =
         try {
             Class.forName("io.ktor.server.auth.AuthenticationRouteSelector", false, KtorAuth::class.java.classLoader)
             true
@@ -16,11 +16,13 @@ internal object KtorAuth {
             false
         }
 
-    /** Whether [route] is within an `authenticate { }`, be it one that lets strangers pass. */
+    /** Whether [route] is inside an `authenticate { }` block, including an optional one. */
     fun surrounds(route: Route): Boolean =
-        isThere &&
+        isAvailable &&
             generateSequence(route as? RoutingNode) { it.parent }.any { it.selector is AuthenticationRouteSelector }
 
-    /** Whether somebody is behind [call]: `authenticate(optional = true)` and a provider's `skipWhen` let in nobody too. */
-    fun knows(call: ApplicationCall): Boolean = isThere && call.principal<Any>() != null
+    /**
+     * Whether [call] has a principal. It can be absent with `authenticate(optional = true)` or a provider's `skipWhen`.
+     */
+    fun hasPrincipal(call: ApplicationCall): Boolean = isAvailable && call.principal<Any>() != null
 }

@@ -9,15 +9,16 @@ import io.ktor.utils.io.KtorDsl
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
-/** What `limits { ... }` can set. */
+/** Settings of the `limits { ... }` block. */
 @KtorDsl
 public class LimitsConfig internal constructor(private val maxTopics: () -> Int) {
-    private var givenByteBurst: Int? = null
-    private var givenSubscribeBurst: Int? = null
-    private var givenFragments: Int? = null
+    private var explicitByteBurst: Int? = null
+    private var explicitSubscribeBurst: Int? = null
+    private var explicitMaxFragments: Int? = null
 
     /**
-     * Largest message a client may send, in bytes, at least 128; a larger one closes its session (1009). Default 64 KiB.
+     * Largest message a client may send, in bytes, at least 128; a larger message closes the session (1009).
+     * Default 64 KiB.
      */
     public var maxMessageSize: Int = 64 * 1024
         set(value) {
@@ -26,26 +27,28 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     /**
-     * Frames that a client may send one message in, at least 1; one more closes its session (1008). Default: as many as
-     * [maxMessageSize] has bytes, so that every message within that limit passes, whatever its fragments. Fragments are put
-     * together as they come: they cost time, and no memory.
+     * Frames that one message may be fragmented into, at least 1; one more closes the session (1008). Default: the
+     * number of bytes in [maxMessageSize], so every message within that limit is accepted, however it is fragmented.
+     * Fragments are joined as they arrive: they cost time, but no memory.
      */
     public var maxFragments: Int
-        get() = givenFragments ?: maxMessageSize
+        get() = explicitMaxFragments ?: maxMessageSize
         set(value) {
             require(value >= 1) { "maxFragments must be at least 1, was $value" }
-            givenFragments = value
+            explicitMaxFragments = value
         }
 
-    /** How deep arrays and objects may nest in a payload, 1 to 512. Default 64. */
+    /** Maximum nesting depth of arrays and objects in a payload, 1 to 512. Default 64. */
     public var maxNesting: Int = 64
         set(value) {
-            require(value in 1..DecodeLimits.MAX_DEPTH) { "maxNesting must be 1 to ${DecodeLimits.MAX_DEPTH}, was $value" }
+            require(value in 1..DecodeLimits.MAX_DEPTH) {
+                "maxNesting must be 1 to ${DecodeLimits.MAX_DEPTH}, was $value"
+            }
             field = value
         }
 
     /**
-     * Messages a client may send per second on average, at least 1; more are answered with `rate_limited`. Default 100;
+     * Messages a client may send per second on average, at least 1; above it, `rate_limited` is returned. Default 100;
      * [Int.MAX_VALUE] for no limit.
      */
     public var messagesPerSecond: Int = 100
@@ -55,8 +58,8 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     /**
-     * Messages a client may send at once, at least 1. As many refusals, which fade at the rate of [messagesPerSecond],
-     * close its session (4429). Pings and pongs count as messages. Default 200.
+     * Messages a client may send at once, at least 1. The same number of rejected messages closes the session (4429);
+     * this count decays by [messagesPerSecond]. Pings and pongs count as messages. Default 200.
      */
     public var burst: Int = 200
         set(value) {
@@ -65,8 +68,8 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     /**
-     * Bytes of messages that a client may send per second on average, at least 1,024; more are answered with
-     * `rate_limited`. Default 1 MiB; [Int.MAX_VALUE] for no limit.
+     * Bytes of messages that a client may send per second on average, at least 1,024; above it, `rate_limited` is
+     * returned. Default 1 MiB; [Int.MAX_VALUE] for no limit.
      */
     public var bytesPerSecond: Int = MIB
         set(value) {
@@ -75,20 +78,20 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     /**
-     * Bytes of messages that a client may send at once, at least [maxMessageSize]. As many refused ones, which fade at the
-     * rate of [bytesPerSecond], close its session (4429). Default 4 MiB, or [maxMessageSize] where that is more.
+     * Bytes of messages that a client may send at once, at least [maxMessageSize]. The same number of rejected bytes
+     * closes the session (4429); this count decays by [bytesPerSecond]. Default 4 MiB, or [maxMessageSize] if larger.
      */
     public var byteBurst: Int
-        get() = givenByteBurst ?: maxOf(4 * MIB, maxMessageSize)
+        get() = explicitByteBurst ?: maxOf(4 * MIB, maxMessageSize)
         set(value) {
             require(value >= 128) { "byteBurst must be at least 128 bytes, was $value" }
-            givenByteBurst = value
+            explicitByteBurst = value
         }
 
     /**
-     * Messages that all sessions of one user on this node may send per second on average, at least 1; more are answered
-     * with `rate_limited`. Counts where the endpoint says who the `user` is. A subscribe to a declared topic does not
-     * count: [maxSessionsPerUser] times [subscribesPerSecond] bounds those of a user. Default: no limit.
+     * Messages that all sessions of one user on this node may send per second on average, at least 1; above it,
+     * `rate_limited` is returned. Applies only to endpoints that declare `user`. Subscribes to declared topics do not
+     * count; [maxSessionsPerUser] times [subscribesPerSecond] limits them per user. Default: no limit.
      */
     public var messagesPerSecondPerUser: Int = Int.MAX_VALUE
         set(value) {
@@ -97,8 +100,8 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     /**
-     * Messages that all sessions of one user may send at once, at least 1. A session that was refused as many is closed
-     * (4429). Default 400.
+     * Messages that all sessions of one user may send at once, at least 1. A session with the same number of rejected
+     * messages is closed (4429). Default 400.
      */
     public var burstPerUser: Int = 400
         set(value) {
@@ -107,8 +110,8 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     /**
-     * Topics that a client may subscribe to per second on average, at least 1; more are answered with `rate_limited`.
-     * A subscribe does not count as a message besides. Default 50; [Int.MAX_VALUE] for no limit.
+     * Topics that a client may subscribe to per second on average, at least 1; above it, `rate_limited` is returned.
+     * A subscribe does not also count as a message. Default 50; [Int.MAX_VALUE] for no limit.
      */
     public var subscribesPerSecond: Int = 50
         set(value) {
@@ -117,25 +120,25 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     /**
-     * Topics that a client may subscribe to at once, at least 1: below `session { maxTopics }`, a client that comes
-     * back does not get all of its topics back at once. As many refusals close its session (4429). Default: twice
-     * `maxTopics`, and at least 200.
+     * Topics that a client may subscribe to at once, at least 1. If it is below `session { maxTopics }`, a client may
+     * be unable to resume all of its topics at once after a reconnect. The same number of rejected subscribes closes
+     * the session (4429). Default: twice `maxTopics`, and at least 200.
      */
     public var subscribeBurst: Int
-        get() = givenSubscribeBurst ?: maxOf(200, minOf(2L * maxTopics(), Int.MAX_VALUE.toLong()).toInt())
+        get() = explicitSubscribeBurst ?: maxOf(200, minOf(2L * maxTopics(), Int.MAX_VALUE.toLong()).toInt())
         set(value) {
             require(value >= 1) { "subscribeBurst must be at least 1, was $value" }
-            givenSubscribeBurst = value
+            explicitSubscribeBurst = value
         }
 
-    /** Messages within a minute that cannot be decoded before the session is closed (4400), at least 1. Default 10. */
+    /** Messages per minute that cannot be decoded before the session is closed (4400), at least 1. Default 10. */
     public var maxBadMessages: Int = 10
         set(value) {
             require(value >= 1) { "maxBadMessages must be at least 1, was $value" }
             field = value
         }
 
-    /** Connections this node accepts, at least 1; one more is answered with HTTP 503. Default: no limit. */
+    /** Connections this node accepts, at least 1; further connections receive HTTP 503. Default: no limit. */
     public var maxConnections: Int = Int.MAX_VALUE
         set(value) {
             require(value >= 1) { "maxConnections must be at least 1, was $value" }
@@ -143,9 +146,9 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     /**
-     * Connections this node accepts from one address, at least 1; one more is answered with HTTP 429. A /64 network of
-     * IPv6 counts as one address. Behind a proxy, install Ktor's `XForwardedHeaders`, or all clients have that of the
-     * proxy. Default: no limit.
+     * Connections this node accepts from one address, at least 1; further connections receive HTTP 429. An IPv6 /64
+     * network counts as one address. Behind a proxy, install Ktor's `XForwardedHeaders`; otherwise all clients have the
+     * address of the proxy. Default: no limit.
      */
     public var maxConnectionsPerAddress: Int = Int.MAX_VALUE
         set(value) {
@@ -153,14 +156,16 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
             field = value
         }
 
-    /** Sessions one user may have on this node, at least 1; one more is closed (1013). Default: no limit. */
+    /**
+     * Sessions that one user may open on this node, at least 1; further sessions are closed (1013). Default: no limit.
+     */
     public var maxSessionsPerUser: Int = Int.MAX_VALUE
         set(value) {
             require(value >= 1) { "maxSessionsPerUser must be at least 1, was $value" }
             field = value
         }
 
-    /** How long a client may take to send its token where that comes in a message, positive. Default 10 s. */
+    /** Maximum time for a client to send its token in an `auth` message, positive. Default 10 s. */
     public var authTimeout: Duration = 10.seconds
         set(value) {
             require(value.isPositive()) { "authTimeout must be positive, was $value" }
@@ -168,8 +173,8 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
         }
 
     /**
-     * How long before its token runs out a client is told, where the endpoint says when it `expires`, at least 1 s.
-     * Default 60 s.
+     * How long before its token expires a client is notified, at least 1 s. Applies only to endpoints that declare
+     * `expires`. Default 60 s.
      */
     public var expiryWarning: Duration = 60.seconds
         set(value) {
@@ -179,7 +184,8 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
 
     internal fun build(origins: OriginPolicy): LimitSettings {
         check(byteBurst >= maxMessageSize) {
-            "byteBurst ($byteBurst) must not be below maxMessageSize ($maxMessageSize): the largest message would never pass"
+            "byteBurst ($byteBurst) must not be below maxMessageSize ($maxMessageSize), " +
+                "or the largest message would always be rejected"
         }
         return LimitSettings(
             frames = FrameLimits(maxMessageSize, maxFragments),

@@ -39,8 +39,8 @@ import kotlin.time.TimeSource
  * }
  * ```
  *
- * Needs no other plugin. What the block does not set may come from the application's configuration, below `live`: see
- * [LiveConfig]. When the application stops, sessions are drained: see [LiveConfig.drain].
+ * No other plugin is required. Settings can also be read from the section `live` of the application's configuration,
+ * see [LiveConfig]. Sessions are drained when the application stops, see [LiveConfig.drain].
  */
 public val Live: ApplicationPlugin<LiveConfig> =
     createApplicationPlugin("Live", FILE_SECTION, ::liveConfigOf) {
@@ -59,28 +59,31 @@ public val Live: ApplicationPlugin<LiveConfig> =
             it.log.info("Live: {}", describe(settings.transport, application.engine.javaClass.name))
         }
         on(MonitoringEvent(ApplicationStopPreparing)) { drain(application, settings.drainTimeout) { server.drain() } }
-        // an application that is reloaded stops without the engine; in an ordinary stop it is drained by now. The
-        // application that replaces it hears the event too, for all of an engine's share one monitor
+        // An application that is reloaded stops without the engine; in an ordinary stop it has been drained before.
+        // All applications of an engine share one monitor, so the replacing application also receives this event.
         on(MonitoringEvent(ApplicationStopping)) {
             if (it === application) drain(application, settings.drainTimeout) { server.drainForReload() }
         }
     }
 
-/** The server half of [Live]; throws [IllegalStateException] if the plugin is not installed. */
+/** The server of the [Live] plugin; throws [IllegalStateException] if the plugin is not installed. */
 public val Application.live: LiveServer
     get() = attributes.getOrNull(LiveServerKey) ?: error(NOT_INSTALLED)
 
-/** Ktor's event cannot suspend, and the engine closes the sockets as soon as it returns: so this thread has to wait. */
+/**
+ * Blocks until [drain] has completed. Ktor's event handler cannot suspend, and the engine closes all sockets as soon as
+ * it returns.
+ */
 private fun drain(scope: Application, timeout: Duration, drain: suspend () -> Unit) {
     val drained = scope.launch(Dispatchers.Default + CoroutineName("live-drain")) { drain() }.asCompletableFuture()
     try {
         drained.get((timeout + 1.seconds).inWholeMilliseconds, TimeUnit.MILLISECONDS)
     } catch (_: TimeoutException) {
-        // the engine cuts what is left
+        // the engine closes the remaining connections
     } catch (_: CancellationException) {
-        // the application is past waiting
+        // the application has already been cancelled
     } catch (e: ExecutionException) {
-        scope.log.error("Live could not end its sessions in order; the engine cuts them.", e.cause)
+        scope.log.error("Live could not drain its sessions; the engine closes their connections.", e.cause)
     } catch (_: InterruptedException) {
         Thread.currentThread().interrupt()
     }

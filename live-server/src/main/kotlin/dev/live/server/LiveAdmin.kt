@@ -11,28 +11,28 @@ import io.ktor.server.routing.post
 import io.ktor.server.routing.route
 
 /**
- * A page at [path] for operators, and its JSON API below: what the server does now, which clients are slow, what is lost
- * and why sessions end; it can kick a client and publish to a declared topic. Payloads are never shown.
+ * Serves an admin page at [path] and its JSON API below it. The page shows current activity, slow clients, dropped
+ * messages and close reasons. Operators can kick a client and publish to a declared topic. Payloads are never shown.
  *
- * It belongs within the application's own `authenticate("...") { }` of Ktor's plugin, and then answers only requests that
- * have a principal: one that is optional lets nobody in here. **Who may be an operator is for that to say: whoever it
- * knows may do everything here.** See docs/admin.md.
+ * Place it inside an `authenticate("...") { }` block of Ktor's Authentication plugin. Requests without a principal are
+ * rejected, even if authentication is optional. **Every principal has full access to the admin page, so the
+ * authentication provider must accept operators only.** See docs/admin.md.
  *
- * @param unprotected true if something else keeps strangers out, such as a plugin of the application's own or a port
- *   that only operators reach: then every request is answered
- * @throws IllegalStateException if this is not within `authenticate` and not said to be [unprotected], or [Live] is not
+ * @param unprotected true if access is restricted in another way, such as by another plugin or a private port; every
+ *   request is then accepted
+ * @throws IllegalStateException if this is outside `authenticate` and [unprotected] is false, or [Live] is not
  *   installed
  */
 public fun Route.liveAdmin(path: String, unprotected: Boolean = false) {
     check(unprotected || KtorAuth.surrounds(this)) {
-        "liveAdmin(\"$path\") is not within authenticate(\"...\") { }, so everybody could kick and publish. Put it " +
-            "there, or say liveAdmin(\"$path\", unprotected = true) if something else keeps strangers out."
+        "liveAdmin(\"$path\") is outside authenticate(\"...\") { }, so any client could kick and publish. Move it " +
+            "inside, or use liveAdmin(\"$path\", unprotected = true) if access is restricted in another way."
     }
     val server = application.live
     val admin = Admin(server.context, server.declared) { server.stats }
 
-    suspend fun ApplicationCall.guarded(answer: suspend (ApplicationCall) -> Unit) {
-        if (unprotected || KtorAuth.knows(this)) return answer(this)
+    suspend fun ApplicationCall.guarded(handle: suspend (ApplicationCall) -> Unit) {
+        if (unprotected || KtorAuth.hasPrincipal(this)) return handle(this)
         respondError(HttpStatusCode.Unauthorized, "unauthorized", "Not authenticated.")
     }
     route(path) {

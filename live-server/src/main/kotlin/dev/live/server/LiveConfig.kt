@@ -12,11 +12,11 @@ import dev.live.server.transport.Transport
 import io.ktor.utils.io.KtorDsl
 
 /**
- * What `install(Live) { ... }` can set.
+ * Settings of the `install(Live) { ... }` block.
  *
- * Nearly all of it may also stand in the application's configuration below `live`, under the names it has here, such as
- * `live.session.queueCapacity: 512`. What the code sets wins over that. A key there that is none of live's keeps the
- * application from starting, and so does a value that is not allowed here.
+ * Most settings can also be set in the application's configuration below `live`, under the same names, such as
+ * `live.session.queueCapacity: 512`. Settings in code override the file. An unknown key or an invalid value in the file
+ * prevents the application from starting.
  */
 @KtorDsl
 public class LiveConfig internal constructor() {
@@ -31,49 +31,50 @@ public class LiveConfig internal constructor() {
     private var observer: LiveObserver? = null
 
     /**
-     * The codecs that the server speaks. Default: JSON, CBOR and MessagePack. A client that names none gets JSON, or the
-     * first one here where JSON is not among them.
+     * The codecs that the server supports. Default: JSON, CBOR and MessagePack. A client that offers no subprotocol
+     * gets JSON, or the first codec of this list if JSON is not included.
      *
-     * @throws IllegalArgumentException if there is none, or two stand for one subprotocol
+     * @throws IllegalArgumentException if the list is empty, or two codecs have the same subprotocol
      */
     public fun codecs(vararg codecs: Codec) {
-        require(codecs.isNotEmpty()) { "Live has no codec. Name at least one, such as codecs(JsonCodec)." }
-        val twice = codecs.groupBy { it.subprotocol }.values.find { it.size > 1 }
-        require(twice == null) { "codec '${twice?.first()?.subprotocol}' is named twice" }
+        require(codecs.isNotEmpty()) { "Live has no codec. Add at least one, such as codecs(JsonCodec)." }
+        val duplicates = codecs.groupBy { it.subprotocol }.values.find { it.size > 1 }
+        require(duplicates == null) { "codec '${duplicates?.first()?.subprotocol}' is added twice" }
         this.codecs = codecs.toList()
     }
 
     /**
-     * What carries the bytes of connections. Default [Transport.Auto]. Left out of the code, it can be switched without a
-     * new build: by `live.transport` in the application's configuration, `auto` or `portable`.
+     * The transport of WebSocket connections. Default [Transport.Auto]. If the code does not set it, it can be changed
+     * without a new build by `live.transport` in the application's configuration: `auto` or `portable`.
      */
     public var transport: Transport = Transport.Auto
 
     /**
-     * Whether messages carry what they are a part of ([dev.live.server.observe.TraceContext]) to and from clients that ask
-     * for it, by offering a codec's subprotocol with `.trace`. Default false: nothing is offered, written or kept.
+     * Whether messages propagate the W3C trace context ([dev.live.server.observe.TraceContext]) to and from clients
+     * that request it by offering a codec's subprotocol with the suffix `.trace`. Default false: no such subprotocol is
+     * offered, and no trace context is written or stored.
      */
     public var traceContext: Boolean = false
 
     /** Settings of every session. */
     public fun session(configure: SessionConfig.() -> Unit): Unit = session.configure()
 
-    /** How the server finds out that a client is gone. */
+    /** Settings for the detection of lost connections. */
     public fun heartbeat(configure: HeartbeatConfig.() -> Unit): Unit = heartbeat.configure()
 
     /** Settings of every topic. */
     public fun topics(configure: TopicsConfig.() -> Unit): Unit = topics.configure()
 
-    /** What clients may do. */
+    /** Limits on clients. */
     public fun limits(configure: LimitsConfig.() -> Unit): Unit = limits.configure()
 
-    /** Which web pages may connect. Default: those of the server's own host. */
+    /** Web pages that may connect. Default: pages of the server's own host. */
     public fun origins(configure: OriginsConfig.() -> Unit): Unit = origins.configure()
 
-    /** How sessions end when the application stops. */
+    /** Settings for the shutdown of sessions when the application stops. */
     public fun drain(configure: DrainConfig.() -> Unit): Unit = drain.configure()
 
-    /** Tells [observer] what the server does, besides those that were named before. Default: nobody. */
+    /** Adds [observer], which is notified of server events, to the observers added before. Default: no observers. */
     public fun observe(observer: LiveObserver) {
         this.observer = this.observer?.plus(observer) ?: observer
     }

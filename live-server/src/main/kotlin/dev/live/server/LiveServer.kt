@@ -36,11 +36,10 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * The server half of the [Live] plugin: its topics and its sessions on this node. Every function may be called from any
- * thread.
+ * The topics and sessions of the [Live] plugin on this node. Every function may be called from any thread.
  *
- * A coroutine scope: a child of the application's job that ends with a drain, or with the application. What works for live,
- * such as an adapter, is launched in it; what fails there ends nothing but itself.
+ * The coroutine scope is a child of the application's job. It is cancelled after a drain, or with the application.
+ * Launch the coroutines of adapters in it. A failed coroutine does not cancel the others.
  */
 public class LiveServer internal constructor(
     private val settings: LiveSettings,
@@ -63,7 +62,7 @@ public class LiveServer internal constructor(
 
     @Volatile
     private var isDraining = false
-    private val drainBegan = AtomicBoolean()
+    private val drainStarted = AtomicBoolean()
 
     internal val context =
         EndpointContext(
@@ -80,31 +79,32 @@ public class LiveServer internal constructor(
         )
 
     init {
-        // an eighth late at most, and never busier than a hundred times a second
+        // An eighth of the shortest timeout: timeouts fire at most 12.5 % late. At most 100 sweeps a second.
         val session = settings.session
         val shortest = minOf(session.writeTimeout, session.heartbeatInterval, settings.limits.expiryWarning, 8.seconds)
         val period = (shortest / 8).coerceAtLeast(10.milliseconds)
         scope.launch(CoroutineName("live-sweeper")) { Sweeper(registry, topics, period, now).run() }
     }
 
-    /** The sessions that are open, as of now. */
+    /** A snapshot of the open sessions. */
     public val sessions: List<Session<*>> get() = registry.snapshot()
 
-    /** What this server has done since it started, and has now. */
+    /** Counters since the server started, and current gauges. */
     public val stats: LiveStats
         get() = counters.snapshot(registry.connections.get(), registry.size, topics.size, registry.byTransport)
 
-    /** Topics that somebody uses, or did within the linger. */
+    /** Number of active topics, including topics kept by their linger time. */
     public val topicCount: Int get() = topics.size
 
     /**
-     * The topic called [name], to publish to and to listen on. It need not be declared: a declaration says what clients
-     * may do with it.
+     * The topic with this [name], to publish messages and to receive them. It need not be declared: declarations define
+     * the access of clients.
      *
-     * @throws IllegalArgumentException if [name] is empty, over 256 bytes of UTF-8, or has control characters
+     * @throws IllegalArgumentException if [name] is empty, longer than 256 bytes of UTF-8, or contains control
+     *   characters
      */
     public fun topic(name: String): Topic {
-        require(name.isNotEmpty()) { "a topic's name must not be empty" }
+        require(name.isNotEmpty()) { "a topic name must not be empty" }
         Message(MessageType.MESSAGE, name) // checks the rest
         return Topic(name, topics, broker)
     }
@@ -112,38 +112,41 @@ public class LiveServer internal constructor(
     /** The open session with this id, or null. */
     public fun session(id: String): Session<*>? = registry.find(id)
 
-    /** The open sessions of [user], as the endpoint's `user` calls them. */
+    /** The open sessions of [user], as identified by the endpoint's `user` function. */
     public fun sessionsOf(user: String): Set<Session<*>> = registry.ofUser(user)
 
     /**
-     * Sends [message] to the session with this id, without waiting: a session whose queue is full is closed (4508), as
-     * by a topic. In a long loop nothing lets its writer catch up; `session.send` waits for room.
+     * Sends [message] to the session with this id, without suspending. A session whose queue is full is closed (4508),
+     * as it is for a topic's messages. A long loop can fill the queue before the session's writer runs; use
+     * `session.send` there, which suspends until the queue has space.
      *
-     * @return false if there is no such session, or it did not take the message
+     * @return false if there is no such session, or the message was not accepted
      */
     public fun sendToSession(id: String, message: Message): Boolean =
         send(listOfNotNull(registry.find(id)), message) == 1
 
-    /** Sends [message] to every session of [user], as [sendToSession] does; returns how many took it. */
+    /** Sends [message] to every session of [user], as [sendToSession] does; returns how many sessions accepted it. */
     public fun sendToUser(user: String, message: Message): Int = send(registry.ofUser(user), message)
 
-    /** Sends [message] to every session of this node, as [sendToSession] does; returns how many took it. */
+    /**
+     * Sends [message] to every session of this node, as [sendToSession] does; returns how many sessions accepted it.
+     */
     public fun broadcast(message: Message): Int = send(registry.all, message)
 
     /**
-     * Throws [user] out: closes every session that is open on this node now (4403), from which clients do not
-     * reconnect. What keeps the user out from here on is the endpoint's `authenticate`.
+     * Closes all open sessions of [user] on this node (4403). Clients do not reconnect by themselves after this code.
+     * To keep the user out, reject new connections in the endpoint's `authenticate`.
      *
-     * @param reason one short sentence for a person, which the clients get; at most 123 bytes of UTF-8 arrive
-     * @return how many sessions there were
+     * @param reason one short sentence for people, sent to the clients and truncated to 123 bytes of UTF-8
+     * @return the number of sessions that were closed
      */
     public fun kickUser(user: String, reason: String): Int = registry.ofUser(user).onEach { it.kick(reason) }.size
 
     private fun send(sessions: Collection<Session<*>>, message: Message): Int {
         val prepared = PreparedMessage(message, settings.codecs)
-        val taken = sessions.count { it.state.deliver(prepared) }
-        counters.sent(taken, message.body?.size ?: 0)
-        return taken
+        val accepted = sessions.count { it.state.deliver(prepared) }
+        counters.sent(accepted, message.body?.size ?: 0)
+        return accepted
     }
 
     internal fun <Meta : Any> serve(endpoint: LiveEndpoint<Meta>): EndpointServer<Meta> {
@@ -152,39 +155,41 @@ public class LiveServer internal constructor(
     }
 
     /**
-     * Ends every session for a restart: says goodbye with the [window] to come back in, writes what waits, closes (1012).
-     * What is not through within [timeout] is cut. New connections are refused from here on. Only the first call drains.
+     * Closes every session for a restart (1012): sends a goodbye with the reconnect [window] and writes the queued
+     * messages. Connections that are still open after [timeout] are aborted. New connections are rejected from now on.
+     * Only the first call has an effect.
      */
     internal suspend fun drain(
         timeout: Duration = settings.drainTimeout,
         window: ClosedRange<Duration> = settings.session.reconnectWindow,
     ) {
-        if (!drainBegan.compareAndSet(false, true)) return
+        if (!drainStarted.compareAndSet(false, true)) return
         isDraining = true
-        val why = CloseReason(CloseCode.Restart, "the server restarts", byClient = false)
-        val goodbye = PreparedMessage(goodbyeMessage(why, window), settings.codecs)
-        val leaving = sessions
-        for (session in leaving) session.state.end(why, flush = true, goodbye)
-        withTimeoutOrNull(timeout) { leaving.map { it.state.connection }.joinAll() }
+        val reason = CloseReason(CloseCode.Restart, "server restart", byClient = false)
+        val goodbye = PreparedMessage(goodbyeMessage(reason, window), settings.codecs)
+        val closing = sessions
+        for (session in closing) session.state.end(reason, flush = true, goodbye)
+        withTimeoutOrNull(timeout) { closing.map { it.state.connection }.joinAll() }
         for (session in sessions) {
-            session.state.cut(CloseReason(CloseCode.GoingAway, "the server stops", byClient = false))
+            session.state.cut(CloseReason(CloseCode.GoingAway, "server shutdown", byClient = false))
         }
         scope.cancel()
     }
 
     /**
-     * As [drain], where the application is replaced and the engine goes on, as by Ktor's auto-reload: the next request
-     * waits for this, and the new application is there at once.
+     * [drain] for an application that is replaced while the engine keeps running, as in Ktor's auto-reload. The next
+     * request waits for this function, and the new application accepts connections at once, so all times are limited to
+     * one second.
      */
     internal suspend fun drainForReload() {
         val window = settings.session.reconnectWindow
         drain(
-            minOf(settings.drainTimeout, RELOAD),
-            window.start.coerceAtMost(RELOAD)..window.endInclusive.coerceAtMost(RELOAD),
+            minOf(settings.drainTimeout, MAX_RELOAD_TIME),
+            window.start.coerceAtMost(MAX_RELOAD_TIME)..window.endInclusive.coerceAtMost(MAX_RELOAD_TIME),
         )
     }
 
     private companion object {
-        val RELOAD = 1.seconds
+        val MAX_RELOAD_TIME = 1.seconds
     }
 }

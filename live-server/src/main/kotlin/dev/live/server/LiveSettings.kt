@@ -8,7 +8,7 @@ import dev.live.server.transport.Transport
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlin.time.Duration
 
-/** What `install(Live) { }` set, checked and frozen. */
+/** The validated, immutable settings of `install(Live) { }`. */
 internal class LiveSettings(
     val codecs: CodecTable,
     val transport: Transport,

@@ -3,38 +3,38 @@ package dev.live.server
 import dev.live.server.limits.OriginPolicy
 import io.ktor.utils.io.KtorDsl
 
-/** What `origins { ... }` can set. */
+/** Settings of the `origins { ... }` block. */
 @KtorDsl
 public class OriginsConfig internal constructor() {
     /** Whether pages of the server's own host may connect. */
     internal var isSameHostAllowed = true
         private set
 
-    /** Whether every page may. */
+    /** Whether pages of all origins may connect. */
     internal var isAnyAllowed = false
         private set
 
-    /** Origins that may connect besides, as [OriginPolicy] writes them. */
+    /** Additional origins that may connect, normalized by [OriginPolicy]. */
     internal val listed: MutableSet<String> = mutableSetOf()
 
-    /** Whether what is [listed] comes from a configuration file: then it gives way to what the code lists. */
+    /** Whether [listed] comes from a configuration file; origins allowed in code then replace it. */
     private var isFromFile = false
 
     /**
-     * Whether pages of the server's own host may connect. Default true. The host is the one that the request names, and the
-     * one that a proxy names where Ktor's `ForwardedHeaders` or `XForwardedHeaders` is installed.
+     * Whether pages of the server's own host may connect. Default true. The host is taken from the `Host` header, and
+     * from the headers of a proxy if Ktor's `ForwardedHeaders` or `XForwardedHeaders` is installed.
      */
     public fun sameHost(allowed: Boolean = true) {
         isSameHostAllowed = allowed
     }
 
     /**
-     * Lets pages from [origins] connect, each such as `https://app.example.com`, with a port where it is not the default.
-     * Pages within applications have schemes of their own, such as `capacitor://localhost`. The origin `null` cannot be
-     * allowed: pages of any site can have it. Adds to what was allowed in code before, and replaces what a configuration
-     * file allows.
+     * Allows pages of these [origins] to connect. An origin is written as `https://app.example.com`, with a port if it
+     * is not the default. Pages inside native applications have other schemes, such as `capacitor://localhost`. The
+     * origin `null` cannot be allowed, because pages of any site can have it. Adds to the origins allowed in code
+     * before, and replaces the origins of a configuration file.
      *
-     * @throws IllegalArgumentException if one is not an origin
+     * @throws IllegalArgumentException if one of them is not an origin
      */
     public fun allow(vararg origins: String) {
         if (isFromFile) listed.clear()
@@ -43,8 +43,8 @@ public class OriginsConfig internal constructor() {
     }
 
     /**
-     * Lets every page connect, in the name of whoever reads it: only for endpoints that do without cookies. False takes
-     * that back, for instance where a configuration file says it.
+     * Allows pages of all origins to connect. Any site can then act with the cookies of the user who visits it, so use
+     * it only for endpoints that do not use cookies. False reverts it, for example if a configuration file sets it.
      */
     public fun allowAny(allowed: Boolean = true) {
         isAnyAllowed = allowed

@@ -95,7 +95,7 @@ class AdminTest : FunSpec({
                 ) {}
             }
 
-        failure.message shouldStartWith """liveAdmin("/live-admin") is not within authenticate"""
+        failure.message shouldStartWith """liveAdmin("/live-admin") is outside authenticate"""
     }
 
     test("sessions are sorted by queue depth by default, and a client that reads nothing is counted as slow") {

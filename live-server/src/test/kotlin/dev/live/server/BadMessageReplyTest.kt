@@ -58,7 +58,7 @@ class BadMessageReplyTest : FunSpec({
             val client = PlainClient.connect(url())
             client.send("""{"type":"ping","topic":"room/1","ref":"7"}""".encodeToByteArray())
             client.next() shouldBe """{"type":"error","topic":"room/1","ref":"7","data":{"code":"bad_message",""" +
-                """"reason":"live.v1.json takes text frames, was a binary frame"}}"""
+                """"reason":"live.v1.json requires text frames, was a binary frame"}}"""
             client.send("nothing".encodeToByteArray())
             client.next() shouldStartWith """{"type":"error","data":{"code":"bad_message""""
         }

@@ -86,7 +86,7 @@ class CloseCodesTest : FunSpec({
 
             val second = PlainClient.connect(url())
 
-            val reason = "a user may have at most 1 sessions"
+            val reason = "session limit reached: at most 1 sessions per user"
             second.next() shouldBe
                 """{"type":"goodbye","data":{"code":1013,"reason":"$reason","reconnectInMs":[5000,10000]}}"""
             second.closed() shouldBe (1013 to reason)
@@ -104,8 +104,8 @@ class CloseCodesTest : FunSpec({
             stop()
 
             client.next() shouldBe
-                """{"type":"goodbye","data":{"code":1012,"reason":"the server restarts","reconnectInMs":[1000,3000]}}"""
-            client.closed() shouldBe (1012 to "the server restarts")
+                """{"type":"goodbye","data":{"code":1012,"reason":"server restart","reconnectInMs":[1000,3000]}}"""
+            client.closed() shouldBe (1012 to "server restart")
         }
     }
 })
@@ -154,22 +154,23 @@ private val cases =
         CloseCase(CloseCode.Internal, "onOpen fails", "internal error, log id", endpoint = {
             onOpen { error("boom") }
         }) {},
-        CloseCase(CloseCode.Restart, "the application stops", "the server restarts") {
+        CloseCase(CloseCode.Restart, "the application stops", "server restart") {
             it.ask("""{"type":"ping"}""")
             stop()
         },
         CloseCase(
             CloseCode.TryAgainLater,
             "a user exceeds the session limit",
-            "a user may have at most 1 sessions",
+            "session limit reached: at most 1 sessions per user",
             hasSession = false,
             config = { limits { maxSessionsPerUser = 1 } },
             endpoint = { user { "ann" } },
         ) { first ->
             first.ask("""{"type":"ping"}""")
-            PlainClient.connect(url()).closed() shouldBe (1013 to "a user may have at most 1 sessions")
+            PlainClient.connect(url()).closed() shouldBe (1013 to "session limit reached: at most 1 sessions per user")
             first.ask("""{"type":"ping"}""")
-            application.live.sessions.single().close(CloseCode.TryAgainLater, "a user may have at most 1 sessions")
+            application.live.sessions.single()
+                .close(CloseCode.TryAgainLater, "session limit reached: at most 1 sessions per user")
         },
         CloseCase(CloseCode.ProtocolViolated, "ten bad messages", "10 bad messages within a minute") { client ->
             repeat(10) { client.send("nonsense") }
@@ -177,7 +178,7 @@ private val cases =
         CloseCase(
             CloseCode.NotAuthenticated,
             "no token before the auth timeout",
-            "no token came",
+            "no auth message received",
             hasSession = false,
             config = { limits { authTimeout = 100.milliseconds } },
             endpoint = {
@@ -220,7 +221,7 @@ private val cases =
         CloseCase(
             CloseCode.TooManyMessages,
             "a client ignores rate_limited",
-            "at most 1 messages a second",
+            "rate limit exceeded: at most 1 messages per second",
             config = {
                 limits {
                     messagesPerSecond = 1

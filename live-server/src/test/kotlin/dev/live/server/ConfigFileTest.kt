@@ -113,14 +113,14 @@ class ConfigFileTest : FunSpec({
             "drain.reconectWindow" to "drain.reconnectWindow",
         )) {
             test(wrong) {
-                failure(wrong to "1") shouldBe "live.$wrong is no setting of live; the nearest is live.$near."
+                failure(wrong to "1") shouldBe "Unknown setting 'live.$wrong'. Did you mean 'live.$near'?"
             }
         }
 
         test("several unknown keys are reported together") {
             failure("codec" to "json", "transprt" to "auto", "session.maxTopics" to "1") shouldBe
-                "live.codec is no setting of live; the nearest is live.codecs. " +
-                "live.transprt is no setting of live; the nearest is live.transport."
+                "Unknown setting 'live.codec'. Did you mean 'live.codecs'? " +
+                "Unknown setting 'live.transprt'. Did you mean 'live.transport'?"
         }
     }
 
@@ -140,8 +140,8 @@ class ConfigFileTest : FunSpec({
             Triple("session.onOverflow", "wait", "onOverflow must be one of 'close', was 'wait'"),
             Triple("transport", "fast", "transport must be one of 'auto', 'portable', was 'fast'"),
             Triple("codecs", "json, xml", "a codec must be one of 'json', 'cbor', 'msgpack', was 'xml'"),
-            Triple("codecs", "json,json", "codec 'live.v1.json' is named twice"),
-            Triple("codecs", "", "Live has no codec. Name at least one, such as codecs(JsonCodec)."),
+            Triple("codecs", "json,json", "codec 'live.v1.json' is added twice"),
+            Triple("codecs", "", "Live has no codec. Add at least one, such as codecs(JsonCodec)."),
             Triple("origins.sameHost", "yes", "must be true or false, was 'yes'"),
             Triple(
                 "origins.allow",
@@ -160,7 +160,7 @@ class ConfigFileTest : FunSpec({
 
     test("a value in place of the section is an error") {
         installFailure(MapApplicationConfig("live" to "portable")) shouldBe
-            "live: must be a section with settings in it, such as live.transport"
+            "live: must be a section that contains settings, such as live.transport"
     }
 
     test("a configuration error prevents the application from starting") {
@@ -194,7 +194,7 @@ class ConfigFileTest : FunSpec({
             val file = HoconApplicationConfig(ConfigFactory.load(ConfigFactory.parseString("live.transport = auto")))
 
             shouldThrow<IllegalArgumentException> { liveConfigOf(file.config("live")) }.message shouldBe
-                "live.session.maxTopcs is no setting of live; the nearest is live.session.maxTopics."
+                "Unknown setting 'live.session.maxTopcs'. Did you mean 'live.session.maxTopics'?"
         }
     }
 

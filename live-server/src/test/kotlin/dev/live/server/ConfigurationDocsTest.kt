@@ -108,7 +108,7 @@ class ConfigurationDocsTest : FunSpec({
             val wrong = File(tempdir(), "application.yaml").apply { writeText("live:\n  sesion:\n    maxTopics: 3\n") }
 
             shouldThrow<IllegalArgumentException> { liveConfigOf(loaded(wrong).config("live")) }.message shouldBe
-                "live.sesion.maxTopics is no setting of live; the nearest is live.session.maxTopics."
+                "Unknown setting 'live.sesion.maxTopics'. Did you mean 'live.session.maxTopics'?"
         }
 
         test("accepts lists, numbers and keys without a value") {

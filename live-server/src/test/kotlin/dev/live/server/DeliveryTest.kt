@@ -99,7 +99,7 @@ class DeliveryTest : FunSpec({
                 dropOldest()
             }()
         }.message shouldBe
-            "topic 'prices' has dropOldest besides another symbol dropOldest and conflate: choose one"
+            "topic 'prices' already has an overflow policy. Use either dropOldest or conflate."
         shouldThrow<IllegalArgumentException> { declaring { dropOldest(limit = 0) }() }.message shouldBe
             "dropOldest limit must be at least 1, was 0"
         shouldThrow<IllegalArgumentException> { declaring { throttle(Duration.ZERO) }() }.message shouldBe

@@ -96,7 +96,7 @@ private val cases =
         Case(ErrorCode.BadMessage, "data nested 65 deep", "", ref = false) {
             it.ask("""{"type":"publish","topic":"room/1","data":${"[".repeat(65)}${"]".repeat(65)}}""")
         },
-        Case(ErrorCode.BadMessage, "a binary frame on the JSON codec", "live.v1.json takes text frames", ref = false) {
+        Case(ErrorCode.BadMessage, "a binary frame on the JSON codec", "live.v1.json requires text", ref = false) {
             it.send("""{"type":"ping"}""".toByteArray())
             it.next()
         },
@@ -112,7 +112,7 @@ private val cases =
         Case(
             ErrorCode.Forbidden,
             "authorize returns false",
-            "this session may not use the topic",
+            "this session is not authorized for the topic",
             endpoint = { topic<Line>("room/{room}") { authorize { parameters["room"] != "7" } } },
         ) { it.ask("""{"type":"subscribe","topic":"room/7","ref":"r"}""") },
         Case(ErrorCode.NotSubscribed, "publish without a subscription", "subscribe to the topic before") {
@@ -130,7 +130,7 @@ private val cases =
         Case(
             ErrorCode.RateLimited,
             "a message over the burst",
-            "at most 1 messages a second",
+            "rate limit exceeded: at most 1 messages per second",
             config = {
                 limits {
                     messagesPerSecond = 1
@@ -145,7 +145,7 @@ private val cases =
         Case(
             ErrorCode.TooManyTopics,
             "one topic over the limit",
-            "a session may join at most 1 topics",
+            "a session may subscribe to at most 1 topics",
             config = { session { maxTopics = 1 } },
         ) {
             it.ask("""{"type":"subscribe","topic":"room/1"}""")

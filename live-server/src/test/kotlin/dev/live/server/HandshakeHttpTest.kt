@@ -81,7 +81,7 @@ class HandshakeHttpTest : FunSpec({
                     val response = handshake(version = "HTTP/1.0")
 
                     response.status shouldBe 400
-                    response.body shouldContain "a proxy in front must use HTTP/1.1 (nginx: proxy_http_version 1.1)"
+                    response.body shouldContain "configure it to use HTTP/1.1 (nginx: proxy_http_version 1.1)"
                 }
             }
 
@@ -120,7 +120,8 @@ class HandshakeHttpTest : FunSpec({
 
                         response.status shouldBe 426
                         response.body shouldBe
-                            "The request lost its Upgrade header on the way: a proxy in front must pass Upgrade and Connection."
+                            "The Upgrade header is missing. If there is a proxy, " +
+                            "configure it to forward the Upgrade and Connection headers."
                     }
                 }
             }
@@ -131,8 +132,8 @@ class HandshakeHttpTest : FunSpec({
 
                     response.status shouldBe 400
                     response.body shouldBe
-                        "Only a bearer token is offered as subprotocol. Offer a codec beside it, such as " +
-                        "live.v1.json; this server speaks live.v1.json, live.v1.cbor, live.v1.msgpack."
+                        "The only offered subprotocol is a bearer token. Also offer a codec, such as " +
+                        "live.v1.json. Supported subprotocols: live.v1.json, live.v1.cbor, live.v1.msgpack."
                 }
             }
 

@@ -31,7 +31,7 @@ class HandshakeTest : FunSpec({
 
                     response.status shouldBe 426
                     response.headers["upgrade"] shouldBe "websocket"
-                    response.body shouldBe "This is a live endpoint: connect to it with a WebSocket."
+                    response.body shouldBe "This is a live endpoint. Connect to it with a WebSocket."
                     upgrade("Sec-WebSocket-Version" to "8").status shouldBe 426
                     upgrade("Sec-WebSocket-Version" to "8").headers["sec-websocket-version"] shouldBe "13"
                     upgrade("Sec-WebSocket-Key" to "c2hvcnQ=").status shouldBe 400

@@ -62,9 +62,9 @@ class IdempotentPublishTest : FunSpec({
             test("a key is rejected by a topic without idempotent() and from a session without a user") {
                 withServer(engine, { rooms(AtomicInteger()) }) {
                     connect("ann").ask(publish("plain", "=m1")) shouldContain
-                        "the topic takes no keys; publish without one"
+                        "the topic does not accept keys. Publish without a key."
                     connect("").ask(publish("orders/1", "=m1")) shouldContain
-                        "a key is a user's, and this session has none; publish without one"
+                        "a key requires a session with a user. Publish without a key."
                 }
             }
         }

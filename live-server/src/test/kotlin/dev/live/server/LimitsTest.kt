@@ -33,7 +33,7 @@ class LimitsTest : FunSpec({
 
                     client.ask(echo("b".repeat(900))) shouldMatch
                         """\{"type":"error","ref":"r","data":\{"code":"rate_limited",""" +
-                        """"reason":"at most 1024 bytes a second","retryAfterMs":\d{1,3}}}"""
+                        """"reason":"rate limit exceeded: at most 1024 bytes per second","retryAfterMs":\d{1,3}}}"""
 
                     client.ask(echo("c")) shouldContain "c"
                 }
@@ -63,7 +63,8 @@ class LimitsTest : FunSpec({
                     phone.ask(echo("1")) shouldContain "1"
                     laptop.ask(echo("2")) shouldContain "2"
 
-                    laptop.ask(echo("3")) shouldContain "at most 1 messages a second from all sessions of a user"
+                    laptop.ask(echo("3")) shouldContain
+                        "rate limit exceeded: at most 1 messages per second across all sessions of a user"
 
                     bob.ask(echo("4")) shouldContain "4"
                     repeat(9) { anonymous.ask(echo("$it")) shouldContain "$it" }
@@ -99,7 +100,8 @@ class LimitsTest : FunSpec({
 
                     val replies = List(150) { client.ask(subscribe(it % 100)) }
 
-                    replies.joinToString() shouldContain """"reason":"at most 1 subscribes a second","retryAfterMs":"""
+                    replies.joinToString() shouldContain
+                        """"reason":"rate limit exceeded: at most 1 subscribes per second","retryAfterMs":"""
                 }
             }
 
@@ -112,7 +114,7 @@ class LimitsTest : FunSpec({
 
                     response.status shouldBe 429
                     response.headers["retry-after"] shouldBe "5"
-                    response.body shouldBe "This address has as many connections as it may have."
+                    response.body shouldBe "Connection limit reached for this address."
                     first.close()
                     eventually(HANG_TIMEOUT) { askForUpgrade(port).status shouldBe 101 }
                 }

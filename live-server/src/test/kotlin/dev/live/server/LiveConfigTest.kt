@@ -54,7 +54,8 @@ class LiveConfigTest : FunSpec({
 
     test("an endpoint with a meta type and no authenticate fails with advice") {
         startFailure { installed { live<String>("/live") } } shouldBe
-            "live(\"/live\") has a meta and no authenticate. Add authenticate { call -> ... }, or declare live<Unit>(\"/live\")."
+            "live(\"/live\") has a meta type but no authenticate. Add authenticate { call -> ... }, " +
+                "or declare live<Unit>(\"/live\")."
     }
 
     test("both ways of authentication create a meta") {
@@ -222,8 +223,8 @@ private fun config(message: String, configure: LiveConfig.() -> Unit) =
 
 private val configMistakes: List<Mistake<LiveConfig>> =
     listOf(
-        config("Live has no codec. Name at least one, such as codecs(JsonCodec).") { codecs() },
-        config("codec 'live.v1.json' is named twice") { codecs(JsonCodec, JsonCodec) },
+        config("Live has no codec. Add at least one, such as codecs(JsonCodec).") { codecs() },
+        config("codec 'live.v1.json' is added twice") { codecs(JsonCodec, JsonCodec) },
         config("queueCapacity must be at least 1 message, was 0") { session { queueCapacity = 0 } },
         config("queueBytes must be at least 1024 bytes, was 1023") { session { queueBytes = 1_023 } },
         config("writeTimeout must be at least 100ms, was 99ms") { session { writeTimeout = 99.milliseconds } },
@@ -254,7 +255,8 @@ private val configMistakes: List<Mistake<LiveConfig>> =
         config("byteBurst must be at least 128 bytes, was 127") { limits { byteBurst = 127 } },
         Mistake(
             IllegalStateException::class,
-            "byteBurst (65535) must not be below maxMessageSize (65536): the largest message would never pass",
+            "byteBurst (65535) must not be below maxMessageSize (65536), " +
+                "or the largest message would always be rejected",
         ) { limits { byteBurst = 65_535 } },
         config("messagesPerSecondPerUser must be at least 1, was 0") { limits { messagesPerSecondPerUser = 0 } },
         config("burstPerUser must be at least 1 message, was 0") { limits { burstPerUser = 0 } },
@@ -310,7 +312,7 @@ private val endpointMistakes: List<Mistake<LiveEndpoint<String>>> =
     reserved.map { type ->
         Mistake<LiveEndpoint<String>>(
             IllegalArgumentException::class,
-            "request type '$type' is one of the protocol's own; choose another",
+            "request type '$type' is reserved by the protocol. Choose another type.",
         ) { request<Int, Int>(type) { it } }
     } + listOf(
         Mistake(IllegalArgumentException::class, "request type 'count' is declared twice") {

@@ -40,8 +40,7 @@ class OriginsBehindProxyTest : FunSpec({
 
                         responses.map { it.status } shouldBe listOf(403, 403, 403)
                         responses.first().body shouldBe
-                            "Pages from https://app.example.com may not connect to this endpoint: " +
-                            "the request's host is backend:8080."
+                            "The origin https://app.example.com is not allowed for the host backend:8080."
                         val warning = logs.messages.single()
                         warning shouldContain "https://app.example.com"
                         warning shouldContain "backend:8080"
@@ -108,7 +107,7 @@ class OriginsBehindProxyTest : FunSpec({
                         val rejected = kick("https://evil.example", "backend", "X-Forwarded-Host: app.example.com")
 
                         rejected.status shouldBe 403
-                        rejected.body shouldContain "Pages from https://evil.example"
+                        rejected.body shouldContain "The origin https://evil.example"
                         logs.messages.single() shouldContain "https://evil.example"
                     }
                 }

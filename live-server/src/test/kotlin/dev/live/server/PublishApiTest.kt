@@ -136,22 +136,22 @@ class PublishApiTest : FunSpec({
                     "7" to "400 bad_payload the body must be an object, or a list of objects",
                     "[]" to "400 bad_payload a list must have at least one publish",
                     "[7]" to "400 bad_payload publish 0: a publish must be an object",
-                    "{}" to "400 bad_payload name either the topic or the user to publish to",
-                    """{"topic":"kept/1","user":"ann"}""" to "400 bad_payload name either the topic or the user",
+                    "{}" to "400 bad_payload exactly one of topic and user must be set",
+                    """{"topic":"kept/1","user":"ann"}""" to "400 bad_payload exactly one of topic and user",
                     """{"topic":7}""" to "400 bad_payload topic must be a string",
                     """{"topic":""}""" to "400 bad_payload topic must not be empty",
-                    """{"topic":"elsewhere","data":1}""" to "404 unknown_topic no endpoint declares a topic",
+                    """{"topic":"elsewhere","data":1}""" to "404 unknown_topic no declared topic matches",
                     """{"topic":"kept/1"}""" to "400 bad_payload data is missing",
                     """{"topic":"notice/1","data":{"text":7}}""" to "400 bad_payload text",
                     """{"topic":"notice/1","data":{"text":"a","level":"b"}}""" to "400 bad_payload level",
-                    """{"topic":"kept/1","data":1,"body":"AQID"}""" to "400 bad_payload a publish has data or body",
+                    """{"topic":"kept/1","data":1,"body":"AQID"}""" to "400 bad_payload only one of data and body",
                     """{"topic":"raw/1","body":"?"}""" to "400 bad_payload body must be base64",
                     // Ruby's Base64.encode64 and Python's encodebytes end with a line break
                     """{"topic":"raw/1","body":"AQID\n"}""" to
                         "400 bad_payload body must be base64 (RFC 4648, section 4): character 4 is a line break",
                     """{"topic":"kept/1","body":"AQID"}""" to "400 bad_payload data must be JSON, was opaque bytes",
-                    """{"topic":"kept/1","type":"x"}""" to "400 bad_payload type is for messages to a user",
-                    """{"user":"ann","type":"goodbye"}""" to "400 bad_payload type 'goodbye' is one of the protocol",
+                    """{"topic":"kept/1","type":"x"}""" to "400 bad_payload type is only allowed for messages",
+                    """{"user":"ann","type":"goodbye"}""" to "400 bad_payload type 'goodbye' is reserved",
                     """{"user":"ann","type":""}""" to "400 bad_payload type",
                     """[$good,{"topic":"notice/1","data":{}}]""" to "400 bad_payload publish 1: text",
                     "[${List(11) { good }.joinToString()}]" to
@@ -200,7 +200,7 @@ class PublishApiTest : FunSpec({
             application.live.topic("kept/1").history().messages.size shouldBe 1
             publish("""{"topic":"kept/1","data":2}""", "order-7").let {
                 it.status shouldBe 400
-                it.text shouldContain "this key was used for another payload"
+                it.text shouldContain "this key was used with another payload"
             }
             publish(body, "order-8").text shouldContain """"offset":2"""
             publish(body, "x".repeat(64)).text shouldContain "Idempotency-Key must be at most 63 bytes"
@@ -248,7 +248,7 @@ class PublishApiTest : FunSpec({
             val again = post("/publish-more", list, *headers)
 
             again.status shouldBe 413
-            again.text shouldContain "carried out already, but its reply was too large to be kept"
+            again.text shouldContain "the request was executed, but its reply was too large to store"
             publish("""{"topic":"$topic","data":1}""").text shouldContain """"offset":401}"""
         }
     }
@@ -264,10 +264,10 @@ class PublishApiTest : FunSpec({
     test("startup fails without a key, with an invalid key and with an unset key") {
         val mistakes =
             listOf(
-                invalid("""livePublish("/publish") has no key, so everybody could publish""") {},
+                invalid("""livePublish("/publish") has no key, so any client could publish""") {},
                 invalid("must be at least 32 bytes, was 5") { key("short") },
-                invalid("got no key: what it is taken from is not set") { key(null) },
-                invalid("must not have white space") { key("x".repeat(31) + " ") },
+                invalid("is null. Set the environment variable") { key(null) },
+                invalid("must not contain white space") { key("x".repeat(31) + " ") },
                 invalid("maxBodyBytes must be 1 to 16777216, was 0") { maxBodyBytes = 0 },
                 invalid("maxBatch must be at least 1 publish, was 0") { maxBatch = 0 },
             )

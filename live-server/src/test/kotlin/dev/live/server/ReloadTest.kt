@@ -24,7 +24,7 @@ class ReloadTest : FunSpec({
 
                 withContext(Dispatchers.IO) { reload() }
 
-                ann.next() shouldContain """"code":1012,"reason":"the server restarts","reconnectInMs":[0,1000]"""
+                ann.next() shouldContain """"code":1012,"reason":"server restart","reconnectInMs":[0,1000]"""
                 ann.closed().first shouldBe 1012
                 bob.next().data shouldContain """"reconnectInMs":[0,1000]"""
                 PlainClient.connect(url()).ask("""{"type":"ping"}""") shouldBe """{"type":"pong"}"""

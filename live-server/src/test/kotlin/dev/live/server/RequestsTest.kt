@@ -103,7 +103,7 @@ class RequestsTest : FunSpec({
                     second.ask(pay) shouldBe """{"type":"reply","ref":"=order-17","data":"5 paid, run 1"}"""
                     second.ask("""{"type":"pay","ref":"=order-17","data":6}""") shouldBe
                         """{"type":"error","ref":"=order-17","data":{"code":"bad_payload","reason":""" +
-                        """"this key was used for another payload; a key stands for one request"}}"""
+                        """"this key was used with another payload. Use a new key for each request."}}"""
                     second.ask("""{"type":"pay","ref":"order-17","data":5}""") shouldContain "run 2"
                     connect("bob").ask(pay) shouldContain "run 3"
                 }

@@ -61,7 +61,7 @@ class ResubscribeTest : FunSpec({
 
             List(2) { client.next() } shouldContainExactly List(2) { """{"type":"ack","topic":"t/$it","ref":"$it"}""" }
             client.next() shouldStartWith """{"type":"error","topic":"t/2","ref":"2","data":{"code":"rate_limited"""
-            client.next() shouldContain "at most 1 subscribes a second"
+            client.next() shouldContain "rate limit exceeded: at most 1 subscribes per second"
             client.readCloseCode() shouldBe 4429
             client.close()
         }

@@ -99,7 +99,7 @@ class ServerSentEventsTest : FunSpec({
                     ann.next().data shouldContain """"type":"goodbye","data":{"code":1012"""
                     val close = ann.next()
                     close.name shouldBe "close"
-                    close.data shouldBe """{"code":1012,"reason":"the server restarts"}"""
+                    close.data shouldBe """{"code":1012,"reason":"server restart"}"""
                     checkNotNull(close.retry) shouldBeInRange 100L..200L
                 }
             }
@@ -163,7 +163,7 @@ class ServerSentEventsTest : FunSpec({
             }
             val both = EventClient.open(this, "/live/sse?topic=kept/1&lastEventId=one:1&lastEventId=two:2")
             both.status shouldBe 400
-            both.text() shouldContain "lastEventId was given 2 times with different epochs; give the newest one"
+            both.text() shouldContain "lastEventId occurred 2 times with different epochs; send the newest one only"
         }
     }
 
@@ -172,21 +172,21 @@ class ServerSentEventsTest : FunSpec({
             val epoch = application.live.topic("kept/1").apply { publish(1) }.history().position.epoch
             val requests =
                 listOf(
-                    "" to "400 bad_payload topic must be given once, as in ?topic=room/lobby, was given 0 times",
+                    "" to "400 bad_payload topic must occur once, as in ?topic=room/lobby, occurred 0 times",
                     "?topic=room/1&topic=room/2" to
-                        "400 bad_payload topic must be given once, as in ?topic=room/lobby, was given 2 times",
+                        "400 bad_payload topic must occur once, as in ?topic=room/lobby, occurred 2 times",
                     "?topic=" to "400 bad_payload topic must not be empty",
                     "?topic=room%00" to "400 bad_payload topic must not contain control characters",
                     "?topic=kept/1&lastEventId=7" to
-                        "400 bad_payload the last event's id must be one that this server gave, as epoch:offset",
+                        "400 bad_payload the last event id must be an id from this server, in the form epoch:offset",
                     "?topic=kept/1&lastEventId=$epoch:-1" to "400 bad_payload offset must not be negative, was -1",
                     "?topic=kept/1&lastEventId=:1" to "400 bad_payload epoch must be 1 to 64 bytes",
                     "?topic=kept/1&lastEventId=$epoch:9" to
                         "400 bad_payload offset must be at most 1, the topic's newest, was 9",
                     "?topic=room/1&params={" to "400 bad_payload params must be JSON: ",
-                    "?topic=room/secret" to "403 forbidden this session may not use the topic",
+                    "?topic=room/secret" to "403 forbidden this session is not authorized for the topic",
                     "?topic=room/rejected" to "429 rate_limited not so fast",
-                    "?topic=elsewhere" to "404 unknown_topic no topic is declared that matches this name",
+                    "?topic=elsewhere" to "404 unknown_topic no declared topic matches this name",
                     "?topic=room/broken" to "500 internal internal error, log id ",
                     "?topic=room/1&name=stranger" to "401 unauthorized Not authenticated.",
                     "?topic=room/1&name=banned" to "403 forbidden go away",
@@ -220,7 +220,7 @@ class ServerSentEventsTest : FunSpec({
             val bob = EventClient.open(this, "/live/sse?topic=room/1&name=bob")
 
             annAgain.status shouldBe 503
-            annAgain.text() shouldContain "a user may have at most 1 sessions"
+            annAgain.text() shouldContain "session limit reached: at most 1 sessions per user"
             bob.next()
             ann.close()
             bob.close()
@@ -299,7 +299,7 @@ class ServerSentEventsTest : FunSpec({
             for (site in listOf("cross-site", "same-site")) {
                 val response = EventClient.open(this, "/live/sse?topic=room/1&name=ann", "Sec-Fetch-Site" to site)
                 response.status shouldBe 403
-                response.text() shouldContain "Pages of another site may not make this request (Sec-Fetch-Site: $site)."
+                response.text() shouldContain "Cross-site requests are not allowed (Sec-Fetch-Site: $site)."
             }
             for (site in listOf("same-origin", "none")) {
                 val own = EventClient.open(this, "/live/sse?topic=room/1&name=ann", "Sec-Fetch-Site" to site)

@@ -106,7 +106,7 @@ class ConversationTest : FunSpec({
                     errorOf { ann.request<Line, Unit>("refuse", Line("ann")) } shouldBe
                         (ErrorCode.BadPayload to "no: ann")
                     errorOf { ann.received<Line>("room/secret").next() } shouldBe
-                        (ErrorCode.Forbidden to "this session may not use the topic")
+                        (ErrorCode.Forbidden to "this session is not authorized for the topic")
                     errorOf { ann.topic<Line>("room/other").publish(Line("x")) } shouldBe
                         (ErrorCode.NotSubscribed to "subscribe to the topic before publishing to it")
                     errorOf { ann.received<Line>("nowhere").next() }.first shouldBe ErrorCode.UnknownTopic

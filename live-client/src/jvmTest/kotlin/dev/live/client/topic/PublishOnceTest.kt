@@ -50,7 +50,9 @@ class PublishOnceTest : FunSpec({
 
     test("a refusal is final") {
         clientTest {
-            transport.onMessage = { message -> refuse(message, "bad_payload", "the topic takes no keys").let { true } }
+            transport.onMessage = { message ->
+                refuse(message, "bad_payload", "the topic does not accept keys").let { true }
+            }
 
             val publishing = start { shouldThrow<LiveException> { room().publishOnce("m1", hello) } }
             settle()

@@ -51,7 +51,7 @@ internal object HandshakeTarget : FuzzTarget {
         val server = LiveServer(settings(), time.scope.coroutineContext) { time.now }
         val endpoint = server.serve(endpoint())
         val call = request.call(time.scope.coroutineContext)
-        time.scope.launch { endpoint.answer(call) }
+        time.scope.launch { endpoint.handle(call) }
         time.run()
         when (val answer = call.answer) {
             is LiveUpgrade -> {

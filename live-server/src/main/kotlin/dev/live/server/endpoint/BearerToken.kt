@@ -10,8 +10,9 @@ import kotlin.io.encoding.Base64
 /**
  * The bearer token of this request, or null if it carries none.
  *
- * Looks into `Authorization: Bearer ...`, then for a subprotocol `live.bearer.<base64url token>`, because a page cannot
- * set headers on a WebSocket, then into the query where the endpoint names a `tokenParameter`. Never log it.
+ * Sources, in this order: the header `Authorization: Bearer ...`; a subprotocol `live.bearer.<base64url token>`,
+ * because a page cannot set headers on a WebSocket; the query parameter, if the endpoint sets `tokenParameter`. Never
+ * log it.
  */
 public fun ApplicationCall.bearerToken(): String? {
     val header = request.header(HttpHeaders.Authorization)
@@ -23,19 +24,20 @@ public fun ApplicationCall.bearerToken(): String? {
 }
 
 /**
- * The bearer token of this request in the form that the `authHeader` of Ktor's own bearer and JWT providers takes, so
- * that they know the clients too that send it as a subprotocol. Null if there is none, or one that no header can carry.
+ * The bearer token of this request as a value for the `authHeader` function of Ktor's bearer and JWT providers, so that
+ * these providers also accept tokens sent as a subprotocol. Null if the request has no token, or a token with
+ * characters that a header cannot contain.
  */
 public fun ApplicationCall.bearerAuthHeader(): HttpAuthHeader? {
     val token = bearerToken() ?: return null
     return try {
         HttpAuthHeader.Single("Bearer", token)
     } catch (_: IllegalArgumentException) {
-        null // a client can put anything into base64
+        null // base64 can encode characters that are invalid in a header
     }
 }
 
-/** Which query parameter may carry the token, where the endpoint allows one. */
+/** Name of the query parameter for the token, if the endpoint allows one. */
 internal val TokenParameter = AttributeKey<String>("dev.live.tokenParameter")
 
 private fun decodeToken(text: String): String? =

@@ -8,76 +8,53 @@ import io.ktor.server.plugins.origin
 import io.ktor.server.response.header
 
 /**
- * One request's place among the connections that a server may have, and who is behind it.
+ * One connection counted against the connection limits of the server.
  *
- * The checks come in the order that the protocol names: the cheapest first, and nobody is asked in vain.
+ * The permit is held from the request until the connection has ended, or until the request is rejected.
  */
-internal class ConnectionPermit(private val context: EndpointContext) : () -> Unit {
+internal class ConnectionPermit(private val context: EndpointContext) : AutoCloseable {
     private var network: String? = null
-    private var isTaken = false
+    private var isHeld = false
 
-    /** Takes a place, which is given back by calling this; or says why there is none. */
-    fun refusal(call: ApplicationCall): Identity.Refused? {
-        if (context.isDraining()) return call.notNow("The server restarts.")
+    /**
+     * Acquires the permit, which [close] releases. Returns the HTTP response if the server accepts no connection now.
+     */
+    fun acquire(call: ApplicationCall): HttpRejection? {
+        if (context.isDraining()) return call.rejectTemporarily("The server is restarting.")
         val connections = context.sessions.connections
         if (connections.incrementAndGet() > context.limits.maxConnections) {
             connections.decrementAndGet()
-            return call.notNow("The server has as many connections as it may have.")
+            return call.rejectTemporarily("Connection limit reached.")
         }
         val address = context.addresses?.let { networkOf(call.request.origin.remoteAddress) }
         if (address != null && !context.addresses.tryAdd(address)) {
             connections.decrementAndGet()
-            val reason = "This address has as many connections as it may have."
-            return call.notNow(reason, HttpStatusCode.TooManyRequests)
+            val reason = "Connection limit reached for this address."
+            return call.rejectTemporarily(reason, HttpStatusCode.TooManyRequests)
         }
         network = address
-        isTaken = true
+        isHeld = true
         return null
     }
 
-    /** Gives the place back, if that has not been done: before a refusal is sent, for who reads it may try again at once. */
-    override fun invoke() {
-        if (!isTaken) return
-        isTaken = false
+    /**
+     * Releases the permit; further calls have no effect. Call it before a rejection is sent, because the client may
+     * retry as soon as it has received the response.
+     */
+    override fun close() {
+        if (!isHeld) return
+        isHeld = false
         context.sessions.connections.decrementAndGet()
         network?.let { context.addresses?.remove(it) }
     }
 
-    /** Who the client is, as far as its request says. */
-    suspend fun <Meta : Any> identify(call: ApplicationCall, endpoint: LiveEndpoint<Meta>): Identity<Meta> {
-        if (!context.limits.origins.allows(call)) {
-            val reason = context.refusedOrigins.refuse(call, RefusedOrigins::allowOrForward)
-            return Identity.Refused(HttpStatusCode.Forbidden, reason)
-        }
-        endpoint.tokenParameter?.let { call.attributes.put(TokenParameter, it) }
-        val meta = endpoint.authenticate?.invoke(call)
-        return when {
-            meta != null -> Identity.Known(meta)
-            endpoint.authenticateByMessage != null -> Identity.Awaited
-            else -> Identity.Refused(HttpStatusCode.Unauthorized, "Not authenticated.")
-        }
-    }
-
-    private fun ApplicationCall.notNow(
+    private fun ApplicationCall.rejectTemporarily(
         reason: String,
         status: HttpStatusCode = HttpStatusCode.ServiceUnavailable,
-    ): Identity.Refused {
+    ): HttpRejection {
         response.header(HttpHeaders.RetryAfter, RETRY_AFTER_SECONDS)
-        return Identity.Refused(status, reason)
+        return HttpRejection(status, reason)
     }
 }
-
-/** Who is behind a request. */
-internal sealed interface Identity<out Meta> {
-    class Known<Meta>(val meta: Meta) : Identity<Meta>
-
-    /** Somebody who is yet to say so, in a message. */
-    object Awaited : Identity<Nothing>
-
-    /** Nobody who may come in now: answered with [status] and [reason], a sentence for the client's developer. */
-    class Refused(val status: HttpStatusCode, val reason: String) : Identity<Nothing>
-}
-
-internal const val SEC_FETCH_SITE: String = "Sec-Fetch-Site"
 
 internal const val RETRY_AFTER_SECONDS: Int = 5

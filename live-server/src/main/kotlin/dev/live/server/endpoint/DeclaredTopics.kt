@@ -4,11 +4,11 @@ import dev.live.protocol.Message
 import dev.live.server.topic.TopicPolicies
 import dev.live.server.topic.TopicPolicy
 
-/** What the endpoints of a server have declared about topics: a topic is the same one whichever endpoint it is used at. */
+/** The topic declarations of all endpoints of a server. A topic is shared by all endpoints that declare it. */
 internal class DeclaredTopics : TopicPolicies {
     private class Declared(val pattern: TopicPattern, val policy: TopicPolicy, val payload: PayloadType<*>)
 
-    /** Most specific first. Written while routes are set up, as a whole: readers never see a part. */
+    /** Sorted by specificity, most specific first. Replaced as a whole while routes are set up. */
     @Volatile
     private var declared = emptyList<Declared>()
 
@@ -18,29 +18,31 @@ internal class DeclaredTopics : TopicPolicies {
     @Volatile
     private var hasKeys = false
 
-    /** @throws IllegalArgumentException if another endpoint asks for something else of the same topics */
+    /** @throws IllegalArgumentException if another endpoint declares a different policy for the same pattern */
     @Synchronized
     fun declare(declarations: List<TopicDeclaration<*, *>>) {
-        val fresh = declarations.map { Declared(it.pattern, it.policy, it.payload) }
-        for (one in fresh) {
-            val other = declared.find { it.pattern.shape == one.pattern.shape } ?: continue
-            // two functions cannot be compared: the key is the first one's
-            require(other.policy.copy(key = null) == one.policy.copy(key = null)) {
-                "topic pattern '${one.pattern}' is declared by two endpoints with different history, presence or " +
-                    "delivery: a topic has one of each, whichever endpoint it is used at"
+        val added = declarations.map { Declared(it.pattern, it.policy, it.payload) }
+        for (new in added) {
+            val existing = declared.find { it.pattern.shape == new.pattern.shape } ?: continue
+            // Functions cannot be compared. The key function of the first declaration is used.
+            require(existing.policy.copy(key = null) == new.policy.copy(key = null)) {
+                "topic pattern '${new.pattern}' is declared by two endpoints with different history, presence or " +
+                    "delivery. Declare the same settings in both, because endpoints share their topics."
             }
         }
-        val all = (declared + fresh).sortedBy { it.pattern.specificity }
+        val all = (declared + added).sortedBy { it.pattern.specificity }
         declared = all
         isPlain = all.all { it.policy == TopicPolicy.None }
         hasKeys = all.any { it.policy.key != null }
     }
 
-    /** What the payloads of the topic called [name] are; null if no endpoint declares it. Of two that do, the first. */
+    /**
+     * The payload type of the topic [name], from the first declaration that matches; null if no endpoint declares it.
+     */
     fun payloadOf(name: String): PayloadType<*>? = declared.find { it.pattern.match(name) != null }?.payload
 
     override fun of(name: String): TopicPolicy =
-        // nobody asks for anything: then this is on the way of every publish to a topic that is not in use
+        // Fast path without policies: this runs for each publish to a topic that is not active.
         if (isPlain) TopicPolicy.None else declared.find { it.pattern.match(name) != null }?.policy ?: TopicPolicy.None
 
     override fun keyOf(name: String): ((Message) -> String)? = if (hasKeys) of(name).key else null

@@ -11,7 +11,7 @@ import dev.live.protocol.RefPrefix
 import dev.live.protocol.toMessage
 import dev.live.server.limits.InboundLimiter
 import dev.live.server.limits.LimitSettings
-import dev.live.server.limits.Refusal
+import dev.live.server.limits.RateRejection
 import dev.live.server.observe.HandlerOutcome
 import dev.live.server.observe.ServerCounters
 import dev.live.server.observe.inTrace
@@ -23,9 +23,9 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.nanoseconds
 
 /**
- * Decodes what one session receives, holds it to the limits and hands it to the endpoint's handlers.
+ * Decodes the messages of one session, enforces the rate limits and calls the endpoint's handlers.
  *
- * Only accessed by the session's reader: one message at a time.
+ * Only accessed by the session's reader, one message at a time.
  */
 internal class Dispatcher<Meta : Any>(
     private val endpoint: LiveEndpoint<Meta>,
@@ -45,15 +45,15 @@ internal class Dispatcher<Meta : Any>(
                 session.codec.decode(data, limits.decode)
             } catch (e: MalformedMessageException) {
                 limiter.admit(now(), data.size)
-                return refuse(session, e)
+                return rejectMalformed(session, e)
             }
-        val refusal = admitted(message, data.size)
-        if (refusal != null) return tooFast(session, message, refusal)
+        val rejection = checkRate(message, data.size)
+        if (rejection != null) return rejectRateLimited(session, message, rejection)
         val start = if (counters.isObserved) System.nanoTime() else 0L
-        val failure = guard.answer(message.type) { handle(session, message) }
+        val failure = guard.isolate(message.type) { handle(session, message) }
         if (counters.isObserved) {
             counters.handled(
-                nameOf(message),
+                observedType(message),
                 (System.nanoTime() - start).nanoseconds,
                 outcomeOf(failure),
             )
@@ -61,33 +61,35 @@ internal class Dispatcher<Meta : Any>(
         if (failure != null) session.send(failure.toMessage(message.topic, message.ref))
     }
 
-    private suspend fun refuse(session: Session<Meta>, cause: MalformedMessageException) {
-        session.send(cause.answer())
-        if (limiter.isOneBadMessageTooMany(now())) {
+    private suspend fun rejectMalformed(session: Session<Meta>, cause: MalformedMessageException) {
+        session.send(cause.toErrorMessage())
+        if (limiter.countBadMessage(now())) {
             session.close(CloseCode.ProtocolViolated, "${limits.maxBadMessages} bad messages within a minute")
         }
     }
 
-    /** A client that comes back subscribes to all that it had, at once: that has a limit of its own, and only that. */
-    private fun admitted(message: Message, size: Int): Refusal? =
+    /** Subscribes have their own rate limit, because a reconnecting client resumes all of its topics at once. */
+    private fun checkRate(message: Message, size: Int): RateRejection? =
         if (message.type == MessageType.SUBSCRIBE && endpoint.topics.isNotEmpty()) {
             limiter.admitSubscribe(now(), size)
         } else {
             limiter.admit(now(), size)
         }
 
-    private suspend fun tooFast(session: Session<Meta>, message: Message, refusal: Refusal) {
+    private suspend fun rejectRateLimited(session: Session<Meta>, message: Message, rejection: RateRejection) {
         counters.rateLimited(session.id)
-        val error = LiveException(ErrorCode.RateLimited, refusal.reason, refusal.retryAfterMillis.milliseconds)
+        val error = LiveException(ErrorCode.RateLimited, rejection.reason, rejection.retryAfterMillis.milliseconds)
         session.send(error.toMessage(message.topic, message.ref))
-        if (refusal.isLast) session.close(CloseCode.TooManyMessages, refusal.reason)
+        if (rejection.closesSession) session.close(CloseCode.TooManyMessages, rejection.reason)
     }
 
-    /** Whether a ping or pong is within the rate; a flood of them ends the session as one of messages does. */
+    /**
+     * Whether a ping or pong is within the rate limit. A flood of them closes the session, like a flood of messages.
+     */
     fun admitsControl(session: Session<Meta>): Boolean {
-        val refusal = limiter.admit(now(), size = 0) ?: return true
+        val rejection = limiter.admit(now(), size = 0) ?: return true
         counters.rateLimited(session.id)
-        if (refusal.isLast) session.close(CloseCode.TooManyMessages, refusal.reason)
+        if (rejection.closesSession) session.close(CloseCode.TooManyMessages, rejection.reason)
         return false
     }
 
@@ -96,7 +98,7 @@ internal class Dispatcher<Meta : Any>(
             MessageType.PING -> session.send(Message(MessageType.PONG, ref = message.ref))
             MessageType.PONG -> Unit
             MessageType.REPLY, MessageType.ERROR ->
-                // one that comes late, or twice, is nobody's: neither is it the application's
+                // Late or duplicate replies to server requests are dropped, and not passed to onMessage.
                 if (message.ref.startsWith(RefPrefix.SERVER)) session.answered(message) else other(session, message)
             MessageType.AUTH ->
                 if (endpoint.authenticateByMessage == null) admit(session, message) else tokens.renew(session, message)
@@ -106,17 +108,17 @@ internal class Dispatcher<Meta : Any>(
 
     private suspend fun admit(session: Session<Meta>, message: Message) {
         val intercept = endpoint.intercept ?: return route(session, message)
-        guard.handler(session, message.trace) {
-            val isOver = AtomicBoolean()
+        guard.callHandler(session, message.trace) {
+            val isDone = AtomicBoolean()
             try {
                 SessionScope(session).intercept(message) { passed ->
-                    check(isOver.compareAndSet(false, true)) {
+                    check(isDone.compareAndSet(false, true)) {
                         "next was called twice, or after the interceptor returned"
                     }
                     route(session, passed)
                 }
             } finally {
-                isOver.set(true)
+                isDone.set(true)
             }
         }
     }
@@ -145,14 +147,14 @@ internal class Dispatcher<Meta : Any>(
             request != null -> {
                 val replies = request.replies
                 if (replies != null && message.ref.startsWith(RefPrefix.KEY)) {
-                    reply(session, message, once(replies, request, session, message))
+                    reply(session, message, replyOnce(replies, request, session, message))
                 } else {
-                    topics.guard.handler(session, message.trace) {
-                        reply(session, message, request.answer(scope, message))
+                    topics.guard.callHandler(session, message.trace) {
+                        reply(session, message, request.reply(scope, message))
                     }
                 }
             }
-            raw != null -> topics.guard.handler(session, message.trace) { scope.raw(message) }
+            raw != null -> topics.guard.callHandler(session, message.trace) { scope.raw(message) }
             else -> throw LiveException(ErrorCode.UnknownType, "no handler for messages of this type")
         }
     }
@@ -160,19 +162,19 @@ internal class Dispatcher<Meta : Any>(
     private suspend fun reply(session: Session<Meta>, request: Message, body: Body?): Boolean =
         session.send(Message(MessageType.REPLY, request.topic, request.ref, body))
 
-    /** What [request] replies to [message], or replied when it came with the same key before. */
-    private suspend fun once(
+    /** The reply of [request] to [message], or the stored reply if the key was used before. */
+    private suspend fun replyOnce(
         replies: IdempotentReplies,
         request: RequestHandler<Meta, *, *>,
         session: Session<Meta>,
         message: Message,
     ): Body? {
-        val server = guard.server ?: error("unreachable: an endpoint's guard knows the server's scope")
+        val server = guard.server ?: error("unreachable: the guard of an endpoint has the server's scope")
         return replies.reply(IdempotentReplies.ownerOf(session), message, server) {
             var body: Body? = null
             val failure =
                 guard.run(message.type, session) {
-                    inTrace(message.trace) { body = request.answer(SessionScope(session), message) }
+                    inTrace(message.trace) { body = request.reply(SessionScope(session), message) }
                 }
             IdempotentReplies.Outcome(body, failure)
         }
@@ -185,16 +187,16 @@ internal class Dispatcher<Meta : Any>(
     }
 
     suspend fun closed(session: Session<Meta>, reason: CloseReason) {
-        if (IdempotentReplies.endWith(session)) {
+        if (IdempotentReplies.belongToSession(session)) {
             for (request in endpoint.requests.values) request.replies?.forget(IdempotentReplies.ownerOf(session))
         }
         val onClose = endpoint.onClose ?: return
         guard.run("onClose") { SessionScope(session).onClose(reason) }
     }
 
-    /** What an observer knows [message] by: no word that a client may choose. */
-    private fun nameOf(message: Message): String =
-        if (message.type in OWN || message.type in endpoint.requests) message.type else MessageType.MESSAGE
+    /** The type of [message] for observers, never a value that a client can choose freely. */
+    private fun observedType(message: Message): String =
+        if (message.type in PROTOCOL_TYPES || message.type in endpoint.requests) message.type else MessageType.MESSAGE
 
     private fun outcomeOf(failure: LiveException?): HandlerOutcome =
         when (failure?.code) {
@@ -205,7 +207,7 @@ internal class Dispatcher<Meta : Any>(
         }
 
     private companion object {
-        val OWN =
+        val PROTOCOL_TYPES =
             MessageType.run { setOf(SUBSCRIBE, UNSUBSCRIBE, PUBLISH, AUTH, PING, PONG) }
     }
 }

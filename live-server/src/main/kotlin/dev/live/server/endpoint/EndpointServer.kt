@@ -29,7 +29,7 @@ import java.io.IOException
 import java.security.SecureRandom
 import kotlin.time.Clock
 
-/** What an endpoint needs of its server. */
+/** The parts of the server that its endpoints share. */
 internal class EndpointContext(
     val sessions: SessionRegistry,
     val topics: TopicRegistry,
@@ -42,17 +42,18 @@ internal class EndpointContext(
     val isDraining: () -> Boolean,
     val now: () -> Long,
 ) {
-    /** The rates of users over all endpoints; null where there is no limit on them. */
+    /** Rate limits per user across all endpoints; null without a limit. */
     val users: UserRates? = if (limits.userMessages.isUnlimited) null else UserRates(limits.userMessages)
 
-    /** Connections per address over all endpoints; null where there is no limit on them. */
-    val addresses: AddressCounter? = limits.maxConnectionsPerAddress.takeIf { it < Int.MAX_VALUE }?.let(::AddressCounter)
+    /** Connections per address across all endpoints; null without a limit. */
+    val addresses: AddressCounter? =
+        limits.maxConnectionsPerAddress.takeIf { it < Int.MAX_VALUE }?.let(::AddressCounter)
 
-    /** Pages that were refused, over all endpoints and the admin page. */
-    val refusedOrigins = RefusedOrigins(now)
+    /** Rejected origins across all endpoints and the admin page. */
+    val rejectedOrigins = RejectedOrigins(now)
 }
 
-/** Answers the requests for one endpoint: refuses them, or runs a session on each. */
+/** Handles the HTTP requests of one endpoint: rejects a request, or runs a session on it. */
 internal class EndpointServer<Meta : Any>(
     private val endpoint: LiveEndpoint<Meta>,
     private val context: EndpointContext,
@@ -62,11 +63,11 @@ internal class EndpointServer<Meta : Any>(
     private val tokens = Tokens(endpoint, guard, limits.expiryWarning, context.now)
     private val counters = context.topics.counters
 
-    /** The same topics as server-sent events, where the endpoint declares that. */
+    /** Server-sent events for the same topics, if the endpoint declares them. */
     val streams: EventStreams<Meta>? = endpoint.streams?.let { EventStreams(endpoint, context, this, it) }
 
-    /** Within an interceptor's call there is a guard already. */
-    private val inner =
+    /** Handlers run inside the guarded call of the interceptor, if there is one. */
+    private val handlerGuard =
         if (endpoint.intercept == null) {
             guard
         } else {
@@ -77,62 +78,70 @@ internal class EndpointServer<Meta : Any>(
             endpoint.topics,
             context.broker,
             context.sessionSettings.maxTopics,
-            inner,
+            handlerGuard,
             context.topics,
         )
 
-    /** The checks come in the order that the protocol names: the cheapest first, and nobody is asked in vain. */
-    suspend fun answer(call: ApplicationCall) {
+    /** Checks run in the order that the protocol specifies, cheapest first; `authenticate` runs last. */
+    suspend fun handle(call: ApplicationCall) {
         val disconnect = call.watchDisconnect()
         val handshake =
             when (val result = handshake(call, context.topics.codecs)) {
-                is Handshake.Refused -> return refuse(call, result.status, result.reason)
+                is HttpRejection -> return reject(call, result)
                 is Handshake.Accepted -> result
             }
-        val place = ConnectionPermit(context)
-        place.refusal(call)?.let { return refuse(call, it.status, it.reason) }
+        val permit = ConnectionPermit(context)
+        permit.acquire(call)?.let { return reject(call, it) }
         var upgrade: LiveUpgrade? = null
         try {
-            upgrade = admit(call, handshake, place)
+            upgrade = authenticate(call, handshake, permit)
             if (upgrade != null) {
                 context.fastPath.expectHalves(call)
                 call.respondIfConnected(disconnect) { call.respond(upgrade) }
             }
         } finally {
-            if (upgrade?.isStarted != true) place()
+            if (upgrade?.isStarted != true) permit.close()
         }
     }
 
-    /** The upgrade for a client that may come in, or null: then it has been answered. */
-    private suspend fun admit(call: ApplicationCall, handshake: Handshake.Accepted, place: ConnectionPermit): LiveUpgrade? {
+    /** The upgrade for an accepted client. Null if the request has been rejected and the response sent. */
+    private suspend fun authenticate(
+        call: ApplicationCall,
+        handshake: Handshake.Accepted,
+        permit: ConnectionPermit,
+    ): LiveUpgrade? {
         val meta =
-            when (val result = place.identify(call, endpoint)) {
-                is Identity.Refused -> {
-                    place()
-                    return null.also { refuse(call, result.status, result.reason) }
+            when (val identity = context.identify(call, endpoint)) {
+                is HttpRejection -> {
+                    permit.close()
+                    return null.also { reject(call, identity) }
                 }
-                is Identity.Known -> result.meta
-                is Identity.Awaited -> null
+                is Identity.Authenticated -> identity.meta
+                is Identity.Pending -> null
             }
         val address = call.request.origin.remoteAddress
-        val codecSlot = handshake.codecSlot // and not the handshake, for as long as the connection lasts
-        return LiveUpgrade(handshake, limits.frames, context.fastPath, call, context.scope, place) { socket ->
+        val codecSlot = handshake.codecSlot // the connection must not keep the handshake in memory
+        return LiveUpgrade(handshake, limits.frames, context.fastPath, call, context.scope, permit::close) { socket ->
             serve(socket, codecSlot, meta, address)
         }
     }
 
-    /** Runs a session on [socket], for whoever is [known] or says so in a message, until nothing of it is left. */
-    suspend fun serve(socket: Socket, codecSlot: Int, known: Meta?, address: String) {
+    /**
+     * Runs a session on [socket] until the session has ended completely.
+     *
+     * @param authenticated the client's meta; null if the client authenticates in its first message
+     */
+    suspend fun serve(socket: Socket, codecSlot: Int, authenticated: Meta?, address: String) {
         try {
             val verify = endpoint.authenticateByMessage
             val meta =
-                known
+                authenticated
                     ?: verify?.let { firstMessageAuth(socket, codecSlot, it).await() }
                     ?: return
             val handler = Handler(meta, codecSlot, address, socket.transport)
             SessionRunner(socket, handler, context.sessionSettings, context.now).run()
         } catch (_: IOException) {
-            // the connection broke before there was a session that could have been told
+            // the connection was lost before the session was created
         } finally {
             socket.abort()
         }
@@ -141,13 +150,13 @@ internal class EndpointServer<Meta : Any>(
     private fun firstMessageAuth(socket: Socket, codecSlot: Int, verify: suspend (String) -> Meta?) =
         FirstMessageAuth<Meta>(socket, context.topics.codecs[codecSlot], limits, context.handlers, verify)
 
-    private suspend fun refuse(call: ApplicationCall, status: HttpStatusCode, reason: String) {
-        if (status == HttpStatusCode.UpgradeRequired) call.namesUpgrade()
-        if (status == HttpStatusCode.Unauthorized) call.challenge()
-        call.respondText(reason.wellFormed(), status = status)
+    private suspend fun reject(call: ApplicationCall, rejection: HttpRejection) {
+        if (rejection.status == HttpStatusCode.UpgradeRequired) call.addUpgradeHeaders()
+        if (rejection.status == HttpStatusCode.Unauthorized) call.addChallengeHeader()
+        call.respondText(rejection.reason.wellFormed(), status = rejection.status)
     }
 
-    /** The life of one session, as far as the endpoint has a say in it. */
+    /** The endpoint's part in the lifecycle of one session. */
     private inner class Handler(
         private val meta: Meta,
         private val codecSlot: Int,
@@ -156,28 +165,28 @@ internal class EndpointServer<Meta : Any>(
     ) : SessionHandler<Meta> {
         private val dispatcher = Dispatcher(endpoint, commands, tokens, limits, guard, context.now, counters)
 
-        /** A session that was not let in is none that the application hears the end of. */
+        /** Whether the session was accepted. Otherwise the application is not notified of its end. */
         private var isOpened = false
 
-        /** What it was in when it ended, where the application wants to know. */
-        private var left = emptyList<TopicPlace<Meta, *>>()
+        /** Topics at the end of the session that declare `onUnsubscribe`. */
+        private var lastTopics = emptyList<TopicMatch<Meta, *>>()
 
         override fun create(scope: CoroutineScope): Session<Meta> {
             val runtime = SessionRuntime(context.sessionSettings, context.topics, codecSlot, commands, context.now)
             val user = endpoint.user?.invoke(meta)
-            val since = Clock.System.now()
-            return Session(newSessionId(), meta, user, address, since, transport, runtime, scope.coroutineContext)
+            val connectedAt = Clock.System.now()
+            return Session(newSessionId(), meta, user, address, connectedAt, transport, runtime, scope.coroutineContext)
         }
 
         override suspend fun open(session: Session<Meta>): CloseReason? {
             if (!context.sessions.add(session, limits.maxSessionsPerUser)) {
-                val reason = "a user may have at most ${limits.maxSessionsPerUser} sessions"
+                val reason = "session limit reached: at most ${limits.maxSessionsPerUser} sessions per user"
                 return CloseReason(CloseCode.TryAgainLater, reason, byClient = false)
             }
-            // looked at after adding: whichever of this and the drain is later sees the other
+            // Checked after the session is registered: either this check or the drain closes the session.
             if (context.isDraining()) return CloseReason(CloseCode.Restart, DRAINING, byClient = false)
             tokens.begin(session)?.let { return it }
-            session.user?.let { dispatcher.limiter.user = context.users?.join(it, context.now()) }
+            session.user?.let { dispatcher.limiter.user = context.users?.retain(it, context.now()) }
             isOpened = true
             counters.sessionOpened(session.id)
             return dispatcher.opened(session)
@@ -188,25 +197,25 @@ internal class EndpointServer<Meta : Any>(
         override suspend fun handle(session: Session<Meta>, data: Inbound.Data) = dispatcher.dispatch(session, data)
 
         override fun leaving(session: Session<Meta>) {
-            left = commands.placesToLeave(session)
+            lastTopics = commands.topicsWithUnsubscribeHook(session)
         }
 
         override suspend fun closed(session: Session<Meta>, reason: CloseReason) {
-            if (dispatcher.limiter.user != null) session.user?.let { context.users?.leave(it) }
+            if (dispatcher.limiter.user != null) session.user?.let { context.users?.release(it) }
             context.sessions.remove(session)
             if (!isOpened) return
             counters.sessionClosed(session.id, reason.code)
-            commands.left(session, left)
+            commands.sessionEnded(session, lastTopics)
             dispatcher.closed(session, reason)
         }
     }
 
     private companion object {
-        const val DRAINING = "the server restarts"
+        const val DRAINING = "server restart"
     }
 }
 
-/** 128 random bits, which nobody can guess: an id finds a session for whoever knows it. */
+/** 128 random bits. The id must not be guessable, because it gives access to the session. */
 internal fun newSessionId(): String {
     val bytes = ByteArray(SESSION_ID_BYTES)
     secureRandom.nextBytes(bytes)

@@ -30,14 +30,15 @@ import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** What `serverSentEvents` declares: the path [under] the endpoint's, and the least wait before a reconnect. */
-internal class StreamSettings(val under: String, val retry: Duration)
+/** Settings of `serverSentEvents`: [path] below the endpoint's path, and the minimum delay before a reconnect. */
+internal class StreamSettings(val path: String, val retry: Duration)
 
 /**
- * Answers requests for the topics of one endpoint as server-sent events.
+ * Serves the topics of one endpoint as server-sent events.
  *
- * Behind each is a session as behind a WebSocket, with its limits, queue, hooks and observers; only its socket is
- * another. It is the server's and not the call's, and a client that goes ends the session and does not cancel the call.
+ * Each stream has a session with the same limits, queue, hooks and observers as a WebSocket session; only the socket
+ * differs. The session runs in the server's scope, not in the call's: a client disconnect ends the session and does not
+ * cancel the call.
  */
 internal class EventStreams<Meta : Any>(
     private val endpoint: LiveEndpoint<Meta>,
@@ -47,18 +48,18 @@ internal class EventStreams<Meta : Any>(
 ) {
     private val codecSlot = context.topics.codecs.slotOf("live.v1.json")
 
-    /** Below the endpoint's own. */
-    val path: String get() = settings.under
+    /** Path below the path of the endpoint. */
+    val path: String get() = settings.path
 
     init {
         check(codecSlot >= 0) {
-            "serverSentEvents() needs JSON, which is not among the server's codecs. Add it: codecs(JsonCodec, ...)."
+            "serverSentEvents() needs the JSON codec. Add it: codecs(JsonCodec, ...)."
         }
     }
 
-    suspend fun answer(call: ApplicationCall) {
+    suspend fun handle(call: ApplicationCall) {
         val disconnect = call.watchDisconnect()
-        call.suppressCompression() // a compressor holds events back until its buffer is full
+        call.suppressCompression() // a compressor delays events until its buffer is full
         val request =
             try {
                 val id = call.request.headers[LAST_EVENT_ID]
@@ -66,18 +67,16 @@ internal class EventStreams<Meta : Any>(
             } catch (e: IllegalArgumentException) {
                 return call.respondError(HttpStatusCode.BadRequest, ErrorCode.BadPayload.wire, e.message.orEmpty())
             }
-        val place = ConnectionPermit(context)
-        place.refusal(call)?.let { return refuse(call, it) }
-        try {
-            when (val identity = place.identify(call, endpoint)) {
-                is Identity.Known -> stream(call, request, identity.meta, place, disconnect)
-                is Identity.Refused -> refuse(call, identity, place)
-                // this client sends no messages
-                is Identity.Awaited ->
-                    refuse(call, Identity.Refused(HttpStatusCode.Unauthorized, "Not authenticated."), place)
+        val permit = ConnectionPermit(context)
+        permit.acquire(call)?.let { return reject(call, it) }
+        permit.use {
+            when (val identity = context.identify(call, endpoint)) {
+                is Identity.Authenticated -> stream(call, request, identity.meta, permit, disconnect)
+                is HttpRejection -> reject(call, identity, permit)
+                // a client of server-sent events cannot send an `auth` message
+                is Identity.Pending ->
+                    reject(call, HttpRejection(HttpStatusCode.Unauthorized, "Not authenticated."), permit)
             }
-        } finally {
-            place()
         }
     }
 
@@ -85,7 +84,7 @@ internal class EventStreams<Meta : Any>(
         call: ApplicationCall,
         request: StreamRequest,
         meta: Meta,
-        place: ConnectionPermit,
+        permit: ConnectionPermit,
         disconnect: Disconnect,
     ) {
         val codec = context.topics.codecs[codecSlot]
@@ -95,13 +94,13 @@ internal class EventStreams<Meta : Any>(
             context.scope.launch(Dispatchers.Default + CoroutineName("live-session")) {
                 server.serve(socket, codecSlot, meta, address)
             }
-        session.invokeOnCompletion { socket.abort() } // also where the server has ended, and nothing was run
+        session.invokeOnCompletion { socket.abort() } // also if the server's scope was cancelled before the launch
         disconnect.onSeen(socket::abort)
         try {
             val start = socket.start.await()
             if (start !is StreamStart.Begun) {
                 session.join()
-                place()
+                permit.close()
             }
             when (start) {
                 is StreamStart.Begun -> {
@@ -110,7 +109,8 @@ internal class EventStreams<Meta : Any>(
                             socket.attach(channel)
                             session.join()
                         }
-                    // a session that has ended has reported why: a response that it cut is no failure of the call
+                    // A session that has ended has reported its close reason; the aborted response is not a call
+                    // failure.
                     call.respondIfConnected(disconnect, { session.isCompleted }) { call.respond(events) }
                 }
                 is StreamStart.Refused -> {
@@ -118,15 +118,15 @@ internal class EventStreams<Meta : Any>(
                     val wait = start.error.retryAfterMs?.milliseconds
                     call.respondError(code.httpStatus(), code.wire, start.error.reason, wait)
                 }
-                is StreamStart.Ended -> ended(call, start)
+                is StreamStart.Ended -> respondEnded(call, start)
             }
         } finally {
-            socket.abort() // the client is gone, or has all that there was
+            socket.abort() // the client has disconnected or has received the whole stream
             withContext(NonCancellable) { session.join() }
         }
     }
 
-    private suspend fun ended(call: ApplicationCall, end: StreamStart.Ended) {
+    private suspend fun respondEnded(call: ApplicationCall, end: StreamStart.Ended) {
         val status =
             when (end.code) {
                 CloseCode.NotAuthenticated -> HttpStatusCode.Unauthorized
@@ -139,25 +139,25 @@ internal class EventStreams<Meta : Any>(
         call.respondError(status, code, end.reason.ifEmpty { "the session has ended" }, wait)
     }
 
-    private suspend fun refuse(call: ApplicationCall, refused: Identity.Refused, place: ConnectionPermit? = null) {
-        place?.invoke()
-        call.respondError(refused.status, refused.status.errorCode(), refused.reason)
+    private suspend fun reject(call: ApplicationCall, rejection: HttpRejection, permit: ConnectionPermit? = null) {
+        permit?.close()
+        call.respondError(rejection.status, rejection.status.errorCode(), rejection.reason)
     }
 
-    /** Spread, because a browser waits exactly as long as it was told and many were told by the same server. */
+    /** With jitter: a browser waits exactly this long, and a restart disconnects all clients at the same time. */
     private fun retryAfter(code: CloseCode?): Duration =
         when (val rule = code?.reconnect) {
-            // the page is to close the stream; one that does not shall not knock all the time
-            is ReconnectRule.Never -> AS_GOOD_AS_NEVER
+            // The page should close the stream. Otherwise the browser keeps reconnecting, so this limits how often.
+            is ReconnectRule.Never -> NEVER_RECONNECT_DELAY
             is ReconnectRule.GoodbyeWindow ->
                 context.sessionSettings.reconnectWindow.let { between(it.start, it.endInclusive) }
             is ReconnectRule.Backoff -> maxOf(settings.retry, rule.minDelay).let { between(it, it * 2) }
             else -> between(settings.retry, settings.retry * 2)
         }
 
-    private fun between(least: Duration, most: Duration): Duration = least + (most - least) * Random.nextDouble()
+    private fun between(min: Duration, max: Duration): Duration = min + (max - min) * Random.nextDouble()
 
-    /** The response itself; [write] returns when there is no more. */
+    /** The response body; [write] returns at the end of the stream. */
     private class EventContent(private val write: suspend (ByteWriteChannel) -> Unit) :
         OutgoingContent.WriteChannelContent() {
         override val contentType: ContentType = ContentType.Text.EventStream
@@ -165,7 +165,7 @@ internal class EventStreams<Meta : Any>(
         override val headers: Headers =
             headers {
                 append(HttpHeaders.CacheControl, "no-store")
-                append("X-Accel-Buffering", "no") // a proxy that gathers the response would hold events back
+                append("X-Accel-Buffering", "no") // a proxy that buffers the response would delay events
             }
 
         override suspend fun writeTo(channel: ByteWriteChannel): Unit = write(channel)
@@ -173,6 +173,6 @@ internal class EventStreams<Meta : Any>(
 
     private companion object {
         const val LAST_EVENT_ID = "Last-Event-ID"
-        val AS_GOOD_AS_NEVER = 1.hours
+        val NEVER_RECONNECT_DELAY = 1.hours
     }
 }

@@ -20,8 +20,8 @@ import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.withTimeoutOrNull
 
 /**
- * Waits on a fresh connection for the `auth` message that says who the client is. Until it came there is no session:
- * everything else is refused, [LimitSettings.maxBadMessages] times, and the connection is closed (4401) when the time is over.
+ * Waits for the `auth` message on a new connection. The session is created after it. Other messages are rejected, at
+ * most [LimitSettings.maxBadMessages] times. The connection is closed (4401) after [LimitSettings.authTimeout].
  */
 internal class FirstMessageAuth<Meta : Any>(
     private val socket: Socket,
@@ -31,15 +31,15 @@ internal class FirstMessageAuth<Meta : Any>(
     private val verify: suspend (String) -> Meta?,
 ) {
     private val guard = HandlerGuard(limits.authTimeout, handlers)
-    private var strikes = 0
+    private var rejected = 0
 
-    /** The client's meta, or null: then the connection has been closed. */
+    /** Returns the client's meta, or null if the connection has been closed. */
     suspend fun await(): Meta? {
-        val late = Outcome.Ended(
+        val timedOut = Outcome.Ended(
             CloseCode.NotAuthenticated,
-            "no token came in an auth message within ${limits.authTimeout}",
+            "no auth message received within ${limits.authTimeout}",
         )
-        return when (val outcome = withTimeoutOrNull(limits.authTimeout) { converse() } ?: late) {
+        return when (val outcome = withTimeoutOrNull(limits.authTimeout) { receive() } ?: timedOut) {
             is Outcome.Accepted -> outcome.meta
             is Outcome.Ended -> {
                 close(outcome)
@@ -48,16 +48,16 @@ internal class FirstMessageAuth<Meta : Any>(
         }
     }
 
-    private suspend fun converse(): Outcome<Meta> {
+    private suspend fun receive(): Outcome<Meta> {
         while (true) {
             val outcome =
                 try {
                     when (val inbound = socket.receive()) {
                         null -> Outcome.Ended(CloseCode.Abnormal)
                         is Inbound.Close -> Outcome.Ended(CloseCode.Normal, byClient = true)
-                        is Inbound.Data -> take(inbound)
+                        is Inbound.Data -> handle(inbound)
                         is Inbound.Ping -> pong(inbound)
-                        is Inbound.Pong -> strike()
+                        is Inbound.Pong -> countRejected()
                     }
                 } catch (e: SocketViolation) {
                     Outcome.Ended(e.code, e.message.orEmpty())
@@ -66,42 +66,44 @@ internal class FirstMessageAuth<Meta : Any>(
         }
     }
 
-    /** Null if the client may try again. */
-    private suspend fun take(data: Inbound.Data): Outcome<Meta>? {
+    /** Returns null if the client may try again. */
+    private suspend fun handle(data: Inbound.Data): Outcome<Meta>? {
         val message =
             try {
                 codec.decode(data, limits.decode)
             } catch (e: MalformedMessageException) {
-                write(e.answer())
-                return strike()
+                write(e.toErrorMessage())
+                return countRejected()
             }
-        if (message.type == MessageType.AUTH) return judge(message)
-        val refusal = LiveException(ErrorCode.Forbidden, "the first message must be 'auth' with a token")
-        write(refusal.toMessage(message.topic, message.ref))
-        return strike()
+        if (message.type == MessageType.AUTH) return authenticate(message)
+        val error = LiveException(ErrorCode.Forbidden, "the first message must be 'auth' with a token")
+        write(error.toMessage(message.topic, message.ref))
+        return countRejected()
     }
 
-    private suspend fun judge(message: Message): Outcome<Meta> {
+    private suspend fun authenticate(message: Message): Outcome<Meta> {
         var meta: Meta? = null
         val failure = guard.run(MessageType.AUTH) { meta = verify(message.decode<AuthData>().token) }
         meta?.let {
             write(Message(MessageType.ACK, ref = message.ref))
             return Outcome.Accepted(it)
         }
-        val refusal = failure ?: LiveException(ErrorCode.Forbidden, NOT_ACCEPTED)
-        write(refusal.toMessage(ref = message.ref))
-        return Outcome.Ended(CloseCode.NotAuthenticated, refusal.reason)
+        val error = failure ?: LiveException(ErrorCode.Forbidden, NOT_ACCEPTED)
+        write(error.toMessage(ref = message.ref))
+        return Outcome.Ended(CloseCode.NotAuthenticated, error.reason)
     }
 
     private suspend fun pong(ping: Inbound.Ping): Outcome<Meta>? {
         writeFrame(OutboundFrame(Opcode.Pong, ping.payload))
-        return strike()
+        return countRejected()
     }
 
-    /** Everything that is no token counts, so that nobody is kept busy by a client that nobody knows. */
-    private fun strike(): Outcome<Meta>? {
-        if (++strikes < limits.maxBadMessages) return null
-        return Outcome.Ended(CloseCode.ProtocolViolated, "$strikes messages before a token")
+    /**
+     * Counts every message without a token, including pings and pongs, to limit the work for unauthenticated clients.
+     */
+    private fun countRejected(): Outcome<Meta>? {
+        if (++rejected < limits.maxBadMessages) return null
+        return Outcome.Ended(CloseCode.ProtocolViolated, "$rejected messages before a token")
     }
 
     private suspend fun write(message: Message) =

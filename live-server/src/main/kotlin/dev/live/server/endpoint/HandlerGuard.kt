@@ -19,12 +19,13 @@ import kotlin.random.Random
 import kotlin.time.Duration
 
 /**
- * Runs code of the application so that its failure is an answer and not the session's end.
+ * Runs application code with a time limit and converts its failures to errors for the client, so that a failed handler
+ * does not close the session.
  *
- * @param timeout how long a handler may take
- * @param dispatcher where it runs; null for where it was called
- * @property server what outlives sessions, for what must go on when one ends
- * @param isNested whether all that is a message's runs within a call of another guard's, in its place and its time
+ * @param timeout maximum run time of a handler
+ * @param dispatcher dispatcher of handlers; null runs them on the caller's dispatcher
+ * @property server scope that outlives sessions, for handlers that must complete although their session ends
+ * @param isNested whether handlers run inside a handler call of another guard, which sets their dispatcher and timeout
  */
 internal class HandlerGuard(
     private val timeout: Duration,
@@ -32,77 +33,89 @@ internal class HandlerGuard(
     val server: CoroutineScope? = null,
     private val isNested: Boolean = false,
 ) {
-    /** Unconfined is in place, without the detour that its dispatch would be inside another coroutine. */
-    private val elsewhere = dispatcher.takeUnless { it == Dispatchers.Unconfined }
+    /** Null for `Unconfined`: its dispatch inside another coroutine would defer the handler. */
+    private val dispatcher = dispatcher.takeUnless { it == Dispatchers.Unconfined }
 
-    /** Runs [block], code of ours that calls the application's within [handler]: what to tell the client if it fails. */
-    suspend inline fun answer(what: String, block: () -> Unit): LiveException? =
+    /**
+     * Runs [block], live's own code that calls application code through [callHandler]. Returns the error for the client
+     * if it fails, else null.
+     *
+     * @param name of the handler, for the log
+     */
+    suspend inline fun isolate(name: String, block: () -> Unit): LiveException? =
         try {
             block()
             null
         } catch (e: Throwable) {
-            answerTo(what, e)
+            errorOf(name, e)
         }
 
     /**
-     * As [answer], of what makes something.
+     * Like [isolate], for a block with a result.
      *
-     * @throws LiveException with what to tell whoever asked for it
+     * @throws LiveException with the error for the client if [block] fails
      */
-    suspend inline fun <T : Any> made(what: String, block: () -> T): T {
-        var made: T? = null
-        val failure = answer(what) { made = block() }
-        return made ?: throw failure ?: error("unreachable: it either failed or did not")
+    suspend inline fun <T : Any> isolateValue(name: String, block: () -> T): T {
+        var value: T? = null
+        val failure = isolate(name) { value = block() }
+        return value ?: throw failure ?: error("unreachable: the block either failed or returned a value")
     }
 
     /**
-     * Runs [block], code of the application, for as long as it may take. Called by the session's reader alone.
+     * Runs [block], application code, with the time limit. Only called by the session's reader.
      *
-     * @param trace of the message that is handled
-     * @throws LiveException if that was not enough
+     * @param trace trace context of the message
+     * @throws LiveException with the code `timeout` if [block] exceeds the time limit
      */
-    suspend fun <T : Any> handler(session: Session<*>, trace: String = "", block: suspend () -> T): T {
+    suspend fun <T : Any> callHandler(session: Session<*>, trace: String = "", block: suspend () -> T): T {
         if (isNested) return block()
         val state = session.state
-        val lane = state.lane?.takeIf { it.isOpen } ?: lane().also { state.lane = it }
-        return if (trace.isEmpty()) timed(lane, block) else timed(lane) { inTrace(trace, block) }
+        val scope = state.lane?.takeIf { it.isOpen } ?: timeoutScope().also { state.lane = it }
+        return if (trace.isEmpty()) callIn(scope, block) else callIn(scope) { inTrace(trace, block) }
     }
 
     /**
-     * Runs [block], code of the application that is not the reader's: null if it went well.
+     * Runs [block], application code that is not called by the session's reader. Returns the error for the client if it
+     * fails, else null.
      *
-     * @param waiting the session that reads nothing until this returns
+     * @param name of the handler, for the log
+     * @param blockedSession the session that reads no messages until this returns
      */
-    suspend fun run(what: String, waiting: Session<*>? = null, block: suspend () -> Unit): LiveException? =
-        answer(what) {
-            val lane = lane()
-            val before = waiting?.state?.lane
-            waiting?.state?.lane = lane
+    suspend fun run(name: String, blockedSession: Session<*>? = null, block: suspend () -> Unit): LiveException? =
+        isolate(name) {
+            val scope = timeoutScope()
+            val previous = blockedSession?.state?.lane
+            blockedSession?.state?.lane = scope
             try {
-                timed(lane, block)
+                callIn(scope, block)
             } finally {
-                waiting?.state?.lane = before
-                lane.close()
+                blockedSession?.state?.lane = previous
+                scope.close()
             }
         }
 
-    private suspend fun lane() = HandlerTimeoutScope(currentCoroutineContext() + (elsewhere ?: EmptyCoroutineContext))
+    private suspend fun timeoutScope() =
+        HandlerTimeoutScope(currentCoroutineContext() + (dispatcher ?: EmptyCoroutineContext))
 
-    private suspend fun <T : Any> timed(lane: HandlerTimeoutScope, block: suspend () -> T): T {
+    private suspend fun <T : Any> callIn(scope: HandlerTimeoutScope, block: suspend () -> T): T {
         val result =
-            if (elsewhere == null) lane.call(timeout, block) else withContext(elsewhere) { lane.call(timeout, block) }
+            if (dispatcher == null) {
+                scope.call(timeout, block)
+            } else {
+                withContext(dispatcher) { scope.call(timeout, block) }
+            }
         return result ?: throw LiveException(ErrorCode.Timeout, "the handler took longer than $timeout")
     }
 
-    private suspend fun answerTo(what: String, e: Throwable): LiveException {
+    private suspend fun errorOf(name: String, e: Throwable): LiveException {
         if (e is BadPayloadException) return e
-        // not a subclass: those are failures of what the handler used, such as the client of another server
+        // Not a subclass: subclasses are failures of a library in the handler, such as a client of another server.
         if (e is LiveException && e::class == LiveException::class) return e
-        // an assertion or a missing class in one handler must not end the session either
-        currentCoroutineContext().ensureActive() // but our own cancellation is no failure of the handler
+        // All throwables: an AssertionError or NoClassDefFoundError in a handler must not close the session either.
+        currentCoroutineContext().ensureActive() // rethrows if this session is cancelled
         val id = Random.nextBits(LOG_ID_BITS).toUInt().toString(radix = 16).padStart(LOG_ID_BITS / 4, '0')
-        // what comes from the client: it must not be able to forge a line of the log
-        log.error("The handler of '{}' failed; log id {}.", what.filterNot { it.isISOControl() }, id, e)
+        // The name comes from the client: without control characters it cannot forge log lines.
+        log.error("The handler of '{}' failed; log id {}.", name.filterNot { it.isISOControl() }, id, e)
         return LiveException(ErrorCode.Internal, "internal error, log id $id")
     }
 

@@ -12,22 +12,19 @@ import io.ktor.server.request.httpVersion
 import kotlin.io.encoding.Base64
 
 /**
- * What a request for an upgrade comes to before anybody is asked who the client is.
+ * The result of checking an upgrade request, before the client is authenticated; an [HttpRejection] if it is invalid.
  */
 internal sealed interface Handshake {
-    /** The request is in order. [offered] is the subprotocol to answer with, or null where none was asked for. */
-    class Accepted(val codecSlot: Int, val offered: String?, val key: String) : Handshake
-
-    /** The request is answered with [status] and [reason], a sentence for the client's developer. */
-    class Refused(val status: HttpStatusCode, val reason: String) : Handshake
+    /** A valid request. [subprotocol] is the one to select in the response, or null if the client offered none. */
+    class Accepted(val codecSlot: Int, val subprotocol: String?, val key: String) : Handshake
 }
 
-/** Reads the upgrade in [call]: RFC 6455, section 4.2.1, then the subprotocol. */
+/** Checks the upgrade request in [call] (RFC 6455, section 4.2.1), then selects the subprotocol. */
 internal fun handshake(call: ApplicationCall, codecs: CodecTable): Handshake {
-    notAnUpgrade(call)?.let { return it }
-    malformed(call)?.let { return it }
+    requireUpgrade(call)?.let { return it }
+    requireValidHttp(call)?.let { return it }
     if (call.values(HttpHeaders.SecWebSocketVersion).singleOrNull() != WEBSOCKET_VERSION) {
-        return upgradeRequired("This endpoint speaks version $WEBSOCKET_VERSION of WebSocket.")
+        return upgradeRequired("This endpoint supports WebSocket version $WEBSOCKET_VERSION only.")
     }
     val keys = call.values(HttpHeaders.SecWebSocketKey)
     if (keys.size > 1) return badRequest("Sec-WebSocket-Key must be sent once, was sent ${keys.size} times.")
@@ -38,19 +35,19 @@ internal fun handshake(call: ApplicationCall, codecs: CodecTable): Handshake {
     return negotiate(call.offeredSubprotocols(), codecs, key)
 }
 
-/** Refuses a request that does not ask for a WebSocket. */
-private fun notAnUpgrade(call: ApplicationCall): Handshake.Refused? {
+/** Rejects a request that does not request a WebSocket upgrade. */
+private fun requireUpgrade(call: ApplicationCall): HttpRejection? {
     val headers = call.request.headers
     val asksForUpgrade = "upgrade" in headers.tokens(HttpHeaders.Connection)
     val asksForWebSocket = "websocket" in headers.tokens(HttpHeaders.Upgrade)
     if (call.request.httpMethod == HttpMethod.Get && asksForUpgrade && asksForWebSocket) return null
-    // a client that sends a key asked for an upgrade: somebody between took the header away
-    val wasLost = headers.contains(HttpHeaders.SecWebSocketKey)
-    return upgradeRequired(if (wasLost) UPGRADE_LOST else "This is a live endpoint: connect to it with a WebSocket.")
+    // A client that sends a key has requested an upgrade: a proxy removed the header.
+    val isUpgradeLost = headers.contains(HttpHeaders.SecWebSocketKey)
+    return upgradeRequired(if (isUpgradeLost) UPGRADE_LOST else NOT_A_WEBSOCKET)
 }
 
-/** Refuses an upgrade that breaks a rule of HTTP; the test host's requests do not come over a network. */
-private fun malformed(call: ApplicationCall): Handshake.Refused? {
+/** Rejects an upgrade that is invalid HTTP. Requests of the test host are not checked: they do not use the network. */
+private fun requireValidHttp(call: ApplicationCall): HttpRejection? {
     val request = call.request
     val hosts = request.headers.getAll(HttpHeaders.Host).orEmpty()
     val hasBody =
@@ -59,53 +56,55 @@ private fun malformed(call: ApplicationCall): Handshake.Refused? {
     return when {
         call.isFromTestHost() -> null
         request.httpVersion == "HTTP/1.0" -> badRequest(HTTP_1_0)
-        hosts.size != 1 -> badRequest("The request must have one Host header, has ${hosts.size}.")
-        hasBody -> badRequest("The request for an upgrade must not have a body.")
+        hosts.size != 1 -> badRequest("The request must have exactly one Host header, has ${hosts.size}.")
+        hasBody -> badRequest("An upgrade request must not have a body.")
         call.ignoresLaterConnectionHeaders() && "upgrade" !in tokensIn(request.headers[HttpHeaders.Connection]) ->
-            badRequest("The first Connection header must name Upgrade on this server.")
+            badRequest("The first Connection header must contain Upgrade on this server.")
         else -> null
     }
 }
 
-/** The values of the header [name]. The test host adds values of its own behind the client's: of these only the first. */
+/** The values of the header [name]; only the first for the test host, which appends values of its own. */
 private fun ApplicationCall.values(name: String): List<String> {
     val values = request.headers.getAll(name).orEmpty()
     return if (isFromTestHost()) values.take(1) else values
 }
 
-private fun upgradeRequired(reason: String) = Handshake.Refused(HttpStatusCode.UpgradeRequired, reason)
+private fun upgradeRequired(reason: String) = HttpRejection(HttpStatusCode.UpgradeRequired, reason)
 
-private fun badRequest(reason: String) = Handshake.Refused(HttpStatusCode.BadRequest, reason)
+private fun badRequest(reason: String) = HttpRejection(HttpStatusCode.BadRequest, reason)
 
-/** The elements of all headers called [name], in lower case: a list as RFC 9110, section 5.6.1, writes it. */
+/** The list elements (RFC 9110, section 5.6.1) of all headers with this [name], in lower case. */
 private fun Headers.tokens(name: String): List<String> = getAll(name).orEmpty().flatMap(::tokensIn)
 
 private fun tokensIn(value: String?): List<String> = value.orEmpty().split(',').map { it.trim().lowercase() }
 
-/** The subprotocols that [this] offers in order of preference, bearer tokens among them. */
+/** The subprotocols offered in this request, in order of preference, including bearer tokens. */
 internal fun ApplicationCall.offeredSubprotocols(): List<String> =
     request.headers.getAll(HttpHeaders.SecWebSocketProtocol).orEmpty()
         .flatMap { it.split(',') }
         .map { it.trim() }
         .filter { it.isNotEmpty() }
 
-/** Chooses the first offered codec that the server speaks, or its own first choice where the client offers nothing. */
+/**
+ * Selects the first offered codec that the server supports; without an offer, JSON or else the server's first codec.
+ */
 private fun negotiate(offered: List<String>, codecs: CodecTable, key: String): Handshake {
     if (offered.isEmpty()) {
         val json = codecs.slotOf("live.v1.json")
-        return Handshake.Accepted(if (json >= 0) json else 0, offered = null, key)
+        return Handshake.Accepted(if (json >= 0) json else 0, subprotocol = null, key)
     }
     val names = offered.filterNot { it.startsWith(BEARER_SUBPROTOCOL) }
-    val chosen = names.firstOrNull { codecs.slotOf(it) >= 0 }
-    if (chosen != null) return Handshake.Accepted(codecs.slotOf(chosen), chosen, key)
-    val spoken = codecs.subprotocols.joinToString(", ")
-    // clients fail where they offered a subprotocol and none is chosen, and the token is never echoed
+    val selected = names.firstOrNull { codecs.slotOf(it) >= 0 }
+    if (selected != null) return Handshake.Accepted(codecs.slotOf(selected), selected, key)
+    val supported = codecs.subprotocols.joinToString(", ")
+    // A browser fails if it offered subprotocols and the server selects none, and the token must not be echoed.
     return badRequest(
         if (names.isEmpty()) {
-            "Only a bearer token is offered as subprotocol. Offer a codec beside it, such as " +
-                "${codecs.subprotocols.first()}; this server speaks $spoken."
+            "The only offered subprotocol is a bearer token. Also offer a codec, such as " +
+                "${codecs.subprotocols.first()}. Supported subprotocols: $supported."
         } else {
-            "None of the offered subprotocols is spoken here. This server speaks $spoken."
+            "No offered subprotocol is supported. Supported subprotocols: $supported."
         },
     )
 }
@@ -121,9 +120,11 @@ internal const val BEARER_SUBPROTOCOL = "live.bearer."
 internal const val WEBSOCKET_VERSION = "13"
 private const val KEY_BYTES = 16
 
+private const val NOT_A_WEBSOCKET = "This is a live endpoint. Connect to it with a WebSocket."
+
 private const val UPGRADE_LOST =
-    "The request lost its Upgrade header on the way: a proxy in front must pass Upgrade and Connection."
+    "The Upgrade header is missing. If there is a proxy, configure it to forward the Upgrade and Connection headers."
 
 private const val HTTP_1_0 =
-    "A WebSocket needs HTTP/1.1, the request came over HTTP/1.0: a proxy in front must use HTTP/1.1 " +
+    "A WebSocket requires HTTP/1.1, but the request used HTTP/1.0. If there is a proxy, configure it to use HTTP/1.1 " +
         "(nginx: proxy_http_version 1.1)."

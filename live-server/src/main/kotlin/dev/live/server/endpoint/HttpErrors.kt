@@ -16,17 +16,17 @@ import kotlinx.serialization.json.put
 import kotlinx.serialization.json.putJsonObject
 import kotlin.time.Duration
 
-/** Answers with [json], whatever plugins for content the application has. */
+/** Responds with [json] as text, independent of the application's content negotiation. */
 internal suspend fun ApplicationCall.respondJson(json: JsonElement, status: HttpStatusCode = HttpStatusCode.OK) {
     response.header(HttpHeaders.CacheControl, "no-store")
     respondText(json.toString().wellFormed(), ContentType.Application.Json, status)
 }
 
 /**
- * Answers with [status] and `{"error":{"code","message"}}`.
+ * Responds with [status] and `{"error":{"code","message"}}`.
  *
  * @param message one short sentence for a developer; no payloads, no secrets
- * @param retryAfter where waiting helps; in whole seconds, at least one
+ * @param retryAfter value of `Retry-After`, in whole seconds, at least one; null if a retry does not help
  */
 internal suspend fun ApplicationCall.respondError(
     status: HttpStatusCode,
@@ -35,27 +35,27 @@ internal suspend fun ApplicationCall.respondError(
     retryAfter: Duration? = null,
 ) {
     retryAfter?.let { response.header(HttpHeaders.RetryAfter, (it.inWholeSeconds).coerceAtLeast(1).toString()) }
-    if (status == HttpStatusCode.Unauthorized) challenge()
+    if (status == HttpStatusCode.Unauthorized) addChallengeHeader()
     respondJson(errorJson(code, message), status)
 }
 
-/** Names a way to authenticate, as each 401 must (RFC 9110, section 15.5.2), unless the application has named one. */
-internal fun ApplicationCall.challenge() {
+/** Adds `WWW-Authenticate`, which 401 requires (RFC 9110, section 15.5.2), unless the application has set it. */
+internal fun ApplicationCall.addChallengeHeader() {
     if (response.headers[HttpHeaders.WWWAuthenticate] == null) response.header(HttpHeaders.WWWAuthenticate, "Bearer")
 }
 
 /**
- * Says what to upgrade to, as each 426 must (RFC 9110, section 15.5.22). `Upgrade` goes with a `Connection` that names
- * it, and neither may stand in a response over HTTP/2 and later (RFC 9113, section 8.2.2).
+ * Adds `Upgrade`, which 426 requires (RFC 9110, section 15.5.22), and a `Connection` header that lists it. Both headers
+ * are forbidden over HTTP/2 and later (RFC 9113, section 8.2.2).
  */
-internal fun ApplicationCall.namesUpgrade() {
+internal fun ApplicationCall.addUpgradeHeaders() {
     response.header(HttpHeaders.SecWebSocketVersion, WEBSOCKET_VERSION)
     if (!request.httpVersion.startsWith("HTTP/1.")) return
-    // Ktor counts this header as unsafe because a body would be misread behind it
+    // Ktor treats this header as unsafe, because clients would misread a body that follows it.
     response.headers.append(HttpHeaders.Upgrade, "websocket", safeOnly = false)
-    // Ktor adds what the request's Connection asks for only where the response has none
-    val isLast = request.headers[HttpHeaders.Connection].equals("close", ignoreCase = true)
-    response.header(HttpHeaders.Connection, if (isLast) "Upgrade, close" else "Upgrade")
+    // Ktor copies the options of the request's Connection header only if the response has no such header.
+    val closes = request.headers[HttpHeaders.Connection].equals("close", ignoreCase = true)
+    response.header(HttpHeaders.Connection, if (closes) "Upgrade, close" else "Upgrade")
 }
 
 /** `{"error":{"code","message"}}` */
@@ -67,7 +67,7 @@ internal fun errorJson(code: String, message: String): JsonObject =
         }
     }
 
-/** The status that says in HTTP what [this] says in the protocol. */
+/** The HTTP status for this protocol error. */
 internal fun ErrorCode.httpStatus(): HttpStatusCode =
     when (this) {
         ErrorCode.BadMessage, ErrorCode.BadPayload -> HttpStatusCode.BadRequest
@@ -76,10 +76,10 @@ internal fun ErrorCode.httpStatus(): HttpStatusCode =
         ErrorCode.RateLimited -> HttpStatusCode.TooManyRequests
         ErrorCode.Internal -> HttpStatusCode.InternalServerError
         ErrorCode.Timeout -> HttpStatusCode.ServiceUnavailable
-        else -> HttpStatusCode.Forbidden // also what applications make up: somebody decided against it
+        else -> HttpStatusCode.Forbidden // includes codes defined by the application, which rejected the request
     }
 
-/** What [this] is called in the body of an HTTP error. */
+/** The error code in the body of a response with this status. */
 internal fun HttpStatusCode.errorCode(): String =
     when (this) {
         HttpStatusCode.Unauthorized -> "unauthorized"

@@ -14,7 +14,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.TimeSource
 
-/** How many keys and replies of one idempotent request are kept on this node. */
+/** Limits for the stored keys and replies of one idempotent request on this node. */
 internal class KeyLimits(
     val keysPerUser: Int = 100,
     val keys: Int = 10_000,
@@ -23,16 +23,18 @@ internal class KeyLimits(
 )
 
 /**
- * What one declared request answered to requests with a key, for [window] after each of them came.
+ * Stores the replies of one declared request by idempotency key, each for [window] from the arrival of the key's first
+ * request.
  *
- * A key that is known is never carried out again: whoever asks with it waits for the run that is under way, or gets the
- * reply that it had. Where a bound leaves no room for a further key its request is refused before it is carried out,
- * and where there is none for a reply, the repeat is refused: a key is not forgotten early to make room. What failed
- * was not carried out as far as anybody was told, and may be asked for again.
+ * A known key is never executed again: a repeated request waits for the current execution, or receives its stored
+ * reply. If a limit allows no further key, the request is rejected before execution. If a limit allows no further
+ * reply, the repeated request is rejected. Keys are never removed early to make space. Failed executions are not
+ * stored, so the client may retry with the same key.
  *
- * Old keys are forgotten when the next one comes, those of an owner that is gone at once. Every function may be called from any thread.
+ * Expired keys are removed when the next key arrives, and the keys of an ended owner at once. Every function may be
+ * called from any thread.
  *
- * @param now a clock in milliseconds
+ * @param now a monotonic clock in milliseconds
  */
 internal class IdempotentReplies(
     private val window: Duration,
@@ -43,94 +45,96 @@ internal class IdempotentReplies(
         require(window.isPositive() && window.isFinite()) { "idempotent must be positive and finite, was $window" }
     }
 
-    // guards all that follows; nothing of the application's runs under it, and nothing suspends
+    // Guards all fields below. No application code runs under it, and nothing suspends.
     private val lock = Any()
     private val byOwner = HashMap<String, LinkedHashMap<String, Entry>>()
     private val oldestFirst = LinkedHashSet<Entry>()
     private var bytes = 0L
 
-    /** Keys that are kept. */
+    /** Number of stored keys. */
     val size: Int get() = synchronized(lock) { oldestFirst.size }
 
     /**
-     * The reply to [request], whose ref is the key of [owner]. The first one runs [handle] in [scope], so that it comes
-     * to its end even if whoever asked does not wait for that.
+     * Returns the reply to [request]; the ref of the request is a key of [owner]. The first request of a key runs
+     * [handle] in [scope], so that it completes even if the caller is cancelled.
      *
-     * @throws LiveException if the handler failed, the key was used for something else, or there is no room
+     * @throws LiveException if the handler failed, the key was used for another payload, or a limit is reached
      */
     suspend fun reply(owner: String, request: Message, scope: CoroutineScope, handle: suspend () -> Outcome): Body? {
-        val print = fingerprint(request)
-        var first: Entry? = null
+        val fingerprint = fingerprint(request)
+        var added: Entry? = null
         val outcome =
             synchronized(lock) {
-                forgetOld()
-                val entry = byOwner[owner]?.get(request.ref) ?: admit(owner, request.ref, print).also { first = it }
-                if (!entry.print.contentEquals(print)) throw LiveException(ErrorCode.BadPayload, OTHER_USE)
+                removeExpired()
+                val entry = byOwner[owner]?.get(request.ref) ?: add(owner, request.ref, fingerprint).also { added = it }
+                if (!entry.fingerprint.contentEquals(fingerprint)) {
+                    throw LiveException(ErrorCode.BadPayload, KEY_REUSED)
+                }
                 entry.outcome
             }
-        first?.let { entry ->
-            scope.launch(CoroutineName("live-idempotent")) { settle(entry, handle()) }
+        added?.let { entry ->
+            scope.launch(CoroutineName("live-idempotent")) { complete(entry, handle()) }
                 .invokeOnCompletion { if (!outcome.isCompleted) abandon(entry) }
         }
         return outcome.await().bodyOrThrow()
     }
 
-    /** Nobody is [owner] any more: its keys take no room, those that are being carried out from their end on. */
+    /** Removes all keys of [owner], which has ended. Keys that are being executed are removed on completion. */
     fun forget(owner: String) {
         synchronized(lock) {
-            val mine = byOwner[owner] ?: return
-            for (entry in mine.values.toList()) if (entry.isSettled) remove(entry) else entry.isUnwanted = true
+            val entries = byOwner[owner] ?: return
+            for (entry in entries.values.toList()) if (entry.isCompleted) remove(entry) else entry.isOwnerGone = true
         }
     }
 
-    private fun admit(owner: String, ref: String, print: ByteArray): Entry {
-        val mine = byOwner[owner]
-        if (mine != null && mine.size >= limits.keysPerUser) {
-            throw full("a user may use at most ${limits.keysPerUser} keys within $window", mine.values.first())
+    private fun add(owner: String, ref: String, fingerprint: ByteArray): Entry {
+        val entries = byOwner[owner]
+        if (entries != null && entries.size >= limits.keysPerUser) {
+            throw limitReached("at most ${limits.keysPerUser} keys per user within $window", entries.values.first())
         }
         if (oldestFirst.size >= limits.keys) {
-            throw full("at most ${limits.keys} keys are kept within $window", oldestFirst.first())
+            throw limitReached("at most ${limits.keys} keys on this node within $window", oldestFirst.first())
         }
-        val entry = Entry(owner, ref, print, until = now() + window.inWholeMilliseconds)
+        val entry = Entry(owner, ref, fingerprint, expiresAt = now() + window.inWholeMilliseconds)
         byOwner.getOrPut(owner) { LinkedHashMap() }[ref] = entry
         oldestFirst += entry
         return entry
     }
 
-    private fun full(reason: String, oldest: Entry): LiveException =
-        LiveException(ErrorCode.RateLimited, reason, (oldest.until - now()).coerceAtLeast(1).milliseconds)
+    private fun limitReached(reason: String, oldest: Entry): LiveException =
+        LiveException(ErrorCode.RateLimited, reason, (oldest.expiresAt - now()).coerceAtLeast(1).milliseconds)
 
-    private fun settle(entry: Entry, outcome: Outcome) {
-        val waited = entry.outcome
+    private fun complete(entry: Entry, outcome: Outcome) {
+        val pending = entry.outcome
         synchronized(lock) {
-            entry.isSettled = true
-            if (outcome.failure != null || entry.isUnwanted) {
+            entry.isCompleted = true
+            if (outcome.failure != null || entry.isOwnerGone) {
                 remove(entry)
             } else {
                 val size = outcome.body?.size ?: 0
-                val isKept = size <= limits.replyBytes && bytes + size <= limits.bytes
-                if (isKept) keep(entry, size) else entry.outcome = CompletableDeferred(NOT_KEPT)
+                val canStore = size <= limits.replyBytes && bytes + size <= limits.bytes
+                if (canStore) store(entry, size) else entry.outcome = CompletableDeferred(NOT_STORED)
             }
         }
-        waited.complete(outcome)
+        pending.complete(outcome)
     }
 
-    private fun keep(entry: Entry, size: Int) {
+    private fun store(entry: Entry, size: Int) {
         entry.size = size
         bytes += size
     }
 
-    /** The server ends: nobody will carry it out. */
+    /** Called if the server stops before the request was executed. */
     private fun abandon(entry: Entry) {
         synchronized(lock) { remove(entry) }
         entry.outcome.cancel()
     }
 
-    private fun forgetOld() {
+    private fun removeExpired() {
         val time = now()
         while (true) {
             val oldest = oldestFirst.firstOrNull() ?: return
-            if (oldest.until > time || !oldest.isSettled) return
+            if (oldest.expiresAt > time || !oldest.isCompleted) return
             remove(oldest)
         }
     }
@@ -138,49 +142,49 @@ internal class IdempotentReplies(
     private fun remove(entry: Entry) {
         if (!oldestFirst.remove(entry)) return
         bytes -= entry.size
-        val mine = byOwner.getValue(entry.owner)
-        mine.remove(entry.ref)
-        if (mine.isEmpty()) byOwner.remove(entry.owner)
+        val entries = byOwner.getValue(entry.owner)
+        entries.remove(entry.ref)
+        if (entries.isEmpty()) byOwner.remove(entry.owner)
     }
 
-    /** How a request ended: with the [body] of its reply, or with a [failure]. */
+    /** The result of a request: the [body] of its reply, or a [failure]. */
     class Outcome(val body: Body?, val failure: LiveException? = null) {
-        /** @throws LiveException if it failed; one for each who asked */
+        /** @throws LiveException if the request failed; a new instance for each caller */
         fun bodyOrThrow(): Body? {
             if (failure != null) throw LiveException(failure.code, failure.reason, failure.retryAfter)
             return body
         }
     }
 
-    /** One key. What changes is guarded by the lock. */
-    private class Entry(val owner: String, val ref: String, val print: ByteArray, val until: Long) {
-        /** What whoever comes now waits for; completed when the request has been carried out. */
+    /** One key. Mutable fields are guarded by the lock. */
+    private class Entry(val owner: String, val ref: String, val fingerprint: ByteArray, val expiresAt: Long) {
+        /** The result that new requests with this key await; completed when the request has been executed. */
         var outcome = CompletableDeferred<Outcome>()
         var size = 0
-        var isSettled = false
+        var isCompleted = false
 
-        /** Whether its owner is gone. */
-        var isUnwanted = false
+        /** Whether the owner has ended, so that the entry is removed on completion. */
+        var isOwnerGone = false
     }
 
     companion object {
-        private const val OTHER_USE = "this key was used for another payload; a key stands for one request"
-        private val NOT_KEPT =
+        private const val KEY_REUSED = "this key was used with another payload. Use a new key for each request."
+        private val NOT_STORED =
             Outcome(
                 body = null,
-                LiveException(ErrorCode.TooLarge, "carried out already, but its reply was too large to be kept"),
+                LiveException(ErrorCode.TooLarge, "the request was executed, but its reply was too large to store"),
             )
 
-        /** Whose keys those of [session] are: its user's, or its own where nobody knows who it is. */
+        /** The owner of the keys of [session]: its user, or the session itself if it has no user. */
         fun ownerOf(session: Session<*>): String = session.user?.let { "user $it" } ?: "session ${session.id}"
 
-        /** Whether nobody can use the keys of [session] again once that has ended. */
-        fun endWith(session: Session<*>): Boolean = session.user == null
+        /** Whether the keys of [session] are owned by the session, and become unusable when it ends. */
+        fun belongToSession(session: Session<*>): Boolean = session.user == null
 
         private fun fingerprint(request: Message): ByteArray {
             val digest = MessageDigest.getInstance("SHA-256")
             digest.update(request.topic.toByteArray())
-            digest.update(0) // no topic has it
+            digest.update(0) // separator: a topic name cannot contain this byte
             val body = request.body
             if (body != null) digest.update(if (body is Body.Json) 1 else 2)
             when (body) {

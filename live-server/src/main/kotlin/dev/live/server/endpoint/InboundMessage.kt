@@ -9,19 +9,20 @@ import dev.live.protocol.toMessage
 import dev.live.server.transport.Inbound
 
 /**
- * The message in [data].
+ * Decodes the message in [data].
  *
- * @throws MalformedMessageException if it is none, or came in the other kind of frame
+ * @throws MalformedMessageException if it cannot be decoded, or the frame type (text or binary) does not match the
+ *   codec
  */
 internal fun Codec.decode(data: Inbound.Data, limits: DecodeLimits): Message {
-    if (data.isText == isBinary) throw inTheOtherKindOfFrame(data, limits)
+    if (data.isText == isBinary) throw wrongFrameType(data, limits)
     return decode(data.bytes, limits)
 }
 
-/** Reads the message all the same, for its `topic` and `ref`. */
-private fun Codec.inTheOtherKindOfFrame(data: Inbound.Data, limits: DecodeLimits): MalformedMessageException {
-    val (wanted, found) = if (isBinary) "binary" to "text" else "text" to "binary"
-    val reason = "$subprotocol takes $wanted frames, was a $found frame"
+/** Still decodes the message, because the error needs its `topic` and `ref`. */
+private fun Codec.wrongFrameType(data: Inbound.Data, limits: DecodeLimits): MalformedMessageException {
+    val (expected, actual) = if (isBinary) "binary" to "text" else "text" to "binary"
+    val reason = "$subprotocol requires $expected frames, was a $actual frame"
     return try {
         val message = decode(data.bytes, limits)
         MalformedMessageException(reason, topic = message.topic, ref = message.ref)
@@ -31,9 +32,8 @@ private fun Codec.inTheOtherKindOfFrame(data: Inbound.Data, limits: DecodeLimits
 }
 
 /**
- * The `error` that answers the message that was refused.
- *
- * Without a ref of the server's own: a client takes a message that carries one for a request.
+ * The `error` message for the client. It omits refs with the server's prefix, because a client would treat such a
+ * message as a request.
  */
-internal fun MalformedMessageException.answer(): Message =
+internal fun MalformedMessageException.toErrorMessage(): Message =
     toMessage(topic, ref.takeUnless { it.startsWith(RefPrefix.SERVER) }.orEmpty())

@@ -15,10 +15,10 @@ import kotlin.time.Duration.Companion.seconds
 import kotlin.time.Instant
 
 /**
- * What a `live<Meta>("/path") { }` block declares. Handlers run one message at a time per session, in the session's
- * scope; one that throws answers `internal` with a log id, and the session goes on.
+ * Declarations of a `live<Meta>("/path") { }` block. Handlers run in the session's scope, one message at a time per
+ * session. If a handler throws, the client receives the error `internal` with a log id, and the session continues.
  *
- * @param Meta what the application knows of a client, made by [authenticate]
+ * @param Meta application data about a client, returned by [authenticate]
  */
 @KtorDsl
 public class LiveEndpoint<Meta : Any> internal constructor(private val path: String) {
@@ -44,21 +44,23 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
     internal val requests: MutableMap<String, RequestHandler<Meta, *, *>> = mutableMapOf()
 
     /**
-     * Name of the query parameter that may carry the bearer token, or null: none may, the default. A token in a URL ends
-     * up in logs and histories of others; live itself never logs it.
+     * Name of the query parameter that may contain the bearer token. Default null: no parameter is read. Tokens in URLs
+     * end up in the logs of proxies and in browser histories; live itself never logs them.
      */
     public var tokenParameter: String? = null
 
-    /** Decides before the upgrade who the client is: what [block] returns becomes the session's meta, null answers 401. */
+    /** Authenticates the client before the upgrade. The result becomes the session's meta; null rejects it with 401. */
     public fun authenticate(block: suspend (call: ApplicationCall) -> Meta?) {
         check(authenticate == null) { "live(\"$path\") has authenticate twice" }
         authenticate = block
     }
 
     /**
-     * Takes a bearer token in an `auth` message: as the first one, within `limits { authTimeout }`, from clients that
-     * [authenticate] does not know or where there is none; later as a fresh one. Null ends the session (4401), and
-     * so does a fresh one of another [user], or where no user is known one whose meta does not equal the session's.
+     * Authenticates clients by a bearer token in an `auth` message. The message must be the first one, within
+     * `limits { authTimeout }`, if [authenticate] is missing or returned null. Later `auth` messages renew the token.
+     *
+     * Null closes the session (4401). A renewal also closes it if the new token belongs to another [user], or, for a
+     * session without a user, if the new meta does not equal the session's meta.
      */
     public fun authenticateByMessage(block: suspend (token: String) -> Meta?) {
         check(authenticateByMessage == null) { "live(\"$path\") has authenticateByMessage twice" }
@@ -66,55 +68,55 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
     }
 
     /**
-     * Says when the token behind [meta] runs out, null for never: asked when a session begins and when it got a fresh
-     * token. Must not block. When the time has come, the session is closed (4401), a second late at most.
+     * Returns the time at which the token of a session expires, null for never. [block] is called when a session begins
+     * and after each renewal, and must not block. The session is closed (4401) at that time, at most one second late.
      *
-     * Where [authenticateByMessage] can take a fresh token, the client is told `limits { expiryWarning }` before, or
-     * when half of the time is over if that is later; `live-client` then sends one by itself.
+     * If [authenticateByMessage] is declared, the client is notified `limits { expiryWarning }` before, or after half
+     * of the remaining time if that is later. `live-client` then renews the token automatically.
      */
     public fun expires(block: (meta: Meta) -> Instant?) {
         check(expires == null) { "live(\"$path\") has expires twice" }
         expires = block
     }
 
-    /** What the application calls the user behind a session, to find and reach all of a user's sessions; null for nobody. */
+    /** Returns the user id of a session, to find and address all sessions of a user; null for an anonymous session. */
     public fun user(block: (meta: Meta) -> String?) {
         check(user == null) { "live(\"$path\") has user twice" }
         user = block
     }
 
     /**
-     * Declares the topics whose name matches [pattern], such as `room/{room}`: segments between slashes, each literal or
-     * a parameter; a last `{rest...}` stands for all that remains. Where two match, the more literal one counts.
+     * Declares all topics with a name that matches [pattern], such as `room/{room}`. A pattern consists of segments
+     * between slashes, each a literal or a parameter; a final `{rest...}` matches the remaining segments. If several
+     * patterns match, the most literal one is used.
      *
-     * Their payloads are JSON of type [T]; what does not fit is answered with `bad_payload`.
+     * Payloads are JSON of type [T]; other payloads are rejected with `bad_payload`.
      *
-     * @throws IllegalArgumentException if [pattern] is not one, or was declared already
+     * @throws IllegalArgumentException if [pattern] is invalid or already declared
      */
     public inline fun <reified T> topic(
         pattern: String,
         noinline configure: TopicDeclaration<Meta, T>.() -> Unit = {},
     ): Unit = topic(pattern, serializer<T>(), configure)
 
-    /** Declares topics whose payloads are what [serializer] reads; see the other `topic`. */
+    /** Declares topics with payloads that [serializer] decodes; see the other `topic`. */
     public fun <T> topic(
         pattern: String,
         serializer: KSerializer<T>,
         configure: TopicDeclaration<Meta, T>.() -> Unit = {},
     ): Unit = declare(TopicDeclaration(TopicPattern(pattern), JsonPayload(serializer)), configure)
 
-    /** Declares topics whose payloads live does not look into: bytes, JSON or none. See `topic` for [pattern]. */
+    /** Declares topics with payloads that live does not decode: bytes, JSON or none. See `topic` for [pattern]. */
     public fun rawTopic(pattern: String, configure: TopicDeclaration<Meta, Body?>.() -> Unit = {}): Unit =
         declare(TopicDeclaration(TopicPattern(pattern), RawPayload), configure)
 
     /**
-     * Answers messages of [type] with a `reply` that holds what [handler] returns.
+     * Declares a request: the result of [handler] is sent as the `reply` to each message of [type].
      *
-     * @param idempotent for how long a request that comes with a key is answered with the reply that the first one of
-     *   its user had, and [handler] does not run again; null: each one runs. Positive and finite. Such a handler runs
-     *   to its end though its session ends meanwhile. See docs/requests.md for the bounds and what is answered when
-     *   they are met.
-     * @throws IllegalArgumentException if [type] is one of the protocol's own, or has a handler already
+     * @param idempotent how long the reply to a request with a key is stored. A repeated request of the same user and
+     *   key receives the stored reply, and [handler] does not run again. Null runs every request. Positive and finite.
+     *   The handler completes even if its session ends before. See docs/requests.md for the limits and their errors.
+     * @throws IllegalArgumentException if [type] is a type of the protocol, or already has a handler
      */
     public inline fun <reified Req, reified Res> request(
         type: String,
@@ -130,22 +132,23 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
         idempotent: Duration? = null,
         handler: suspend SessionScope<Meta>.(Req) -> Res,
     ) {
-        require(type !in MessageType.All) { "request type '$type' is one of the protocol's own; choose another" }
+        require(type !in MessageType.All) { "request type '$type' is reserved by the protocol. Choose another type." }
         require(type !in requests) { "request type '$type' is declared twice" }
         requests[type] =
             RequestHandler(JsonPayload(requestSerializer), JsonPayload(responseSerializer), idempotent, handler)
     }
 
     /**
-     * Stands between a session's messages and everything that handles them, subscribing and publishing too; `ping`,
-     * `pong` and the `auth` of [authenticateByMessage] never come by.
+     * Intercepts all messages of a session before they are handled, including subscribe and publish. `ping`, `pong` and
+     * the `auth` messages of [authenticateByMessage] are not intercepted.
      *
-     * `next` handles a message and returns when that is done. It may be called once, before [block] returns, with another
-     * message than the one that came; then keep its `ref`, or the client does not know the answer. What `next` throws is
-     * what the client is told. A message for which it is not called is swallowed: who sent it with a `ref` waits for an
-     * answer, unless [block] sends one. To refuse a message with an error, call [SessionScope.reject].
+     * `next` handles a message and returns when it has been handled. Call it at most once, before [block] returns. It
+     * accepts a changed message; keep the `ref`, or the client cannot match the reply. Exceptions thrown by `next` are
+     * the errors that the client receives. Without a call of `next` the message is dropped; a client that sent it with
+     * a `ref` then waits for a reply, unless [block] sends one. To reject a message with an error, call
+     * [SessionScope.reject].
      *
-     * [block] runs where handlers run, and the time that a handler may take counts for it and all within `next`.
+     * [block] runs on the dispatcher of handlers. One handler timeout covers [block] and everything inside `next`.
      */
     public fun intercept(
         block: suspend SessionScope<Meta>.(message: Message, next: suspend (Message) -> Unit) -> Unit,
@@ -154,44 +157,42 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
         intercept = block
     }
 
-    /** Runs when a session begins, before anything is read from it: the place to launch what lives as long as it. */
+    /** Runs when a session begins, before its first message is read. Launch coroutines here that live as long as it. */
     public fun onOpen(block: suspend SessionScope<Meta>.() -> Unit) {
         check(onOpen == null) { "live(\"$path\") has onOpen twice" }
         onOpen = block
     }
 
     /**
-     * Gets every message that nothing else here takes. Where no topics are declared that is every type but `ping` and
-     * `pong`; without this handler they are answered with `unknown_type`.
+     * Handles all messages without another handler. In an endpoint without topics and requests these are all types
+     * except `ping` and `pong`. Without this handler such messages are rejected with `unknown_type`.
      */
     public fun onMessage(block: suspend SessionScope<Meta>.(message: Message) -> Unit) {
         check(onMessage == null) { "live(\"$path\") has onMessage twice" }
         onMessage = block
     }
 
-    /** Runs once when a session has ended, after it has left its topics; nothing can be sent to it any more. */
+    /** Runs once after a session has ended and its subscriptions are removed. Messages can no longer be sent to it. */
     public fun onClose(block: suspend SessionScope<Meta>.(reason: CloseReason) -> Unit) {
         check(onClose == null) { "live(\"$path\") has onClose twice" }
         onClose = block
     }
 
     /**
-     * Serves the endpoint's topics as server-sent events too, for clients that cannot have a WebSocket and only listen:
-     * `GET /live/sse?topic=room/lobby` for an endpoint at `/live`. Each is a session with one topic; everything that is
-     * declared here counts for it, but for [authenticateByMessage]. See docs/server-sent-events.md.
+     * Also serves the endpoint's topics as server-sent events, for clients that cannot use a WebSocket and only
+     * receive: `GET /live/sse?topic=room/lobby` for an endpoint at `/live`. Each stream is a session with one topic.
+     * All declarations of the endpoint apply to it, except [authenticateByMessage]. See docs/server-sent-events.md.
      *
-     * @param under the path below the endpoint's
-     * @param retry how long a browser waits before it connects again, at least; 100 ms to 1 hour. It is told up to twice
-     *   that, so that not all come back at the same time
-     * @throws IllegalArgumentException if [under] is empty or [retry] is out of its bounds
+     * @param under path below the path of the endpoint
+     * @param retry minimum delay before a browser reconnects, 100 ms to 1 hour. The server sends a random delay of up
+     *   to twice this value, so that clients do not all reconnect at the same time
+     * @throws IllegalArgumentException if [under] is empty or [retry] is out of range
      */
     public fun serverSentEvents(under: String = "sse", retry: Duration = 3.seconds) {
         check(streams == null) { "live(\"$path\") has serverSentEvents twice" }
-        require(
-            under.any {
-                it != '/'
-            },
-        ) { "serverSentEvents needs a path below the endpoint's, such as \"sse\", was '$under'" }
+        require(under.any { it != '/' }) {
+            "serverSentEvents needs a path below the endpoint's path, such as \"sse\", was '$under'"
+        }
         require(retry in 100.milliseconds..1.hours) { "retry must be 100 ms to 1 hour, was $retry" }
         streams = StreamSettings(under, retry)
     }

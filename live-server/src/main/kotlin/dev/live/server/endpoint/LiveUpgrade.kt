@@ -21,13 +21,13 @@ import kotlin.coroutines.ContinuationInterceptor
 import kotlin.coroutines.CoroutineContext
 
 /**
- * The answer that turns an HTTP connection into a socket, and runs [serve] on it.
+ * The HTTP response that upgrades a connection to a WebSocket and runs [serve] on it.
  *
- * The session is the [server]'s and not the call's: on some engines the call is complete by then and runs nothing more.
- * The call of a connection that [fastPath] takes over ends, and with it goes all that Ktor keeps for one. [onEnd] is
- * called once, when nothing of the connection is left.
+ * The session runs in the scope of the [server], not in the call: on some engines the call is complete by then. If
+ * [fastPath] takes over the connection, the call ends, and Ktor releases its memory. [onEnd] is called once, after the
+ * connection has ended completely.
  *
- * Ktor's `WebSockets` plugin is not involved: an application may have it for other routes, with settings of its own.
+ * Does not use Ktor's `WebSockets` plugin: the application may install it for other routes with other settings.
  */
 internal class LiveUpgrade(
     handshake: Handshake.Accepted,
@@ -43,10 +43,10 @@ internal class LiveUpgrade(
             append(HttpHeaders.Upgrade, "websocket")
             append(HttpHeaders.Connection, "Upgrade")
             append(HttpHeaders.SecWebSocketAccept, websocketServerAccept(handshake.key))
-            handshake.offered?.let { append(HttpHeaders.SecWebSocketProtocol, it) }
+            handshake.subprotocol?.let { append(HttpHeaders.SecWebSocketProtocol, it) }
         }
 
-    /** Whether the engine has carried out the upgrade: from then on [onEnd] is certain. */
+    /** Whether the engine has started the upgrade; [onEnd] is then guaranteed to be called. */
     @Volatile
     var isStarted: Boolean = false
         private set
@@ -63,34 +63,35 @@ internal class LiveUpgrade(
         isStarted = true
         if (fast != null) {
             run(fast, server, Dispatchers.Default, serve, onEnd)
-            return Job().apply { complete() } // the engine lets go of the connection at once
+            return Job().apply { complete() } // the engine releases the connection at once
         }
-        val where = if (isTest) Dispatchers.Default else placeOf(engineContext)
-        val socket = KtorSocket(input, output, limits, isMasked = !isTest, readerContext = where, endOutput = end)
-        return run(socket, server, where, serve, onEnd)
+        val dispatcher = if (isTest) Dispatchers.Default else sessionDispatcher(engineContext)
+        val socket = KtorSocket(input, output, limits, isMasked = !isTest, readerContext = dispatcher, endOutput = end)
+        return run(socket, server, dispatcher, serve, onEnd)
     }
 }
 
 /**
- * Where an engine moves bytes: live's own work is short, and handlers run elsewhere. But not among the up to 64 threads
- * of `Dispatchers.IO`, CIO's place, which are there for what blocks, and take turns on the same cores.
+ * The dispatcher of a session: the engine's I/O dispatcher, because live's own work is short and handlers have their
+ * own dispatcher. `Dispatchers.IO`, which CIO uses, is replaced: its up to 64 threads are meant for blocking calls and
+ * would compete for the same cores.
  */
-internal fun placeOf(engine: CoroutineContext): CoroutineContext {
+internal fun sessionDispatcher(engine: CoroutineContext): CoroutineContext {
     val dispatcher = engine[ContinuationInterceptor]
     return if (dispatcher == null || dispatcher === Dispatchers.IO) Dispatchers.Default else dispatcher
 }
 
-/** Apart from the upgrade, so that nothing in here holds its call. */
+/** A top-level function, so that the session's coroutine does not keep the call in memory. */
 private fun run(
     socket: Socket,
     owner: CoroutineScope,
-    where: CoroutineContext,
+    dispatcher: CoroutineContext,
     serve: suspend (Socket) -> Unit,
     onEnd: () -> Unit,
 ): Job {
-    val job = owner.launch(where + CoroutineName("live-session")) { serve(socket) }
+    val job = owner.launch(dispatcher + CoroutineName("live-session")) { serve(socket) }
     job.invokeOnCompletion {
-        socket.abort() // also where the owner had ended already, and nothing was run
+        socket.abort() // also if the owner was cancelled before the launch
         onEnd()
     }
     return job

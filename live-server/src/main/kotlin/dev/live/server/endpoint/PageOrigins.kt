@@ -13,12 +13,14 @@ import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import kotlin.time.Duration.Companion.minutes
 
+internal const val SEC_FETCH_SITE: String = "Sec-Fetch-Site"
+
 /**
- * Whether the page that makes this request may do so: its origin is compared with the host that the request names, and
- * with the host that a proxy names where the application has installed Ktor's `ForwardedHeaders` or `XForwardedHeaders`.
+ * Whether the page behind this request may connect. Compares its origin with the host of the request, and with the host
+ * forwarded by a proxy if the application has installed Ktor's `ForwardedHeaders` or `XForwardedHeaders`.
  *
- * A page can set none of these headers on a WebSocket or an `EventSource`. On other requests it can set
- * `X-Forwarded-Host` only after the server has allowed it by CORS.
+ * A page cannot set these headers on a WebSocket or an `EventSource`. On other requests it can set `X-Forwarded-Host`
+ * only if the server allows it by CORS.
  */
 internal fun OriginPolicy.allows(call: ApplicationCall): Boolean {
     val origin = call.request.header(HttpHeaders.Origin)
@@ -38,40 +40,40 @@ private fun RequestConnectionPoint.hostAndPort(): String? {
         try {
             serverPort
         } catch (_: NumberFormatException) {
-            return null // Ktor takes what is behind the last colon of a Host for its port, also in [::1]
+            return null // Ktor parses the text after the last colon of Host as the port, even in [::1]
         }
     return if (port == URLProtocol.byName[scheme]?.defaultPort) serverHost else "$serverHost:$port"
 }
 
 /**
- * Logs pages that were refused for their origin, so that an operator finds out why: each origin once in ten minutes,
- * and at most [MAX_ORIGINS] in that time, because clients choose what they send.
+ * Logs rejected origins, so that operators can find the reason. Each origin is logged once in ten minutes, and at most
+ * [MAX_ORIGINS] origins in that time, because clients can send any origin.
  */
-internal class RefusedOrigins(private val now: () -> Long) {
+internal class RejectedOrigins(private val now: () -> Long) {
     private val logged = HashSet<String>()
-    private var since = now()
+    private var windowStart = now()
 
-    /** Logs that the page behind [call] is refused, with [wayOut] as advice. Returns a sentence for the client. */
-    fun refuse(call: ApplicationCall, wayOut: (origin: String) -> String): String {
+    /** Logs the rejection of [call] together with [advice] for the operator. Returns a message for the client. */
+    fun reject(call: ApplicationCall, advice: (origin: String) -> String): String {
         val host = printable(call.requestedHost() ?: "unknown")
         val origin = call.request.header(HttpHeaders.Origin)?.let(::printable)
         if (origin == null) {
             val site = printable(call.request.header(SEC_FETCH_SITE).orEmpty())
-            if (isNews(site)) log.warn("Refused a request to {} that a page of another site makes ({}).", host, site)
-            return "Pages of another site may not make this request (Sec-Fetch-Site: $site)."
+            if (shouldLog(site)) log.warn("Rejected a cross-site request to {} (Sec-Fetch-Site: {}).", host, site)
+            return "Cross-site requests are not allowed (Sec-Fetch-Site: $site)."
         }
-        if (isNews(origin)) {
-            log.warn("Refused a page from {}: the request's host is {}. {}", origin, host, wayOut(origin))
+        if (shouldLog(origin)) {
+            log.warn("Rejected a request with the origin {} to the host {}. {}", origin, host, advice(origin))
         }
-        return "Pages from $origin may not connect to this endpoint: the request's host is $host."
+        return "The origin $origin is not allowed for the host $host."
     }
 
     @Synchronized
-    private fun isNews(origin: String): Boolean {
+    private fun shouldLog(origin: String): Boolean {
         val time = now()
-        if (time - since >= WINDOW) {
+        if (time - windowStart >= WINDOW) {
             logged.clear()
-            since = time
+            windowStart = time
         }
         return logged.size < MAX_ORIGINS && logged.add(origin)
     }
@@ -82,21 +84,21 @@ internal class RefusedOrigins(private val now: () -> Long) {
         private const val MAX_TEXT = 128
         private val log: Logger = LoggerFactory.getLogger("dev.live.server.endpoint")
 
-        /** Advice for pages of other hosts, which may be allowed. */
+        /** Advice for endpoints, which can allow origins of other hosts. */
         fun allowOrForward(origin: String): String =
             if (OriginPolicy.normalize(origin) == null) {
-                "An origin like this cannot be allowed, because pages of any site can have it. $FORWARD"
+                "This origin cannot be allowed, because pages of any site can have it. $FORWARD"
             } else {
-                "To let it in, allow it: origins { allow(\"$origin\") }. $FORWARD"
+                "To allow it, add origins { allow(\"$origin\") }. $FORWARD"
             }
 
-        /** Advice where no page but the server's own is allowed. */
+        /** Advice for pages of the server itself. */
         const val FORWARD: String =
-            "If it is this server's own page, a proxy changes the Host header: have it pass the Host that the " +
-                "browser sent, or have it send X-Forwarded-Host (or Forwarded) and install Ktor's XForwardedHeaders " +
+            "If the page belongs to this server, a proxy changes the Host header. Configure the proxy to forward the " +
+                "original Host, or to send X-Forwarded-Host (or Forwarded) and install Ktor's XForwardedHeaders " +
                 "(or ForwardedHeaders)."
 
-        /** What a client sent, cut and on one line. */
+        /** Text from a client, truncated and limited to printable ASCII. */
         private fun printable(text: String): String =
             text.take(MAX_TEXT).map { if (it in ' '..'~') it else '?' }.joinToString("")
     }

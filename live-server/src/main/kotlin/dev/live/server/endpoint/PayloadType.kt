@@ -6,22 +6,22 @@ import dev.live.protocol.decode
 import dev.live.protocol.of
 import kotlinx.serialization.KSerializer
 
-/** How the payload of a topic or a request is read from a message and written to one. */
+/** Reads the payload of a topic or a request from a message, and writes it to one. */
 internal interface PayloadType<T> {
-    /** @throws dev.live.protocol.BadPayloadException if the payload of [message] is not of this type */
+    /** @throws dev.live.protocol.BadPayloadException if the payload of [message] does not have this type */
     fun read(message: Message): T
 
     fun write(value: T): Body?
 }
 
-/** A payload that is JSON and fits [serializer]. */
+/** A JSON payload that [serializer] decodes. */
 internal class JsonPayload<T>(private val serializer: KSerializer<T>) : PayloadType<T> {
     override fun read(message: Message): T = message.decode(serializer)
 
     override fun write(value: T): Body = Body.of(serializer, value)
 }
 
-/** Whatever payload there is, or none. */
+/** A payload that is not decoded, or none. */
 internal object RawPayload : PayloadType<Body?> {
     override fun read(message: Message): Body? = message.body
 

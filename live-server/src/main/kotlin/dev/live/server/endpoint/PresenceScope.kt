@@ -12,7 +12,7 @@ import kotlinx.serialization.KSerializer
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.serializer
 
-/** What the block of `presence` has at hand; the client's own words are in [params]. */
+/** The receiver of the `presence` block; [params] contains the parameters sent by the client. */
 public class PresenceScope<Meta : Any> internal constructor(
     session: Session<Meta>,
     topic: String,
@@ -21,7 +21,10 @@ public class PresenceScope<Meta : Any> internal constructor(
 ) : TopicScope<Meta>(session, topic, parameters, params) {
     private var info = "null"
 
-    /** Says [value] to the others beside the key, such as a name or a device: JSON of at most 1,024 bytes, nested at most 61 deep. */
+    /**
+     * Sets additional data that the other members receive with the key, such as a name or a device. JSON of at most
+     * 1,024 bytes, nested at most 61 levels deep.
+     */
     public inline fun <reified T> info(value: T): Unit = info(serializer<T>(), value)
 
     /** See the other [info]. */
@@ -30,11 +33,11 @@ public class PresenceScope<Meta : Any> internal constructor(
         if (body.size > MAX_INFO_BYTES) {
             reject("presence info must be at most $MAX_INFO_BYTES bytes, was ${body.size}", ErrorCode.TooLarge)
         }
-        // in the message it is in three more, which clients with the protocol's own limit have to read as well
+        // The message adds three levels, and clients with the protocol's default limit must be able to decode it.
         try {
             Body.json(body.text, DecodeLimits(MAX_INFO_DEPTH))
         } catch (_: MalformedMessageException) {
-            reject("presence info must nest at most $MAX_INFO_DEPTH deep")
+            reject("presence info must be nested at most $MAX_INFO_DEPTH levels deep")
         }
         info = body.text
     }
@@ -44,8 +47,8 @@ public class PresenceScope<Meta : Any> internal constructor(
             reject("a presence key must be at most $MAX_KEY_LENGTH characters, was ${key.length}", ErrorCode.TooLarge)
         }
         require(key.wellFormed() == key) {
-            "a presence key must be valid Unicode, and one on topic '$topic' holds half of a surrogate pair: " +
-                "it may have been cut inside a character"
+            "a presence key must be valid Unicode. A key on topic '$topic' contains an unpaired surrogate; " +
+                "it was probably truncated inside a character."
         }
         return Member(key, info)
     }

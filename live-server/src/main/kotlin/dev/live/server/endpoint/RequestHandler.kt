@@ -7,7 +7,7 @@ import kotlin.time.Duration
 /**
  * A declared `request`.
  *
- * @param idempotent for how long its replies are kept for requests that come with the same key; null: they are not
+ * @param idempotent how long replies to requests with a key are stored; null stores none
  */
 internal class RequestHandler<Meta : Any, Req, Res>(
     private val request: PayloadType<Req>,
@@ -15,9 +15,9 @@ internal class RequestHandler<Meta : Any, Req, Res>(
     idempotent: Duration?,
     private val handler: suspend SessionScope<Meta>.(Req) -> Res,
 ) {
-    /** What requests with a key were answered; null if that is not kept. */
+    /** Stored replies to requests with a key; null if the request is not idempotent. */
     val replies: IdempotentReplies? = idempotent?.let { IdempotentReplies(it) }
 
-    suspend fun answer(scope: SessionScope<Meta>, message: Message): Body? =
+    suspend fun reply(scope: SessionScope<Meta>, message: Message): Body? =
         response.write(scope.handler(request.read(message)))
 }

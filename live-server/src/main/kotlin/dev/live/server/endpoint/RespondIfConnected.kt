@@ -9,31 +9,31 @@ import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
 /**
- * Runs [respond] if the client is there, and takes its failure for no failure of the server where [isOver]: the client
- * has left, or has all that it was to get.
+ * Runs [respond] if the client is still connected. Ignores its failure if [isDone]: the client has disconnected, or has
+ * received the whole response.
  *
- * Engines fail when they respond to nobody, and not only with an `IOException`: Netty's throws a `NullPointerException`
- * on an upgrade, which Ktor would log as an error.
+ * Engines throw if the client has disconnected, and not only an `IOException`: Netty's engine throws a
+ * `NullPointerException` on an upgrade, which Ktor would log as an error.
  */
 internal suspend fun ApplicationCall.respondIfConnected(
     disconnect: Disconnect,
-    isOver: () -> Boolean = { disconnect.isSeen },
+    isDone: () -> Boolean = { disconnect.isSeen },
     respond: suspend () -> Unit,
 ) {
     if (disconnect.isSeen) {
-        response.status(CLIENT_CLOSED_REQUEST) // for logs and metrics: nobody reads it
+        response.status(CLIENT_CLOSED_REQUEST) // for logs and metrics only: the client is disconnected
         return
     }
     try {
         respond()
     } catch (e: Exception) {
         currentCoroutineContext().ensureActive()
-        if (!isOver()) throw e
-        log.debug("The response was not written to its end: {}.", e.toString())
+        if (!isDone()) throw e
+        log.debug("The client disconnected before the response was complete: {}.", e.toString())
     }
 }
 
 private val log: Logger = LoggerFactory.getLogger("dev.live.server.endpoint")
 
-/** What nginx calls a request whose client left before it was answered. */
+/** The status that nginx logs if the client closes the connection before the response. */
 private val CLIENT_CLOSED_REQUEST = HttpStatusCode(499, "Client Closed Request")

@@ -12,17 +12,17 @@ import io.ktor.utils.io.KtorDsl
 import kotlinx.serialization.json.JsonElement
 
 /**
- * What a handler of an endpoint has at hand.
+ * The receiver of an endpoint's handlers.
  *
- * @property session the session whose message is handled
+ * @property session the session that sent the message
  */
 @KtorDsl
 public open class SessionScope<Meta : Any> internal constructor(public val session: Session<Meta>) {
-    /** What `authenticate` made of the client. */
+    /** The client data returned by `authenticate`. */
     public val meta: Meta get() = session.meta
 
     /**
-     * Refuses what is being handled: the client gets an `error` with [code] and [reason].
+     * Rejects the current message: the client receives an `error` with [code] and [reason].
      *
      * @param reason one short sentence for the client's developer or user; no secrets
      */
@@ -33,12 +33,13 @@ public open class SessionScope<Meta : Any> internal constructor(public val sessi
 }
 
 /**
- * What a handler of a topic has at hand.
+ * The receiver of a topic's handlers.
  *
- * @property topic the topic's name
- * @property parameters what the name has for the parameters of the pattern
- * @property params what the client sent along with its `subscribe`, under `params`; null elsewhere, or if it sent none
- * @property welcome in `onSubscribe`, what `welcome` said to this client; null elsewhere, or if it said nothing
+ * @property topic name of the topic
+ * @property parameters values of the pattern's parameters in the topic's name
+ * @property params the `params` of the client's `subscribe`; null in other handlers, or if the client sent none
+ * @property welcome the result of `welcome` for this client, in `onSubscribe`; null in other handlers, or if there is
+ *   none
  */
 public open class TopicScope<Meta : Any> internal constructor(
     session: Session<Meta>,
@@ -48,20 +49,23 @@ public open class TopicScope<Meta : Any> internal constructor(
     public val welcome: JsonElement? = null,
 ) : SessionScope<Meta>(session) {
     /**
-     * [params] as a [P]; null if the client sent none.
+     * Decodes [params] as [P]; null if the client sent none.
      *
-     * @throws dev.live.protocol.BadPayloadException if they are no [P], which refuses what is being handled
+     * @throws dev.live.protocol.BadPayloadException if they do not match [P]; uncaught, it rejects the current message
      */
     public inline fun <reified P : Any> paramsAs(): P? =
         params?.let { Message(MessageType.SUBSCRIBE, body = Body.of(it)).decode<P>() }
 }
 
-/** What `onPublish` has at hand. */
+/** The receiver of `onPublish`. */
 public class PublishScope<Meta : Any, T> internal constructor(
     session: Session<Meta>,
-    private val place: TopicPlace<Meta, T>,
+    private val match: TopicMatch<Meta, T>,
     private val publish: suspend (Body?) -> Unit,
-) : TopicScope<Meta>(session, place.topic, place.parameters) {
-    /** Publishes [value] to the topic: to every subscriber, the publisher too unless the topic says otherwise. */
-    public suspend fun broadcast(value: T): Unit = publish(place.declaration.payload.write(value))
+) : TopicScope<Meta>(session, match.topic, match.parameters) {
+    /**
+     * Publishes [value] to all subscribers of the topic. The publisher is included unless the topic sets
+     * `deliverToPublisher` to false.
+     */
+    public suspend fun broadcast(value: T): Unit = publish(match.declaration.payload.write(value))
 }

@@ -13,24 +13,24 @@ import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonElement
 
 /**
- * What a client asks for that wants a stream of events: the `subscribe` that another would send.
+ * A request for server-sent events, converted to the `subscribe` message of a WebSocket client.
  *
- * @property since where it goes on, if it says so
+ * @property since position to resume from, or null
  */
 internal class StreamRequest private constructor(val subscribe: Message, val since: Position?) {
     companion object {
-        /** Of a kind that no application's client makes: an application may look at refs in an interceptor. */
+        /** Differs from all refs of clients, because an interceptor of the application may read refs. */
         private const val REF = "~sse"
 
         /**
-         * Reads [query], and [lastEventId], which a browser sends by itself when it comes back.
+         * Reads [query] and [lastEventId], which a browser sends automatically when it reconnects.
          *
-         * @throws IllegalArgumentException if one of them is not what it should be; the message is for the client's developer
+         * @throws IllegalArgumentException if one of them is invalid; the message is for the client's developer
          */
         fun of(query: Parameters, lastEventId: String?, limits: DecodeLimits): StreamRequest {
             val topics = query.getAll("topic").orEmpty()
             require(topics.size == 1) {
-                "topic must be given once, as in ?topic=room/lobby, was given ${topics.size} times"
+                "topic must occur once, as in ?topic=room/lobby, occurred ${topics.size} times"
             }
             require(topics[0].isNotEmpty()) { "topic must not be empty" }
             val since = newest(lastEventId, query.getAll("lastEventId").orEmpty())
@@ -40,23 +40,24 @@ internal class StreamRequest private constructor(val subscribe: Message, val sin
         }
 
         /**
-         * The newest of the ids that a request carries: a browser's header says where the stream broke, the query where the
-         * page began. An empty id is none. Of two epochs the header's counts, which the browser got last.
+         * The newest event id of a request. The header contains the last event before the stream broke, the query the
+         * position at which the page started. Empty ids are ignored. If the epochs differ, the header's epoch is used,
+         * because the browser received it last.
          */
         private fun newest(header: String?, inQuery: List<String>): Position? {
-            val first = header?.ifEmpty { null }?.let(::positionIn)
-            val others = inQuery.filter { it.isNotEmpty() }.map(::positionIn)
-            val epoch = (first ?: others.firstOrNull() ?: return null).epoch
-            require(first != null || others.all { it.epoch == epoch }) {
-                "lastEventId was given ${others.size} times with different epochs; give the newest one"
+            val fromHeader = header?.ifEmpty { null }?.let(::positionIn)
+            val fromQuery = inQuery.filter { it.isNotEmpty() }.map(::positionIn)
+            val epoch = (fromHeader ?: fromQuery.firstOrNull() ?: return null).epoch
+            require(fromHeader != null || fromQuery.all { it.epoch == epoch }) {
+                "lastEventId occurred ${fromQuery.size} times with different epochs; send the newest one only"
             }
-            return (listOfNotNull(first) + others).filter { it.epoch == epoch }.maxBy { it.offset }
+            return (listOfNotNull(fromHeader) + fromQuery).filter { it.epoch == epoch }.maxBy { it.offset }
         }
 
         private fun positionIn(id: String): Position {
             val split = id.lastIndexOf(':')
             val offset = if (split < 0) null else id.substring(split + 1).toLongOrNull()
-            requireNotNull(offset) { "the last event's id must be one that this server gave, as epoch:offset" }
+            requireNotNull(offset) { "the last event id must be an id from this server, in the form epoch:offset" }
             return Position(id.substring(0, split), offset)
         }
 

@@ -4,9 +4,9 @@ import dev.live.server.transport.engineCall
 import io.ktor.server.application.ApplicationCall
 
 /**
- * Whether this call comes from Ktor's test host, which hands frames over in memory: they are not masked, and the key of
- * its handshake is four bytes. Real engines hold their clients to RFC 6455 in both. The host is known by its name only,
- * because a server must not depend on a test library.
+ * Whether this call comes from Ktor's test host, which passes frames in memory: frames are not masked, and the
+ * handshake key has four bytes. Connections of real engines must follow RFC 6455 in both. The test host is detected by
+ * its class name, because the server must not depend on a test library.
  */
 internal fun ApplicationCall.isFromTestHost(): Boolean =
     engineCall().javaClass.name.startsWith("io.ktor.server.testing.")

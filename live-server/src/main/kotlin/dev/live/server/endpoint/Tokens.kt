@@ -16,10 +16,10 @@ import kotlin.time.Duration
 import kotlin.time.Instant
 
 /**
- * The tokens behind the sessions of one endpoint: when they run out, and how an `auth` message renews them.
+ * The token expiry of the sessions of one endpoint, and the renewal of tokens by `auth` messages.
  *
- * @param warning how long before its token runs out a client is told
- * @param clock what an [Instant] is compared with; from there on [now] counts, which no operator turns back
+ * @param warning how long before the expiry a client is notified
+ * @param clock wall clock, only used to convert an [Instant]; [now] is monotonic and measures the remaining time
  */
 internal class Tokens<Meta : Any>(
     private val endpoint: LiveEndpoint<Meta>,
@@ -28,7 +28,7 @@ internal class Tokens<Meta : Any>(
     private val now: () -> Long,
     private val clock: Clock = Clock.System,
 ) {
-    /** Watches the token of [session] from now on; if it has run out already, why there is to be no session. */
+    /** Starts tracking the token of [session]. Returns the close reason if the token has already expired. */
     fun begin(session: Session<Meta>): CloseReason? {
         val expiry = expiryOf(session.meta) ?: return null
         if (expiry.at <= now()) return CloseReason(CloseCode.NotAuthenticated, Expiry.RAN_OUT, byClient = false)
@@ -40,13 +40,13 @@ internal class Tokens<Meta : Any>(
         val token = message.decode<AuthData>().token
         var meta: Meta? = null
         var expiry: Expiry? = null
-        guard.handler(session) {
-            meta = endpoint.authenticateByMessage?.invoke(token)?.takeIf { isSame(it, session) }
+        guard.callHandler(session) {
+            meta = endpoint.authenticateByMessage?.invoke(token)?.takeIf { isSameClient(it, session) }
             expiry = meta?.let(::expiryOf)
         }
         val accepted = meta
-        val end = expiry?.at
-        if (accepted == null || (end != null && end <= now()) || !session.state.renew(expiry)) {
+        val expiresAt = expiry?.at
+        if (accepted == null || (expiresAt != null && expiresAt <= now()) || !session.state.renew(expiry)) {
             session.send(LiveException(ErrorCode.Forbidden, NOT_ACCEPTED).toMessage(ref = message.ref))
             session.close(CloseCode.NotAuthenticated, NOT_ACCEPTED)
             return
@@ -56,25 +56,25 @@ internal class Tokens<Meta : Any>(
     }
 
     /**
-     * Whether [fresh] is whom [session] was begun by. It is found by its user and was let into topics as that user, so
-     * another one needs another session. Where no user is known, all that is said of somebody has to be the same.
+     * Whether [renewed] belongs to the client of [session]. The session is registered under its user and was authorized
+     * for topics as that user, so another user needs another session. Without a user, the whole meta must be equal.
      */
-    private fun isSame(fresh: Meta, session: Session<Meta>): Boolean {
-        val user = endpoint.user?.invoke(fresh)
-        return user == session.user && (user != null || fresh == session.meta)
+    private fun isSameClient(renewed: Meta, session: Session<Meta>): Boolean {
+        val user = endpoint.user?.invoke(renewed)
+        return user == session.user && (user != null || renewed == session.meta)
     }
 
     private fun expiryOf(meta: Meta): Expiry? {
         val instant = endpoint.expires?.invoke(meta) ?: return null
-        val left = (instant - clock.now()).inWholeMilliseconds.coerceIn(-FAR, FAR)
-        val at = now() + left
-        if (endpoint.authenticateByMessage == null) return Expiry(at, warnAt = Long.MAX_VALUE) // it could not renew
-        // at most half of its time before the end: a token that is short-lived must not be due as soon as it is fresh
-        return Expiry(at, at - minOf(warning.inWholeMilliseconds, left / 2))
+        val remaining = (instant - clock.now()).inWholeMilliseconds.coerceIn(-FAR, FAR)
+        val at = now() + remaining
+        if (endpoint.authenticateByMessage == null) return Expiry(at, warnAt = Long.MAX_VALUE) // cannot be renewed
+        // At most half of the remaining time: a short-lived token must not be due for renewal as soon as it is issued.
+        return Expiry(at, at - minOf(warning.inWholeMilliseconds, remaining / 2))
     }
 
     private companion object {
-        /** So far off that nobody will see it, and near enough to be added to. */
+        /** Longer than any real expiry, and small enough that additions do not overflow. */
         const val FAR = Long.MAX_VALUE / 4
     }
 }

@@ -18,7 +18,7 @@ import dev.live.server.topic.Member
 import dev.live.server.topic.TopicRegistry
 import kotlinx.serialization.json.JsonElement
 
-/** Subscribe, unsubscribe and publish on the declared topics of one endpoint. */
+/** Handles subscribe, unsubscribe and publish messages for the declared topics of one endpoint. */
 internal class TopicCommands<Meta : Any>(
     declarations: List<TopicDeclaration<Meta, *>>,
     private val broker: Broker,
@@ -31,126 +31,128 @@ internal class TopicCommands<Meta : Any>(
     private val hooks = TopicHooks(declarations, guard)
 
     suspend fun subscribe(session: Session<Meta>, message: Message) {
-        val place = find(message.topic)
+        val match = find(message.topic)
         val request = message.decode<SubscribeData?>()
         val memberships = session.state.memberships
         var member: Member? = null
-        val isAsked = memberships[message.topic] == null
-        if (isAsked) {
-            requireRoom(memberships.count)
-            // before the turn: they are the application's, and may themselves join something
-            authorize(session, place, request?.params)
-            member = member(session, place, request?.params)
+        val isNew = memberships[message.topic] == null
+        if (isNew) {
+            requireCapacity(memberships.count)
+            // Outside the lock: these call application code, which may itself subscribe the session.
+            authorize(session, match, request?.params)
+            member = member(session, match, request?.params)
         }
-        var hasJoined = false
-        var wasTakenOut = false
-        val welcome = welcome(session, place, request?.params)
+        var hasSubscribed = false
+        var wasUnsubscribed = false
+        val welcome = welcome(session, match, request?.params)
         val ack = ack(message, welcome)
         val isAcked =
             session.state.inTurn {
                 if (memberships[message.topic] == null) {
-                    wasTakenOut = !isAsked
-                    if (wasTakenOut) return@inTurn true
-                    requireRoom(memberships.count)
-                    memberships.join(message.topic, place, ack, request?.since, member)
-                    hasJoined = true
+                    wasUnsubscribed = !isNew
+                    if (wasUnsubscribed) return@inTurn true
+                    requireCapacity(memberships.count)
+                    memberships.join(message.topic, match, ack, request?.since, member)
+                    hasSubscribed = true
                     true
                 } else {
-                    // in the turn: before the server can let it leave
+                    // Under the lock, so that the server cannot unsubscribe the session before the ack.
                     memberships.joinAgain(message.topic, ack, request?.since) || session.trySend(ack)
                 }
             }
-        if (wasTakenOut) return subscribe(session, message) // meanwhile: whether it may be in is a question again
+        // The server unsubscribed the session in the meantime, so it must be authorized again.
+        if (wasUnsubscribed) return subscribe(session, message)
         if (!isAcked) session.send(ack)
-        if (!hasJoined) return
-        counters.sent(messages = 1, bytes = ack.body?.size ?: 0) // that ack, which went through the topic
-        hooks.joined(session, place, welcome)
+        if (!hasSubscribed) return
+        counters.sent(messages = 1, bytes = ack.body?.size ?: 0) // the ack, which was delivered through the topic
+        hooks.subscribed(session, match, welcome)
     }
 
     suspend fun unsubscribe(session: Session<Meta>, message: Message) {
-        val place = session.state.memberships[message.topic]?.attachment
-        var hasLeft = false
+        val attachment = session.state.memberships[message.topic]?.attachment
+        var hasUnsubscribed = false
         val isAcked =
             session.state.inTurn {
-                hasLeft = session.state.memberships.leave(message.topic, ack(message))
-                hasLeft || session.trySend(ack(message))
+                hasUnsubscribed = session.state.memberships.leave(message.topic, ack(message))
+                hasUnsubscribed || session.trySend(ack(message))
             }
         if (!isAcked) session.send(ack(message))
-        if (!hasLeft || place == null) return
+        if (!hasUnsubscribed || attachment == null) return
         counters.sent(messages = 1, bytes = 0)
-        hooks.left(session, placeOf(place))
+        hooks.unsubscribed(session, matchOf(attachment))
     }
 
     override fun placeFor(topic: String, joined: Int): Any {
-        val place = find(topic)
-        requireRoom(joined)
-        return place
+        val match = find(topic)
+        requireCapacity(joined)
+        return match
     }
 
-    @Suppress("UNCHECKED_CAST") // of this endpoint
+    @Suppress("UNCHECKED_CAST") // a session of this endpoint
     override suspend fun member(session: Session<*>, place: Any): Member? {
-        val found = placeOf<Meta>(place)
-        val key = found.declaration.member ?: return null
-        val scope = PresenceScope(session as Session<Meta>, found.topic, found.parameters, params = null)
+        val match = matchOf<Meta>(place)
+        val key = match.declaration.member ?: return null
+        val scope = PresenceScope(session as Session<Meta>, match.topic, match.parameters, params = null)
         var member: Member? = null
         guard.run("presence") { member = scope.member(scope.key()) }?.let { throw it }
         return member
     }
 
-    @Suppress("UNCHECKED_CAST") // of this endpoint
+    @Suppress("UNCHECKED_CAST") // a session of this endpoint
     override suspend fun joined(session: Session<*>, place: Any) =
-        hooks.joinedByServer(session as Session<Meta>, placeOf(place))
+        hooks.subscribedByServer(session as Session<Meta>, matchOf(place))
 
-    @Suppress("UNCHECKED_CAST") // of this endpoint
+    @Suppress("UNCHECKED_CAST") // a session of this endpoint
     override suspend fun left(session: Session<*>, place: Any) =
-        hooks.leftByServer(session as Session<Meta>, placeOf(place))
+        hooks.unsubscribedByServer(session as Session<Meta>, matchOf(place))
 
-    private fun requireRoom(joined: Int) {
-        if (joined < maxTopics) return
+    private fun requireCapacity(subscribed: Int) {
+        if (subscribed < maxTopics) return
         throw LiveException(
             ErrorCode.TooManyTopics,
-            "a session may join at most $maxTopics topics; leave one first",
+            "a session may subscribe to at most $maxTopics topics. Unsubscribe from one first.",
         )
     }
 
-    /** The places that [session] has, as far as anybody wants to be told when it leaves them. */
-    fun placesToLeave(session: Session<Meta>): List<TopicPlace<Meta, *>> = hooks.placesToLeave(session)
+    /** The subscribed topics of [session] that declare `onUnsubscribe`. */
+    fun topicsWithUnsubscribeHook(session: Session<Meta>): List<TopicMatch<Meta, *>> =
+        hooks.topicsWithUnsubscribeHook(session)
 
-    /** Tells of [places] that [session], which has ended, has left. */
-    suspend fun left(session: Session<Meta>, places: List<TopicPlace<Meta, *>>) = hooks.left(session, places)
+    /** Calls the `onUnsubscribe` hooks of [topics] after [session] has ended. */
+    suspend fun sessionEnded(session: Session<Meta>, topics: List<TopicMatch<Meta, *>>) =
+        hooks.sessionEnded(session, topics)
 
     suspend fun publish(session: Session<Meta>, message: Message) {
-        val place = placeToPublish(session, message.topic)
-        if (message.ref.startsWith(RefPrefix.KEY)) once(session, place, message) else publish(session, place, message)
+        val match = matchForPublish(session, message.topic)
+        if (message.ref.startsWith(RefPrefix.KEY)) {
+            publishOnce(session, match, message)
+        } else {
+            publish(session, match, message)
+        }
         if (message.ref.isNotEmpty()) session.send(ack(message))
     }
 
-    private suspend fun once(session: Session<Meta>, place: TopicPlace<Meta, *>, message: Message) {
-        val known = place.declaration.once
-        if (known == null || session.user == null) {
-            val reason = if (known ==
-                null
-            ) {
-                "the topic takes no keys"
-            } else {
-                "a key is a user's, and this session has none"
-            }
-            throw LiveException(ErrorCode.BadPayload, "$reason; publish without one")
+    private suspend fun publishOnce(session: Session<Meta>, match: TopicMatch<Meta, *>, message: Message) {
+        val replies = match.declaration.idempotentReplies
+        if (replies == null || session.user == null) {
+            val reason =
+                if (replies == null) "the topic does not accept keys" else "a key requires a session with a user"
+            throw LiveException(ErrorCode.BadPayload, "$reason. Publish without a key.")
         }
-        val server = guard.server ?: error("unreachable: an endpoint's guard knows the server's scope")
-        known.reply(IdempotentReplies.ownerOf(session), message, server) {
-            val failure = guard.run(message.type, session) { publish(session, place, message, isGuarded = true) }
+        val server = guard.server ?: error("unreachable: the guard of an endpoint has the server's scope")
+        replies.reply(IdempotentReplies.ownerOf(session), message, server) {
+            val failure = guard.run(message.type, session) { publish(session, match, message, isGuarded = true) }
             IdempotentReplies.Outcome(body = null, failure)
         }
     }
 
     private suspend fun <T> publish(
         session: Session<Meta>,
-        place: TopicPlace<Meta, T>,
+        match: TopicMatch<Meta, T>,
         message: Message,
         isGuarded: Boolean = false,
     ) {
-        val declaration = place.declaration
+        val declaration = match.declaration
         val size = message.body?.size ?: 0
         if (size > declaration.maxPayload) {
             val reason = "a payload of this topic must be at most ${declaration.maxPayload} bytes, was $size"
@@ -159,56 +161,56 @@ internal class TopicCommands<Meta : Any>(
         val value = declaration.payload.read(message)
         val except = if (declaration.deliverToPublisher) null else session.id
         val deliver: suspend (Body?) -> Unit = {
-            broker.publish(topics.publication(place.topic, it, except, message.trace))
+            broker.publish(topics.publication(match.topic, it, except, message.trace))
         }
         val handler = declaration.onPublish
         if (handler == null) {
             deliver(message.body)
         } else {
-            val handle: suspend () -> Unit = { PublishScope(session, place, deliver).handler(value) }
-            if (isGuarded) inTrace(message.trace, handle) else guard.handler(session, message.trace, handle)
+            val handle: suspend () -> Unit = { PublishScope(session, match, deliver).handler(value) }
+            if (isGuarded) inTrace(message.trace, handle) else guard.callHandler(session, message.trace, handle)
         }
     }
 
-    private suspend fun placeToPublish(session: Session<Meta>, topic: String): TopicPlace<Meta, *> {
-        session.state.memberships[topic]?.let { return placeOf(it.attachment) }
-        val place = find(topic)
-        if (!place.declaration.publishWithoutSubscribing) {
+    private suspend fun matchForPublish(session: Session<Meta>, topic: String): TopicMatch<Meta, *> {
+        session.state.memberships[topic]?.let { return matchOf(it.attachment) }
+        val match = find(topic)
+        if (!match.declaration.publishWithoutSubscribing) {
             throw LiveException(ErrorCode.NotSubscribed, "subscribe to the topic before publishing to it")
         }
-        authorize(session, place)
-        return place
+        authorize(session, match)
+        return match
     }
 
-    private suspend fun authorize(session: Session<Meta>, place: TopicPlace<Meta, *>, params: JsonElement? = null) {
-        val authorize = place.declaration.authorize ?: return
-        if (!guard.handler(session) { TopicScope(session, place.topic, place.parameters, params).authorize() }) {
-            throw LiveException(ErrorCode.Forbidden, "this session may not use the topic")
+    private suspend fun authorize(session: Session<Meta>, match: TopicMatch<Meta, *>, params: JsonElement? = null) {
+        val authorize = match.declaration.authorize ?: return
+        if (!guard.callHandler(session) { TopicScope(session, match.topic, match.parameters, params).authorize() }) {
+            throw LiveException(ErrorCode.Forbidden, "this session is not authorized for the topic")
         }
     }
 
-    private suspend fun member(session: Session<Meta>, place: TopicPlace<Meta, *>, params: JsonElement?): Member? {
-        val key = place.declaration.member ?: return null
-        val scope = PresenceScope(session, place.topic, place.parameters, params)
-        return guard.handler(session) { scope.member(scope.key()) }
+    private suspend fun member(session: Session<Meta>, match: TopicMatch<Meta, *>, params: JsonElement?): Member? {
+        val key = match.declaration.member ?: return null
+        val scope = PresenceScope(session, match.topic, match.parameters, params)
+        return guard.callHandler(session) { scope.member(scope.key()) }
     }
 
-    private fun find(topic: String): TopicPlace<Meta, *> {
+    private fun find(topic: String): TopicMatch<Meta, *> {
         for (declaration in mostSpecificFirst) {
             val parameters = declaration.pattern.match(topic) ?: continue
-            return TopicPlace(declaration, topic, parameters)
+            return TopicMatch(declaration, topic, parameters)
         }
-        throw LiveException(ErrorCode.UnknownTopic, "no topic is declared that matches this name")
+        throw LiveException(ErrorCode.UnknownTopic, "no declared topic matches this name")
     }
 
     private suspend fun welcome(
         session: Session<Meta>,
-        place: TopicPlace<Meta, *>,
+        match: TopicMatch<Meta, *>,
         params: JsonElement?,
     ): JsonElement? {
-        val welcome = place.declaration.welcome ?: return null
-        return guard.handler(session) {
-            WelcomeData(TopicScope(session, place.topic, place.parameters, params).welcome())
+        val welcome = match.declaration.welcome ?: return null
+        return guard.callHandler(session) {
+            WelcomeData(TopicScope(session, match.topic, match.parameters, params).welcome())
         }.welcome
     }
 

@@ -14,9 +14,9 @@ import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * What a `topic("pattern") { }` block declares: who may join, and what happens to what clients publish.
+ * Declarations of a `topic("pattern") { }` block: access, message handling, history, presence and delivery.
  *
- * @param T what the payloads of this topic are
+ * @param T type of the topic's payloads
  */
 @KtorDsl
 public class TopicDeclaration<Meta : Any, T> internal constructor(
@@ -36,8 +36,8 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     private var throttle: Duration? = null
     private var key: ((T) -> String)? = null
 
-    /** What was published with a key; null if keys mean nothing here. */
-    internal var once: IdempotentReplies? = null
+    /** Stored results of publishes with a key; null if the topic is not idempotent. */
+    internal var idempotentReplies: IdempotentReplies? = null
         private set
 
     internal var member: (suspend PresenceScope<Meta>.() -> String)? = null
@@ -52,28 +52,33 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     internal var onUnsubscribe: (suspend TopicScope<Meta>.() -> Unit)? = null
         private set
 
-    /** Largest payload that a client may publish, in bytes, at least 1; larger ones get `too_large`. Default: no limit but the message's. */
+    /**
+     * Largest payload that a client may publish, in bytes, at least 1; larger payloads are rejected with `too_large`.
+     * Default: limited only by `limits { maxMessageSize }`.
+     */
     public var maxPayload: Int = Int.MAX_VALUE
         set(value) {
             require(value >= 1) { "maxPayload must be at least 1 byte, was $value" }
             field = value
         }
 
-    /** Whether a session may publish without having joined; [authorize] then decides about each publish. Default false. */
+    /**
+     * Whether a session may publish without a subscription; [authorize] is then called for each publish. Default false.
+     */
     public var publishWithoutSubscribing: Boolean = false
 
-    /** Whether what a session publishes comes back to it too, if it has joined. Default true. */
+    /** Whether a subscribed session also receives the messages that it publishes itself. Default true. */
     public var deliverToPublisher: Boolean = true
 
     /**
-     * Keeps the newest messages of each such topic in memory, so that a client that was away gets what it missed when it
-     * comes back, or is told that it cannot. The least of the three bounds counts; a topic that keeps something stays
-     * though nobody uses it.
+     * Keeps the newest messages of each matching topic in memory. A client that reconnects receives the messages missed
+     * while disconnected, or a gap if they are no longer available. All three limits apply. A topic with a non-empty
+     * history stays in memory while it is unused.
      *
-     * @param size messages, at least 1
-     * @param age how long a message is kept, positive
-     * @param bytes payload in all, at least 1
-     * @throws IllegalArgumentException if one is not
+     * @param size maximum number of messages, at least 1
+     * @param age maximum age of a message, positive
+     * @param bytes maximum total payload, at least 1
+     * @throws IllegalArgumentException if a limit is out of range
      */
     public fun history(
         size: Int,
@@ -88,16 +93,16 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     }
 
     /**
-     * Tells subscribers who is there: everybody once they have joined, then who comes and goes. [member] says what a
-     * session that joins is to the others, after [authorize]: the key that it returns, such as a user's id; all sessions
-     * of one key stand together, each with its [PresenceScope.info].
+     * Enables presence: subscribers receive the list of members when they subscribe, and then the members that join and
+     * leave. [member] is called after [authorize] and returns the member key of the session, such as a user id.
+     * Sessions with the same key form one member, each session with its own [PresenceScope.info].
      *
-     * @param grace how long a member whose connection broke counts as there, so that a reconnect goes unnoticed; zero or
-     *   more, and finite
-     * @param interval the least time between two tellings, finite and at least 1 ms
-     * @param maxListed members above which only their number is told, at least 0; so are those whose list would take more
-     *   than 128 KiB
-     * @throws IllegalArgumentException if one is not
+     * @param grace how long a member stays listed after its connection was lost, so that a reconnect is not visible to
+     *   others; zero or more, and finite
+     * @param interval minimum time between two presence updates, finite and at least 1 ms
+     * @param maxListed number of members above which only the count is sent, at least 0; the count is also sent if the
+     *   list would exceed 128 KiB
+     * @throws IllegalArgumentException if a value is out of range
      */
     public fun presence(
         grace: Duration = 5.seconds,
@@ -116,28 +121,29 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     }
 
     /**
-     * Lets a slow client miss messages of these topics: of what waits for it only the newest [limit] stay, at least 1. Its
-     * session is never closed for them, and nobody tells it what it missed.
+     * Drops messages of these topics for slow clients: at most the newest [limit] messages per client are queued, at
+     * least 1. These messages never close a session, and the client is not notified of dropped messages.
      *
-     * @throws IllegalArgumentException if [limit] is not at least 1
+     * @throws IllegalArgumentException if [limit] is less than 1
      */
     public fun dropOldest(limit: Int = DEFAULT_LIMIT) {
         overflow("dropOldest", LossyOverflow.DropOldest(limit))
     }
 
     /**
-     * Lets a slow client miss messages of these topics but the newest: one that waits for it is replaced by the next, so
-     * its session is never closed for them.
+     * Queues only the newest message of these topics for a slow client: a newer message replaces the queued one. These
+     * messages never close a session.
      */
     public fun conflate() {
         overflow("conflate", LossyOverflow.Conflate(limit = 1))
     }
 
     /**
-     * As the other [conflate], but a message is replaced only by one with the same [key], such as what a price is of. The
-     * [key] is asked by whoever publishes, and must not block; if it throws, the message is not published.
+     * Like the other [conflate], but a message is replaced only by a newer one with the same [key], such as the symbol
+     * of a price. [key] runs in the publisher's thread and must not block; if it throws, the message is not published.
      *
-     * @param limit keys of which one message may wait each, at least 1; the oldest makes way
+     * @param limit maximum number of keys with a queued message, at least 1; the oldest message is dropped
+     * @throws IllegalArgumentException if [limit] is less than 1
      */
     public fun conflate(limit: Int = DEFAULT_LIMIT, key: (T) -> String) {
         overflow("conflate", LossyOverflow.Conflate(limit))
@@ -145,8 +151,8 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     }
 
     /**
-     * Delivers at most once in [interval], finite and at least 1 ms, to everybody: then the newest message, or with [conflate] the newest
-     * of each key.
+     * Delivers at most once per [interval], finite and at least 1 ms, to all subscribers: the newest message, or with
+     * [conflate] the newest message of each key.
      */
     public fun throttle(interval: Duration) {
         check(throttle == null) { "topic '$pattern' has throttle twice" }
@@ -155,17 +161,19 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     }
 
     /**
-     * Lets clients publish with a key, so that what may have arrived when a connection broke can be sent again: of a user's
-     * publishes with one key the first is carried out, and the others within [window] are acked without it. A key is the
-     * user's, as the endpoint's `user` says, on whatever connection to this node; who has none may not use one. See
-     * docs/requests.md for the bounds.
+     * Allows clients to publish with an idempotency key, so that a publish can be retried safely after a lost
+     * connection. The first publish of a user with a key is executed; repeated publishes within [window] are acked and
+     * not executed.
      *
-     * @param window positive and finite
-     * @throws IllegalArgumentException if it is not
+     * Keys belong to the user returned by the endpoint's `user`, across all connections to this node. Sessions without
+     * a user cannot use keys. See docs/requests.md for the limits.
+     *
+     * @param window how long a key is stored, positive and finite
+     * @throws IllegalArgumentException if [window] is not positive and finite
      */
     public fun idempotent(window: Duration = DEFAULT_WINDOW) {
-        check(once == null) { "topic '$pattern' has idempotent twice" }
-        once = IdempotentReplies(window, KeyLimits(keysPerUser = 1_000, keys = 50_000))
+        check(idempotentReplies == null) { "topic '$pattern' has idempotent twice" }
+        idempotentReplies = IdempotentReplies(window, KeyLimits(keysPerUser = 1_000, keys = 50_000))
     }
 
     private fun requireMillis(name: String, value: Duration) {
@@ -173,7 +181,9 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     }
 
     private fun overflow(name: String, chosen: LossyOverflow) {
-        check(overflow == null) { "topic '$pattern' has $name besides another of dropOldest and conflate: choose one" }
+        check(overflow == null) {
+            "topic '$pattern' already has an overflow policy. Use either dropOldest or conflate."
+        }
         require(chosen.limit >= 1) { "$name limit must be at least 1, was ${chosen.limit}" }
         overflow = chosen
     }
@@ -182,22 +192,22 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
         get() {
             val isLossy = overflow != null || throttle != null
             val delivery = if (isLossy) Delivery(overflow, throttle) else null
-            val keyOf = key?.let { of -> { message: Message -> of(payload.read(message)) } }
+            val keyOf = key?.let { key -> { message: Message -> key(payload.read(message)) } }
             return TopicPolicy(history, presence, delivery, keyOf)
         }
 
-    /** Decides who may join: false answers `forbidden`. Without it, everybody who passed `authenticate` may. */
+    /** Authorizes subscribes: false rejects with `forbidden`. By default every authenticated client may subscribe. */
     public fun authorize(block: suspend TopicScope<Meta>.() -> Boolean) {
         check(authorize == null) { "topic '$pattern' has authorize twice" }
         authorize = block
     }
 
     /**
-     * Says something to each client that joins, in the `ack` of its `subscribe`: such as where the topic's subject stands
-     * now. Runs after [authorize], and again when a client subscribes to what it has joined; null says nothing.
+     * Returns data for each new subscriber, sent in the `ack` of its `subscribe`, such as the current state of the
+     * topic's subject. Runs after [authorize], and again if a client repeats a subscribe; null sends no data.
      *
-     * It runs before the client is in: what is published until then the client does not get. Where that would leave it
-     * with something old, look again in [onSubscribe], which knows what was said, and send what is newer.
+     * It runs before the client is subscribed, so the client does not receive messages published in between. If the
+     * data can become outdated, check it again in [onSubscribe], which has access to it, and send the difference.
      */
     public fun welcome(block: suspend TopicScope<Meta>.() -> JsonElement?) {
         check(welcome == null) { "topic '$pattern' has welcome twice" }
@@ -205,8 +215,9 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     }
 
     /**
-     * Handles what clients publish, one message of a session at a time. Nothing is delivered unless it calls
-     * [PublishScope.broadcast]. Without it, what fits the topic's type is delivered as it came.
+     * Handles messages published by clients, one message per session at a time. The message is delivered only if
+     * [block] calls [PublishScope.broadcast]. Without this handler, payloads that match the topic's type are delivered
+     * unchanged.
      */
     public fun onPublish(block: suspend PublishScope<Meta, T>.(T) -> Unit) {
         check(onPublish == null) { "topic '$pattern' has onPublish twice" }
@@ -214,8 +225,8 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     }
 
     /**
-     * Runs after a session has joined, when its `ack` is on its way. Only that session's next message waits for it. It
-     * cannot undo the join, so what it throws is logged; who may join is for [authorize] to say.
+     * Runs after a session has subscribed and its `ack` is queued. Only the next message of the same session waits for
+     * it. Exceptions are logged and do not undo the subscription; use [authorize] to reject a subscribe.
      */
     public fun onSubscribe(block: suspend TopicScope<Meta>.() -> Unit) {
         check(onSubscribe == null) { "topic '$pattern' has onSubscribe twice" }
@@ -223,9 +234,9 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     }
 
     /**
-     * Runs after a session has left, by its own wish or by its end; then nothing can be sent to it any more, and its
-     * `onClose` comes later. All of a session's topics together have the time of one handler. It also runs for a session
-     * that ended before its [onSubscribe] could.
+     * Runs after a session has unsubscribed or ended. After the end of a session, messages can no longer be sent to it,
+     * `onClose` runs later, and the hooks of all its topics share one handler timeout. It also runs for a session that
+     * ended before its [onSubscribe] was called.
      */
     public fun onUnsubscribe(block: suspend TopicScope<Meta>.() -> Unit) {
         check(onUnsubscribe == null) { "topic '$pattern' has onUnsubscribe twice" }
@@ -241,8 +252,8 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     }
 }
 
-/** A declaration and a topic's name that matches it. */
-internal class TopicPlace<Meta : Any, T>(
+/** A topic name that matches a declaration, with the values of the pattern's parameters. */
+internal class TopicMatch<Meta : Any, T>(
     val declaration: TopicDeclaration<Meta, T>,
     val topic: String,
     val parameters: TopicParameters,

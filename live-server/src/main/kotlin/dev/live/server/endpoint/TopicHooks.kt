@@ -7,65 +7,68 @@ import kotlinx.serialization.json.JsonElement
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
-/** Tells the application who has joined and left its topics, in the turn of the session and not of the topic. */
+/** Calls the `onSubscribe` and `onUnsubscribe` hooks, in the session's coroutine and not in the topic's. */
 internal class TopicHooks<Meta : Any>(
     declarations: List<TopicDeclaration<Meta, *>>,
     private val guard: HandlerGuard,
 ) {
-    private val tellsOfLeaving = declarations.any { it.onUnsubscribe != null }
+    private val hasUnsubscribeHook = declarations.any { it.onUnsubscribe != null }
 
-    suspend fun joined(session: Session<Meta>, place: TopicPlace<Meta, *>, welcome: JsonElement?) {
-        val hook = place.declaration.onSubscribe ?: return
-        tell("onSubscribe") { guard.handler(session) { place.scope(session, welcome).hook() } }
+    suspend fun subscribed(session: Session<Meta>, match: TopicMatch<Meta, *>, welcome: JsonElement?) {
+        val hook = match.declaration.onSubscribe ?: return
+        callHook("onSubscribe") { guard.callHandler(session) { match.scope(session, welcome).hook() } }
     }
 
-    suspend fun left(session: Session<Meta>, place: TopicPlace<Meta, *>) {
-        val hook = place.declaration.onUnsubscribe ?: return
-        tell("onUnsubscribe") { guard.handler(session) { place.scope(session).hook() } }
+    suspend fun unsubscribed(session: Session<Meta>, match: TopicMatch<Meta, *>) {
+        val hook = match.declaration.onUnsubscribe ?: return
+        callHook("onUnsubscribe") { guard.callHandler(session) { match.scope(session).hook() } }
     }
 
-    /** As [joined], in the place of whoever had [session] join: its handlers' lane is its reader's. */
-    suspend fun joinedByServer(session: Session<Meta>, place: TopicPlace<Meta, *>) {
-        val hook = place.declaration.onSubscribe ?: return
-        warn("onSubscribe", guard.run("onSubscribe") { place.scope(session).hook() })
+    /** [subscribed] in the coroutine of the application code that subscribed [session], not in the session's reader. */
+    suspend fun subscribedByServer(session: Session<Meta>, match: TopicMatch<Meta, *>) {
+        val hook = match.declaration.onSubscribe ?: return
+        logFailure("onSubscribe", guard.run("onSubscribe") { match.scope(session).hook() })
     }
 
-    /** As [left], in the place of whoever had [session] leave. */
-    suspend fun leftByServer(session: Session<Meta>, place: TopicPlace<Meta, *>) {
-        val hook = place.declaration.onUnsubscribe ?: return
-        warn("onUnsubscribe", guard.run("onUnsubscribe") { place.scope(session).hook() })
+    /** [unsubscribed] in the coroutine of the application code that unsubscribed [session]. */
+    suspend fun unsubscribedByServer(session: Session<Meta>, match: TopicMatch<Meta, *>) {
+        val hook = match.declaration.onUnsubscribe ?: return
+        logFailure("onUnsubscribe", guard.run("onUnsubscribe") { match.scope(session).hook() })
     }
 
-    /** Asked before the session's end takes it out of its topics, and for nothing where nobody wants to know. */
-    fun placesToLeave(session: Session<Meta>): List<TopicPlace<Meta, *>> {
-        if (!tellsOfLeaving) return emptyList()
+    /**
+     * The subscribed topics of [session] that declare `onUnsubscribe`. Called before the end of the session removes its
+     * subscriptions. Does no work if no topic declares the hook.
+     */
+    fun topicsWithUnsubscribeHook(session: Session<Meta>): List<TopicMatch<Meta, *>> {
+        if (!hasUnsubscribeHook) return emptyList()
         val memberships = session.state.memberships
         return memberships.names
             .mapNotNull { memberships[it] }
-            .map { placeOf<Meta>(it.attachment) }
+            .map { matchOf<Meta>(it.attachment) }
             .filter { it.declaration.onUnsubscribe != null }
     }
 
-    /** Its handlers' lane has ended with the session: these share one of their own. */
-    suspend fun left(session: Session<Meta>, places: List<TopicPlace<Meta, *>>) {
-        if (places.isEmpty()) return
+    /** Calls `onUnsubscribe` of [matches] after [session] has ended. All calls together share one handler timeout. */
+    suspend fun sessionEnded(session: Session<Meta>, matches: List<TopicMatch<Meta, *>>) {
+        if (matches.isEmpty()) return
         val failure = guard.run("onUnsubscribe") {
-            for (place in places) {
-                val hook = place.declaration.onUnsubscribe ?: continue
-                tell("onUnsubscribe") { place.scope(session).hook() }
+            for (match in matches) {
+                val hook = match.declaration.onUnsubscribe ?: continue
+                callHook("onUnsubscribe") { match.scope(session).hook() }
             }
         }
-        if (failure != null) log.warn("onUnsubscribe of a session's last topics: {}.", failure.reason)
+        if (failure != null) log.warn("onUnsubscribe failed at the end of a session: {}.", failure.reason)
     }
 
-    private suspend inline fun tell(what: String, block: () -> Unit) = warn(what, guard.answer(what, block))
+    private suspend inline fun callHook(name: String, block: () -> Unit) = logFailure(name, guard.isolate(name, block))
 
-    private fun warn(what: String, failure: LiveException?) {
-        // there is no message left to answer; a failure with a log id is in the log already
-        if (failure != null && failure.code != ErrorCode.Internal) log.warn("{}: {}.", what, failure.reason)
+    private fun logFailure(name: String, failure: LiveException?) {
+        // No message waits for a reply. Failures with the code `internal` have already been logged with their log id.
+        if (failure != null && failure.code != ErrorCode.Internal) log.warn("{} failed: {}.", name, failure.reason)
     }
 
-    private fun TopicPlace<Meta, *>.scope(session: Session<Meta>, welcome: JsonElement? = null) =
+    private fun TopicMatch<Meta, *>.scope(session: Session<Meta>, welcome: JsonElement? = null) =
         TopicScope(session, topic, parameters, welcome = welcome)
 
     private companion object {
@@ -73,6 +76,6 @@ internal class TopicHooks<Meta : Any>(
     }
 }
 
-/** The place that a membership of an endpoint's was given. */
-@Suppress("UNCHECKED_CAST") // what subscribe attached
-internal fun <Meta : Any> placeOf(attachment: Any): TopicPlace<Meta, *> = attachment as TopicPlace<Meta, *>
+/** The match that an endpoint attached to a membership. */
+@Suppress("UNCHECKED_CAST") // attached by subscribe
+internal fun <Meta : Any> matchOf(attachment: Any): TopicMatch<Meta, *> = attachment as TopicMatch<Meta, *>

@@ -1,10 +1,11 @@
 package dev.live.server.endpoint
 
 /**
- * A pattern of topic names: segments between slashes, each literal or a `{parameter}` that stands for one segment that
- * is not empty; the last may be `{parameter...}`, for all that remains. Text may stand before a parameter: `sync:{scope}`.
+ * A pattern of topic names: segments between slashes, each a literal or a `{parameter}` that matches one non-empty
+ * segment. The last segment may be `{parameter...}`, which matches the remaining segments. A parameter may have a
+ * literal prefix: `sync:{scope}`.
  *
- * @throws IllegalArgumentException if [text] is not such a pattern
+ * @throws IllegalArgumentException if [text] is not a valid pattern
  */
 internal class TopicPattern(private val text: String) {
     private val segments = text.split('/').map(::segment)
@@ -12,12 +13,10 @@ internal class TopicPattern(private val text: String) {
     init {
         require(text.isNotEmpty()) { "a topic pattern must not be empty" }
         val names = segments.mapNotNull { it.parameter }
-        require(names.size == names.toSet().size) { "topic pattern '$text' names a parameter twice" }
-        require(
-            segments.dropLast(1).none {
-                it.isTail
-            },
-        ) { "topic pattern '$text': only the last segment may end in '...}'" }
+        require(names.size == names.toSet().size) { "topic pattern '$text' uses a parameter name twice" }
+        require(segments.dropLast(1).none { it.isTail }) {
+            "topic pattern '$text': only the last segment may end in '...}'"
+        }
     }
 
     /** Equal for patterns that match the same names. */
@@ -33,8 +32,8 @@ internal class TopicPattern(private val text: String) {
         }
 
     /**
-     * Orders patterns that match one name: literal segments win over those that begin with text, the longer the better,
-     * those over parameters, and these over a tail.
+     * Sort key for patterns that match the same name. Precedence of segments: literals, parameters with a literal
+     * prefix (longest prefix first), parameters, tail parameters.
      */
     val specificity: String =
         segments.joinToString("") {
@@ -59,7 +58,7 @@ internal class TopicPattern(private val text: String) {
         return end == name.length
     }
 
-    /** What [name], which matches, has for [parameter]; null if there is no such parameter. */
+    /** The value of [parameter] in [name], which must match; null if the pattern has no such parameter. */
     fun value(parameter: String, name: String): String? {
         var end = -1
         for (segment in segments) {
@@ -70,7 +69,7 @@ internal class TopicPattern(private val text: String) {
         return null
     }
 
-    /** The names of its parameters, in order. */
+    /** The parameter names, in order. */
     val parameters: List<String> get() = segments.mapNotNull { it.parameter }
 
     override fun toString(): String = text
@@ -79,19 +78,19 @@ internal class TopicPattern(private val text: String) {
         val literal = part.substringBefore('{')
         val isParameter = literal.length < part.length && part.endsWith('}') && '}' !in literal
         require(isParameter || part.none { it in "{}" }) {
-            "topic pattern '$text': a parameter must end its segment, was '$part'"
+            "topic pattern '$text': a parameter must be at the end of its segment, was '$part'"
         }
         if (!isParameter) return Segment(part, parameter = null, isTail = false)
         val name = part.substring(literal.length + 1, part.length - 1)
         val plain = name.removeSuffix("...")
         require(plain.isNotEmpty() && plain.all { it.isLetterOrDigit() || it == '_' }) {
-            "topic pattern '$text': a parameter's name must be letters, digits and '_', was '$plain'"
+            "topic pattern '$text': a parameter name must consist of letters, digits and '_', was '$plain'"
         }
         return Segment(literal, plain, isTail = plain != name)
     }
 
     private class Segment(val literal: String, val parameter: String?, val isTail: Boolean) {
-        /** Where the part of [name] ends that begins at [start] and is this segment's, or -1 if it does not match. */
+        /** The end index of this segment in [name], starting at [start]; -1 if it does not match. */
         fun endIn(name: String, start: Int): Int {
             if (start > name.length) return -1
             val slash = if (isTail) -1 else name.indexOf('/', start)
@@ -107,7 +106,7 @@ internal class TopicPattern(private val text: String) {
     }
 }
 
-/** The values that a topic's name has for the parameters of its pattern. */
+/** The values of the pattern's parameters in a topic name. */
 public class TopicParameters internal constructor(
     private val pattern: TopicPattern,
     private val topic: String,
@@ -118,7 +117,7 @@ public class TopicParameters internal constructor(
      * @throws IllegalArgumentException if the pattern has no such parameter
      */
     public operator fun get(name: String): String =
-        // cut out when it is asked for: there is one of these for each topic of each session
+        // Extracted on demand to save memory: there is one instance for each subscription.
         requireNotNull(pattern.value(name, topic)) {
             "topic pattern '$pattern' has no parameter '$name'; it has ${pattern.parameters}"
         }

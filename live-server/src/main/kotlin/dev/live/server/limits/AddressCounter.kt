@@ -6,19 +6,19 @@ import java.net.UnknownHostException
 import java.util.concurrent.ConcurrentHashMap
 
 /**
- * Counts connections per remote address, [limit] at most; an address is forgotten with its last one. Every function may
- * be called from any thread.
+ * Counts connections per network, at most [limit] each. A network is removed with its last connection. Every function
+ * may be called from any thread.
  */
 internal class AddressCounter(private val limit: Int) {
     private val counts = ConcurrentHashMap<String, Int>()
 
     val size: Int get() = counts.size
 
-    /** Counts one more of [network]; false if it has all that it may have. */
+    /** Adds a connection of [network]; false if the limit is reached. */
     fun tryAdd(network: String): Boolean {
         var isAdded = false
-        counts.compute(network) { _, known ->
-            val count = known ?: 0
+        counts.compute(network) { _, current ->
+            val count = current ?: 0
             isAdded = count < limit
             if (isAdded) count + 1 else count
         }
@@ -31,12 +31,12 @@ internal class AddressCounter(private val limit: Int) {
 }
 
 /**
- * What counts as one address: an IPv4 address, or the /64 network of an IPv6 one, for that is what one customer is
- * given and may take any address of. Whatever else stands there counts as it is.
+ * The network that counts as one address: an IPv4 address, or the /64 network of an IPv6 address, because providers
+ * assign a whole /64 to one customer. Other text is returned unchanged.
  */
 internal fun networkOf(address: String): String {
     val literal = address.substringBefore('%') // the zone: fe80::1%eth0
-    // nothing else may get to getByName, which would ask a name server
+    // Only literals may reach getByName, which would otherwise query a name server.
     if (!IPV6.matches(literal)) return address
     val parsed =
         try {
@@ -44,7 +44,7 @@ internal fun networkOf(address: String): String {
         } catch (_: UnknownHostException) {
             return address
         }
-    if (parsed !is Inet6Address) return parsed.hostAddress // an IPv4 address in the form of an IPv6 one
+    if (parsed !is Inet6Address) return parsed.hostAddress // an IPv4-mapped IPv6 address
     return parsed.address.copyOf(NETWORK_BYTES).toHexString()
 }
 

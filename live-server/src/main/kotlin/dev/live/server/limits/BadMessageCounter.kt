@@ -1,10 +1,10 @@
 package dev.live.server.limits
 
 /**
- * Counts messages that could not be decoded: [limit] of them within [windowMillis] are one too many.
+ * Counts messages that cannot be decoded. The limit is exceeded by [limit] messages within [windowMillis].
  *
- * It keeps the time of each where the limit is at most [MAX_TIMES]. Above, it keeps how many came in each part of the
- * window, so that its memory is bounded for any limit; then one counts for up to a part longer than the window.
+ * For a limit of at most [MAX_EXACT] it stores the time of each message. Above, it counts messages per part of the
+ * window, so that memory is bounded for any limit; a message then counts for up to one part longer than the window.
  *
  * Only accessed by one session's reader.
  */
@@ -13,12 +13,12 @@ internal class BadMessageCounter(private val limit: Int, private val windowMilli
         var count = 0
     }
 
-    private val partMillis = if (limit <= MAX_TIMES) 1 else windowMillis / PARTS + 1
+    private val partMillis = if (limit <= MAX_EXACT) 1 else windowMillis / PARTS + 1
     private val parts = ArrayDeque<Part>()
     private var total = 0L
 
-    /** Counts one at [now]; true if it was the one too many. */
-    fun isTooMany(now: Long): Boolean {
+    /** Counts one message at [now]; true if the limit is now exceeded. */
+    fun count(now: Long): Boolean {
         while (parts.isNotEmpty() && now - parts.first().start > windowMillis + partMillis - 1) {
             total -= parts.removeFirst().count
         }
@@ -30,7 +30,7 @@ internal class BadMessageCounter(private val limit: Int, private val windowMilli
     }
 
     private companion object {
-        const val MAX_TIMES = 64
+        const val MAX_EXACT = 64
         const val PARTS = 60
     }
 }

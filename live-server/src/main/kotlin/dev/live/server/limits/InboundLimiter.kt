@@ -1,8 +1,7 @@
 package dev.live.server.limits
 
 /**
- * Holds what one session sends to its limits. What it counts with is made when it is first needed: an idle session has
- * none of it.
+ * Enforces the rate limits of one session. Counters are created on first use, so an idle session has none.
  *
  * Only accessed by the session's reader.
  */
@@ -10,55 +9,63 @@ internal class InboundLimiter(private val limits: LimitSettings) {
     private var messages: RateLimiter? = null
     private var bytes: RateLimiter? = null
     private var subscribes: RateLimiter? = null
-    private var bad: BadMessageCounter? = null
-    private var refusedToUser: PenaltyBucket? = null
+    private var badMessages: BadMessageCounter? = null
+    private var userPenalty: PenaltyBucket? = null
 
-    /** What this session shares with the others of its user, where there is a limit on that. Set before it is read. */
+    /**
+     * The rate limiter shared by all sessions of the user; null without a limit. Set before the first message is read.
+     */
     var user: UserRate? = null
 
-    /** Why a message of [size] bytes must not be handled, or null. Zero bytes for a ping or a pong. */
-    fun admit(now: Long, size: Int): Refusal? = admitMessage(now) ?: admitBytes(now, size) ?: admitOfUser(now)
+    /** Checks a message of [size] bytes, zero for a ping or a pong. Returns the rejection if a limit is exceeded. */
+    fun admit(now: Long, size: Int): RateRejection? = admitMessage(now) ?: admitBytes(now, size) ?: admitOfUser(now)
 
-    /** Why a `subscribe` of [size] bytes must not be handled, or null. It does not count as a message besides. */
-    fun admitSubscribe(now: Long, size: Int): Refusal? = admitSubscribe(now) ?: admitBytes(now, size)
+    /** Checks a `subscribe` of [size] bytes, which does not also count as a message. */
+    fun admitSubscribe(now: Long, size: Int): RateRejection? = admitSubscribe(now) ?: admitBytes(now, size)
 
-    private fun admitSubscribe(now: Long): Refusal? {
+    private fun admitSubscribe(now: Long): RateRejection? {
         if (limits.subscribes.isUnlimited) return null
         val limiter = subscribes ?: RateLimiter(limits.subscribes, now).also { subscribes = it }
-        return limiter.refusal(now, amount = 1, "subscribes a second")
+        return limiter.admit(now, amount = 1, "subscribes")
     }
 
-    /** Counts a message that could not be decoded; true if it was the one too many. */
-    fun isOneBadMessageTooMany(now: Long): Boolean {
-        val counter = bad ?: BadMessageCounter(limits.maxBadMessages, BAD_MESSAGE_WINDOW_MILLIS).also { bad = it }
-        return counter.isTooMany(now)
+    /** Counts a message that cannot be decoded; true if the limit is now exceeded. */
+    fun countBadMessage(now: Long): Boolean {
+        val counter =
+            badMessages ?: BadMessageCounter(limits.maxBadMessages, BAD_MESSAGE_WINDOW_MILLIS).also { badMessages = it }
+        return counter.count(now)
     }
 
-    private fun admitMessage(now: Long): Refusal? {
+    private fun admitMessage(now: Long): RateRejection? {
         if (limits.messages.isUnlimited) return null
         val limiter = messages ?: RateLimiter(limits.messages, now).also { messages = it }
-        return limiter.refusal(now, amount = 1, "messages a second")
+        return limiter.admit(now, amount = 1, "messages")
     }
 
-    private fun admitBytes(now: Long, size: Int): Refusal? {
+    private fun admitBytes(now: Long, size: Int): RateRejection? {
         if (size == 0 || limits.bytes.isUnlimited) return null
         val limiter = bytes ?: RateLimiter(limits.bytes, now).also { bytes = it }
-        return limiter.refusal(now, size, "bytes a second")
+        return limiter.admit(now, size, "bytes")
     }
 
-    /** The bucket is the user's, but who does not heed its refusals is this session: the others must not pay for it. */
-    private fun admitOfUser(now: Long): Refusal? {
+    /**
+     * The rate is shared by the user's sessions, but the penalty counts per session: only the flooding session is
+     * closed.
+     */
+    private fun admitOfUser(now: Long): RateRejection? {
         val wait = user?.take(now) ?: return null
         if (wait == 0L) return null
-        val refused = refusedToUser ?: PenaltyBucket(limits.userMessages, now).also { refusedToUser = it }
-        refused.add(now, amount = 1)
-        val reason = "at most ${limits.userMessages.perSecond} messages a second from all sessions of a user"
-        return Refusal(reason, wait, refused.isTooMany)
+        val penalty = userPenalty ?: PenaltyBucket(limits.userMessages, now).also { userPenalty = it }
+        penalty.add(now, amount = 1)
+        val rate = limits.userMessages.perSecond
+        val reason = "rate limit exceeded: at most $rate messages per second across all sessions of a user"
+        return RateRejection(reason, wait, penalty.isFull)
     }
 
-    private fun RateLimiter.refusal(now: Long, amount: Int, what: String): Refusal? {
+    private fun RateLimiter.admit(now: Long, amount: Int, unit: String): RateRejection? {
         val wait = take(now, amount)
-        return if (wait == 0L) null else Refusal("at most ${rate.perSecond} $what", wait, isExhausted)
+        if (wait == 0L) return null
+        return RateRejection("rate limit exceeded: at most ${rate.perSecond} $unit per second", wait, isExhausted)
     }
 
     private companion object {
@@ -67,9 +74,9 @@ internal class InboundLimiter(private val limits: LimitSettings) {
 }
 
 /**
- * Why something was over a rate.
+ * The rejection of a message that exceeded a rate limit.
  *
- * @property retryAfterMillis when it would not be any more
- * @property isLast whether the client has had enough of these, and its session is to be closed
+ * @property retryAfterMillis time until the message would be accepted
+ * @property closesSession whether the client has exceeded the penalty limit, so that its session must be closed
  */
-internal class Refusal(val reason: String, val retryAfterMillis: Long, val isLast: Boolean)
+internal class RateRejection(val reason: String, val retryAfterMillis: Long, val closesSession: Boolean)

@@ -4,7 +4,7 @@ import dev.live.protocol.DecodeLimits
 import dev.live.server.transport.FrameLimits
 import kotlin.time.Duration
 
-/** What `limits { }` and `origins { }` set, frozen. */
+/** The immutable settings of `limits { }` and `origins { }`. */
 internal class LimitSettings(
     val frames: FrameLimits,
     val decode: DecodeLimits,

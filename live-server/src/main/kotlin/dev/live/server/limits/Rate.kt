@@ -1,9 +1,9 @@
 package dev.live.server.limits
 
 /**
- * How much may come: [perSecond] on average, [burst] at once.
+ * A rate limit: [perSecond] on average, [burst] at once.
  */
 internal class Rate(val perSecond: Int, val burst: Int) {
-    /** Nothing has to be counted then. */
+    /** Whether there is no limit, so that nothing is counted. */
     val isUnlimited: Boolean get() = perSecond == Int.MAX_VALUE
 }

@@ -4,96 +4,97 @@ import dev.live.protocol.CloseCode
 import kotlin.time.Duration
 
 /**
- * Is told what the server does, to measure it. Nothing here can change what happens.
+ * Receives server events for metrics. An observer cannot change the behavior of the server.
  *
- * Called from whatever thread does the thing, several at a time, and in [delivered] and [dropped] that is the one that
- * delivers a topic's messages: return at once, never block, count and leave. What is thrown is logged once for each
- * observer and goes no further. Calls about one thing that happen on two threads may come in either order.
+ * Functions are called concurrently, on the thread that causes the event. For [delivered] and [dropped] this is the
+ * thread that delivers a topic's messages, so implementations must return at once and never block. The first exception
+ * of each observer is logged; exceptions have no other effect. Events from different threads may arrive in any order.
  *
- * Sessions are named by their id, so an observer keeps none alive.
+ * Sessions are identified by their id, so that an observer does not keep sessions in memory.
  */
 public interface LiveObserver {
-    /** A client was let in. */
+    /** A client was accepted. */
     public fun sessionOpened(session: String) {}
 
     /**
-     * A session that was told of has ended.
+     * A session has ended. Only called after [sessionOpened].
      *
-     * @param code as in the session's close reason; clients may send any code that a close frame may carry
+     * @param code code of the session's close reason; clients may send any code that is valid in a close frame
      */
     public fun sessionClosed(session: String, code: CloseCode) {}
 
-    /** Somebody uses the topic that nobody did. */
+    /** The topic became active on this node. */
     public fun topicCreated(topic: String) {}
 
-    /** Nobody has used the topic for its linger. */
+    /** The topic was removed after it was unused for its linger time. */
     public fun topicEnded(topic: String) {}
 
-    /** A client sent a message, [bytes] long as it came; told before it is looked at. */
+    /** A message of [bytes] encoded bytes was received from a client. Called before it is decoded. */
     public fun messageReceived(bytes: Int) {}
 
     /**
      * A message was published to the topic, by a client or by the application.
      *
-     * @param subscribers on this node, at that time; 0 also where the topic is not in use
-     * @param bytes of its payload
+     * @param subscribers current subscribers on this node; 0 if the topic is not active
+     * @param bytes bytes of the payload
      */
     public fun messagePublished(topic: String, subscribers: Int, bytes: Int) {}
 
     /**
-     * Messages of the topic are offered to its subscribers, all [messages] of them to each. Told once for that, before
-     * the first is offered. What a queue does not take, and a message that its publisher does not get back, count too.
+     * A batch of messages is about to be delivered to the subscribers of the topic; called once per batch. Each
+     * subscriber is offered all [messages]. Includes messages that a full queue rejects, and messages that are not
+     * delivered to their own publisher.
      *
-     * @param bytes of the payloads, for one subscriber
+     * @param bytes bytes of the payloads, for one subscriber
      */
     public fun delivered(topic: String, messages: Int, subscribers: Int, bytes: Int) {}
 
     /**
-     * Messages for a session were lost: to its full queue, or because their topic declares that they need not arrive.
+     * Messages for a session were dropped, because its queue was full or by the overflow policy of their topic.
      *
-     * @param policy what decided so: `close` loses all that waits, `conflate` what a newer one replaced, `dropOldest` what
-     *   made way for a newer one
-     * @param messages at least 1
+     * @param policy `close`: all queued messages were dropped; `conflate`: newer messages replaced them; `dropOldest`:
+     *   they were removed to make space for newer messages
+     * @param messages number of messages, at least 1
      */
     public fun dropped(policy: String, messages: Int) {}
 
     /**
-     * What waits in the queues of all sessions, told about once a second.
+     * A sample of the queues of all sessions, about once a second.
      *
-     * @param messages that wait
-     * @param bytes that wait
-     * @param deepest messages in the fullest queue
+     * @param messages queued messages in total
+     * @param bytes queued bytes in total
+     * @param deepest messages in the longest queue
      */
     public fun queuesSampled(sessions: Int, messages: Long, bytes: Long, deepest: Int) {}
 
     /**
-     * A client's message was handled, with all that the application's handlers do for it.
+     * A client's message was handled, including the application's handlers.
      *
-     * @param what the message's type if it is one of the protocol's or a declared request; `message` for all others
+     * @param type type of the message, if it is a type of the protocol or a declared request; otherwise `message`
      */
-    public fun handled(what: String, duration: Duration, outcome: HandlerOutcome) {}
+    public fun handled(type: String, duration: Duration, outcome: HandlerOutcome) {}
 
-    /** A message, ping or pong of the session was over its rate. */
+    /** A message, ping or pong of the session exceeded a rate limit. */
     public fun rateLimited(session: String) {}
 
-    /** Tells this one, then [other]. */
+    /** An observer that notifies this observer, then [other]. */
     public operator fun plus(other: LiveObserver): LiveObserver = ObserverPair(this, other)
 }
 
 /** How the handling of a message ended. */
 public enum class HandlerOutcome {
-    /** As the client wanted. */
+    /** The message was handled successfully. */
     Done,
 
-    /** The client was told why not: by live or by a handler's `reject`. */
+    /** The client received an error from live or from a handler's `reject`. */
     Rejected,
 
-    /** A handler took too long. */
+    /** A handler exceeded its timeout. */
     TimedOut,
 
-    /** A handler threw. */
+    /** A handler threw an exception. */
     Failed,
 }
 
-/** Only its parts are told: see [ServerCounters]. */
+/** [ServerCounters] notifies its parts separately, so that a failure of one does not affect the other. */
 internal class ObserverPair(val first: LiveObserver, val second: LiveObserver) : LiveObserver

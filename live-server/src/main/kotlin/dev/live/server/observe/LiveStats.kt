@@ -1,22 +1,23 @@
 package dev.live.server.observe
 
 /**
- * What a server has done on this node since it started, and has now. A snapshot: it does not change, and its figures are
- * read one after the other while the server goes on.
+ * Counters of a server on this node since it started, and current gauges. An immutable snapshot; its values are read
+ * one after the other, so they are not taken at exactly the same time.
  *
- * @property connections that count against the limit: sessions, and upgrades on their way to become one
- * @property sessions that are open
- * @property topics in use, or lingering
- * @property messagesIn messages that clients sent, whatever became of them
- * @property bytesIn bytes of these as they came, their envelopes with them
+ * @property connections connections that count against the limit: sessions, and upgrades in progress
+ * @property sessions open sessions
+ * @property topics active topics, including topics kept by their linger time
+ * @property messagesIn messages received from clients, including rejected messages
+ * @property bytesIn encoded bytes of the received messages, including envelopes
  * @property published messages published to topics, by clients and by the application
- * @property deliveries messages offered to subscribers of topics: of one with 10,000 subscribers, 10,000
- * @property messagesOut [deliveries], and what was sent to single sessions: answers, and messages of the application's
- * @property bytesOut bytes of the payloads of these, without the envelopes
- * @property rateLimited messages, pings and pongs of clients that were over their rate
- * @property drops messages lost, by what decided so (see [LiveObserver.dropped]); no entry for one that lost none
- * @property transports open sessions, by what carries them: `netty`, `portable`, `sse`; no entry for one without sessions
- * @property closes sessions that have ended, by close code; codes that are not the protocol's count as `other`
+ * @property deliveries messages offered to subscribers: one message to 10,000 subscribers counts as 10,000
+ * @property messagesOut [deliveries] plus messages to single sessions: replies, and messages sent by the application
+ * @property bytesOut payload bytes of [messagesOut], without envelopes
+ * @property rateLimited messages, pings and pongs of clients that exceeded a rate limit
+ * @property drops dropped messages by policy (see [LiveObserver.dropped]); no entry for a policy without drops
+ * @property transports open sessions by transport: `netty`, `portable`, `sse`; no entry for a transport without
+ *   sessions
+ * @property closes ended sessions by close code; codes that the protocol does not define count as `other`
  */
 public class LiveStats internal constructor(
     public val connections: Int,

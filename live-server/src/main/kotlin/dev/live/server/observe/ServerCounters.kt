@@ -8,12 +8,13 @@ import java.util.concurrent.atomic.LongAdder
 import kotlin.time.Duration
 
 /**
- * Counts what a server does, and tells its [observer]. Every function may be called from any thread, returns at once and
- * throws nothing.
+ * Counts server events and notifies the observers. Every function may be called from any thread, returns at once and
+ * never throws.
  */
 internal class ServerCounters(observer: LiveObserver? = null) {
-    /** Null where there is none: then being told costs a look at this. */
-    private val observers: Array<Observed>? = observer?.let { leaves(it).map(::Observed).toTypedArray() }
+    /** Null without observers: an event then only costs a null check. */
+    private val observers: Array<GuardedObserver>? =
+        observer?.let { partsOf(it).map(::GuardedObserver).toTypedArray() }
 
     private val messagesIn = LongAdder()
     private val bytesIn = LongAdder()
@@ -26,40 +27,40 @@ internal class ServerCounters(observer: LiveObserver? = null) {
     private val drops = ConcurrentHashMap<String, LongAdder>()
     private val closes = ConcurrentHashMap<String, LongAdder>()
 
-    /** Whether it is worth finding out what only an observer is told. */
+    /** Whether there are observers. Values that only observers need are not computed otherwise. */
     val isObserved: Boolean get() = observers != null
 
-    fun sessionOpened(session: String) = tell { it.sessionOpened(session) }
+    fun sessionOpened(session: String) = notify { it.sessionOpened(session) }
 
     fun sessionClosed(session: String, code: CloseCode) {
         closes.counter(labelOf(code)).increment()
-        tell { it.sessionClosed(session, code) }
+        notify { it.sessionClosed(session, code) }
     }
 
-    fun topicCreated(topic: String) = tell { it.topicCreated(topic) }
+    fun topicCreated(topic: String) = notify { it.topicCreated(topic) }
 
-    fun topicEnded(topic: String) = tell { it.topicEnded(topic) }
+    fun topicEnded(topic: String) = notify { it.topicEnded(topic) }
 
     fun received(bytes: Int) {
         messagesIn.increment()
         bytesIn.add(bytes.toLong())
-        tell { it.messageReceived(bytes) }
+        notify { it.messageReceived(bytes) }
     }
 
     fun published(topic: String, subscribers: Int, bytes: Int) {
         published.increment()
-        tell { it.messagePublished(topic, subscribers, bytes) }
+        notify { it.messagePublished(topic, subscribers, bytes) }
     }
 
-    /** [messages] with [bytes] of payload are on their way to each of [subscribers]: once for all of them. */
+    /** Called once before [messages] with [bytes] of payload are offered to each of [subscribers]. */
     fun delivering(topic: String, messages: Int, subscribers: Int, bytes: Int) {
         if (subscribers == 0) return
         deliveries.add(messages.toLong() * subscribers)
         deliveredBytes.add(bytes.toLong() * subscribers)
-        tell { it.delivered(topic, messages, subscribers, bytes) }
+        notify { it.delivered(topic, messages, subscribers, bytes) }
     }
 
-    /** Messages with [bytes] of payload are on their way to single sessions. */
+    /** [messages] with [bytes] of payload each are sent to single sessions. */
     fun sent(messages: Int, bytes: Int) {
         sent.add(messages.toLong())
         sentBytes.add(messages.toLong() * bytes)
@@ -67,18 +68,18 @@ internal class ServerCounters(observer: LiveObserver? = null) {
 
     fun dropped(policy: String, messages: Int) {
         drops.counter(policy).add(messages.toLong())
-        tell { it.dropped(policy, messages) }
+        notify { it.dropped(policy, messages) }
     }
 
     fun queuesSampled(sessions: Int, messages: Long, bytes: Long, deepest: Int) =
-        tell { it.queuesSampled(sessions, messages, bytes, deepest) }
+        notify { it.queuesSampled(sessions, messages, bytes, deepest) }
 
-    fun handled(what: String, duration: Duration, outcome: HandlerOutcome) =
-        tell { it.handled(what, duration, outcome) }
+    fun handled(type: String, duration: Duration, outcome: HandlerOutcome) =
+        notify { it.handled(type, duration, outcome) }
 
     fun rateLimited(session: String) {
         rateLimited.increment()
-        tell { it.rateLimited(session) }
+        notify { it.rateLimited(session) }
     }
 
     fun snapshot(
@@ -105,40 +106,42 @@ internal class ServerCounters(observer: LiveObserver? = null) {
         )
     }
 
-    private inline fun tell(what: (LiveObserver) -> Unit) {
+    private inline fun notify(event: (LiveObserver) -> Unit) {
         val observers = observers ?: return
-        for (observed in observers) {
+        for (guarded in observers) {
             try {
-                what(observed.observer)
+                event(guarded.observer)
             } catch (e: Throwable) {
-                observed.failed(e) // whatever it is: the server has nothing to do with it
+                guarded.failed(e) // a failed observer must never affect the server
             }
         }
     }
 
-    /** An observer, and whether it has failed before. */
-    private class Observed(val observer: LiveObserver) {
+    /** An observer whose first failure is logged. */
+    private class GuardedObserver(val observer: LiveObserver) {
         @Volatile
         private var hasFailed = false
 
         fun failed(cause: Throwable) {
             if (hasFailed) return
             hasFailed = true
-            log.error("{} failed and is told on; what else it throws is not logged.", observer.javaClass.name, cause)
+            log.error("The observer {} failed. Its further failures are not logged.", observer.javaClass.name, cause)
         }
     }
 
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.observe")
 
-        /** So that one that throws does not keep others from being told. */
-        fun leaves(observer: LiveObserver): List<LiveObserver> =
-            if (observer is ObserverPair) leaves(observer.first) + leaves(observer.second) else listOf(observer)
+        /**
+         * The single observers in [observer]. They are notified separately, so that one failure does not skip others.
+         */
+        fun partsOf(observer: LiveObserver): List<LiveObserver> =
+            if (observer is ObserverPair) partsOf(observer.first) + partsOf(observer.second) else listOf(observer)
 
         fun ConcurrentHashMap<String, LongAdder>.counter(name: String): LongAdder =
             this[name] ?: computeIfAbsent(name) { LongAdder() }
     }
 }
 
-/** What [code] is counted as: clients may make codes up, and what they make up is not kept. */
+/** The counter name for [code]. Clients may send any code, so codes that the protocol does not define are combined. */
 internal fun labelOf(code: CloseCode): String = if (code in CloseCode.All) code.toString() else "other"

@@ -6,24 +6,24 @@ import kotlin.coroutines.AbstractCoroutineContextElement
 import kotlin.coroutines.CoroutineContext
 
 /**
- * What the coroutine that has it works for: the trace of the message that is handled, in whatever handles it.
+ * The trace context of the current coroutine. Handlers run with the trace context of the message that they handle.
  *
- * With `install(Live) { traceContext = true }`, what a coroutine with one publishes or asks clients for carries it on, to
- * clients that want it too. A handler that begins a span of its own goes on in
+ * With `install(Live) { traceContext = true }`, publishes and requests to clients from a coroutine with a trace context
+ * propagate it, to clients that support it. A handler that starts its own span continues in
  * `withContext(TraceContext(...)) { }`.
  *
- * @property traceparent as W3C Trace Context has it, at most 64 bytes of UTF-8; not read by live
+ * @property traceparent the `traceparent` value of W3C Trace Context, at most 64 bytes of UTF-8; not parsed by live
  */
 public class TraceContext(public val traceparent: String) : AbstractCoroutineContextElement(TraceContext) {
-    /** The key of the element. */
+    /** The key of this element in a coroutine context. */
     public companion object Key : CoroutineContext.Key<TraceContext>
 
     override fun toString(): String = "TraceContext($traceparent)"
 }
 
-/** Runs [block] as a part of [trace], or as it is if that is empty. */
+/** Runs [block] in the trace context [trace], or without a change if it is empty. */
 internal suspend fun <T> inTrace(trace: String, block: suspend () -> T): T =
     if (trace.isEmpty()) block() else withContext(TraceContext(trace)) { block() }
 
-/** What the caller works for; empty for nothing that is known. */
+/** The trace context of the caller; empty if there is none. */
 internal suspend fun currentTrace(): String = currentCoroutineContext()[TraceContext]?.traceparent.orEmpty()

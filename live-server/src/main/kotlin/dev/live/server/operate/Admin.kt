@@ -25,7 +25,7 @@ import kotlinx.serialization.json.put
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
-/** Answers an operator: what the server does, and two things that can be done about it. No payload is ever shown. */
+/** The API of the admin page: server activity, and the operations kick and publish. Payloads are never shown. */
 internal class Admin(
     private val context: EndpointContext,
     declared: DeclaredTopics,
@@ -39,71 +39,74 @@ internal class Admin(
 
     suspend fun page(call: ApplicationCall) {
         call.response.header("Content-Security-Policy", page.policy)
-        call.response.header("X-Frame-Options", "DENY") // of browsers that do not know frame-ancestors
-        call.guardHeaders()
+        call.response.header("X-Frame-Options", "DENY") // for browsers without support for frame-ancestors
+        call.addSecurityHeaders()
         call.response.header(HttpHeaders.CacheControl, "no-store")
         call.respondText(page.html, ContentType.Text.Html)
     }
 
-    suspend fun overview(call: ApplicationCall) = answer(call) { overview(context, stats(), sessions, topics) }
+    suspend fun overview(call: ApplicationCall) = respond(call) { overview(context, stats(), sessions, topics) }
 
     suspend fun sessions(call: ApplicationCall) =
-        answer(call) {
+        respond(call) {
             val query = call.request.queryParameters
             val page = sessions.page(Paging.of(query, SessionRows.SORTS), query["topic"]?.ifEmpty { null })
             rows(page.matched, page.rows.map { it.toJson() })
         }
 
     suspend fun topics(call: ApplicationCall) =
-        answer(call) {
+        respond(call) {
             val page = topics.page(Paging.of(call.request.queryParameters, TopicRows.SORTS))
             rows(page.matched, page.rows.map { it.toJson() })
         }
 
     suspend fun kick(call: ApplicationCall) =
-        change(call) { request ->
+        modify(call) { request ->
             val reason = request.text("reason")?.ifBlank { null } ?: "disconnected by an operator"
-            badUnless(reason.encodeToByteArray().size <= MAX_REASON) { "reason must be at most $MAX_REASON bytes" }
-            val chosen = chosenIn(request)
-            for (session in chosen) session.kick(reason)
-            log.info("An operator kicked {} sessions.", chosen.size)
-            buildJsonObject { put("kicked", chosen.size) }
+            requirePayload(reason.encodeToByteArray().size <= MAX_REASON) { "reason must be at most $MAX_REASON bytes" }
+            val kicked = sessionsToKick(request)
+            for (session in kicked) session.kick(reason)
+            log.info("An operator kicked {} sessions.", kicked.size)
+            buildJsonObject { put("kicked", kicked.size) }
         }
 
     suspend fun publish(call: ApplicationCall) =
-        change(call) { request ->
+        modify(call) { request ->
             val topic = request.text("topic").orEmpty()
             val data = request["data"] ?: throw LiveException(ErrorCode.BadPayload, "data is missing")
             val body = Body.json(data.toString(), context.limits.decode)
             publisher.check(topic, body)
-            guard.made("liveAdmin publish") { publisher.publish(publisher.prepare(topic, body)).toJson(topic) }
+            guard.isolateValue("liveAdmin publish") { publisher.publish(publisher.prepare(topic, body)).toJson(topic) }
         }
 
-    /** The page names a session and means its user: what it shows of a user's name may be cut off. */
-    private fun chosenIn(request: JsonObject): Set<Session<*>> {
+    /**
+     * The page sends a session id and `allOfUser` to kick a user, because the user name that it displays may be
+     * truncated.
+     */
+    private fun sessionsToKick(request: JsonObject): Set<Session<*>> {
         val id = request.text("session")
         val user = request.text("user")
-        badUnless((id == null) != (user == null)) { "name either the session or the user to kick" }
-        val one = id?.let(context.sessions::find)
-        val everybody = user ?: one?.user?.takeIf { request["allOfUser"] == JsonPrimitive(true) }
-        return if (everybody != null) context.sessions.ofUser(everybody) else setOfNotNull(one)
+        requirePayload((id == null) != (user == null)) { "exactly one of session and user must be set" }
+        val session = id?.let(context.sessions::find)
+        val userToKick = user ?: session?.user?.takeIf { request["allOfUser"] == JsonPrimitive(true) }
+        return if (userToKick != null) context.sessions.ofUser(userToKick) else setOfNotNull(session)
     }
 
-    /** A request that changes something, with JSON that no other site can have sent. */
-    private suspend fun change(call: ApplicationCall, carryOut: suspend (JsonObject) -> JsonObject) {
-        val forged = call.whyForged(context.refusedOrigins)
-        if (forged != null) return call.respondError(HttpStatusCode.Forbidden, ErrorCode.Forbidden.wire, forged)
-        answer(call) {
+    /** Handles a request that modifies state. Rejects cross-site requests. */
+    private suspend fun modify(call: ApplicationCall, execute: suspend (JsonObject) -> JsonObject) {
+        val crossSite = call.crossSiteReason(context.rejectedOrigins)
+        if (crossSite != null) return call.respondError(HttpStatusCode.Forbidden, ErrorCode.Forbidden.wire, crossSite)
+        respond(call) {
             val request = call.receiveJson(context.limits.frames.maxMessageSize, context.limits.decode)
-            carryOut(request as? JsonObject ?: throw LiveException(ErrorCode.BadPayload, "the body must be an object"))
+            execute(request as? JsonObject ?: throw LiveException(ErrorCode.BadPayload, "the body must be an object"))
         }
     }
 
-    private suspend inline fun answer(call: ApplicationCall, make: () -> JsonObject) {
-        call.guardHeaders()
+    private suspend inline fun respond(call: ApplicationCall, body: () -> JsonObject) {
+        call.addSecurityHeaders()
         val json =
             try {
-                make()
+                body()
             } catch (e: IllegalArgumentException) {
                 val reason = e.message.orEmpty()
                 return call.respondError(HttpStatusCode.BadRequest, ErrorCode.BadPayload.wire, reason)
@@ -113,7 +116,7 @@ internal class Admin(
         call.respondJson(json)
     }
 
-    private fun ApplicationCall.guardHeaders() {
+    private fun ApplicationCall.addSecurityHeaders() {
         response.header("X-Content-Type-Options", "nosniff")
         response.header("Referrer-Policy", "no-referrer")
     }
@@ -124,14 +127,14 @@ internal class Admin(
             put("rows", JsonArray(rows))
         }
 
-    private inline fun badUnless(isRight: Boolean, reason: () -> String) {
-        if (!isRight) throw LiveException(ErrorCode.BadPayload, reason())
+    private inline fun requirePayload(isValid: Boolean, reason: () -> String) {
+        if (!isValid) throw LiveException(ErrorCode.BadPayload, reason())
     }
 
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.operate")
 
-        /** What fits into a close frame. */
+        /** Maximum bytes of a reason in a close frame. */
         const val MAX_REASON = 123
     }
 }

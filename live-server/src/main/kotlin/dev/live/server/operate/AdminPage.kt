@@ -4,10 +4,10 @@ import java.security.MessageDigest
 import kotlin.io.encoding.Base64
 
 /**
- * The page of an admin: one document with all that it needs, so that it works wherever it is mounted.
+ * The admin page: one HTML document with inline script and style, so that it works at any path.
  *
  * @property html the document
- * @property policy its `Content-Security-Policy`: just its own script and style run, and it talks to its own server alone
+ * @property policy its `Content-Security-Policy`: only the inline script and style, and connections to the same origin
  */
 internal class AdminPage {
     private val script = resource("admin.js")
@@ -25,7 +25,7 @@ internal class AdminPage {
 
         fun resource(name: String): String {
             val stream = AdminPage::class.java.getResourceAsStream("/dev/live/server/admin/$name")
-            return checkNotNull(stream) { "the jar of live-server lacks its resource $name" }
+            return checkNotNull(stream) { "the resource $name is missing from the jar of live-server" }
                 .use { it.readBytes().decodeToString() }
         }
 

@@ -14,11 +14,10 @@ import kotlinx.serialization.json.buildJsonObject
 import kotlinx.serialization.json.put
 
 /**
- * Publishes to topics that an endpoint declares, for whoever has no type of the application's to do it with: what is
- * published has to be what the topic's own type reads.
+ * Publishes untyped payloads to declared topics. A payload must match the payload type of the topic.
  */
 internal class DeclaredPublisher(private val context: EndpointContext, private val declared: DeclaredTopics) {
-    /** @throws LiveException if [body] cannot be published to [topic], with the reason for whoever sent it */
+    /** @throws LiveException if [body] cannot be published to [topic], with a reason for the client */
     fun check(topic: String, body: Body?) {
         val message =
             try {
@@ -29,11 +28,11 @@ internal class DeclaredPublisher(private val context: EndpointContext, private v
             }
         val payload =
             declared.payloadOf(topic)
-                ?: throw LiveException(ErrorCode.UnknownTopic, "no endpoint declares a topic that matches this name")
+                ?: throw LiveException(ErrorCode.UnknownTopic, "no declared topic matches this name")
         payload.read(message)
     }
 
-    /** What [publish] takes to publish [body], which was [check]ed, to [topic]; calls code of the application. */
+    /** Creates the publication of [body] to [topic], after [check] has succeeded. Calls application code. */
     suspend fun prepare(topic: String, body: Body?): Publication =
         context.topics.publication(topic, body, wantsPlace = true)
 
@@ -44,17 +43,17 @@ internal class DeclaredPublisher(private val context: EndpointContext, private v
 }
 
 /**
- * @property subscribers on this node, as of then
- * @property place in the topic's history; null if it keeps none
+ * @property subscribers number of subscribers on this node at the time of the publish
+ * @property position position in the topic's history; null without history
  */
-internal class Published(val subscribers: Int, val place: Position?) {
+internal class Published(val subscribers: Int, val position: Position?) {
     fun toJson(topic: String): JsonObject =
         buildJsonObject {
             put("topic", topic)
             put("subscribers", subscribers)
-            if (place != null) {
-                put("epoch", place.epoch)
-                put("offset", place.offset)
+            if (position != null) {
+                put("epoch", position.epoch)
+                put("offset", position.offset)
             }
         }
 }

@@ -10,8 +10,8 @@ import kotlinx.serialization.json.put
 import kotlinx.serialization.json.putJsonObject
 
 /**
- * All that an operator sees before looking closer, as JSON: what the server has counted since it started, what waits for
- * clients now, and where to look first.
+ * The overview of the admin page as JSON: counters since the server started, the current queues, the slowest sessions
+ * and the topics that drop the most messages.
  */
 internal fun overview(
     context: EndpointContext,
@@ -22,7 +22,7 @@ internal fun overview(
     val queues = sessions.queues(SHOWN)
     val settings = context.sessionSettings
     return buildJsonObject {
-        put("atMs", context.now()) // of a clock that nobody sets: what rates are worked out with
+        put("atMs", context.now()) // monotonic clock, for computing rates
         put("wallMs", System.currentTimeMillis())
         totals(stats)
         putJsonObject("queues") {

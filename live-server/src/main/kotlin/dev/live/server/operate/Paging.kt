@@ -4,9 +4,9 @@ import io.ktor.http.Parameters
 import java.util.PriorityQueue
 
 /**
- * Which rows of a list somebody looks at.
+ * Selects the rows of a list.
  *
- * @property filter part of what identifies a row, in any case; empty for all
+ * @property filter text that a row's identifiers must contain, ignoring case; empty for all rows
  */
 internal class Paging(
     val sort: String,
@@ -15,8 +15,8 @@ internal class Paging(
     val offset: Int,
     val limit: Int,
 ) {
-    /** Whether one of [texts] has [filter] in it. */
-    fun admits(vararg texts: String?): Boolean =
+    /** Whether one of [texts] contains [filter]. */
+    fun matches(vararg texts: String?): Boolean =
         filter.isEmpty() || texts.any { it != null && it.contains(filter, ignoreCase = true) }
 
     companion object {
@@ -25,9 +25,9 @@ internal class Paging(
         private const val MAX_FILTER = 256
 
         /**
-         * Reads [query]; [sorts] are the columns that there are, the first of them the default.
+         * Reads [query]; [sorts] are the sortable columns, the first is the default.
          *
-         * @throws IllegalArgumentException if it asks for more than it may, or for what there is not
+         * @throws IllegalArgumentException if a parameter is unknown or out of range
          */
         fun of(query: Parameters, sorts: Set<String>): Paging {
             val sort = query["sort"] ?: sorts.first()
@@ -50,25 +50,25 @@ internal class Paging(
         private fun number(query: Parameters, name: String, default: Int, bounds: IntRange): Int {
             val text = query[name] ?: return default
             return requireNotNull(text.toIntOrNull()?.takeIf { it in bounds }) {
-                "$name must be ${bounds.first} to ${bounds.last}, was '$text'; filter to see other rows"
+                "$name must be ${bounds.first} to ${bounds.last}, was '$text'. Use filter to find other rows."
             }
         }
     }
 }
 
-/** @property matched how many rows there are on all pages */
+/** @property matched number of matching rows on all pages */
 internal class Page<T>(val rows: List<T>, val matched: Int)
 
-/** The rows that [paging] asks for, of [all] in [order], without keeping or sorting those behind them. */
+/** The rows of [all] selected by [paging], in [order]. Does not store or sort the rows after the page. */
 internal fun <T> pageOf(all: Iterable<T>, order: Comparator<T>, paging: Paging): Page<T> {
-    val wanted = if (paging.isDescending) order.reversed() else order
+    val directed = if (paging.isDescending) order.reversed() else order
     val end = paging.offset + paging.limit
-    val best = PriorityQueue(end + 1, wanted.reversed())
+    val first = PriorityQueue(end + 1, directed.reversed())
     var matched = 0
     for (row in all) {
         matched++
-        best += row
-        if (best.size > end) best.poll()
+        first += row
+        if (first.size > end) first.poll()
     }
-    return Page(best.sortedWith(wanted).drop(paging.offset), matched)
+    return Page(first.sortedWith(directed).drop(paging.offset), matched)
 }

@@ -29,7 +29,7 @@ import kotlinx.serialization.json.put
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
-/** What `livePublish` declares. */
+/** The settings of `livePublish`. */
 internal class PublishSettings(
     val keys: List<String>,
     val maxBodyBytes: Int,
@@ -37,7 +37,7 @@ internal class PublishSettings(
     val idempotencyWindow: Duration,
 )
 
-/** Answers backends that publish over HTTP. Nothing of what they send is logged. */
+/** Handles publish requests of backends over HTTP. The content of requests is never logged. */
 internal class PublishApi(
     private val context: EndpointContext,
     declared: DeclaredTopics,
@@ -48,17 +48,19 @@ internal class PublishApi(
     private val publisher = DeclaredPublisher(context, declared)
     private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope)
 
-    /** Of each backend's requests with a key; a backend is no user, and has as many keys as all have together. */
+    /**
+     * Stored responses by idempotency key. A backend may use all keys of the node, so the limit per user is the same.
+     */
     private val replies = IdempotentReplies(settings.idempotencyWindow, KeyLimits(keysPerUser = 10_000), context.now)
 
-    suspend fun answer(call: ApplicationCall) {
+    suspend fun handle(call: ApplicationCall) {
         val key = call.request.header(HttpHeaders.Authorization)?.takeIf { it.startsWith(SCHEME, ignoreCase = true) }
         val backend = if (key == null) -1 else keys.indexOf(key.substring(SCHEME.length).trim())
         if (backend < 0) {
             return call.respondError(
                 HttpStatusCode.Unauthorized,
                 "unauthorized",
-                "Send one of the keys: Authorization: Bearer <key>.",
+                "Missing or unknown key. Send the header Authorization: Bearer <key>.",
             )
         }
         if (!call.request.contentType().match(ContentType.Application.Json)) {
@@ -66,55 +68,60 @@ internal class PublishApi(
             return call.respondError(HttpStatusCode.UnsupportedMediaType, ErrorCode.BadMessage.wire, reason)
         }
         if (context.isDraining()) {
-            return call.respondError(HttpStatusCode.ServiceUnavailable, "unavailable", "The server restarts.", WAIT)
+            return call.respondError(
+                HttpStatusCode.ServiceUnavailable,
+                "unavailable",
+                "The server is restarting.",
+                RETRY_AFTER,
+            )
         }
         try {
-            call.respondJson(answer(call, backend))
+            call.respondJson(execute(call, backend))
         } catch (e: LiveException) {
             call.respondError(e.code.httpStatus(), e.code.wire, e.reason, e.retryAfter)
         }
     }
 
-    private suspend fun answer(call: ApplicationCall, backend: Int): JsonElement {
+    private suspend fun execute(call: ApplicationCall, backend: Int): JsonElement {
         val json = call.receiveJson(settings.maxBodyBytes, context.limits.decode)
         val request = PublishRequest.of(json, settings.maxBatch, context.limits.decode)
-        // all of them before the first: one that is wrong leaves nothing half done
+        // All items are checked before the first is published, so that an invalid item leaves no partial result.
         request.forEach { item -> if (item.topic != null) publisher.check(item.topic, item.body) }
-        val key = call.request.header(IDEMPOTENCY_KEY) ?: return carryOutOrThrow(request)
-        return Json.parseToJsonElement(once(backend, key, json, request))
+        val key = call.request.header(IDEMPOTENCY_KEY) ?: return publishOrThrow(request)
+        return Json.parseToJsonElement(publishOnce(backend, key, json, request))
     }
 
-    /** What [request] was answered the first time that it came with [key]. */
-    private suspend fun once(backend: Int, key: String, json: JsonElement, request: PublishRequest): String {
-        val named =
+    /** Publishes [request], or returns the stored response if [key] was used before. */
+    private suspend fun publishOnce(backend: Int, key: String, json: JsonElement, request: PublishRequest): String {
+        val message =
             try {
                 Message("publish", ref = RefPrefix.KEY + key, body = Body.json(json.toString(), context.limits.decode))
             } catch (_: IllegalArgumentException) {
                 throw LiveException(ErrorCode.BadPayload, "$IDEMPOTENCY_KEY must be at most 63 bytes of printable text")
             }
         val body =
-            replies.reply("backend $backend", named, context.scope) {
-                var answer: Body? = null
-                val failure = guard.answer(NAME) { answer = Body.json(carryOut(request).toString()) }
-                IdempotentReplies.Outcome(answer, failure)
+            replies.reply("backend $backend", message, context.scope) {
+                var response: Body? = null
+                val failure = guard.isolate(NAME) { response = Body.json(publish(request).toString()) }
+                IdempotentReplies.Outcome(response, failure)
             }
-        return (body as? Body.Json ?: error("unreachable: every answer is JSON")).text
+        return (body as? Body.Json ?: error("unreachable: every response is JSON")).text
     }
 
-    /** As [carryOut]; what fails is logged, and told by the id of that line. */
-    private suspend fun carryOutOrThrow(request: PublishRequest): JsonElement =
-        guard.made(NAME) { carryOut(request) }
+    /** Like [publish], but logs an unexpected failure and throws an error with the log id. */
+    private suspend fun publishOrThrow(request: PublishRequest): JsonElement =
+        guard.isolateValue(NAME) { publish(request) }
 
-    private suspend fun carryOut(request: PublishRequest): JsonElement {
-        // what can fail of all of them before the first: whoever is told of a failure may send all of them again
+    private suspend fun publish(request: PublishRequest): JsonElement {
+        // All steps that can fail run before the first publish, so that the backend can resend the whole request.
         val publications = request.items.map { item -> item.topic?.let { publisher.prepare(it, item.body) } }
-        val answers = request.items.zip(publications) { item, publication -> carryOut(item, publication) }
-        return if (request.isList) JsonArray(answers) else answers.single()
+        val responses = request.items.zip(publications) { item, publication -> publish(item, publication) }
+        return if (request.isList) JsonArray(responses) else responses.single()
     }
 
-    private suspend fun carryOut(item: PublishItem, publication: Publication?): JsonObject {
+    private suspend fun publish(item: PublishItem, publication: Publication?): JsonObject {
         if (publication != null) return publisher.publish(publication).toJson(publication.topic)
-        val user = item.user ?: error("unreachable: it is for a topic or for a user")
+        val user = item.user ?: error("unreachable: an item has a topic or a user")
         return buildJsonObject {
             put("user", user)
             put("sessions", sendToUser(user, item.toMessage()))
@@ -130,6 +137,6 @@ internal class PublishApi(
         const val SCHEME = "Bearer "
         const val IDEMPOTENCY_KEY = "Idempotency-Key"
         const val NAME = "livePublish"
-        val WAIT = 5.seconds
+        val RETRY_AFTER = 5.seconds
     }
 }

@@ -2,16 +2,16 @@ package dev.live.server.operate
 
 import java.security.MessageDigest
 
-/** The keys of backends that may publish. They are compared in constant time, and kept as their digests only. */
+/** The keys of backends that may publish. Only their digests are stored, and they are compared in constant time. */
 internal class PublishKeys(keys: List<String>) {
     private val digests = keys.map(::digest)
 
     /**
-     * Which of the keys [given] is, or -1. All of them are looked at, whole: the time that takes tells nothing of how much
-     * of one was right.
+     * The index of [key], or -1. Always compares all keys completely, so that the timing does not reveal how much of a
+     * key was correct.
      */
-    fun indexOf(given: String): Int {
-        val digest = digest(given)
+    fun indexOf(key: String): Int {
+        val digest = digest(key)
         var found = -1
         for (i in digests.indices) if (MessageDigest.isEqual(digests[i], digest)) found = i
         return found

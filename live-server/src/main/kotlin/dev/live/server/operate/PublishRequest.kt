@@ -12,10 +12,10 @@ import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
 
-/** What a backend asks for: one thing after the other. [isList]: it asked in a list, and is answered in one. */
+/** The publishes of a request, in order. [isList]: the request body was a list, so the response is a list too. */
 internal class PublishRequest(val items: List<PublishItem>, val isList: Boolean) {
     companion object {
-        /** @throws LiveException if [json] is none, or more than [maxBatch] things */
+        /** @throws LiveException if [json] is not a valid request, or contains more than [maxBatch] publishes */
         fun of(json: JsonElement, maxBatch: Int, limits: DecodeLimits): PublishRequest =
             when (json) {
                 is JsonObject -> PublishRequest(listOf(PublishItem.of(json, limits)), isList = false)
@@ -31,7 +31,7 @@ internal class PublishRequest(val items: List<PublishItem>, val isList: Boolean)
     }
 }
 
-/** A message for a topic, or for a user. */
+/** A message to a topic or to a user. */
 internal class PublishItem private constructor(
     val topic: String?,
     val user: String?,
@@ -46,9 +46,9 @@ internal class PublishItem private constructor(
             if (json !is JsonObject) bad("a publish must be an object")
             val topic = json.text("topic")
             val user = json.text("user")
-            if ((topic == null) == (user == null)) bad("name either the topic or the user to publish to")
+            if ((topic == null) == (user == null)) bad("exactly one of topic and user must be set")
             val type = json.text("type")
-            if (topic != null && type != null) bad("type is for messages to a user; what a topic carries is a message")
+            if (topic != null && type != null) bad("type is only allowed for messages to a user")
             val item = PublishItem(topic, user, type ?: MessageType.MESSAGE, bodyIn(json, limits))
             if (user != null) checkType(item)
             return item
@@ -57,7 +57,7 @@ internal class PublishItem private constructor(
         private fun bodyIn(json: JsonObject, limits: DecodeLimits): Body? {
             val data = json["data"]
             val body = json.text("body") ?: return data?.let { Body.json(it.toString(), limits) }
-            if (data != null && data !is JsonNull) bad("a publish has data or body, and not both")
+            if (data != null && data !is JsonNull) bad("only one of data and body may be set")
             try {
                 return Body.base64(body)
             } catch (e: MalformedMessageException) {
@@ -67,7 +67,7 @@ internal class PublishItem private constructor(
 
         private fun checkType(item: PublishItem) {
             if (item.type != MessageType.MESSAGE && item.type in MessageType.All) {
-                bad("type '${item.type}' is one of the protocol's own; choose another")
+                bad("type '${item.type}' is reserved by the protocol. Choose another type.")
             }
             try {
                 item.toMessage()
@@ -78,7 +78,7 @@ internal class PublishItem private constructor(
     }
 }
 
-/** Runs [block], which is about the publish at [index]: what it refuses says which one that is. */
+/** Runs [block] for the publish at [index], and adds the index to its errors. */
 internal inline fun <T> numbered(index: Int, block: () -> T): T =
     try {
         block()

@@ -17,9 +17,9 @@ import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
 
 /**
- * The JSON that [this] carries. No more than [maxBytes] are ever read of it.
+ * Reads the JSON body of the request. Never reads more than one byte beyond [maxBytes].
  *
- * @throws LiveException if it is larger, or no JSON
+ * @throws LiveException if the body is larger than [maxBytes], or is not JSON
  */
 internal suspend fun ApplicationCall.receiveJson(maxBytes: Int, limits: DecodeLimits): JsonElement {
     val bytes =
@@ -39,7 +39,7 @@ internal suspend fun ApplicationCall.receiveJson(maxBytes: Int, limits: DecodeLi
     }
 }
 
-/** The field [name], a string; null if it is not there. */
+/** The string in the field [name]; null if the field is missing. */
 internal fun JsonObject.text(name: String): String? {
     val value = this[name]
     if (value == null || value is JsonNull) return null

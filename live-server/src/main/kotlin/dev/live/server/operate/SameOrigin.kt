@@ -1,6 +1,6 @@
 package dev.live.server.operate
 
-import dev.live.server.endpoint.RefusedOrigins
+import dev.live.server.endpoint.RejectedOrigins
 import dev.live.server.endpoint.SEC_FETCH_SITE
 import dev.live.server.endpoint.allows
 import dev.live.server.limits.OriginPolicy
@@ -10,22 +10,23 @@ import io.ktor.server.request.contentType
 import io.ktor.server.request.header
 
 /**
- * Why [this] may come from a page of somebody else's, or null if it may not.
+ * The reason for rejecting a request that may come from a page of another site (CSRF); null for an acceptable request.
  *
- * A browser sends the operator's cookie or password along with whatever a page makes it send, so that alone is no proof
- * of the operator's wish. A form of another site cannot send JSON, and a script of one only after the server has allowed
- * it (CORS); where an application allows more than it should, the browser still says which page it was.
+ * A browser sends the operator's cookies or password with every request that a page makes, so credentials alone do not
+ * prove that the operator made the request. A form of another site cannot send JSON. A script of another site can send
+ * JSON only if the server allows it (CORS). If the application's CORS settings are too permissive, the browser still
+ * sends the origin of the page.
  */
-internal fun ApplicationCall.whyForged(refused: RefusedOrigins): String? =
+internal fun ApplicationCall.crossSiteReason(rejected: RejectedOrigins): String? =
     when {
         !request.contentType().match(ContentType.Application.Json) -> "Content-Type must be application/json"
-        // not every browser says the site, but each says the origin of what is posted
-        request.header(SEC_FETCH_SITE) !in OWN_SITES || !SAME_HOST.allows(this) ->
-            "only the page of this server may do this. ${refused.refuse(this) { RefusedOrigins.FORWARD }}"
+        // Some browsers do not send Sec-Fetch-Site, but all send Origin with a POST.
+        request.header(SEC_FETCH_SITE) !in SAME_ORIGIN || !SAME_HOST.allows(this) ->
+            "only pages of this server may send this request. ${rejected.reject(this) { RejectedOrigins.FORWARD }}"
         else -> null
     }
 
-/** Null where it is no browser. Not `same-site`: that is everybody on the same domain. */
-private val OWN_SITES = setOf(null, "same-origin")
+/** Null for clients that are not browsers. Excludes `same-site`, which includes all hosts of the same domain. */
+private val SAME_ORIGIN = setOf(null, "same-origin")
 
 private val SAME_HOST = OriginPolicy(sameHost = true, listed = emptySet(), any = false)

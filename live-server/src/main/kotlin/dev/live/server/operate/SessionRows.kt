@@ -10,7 +10,7 @@ import kotlinx.serialization.json.put
 import kotlinx.serialization.json.putJsonArray
 import kotlinx.serialization.json.putJsonObject
 
-/** The sessions of a server, as an operator looks at them. */
+/** The sessions of a server for the admin page. */
 internal class SessionRows(private val context: EndpointContext) {
     private val settings = context.sessionSettings
 
@@ -19,17 +19,17 @@ internal class SessionRows(private val context: EndpointContext) {
         val matching =
             context.sessions.all.asSequence()
                 .filter { topic == null || it.state.memberships[topic] != null }
-                .filter { paging.admits(it.id, it.user, it.remoteAddress) }
+                .filter { paging.matches(it.id, it.user, it.remoteAddress) }
                 .map { row(it, now) }
         return pageOf(matching.asIterable(), order(paging.sort), paging)
     }
 
-    /** What waits for all sessions, and the [slowest] of them. */
-    fun queues(slowest: Int): Queues {
+    /** The totals of all session queues, and at most [maxSlowest] of the slowest sessions. */
+    fun queues(maxSlowest: Int): Queues {
         val now = context.now()
         val queues = Queues()
         val rows = context.sessions.all.asSequence().map { row(it, now).also(queues::add) }.filter { it.isSlow }
-        val paging = Paging("queue", isDescending = true, filter = "", offset = 0, slowest)
+        val paging = Paging("queue", isDescending = true, filter = "", offset = 0, maxSlowest)
         val page = pageOf(rows.asIterable(), order("queue"), paging)
         queues.slow = page.matched
         queues.slowest = page.rows
@@ -42,7 +42,6 @@ internal class SessionRows(private val context: EndpointContext) {
         val bytes = queue.bytes
         val bound = settings.queueBound
         val fill = maxOf(messages.toDouble() / bound.messages, bytes.toDouble() / bound.bytes)
-        // what it writes it may have begun to write a moment before, whatever the clock says
         return SessionRow(session, messages, bytes, fill, session.state.writingFor(now))
     }
 
@@ -62,7 +61,7 @@ internal class SessionRows(private val context: EndpointContext) {
     }
 }
 
-/** What waits for the clients of a server. */
+/** The messages queued for all clients of a server. */
 internal class Queues {
     var messages = 0L
         private set
@@ -71,7 +70,7 @@ internal class Queues {
     var sessions = 0
         private set
 
-    /** Sessions that are slow: see [SessionRow.isSlow]. */
+    /** Number of slow sessions, see [SessionRow.isSlow]. */
     var slow = 0
     var slowest = emptyList<SessionRow>()
 
@@ -83,11 +82,11 @@ internal class Queues {
 }
 
 /**
- * One session as it was for a moment: what is sorted by must not change meanwhile.
+ * A snapshot of one session, so that sort keys do not change while rows are sorted.
  *
- * @property fill how much of what may wait for it does: of messages or of bytes, whichever is more. Over 1 where topics
- *   that may lose messages have some waiting beside the queue, and until the writer of a full queue has had its turn
- * @property writingMillis for how long the client has not taken what is written to it
+ * @property fill fill level of the queue, by messages or bytes, whichever is higher. It exceeds 1 if lossy topics have
+ *   messages queued outside the bound, or until the writer of a full queue runs
+ * @property writingMillis time since the start of the current write, which the client has not yet accepted
  */
 internal class SessionRow(
     val session: Session<*>,
@@ -98,7 +97,7 @@ internal class SessionRow(
 ) {
     val topics: Int = session.state.memberships.count
 
-    /** Whether it falls behind: what waits would fill a quarter of its queue, or it took nothing for a second. */
+    /** Whether the client is slow: its queue is at least 25 % full, or a write has been pending for one second. */
     val isSlow: Boolean get() = fill >= SLOW_FILL || writingMillis >= SLOW_MILLIS
 
     fun toJson(): JsonObject =

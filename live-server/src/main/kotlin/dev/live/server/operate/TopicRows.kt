@@ -6,14 +6,14 @@ import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.buildJsonObject
 import kotlinx.serialization.json.put
 
-/** The topics of a server that are in use, as an operator looks at them. */
+/** The active topics of a server for the admin page. */
 internal class TopicRows(private val context: EndpointContext) {
     fun page(paging: Paging): Page<TopicRow> {
-        val matching = context.topics.snapshot().asSequence().filter { paging.admits(it.name) }.map(::TopicRow)
+        val matching = context.topics.snapshot().asSequence().filter { paging.matches(it.name) }.map(::TopicRow)
         return pageOf(matching.asIterable(), order(paging.sort), paging)
     }
 
-    /** Those whose subscribers have missed most, as far as they declare that they may: [count] at most. */
+    /** At most [count] of the lossy topics, ordered by the number of lost messages, highest first. */
     fun losing(count: Int): List<TopicRow> {
         val rows = context.topics.snapshot().asSequence().map(::TopicRow).filter { it.lost > 0 }
         return pageOf(rows.asIterable(), order("lost"), Paging("lost", isDescending = true, "", 0, count)).rows
@@ -33,13 +33,13 @@ internal class TopicRows(private val context: EndpointContext) {
     }
 }
 
-/** One topic as it was for a moment. */
-internal class TopicRow(hub: ActiveTopic) {
-    val name: String = hub.name
-    val subscribers: Int = hub.size
-    val published: Long = hub.published
-    val historyBytes: Long = hub.historyBytes
-    private val drops = hub.drops?.snapshot()
+/** A snapshot of one topic. */
+internal class TopicRow(topic: ActiveTopic) {
+    val name: String = topic.name
+    val subscribers: Int = topic.size
+    val published: Long = topic.published
+    val historyBytes: Long = topic.historyBytes
+    private val drops = topic.drops?.snapshot()
     val lost: Long = drops?.let { it.conflated + it.dropped } ?: 0
 
     fun toJson(): JsonObject =

@@ -152,8 +152,8 @@ class HandlerGuardTest : FunSpec({
                 testSession(SessionRuntime(sessionSettings(), topics, codecSlot = 0) { currentTime }, backgroundScope)
 
             val answer =
-                outer.answer("x") {
-                    outer.handler(session) { inner.handler(session) { delay(1.hours) } }
+                outer.isolate("x") {
+                    outer.callHandler(session) { inner.callHandler(session) { delay(1.hours) } }
                 }.shouldNotBeNull()
 
             answer.code shouldBe ErrorCode.Timeout

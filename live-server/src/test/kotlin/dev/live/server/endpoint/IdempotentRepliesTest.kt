@@ -105,7 +105,7 @@ class IdempotentRepliesTest : FunSpec({
 
             for (other in listOf(Body.json("2"), Body.bytes("json 1".encodeToByteArray()), null)) {
                 shouldThrow<LiveException> { request("ann", "=1", other) }.reason shouldBe
-                    "this key was used for another payload; a key stands for one request"
+                    "this key was used with another payload. Use a new key for each request."
             }
             request("ann", "=1", Body.json("1")) shouldBe "1"
         }
@@ -120,7 +120,7 @@ class IdempotentRepliesTest : FunSpec({
             val rejection = shouldThrow<LiveException> { request("ann", "=3") }
 
             rejection.code shouldBe ErrorCode.RateLimited
-            rejection.reason shouldBe "a user may use at most 2 keys within 5m"
+            rejection.reason shouldBe "at most 2 keys per user within 5m"
             rejection.retryAfter shouldBe 4.minutes
             runs shouldBe 2
             request("bob", "=3") shouldBe "3"
@@ -135,7 +135,7 @@ class IdempotentRepliesTest : FunSpec({
             request("ann", "=1")
             request("bob", "=1")
 
-            shouldThrow<LiveException> { request("cat", "=1") }.reason shouldBe "at most 2 keys are kept within 5m"
+            shouldThrow<LiveException> { request("cat", "=1") }.reason shouldBe "at most 2 keys on this node within 5m"
             runs shouldBe 2
         }
     }
@@ -149,7 +149,7 @@ class IdempotentRepliesTest : FunSpec({
 
                 val rejection = shouldThrow<LiveException> { request("ann", "=1") }
                 rejection.code shouldBe ErrorCode.TooLarge
-                rejection.reason shouldBe "carried out already, but its reply was too large to be kept"
+                rejection.reason shouldBe "the request was executed, but its reply was too large to store"
                 runs shouldBe 1
             }
         }

@@ -8,8 +8,8 @@ import kotlin.coroutines.EmptyCoroutineContext
 class SessionDispatcherTest : FunSpec({
 
     test("sessions run on the engine's dispatcher, but never on Dispatchers.IO") {
-        placeOf(Dispatchers.Unconfined) shouldBe Dispatchers.Unconfined
-        placeOf(Dispatchers.IO) shouldBe Dispatchers.Default
-        placeOf(EmptyCoroutineContext) shouldBe Dispatchers.Default
+        sessionDispatcher(Dispatchers.Unconfined) shouldBe Dispatchers.Unconfined
+        sessionDispatcher(Dispatchers.IO) shouldBe Dispatchers.Default
+        sessionDispatcher(EmptyCoroutineContext) shouldBe Dispatchers.Default
     }
 })

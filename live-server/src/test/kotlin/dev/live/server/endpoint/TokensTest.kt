@@ -241,7 +241,7 @@ private fun TestScope.sessionOf(endpoint: LiveEndpoint<Unit>): TestSession {
     val tokens = Tokens(endpoint, guard, warning = 60.seconds, { currentTime }, clock)
     one.onOpen = tokens::begin
     one.onMessage = { session, token ->
-        guard.answer("auth") { tokens.renew(session, auth(token)) }
+        guard.isolate("auth") { tokens.renew(session, auth(token)) }
     }
     backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 100.milliseconds) { currentTime }.run() }
     one.start()

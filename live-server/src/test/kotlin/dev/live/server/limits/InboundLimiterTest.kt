@@ -30,9 +30,9 @@ class InboundLimiterTest : FunSpec({
 
         val rejection = limiter.admit(0, size = 5).shouldNotBeNull()
 
-        rejection.reason shouldBe "at most 10 messages a second"
+        rejection.reason shouldBe "rate limit exceeded: at most 10 messages per second"
         rejection.retryAfterMillis shouldBe 100
-        rejection.isLast shouldBe false
+        rejection.closesSession shouldBe false
         limiter.admit(100, size = 5).shouldBeNull()
     }
 
@@ -46,7 +46,7 @@ class InboundLimiterTest : FunSpec({
 
         val rejection = limiter.admit(0, size = 1_000).shouldNotBeNull()
 
-        rejection.reason shouldBe "at most 1024 bytes a second"
+        rejection.reason shouldBe "rate limit exceeded: at most 1024 bytes per second"
         rejection.retryAfterMillis shouldBe 489 // 500 bytes are left
         limiter.admit(0, size = 500).shouldBeNull()
     }
@@ -61,7 +61,7 @@ class InboundLimiterTest : FunSpec({
         limiter.admit(0, size = 128).shouldBeNull()
 
         limiter.admit(0, size = 0).shouldBeNull()
-        limiter.admit(0, size = 0)?.reason shouldBe "at most 1 messages a second"
+        limiter.admit(0, size = 0)?.reason shouldBe "rate limit exceeded: at most 1 messages per second"
     }
 
     test("subscribes have their own rate, with a burst for a resubscribing session") {
@@ -70,14 +70,14 @@ class InboundLimiterTest : FunSpec({
 
         val rejection = limiter.admitSubscribe(0, size = 5).shouldNotBeNull()
 
-        rejection.reason shouldBe "at most 50 subscribes a second"
+        rejection.reason shouldBe "rate limit exceeded: at most 50 subscribes per second"
         rejection.retryAfterMillis shouldBe 20
         limiter.admit(0, size = 5).shouldBeNull()
     }
 
     test("a client that ignores any limit receives a last rejection") {
         val limits =
-            listOf<Pair<LimitsConfig.() -> Unit, (InboundLimiter) -> Refusal?>>(
+            listOf<Pair<LimitsConfig.() -> Unit, (InboundLimiter) -> RateRejection?>>(
                 Pair({
                     messagesPerSecond = 1
                     burst = 3
@@ -96,7 +96,7 @@ class InboundLimiterTest : FunSpec({
             val limiter = limiter(configure)
             repeat(3) { send(limiter).shouldBeNull() }
 
-            List(3) { send(limiter)?.isLast } shouldBe listOf(false, false, true)
+            List(3) { send(limiter)?.closesSession } shouldBe listOf(false, false, true)
         }
     }
 
@@ -108,7 +108,7 @@ class InboundLimiterTest : FunSpec({
 
         val rejection = laptop.admit(0, size = 1).shouldNotBeNull()
 
-        rejection.reason shouldBe "at most 1 messages a second from all sessions of a user"
+        rejection.reason shouldBe "rate limit exceeded: at most 1 messages per second across all sessions of a user"
         rejection.retryAfterMillis shouldBe 1_000
         phone.admit(1_000, size = 1).shouldBeNull()
         laptop.admit(1_000, size = 1).shouldNotBeNull()
@@ -118,8 +118,8 @@ class InboundLimiterTest : FunSpec({
         val (limiters, _) = ofOneUser()
         val (phone, laptop) = limiters
 
-        List(6) { phone.admit(0, size = 1)?.isLast } shouldBe listOf(null, null, null, false, false, true)
-        laptop.admit(0, size = 1)?.isLast shouldBe false
+        List(6) { phone.admit(0, size = 1)?.closesSession } shouldBe listOf(null, null, null, false, false, true)
+        laptop.admit(0, size = 1)?.closesSession shouldBe false
     }
 
     test("disabled limits never reject") {
@@ -170,5 +170,5 @@ private fun ofOneUser(): Pair<List<InboundLimiter>, UserRates> {
         burstPerUser = 3
     }
     val rates = UserRates(settings.userMessages)
-    return List(2) { InboundLimiter(settings).apply { user = rates.join("ann", now = 0) } } to rates
+    return List(2) { InboundLimiter(settings).apply { user = rates.retain("ann", now = 0) } } to rates
 }

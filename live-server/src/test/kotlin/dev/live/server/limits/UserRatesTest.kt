@@ -19,16 +19,16 @@ class UserRatesTest : FunSpec({
 
     test("a user's bucket exists while the user has a session") {
         val rates = UserRates(Rate(perSecond = 1, burst = 1))
-        val first = rates.join("ann", 0)
+        val first = rates.retain("ann", 0)
 
-        rates.join("ann", 0) shouldBeSameInstanceAs first
-        rates.leave("ann")
-        rates.join("ann", 0) shouldBeSameInstanceAs first
-        rates.leave("ann")
-        rates.leave("ann")
+        rates.retain("ann", 0) shouldBeSameInstanceAs first
+        rates.release("ann")
+        rates.retain("ann", 0) shouldBeSameInstanceAs first
+        rates.release("ann")
+        rates.release("ann")
 
         rates.size shouldBe 0
-        rates.join("ann", 0) shouldNotBeSameInstanceAs first
+        rates.retain("ann", 0) shouldNotBeSameInstanceAs first
     }
 
     test("users without a session are not stored") {
@@ -39,10 +39,10 @@ class UserRatesTest : FunSpec({
             for ((user, joins) in joinsAndLeaves) {
                 val count = sessions[user] ?: 0
                 if (joins) {
-                    rates.join(user, 0)
+                    rates.retain(user, 0)
                     sessions[user] = count + 1
                 } else if (count > 0) {
-                    rates.leave(user)
+                    rates.release(user)
                     sessions[user] = count - 1
                 }
 
@@ -52,7 +52,7 @@ class UserRatesTest : FunSpec({
     }
 
     test("concurrent takes pass no more than the burst") {
-        val rate = UserRates(Rate(perSecond = 1, burst = 1_000)).join("ann", 0)
+        val rate = UserRates(Rate(perSecond = 1, burst = 1_000)).retain("ann", 0)
 
         val passed = coroutineScope {
             List(4) { async(Dispatchers.Default) { List(1_000) { rate.take(0) }.count { it == 0L } } }.awaitAll().sum()

@@ -86,7 +86,7 @@ class ServerCountersTest : FunSpec({
             observer.events() shouldContainExactly List(5) { "limited" } + "handled publish: Done"
         }
         logged shouldContainExactly
-            listOf("${RecordingObserver::class.java.name} failed and is told on; what else it throws is not logged.")
+            listOf("The observer ${RecordingObserver::class.java.name} failed. Its further failures are not logged.")
         counters.snapshot(0, 0, 0).rateLimited shouldBe 5
     }
 

@@ -37,9 +37,9 @@ internal class RecordingObserver(private val failure: Throwable? = null) : LiveO
         samples += listOf(sessions.toLong(), messages, bytes, deepest.toLong())
     }
 
-    override fun handled(what: String, duration: Duration, outcome: HandlerOutcome) {
+    override fun handled(type: String, duration: Duration, outcome: HandlerOutcome) {
         check(duration.isPositive()) { "a handler took $duration" }
-        record("handled $what: $outcome")
+        record("handled $type: $outcome")
     }
 
     override fun rateLimited(session: String) = record("limited")

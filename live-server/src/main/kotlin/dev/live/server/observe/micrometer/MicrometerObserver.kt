@@ -15,31 +15,31 @@ import kotlin.time.Duration
 import kotlin.time.toJavaDuration
 
 /**
- * Keeps the meters of a server in [registry], each with [tags]:
+ * Publishes the metrics of a server to [registry], each meter with [tags]:
  * ```
  * install(Live) { observe(MicrometerObserver(registry)) }
  * ```
- * `live.sessions` and `live.topics` are gauges, as is `live.queue.depth`, the messages that wait for clients;
+ * Gauges: `live.sessions`, `live.topics` and `live.queue.depth`, the number of messages queued for clients. Counters:
  * `live.messages.in`, `live.bytes.in`, `live.messages.published`, `live.deliveries`, `live.rate.limited`,
- * `live.dropped{policy}` and `live.closes{code}` are counters, and `live.handler{type,outcome}` is a timer.
+ * `live.dropped{policy}` and `live.closes{code}`. Timer: `live.handler{type,outcome}`.
  *
- * No tag has a value that a client can choose: neither topics nor sessions have meters of their own, and close codes that
- * are not the protocol's count as `other`.
+ * Clients cannot create tag values: there are no meters per topic or session, and close codes that the protocol does
+ * not define count as `other`.
  *
- * Needs `io.micrometer:micrometer-core`, which live does not bring.
+ * Requires `io.micrometer:micrometer-core`, which is not a dependency of live.
  */
 public class MicrometerObserver(
     private val registry: MeterRegistry,
     private val tags: Iterable<Tag> = emptyList(),
 ) : LiveObserver {
     private val sessions = gauge("live.sessions", "open sessions")
-    private val topics = gauge("live.topics", "topics in use")
-    private val waiting = gauge("live.queue.depth", "messages that wait for clients")
-    private val messagesIn = counter("live.messages.in", "messages that clients sent")
-    private val bytesIn = counter("live.bytes.in", "what clients sent", "bytes")
+    private val topics = gauge("live.topics", "active topics")
+    private val queueDepth = gauge("live.queue.depth", "messages queued for clients")
+    private val messagesIn = counter("live.messages.in", "messages received from clients")
+    private val bytesIn = counter("live.bytes.in", "bytes received from clients", "bytes")
     private val published = counter("live.messages.published", "messages published to topics")
     private val deliveries = counter("live.deliveries", "messages offered to subscribers")
-    private val rateLimited = counter("live.rate.limited", "messages over a client's rate")
+    private val rateLimited = counter("live.rate.limited", "messages that exceeded a rate limit")
     private val dropped = ConcurrentHashMap<String, Counter>()
     private val closes = ConcurrentHashMap<String, Counter>()
     private val handlers = ConcurrentHashMap<String, List<Timer>>()
@@ -80,18 +80,18 @@ public class MicrometerObserver(
 
     override fun dropped(policy: String, messages: Int) {
         val counter = dropped[policy] ?: dropped.computeIfAbsent(policy) {
-            counter("live.dropped", "messages that clients did not get, by why", tag = Tag.of("policy", it))
+            counter("live.dropped", "messages dropped for clients, by policy", tag = Tag.of("policy", it))
         }
         counter.increment(messages.toDouble())
     }
 
     override fun queuesSampled(sessions: Int, messages: Long, bytes: Long, deepest: Int) {
-        waiting.set(messages)
+        queueDepth.set(messages)
     }
 
-    override fun handled(what: String, duration: Duration, outcome: HandlerOutcome) {
-        val timers = handlers[what] ?: handlers.computeIfAbsent(what) { type ->
-            HandlerOutcome.entries.map { timer(type, it) }
+    override fun handled(type: String, duration: Duration, outcome: HandlerOutcome) {
+        val timers = handlers[type] ?: handlers.computeIfAbsent(type) { name ->
+            HandlerOutcome.entries.map { timer(name, it) }
         }
         timers[outcome.ordinal].record(duration.toJavaDuration())
     }
@@ -100,14 +100,18 @@ public class MicrometerObserver(
         rateLimited.increment()
     }
 
-    private fun gauge(name: String, what: String): AtomicLong {
+    private fun gauge(name: String, description: String): AtomicLong {
         val value = AtomicLong()
-        Gauge.builder(name, value) { it.toDouble() }.description(what).tags(tags).register(registry)
+        Gauge.builder(name, value) { it.toDouble() }.description(description).tags(tags).register(registry)
         return value
     }
 
-    private fun counter(name: String, what: String, unit: String? = null, tag: Tag? = null): Counter =
-        Counter.builder(name).description(what).baseUnit(unit).tags(tags + listOfNotNull(tag)).register(registry)
+    private fun counter(name: String, description: String, unit: String? = null, tag: Tag? = null): Counter =
+        Counter.builder(name)
+            .description(description)
+            .baseUnit(unit)
+            .tags(tags + listOfNotNull(tag))
+            .register(registry)
 
     private fun timer(type: String, outcome: HandlerOutcome): Timer =
         Timer.builder("live.handler")
