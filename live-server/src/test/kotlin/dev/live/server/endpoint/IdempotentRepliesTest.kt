@@ -178,13 +178,13 @@ class IdempotentRepliesTest : FunSpec({
     test("a server that stops leaves no waiting caller and no key") {
         withReplies {
             handlerGate = CompletableDeferred()
-            val request = failingScope.async { request("ann", "=1") }
+            val pending = failingScope.async { request("ann", "=1") }
             test.runCurrent()
 
             server.cancel()
             test.runCurrent()
 
-            request.isCompleted shouldBe true
+            pending.isCompleted shouldBe true
             replies.size shouldBe 0
         }
     }
