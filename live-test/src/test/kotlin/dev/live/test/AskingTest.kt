@@ -8,8 +8,8 @@ import dev.live.docs.Paying
 import dev.live.docs.Question
 import dev.live.docs.Receipt
 import dev.live.docs.Shop
-import dev.live.docs.answer
 import dev.live.docs.club
+import dev.live.docs.confirm
 import dev.live.docs.shop
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
@@ -36,7 +36,7 @@ class AskingTest : FunSpec({
     test("the server asks a client, which answers, refuses and does not know") {
         testLive({ shop(Paid()) }, "/live?name=ann") {
             val ann = connect()
-            val answer = answer(ann) { it == "sure?" }
+            val handler = confirm(ann) { it == "sure?" }
             val session = live.sessions.single()
 
             ask(session, "sure?") shouldBe true
@@ -45,7 +45,7 @@ class AskingTest : FunSpec({
             shouldThrow<RequestFailedException> { session.request<Int, Boolean>("confirm", 7) }.code shouldBe
                 ErrorCode.BadPayload
 
-            answer.close()
+            handler.close()
             shouldThrow<RequestFailedException> { ask(session, "sure?") }.code shouldBe ErrorCode.UnknownType
         }
     }
@@ -69,7 +69,7 @@ class AskingTest : FunSpec({
         testLive({ shop(Paid()) }, "/live?name=ann") {
             val ann = connect()
             val gate = CompletableDeferred<Boolean>()
-            answer(ann) { gate.await() }
+            confirm(ann) { gate.await() }
             val session = live.sessions.single()
 
             val late = shouldThrow<RequestFailedException> {
