@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 out=target/interop
 
-# JavaScript and Java need npm and Maven alone.
+# JavaScript and Java need only npm and Maven.
 needs_debian=false
 for language in "${@:-all}"; do
   case $language in JavaScript | Java) ;; *) needs_debian=true ;; esac
@@ -21,9 +21,9 @@ install_packages() {
     dpkg-query -W -f='${Status}' "$package" 2> /dev/null | grep -q 'ok installed' || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
-  command -v apt-get > /dev/null || { echo "These packages of Debian 12 are needed, and there is no apt-get: ${missing[*]}" >&2; exit 2; }
+  command -v apt-get > /dev/null || { echo "These Debian 12 packages are required, but apt-get is not available: ${missing[*]}" >&2; exit 2; }
   if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo > /dev/null || { echo "Run this as root, or install sudo, so that apt-get can install: ${missing[*]}" >&2; exit 2; }
+    command -v sudo > /dev/null || { echo "Run this script as root or install sudo. apt-get must install: ${missing[*]}" >&2; exit 2; }
     sudo=(sudo)
   fi
   "${sudo[@]}" apt-get update -q
@@ -40,7 +40,7 @@ build_programs() {
   printf '[source.crates-io]\nreplace-with = "debian"\n[source.debian]\ndirectory = "/usr/share/cargo/registry"\n' > $out/rust/.cargo/config.toml
   (cd $out/rust && cargo build --quiet --offline && cp target/debug/interop encoders)
   local flags=(-std=c++17 -fPIC)
-  # shellcheck disable=SC2046 # words on purpose
+  # shellcheck disable=SC2046 # word splitting is intended
   g++ "${flags[@]}" -DMSGPACK_NO_BOOST languages/cpp/encoders.cpp -o $out/cpp/encoders $(pkg-config --cflags --libs Qt6Core)
   # shellcheck disable=SC2046
   g++ "${flags[@]}" languages/cpp/clients.cpp -o $out/cpp/clients $(pkg-config --cflags --libs Qt6Core Qt6Network Qt6WebSockets) -pthread

@@ -1,4 +1,4 @@
-/** The WebSocket clients of npm. See ClientMatrix.kt for what they are given. */
+/** The npm WebSocket clients. ClientMatrix.kt describes their sessions. */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import Faye from "faye-websocket";
@@ -6,7 +6,10 @@ import { WebSocket as Undici } from "undici";
 import websocket from "websocket";
 import Ws from "ws";
 
-/** Each connects, calls `on.open(send, close)`, `on.frame(kind, bytes)`, `on.closed(code)`, and `on.refused(status)` where it sees one. */
+/**
+ * Each client connects and calls `on.open(send, close)`, `on.frame(kind, bytes)`, `on.closed(code)`, and
+ * `on.refused(status)` if it gets a status.
+ */
 const clients = {
   ws(url, subprotocol, on) {
     const socket = new Ws(url, [subprotocol]);

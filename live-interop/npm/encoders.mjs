@@ -1,4 +1,4 @@
-/** The encoders of npm. See Encoder.kt for the commands. */
+/** The npm encoders. Encoder.kt describes the commands. */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import * as msgpackOfficial from "@msgpack/msgpack";
@@ -21,7 +21,7 @@ const json = {
   decode: (frame) => JSON.parse(Buffer.from(frame).toString("utf8")),
 };
 
-/** library, codec, setting, what a refusal says, encoder, and what a body is given as. */
+/** library, codec, setting, expected error, encoder, and body type. */
 const entries = [
   ["JSON.stringify, body as base64", "json", "", "", json, (body) => Buffer.from(body).toString("base64")],
   ["JSON.stringify, body as Buffer", "json", "", "base64", json, (body) => Buffer.from(body)],
@@ -94,7 +94,7 @@ function run([, codec, , , encoder, wrap = (body) => body]) {
 }
 
 if (process.argv[2] === "list") {
-  for (const [library, codec, setting, says] of entries) console.log([library, version(library), codec, setting, says].join("|"));
+  for (const [library, codec, setting, expected] of entries) console.log([library, version(library), codec, setting, expected].join("|"));
 } else {
   run(entries[Number(process.argv[3])]);
 }

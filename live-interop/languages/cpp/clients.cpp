@@ -1,4 +1,4 @@
-// The WebSocket clients that Debian has for C++. See ClientMatrix.kt for what they are given.
+// The C++ WebSocket clients in Debian. ClientMatrix.kt describes their sessions.
 #include <QCoreApplication>
 #include <QNetworkRequest>
 #include <QWebSocket>

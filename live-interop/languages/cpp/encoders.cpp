@@ -1,4 +1,4 @@
-// The encoders that Debian has for C++. See Encoder.kt for the commands.
+// The C++ encoders in Debian. Encoder.kt describes the commands.
 #include <QByteArray>
 #include <QCborMap>
 #include <QCborValue>
@@ -21,7 +21,7 @@ struct Message {
 };
 
 struct Entry {
-    Bytes library, version, codec, setting, says;
+    Bytes library, version, codec, setting, expected;
     std::function<Bytes(const Message&)> encode;
     std::function<Message(const Bytes&)> decode;
 };
@@ -32,7 +32,7 @@ static Bytes unbase64(const Bytes& text) { return QByteArray::fromBase64(QByteAr
 
 static json binary(const Bytes& bytes) { return json::binary(std::vector<uint8_t>(bytes.begin(), bytes.end())); }
 
-// nlohmann::json writes every codec from one value; only body and data differ.
+// nlohmann::json encodes every codec from one value; only body and data differ.
 static json toJson(const Message& message, bool inlineData) {
     json out = {{"type", message.type}, {"topic", message.topic}, {"ref", message.ref}};
     if (message.nulls) out["body"] = out["data"] = out["offset"] = nullptr;
@@ -57,7 +57,7 @@ static Message fromJson(const json& in, bool inlineData) {
 
 static Bytes bytes(const std::vector<uint8_t>& from) { return Bytes(from.begin(), from.end()); }
 
-// A class with all fields, as MSGPACK_DEFINE_MAP writes it.
+// A class with all fields, as encoded by MSGPACK_DEFINE_MAP.
 struct Packed {
     Bytes type, topic, ref;
     std::optional<std::vector<char>> body;
@@ -146,7 +146,7 @@ static Bytes answer(const Entry& entry, const std::vector<Bytes>& fields) {
 int main(int, char** arguments) {
     auto all = entries();
     if (Bytes(arguments[1]) == "list") {
-        for (auto& e : all) std::cout << e.library << '|' << e.version << '|' << e.codec << '|' << e.setting << '|' << e.says << '\n';
+        for (auto& e : all) std::cout << e.library << '|' << e.version << '|' << e.codec << '|' << e.setting << '|' << e.expected << '\n';
         return 0;
     }
     for (Bytes line; std::getline(std::cin, line);) {

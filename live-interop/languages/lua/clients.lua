@@ -1,4 +1,4 @@
--- The WebSocket clients that Debian has for Lua. See ClientMatrix.kt for what they are given.
+-- The Lua WebSocket clients in Debian. ClientMatrix.kt describes their sessions.
 local websocket = require "http.websocket"
 
 local function enhex(bytes)

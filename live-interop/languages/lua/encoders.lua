@@ -1,4 +1,4 @@
--- The encoders that Debian has for Lua. See Encoder.kt for the commands.
+-- The Lua encoders in Debian. Encoder.kt describes the commands.
 local cjson = require "cjson"
 local msgpack = require "MessagePack"
 
@@ -38,7 +38,7 @@ end
 
 local function same(body) return body end
 
--- library, version, codec, setting, what a refusal says, encode, decode, what a body is given as
+-- library, version, codec, setting, expected error, encode, decode, body type
 local entries = {
   { "lua-cjson", version("lua-cjson"), "json", "", "!{}", -- its empty arrays are empty objects
     cjson.encode, cjson.decode, base64 },

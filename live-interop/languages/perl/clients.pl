@@ -1,4 +1,4 @@
-# The WebSocket clients that Debian has for Perl. See ClientMatrix.kt for what they are given.
+# The Perl WebSocket clients in Debian. ClientMatrix.kt describes their sessions.
 use strict;
 use warnings;
 use AnyEvent;

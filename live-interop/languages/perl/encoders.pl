@@ -1,4 +1,4 @@
-# The encoders that Debian has for Perl. See Encoder.kt for the commands.
+# The Perl encoders in Debian. Encoder.kt describes the commands.
 use strict;
 use warnings;
 use CBOR::XS ();
@@ -14,7 +14,7 @@ my $packer = Data::MessagePack->new;
 my $packer_utf8 = Data::MessagePack->new->utf8;
 my $cbor_text = CBOR::XS->new->text_keys->text_strings;
 
-# library, version, codec, setting, what a refusal says, encode, decode, what a body is given as, what a text is given as
+# library, version, codec, setting, expected error, encode, decode, body type, text type
 my @entries = (
     ['JSON::XS, encode_base64 with ""', JSON::XS->VERSION, 'json', '', '', $json{encode}, $json{decode}, sub { encode_base64($_[0], '') }, \&decode_utf8],
     ['JSON::XS, encode_base64', JSON::XS->VERSION, 'json', '', 'line break', $json{encode}, $json{decode}, sub { encode_base64($_[0]) }, \&decode_utf8],

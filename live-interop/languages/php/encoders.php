@@ -1,12 +1,12 @@
 <?php
-// The encoders that Debian has for PHP. See Encoder.kt for the commands.
+// The PHP encoders in Debian. Encoder.kt describes the commands.
 $json = [
     'encode' => fn($message) => json_encode($message),
     'decode' => fn($frame) => json_decode($frame, true, 512, JSON_THROW_ON_ERROR),
 ];
 $msgpack = ['encode' => fn($message) => msgpack_pack($message), 'decode' => fn($frame) => msgpack_unpack($frame)];
 
-// library, version, codec, setting, what a refusal says, encoder, what a body is given as
+// library, version, codec, setting, expected error, encoder, body type
 $entries = [
     ['json_encode, base64_encode', PHP_VERSION, 'json', '', '', $json, fn($body) => base64_encode($body)],
     ['json_encode, chunk_split(base64_encode())', PHP_VERSION, 'json', '', 'line break', $json, fn($body) => chunk_split(base64_encode($body))],

@@ -1,4 +1,4 @@
-"""The WebSocket clients that Debian has for Python. See ClientMatrix.kt for what they are given."""
+"""The Python WebSocket clients in Debian. ClientMatrix.kt describes their sessions."""
 import asyncio
 import importlib.metadata
 import re
@@ -11,7 +11,7 @@ import websocket
 import websockets
 
 
-def say(*words):
+def report(*words):
     print(*words, flush=True)
 
 
@@ -25,13 +25,13 @@ class Script:
 
 
 def received(frame):
-    say(*(("t", frame.encode().hex()) if isinstance(frame, str) else ("b", frame.hex())))
+    report(*(("t", frame.encode().hex()) if isinstance(frame, str) else ("b", frame.hex())))
 
 
 async def with_websockets(url, subprotocol, script, **settings):
     try:
         async with websockets.connect(url, subprotocols=[subprotocol], **settings) as socket:
-            say("open", socket.subprotocol or "-")
+            report("open", socket.subprotocol or "-")
 
             async def send_next():
                 kind, value = script.next()
@@ -47,16 +47,16 @@ async def with_websockets(url, subprotocol, script, **settings):
                     received(await socket.recv())
                     await send_next()
             except websockets.ConnectionClosed:
-                say("closed", socket.close_code)
+                report("closed", socket.close_code)
     except websockets.InvalidStatusCode as e:
-        say("refused", e.status_code)
+        report("refused", e.status_code)
 
 
 async def with_aiohttp(url, subprotocol, script):
     async with aiohttp.ClientSession() as session:
         try:
             async with session.ws_connect(url, protocols=[subprotocol]) as socket:
-                say("open", socket.protocol or "-")
+                report("open", socket.protocol or "-")
                 while True:
                     kind, value = script.next()
                     if kind == "c":
@@ -70,18 +70,18 @@ async def with_aiohttp(url, subprotocol, script):
                     if frame.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                         break
                     received(frame.data)
-                say("closed", socket.close_code)
+                report("closed", socket.close_code)
         except aiohttp.WSServerHandshakeError as e:
-            say("refused", e.status)
+            report("refused", e.status)
 
 
 async def with_tornado(url, subprotocol, script):
     try:
         socket = await tornado.websocket.websocket_connect(url, subprotocols=[subprotocol])
     except tornado.httpclient.HTTPClientError as e:
-        say("refused", e.code)
+        report("refused", e.code)
         return
-    say("open", socket.selected_subprotocol or "-")
+    report("open", socket.selected_subprotocol or "-")
     while True:
         kind, value = script.next()
         if kind == "c":
@@ -92,7 +92,7 @@ async def with_tornado(url, subprotocol, script):
         if frame is None:
             break
         received(frame)
-    say("closed", socket.close_code)
+    report("closed", socket.close_code)
 
 
 def with_websocket_client(url, subprotocol, script):
@@ -107,7 +107,7 @@ def with_websocket_client(url, subprotocol, script):
             app.send(bytes.fromhex(value), websocket.ABNF.OPCODE_BINARY if kind == "b" else websocket.ABNF.OPCODE_TEXT)
 
     def on_open(app):
-        say("open", app.sock.getsubprotocol() or "-")
+        report("open", app.sock.getsubprotocol() or "-")
         send_next(app)
 
     def on_message(app, frame):
@@ -127,7 +127,7 @@ def with_websocket_client(url, subprotocol, script):
         url, subprotocols=[subprotocol], on_open=on_open, on_message=on_message, on_error=on_error, on_close=on_close,
     )
     app.run_forever()
-    say(*(ended or [("closed", "not reported")])[0])
+    report(*(ended or [("closed", "not reported")])[0])
 
 
 def blocking_websocket_client(url, subprotocol, script):
@@ -135,9 +135,9 @@ def blocking_websocket_client(url, subprotocol, script):
     try:
         socket = websocket.create_connection(url, subprotocols=[subprotocol])
     except websocket.WebSocketBadStatusException as e:
-        say("refused", e.status_code)
+        report("refused", e.status_code)
         return
-    say("open", socket.getsubprotocol() or "-")
+    report("open", socket.getsubprotocol() or "-")
     code = 1006
     while True:
         kind, value = script.next()
@@ -148,14 +148,14 @@ def blocking_websocket_client(url, subprotocol, script):
         try:
             opcode, data = socket.recv_data()
         except websocket.WebSocketException as e:
-            say("failed", re.sub(r"\s+", " ", str(e)))
+            report("failed", re.sub(r"\s+", " ", str(e)))
             return
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             code = int.from_bytes(data[:2], "big")
             break
         received(data if opcode == websocket.ABNF.OPCODE_BINARY else data.decode())
     socket.close()
-    say("closed", code)
+    report("closed", code)
 
 
 def run(function, *arguments):
@@ -182,5 +182,5 @@ else:
         try:
             run(ENTRIES[int(sys.argv[2])][2], address, protocol, Script(path))
         except Exception as problem:
-            say("failed", re.sub(r"\s+", " ", repr(problem)))
-        say("done")
+            report("failed", re.sub(r"\s+", " ", repr(problem)))
+        report("done")

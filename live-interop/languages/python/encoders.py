@@ -1,4 +1,4 @@
-"""The encoders that Debian has for Python. See Encoder.kt for the commands."""
+"""The Python encoders in Debian. Encoder.kt describes the commands."""
 import base64
 import importlib.metadata
 import json
@@ -94,8 +94,8 @@ def answer(encoder, command, fields):
 
 
 if sys.argv[1] == "list":
-    for library, version, setting, says, encoder in ENTRIES:
-        print("|".join([library, version, encoder.codec, setting, says]))
+    for library, version, setting, expected, encoder in ENTRIES:
+        print("|".join([library, version, encoder.codec, setting, expected]))
 else:
     chosen = ENTRIES[int(sys.argv[2])][4]
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-# The WebSocket clients that Debian has for Ruby. See ClientMatrix.kt for what they are given.
+# The Ruby WebSocket clients in Debian. ClientMatrix.kt describes their sessions.
 require "eventmachine"
 require "faye/websocket"
 

@@ -1,4 +1,4 @@
-# The encoders that Debian has for Ruby. See Encoder.kt for the commands.
+# The Ruby encoders in Debian. Encoder.kt describes the commands.
 require "base64"
 require "cbor"
 require "json"
@@ -11,7 +11,7 @@ MSGPACK_ENCODER = { encode: ->(message) { message.to_msgpack }, decode: ->(frame
 SAME = ->(body) { body }
 AS_TEXT = ->(body) { body.dup.force_encoding("UTF-8") }
 
-# library, version, codec, setting, what a refusal says, encoder, what a body is given as
+# library, version, codec, setting, expected error, encoder, body type
 ENTRIES = [
   ["json, Base64.strict_encode64", JSON::VERSION, "json", "", "", JSON_ENCODER, ->(body) { Base64.strict_encode64(body) }],
   ["json, Base64.encode64", JSON::VERSION, "json", "", "line break", JSON_ENCODER, ->(body) { Base64.encode64(body) }],

@@ -1,4 +1,4 @@
-// The WebSocket clients that Debian has for Go. See ClientMatrix.kt for what they are given.
+// The Go WebSocket clients in Debian. ClientMatrix.kt describes their sessions.
 package main
 
 import (
@@ -24,7 +24,7 @@ type frame struct {
 	code int
 }
 
-// socket is what the three libraries have in common.
+// socket is the common interface of the three libraries.
 type socket interface {
 	send(frame) error
 	receive() (kind string, data []byte, err error)
@@ -89,7 +89,7 @@ func (s nhooyrSocket) end(code int) error {
 	if err := s.Close(nhooyr.StatusCode(code), ""); err != nil {
 		return err
 	}
-	return nhooyr.CloseError{Code: nhooyr.StatusCode(code)} // Close returns when the server's frame is there
+	return nhooyr.CloseError{Code: nhooyr.StatusCode(code)} // Close returns after the server's close frame
 }
 
 func (s nhooyrSocket) protocol() string { return s.Subprotocol() }

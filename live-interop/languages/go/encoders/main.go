@@ -1,4 +1,4 @@
-// The encoders that Debian has for Go. See Encoder.kt for the commands.
+// The Go encoders in Debian. Encoder.kt describes the commands.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Envelope has every field, as an application declares it first; nil is written as null.
+// Envelope has every field, like a simple application type; nil is encoded as null.
 type Envelope struct {
 	Type   string  `json:"type" codec:"type" cbor:"type" msgpack:"type"`
 	Topic  string  `json:"topic" codec:"topic" cbor:"topic" msgpack:"topic"`
@@ -35,7 +35,7 @@ type JSONEnvelope struct {
 }
 
 type encoder struct {
-	library, version, codec, setting, says string
+	library, version, codec, setting, expected string
 	encode                                 func(any) ([]byte, error)
 	decode                                 func([]byte, any) error
 }
@@ -67,18 +67,18 @@ func entries() []encoder {
 	indefinite := &codec.CborHandle{}
 	indefinite.IndefiniteLength = true
 	for _, one := range []struct {
-		library, codec, setting, says string
+		library, codec, setting, expected string
 		handle                        codec.Handle
 	}{
 		{"ugorji `JsonHandle`", "json", "", "", &codec.JsonHandle{}},
 		{"ugorji `CborHandle`", "cbor", "", "", &codec.CborHandle{}},
-		// its chunks of text end in the middle of a character, which RFC 8949, 3.2.3 forbids
+		// its text chunks end in the middle of a character, which RFC 8949, 3.2.3 forbids
 		{"ugorji `CborHandle`", "cbor", "IndefiniteLength", "UTF-8", indefinite},
 		{"ugorji `MsgpackHandle`", "msgpack", "", "", &codec.MsgpackHandle{}},
 		{"ugorji `MsgpackHandle`", "msgpack", "WriteExt", "", &codec.MsgpackHandle{WriteExt: true}},
 	} {
 		encode, decode := ugorji(one.handle)
-		out = append(out, encoder{one.library, ugorjiVersion, one.codec, one.setting, one.says, encode, decode})
+		out = append(out, encoder{one.library, ugorjiVersion, one.codec, one.setting, one.expected, encode, decode})
 	}
 	return out
 }
@@ -112,7 +112,7 @@ func must(out []byte, err error) string {
 }
 
 func (e encoder) write(envelope Envelope, leaveOut bool) string {
-	if leaveOut { // what omitempty does, for every library alike
+	if leaveOut { // the same as omitempty, for every library
 		message := map[string]any{"type": envelope.Type, "topic": envelope.Topic, "ref": envelope.Ref}
 		if envelope.Body != nil {
 			message["body"] = envelope.Body
@@ -142,7 +142,7 @@ func (e encoder) write(envelope Envelope, leaveOut bool) string {
 	return must(e.encode(envelope))
 }
 
-// The payload of JSON goes through the library's own reader; the others have it as text.
+// read decodes a JSON payload with the library's own decoder; the other codecs have it as text.
 func (e encoder) read(frame []byte) (envelope Envelope) {
 	if e.codec == "json" {
 		message := map[string]any{}
@@ -211,7 +211,7 @@ func (e encoder) answer(command string, fields []string) (out string) {
 func main() {
 	if os.Args[1] == "list" {
 		for _, e := range entries() {
-			fmt.Println(strings.Join([]string{e.library, e.version, e.codec, e.setting, e.says}, "|"))
+			fmt.Println(strings.Join([]string{e.library, e.version, e.codec, e.setting, e.expected}, "|"))
 		}
 		return
 	}

@@ -1,10 +1,10 @@
-//! The encoders that Debian has for Rust. See Encoder.kt for the commands.
+//! The Rust encoders in Debian. Encoder.kt describes the commands.
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_json::value::RawValue;
 use std::io::{self, BufRead};
 
-/// Every field, as an application declares it first: `None` is written as null.
+/// Every field, like a simple application type: `None` is encoded as null.
 #[derive(Serialize, Deserialize, Default)]
 struct Full<B, D> {
     #[serde(rename = "type")]
@@ -18,7 +18,7 @@ struct Full<B, D> {
     offset: Option<u64>,
 }
 
-/// The same, without what is absent.
+/// The same fields, without absent ones.
 #[derive(Serialize)]
 struct Short<B: Serialize, D: Serialize> {
     #[serde(rename = "type")]
@@ -36,7 +36,7 @@ type Binary = Full<ByteBuf, String>;
 type Json = Full<String, Box<RawValue>>;
 type Answer = Result<String, Box<dyn std::error::Error>>;
 
-/// library, crate, codec, setting, what a refusal says
+/// library, crate, codec, setting, expected error
 const ENTRIES: [[&str; 5]; 8] = [
     ["serde_json, body as base64", "serde_json", "json", "", ""],
     ["serde_json, body as `Vec<u8>`", "serde_json", "json", "", "base64"],
@@ -64,7 +64,7 @@ fn encode<T: Serialize>(entry: usize, message: &T) -> Result<Vec<u8>, Box<dyn st
     })
 }
 
-/// Writes the message with the types that the entry has for the body, and with or without what is absent.
+/// Encodes the message with the entry's body type, with or without absent fields.
 fn write(entry: usize, text: [String; 3], body: Option<Vec<u8>>, data: Option<String>, short: bool) -> Answer {
     let [kind, topic, reference] = text;
     macro_rules! written {
@@ -167,7 +167,7 @@ fn unbase64(text: &str) -> Vec<u8> {
     out
 }
 
-/// The version of the crate that Debian has.
+/// The version of the crate in Debian.
 fn version(name: &str) -> String {
     let folders = std::fs::read_dir("/usr/share/cargo/registry").into_iter().flatten().flatten();
     let mut names = folders.filter_map(|folder| folder.file_name().into_string().ok());
@@ -178,8 +178,8 @@ fn version(name: &str) -> String {
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if arguments[1] == "list" {
-        for [library, name, codec, setting, says] in ENTRIES {
-            println!("{library}|{}|{codec}|{setting}|{says}", version(name));
+        for [library, name, codec, setting, expected] in ENTRIES {
+            println!("{library}|{}|{codec}|{setting}|{expected}", version(name));
         }
         return;
     }

@@ -2,13 +2,13 @@ package dev.live.interop
 
 import java.io.File
 
-/** The folder of this module: Maven runs tests there, and programs where it was started. */
+/** The folder of this module. Maven runs tests in it, but other programs in the folder where they are started. */
 internal val home: File = File(System.getProperty("live.interop.home") ?: ".")
 
 /**
- * What is tried of one language.
+ * The tests of one language.
  *
- * @property programs the programs of the page, with what each prints; null where it cannot be run here
+ * @property programs the example programs of the page
  */
 class Language(
     val name: String,
@@ -20,15 +20,15 @@ class Language(
 /**
  * A program that connects, subscribes and publishes.
  *
- * @property file the source that the page shows, below `languages`
- * @property command runs it, in `languages`; null where it cannot be run here
- * @property unableOn where its library cannot connect, as the page says
+ * @property file the source file below `languages`, which the page shows
+ * @property command the command, run in `languages`; null if the program cannot be run here
+ * @property unableOn transports on which its library cannot connect; the page documents them
  */
 class PageProgram(val file: String, val command: List<String>?, val unableOn: Set<Transport> = emptySet())
 
-/** The languages in the order of the page. */
+/** All languages, in the order of the page. */
 object Catalog {
-    /** What `interop.sh` builds is there. */
+    /** The output folder of `interop.sh`. */
     private const val BUILT = "../target/interop"
     private val languages = File(home, "languages")
 
@@ -41,15 +41,15 @@ object Catalog {
 
     val java: Language = Language("Java", JavaEncoders, JavaClients)
 
-    /** What the build runs: only npm and Maven Central are needed. */
-    val ofTheBuild: List<Language> = listOf(javaScript, java)
+    /** The languages of the build. They need only npm and Maven Central. */
+    val buildLanguages: List<Language> = listOf(javaScript, java)
 
     val all: List<Language> =
-        ofTheBuild +
+        buildLanguages +
             listOf(
                 program("Python", "/usr/bin/python3", "python/%s.py"),
                 compiled("Go", "go", "go/live/main.go"),
-                program("PHP", "php", "php/%s.php", hasClients = false, unrun = "php/websocket.php"),
+                program("PHP", "php", "php/%s.php", hasClients = false, notRun = "php/websocket.php"),
                 program("Ruby", "ruby", "ruby/%s.rb"),
                 Language(
                     "Rust",
@@ -76,7 +76,7 @@ object Catalog {
         interpreter: String,
         pattern: String,
         hasClients: Boolean = true,
-        unrun: String? = null,
+        notRun: String? = null,
     ): Language {
         fun command(file: String) = listOf(interpreter, pattern.format(file))
         return Language(
@@ -84,7 +84,7 @@ object Catalog {
             ProgramEncoders(name, languages, command("encoders")),
             if (hasClients) ProgramClients(name, languages, command("clients")) else null,
             listOf(PageProgram(pattern.format("live"), command("live"))) +
-                listOfNotNull(unrun?.let { PageProgram(it, null) }),
+                listOfNotNull(notRun?.let { PageProgram(it, null) }),
         )
     }
 

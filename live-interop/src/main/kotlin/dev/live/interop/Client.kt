@@ -13,20 +13,21 @@ import java.util.concurrent.TimeUnit
 class ClientEntry(val language: String, val library: String, val version: String, val setting: String)
 
 /**
- * Runs sessions with one library. A session sends its first frame when it is connected, and the next one after each
- * frame of the server; then it reads until the connection ends. A frame is `t HEX`, `b HEX`, or `c CODE` to close.
+ * Runs sessions with one library. A session sends its first frame after the connection opens, and one further frame
+ * after each frame of the server. Then it reads until the connection closes. A frame is `t HEX`, `b HEX`, or `c CODE`
+ * to close.
  */
 interface Client : AutoCloseable {
     /**
-     * What happened, in order: `open SUBPROTOCOL`, `t HEX` and `b HEX` for frames of the server, and at the end
-     * `closed CODE`, `refused STATUS` or `failed REASON`.
+     * Runs one session and returns its events in order: `open SUBPROTOCOL`, `t HEX` and `b HEX` for frames of the
+     * server, and at the end `closed CODE`, `refused STATUS` or `failed REASON`.
      */
     fun session(url: String, subprotocol: String, frames: List<String>): List<String>
 
     override fun close() = Unit
 }
 
-/** Clients of one language: their list, and each of them. */
+/** The clients of one language. */
 interface Clients {
     fun list(): List<ClientEntry>
 
@@ -34,9 +35,8 @@ interface Clients {
 }
 
 /**
- * Clients in a program of another language. `program list` prints `library|version|setting`, one a line.
- * `program run N` reads `URL SUBPROTOCOL FILE` from standard input, one session a line, and prints what happened and
- * `done`.
+ * Clients in a program of another language. `program list` prints one `library|version|setting` per line. `program run
+ * N` reads one session per line from standard input, as `URL SUBPROTOCOL FILE`, and prints its events and `done`.
  */
 class ProgramClients(
     private val language: String,
@@ -88,11 +88,11 @@ private class ProgramClient(private val folder: File, private val command: List<
     }
 
     private companion object {
-        /** Close handshakes that nobody completes take 5 to 10 s in some libraries. */
+        /** Close handshakes without a reply take 5 to 10 s in some libraries. */
         const val LIMIT_SECONDS = 60L
     }
 }
 
-/** Ends programs that hang. */
+/** Stops programs that hang. */
 internal val timer: ScheduledExecutorService =
     Executors.newSingleThreadScheduledExecutor { task -> Thread(task, "interop-timer").apply { isDaemon = true } }

@@ -3,7 +3,7 @@ package dev.live.interop
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 
-/** What a WebSocket client is tried with, and what happens at best. */
+/** The tests of a WebSocket client, with the best result of each. */
 enum class ClientColumn(val title: String, internal val best: String) {
     Text("text frames", "✓"),
     Binary("binary frames", "✓"),
@@ -14,33 +14,33 @@ enum class ClientColumn(val title: String, internal val best: String) {
     Refused("401 before the upgrade", "401"),
 }
 
-/** A library that has no way to tell, or does not. */
+/** The library does not report the value. */
 internal const val NOT_REPORTED = "not reported"
 
-/** One row of the table: what the library reported, on all transports together. */
+/** One row of the table: the results of a library on all transports. */
 class ClientRow(val entry: ClientEntry, val cells: Map<ClientColumn, String>)
 
-/** Runs WebSocket clients against [servers]. */
+/** Tests WebSocket clients against [servers]. */
 internal class ClientMatrix(private val servers: Map<Transport, InteropServer>) {
-    /** Work for each of [clients]: its row. */
+    /** Returns one task for each of [clients], which computes its row. */
     fun rows(clients: Clients): List<() -> ClientRow> =
         clients.list().mapIndexed { index, entry -> { row(clients, index, entry) } }
 
     private fun row(clients: Clients, index: Int, entry: ClientEntry): ClientRow {
         val topic = "raw/${entry.language.filter { it.isLetter() }}-$index"
-        val trials =
+        val results =
             clients.open(index).use { client ->
-                servers.map { (transport, server) -> transport to trial(client, server, topic) }
+                servers.map { (transport, server) -> transport to test(client, server, topic) }
             }
         return ClientRow(
             entry,
             ClientColumn.entries.associateWith { column ->
-                together(trials.map { (transport, cells) -> transport to cells.getValue(column) })
+                combine(results.map { (transport, cells) -> transport to cells.getValue(column) })
             },
         )
     }
 
-    private fun together(cells: List<Pair<Transport, String>>): String {
+    private fun combine(cells: List<Pair<Transport, String>>): String {
         val different = cells.map { it.second }.distinct().sorted()
         return when {
             different.size == 1 -> different.single()
@@ -49,7 +49,7 @@ internal class ClientMatrix(private val servers: Map<Transport, InteropServer>) 
         }
     }
 
-    private fun trial(client: Client, server: InteropServer, topic: String): Map<ClientColumn, String> {
+    private fun test(client: Client, server: InteropServer, topic: String): Map<ClientColumn, String> {
         val text = client.session(server.url, "live.v1.json", conversation("json", "t", topic))
         val binary = client.session(server.url, "live.v1.cbor", conversation("cbor", "b", topic))
         val large = client.session(server.url, "live.v1.json", frames("json", "t", Message("large", topic)) + CLOSE)
@@ -57,8 +57,8 @@ internal class ClientMatrix(private val servers: Map<Transport, InteropServer>) 
         val later = client.session(server.url, "live.v1.json", frames("json", "t", Message("later")))
         val refused = client.session(server.closedUrl, "live.v1.json", CLOSE)
         return mapOf(
-            ClientColumn.Text to talked(text, "json", "t", topic),
-            ClientColumn.Binary to talked(binary, "cbor", "b", topic),
+            ClientColumn.Text to exchangeResult(text, "json", "t", topic),
+            ClientColumn.Binary to exchangeResult(binary, "cbor", "b", topic),
             ClientColumn.Large to (if (large.any { it.length > 2 * LARGE_BODY }) "✓" else end(large)),
             ClientColumn.Close to end(text),
             ClientColumn.Restart to end(restart),
@@ -79,15 +79,15 @@ internal class ClientMatrix(private val servers: Map<Transport, InteropServer>) 
     private fun frames(codec: String, kind: String, vararg messages: Message): List<String> =
         messages.map { "$kind ${codecs.getValue(codec).encode(it).hex()}" }
 
-    /** ✓ if the subprotocol was agreed upon and every answer arrived. */
-    private fun talked(lines: List<String>, codec: String, kind: String, topic: String): String {
+    /** Returns ✓ if the subprotocol was negotiated and every reply arrived. */
+    private fun exchangeResult(lines: List<String>, codec: String, kind: String, topic: String): String {
         if (lines.firstOrNull() != "open live.v1.$codec") return lines.firstOrNull() ?: "nothing"
         val frames = lines.filter { it.startsWith("$kind ") }.map { it.substringAfter(' ').unhex() }
         val messages = frames.map { codecs.getValue(codec).decode(it) }
         val payloads = messages.drop(1).map { it.body }
         val expected = listOf(Body.json("""{"text":"äöü 🚀"}"""), Body.bytes(BYTES))
-        val talked = messages.firstOrNull()?.type == "ack" && messages.all { it.topic == topic } && payloads == expected
-        return if (talked) "✓" else lines.last()
+        val isAcked = messages.firstOrNull()?.type == "ack" && messages.all { it.topic == topic }
+        return if (isAcked && payloads == expected) "✓" else lines.last()
     }
 
     private fun status(lines: List<String>): String? =

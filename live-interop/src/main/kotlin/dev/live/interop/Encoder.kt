@@ -7,8 +7,8 @@ import java.util.concurrent.TimeUnit
  * One encoder library with one set of options.
  *
  * @property setting the options that differ from the library's defaults; empty for the defaults
- * @property says what a refusal must contain, for options that live does not accept; empty if everything is accepted.
- *   With `!` in front: what the library itself gets wrong, whatever the server does
+ * @property expectedError a part of the server's error, for options that live does not accept; empty if live accepts
+ *   everything. With the prefix `!`: a part of the library's own failure, independent of the server
  */
 class EncoderEntry(
     val language: String,
@@ -16,16 +16,17 @@ class EncoderEntry(
     val version: String,
     val codec: String,
     val setting: String,
-    val says: String,
+    val expectedError: String,
 ) {
     val title: String get() = if (setting.isEmpty()) library else "$library, `$setting`"
+    val expectsLibraryFailure: Boolean get() = expectedError.startsWith("!")
 }
 
-/** Encodes and decodes with one library. Throws what the library throws. */
+/** Encodes and decodes with one library. Exceptions of the library are not caught. */
 interface Encoder : AutoCloseable {
     fun write(message: Outgoing): ByteArray
 
-    /** A `subscribe` that continues from the position in [ack], a frame of the server. */
+    /** Encodes a `subscribe` that recovers from the position in [ack], a frame of the server. */
     fun writeSince(topic: String, ref: String, ack: ByteArray): ByteArray
 
     fun read(frame: ByteArray): Incoming
@@ -33,7 +34,7 @@ interface Encoder : AutoCloseable {
     override fun close() = Unit
 }
 
-/** Encoders of one language: their list, and each of them. */
+/** The encoders of one language. */
 interface Encoders {
     fun list(): List<EncoderEntry>
 
@@ -41,14 +42,14 @@ interface Encoders {
 }
 
 /**
- * Encoders in a program of another language. `program list` prints `library|version|codec|setting|says`, one a line.
- * `program run N` reads commands from standard input and answers each with one line:
+ * Encoders in a program of another language. `program list` prints one `library|version|codec|setting|expectedError`
+ * per line. `program run N` reads commands from standard input and replies to each with one line:
  *
  * - `write TYPE TOPIC REF BODY DATA ABSENT` with hexadecimal texts: the frame
  * - `since TOPIC REF ACK`: the frame of a `subscribe` with the position in the frame ACK
  * - `read FRAME`: `TYPE TOPIC REF BODY DATA OFFSET`
  *
- * `-` is an absent field, `.` an empty one; an answer that begins with `!` is a failure.
+ * `-` is an absent field, `.` an empty one. A reply that begins with `!` is a failure.
  */
 class ProgramEncoders(
     private val language: String,
@@ -60,8 +61,8 @@ class ProgramEncoders(
             command + "list",
         ).directory(folder).redirectError(ProcessBuilder.Redirect.INHERIT).start().use { process ->
             process.inputReader().readLines().map { line ->
-                val (library, version, codec, setting, says) = line.split("|")
-                EncoderEntry(language, library, version, codec, setting, says)
+                val (library, version, codec, setting, expectedError) = line.split("|")
+                EncoderEntry(language, library, version, codec, setting, expectedError)
             }
         }
 
@@ -72,13 +73,13 @@ private class ProgramEncoder(folder: File, command: List<String>) : Encoder {
     private val process = ProcessBuilder(
         command,
     ).directory(folder).redirectError(ProcessBuilder.Redirect.INHERIT).start()
-    private val answers = process.inputReader()
+    private val replies = process.inputReader()
     private val commands = process.outputWriter()
 
     override fun write(message: Outgoing): ByteArray {
         val body = field(message.body)
         val data = field(message.data?.encodeToByteArray())
-        return ask(
+        return request(
             "write ${text(
                 message.type,
             )} ${text(message.topic)} ${text(message.ref)} $body $data ${message.absent.ordinal}",
@@ -86,11 +87,11 @@ private class ProgramEncoder(folder: File, command: List<String>) : Encoder {
     }
 
     override fun writeSince(topic: String, ref: String, ack: ByteArray): ByteArray =
-        ask("since ${text(topic)} ${text(ref)} ${ack.hex()}").unhex()
+        request("since ${text(topic)} ${text(ref)} ${ack.hex()}").unhex()
 
     override fun read(frame: ByteArray): Incoming {
-        val (type, topic, ref, body, data) = ask("read ${frame.hex()}").split(" ").map { field(it) }
-        val offset = lastAnswer.substringAfterLast(' ').takeIf { it != "-" }?.toLong()
+        val (type, topic, ref, body, data) = request("read ${frame.hex()}").split(" ").map { field(it) }
+        val offset = lastReply.substringAfterLast(' ').takeIf { it != "-" }?.toLong()
         return Incoming(
             type?.decodeToString().orEmpty(),
             topic?.decodeToString().orEmpty(),
@@ -106,14 +107,14 @@ private class ProgramEncoder(folder: File, command: List<String>) : Encoder {
         if (!process.waitFor(10, TimeUnit.SECONDS)) process.destroyForcibly()
     }
 
-    private var lastAnswer = ""
+    private var lastReply = ""
 
-    private fun ask(question: String): String {
-        commands.write(question + "\n")
+    private fun request(command: String): String {
+        commands.write(command + "\n")
         commands.flush()
-        lastAnswer = answers.readLine() ?: error("the program ended")
-        if (lastAnswer.startsWith("!")) error(lastAnswer.removePrefix("!").trim())
-        return lastAnswer
+        lastReply = replies.readLine() ?: error("the program ended")
+        if (lastReply.startsWith("!")) error(lastReply.removePrefix("!").trim())
+        return lastReply
     }
 
     private fun text(text: String) = field(text.encodeToByteArray())

@@ -3,7 +3,7 @@ package dev.live.interop
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 
-/** What an encoder is tried with. */
+/** The tests of an encoder. */
 enum class EncoderColumn(val title: String) {
     Subscribe("subscribe"),
     Body("publish a body"),
@@ -13,46 +13,46 @@ enum class EncoderColumn(val title: String) {
     Read("read"),
 }
 
-/** What live did with what an encoder wrote. */
+/** The result of a test. */
 sealed interface Outcome {
     data object Works : Outcome
 
-    /** The server answered with an error that says [reason]. */
+    /** The server replied with an error with [reason]. */
     data class Refused(val reason: String) : Outcome
 
-    /** Something went wrong that no error explains. */
-    data class Failed(val what: String) : Outcome
+    /** The test failed without an error of the server. */
+    data class Failed(val reason: String) : Outcome
 }
 
-/** One row of the table: [outcomes] of all transports together. */
+/** One row of the table. [outcomes] combines all transports. */
 class EncoderRow(val entry: EncoderEntry, val outcomes: Map<EncoderColumn, Outcome>)
 
-/** Runs encoders against [servers], and compares what live did on each of them. */
+/** Tests encoders against [servers] and compares the results of the transports. */
 internal class EncoderMatrix(private val servers: Map<Transport, InteropServer>) {
-    /** Work for each of [encoders]: its row. */
+    /** Returns one task for each of [encoders], which computes its row. */
     fun rows(encoders: Encoders): List<() -> EncoderRow> =
         encoders.list().mapIndexed { index, entry -> { row(encoders, index, entry) } }
 
     private fun row(encoders: Encoders, index: Int, entry: EncoderEntry): EncoderRow {
         val outcomes =
             encoders.open(index).use { encoder ->
-                servers.values.map { server -> EncoderTrial(entry, encoder, server.url).run() }
+                servers.values.map { server -> EncoderTest(entry, encoder, server.url).run() }
             }
         return EncoderRow(
             entry,
-            EncoderColumn.entries.associateWith { column -> together(outcomes.map { it.getValue(column) }) },
+            EncoderColumn.entries.associateWith { column -> combine(outcomes.map { it.getValue(column) }) },
         )
     }
 
-    private fun together(outcomes: List<Outcome>): Outcome {
+    private fun combine(outcomes: List<Outcome>): Outcome {
         val byTransport = servers.keys.map { it.title }.zip(outcomes)
         return outcomes.distinct().singleOrNull()
             ?: Outcome.Failed(byTransport.joinToString { (title, outcome) -> "$title: $outcome" })
     }
 }
 
-/** One encoder on one server. */
-private class EncoderTrial(private val entry: EncoderEntry, private val encoder: Encoder, private val url: String) {
+/** Tests one encoder on one server. */
+private class EncoderTest(private val entry: EncoderEntry, private val encoder: Encoder, private val url: String) {
     private val codec = codecs.getValue(entry.codec)
     private val name =
         "${entry.language}-${entry.library}".filter { it.isLetterOrDigit() } + entry.codec + entry.setting.hashCode()
@@ -62,13 +62,13 @@ private class EncoderTrial(private val entry: EncoderEntry, private val encoder:
         EncoderColumn.entries.associateWith { column ->
             when (column) {
                 EncoderColumn.Subscribe ->
-                    all(TOPICS) { topic -> answered(Outgoing("subscribe", topic + name, "1")) }
+                    all(TOPICS) { topic -> acked(Outgoing("subscribe", topic + name, "1")) }
                 EncoderColumn.Body ->
                     all(BODIES) { published(Outgoing("publish", "raw/$name", "2", body = it)) }
                 EncoderColumn.Data ->
                     all(DATA) { published(Outgoing("publish", "raw/$name", "3", data = it)) }
                 EncoderColumn.Null ->
-                    all(nulls()) { if (it.type == "subscribe") answered(it) else published(it) }
+                    all(nulls()) { if (it.type == "subscribe") acked(it) else published(it) }
                 EncoderColumn.Since -> since()
                 EncoderColumn.Read -> read()
             }
@@ -86,38 +86,38 @@ private class EncoderTrial(private val entry: EncoderEntry, private val encoder:
             )
         }
 
-    /** Sends [message] as the library writes it, and expects its `ack`. */
-    private fun answered(message: Outgoing): Outcome =
-        Wire(url, entry.codec).use { wire ->
-            wire.send(encoder.write(message))
-            frames.addLimited(wire.next())
-            val answer = codec.decode(frames.last())
+    /** Sends [message] as the library encodes it, and expects its `ack`. */
+    private fun acked(message: Outgoing): Outcome =
+        RawSocket(url, entry.codec).use { socket ->
+            socket.send(encoder.write(message))
+            frames.addLimited(socket.next())
+            val reply = codec.decode(frames.last())
             when {
-                answer.type == "error" -> Outcome.Refused(answer.reason())
-                answer.type == "ack" && answer.ref == message.ref && answer.topic == message.topic -> Outcome.Works
-                else -> Outcome.Failed("answered with $answer")
+                reply.type == "error" -> Outcome.Refused(reply.reason())
+                reply.type == "ack" && reply.ref == message.ref && reply.topic == message.topic -> Outcome.Works
+                else -> Outcome.Failed("received $reply")
             }
         }
 
-    /** Publishes [message] as the library writes it, and expects the same payload at a subscriber. */
+    /** Publishes [message] as the library encodes it, and expects the same payload at a subscriber. */
     private fun published(message: Outgoing): Outcome =
-        Wire(url, entry.codec).use { wire ->
-            wire.send(codec.encode(Message("subscribe", message.topic, "0")))
-            wire.next()
-            wire.send(encoder.write(message))
-            val answers = mutableListOf<Message>()
-            while (answers.size < 2 && answers.lastOrNull()?.type !in setOf("error", "closed")) {
-                val frame = wire.next()
+        RawSocket(url, entry.codec).use { socket ->
+            socket.send(codec.encode(Message("subscribe", message.topic, "0")))
+            socket.next()
+            socket.send(encoder.write(message))
+            val replies = mutableListOf<Message>()
+            while (replies.size < 2 && replies.lastOrNull()?.type !in setOf("error", "closed")) {
+                val frame = socket.next()
                 frames.addLimited(frame)
-                answers += codec.decode(frame)
+                replies += codec.decode(frame)
             }
-            val refusal = answers.firstOrNull { it.type == "error" }
-            val delivered = answers.firstOrNull { it.type == "message" }
+            val rejection = replies.firstOrNull { it.type == "error" }
+            val delivered = replies.firstOrNull { it.type == "message" }
             when {
-                refusal != null -> Outcome.Refused(refusal.reason())
-                delivered == null || answers.none {
+                rejection != null -> Outcome.Refused(rejection.reason())
+                delivered == null || replies.none {
                     it.type == "ack" && it.ref == message.ref
-                } -> Outcome.Failed("answered with $answers")
+                } -> Outcome.Failed("received $replies")
                 else -> payloadDifference(message, delivered)?.let { Outcome.Failed(it) } ?: Outcome.Works
             }
         }
@@ -135,19 +135,19 @@ private class EncoderTrial(private val entry: EncoderEntry, private val encoder:
     private fun since(): Outcome =
         attempt {
             val ack = codec.encode(Message("subscribe", "raw/since$name", "7")).let { subscribe ->
-                Wire(url, entry.codec).use { wire ->
-                    wire.send(subscribe)
-                    wire.next()
+                RawSocket(url, entry.codec).use { socket ->
+                    socket.send(subscribe)
+                    socket.next()
                 }
             }
-            Wire(url, entry.codec).use { wire ->
-                wire.send(encoder.writeSince("raw/since$name", "8", ack))
-                val answer = codec.decode(wire.next())
-                val data = (answer.body as? Body.Json)?.text.orEmpty()
+            RawSocket(url, entry.codec).use { socket ->
+                socket.send(encoder.writeSince("raw/since$name", "8", ack))
+                val reply = codec.decode(socket.next())
+                val data = (reply.body as? Body.Json)?.text.orEmpty()
                 when {
-                    answer.type == "error" -> Outcome.Refused(answer.reason())
+                    reply.type == "error" -> Outcome.Refused(reply.reason())
                     "\"recovered\":true" in data -> Outcome.Works
-                    else -> Outcome.Failed("answered with $answer")
+                    else -> Outcome.Failed("received $reply")
                 }
             }
         }

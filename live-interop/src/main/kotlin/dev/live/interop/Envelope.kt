@@ -15,14 +15,14 @@ import kotlinx.serialization.json.JsonPrimitive
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 
-/** The codecs of the protocol, in the form that this project reads and writes. */
+/** The codecs of the protocol in live's own implementation. */
 internal val codecs: Map<String, Codec> =
     mapOf("json" to JsonCodec, "cbor" to CborCodec, "msgpack" to MessagePackCodec)
 
-/** How a library writes an optional field that the application has no value for. */
+/** The encoding of an optional field without a value. */
 enum class Absent { LeftOut, Null, Undefined }
 
-/** A message that a library encodes. */
+/** A message for a library to encode. */
 class Outgoing(
     val type: String,
     val topic: String,
@@ -32,7 +32,7 @@ class Outgoing(
     val absent: Absent = Absent.LeftOut,
 )
 
-/** A message that a library decoded. */
+/** A message decoded by a library. */
 class Incoming(
     val type: String,
     val topic: String,
@@ -41,7 +41,10 @@ class Incoming(
     val data: String?,
     val offset: Long?,
 ) {
-    /** Names the first field that differs from [expected], or null if the messages are equal. Null and "" are equal. */
+    /**
+     * Describes the first field that differs from [expected], or returns null if the messages are equal. Null and ""
+     * are equal.
+     */
     fun differenceFrom(expected: Message): String? {
         val expectedBody = (expected.body as? Body.Bytes)?.toByteArray()
         val expectedData = (expected.body as? Body.Json)?.text
@@ -57,7 +60,7 @@ class Incoming(
     }
 }
 
-/** Compares values: `1` and `1.0` are the same number, as some libraries read every number as a double. */
+/** Compares JSON values. `1` and `1.0` are equal, because some libraries decode every number as a double. */
 internal fun sameJson(one: String?, other: String?): Boolean =
     one == other || (one != null && other != null && comparable(one) == comparable(other))
 

@@ -24,7 +24,7 @@ import io.ktor.server.routing.routing
 import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.Serializable
 
-/** The engines and transports that every library runs against. */
+/** The engines and transports of the tests. */
 enum class Transport(
     val title: String,
     internal val engine: ApplicationEngineFactory<*, *>,
@@ -35,16 +35,16 @@ enum class Transport(
     Cio("CIO", CIO, "auto"),
 }
 
-/** What the topics `room/{name}` carry. */
+/** The payload of the topics `room/{name}`. */
 @Serializable
 data class Note(val text: String, val from: String? = null)
 
 /** The server under test, on a free port of the loopback interface. */
 class InteropServer private constructor(private val server: EmbeddedServer<*, *>, val port: Int) : AutoCloseable {
-    /** The endpoint that accepts everybody. */
+    /** The endpoint that accepts every client. */
     val url: String get() = "ws://127.0.0.1:$port/live"
 
-    /** The endpoint that accepts nobody. */
+    /** The endpoint that rejects every client. */
     val closedUrl: String get() = "ws://127.0.0.1:$port/closed"
 
     override fun close() = server.stop(gracePeriodMillis = 50, timeoutMillis = 2_000)
@@ -67,10 +67,10 @@ class InteropServer private constructor(private val server: EmbeddedServer<*, *>
     }
 }
 
-/** The largest body that a session may receive is as large as one that a session may publish. */
+/** The size of a large body in bytes. It is within the server's limit for published messages. */
 const val LARGE_BODY: Int = 50_000
 
-/** The key of programs that publish over HTTP. */
+/** The API key of programs that publish over HTTP. */
 const val PUBLISH_KEY: String = "a-key-of-the-interoperability-suite"
 
 private fun Application.endpoints() {
@@ -85,7 +85,7 @@ private fun Application.endpoints() {
                     "large" -> session.send(Message("message", message.topic, body = Body.bytes(ByteArray(LARGE_BODY))))
                     "restart" -> session.close(CloseCode.Restart, "restarting")
                     "later" -> session.close(CloseCode.TryAgainLater, "try again later")
-                    else -> reject("no such type here")
+                    else -> reject("unknown message type")
                 }
             }
         }
@@ -94,7 +94,7 @@ private fun Application.endpoints() {
     }
 }
 
-/** Serves until standard input ends: `InteropServerKt [NettyFast|NettyPortable|Cio] [port]`. Prints the port. */
+/** Runs a server until standard input ends: `InteropServerKt [NettyFast|NettyPortable|Cio] [port]`. Prints the port. */
 fun main(args: Array<String>) {
     val transport = Transport.valueOf(args.getOrElse(0) { Transport.NettyFast.name })
     InteropServer.start(transport, args.getOrElse(1) { "0" }.toInt()).use { server ->

@@ -15,7 +15,7 @@ import org.msgpack.core.MessagePack
 import java.io.ByteArrayOutputStream
 import tools.jackson.dataformat.cbor.CBORMapper as CborMapper3
 
-/** CBOR and MessagePack differ in the factory alone. */
+/** CBOR and MessagePack differ only in the factory. */
 internal class Jackson2Binary(private val mapper: ObjectMapper) : Encoder {
     override fun write(message: Outgoing): ByteArray =
         mapper.writeValueAsBytes(
@@ -163,7 +163,7 @@ internal object MsgpackCore : Encoder {
     }
 }
 
-/** The parameters of a `subscribe` that continues from the position in the [data] of an `ack`. */
+/** The parameters of a `subscribe` that recovers from the position in the [data] of an `ack`. */
 internal fun since(data: String?): String {
     val tree = ObjectMapper().readTree(data)
     val since = kotlin.collections.mapOf("epoch" to tree["epoch"], "offset" to tree["offset"])

@@ -32,6 +32,6 @@ object JavaClients : Clients {
     private fun entry(library: String, version: String, setting: String = "", open: () -> JavaSession) =
         ClientEntry("Java", library, version, setting) to open
 
-    /** 4/3 of the server's message limit, and 1 KiB. */
+    /** 4/3 of the server's message limit plus 1 KiB. */
     private const val READ_LIMIT = 90_000L
 }

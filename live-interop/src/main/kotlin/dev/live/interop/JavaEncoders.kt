@@ -14,7 +14,7 @@ import org.msgpack.jackson.dataformat.MessagePackFactory
 import tools.jackson.databind.json.JsonMapper as JsonMapper3
 import tools.jackson.dataformat.cbor.CBORMapper as CborMapper3
 
-/** The encoders of Maven Central, each used as its documentation shows. */
+/** The encoders of Maven Central, used as documented. */
 object JavaEncoders : Encoders {
     private const val JACKSON = "Jackson 2"
     private const val GSON_WAY = "registerTypeHierarchyAdapter(byte[].class, …) with base64"
@@ -24,7 +24,7 @@ object JavaEncoders : Encoders {
         listOf(
             entry("$JACKSON, $ALWAYS", ObjectMapper::class, "json") { Jackson2Json() },
             entry("Jackson 3, $ALWAYS", JsonMapper3::class, "json") { Jackson3Json() },
-            entry("Gson, a class with `byte[]`", Gson::class, "json", says = "base64") { GsonJson(Gson()) },
+            entry("Gson, a class with `byte[]`", Gson::class, "json", expectedError = "base64") { GsonJson(Gson()) },
             entry("Gson, a class with `byte[]`", Gson::class, "json", GSON_WAY) {
                 GsonJson(GsonBuilder().registerTypeHierarchyAdapter(ByteArray::class.java, Base64Adapter).create())
             },
@@ -54,10 +54,10 @@ object JavaEncoders : Encoders {
         type: kotlin.reflect.KClass<*>,
         codec: String,
         setting: String = "",
-        says: String = "",
+        expectedError: String = "",
         version: String = type.java.`package`.implementationVersion ?: versionInName(type.java),
         open: () -> Encoder,
-    ) = EncoderEntry("Java", library, version, codec, setting, says) to open
+    ) = EncoderEntry("Java", library, version, codec, setting, expectedError) to open
 
     private fun versionInName(type: Class<*>): String =
         type.protectionDomain.codeSource.location.path.substringAfterLast(

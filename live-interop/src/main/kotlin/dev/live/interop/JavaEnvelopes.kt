@@ -4,7 +4,7 @@ import com.fasterxml.jackson.annotation.JsonInclude
 import com.fasterxml.jackson.databind.JsonNode
 import org.msgpack.core.MessagePack
 
-/** The envelope as an application declares it: a bean, with a value or null in every field. */
+/** The envelope as a typical application class: a bean, with a value or null in every field. */
 internal open class Envelope {
     @JvmField var type: String? = null
 
@@ -17,7 +17,7 @@ internal open class Envelope {
     @JvmField var offset: Long? = null
 }
 
-/** In CBOR and MessagePack, data is the JSON as text. */
+/** In CBOR and MessagePack, data is JSON text. */
 @JsonInclude(JsonInclude.Include.ALWAYS)
 internal class BinaryEnvelope : Envelope() {
     @JvmField var data: String? = null

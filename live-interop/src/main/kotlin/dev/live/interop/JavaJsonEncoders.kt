@@ -73,7 +73,7 @@ internal class Jackson3Json : Encoder {
         mapper.readValue(frame, PlainEnvelope::class.java).let { it.incoming(it.data?.let(mapper::writeValueAsString)) }
 }
 
-/** Writes what the application declared; null fields are left out, as Gson does by default. */
+/** Uses an application class. Null fields are omitted, the default of Gson. */
 internal class GsonJson(private val gson: Gson) : Encoder {
     private val withNulls = gson.newBuilder().serializeNulls().create()
 
@@ -99,7 +99,7 @@ internal class GsonJson(private val gson: Gson) : Encoder {
     }
 }
 
-/** Reads and writes maps, whose numbers are doubles. */
+/** Uses maps, which have doubles for all numbers. */
 internal class GsonMap(private val gson: Gson) : Encoder {
     override fun write(message: Outgoing): ByteArray {
         val map = linkedMapOf<String, Any?>("type" to message.type, "topic" to message.topic, "ref" to message.ref)

@@ -4,7 +4,7 @@ import java.net.URI
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 
-/** One session, to which a library reports what happens. */
+/** One session. The library reports its events here. */
 internal abstract class JavaSession : AutoCloseable {
     private val lines = LinkedBlockingQueue<String>()
     private val unsent = LinkedBlockingQueue<String>()
@@ -24,7 +24,7 @@ internal abstract class JavaSession : AutoCloseable {
             happened
         }
 
-    /** Starts to connect; what happens then is reported. */
+    /** Starts to connect. Events are reported asynchronously. */
     abstract fun connect(uri: URI, subprotocol: String)
 
     abstract fun text(text: String)

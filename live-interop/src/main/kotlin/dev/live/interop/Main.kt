@@ -3,10 +3,10 @@ package dev.live.interop
 import java.io.File
 import kotlin.system.exitProcess
 
-/** Runs the languages in [args], all by default, and writes `docs/interoperability.md`. Run by `interop.sh`. */
+/** Tests the languages in [args], by default all, and writes `docs/interoperability.md`. Called by `interop.sh`. */
 fun main(args: Array<String>) {
     val unknown = args.filter { name -> Catalog.all.none { it.name == name } }
-    require(unknown.isEmpty()) { "No such language: $unknown. There are ${Catalog.all.map { it.name }}." }
+    require(unknown.isEmpty()) { "Unknown language: $unknown. Known languages: ${Catalog.all.map { it.name }}." }
     val languages = Catalog.all.filter { args.isEmpty() || it.name in args }
     val results = Suite.run(languages)
 
@@ -27,6 +27,6 @@ fun main(args: Array<String>) {
     exitProcess(if (problems.isEmpty()) 0 else 1)
 }
 
-/** The page and what it is made of, from the folder of this module. */
+/** The page with its sources, in the folder of this module. */
 fun page(): Page =
     Page(File(home, "../docs/interoperability.md"), File(home, "page.md"), File(home, "languages"))

@@ -15,10 +15,10 @@ object Rows {
             row.outcomes.values.mapNotNull { outcome ->
                 when (outcome) {
                     is Outcome.Refused -> outcome.reason
-                    is Outcome.Failed -> "the library: ${outcome.what}".takeIf { row.entry.says.startsWith("!") }
+                    is Outcome.Failed -> "the library: ${outcome.reason}".takeIf { row.entry.expectsLibraryFailure }
                     Outcome.Works -> null
                 }
-            }.distinctBy { it.replace(Regex("\\d+"), "0") } // one length of an array is enough
+            }.distinctBy { it.replace(Regex("\\d+"), "0") } // one array length is enough
         return line(row.entry.language, row.entry.title, row.entry.version, cells, reasons.joinToString("; "))
     }
 
@@ -29,40 +29,45 @@ object Rows {
         return line(row.entry.language, title, row.entry.version, cells)
     }
 
-    /** [row] without what depends on the JDK and the Node that run it. */
+    /** Removes the JDK and Node versions from [row], which depend on the machine. */
     fun comparable(row: String): String = row.replace(Regex("(JDK|Node) \\d+"), "$1")
 
-    /** Why [row] breaks the rule that all works, or is refused with what to set; null if it does not. */
+    /** Describes a violation of the rule that [row] works, or fails with the expected error. Null if there is none. */
     fun problem(row: EncoderRow): String? {
-        val says = row.entry.says
+        val expectedError = row.entry.expectedError
         val wrong = row.outcomes.filterValues { it != Outcome.Works }
         val unexpected =
             when {
-                says.isEmpty() -> wrong
-                says.startsWith("!") -> wrong.filterValues { it !is Outcome.Failed || says.drop(1) !in it.what }
-                // a failure must follow from a refusal that names the setting
+                expectedError.isEmpty() -> wrong
+                row.entry.expectsLibraryFailure ->
+                    wrong.filterValues { it !is Outcome.Failed || expectedError.drop(1) !in it.reason }
+                // a failure must follow an error that names the setting
                 wrong.values.none { it is Outcome.Refused } -> wrong
-                else -> wrong.filterValues { it is Outcome.Refused && says !in it.reason }
+                else -> wrong.filterValues { it is Outcome.Refused && expectedError !in it.reason }
             }
         return when {
             unexpected.isNotEmpty() -> "${row.entry.codec}, ${row.entry.language}, ${row.entry.title}: $unexpected"
-            says.isNotEmpty() && wrong.isEmpty() -> "${row.entry.codec}, ${row.entry.title} works now, without: $says"
+            expectedError.isNotEmpty() && wrong.isEmpty() ->
+                "${row.entry.codec}, ${row.entry.title} works, but this error was expected: $expectedError"
             else -> null
         }
     }
 
-    /** Why [row] breaks the rule that frames of both kinds travel and the connection closes; null if it does not. */
+    /**
+     * Describes a violation of the rule that both kinds of frames work and the connection closes. Null if there is
+     * none.
+     */
     fun problem(row: ClientRow): String? {
-        val talks = row.cells.getValue(ClientColumn.Text) == "✓" && row.cells.getValue(ClientColumn.Binary) == "✓"
+        val exchanges = listOf(ClientColumn.Text, ClientColumn.Binary).all { row.cells.getValue(it) == "✓" }
         val closes = row.cells.getValue(ClientColumn.Close).split(" or ").all { it in setOf("1000", NOT_REPORTED) }
-        return if (talks && closes) null else "${row.entry.language}, ${row.entry.library}: ${row.cells}"
+        return if (exchanges && closes) null else "${row.entry.language}, ${row.entry.library}: ${row.cells}"
     }
 
     private fun mark(outcome: Outcome, entry: EncoderEntry): String =
         when (outcome) {
             Outcome.Works -> "✓"
             is Outcome.Refused -> "refused"
-            is Outcome.Failed -> if (entry.says.isEmpty() || entry.says.startsWith("!")) "✗" else "–"
+            is Outcome.Failed -> if (entry.expectedError.isEmpty() || entry.expectsLibraryFailure) "✗" else "–"
         }
 
     private fun plain(cell: String): String =
@@ -82,21 +87,22 @@ object Rows {
             .joinToString(" | ", "| ", " |") { it.replace("|", "\\|") }
 }
 
-/** `docs/interoperability.md`: a text with tables and programs in the places that it marks. */
+/** `docs/interoperability.md`: a template whose markers are replaced by tables and programs. */
 class Page(private val file: File, private val template: File, private val languages: File) {
     val text: String get() = file.readText()
 
-    /** The rows that the page has now. */
+    /** The current rows of the page. */
     val rows: List<String> get() = if (file.exists()) file.readLines().filter { it.startsWith("| ") } else emptyList()
 
-    /** Writes the page with [encoders] by codec, and [clients]. Languages that are not in [ran] keep their rows. */
-    fun write(ran: Set<String>, encoders: Map<String, List<String>>, clients: List<String>) {
+    /** Writes the page with [encoders] by codec, and [clients]. Languages that are not in [tested] keep their rows. */
+    fun write(tested: Set<String>, encoders: Map<String, List<String>>, clients: List<String>) {
+        val untested = Catalog.all.map { it.name } - tested
         var section = ""
         val old = mutableMapOf<String, MutableList<String>>()
         if (file.exists()) {
             for (line in file.readLines()) {
                 if (line.startsWith("## ") || line.startsWith("### ")) section = line.trimStart('#', ' ')
-                if (isRowOf(line, Catalog.all.map { it.name } - ran)) old.getOrPut(section) { mutableListOf() } += line
+                if (isRowOf(line, untested)) old.getOrPut(section) { mutableListOf() } += line
             }
         }
         section = ""
@@ -115,7 +121,7 @@ class Page(private val file: File, private val template: File, private val langu
         file.writeText(lines.joinToString("\n", postfix = "\n"))
     }
 
-    /** The source of a program as the page shows it. */
+    /** The source of a program as a code block. */
     fun program(path: String): List<String> =
         listOf("```${path.substringBefore('/')}") + File(languages, path).readLines() + "```"
 

@@ -74,7 +74,7 @@ internal class JettyClientSession(private val readLimit: Long) : JavaSession(), 
 
 internal class VertxSession(private val readLimit: Int?) : JavaSession() {
     private val vertx = Vertx.vertx()
-    private lateinit var client: WebSocketClient // one that nobody holds is closed by the garbage collector
+    private lateinit var client: WebSocketClient // referenced, because garbage collection closes a client
     private lateinit var socket: io.vertx.core.http.WebSocket
 
     override fun connect(uri: URI, subprotocol: String) {

@@ -6,13 +6,13 @@ import java.util.concurrent.Executors
 import java.util.concurrent.TimeUnit
 
 /**
- * What a run of languages against all transports showed.
+ * The results of testing languages on all transports.
  *
- * @property programs for each program of the page that ran, what went wrong; null if nothing did
+ * @property programs the failure of each example program that was run; null if it succeeded
  */
 class Results(val encoders: List<EncoderRow>, val clients: List<ClientRow>, val programs: Map<String, String?>)
 
-/** Runs languages against a server on each transport. */
+/** Tests languages against a server on each transport. */
 object Suite {
     fun run(languages: List<Language>): Results {
         val servers = Transport.entries.associateWith { InteropServer.start(it) }
@@ -20,9 +20,9 @@ object Suite {
         try {
             val encoders = languages.flatMap { EncoderMatrix(servers).rows(it.encoders ?: return@flatMap emptyList()) }
             val clients = languages.flatMap { ClientMatrix(servers).rows(it.clients ?: return@flatMap emptyList()) }
-            val clientRows = clients.map { threads.submit(Callable(it)) } // first, as they wait most
+            val clientRows = clients.map { threads.submit(Callable(it)) } // first, because clients mostly wait
             val encoderRows = encoders.map { threads.submit(Callable(it)) }
-            // one after the other, as all of them use the same room
+            // in sequence, because all programs use the same room
             val programs = languages.flatMap { it.programs }.filter { it.command != null }
             return Results(
                 programs = programs.associate { it.file to problem(it, servers) },
@@ -35,7 +35,7 @@ object Suite {
         }
     }
 
-    /** Runs a program of the page on every transport; null if each time it printed the message that it published. */
+    /** Runs a program of the page on every transport. Returns null if it printed its published message each time. */
     private fun problem(program: PageProgram, servers: Map<Transport, InteropServer>): String? =
         servers.filterKeys { it !in program.unableOn }.firstNotNullOfOrNull { (transport, server) ->
             val output = output(program, server)
@@ -55,6 +55,6 @@ object Suite {
         }
     }
 
-    /** More than the cores of a small machine, as sessions mostly wait. */
+    /** More than the cores of a small machine, because sessions mostly wait. */
     private const val PARALLEL = 6
 }

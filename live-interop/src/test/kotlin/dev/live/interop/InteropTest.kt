@@ -6,41 +6,41 @@ import io.kotest.matchers.collections.shouldContainAll
 import io.kotest.matchers.collections.shouldHaveAtLeastSize
 import io.kotest.matchers.string.shouldContain
 
-/** Encoders and WebSocket clients of npm and of Maven Central on every transport; `interop.sh` runs other languages. */
+/**
+ * Encoders and WebSocket clients of npm and Maven Central on every transport. `interop.sh` tests the other languages.
+ */
 class InteropTest : FunSpec({
-    val results by lazy { Suite.run(Catalog.ofTheBuild) }
+    val results by lazy { Suite.run(Catalog.buildLanguages) }
 
-    test("what an encoder of npm or Maven Central writes by default works, or the refusal names what to set") {
+    test("the default output of npm and Maven Central encoders works, or the error names the setting") {
         results.encoders.mapNotNull { Rows.problem(it) }.shouldBeEmpty()
     }
 
-    test("a WebSocket client of npm or Maven Central sends and reads both kinds of frames, and closes") {
+    test("a WebSocket client of npm or Maven Central sends and receives both kinds of frames, and closes") {
         results.clients.mapNotNull { Rows.problem(it) }.shouldBeEmpty()
     }
 
-    test("each WebSocket client reads a body of 50 KB as JSON, at least with the setting that the page shows") {
+    test("each WebSocket client reads a body of 50 KB as JSON, at least with the setting on the page") {
         val unable = { rows: List<ClientRow> -> rows.none { it.cells[ClientColumn.Large] == "✓" } }
 
         results.clients.groupBy { it.entry.library }.filterValues(unable).keys.shouldBeEmpty()
     }
 
-    test(
-        "the page has the rows that encoders of npm and Maven Central have now: interop.sh JavaScript Java writes them",
-    ) {
+    test("the page has the current rows of npm and Maven Central encoders: interop.sh JavaScript Java writes them") {
         val rows = results.encoders.map { Rows.of(it) }
 
         rows.shouldHaveAtLeastSize(30)
         page().rows.map(Rows::comparable) shouldContainAll rows.map(Rows::comparable)
     }
 
-    test("the page says of the clients of npm and Maven Central which frames they send and read") {
+    test("the page has the current frame results of npm and Maven Central clients") {
         val rows = results.clients.map { Rows.of(it) }
 
         rows.shouldHaveAtLeastSize(14)
         page().rows.map(::frames) shouldContainAll rows.map(::frames)
     }
 
-    context("the page shows the program that was run") {
+    context("the page shows the tested program") {
         for (program in Catalog.all.flatMap { it.programs }) {
             test(program.file) {
                 page().text shouldContain page().program(program.file).joinToString("\n")
@@ -49,5 +49,5 @@ class InteropTest : FunSpec({
     }
 })
 
-/** The first cells of a client's row: language, library, version, and the columns about frames. */
+/** The first cells of a client's row: language, library, version, and the columns for frames. */
 private fun frames(row: String): List<String> = Rows.comparable(row).split(" | ").take(6)

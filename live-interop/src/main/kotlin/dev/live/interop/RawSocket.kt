@@ -8,8 +8,8 @@ import java.util.concurrent.CompletionStage
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 
-/** A WebSocket that sends the frames of encoders, and keeps those of the server. */
-internal class Wire(url: String, private val codec: String) : AutoCloseable {
+/** A WebSocket that sends the frames of encoders and stores those of the server. */
+internal class RawSocket(url: String, private val codec: String) : AutoCloseable {
     private val frames = LinkedBlockingQueue<ByteArray>()
     private val socket =
         http.newWebSocketBuilder().subprotocols(
@@ -27,8 +27,8 @@ internal class Wire(url: String, private val codec: String) : AutoCloseable {
         sent.get(1, TimeUnit.MINUTES)
     }
 
-    /** The next frame of the server. */
-    fun next(): ByteArray = frames.poll(1, TimeUnit.MINUTES) ?: error("no frame of the server within a minute")
+    /** Waits for the next frame of the server. */
+    fun next(): ByteArray = frames.poll(1, TimeUnit.MINUTES) ?: error("the server sent no frame within a minute")
 
     override fun close() = socket.abort()
 
