@@ -4,30 +4,30 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-/** Without these a headless Chromium looks for updates and for Google's hosts, and as root it does not start. */
+/** Without these flags, headless Chromium contacts update servers and Google hosts, and does not start as root. */
 const FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
-/** Where the packaged Chromium is unpacked, for this checkout alone. */
+/** The folder of the unpacked Chromium, one per checkout. */
 const FOLDER = fileURLToPath(new URL("../node_modules/.chromium", import.meta.url));
 const LAUNCHES = 3;
 
-/** The Chromium that npm brought, or the one that CHROMIUM points to. */
+/** Launches the Chromium from npm, or the one in the environment variable CHROMIUM. */
 export async function launchBrowser() {
   const executablePath = process.env.CHROMIUM ?? unpacked();
   for (let launch = 1; ; launch++) {
     try {
       return await chromium.launch({ executablePath, args: FLAGS.split(" ") });
     } catch (crash) {
-      // Chromium itself crashed before it opened a page, as it does once in some hundred launches (SIGSEGV in its thread pool)
+      // Chromium crashes about once in a few hundred launches before it opens a page (SIGSEGV in its thread pool)
       if (launch === LAUNCHES || !/signal=SIG(SEGV|ABRT|TRAP|BUS)/.test(crash.message)) throw crash;
-      console.warn(`Chromium crashed while it started; launch ${launch + 1} of ${LAUNCHES}.`);
+      console.warn(`Chromium crashed on startup; retrying, launch ${launch + 1} of ${LAUNCHES}.`);
     }
   }
 }
 
 /**
- * The package unpacks to the system's temporary folder, and takes a file that another process is still writing for the
- * whole. Samples are tested side by side: each process unpacks to a folder of its own, and the first one gives it its name.
+ * The package unpacks to the system's temporary folder, and mistakes a file that another process is writing for a
+ * complete one. Samples are tested in parallel, so each process unpacks to its own folder, and the first one renames it.
  */
 function unpacked() {
   const executable = join(FOLDER, "chromium");

@@ -1,4 +1,4 @@
-/** Where things are in the sample whose tests run, which is the module above the working directory. */
+/** Paths in the sample under test, the module above the working directory. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 const MODULE = moduleOf(process.cwd());
 const CLASSPATH_FILE = join(MODULE, "target", "test-classpath.txt");
 
-/** One of the page's own modules, for tests that need no browser. */
+/** Imports a module of the page, for tests without a browser. */
 export function webModule(name) {
   return import(pathToFileURL(join(MODULE, "src/main/resources/web", name)).href);
 }
@@ -17,9 +17,9 @@ export function screenshotFile(name) {
   return join(folder, `${name}.png`);
 }
 
-/** What the sample's programs run on: its own classes and what Maven wrote down. */
+/** The classpath of the sample's programs: its classes and the dependencies that Maven wrote to a file. */
 export function classpath() {
-  if (!existsSync(CLASSPATH_FILE)) throw new Error(`${CLASSPATH_FILE} is missing: run "mvn verify" once, it writes it`);
+  if (!existsSync(CLASSPATH_FILE)) throw new Error(`${CLASSPATH_FILE} is missing. Run "mvn verify" once to create it.`);
   return [join(MODULE, "target", "classes"), readFileSync(CLASSPATH_FILE, "utf8").trim()].join(delimiter);
 }
 

@@ -1,4 +1,4 @@
-/** A program under test: a real process, ended by its own id, with everything it said kept for the report. */
+/** A program under test: a separate process, with its output kept for the report. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -18,12 +18,12 @@ export class Program {
       stream.setEncoding("utf8");
       stream.on("data", (text) => {
         this.output += text;
-        this.#child.emit("said");
+        this.#child.emit("output");
       });
     }
   }
 
-  /** Runs a main class of the sample. `variable` names the environment variable that puts another program in its place. */
+  /** Runs a main class of the sample. The environment variable `variable` can name another program to run instead. */
   static java(mainClass, parameters, { variable, environment }) {
     const instead = process.env[variable];
     const java = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, "bin", "java") : "java";
@@ -35,20 +35,20 @@ export class Program {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** How much it has said so far: what `waitFor` is given to look only at what comes later. */
+  /** The length of the output so far, for the `since` of `waitFor`. */
   mark() {
     return this.output.length;
   }
 
-  /** Waits until what it said after `since` matches. */
+  /** Waits until the output after `since` matches. */
   async waitFor(pattern, { since = 0, withinMs = 120_000 } = {}) {
     const deadline = AbortSignal.timeout(withinMs);
     while (!pattern.test(this.output.slice(since))) {
-      if (!this.isRunning) throw new Error(`${this.#name} ended before it said ${pattern}\n${this.report()}`);
+      if (!this.isRunning) throw new Error(`${this.#name} ended before it printed ${pattern}\n${this.report()}`);
       try {
-        await Promise.race([once(this.#child, "said", { signal: deadline }), this.#exited]);
+        await Promise.race([once(this.#child, "output", { signal: deadline }), this.#exited]);
       } catch {
-        throw new Error(`${this.#name} did not say ${pattern} within ${withinMs} ms\n${this.report()}`);
+        throw new Error(`${this.#name} did not print ${pattern} within ${withinMs} ms\n${this.report()}`);
       }
     }
   }
@@ -57,12 +57,12 @@ export class Program {
     this.#child.stdin.write(`${line}\n`);
   }
 
-  /** Sends the signal, and waits for nothing. */
+  /** Sends the signal without waiting. */
   signal(name) {
     this.#child.kill(name);
   }
 
-  /** Sends the signal and waits for the end; a program that ignores SIGTERM for 60 s fails the test, and is killed. */
+  /** Sends the signal and waits for the exit. A program that ignores SIGTERM for 60 s is killed and fails the test. */
   async stop(signal = "SIGTERM") {
     if (!this.isRunning) return;
     this.#child.kill(signal);
@@ -73,10 +73,10 @@ export class Program {
     }, 60_000);
     await this.#exited;
     clearTimeout(timer);
-    if (isLate) throw new Error(`${this.#name} did not end within 60 s of ${signal}\n${this.report()}`);
+    if (isLate) throw new Error(`${this.#name} did not exit within 60 s after ${signal}\n${this.report()}`);
   }
 
   report() {
-    return `--- ${this.#name} said:\n${this.output.trimEnd() || "(nothing)"}\n---`;
+    return `--- output of ${this.#name}:\n${this.output.trimEnd() || "(nothing)"}\n---`;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What a test plays on: one server of a sample, tabs, other programs. Cleans up after it, and when the test fails shows
- * what everybody said and saw.
+ * The fixture of a browser test: one server of a sample, tabs and other programs. Cleans up after the test. If the test
+ * fails, it prints the programs' output and takes screenshots.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -12,12 +12,12 @@ import { Program } from "./program.js";
 import { screenshotFile } from "./places.js";
 
 /**
- * Assertions on a page, which retry until they hold: `await expect(locator).toHaveText("ready")`. A page changes some time
- * after a click, so a test never compares a value of the page that it has read once.
+ * Assertions on a page that retry until they pass: `await expect(locator).toHaveText("ready")`. A page updates
+ * asynchronously, so a test never compares a value that it read from the page only once.
  */
 export const expect = playwrightExpect.configure({ timeout: 120_000 });
 
-/** A function like `test` that gives each test a stage of its own, made by `createStage(port)`. */
+/** Returns a function like `test` that creates a stage per test with `createStage(port)`. */
 export function scenes(createStage) {
   return (name, play) => {
     test(name, { timeout: 600_000 }, async () => {
@@ -44,11 +44,11 @@ export class Stage {
   #programs = [];
   #browser = null;
   #tabs = [];
-  #complaints = [];
+  #pageErrors = [];
 
   /**
-   * @param mainClass of the server, which serves its page on the port in `PORT`
-   * @param environment what the server is told beside that
+   * @param mainClass main class of the server, which reads its port from `PORT`
+   * @param environment further environment variables of the server
    */
   constructor(port, mainClass, environment = {}) {
     this.#port = port;
@@ -67,54 +67,54 @@ export class Stage {
   async startServer() {
     const environment = { ...this.#environment, PORT: String(this.#port) };
     this.#server = this.run(this.#mainClass, [], { variable: "SAMPLE_SERVER", environment });
-    await this.#answers();
+    await this.#awaitReady();
   }
 
-  /** Ends the server's process, by its id. */
+  /** Stops the server process. */
   async stopServer(signal) {
     await this.#server.stop(signal);
   }
 
-  /** What the server has said, once that matches. */
+  /** Waits for a match in the server's output, and returns the output. */
   async serverOutput(pattern) {
     await this.#server.waitFor(pattern);
     return this.#server.output;
   }
 
-  /** Starts another program of the sample, which ends with the test. */
+  /** Starts another program of the sample, which is stopped after the test. */
   run(mainClass, parameters, options = {}) {
     const program = Program.java(mainClass, parameters, options);
     this.#programs.push(program);
     return program;
   }
 
-  /** A tab with a browser profile of its own, and no page loaded; `expected` says which words in its console are no fault. */
+  /** Opens a blank tab with its own browser profile. Console messages that match `expected` are not reported as errors. */
   async blankTab({ expected = /^$/, ...options } = {}) {
     this.#browser ??= await launchBrowser();
     const context = await this.#browser.newContext({ viewport: { width: 1180, height: 760 }, ...options });
     const page = await context.newPage();
     this.#tabs.push(page);
     page.setDefaultTimeout(120_000);
-    page.on("pageerror", (error) => this.#complaints.push(String(error.stack ?? error)));
+    page.on("pageerror", (error) => this.#pageErrors.push(String(error.stack ?? error)));
     page.on("dialog", (dialog) => {
-      this.#complaints.push(`a dialog opened: ${dialog.message()}`);
+      this.#pageErrors.push(`a dialog opened: ${dialog.message()}`);
       dialog.dismiss();
     });
     page.on("console", (message) => {
-      // While a server is away the browser itself reports every failed attempt.
+      // The browser logs every failed WebSocket attempt while a server is down.
       const isFault = ["error", "warning"].includes(message.type()) && !/WebSocket connection to/.test(message.text());
-      if (isFault && !expected.test(message.text())) this.#complaints.push(message.text());
+      if (isFault && !expected.test(message.text())) this.#pageErrors.push(message.text());
     });
     return page;
   }
 
-  /** No exception, no error in the console, no blocked resource, no dialog. */
+  /** Checks that the pages had no exception, console error, blocked resource or dialog. */
   checkPages() {
-    assert.deepEqual(this.#complaints, []);
+    assert.deepEqual(this.#pageErrors, []);
   }
 
   async report(name) {
-    console.error([...this.#programs.map((program) => program.report()), "--- pages complained:", ...this.#complaints, "---"].join("\n"));
+    console.error([...this.#programs.map((program) => program.report()), "--- errors of the pages:", ...this.#pageErrors, "---"].join("\n"));
     for (const [index, page] of this.#tabs.entries()) {
       const file = screenshotFile(`failed ${name.replace(/[^\w]+/g, "-")} ${index + 1}`);
       await page.screenshot({ path: file }).then(() => console.error(`see ${file}`), () => {});
@@ -126,12 +126,12 @@ export class Stage {
     await Promise.all(this.#programs.map((program) => program.stop("SIGKILL")));
   }
 
-  async #answers() {
+  async #awaitReady() {
     const deadline = Date.now() + 120_000;
     while (Date.now() < deadline && this.#server.isRunning) {
-      const answer = await fetch(this.address).catch(() => null);
-      if (answer?.ok) return;
-      await new Promise((resolve) => setTimeout(resolve, 50)); // between two looks, not instead of one
+      const response = await fetch(this.address).catch(() => null);
+      if (response?.ok) return;
+      await new Promise((resolve) => setTimeout(resolve, 50)); // polling interval
     }
     throw new Error(`the server does not serve ${this.address}`);
   }
@@ -150,7 +150,7 @@ async function freePort() {
   return port;
 }
 
-/** The text as a regular expression that matches nothing else. */
+/** A regular expression that matches exactly this text. */
 export function exactly(text) {
   return new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
 }

@@ -1,4 +1,4 @@
-/** Unpacks the packaged Chromium to the temporary folder of this process. */
+/** Unpacks Chromium to the temporary folder of this process. */
 import packaged from "@sparticuz/chromium";
 
 await packaged.executablePath();

@@ -1,6 +1,6 @@
 /**
- * The protocol as its page describes it, spoken without any code of this project: a WebSocket library, a CBOR library and
- * a MessagePack library of others.
+ * Tests the documented protocol without code of this project: with a WebSocket, a CBOR and a MessagePack library of
+ * third parties.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -9,7 +9,7 @@ import { decode as cborDecode, encode as cborEncode } from "cborg";
 import WebSocket from "ws";
 import { scene } from "./support/chat.js";
 
-/** How each codec writes an envelope and its `data`: inline in JSON, as JSON text in the binary ones. */
+/** The encoding of an envelope and its `data` per codec: inline in JSON, as JSON text in the binary codecs. */
 const codecs = {
   "live.v1.json": {
     write: (message) => JSON.stringify(message),
@@ -69,7 +69,7 @@ class PlainClient {
 }
 
 for (const subprotocol of Object.keys(codecs)) {
-  scene(`a plain client subscribes, gets its ack first, publishes and receives in ${subprotocol}`, async (stage) => {
+  scene(`a plain client subscribes, receives its ack first, publishes and receives in ${subprotocol}`, async (stage) => {
     const ann = await PlainClient.connect(stage, "ann", subprotocol);
 
     ann.send({ type: "subscribe", topic: "room/plain", ref: "1" });
@@ -99,7 +99,7 @@ for (const subprotocol of Object.keys(codecs)) {
   });
 }
 
-scene("plain clients of all three codecs understand each other", async (stage) => {
+scene("plain clients of all three codecs exchange messages", async (stage) => {
   const clients = await Promise.all(
     Object.keys(codecs).map((subprotocol) => PlainClient.connect(stage, subprotocol.split(".").at(-1), subprotocol)),
   );
@@ -110,8 +110,8 @@ scene("plain clients of all three codecs understand each other", async (stage) =
 
   for (const speaker of clients) {
     speaker.send({ type: "publish", topic: "room/mixed", data: { text: "hello" } });
-    const heard = await Promise.all(clients.map((client) => client.next()));
-    assert.equal(new Set(heard.map((message) => JSON.stringify(message.data))).size, 1);
+    const received = await Promise.all(clients.map((client) => client.next()));
+    assert.equal(new Set(received.map((message) => JSON.stringify(message.data))).size, 1);
   }
   await Promise.all(clients.map((client) => client.close()));
 });

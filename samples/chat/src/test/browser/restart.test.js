@@ -1,7 +1,7 @@
 import { connected, expect, say, scene, sees } from "./support/chat.js";
 
-for (const [signal, what] of [["SIGTERM", "a restart"], ["SIGKILL", "a crash"]]) {
-  scene(`tabs and terminal client go on by themselves after ${what} of the server`, async (stage) => {
+for (const [signal, event] of [["SIGTERM", "a restart"], ["SIGKILL", "a crash"]]) {
+  scene(`tabs and a terminal client reconnect after ${event} of the server`, async (stage) => {
     const ann = await stage.tab("Ann");
     const bob = await stage.tab("Bob");
     const kim = await stage.terminal("Kim", "lobby");
@@ -14,7 +14,7 @@ for (const [signal, what] of [["SIGTERM", "a restart"], ["SIGKILL", "a crash"]])
     await ann.locator('#connection[data-state="waiting"]').waitFor();
     await ann.getByRole("button", { name: "Try now" }).waitFor();
     await kim.waitFor(/^\* connection lost \(.+\), trying again in [\d.]+ s/m, { since: before });
-    await say(ann, "written meanwhile");
+    await say(ann, "written during the outage");
     await ann.getByText("Waiting for the connection").waitFor();
     await stage.startServer();
 
@@ -23,7 +23,7 @@ for (const [signal, what] of [["SIGTERM", "a restart"], ["SIGKILL", "a crash"]])
       await page.getByText(/^Connection was lost here .* messages sent meanwhile may be missing$/).waitFor();
     }
     await kim.waitFor(/^\* connected/m, { since: before });
-    await sees(ann, "written meanwhile", null);
+    await sees(ann, "written during the outage", null);
 
     await say(ann, "after, from a tab");
     await sees(bob, "after, from a tab", "Ann");

@@ -3,7 +3,7 @@ import { connected, say, scene, sees } from "./support/chat.js";
 
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
-scene("the page has its picture taken", async (stage) => {
+scene("takes screenshots of the page", async (stage) => {
   const welcome = await stage.blankTab();
   await welcome.goto(stage.address);
   await shoot(welcome, "welcome");
@@ -13,34 +13,34 @@ scene("the page has its picture taken", async (stage) => {
   const mei = await stage.tab("Mei", PHONE);
   await shoot(ann, "desktop-light-empty");
 
-  const talk = [
-    [ann, "Good morning! Has anybody seen the new build?"],
+  const messages = [
+    [ann, "Good morning! Have you seen the new build?"],
     [bob, "It has been green since yesterday evening."],
     [bob, "On both JDKs."],
-    [mei, "I am on the train, and even here it comes through."],
-    [ann, "Lovely. I'll restart the server now,\nso nobody be surprised."],
+    [mei, "I am on the train, and the connection works even here."],
+    [ann, "Great. I will restart the server now,\nso expect a short outage."],
   ];
-  for (const [who, text] of talk) {
-    await say(who, text);
+  for (const [author, text] of messages) {
+    await say(author, text);
     for (const page of [ann, bob, mei]) await page.locator(".text", { hasText: text.split("\n")[0] }).waitFor();
   }
 
   await stage.stopServer("SIGKILL");
   for (const page of [ann, bob, mei]) await page.locator('#connection[data-state="waiting"]').waitFor();
-  await say(bob, "Is anybody there?");
+  await say(bob, "Are you there?");
   await shoot(bob, "desktop-dark-connection-lost");
   await shoot(mei, "phone-connection-lost");
   await stage.startServer();
   for (const page of [ann, bob, mei]) await connected(page);
-  await sees(bob, "Is anybody there?", null);
-  await say(mei, "All of us again!");
-  for (const page of [ann, bob]) await sees(page, "All of us again!", "Mei");
+  await sees(bob, "Are you there?", null);
+  await say(mei, "Connected again!");
+  for (const page of [ann, bob]) await sees(page, "Connected again!", "Mei");
 
   await bob.locator('[data-room="coffee"] a').click();
   await say(bob, "Coffee, anyone?");
   await ann.locator('[data-room="coffee"] .badge').waitFor();
   await bob.locator('[data-room="lobby"] a').click();
-  await sees(bob, "All of us again!", "Mei");
+  await sees(bob, "Connected again!", "Mei");
   await shoot(ann, "desktop-light");
   await shoot(bob, "desktop-dark");
   await shoot(mei, "phone");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { expect, say, scene, sees } from "./support/chat.js";
 
-scene("two tabs and the terminal clients in Kotlin and Java talk to each other", async (stage) => {
+scene("two tabs and the terminal clients in Kotlin and Java exchange messages", async (stage) => {
   const ann = await stage.tab("Ann");
   const bob = await stage.tab("Bob");
   const kim = await stage.terminal("Kim", "lobby");
@@ -23,8 +23,8 @@ scene("two tabs and the terminal clients in Kotlin and Java talk to each other",
   await kim.waitFor(/^Jim: hello from Java$/m);
 });
 
-scene("the server logs the address to open, once", async (stage) => {
-  const output = await stage.serverOutput(/http:\/\//); // which it says when it can be opened, so perhaps a moment later
+scene("the server logs its URL once", async (stage) => {
+  const output = await stage.serverOutput(/http:\/\//); // logged after the port is open
   await stage.tab("Ann");
 
   assert.equal(output.split(new URL(stage.address).origin).length - 1, 1);
@@ -44,7 +44,7 @@ scene("a hostile name and text are shown as text", async (stage) => {
   await expect(ann.locator("#log img, #log script, #log b")).toHaveCount(0);
 });
 
-scene("rooms are separate, and count what was not read", async (stage) => {
+scene("rooms are separate and count unread messages", async (stage) => {
   const ann = await stage.tab("Ann");
   const bob = await stage.tab("Bob", { hash: "#room/coffee" });
 
@@ -64,14 +64,14 @@ scene("rooms are separate, and count what was not read", async (stage) => {
   await expect(ann).toHaveURL(/#room\/coffee$/);
 });
 
-scene("a room can be added, is remembered, and left", async (stage) => {
+scene("a room can be added and left, and survives a reload", async (stage) => {
   const ann = await stage.tab("Ann");
 
-  await ann.getByLabel("Name of the room to add").fill("a/b");
-  await ann.getByRole("button", { name: "Add the room" }).click();
-  await ann.getByText("Letters, digits, dots, dashes and underscores only.").waitFor();
-  await ann.getByLabel("Name of the room to add").fill("# Büro 7");
-  await ann.getByRole("button", { name: "Add the room" }).click();
+  await ann.getByLabel("Room name").fill("a/b");
+  await ann.getByRole("button", { name: "Add room" }).click();
+  await ann.getByText("Use only letters, digits, dots, dashes and underscores.").waitFor();
+  await ann.getByLabel("Room name").fill("# Büro 7");
+  await ann.getByRole("button", { name: "Add room" }).click();
   await say(ann, "the first word");
   await sees(ann, "the first word", null);
 
@@ -82,7 +82,7 @@ scene("a room can be added, is remembered, and left", async (stage) => {
   await expect(ann.locator('[data-room="büro-7"]')).toHaveCount(0);
 });
 
-scene("a name is checked before connecting, and remembered", async (stage) => {
+scene("a name is validated before connecting, and stored", async (stage) => {
   const page = await stage.blankTab();
   await page.goto(stage.address);
   const name = page.getByLabel("Your name");
@@ -93,7 +93,7 @@ scene("a name is checked before connecting, and remembered", async (stage) => {
   await page.getByText("Please enter a name").waitFor();
   await name.fill("n".repeat(41));
   await name.press("Enter");
-  await page.getByText("That is 41 characters. A name can have 40 at most.").waitFor();
+  await page.getByText("The name has 41 characters. The maximum is 40.").waitFor();
   await name.fill("n".repeat(40));
   await name.press("Enter");
   await page.locator('#connection[data-state="connected"]').waitFor();
@@ -103,14 +103,14 @@ scene("a name is checked before connecting, and remembered", async (stage) => {
   await expect(page.locator("#me-name")).toHaveText("n".repeat(40));
 });
 
-scene("a text over the limit gives a clear error and stays in the input", async (stage) => {
+scene("a text over the limit shows an error and stays in the input", async (stage) => {
   const ann = await stage.tab("Ann");
   const input = ann.getByLabel("Message", { exact: true });
   const text = "x".repeat(2012);
 
   await say(ann, text);
 
-  await ann.getByText("Not sent: 2,012 characters is 12 over the limit of 2,000.").waitFor();
+  await ann.getByText("Not sent: the text has 2,012 characters, 12 over the limit of 2,000.").waitFor();
   await ann.getByText("2,012 / 2,000").waitFor();
   await expect(input).toHaveValue(text);
 
@@ -119,9 +119,9 @@ scene("a text over the limit gives a clear error and stays in the input", async 
   await expect(input).toHaveValue("");
 });
 
-scene("what the server refuses comes back to the input with its reason", async (stage) => {
+scene("a message that the server rejects returns to the input with the reason", async (stage) => {
   const ann = await stage.blankTab();
-  // A page that believes in a higher limit than the server's.
+  // A page with a higher limit than the server.
   await ann.route("**/limits.js", async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: (await response.text()).replace("MAX_TEXT = 2000", "MAX_TEXT = 5000") });
@@ -133,7 +133,7 @@ scene("what the server refuses comes back to the input with its reason", async (
 
   await say(ann, "y".repeat(2001));
 
-  await ann.getByText(/^Not sent: the server says ".*2,?000/).waitFor();
+  await ann.getByText(/^Not sent: .*2,?000/).waitFor();
   await expect(ann.getByLabel("Message", { exact: true })).toHaveValue("y".repeat(2001));
   await expect(ann.locator("#log .message")).toHaveCount(0);
 });

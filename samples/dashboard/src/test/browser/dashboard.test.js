@@ -3,12 +3,12 @@ import { Stage, connected, expect, scenes } from "../../../../testing/stage.js";
 
 const scene = scenes((port) => new Stage(port, "dev.live.samples.dashboard.ServerKt"));
 
-scene("the plots are full when the page is opened, go on by themselves, and show the value under the pointer", async (stage) => {
+scene("the plots start with the last minute, update, and show the value under the pointer", async (stage) => {
   await measured(stage, 200);
   const page = await open(stage);
   const heap = page.getByRole("region", { name: "Heap in use" });
 
-  await expect.poll(() => width(heap), "the width of the line").toBeGreaterThan(10);
+  await expect.poll(() => width(heap), "width of the line").toBeGreaterThan(10);
   const atFirst = await width(heap);
   await page.waitForFunction((before) => document.querySelector(".line").getBBox().width > before + 5, atFirst);
   const { x, y, width: wide, height } = await heap.locator("svg").first().boundingBox();
@@ -17,30 +17,30 @@ scene("the plots are full when the page is opened, go on by themselves, and show
   await heap.getByRole("img", { name: /^Heap in use: [\d.]+ MiB, between [\d.]+ and [\d.]+ in the last minute$/ }).waitFor();
 });
 
-scene("a page that was away has no hole, and after a restart shows what is lost", async (stage) => {
+scene("a reconnect leaves no gap, and a server restart shows the lost data", async (stage) => {
   await measured(stage, 200);
   const page = await open(stage);
   const heap = page.getByRole("region", { name: "Heap in use" });
 
   await page.getByRole("button", { name: "Disconnect" }).click();
-  await page.getByText("You have disconnected.").waitFor();
+  await page.getByText("You disconnected.").waitFor();
   await measured(stage, 150);
   await page.getByRole("button", { name: "Connect", exact: true }).click();
   await page.getByText(/^Caught up: \d+ values that this page has missed are there\.$/).waitFor();
-  await expect(page.locator(".gap"), "the one in the legend").toHaveCount(1);
+  await expect(page.locator(".gap"), "only the one in the legend").toHaveCount(1);
   await expect(heap.locator(".line")).toHaveCount(1);
 
   await stage.stopServer("SIGKILL");
   await page.getByText("Connection lost.").waitFor();
-  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 2_500))); // the time without values must be long enough to see
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 2_500))); // long enough for a visible gap
   await stage.startServer();
-  await page.getByText("Some data is lost: the server no longer has it.").waitFor();
+  await page.getByText("Some data is lost: it is no longer in the history of the server.").waitFor();
   await heap.locator(".gap").waitFor();
   await heap.locator(".line").nth(1).waitFor();
   await page.screenshot({ path: screenshotFile("lost"), animations: "disabled" });
 });
 
-scene("the page has its picture taken", async (stage) => {
+scene("takes screenshots of the page", async (stage) => {
   const pages = [];
   for (const options of [{}, { colorScheme: "dark" }, { viewport: { width: 390, height: 900 } }]) pages.push(await open(stage, options));
   await measured(stage, 600);
@@ -56,12 +56,12 @@ async function open(stage, options = {}) {
 }
 
 async function width(plot) {
-  return plot.evaluate((node) => node.querySelector(".line").getBBox().width); // at once: it is drawn anew all the time
+  return plot.evaluate((node) => node.querySelector(".line").getBBox().width); // in one call: the line is redrawn all the time
 }
 
-/** Waits until the server has measured so many values more. */
+/** Waits until the server has measured `values` more values. */
 async function measured(stage, values) {
   const offset = async () => (await (await fetch(`${stage.address}last-minute`)).json()).position.offset;
-  const wanted = (await offset()) + values;
-  while ((await offset()) < wanted) await new Promise((resolve) => setTimeout(resolve, 50)); // between two looks
+  const target = (await offset()) + values;
+  while ((await offset()) < target) await new Promise((resolve) => setTimeout(resolve, 50)); // polling interval
 }

@@ -5,13 +5,13 @@ import { webModule } from "../../../../testing/places.js";
 const { Series } = await webModule("series.js");
 const { short, ticksUpTo } = await webModule("scale.js");
 
-test("values stand in their order, each one once", () => {
+test("values are ordered and unique", () => {
   const series = of(1_000, 1_100, 1_100, 1_050, 1_200);
 
   assert.deepEqual(times(series.points), [1_000, 1_100, 1_200]);
 });
 
-test("what is no number is left aside", () => {
+test("values that are not numbers are ignored", () => {
   const series = of(1_000);
 
   for (const [at, value] of [[NaN, 1], ["2000", 1], [2_000, null], [2_000, NaN], [2_000, "1"]]) series.add(at, value);
@@ -19,7 +19,7 @@ test("what is no number is left aside", () => {
   assert.deepEqual(times(series.points), [1_000]);
 });
 
-test("it keeps a little more than a minute, and no gap that is older", () => {
+test("it keeps a little more than one minute of values and gaps", () => {
   const series = of(1_000);
   series.lost();
   series.reload(points(10_000));
@@ -32,7 +32,7 @@ test("it keeps a little more than a minute, and no gap that is older", () => {
   assert.deepEqual(series.gaps, []);
 });
 
-test("what is loaded again after a loss closes the hole, or shows it", () => {
+test("reloading after a gap fills it, or marks the lost part", () => {
   const closed = of(1_000, 1_100);
   closed.lost();
   closed.reload(points(1_000, 1_100, 1_200, 1_300));
@@ -43,10 +43,10 @@ test("what is loaded again after a loss closes the hole, or shows it", () => {
   assert.deepEqual(times(closed.points), [1_000, 1_100, 1_200, 1_300]);
   assert.deepEqual(closed.gaps, []);
   assert.deepEqual(open.gaps, [{ from: 1_100, to: 5_000 }]);
-  assert.deepEqual(open.runs().map(times), [[1_000, 1_100], [5_000, 5_100]]);
+  assert.deepEqual(open.segments().map(times), [[1_000, 1_100], [5_000, 5_100]]);
 });
 
-test("new values that come while the others are loaded hide no hole, and close none", () => {
+test("new values during the reload neither hide nor fill a gap", () => {
   const hidden = of(1_000);
   hidden.lost();
   hidden.add(9_000, 1);
@@ -59,24 +59,24 @@ test("new values that come while the others are loaded hide no hole, and close n
   assert.deepEqual(times(hidden.points), [1_000, 5_000, 7_000, 9_000, 9_500]);
 });
 
-test("the first load of a page is no gap, and one that brings nothing new is none", () => {
+test("the first load and a reload without new values add no gap", () => {
   const series = new Series();
   series.reload(points(9_000, 9_100));
   series.reload(points(9_000, 9_100));
   series.reload([]);
 
   assert.deepEqual(series.gaps, []);
-  assert.deepEqual(series.runs().map(times), [[9_000, 9_100]]);
+  assert.deepEqual(series.segments().map(times), [[9_000, 9_100]]);
 });
 
-test("the nearest value is found", () => {
+test("nearest returns the closest value", () => {
   const series = of(1_000, 2_000, 3_000);
 
   assert.deepEqual([0, 1_400, 1_600, 9_000].map((at) => series.nearest(at).at), [1_000, 1_000, 2_000, 3_000]);
   assert.equal(new Series().nearest(5), null);
 });
 
-test("axes have three or four round steps, and reach the largest value", () => {
+test("axis ticks have three or four round steps and reach the maximum", () => {
   for (const [max, ticks] of [[10, [0, 5, 10]], [3, [0, 1, 2, 3]], [64, [0, 25, 50, 75]], [0.7, [0, 0.25, 0.5, 0.75]], [1200, [0, 500, 1000, 1500]]]) {
     assert.deepEqual(ticksUpTo(max), ticks);
   }
@@ -86,7 +86,7 @@ test("axes have three or four round steps, and reach the largest value", () => {
   }
 });
 
-test("numbers have the digits that matter", () => {
+test("numbers are formatted with significant digits", () => {
   assert.deepEqual([0, 0.254, 4.21, 12, 130.6, 12_345].map(short), ["0", "0.25", "4.2", "12", "131", "12,345"]);
 });
 

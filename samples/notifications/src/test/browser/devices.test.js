@@ -5,11 +5,11 @@ const MAIN = "dev.live.samples.notifications";
 const TALL = { viewport: { width: 1180, height: 860 } };
 const scene = scenes((port) => new Stage(port, `${MAIN}.ServerKt`));
 
-scene("what one device is told both are, and what is read on one is read on both", async (stage) => {
+scene("both devices receive a notice and share its read state", async (stage) => {
   const { page, phone, laptop } = await open(stage);
 
-  await tell(page, "Your parcel is on its way");
-  await tell(page, "<img src=x onerror=alert(1)>");
+  await notify(page, "Your parcel is on its way");
+  await notify(page, "<img src=x onerror=alert(1)>");
   for (const device of [phone, laptop]) {
     await device.getByText("Your parcel is on its way").waitFor();
     await device.getByText("<img src=x onerror=alert(1)>", { exact: true }).waitFor();
@@ -24,22 +24,22 @@ scene("what one device is told both are, and what is read on one is read on both
   await expect(phone.locator("li.unread")).toHaveCount(0);
 });
 
-scene("a device that was away catches up, and a restarted server's inbox is loaded again", async (stage) => {
+scene("a device catches up after an outage, and reloads the inbox after a server restart", async (stage) => {
   const { page, phone, laptop } = await open(stage);
-  await tell(page, "before");
+  await notify(page, "before");
   await phone.getByText("before").waitFor();
 
   await phone.getByRole("button", { name: "Airplane mode" }).click();
   await phone.locator('.connection[data-state="stopped"]').waitFor();
-  await tell(page, "meanwhile");
-  await laptop.getByText("meanwhile").waitFor();
+  await notify(page, "during the outage");
+  await laptop.getByText("during the outage").waitFor();
   await laptop.getByRole("button", { name: "Mark as read: before" }).click();
   await laptop.locator("li.read", { hasText: "before" }).waitFor();
-  await expect(phone.getByText("meanwhile")).toHaveCount(0);
-  await page.screenshot({ path: screenshotFile("away") });
+  await expect(phone.getByText("during the outage")).toHaveCount(0);
+  await page.screenshot({ path: screenshotFile("disconnected") });
   await phone.getByRole("button", { name: "Airplane mode" }).click();
-  await phone.getByText("Caught up with what this device missed: 2 changes.").waitFor();
-  await phone.getByText("meanwhile").waitFor();
+  await phone.getByText("Caught up: 2 missed changes.").waitFor();
+  await phone.getByText("during the outage").waitFor();
   await phone.locator("li.read", { hasText: "before" }).waitFor();
 
   await stage.stopServer("SIGKILL");
@@ -48,15 +48,15 @@ scene("a device that was away catches up, and a restarted server's inbox is load
   for (const device of [phone, laptop]) await device.getByText("the inbox was loaded again").waitFor();
 });
 
-scene("a page, a second one and a terminal in Java are devices of one person, and of nobody else", async (stage) => {
+scene("two pages and a Java terminal are devices of the same user only", async (stage) => {
   const ann = await open(stage);
   const again = await open(stage);
   const bob = await open(stage, "bob");
   const terminal = stage.run(`${MAIN}.JavaDevice`, ["ann", `${stage.address.replace("http", "ws")}live`]);
   await terminal.waitFor(/^\* 0 unread/m);
 
-  await tell(ann.page, "hello devices");
-  await tell(bob.page, "hello bob");
+  await notify(ann.page, "hello devices");
+  await notify(bob.page, "hello bob");
   await again.phone.getByText("hello devices").waitFor();
   await bob.phone.getByText("hello bob").waitFor();
   await terminal.waitFor(/^hello devices$/m);
@@ -64,8 +64,8 @@ scene("a page, a second one and a terminal in Java are devices of one person, an
   terminal.type("read");
   await again.laptop.locator("li.read", { hasText: "hello devices" }).waitFor();
   await ann.laptop.getByRole("button", { name: "Ring my devices" }).click();
-  await ann.laptop.getByText("5 devices ring.").waitFor();
-  await again.phone.getByText("Laptop looks for this device.").waitFor();
+  await ann.laptop.getByText("Ringing 5 devices.").waitFor();
+  await again.phone.getByText("Laptop rings this device.").waitFor();
   await terminal.waitFor(/^\* somebody looks for this device$/m);
 
   await ann.phone.getByRole("button", { name: "Sign out everywhere" }).click();
@@ -74,26 +74,26 @@ scene("a page, a second one and a terminal in Java are devices of one person, an
   await expect(bob.phone.locator('.connection[data-state="connected"]')).toHaveCount(1);
 });
 
-scene("the page has its picture taken", async (stage) => {
+scene("takes screenshots of the page", async (stage) => {
   for (const [name, options] of [["light", TALL], ["dark", { ...TALL, colorScheme: "dark" }], ["narrow", { viewport: { width: 390, height: 900 } }]]) {
     const { page, phone, laptop } = await open(stage, "ann", options);
     if (name === "light") {
       for (const text of ["Your order was packed", "Your parcel is on its way", "Your table is booked for eight"]) {
-        await tell(page, text);
+        await notify(page, text);
         await phone.getByText(text).waitFor();
       }
       await phone.getByRole("button", { name: "Mark as read: Your order was packed" }).click();
       await laptop.locator("li.read").waitFor();
       await phone.getByRole("button", { name: "Airplane mode" }).click();
-      await tell(page, "Somebody signed in from a new place");
-      await laptop.getByText("Somebody signed in").waitFor();
+      await notify(page, "New sign-in from another location");
+      await laptop.getByText("New sign-in").waitFor();
     }
     await laptop.locator("li").first().waitFor();
     await page.screenshot({ path: screenshotFile(name), animations: "disabled" });
   }
 });
 
-/** The page of somebody, both of its devices connected. */
+/** Opens the page of a user and waits until both devices are connected. */
 async function open(stage, user = "ann", options = {}) {
   const page = await stage.blankTab(options);
   await page.goto(`${stage.address}?user=${user}`);
@@ -102,7 +102,7 @@ async function open(stage, user = "ann", options = {}) {
   return { page, phone, laptop };
 }
 
-async function tell(page, text) {
+async function notify(page, text) {
   await page.getByRole("textbox").fill(text);
   await page.getByRole("button", { name: "Send", exact: true }).click();
 }

@@ -4,7 +4,7 @@ import { webModule } from "../../../../testing/places.js";
 
 const { Inbox } = await webModule("inbox.js");
 
-test("the newest notice stands first, and the same one once", () => {
+test("notices are ordered newest first, without duplicates", () => {
   const inbox = new Inbox();
   inbox.apply({ added: notice(1) });
   inbox.apply({ added: notice(2) });
@@ -14,15 +14,15 @@ test("the newest notice stands first, and the same one once", () => {
   assert.deepEqual(inbox.unread, [2, 1]);
 });
 
-test("what was read stays read, whatever comes later", () => {
+test("a read notice stays read after later changes and snapshots", () => {
   const inbox = new Inbox();
-  inbox.apply({ read: [1] }); // before the notice itself, which is still being loaded
+  inbox.apply({ read: [1] }); // before the notice itself has been loaded
   inbox.merge({ notices: [notice(1), notice(2), { ...notice(3), read: true }] });
 
   assert.deepEqual(inbox.unread, [2]);
 });
 
-test("a change of a later version, with nothing that is known here, changes nothing", () => {
+test("an unknown change of a newer version is ignored", () => {
   const inbox = new Inbox();
 
   inbox.apply({ pinned: [1] });
@@ -30,7 +30,7 @@ test("a change of a later version, with nothing that is known here, changes noth
   assert.deepEqual(inbox.notices, []);
 });
 
-test("it keeps the newest hundred", () => {
+test("it keeps the newest 100 notices", () => {
   const inbox = new Inbox();
   for (let id = 1; id <= 105; id++) inbox.apply({ added: notice(id), read: [id] });
 

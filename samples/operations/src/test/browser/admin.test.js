@@ -1,14 +1,14 @@
-/** The admin page, as an operator uses it. */
+/** Tests the admin page in a browser. */
 import assert from "node:assert/strict";
 import { screenshotFile } from "../../../../testing/places.js";
 import { expect, scene } from "./operator.js";
 
-scene("among a thousand sessions the slow ones are found first, and so is what is being lost", async (stage) => {
+scene("slow sessions are listed first among a thousand, with the dropped messages", async (stage) => {
   await stage.crowd(1000, 12);
   const page = await stage.admin();
   const line = { topic: "log/trace", data: { text: "-".repeat(3_900) } };
 
-  // more than the operating system takes for clients that do not read, and no more: the rest is for the page to see
+  // publish until the socket buffers of the stalled clients are full, and messages queue up in the server
   while ((await stage.overview()).queues.slow === 0) await stage.publish(Array(8).fill(line));
   await page.locator("#slow .slow", { hasText: /stalled-\d+/ }).first().waitFor();
   await page.locator("#sessions tbody tr.slow-row", { hasText: "stalled-" }).first().waitFor();
@@ -22,7 +22,7 @@ scene("among a thousand sessions the slow ones are found first, and so is what i
   await expect(page.locator("#sessions tbody")).toHaveText(/reader-0007/);
 });
 
-scene("what strangers are called is text, wherever the page shows it", async (stage) => {
+scene("names from clients are shown as text everywhere", async (stage) => {
   const name = `<img src=x onerror="alert('user')">`;
   const topic = `prices/<img src=x onerror="alert('topic')">`;
   const visitor = await stage.tab("");
@@ -31,7 +31,7 @@ scene("what strangers are called is text, wherever the page shows it", async (st
     socket.onopen = () => socket.send(JSON.stringify({ type: "subscribe", topic }));
   }, [name, topic]);
 
-  const page = await stage.admin("live-admin/"); // with a slash, too
+  const page = await stage.admin("live-admin/"); // also with a trailing slash
   await page.locator("#topics", { hasText: topic }).waitFor();
   await page.locator("#sessions", { hasText: name }).waitFor();
   await page.locator("#sessions tbody tr", { hasText: name }).getByRole("button").click();
@@ -43,10 +43,10 @@ scene("what strangers are called is text, wherever the page shows it", async (st
   await expect(page.locator("img")).toHaveCount(0);
 });
 
-scene("an operator publishes, and disconnects somebody, who is told why and stays away", async (stage) => {
+scene("an operator publishes, and disconnects a client, which shows the reason and does not reconnect", async (stage) => {
   const prices = await stage.tab("");
   await prices.getByText("connected").waitFor();
-  const page = await stage.admin("live-admin", { expected: /status of 400/ }); // the browser itself says so
+  const page = await stage.admin("live-admin", { expected: /status of 400/ }); // logged by the browser
 
   await page.locator("#topics tbody tr", { hasText: "prices/all" }).getByRole("button").click();
   await page.getByLabel("Data (JSON)").fill(`{"symbol":"NEW","cents":12345}`);
@@ -63,11 +63,11 @@ scene("an operator publishes, and disconnects somebody, who is told why and stay
   await page.getByLabel("Reason (sent to the client)").fill("enough for today");
   await page.locator("#kick").getByRole("button", { name: "Disconnect" }).click();
   await page.getByText("Disconnected 1 session").waitFor();
-  await prices.getByText("ended: enough for today (4403)").waitFor();
-  await expect(prices.locator("#state")).toHaveText("ended: enough for today (4403)");
+  await prices.getByText("closed: enough for today (4403)").waitFor();
+  await expect(prices.locator("#state")).toHaveText("closed: enough for today (4403)");
 });
 
-scene("the page looks again and again, and not while nobody sees it", async (stage) => {
+scene("the page polls while visible, and not while hidden", async (stage) => {
   const page = await stage.admin("live-admin", {
     before: async (page) => {
       await page.clock.install();
@@ -95,12 +95,12 @@ scene("the page looks again and again, and not while nobody sees it", async (sta
   await again;
 });
 
-scene("a stream comes back by itself after a restart of the server", async (stage) => {
+scene("an event stream reconnects after a server restart", async (stage) => {
   const prices = await stage.tab("", { expected: /Failed to load resource|ERR_/ });
   await prices.getByText("connected").waitFor();
 
   await stage.stopServer();
-  await prices.getByText("ended: server restart (1012)").waitFor();
+  await prices.getByText("closed: server restart (1012)").waitFor();
   await stage.startServer();
 
   await prices.getByText("connected").waitFor();

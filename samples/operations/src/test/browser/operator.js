@@ -1,4 +1,4 @@
-/** What an operator of the sample has at hand: the admin page, the API behind it, a key to publish with, and a crowd. */
+/** The fixture of the operations tests: admin page, admin API, publish key and load clients. */
 import assert from "node:assert/strict";
 import { Stage, expect, scenes } from "../../../../testing/stage.js";
 
@@ -8,7 +8,7 @@ const KEY = "a-key-for-tests-that-is-long-enough";
 
 export { expect };
 
-/** A test with a server of its own to operate. */
+/** Defines a test with its own server. */
 export const scene = scenes((port) => new Operations(port));
 
 class Operations extends Stage {
@@ -16,27 +16,27 @@ class Operations extends Stage {
     super(port, `${MAIN}.ServerKt`, { ADMIN_PASSWORD: OPERATOR.password, PUBLISH_KEY: KEY });
   }
 
-  /** Clients that are connected; those that stall come one after the other. */
+  /** Connects clients; stalled ones connect one after the other. */
   async crowd(clients, stalled) {
     const crowd = this.run(`${MAIN}.CrowdKt`, [String(this.port), String(clients), String(stalled)]);
-    await crowd.waitFor(/clients have joined/);
+    await crowd.waitFor(/clients are connected/);
   }
 
   async publish(body) {
     const headers = { Authorization: `Bearer ${KEY}`, "Content-Type": "application/json" };
-    const answer = await fetch(`${this.address}publish`, { method: "POST", headers, body: JSON.stringify(body) });
-    assert.equal(answer.status, 200);
-    return answer.json();
+    const response = await fetch(`${this.address}publish`, { method: "POST", headers, body: JSON.stringify(body) });
+    assert.equal(response.status, 200);
+    return response.json();
   }
 
-  /** What the admin page gets. */
+  /** The overview that the admin page loads. */
   async overview() {
     const credentials = Buffer.from(`${OPERATOR.username}:${OPERATOR.password}`).toString("base64");
-    const answer = await fetch(`${this.address}live-admin/api/overview`, { headers: { Authorization: `Basic ${credentials}` } });
-    return answer.json();
+    const response = await fetch(`${this.address}live-admin/api/overview`, { headers: { Authorization: `Basic ${credentials}` } });
+    return response.json();
   }
 
-  /** A tab with a page of the sample. */
+  /** Opens a page of the sample in a tab. */
   async tab(path, { before = () => {}, ...options } = {}) {
     const page = await this.blankTab({ viewport: { width: 1280, height: 900 }, ...options });
     await before(page);
@@ -44,7 +44,7 @@ class Operations extends Stage {
     return page;
   }
 
-  /** The admin page, as an operator sees it once it has looked. */
+  /** Opens the admin page and waits until it has loaded the overview. */
   async admin(path = "live-admin", options = {}) {
     const page = await this.tab(path, { httpCredentials: OPERATOR, ...options });
     await page.getByText("updated at").waitFor();

@@ -6,7 +6,7 @@ const { People } = await webModule("people.js");
 const { Signals } = await webModule("signals.js");
 const [phone, computer] = [{ kind: "phone" }, { kind: "computer" }];
 
-test("first everybody, then who comes and who goes", () => {
+test("a state is followed by joins and leaves", () => {
   const people = new People();
   people.apply({ state: { Ann: [phone, computer], Bob: [phone] } });
   people.apply({ joins: { Zoe: [computer], Bob: [computer] }, leaves: { Ann: [computer] } });
@@ -15,7 +15,7 @@ test("first everybody, then who comes and who goes", () => {
   assert.equal(people.count, 4);
 });
 
-test("who leaves with the last device is gone, and only what is here leaves", () => {
+test("a user is removed with the last device, and unknown leaves are ignored", () => {
   const people = new People();
   people.apply({ state: { Ann: [phone] } });
   people.apply({ leaves: { Ann: [computer], Bob: [phone] } });
@@ -28,7 +28,7 @@ test("who leaves with the last device is gone, and only what is here leaves", ()
   assert.equal(people.count, 0);
 });
 
-test("one who changes devices at once stays", () => {
+test("a user who switches devices stays present", () => {
   const people = new People();
   people.apply({ state: { Ann: [phone] } });
   people.apply({ joins: { Ann: [computer] }, leaves: { Ann: [phone] } });
@@ -36,7 +36,7 @@ test("one who changes devices at once stays", () => {
   assert.deepEqual(people.all, [["Ann", [computer]]]);
 });
 
-test("names are just names", () => {
+test("names like toString are handled as names", () => {
   const people = new People();
   people.apply(JSON.parse('{"state":{"__proto__":[null],"constructor":[null]}}'));
   people.apply(JSON.parse('{"joins":{"toString":[null]}}'));
@@ -44,7 +44,7 @@ test("names are just names", () => {
   assert.deepEqual(people.all.map(([name]) => name), ["__proto__", "constructor", "toString"]);
 });
 
-test("in a room that is too full only the number is known, and below that everybody again", () => {
+test("over the limit only the number is known, and below it the list again", () => {
   const people = new People();
   people.apply({ state: { Ann: [phone] } });
   people.apply({ count: 1_001 });
@@ -54,7 +54,7 @@ test("in a room that is too full only the number is known, and below that everyb
   assert.deepEqual([people.count, people.isListed], [1, true]);
 });
 
-test("a signal is shown for its time, and again for that time when it is repeated", () => {
+test("a signal expires, and a repeat extends it", () => {
   const signals = new Signals();
   signals.note({ kind: "typing", from: "Ann" }, 0);
   signals.note({ kind: "typing", from: "Ann" }, 2_000);
@@ -65,7 +65,7 @@ test("a signal is shown for its time, and again for that time when it is repeate
   assert.equal(signals.expire(6_000), null);
 });
 
-test("idle ends it at once, and unknown kinds are left aside", () => {
+test("idle clears a signal, and unknown kinds are ignored", () => {
   const signals = new Signals();
   signals.note({ kind: "wave", from: "__proto__" }, 0);
   signals.note({ kind: "constructor", from: "Ann" }, 0);

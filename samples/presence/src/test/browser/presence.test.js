@@ -4,7 +4,7 @@ import { Stage, connected, expect, scenes } from "../../../../testing/stage.js";
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 const scene = scenes((port) => new Stage(port, "dev.live.samples.presence.ServerKt"));
 
-scene("people come and go, and two tabs of one person are one person", async (stage) => {
+scene("users join and leave, and two tabs with one name are one user", async (stage) => {
   const ann = await enter(stage, "Ann");
   const bob = await enter(stage, "Bob");
   await ann.getByText("2 people on 2 devices").waitFor();
@@ -19,7 +19,7 @@ scene("people come and go, and two tabs of one person are one person", async (st
   await card(ann, "Bob").getByText("computer").waitFor();
 });
 
-scene("typing is shown to the others, ends when it is sent, and by itself", async (stage) => {
+scene("typing is shown to others, and ends on sending or on expiry", async (stage) => {
   const ann = await enter(stage, "Ann");
   const bob = await enter(stage, "Bob");
   await ann.getByText("2 people").waitFor();
@@ -33,13 +33,13 @@ scene("typing is shown to the others, ends when it is sent, and by itself", asyn
 
   await bob.keyboard.type("again");
   await ann.getByText("Bob is typing…").waitFor();
-  await ann.getByText("Bob is typing…").waitFor({ state: "detached" }); // nobody says that it is over
+  await ann.getByText("Bob is typing…").waitFor({ state: "detached" }); // by expiry
 
   await ann.getByRole("button", { name: "Wave" }).click();
   for (const page of [ann, bob]) await page.locator('[data-name="Ann"][data-doing="wave"]').waitFor();
 });
 
-scene("while the connection is lost it says so and since when, and everybody is back by themselves", async (stage) => {
+scene("a lost connection is shown with its time, and all users return after the reconnect", async (stage) => {
   const ann = await enter(stage, "Ann");
   const bob = await enter(stage, "__proto__");
   const mallory = await enter(stage, "<img src=x onerror=alert(1)>");
@@ -48,7 +48,7 @@ scene("while the connection is lost it says so and since when, and everybody is 
   await stage.stopServer("SIGKILL");
   await ann.getByText("Connection lost.").waitFor();
   await ann.getByText("Reconnecting", { exact: true }).waitFor();
-  await ann.getByText(/^As of .*, when the connection was lost$/).waitFor();
+  await ann.getByText(/^Connection lost at .*: this list may be outdated$/).waitFor();
   await ann.screenshot({ path: screenshotFile("reconnecting"), animations: "disabled" });
   await stage.startServer();
   for (const page of [ann, bob, mallory]) {
@@ -59,7 +59,7 @@ scene("while the connection is lost it says so and since when, and everybody is 
   await expect(ann.locator("#people img")).toHaveCount(0);
 });
 
-scene("the page has its picture taken", async (stage) => {
+scene("takes screenshots of the page", async (stage) => {
   const welcome = await stage.blankTab();
   await welcome.goto(stage.address);
   await welcome.getByLabel("Your name").fill("Ann Lee");
@@ -81,7 +81,7 @@ async function enter(stage, name, options = {}) {
   const page = await stage.blankTab({ viewport: { width: 1000, height: 620 }, ...options });
   await page.goto(stage.address);
   await page.getByLabel("Your name").fill(name);
-  await page.getByRole("button", { name: "Come in" }).click();
+  await page.getByRole("button", { name: "Join" }).click();
   await connected(page);
   return page;
 }

@@ -1,4 +1,4 @@
-/** Every configuration of docs/proxies.md, with the real proxy, a real server and a real browser. */
+/** Tests every configuration of docs/proxies.md with the real proxy, server and browser. */
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
@@ -8,7 +8,7 @@ import { connected, expect } from "../../../../testing/stage.js";
 import { PROXIES } from "./support/proxies.js";
 import { CLIENT_ADDRESS, FORGED_ADDRESS, World, certificates, until } from "./support/world.js";
 
-/** Longer than the minute after which most proxies give up a silent connection. */
+/** Longer than one minute, the usual idle timeout of proxies. */
 const SILENCE_MS = Number(process.env.SILENCE_MS ?? 70_000);
 
 const chosen = process.env.PROXIES?.split(" ") ?? Object.keys(PROXIES);
@@ -24,7 +24,7 @@ after(async () => {
   rmSync(files, { recursive: true, force: true });
 });
 
-// side by side, since most of the time is spent in silence
+// in parallel, because the tests mostly wait for the idle timeout
 describe("docs/proxies.md", { concurrency: true }, () => {
   for (const name of chosen) {
     describe(name, { concurrency: false }, () => {
@@ -53,7 +53,7 @@ describe("docs/proxies.md", { concurrency: true }, () => {
         await world.stop();
       });
 
-      check("a page of the site connects, and both clocks run", async () => {
+      check("a page of the same origin connects, and both clocks run", async () => {
         const context = await browser.newContext({ ignoreHTTPSErrors: true });
         const page = await context.newPage();
         await page.goto(world.page);
@@ -75,20 +75,20 @@ describe("docs/proxies.md", { concurrency: true }, () => {
         });
       }
 
-      check("the server sees the client's address, whatever the client claims", async () => {
+      check("the server sees the client's address, also with forged headers", async () => {
         for (const header of ["x-forwarded-for", "forwarded", "x-real-ip", "client-ip"]) {
           const client = await world.client({ [header]: header === "forwarded" ? `for=${FORGED_ADDRESS}` : FORGED_ADDRESS });
-          const answer = await client.ask({ type: "route", data: "" });
-          assert.equal(answer.data.address, CLIENT_ADDRESS, `with ${header}`);
+          const response = await client.request({ type: "route", data: "" });
+          assert.equal(response.data.address, CLIENT_ADDRESS, `with ${header}`);
           client.close();
         }
       });
 
-      check("a page of another site is refused", async () => {
+      check("a page of another origin is rejected", async () => {
         await assert.rejects(world.client({ origin: "https://elsewhere.example" }), /HTTP 403/);
       });
 
-      check("server-sent events arrive one by one, also for a client that takes gzip", async () => {
+      check("server-sent events are not buffered, also with gzip", async () => {
         const response = await world.get("/live/sse?topic=clock", { "accept-encoding": "gzip, br", accept: "text/event-stream" });
         assert.equal(response.statusCode, 200);
         let text = "";
@@ -97,32 +97,32 @@ describe("docs/proxies.md", { concurrency: true }, () => {
         response.destroy();
       });
 
-      check("a silent session is still there after more than a minute", async () => {
+      check("an idle session stays connected for more than a minute", async () => {
         const client = await world.client();
-        await client.ask({ type: "subscribe", topic: "lines" });
-        await pause(SILENCE_MS); // the silence is the case itself
+        await client.request({ type: "subscribe", topic: "lines" });
+        await pause(SILENCE_MS); // tests the idle time itself
         assert.ok(client.isOpen);
-        await client.ask({ type: "publish", topic: "lines", data: "still here" });
-        await client.receive((message) => message.data === "still here", "the message");
+        await client.request({ type: "publish", topic: "lines", data: "still connected" });
+        await client.receive((message) => message.data === "still connected", "the message");
         client.close();
       });
 
-      check(`a reload of the proxy ${PROXIES[name].kept ? "keeps" : "cuts"} its sessions, and new ones connect`, async () => {
+      check(`a reload of the proxy ${PROXIES[name].kept ? "keeps" : "closes"} its sessions, and new ones connect`, async () => {
         const client = await world.client();
         await world.reload();
         if (!PROXIES[name].kept) await client.closed;
-        await pause(5_000); // a proxy that cuts them late would be seen now
+        await pause(5_000); // covers proxies that close connections late
         assert.equal(client.isOpen, PROXIES[name].kept);
-        if (client.isOpen) await client.ask({ type: "subscribe", topic: "lines" });
+        if (client.isOpen) await client.request({ type: "subscribe", topic: "lines" });
         const other = await world.client();
-        await other.ask({ type: "subscribe", topic: "lines" });
+        await other.request({ type: "subscribe", topic: "lines" });
         client.close();
         other.close();
       });
 
-      check("a drain arrives: goodbye and close code 1012", async () => {
+      check("clients receive a drain: goodbye and close code 1012", async () => {
         const client = await world.client();
-        await client.ask({ type: "subscribe", topic: "lines" });
+        await client.request({ type: "subscribe", topic: "lines" });
         const response = await world.get("/live/sse?topic=lines");
         let text = "";
         response.setEncoding("utf8").on("data", (chunk) => (text += chunk)).on("error", () => {});

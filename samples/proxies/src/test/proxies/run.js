@@ -1,6 +1,6 @@
 /**
- * Installs the proxies that are missing and tries the configurations of docs/proxies.md with them. Names as arguments
- * choose some: `node run.js nginx haproxy`.
+ * Installs missing proxies and tests the configurations of docs/proxies.md. Arguments select proxies:
+ * `node run.js nginx haproxy`.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -26,9 +26,9 @@ function isInstalled(name) {
   return spawnSync("dpkg", ["-s", name]).status === 0;
 }
 
-/** Debian starts a server as it installs it, unless policy-rc.d forbids that; none is wanted here. */
+/** Prevents with policy-rc.d that Debian starts the installed servers. */
 function install(names) {
-  if (process.getuid() !== 0) fail(`Install these packages first, or run this as root: ${names.join(" ")}`);
+  if (process.getuid() !== 0) fail(`Run as root, or install these packages first: ${names.join(" ")}`);
   console.log(`Installing ${names.join(", ")} …`);
   run("apt-get", ["update", "-qq"], { env: { ...process.env, ...APT } });
   const environment = { ...process.env, ...APT, RUNLEVEL: "1" };
@@ -37,7 +37,7 @@ function install(names) {
 
 function run(command, parameters, options) {
   const { status, error } = spawnSync(command, parameters, { stdio: "inherit", ...options });
-  if (error) fail(`${command} could not be started: ${error.message}`);
+  if (error) fail(`Could not start ${command}: ${error.message}`);
   if (status !== 0) process.exit(status ?? 1);
 }
 

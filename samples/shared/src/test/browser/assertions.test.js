@@ -1,4 +1,4 @@
-/** A page changes some time after a click, so an assertion on a page must retry. These checks read the tests' own text. */
+/** A page updates asynchronously, so assertions on it must retry. These checks scan the source of the browser tests. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,10 +6,10 @@ import { test } from "node:test";
 
 const SAMPLES = new URL("../../../../", import.meta.url).pathname;
 
-/** A locator's value, read once and compared: `assert.equal(await row.count(), 0)`. */
+/** Matches a locator's value that is read once and compared: `assert.equal(await row.count(), 0)`. */
 const READ_ONCE = /assert[^;]*await [^;]*\.(count|inputValue|textContent|innerText|innerHTML|isVisible|isHidden|isDisabled|isEnabled|isChecked|title|getAttribute|evaluate|evaluateAll|allTextContents)\(/;
 
-test("no browser test compares a value of the page that it has read once", () => {
+test("no browser test asserts on a value that it reads from the page only once", () => {
   const found = sources().flatMap((file) =>
     readFileSync(file, "utf8")
       .split("\n")
@@ -17,10 +17,10 @@ test("no browser test compares a value of the page that it has read once", () =>
       .map((line) => `${file}: ${line.trim()}`),
   );
 
-  assert.deepEqual(found, [], "use expect of samples/testing/stage.js, which retries");
+  assert.deepEqual(found, [], "use expect from samples/testing/stage.js, which retries");
 });
 
-test("the check finds such a line", () => {
+test("the check detects such a line", () => {
   assert.match('assert.equal(await page.locator("li").count(), 1);', READ_ONCE);
 });
 

@@ -18,7 +18,7 @@ test("the text of a cursor counts before its number, and nonsense is none", () =
 test("it pulls at the start, and then only when there is more", async () => {
   const { loop, pulls, states, finish } = started();
   await finish(0);
-  loop.joined(0);
+  loop.subscribed(0);
   assert.deepEqual(states.at(-1), { standing: "live", why: null });
   assert.equal(pulls.length, 1);
 
@@ -33,7 +33,7 @@ test("it pulls at the start, and then only when there is more", async () => {
 
 test("however often it is told while it pulls, it pulls once more", async () => {
   const { loop, pulls, finish } = started();
-  loop.joined(5);
+  loop.subscribed(5);
   for (let i = 0; i < 10; i++) loop.pullNow();
   await finish(5);
   assert.equal(pulls.length, 2);
@@ -46,7 +46,7 @@ test("a server that knows no cursor has it look", async () => {
   const { loop, pulls, finish } = started();
   await finish(0);
 
-  loop.joined(null);
+  loop.subscribed(null);
 
   assert.equal(pulls.length, 2);
 });
@@ -63,7 +63,7 @@ test("a pull that failed says why, waits longer each time, and not when the list
   mock.timers.tick(249);
   assert.equal(pulls.length, 2);
 
-  loop.joined(0);
+  loop.subscribed(0);
 
   assert.equal(pulls.length, 3);
   assert.equal(states.at(-1).standing, "behind");
@@ -73,7 +73,7 @@ test("a pull that failed says why, waits longer each time, and not when the list
 
 test("a pull that finds nothing though there is something is a failure", async () => {
   const { loop, states, finish } = started();
-  loop.joined(4);
+  loop.subscribed(4);
   await finish(0);
   await finish(0);
 
@@ -82,7 +82,7 @@ test("a pull that finds nothing though there is something is a failure", async (
 
 test("a pull that gets a part, and one while which more is told, is followed by another at once", async () => {
   const { loop, pulls, states, finish } = started();
-  loop.joined(5);
+  loop.subscribed(5);
   await finish(3);
   assert.equal(pulls.length, 2);
   loop.told(6);
@@ -99,7 +99,7 @@ test("a wish, and a join, while a pull runs that fails, need not wait for the pa
   loop.pullNow();
   await fail("no server");
   assert.equal(pulls.length, 2);
-  loop.joined(0);
+  loop.subscribed(0);
   await fail("no server");
   assert.equal(pulls.length, 3);
   await fail("no server");
@@ -110,7 +110,7 @@ test("a wish, and a join, while a pull runs that fails, need not wait for the pa
 test("a pause after a pull that failed outlasts any number of signals, and the pauses go on growing", async () => {
   const { loop, pulls, states, fail, finish } = started();
   await finish(0);
-  loop.joined(1);
+  loop.subscribed(1);
   await fail("no server");
 
   for (let cursor = 2; cursor < 22; cursor++) loop.told(cursor);
@@ -174,7 +174,7 @@ test("where nothing is heard it looks once soon after the start, and then at the
 test("once the list is joined the slow pace is enough, and what is known already does not put it off", async () => {
   const { loop, pulls, finish } = started();
   await finish(0);
-  loop.joined(0);
+  loop.subscribed(0);
   mock.timers.tick(59_999);
   loop.told(0);
   assert.equal(pulls.length, 1);
@@ -228,7 +228,7 @@ test("stopped in a pause and started again it does not wait for the pause to end
 
 test("stopped it lets go of the pull that runs, is offline, and stays so", async () => {
   const { loop, pulls, states, fail } = started();
-  loop.joined(3);
+  loop.subscribed(3);
 
   loop.stop();
   assert.equal(pulls[0].signal.aborted, true);
@@ -252,7 +252,7 @@ test("started again while the old pull ends it pulls anew, with a signal of its 
 
 test("a lost connection makes it offline though all is here", async () => {
   const { loop, states, finish } = started();
-  loop.joined(0);
+  loop.subscribed(0);
   await finish(0);
 
   loop.lost();

@@ -1,4 +1,4 @@
-/** Brings it together: who I am, which rooms I am in, what arrives, what I say. */
+/** The chat page: connects the live client, the rooms and the views. */
 import { avatar } from "./shared/avatar.js";
 import { Composer } from "./composer.js";
 import { ConnectionView } from "./shared/connection-view.js";
@@ -33,9 +33,9 @@ const connectionView = new ConnectionView({
   ended: { 4403: "You were removed from this chat." },
   joinAgain: "Join again",
 });
-const composer = new Composer(say);
+const composer = new Composer(send);
 const welcome = new Welcome(
-  { title: "Welcome to live chat", question: "What should the others call you?", start: "Start chatting" },
+  { title: "Welcome to live chat", question: "What is your name?", start: "Start chatting" },
   document.querySelector(".brand .logo").cloneNode(true),
   enter,
 );
@@ -61,13 +61,13 @@ else enter(known);
 
 function enter(name) {
   if (name === me) return composer.focus();
-  live?.stop(); // still under the old name, which signs what was said with it
+  live?.stop(); // the old connection has the old name
   me = name;
   rememberName(name);
   byId("me-name").textContent = name;
   byId("me-avatar").replaceChildren(avatar(name));
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  live = new LiveClient(`${scheme}://${location.host}/live?name=${encodeURIComponent(name)}`, { state: connectionChanged, joined, message: received, refused });
+  live = new LiveClient(`${scheme}://${location.host}/live?name=${encodeURIComponent(name)}`, { state: connectionChanged, subscribed, message: received, rejected });
   for (const room of rooms.keys()) live.subscribe(topicOf(room));
   live.connect();
   composer.focus();
@@ -76,7 +76,7 @@ function enter(name) {
 
 function connectionChanged(state) {
   if (state.kind === "waiting" || state.kind === "stopped") {
-    // Attempts that fail make a gap longer, they do not start a new one.
+    // Failed attempts extend the gap and do not start another one.
     if (lostAt === 0) lostAt = state.lostAt ?? Date.now();
     for (const conversation of rooms.values()) conversation.connectionLost(me);
   }
@@ -84,17 +84,17 @@ function connectionChanged(state) {
   draw();
 }
 
-function joined(topic) {
+function subscribed(topic) {
   const conversation = rooms.get(roomOf(topic));
-  conversation.joined(lostAt, Date.now());
+  conversation.subscribed(lostAt, Date.now());
   for (const message of conversation.outgoing.filter((o) => o.state === "waiting")) publish(conversation, topic, message);
-  // The gap ends room by room, but the last one in ends it for the next loss.
-  if ([...rooms.keys()].every((room) => live.isJoined(topicOf(room)) || rooms.get(room).refusal !== null)) lostAt = 0;
+  // Each room ends its own gap. The last room resets lostAt for the next connection loss.
+  if ([...rooms.keys()].every((room) => live.isSubscribed(topicOf(room)) || rooms.get(room).rejection !== null)) lostAt = 0;
   draw();
 }
 
-function refused(topic, error) {
-  rooms.get(roomOf(topic)).refusal = error.message;
+function rejected(topic, error) {
+  rooms.get(roomOf(topic)).rejection = error.message;
   draw();
 }
 
@@ -106,14 +106,14 @@ function received(topic, { from, text, at }) {
   draw();
 }
 
-/** Takes a text from the composer; returns what is wrong, or null. */
-function say(text) {
+/** Sends a text from the composer. Returns an error text, or null. */
+function send(text) {
   const conversation = rooms.get(current);
-  if (conversation.refusal !== null) return `Not sent: this room is closed to you (${conversation.refusal}).`;
+  if (conversation.rejection !== null) return `Not sent: you cannot use this room (${conversation.rejection}).`;
   const message = conversation.compose(text, Date.now());
   if (message === null) return "Not sent: too many messages are waiting for the connection.";
   const topic = topicOf(current);
-  if (live.isJoined(topic)) publish(conversation, topic, message);
+  if (live.isSubscribed(topic)) publish(conversation, topic, message);
   draw();
   return null;
 }
@@ -133,21 +133,21 @@ function failed(conversation, topic, message, error) {
   message.reason = error.message;
   if (error.code === "not_connected") message.state = "waiting";
   else if (error.code === "connection_lost" || error.code === "timeout") message.state = "unconfirmed";
-  else message.state = "refused";
-  // Sending the same again cannot help, so the text goes back to where it can be changed.
+  else message.state = "rejected";
+  // A retry with the same text would fail again, so the text returns to the composer.
   const isUnusable = error.code === "bad_payload" || error.code === "too_large";
-  if (isUnusable && composer.giveBack(roomOf(topic), message.text, `Not sent: the server says "${error.message}".`)) conversation.discard(message);
+  if (isUnusable && composer.restoreDraft(roomOf(topic), message.text, `Not sent: ${error.message}.`)) conversation.discard(message);
 }
 
 function retry(conversation, old) {
   conversation.discard(old);
   const message = conversation.compose(old.text, Date.now());
   const topic = topicOf(current);
-  if (live.isJoined(topic)) publish(conversation, topic, message);
+  if (live.isSubscribed(topic)) publish(conversation, topic, message);
 }
 
 function editAgain(conversation, message) {
-  if (composer.giveBack(current, message.text, "")) conversation.discard(message);
+  if (composer.restoreDraft(current, message.text, "")) conversation.discard(message);
   composer.focus();
 }
 
@@ -159,8 +159,8 @@ function withOutgoing(id, action) {
 }
 
 function goTo(room) {
-  if (roomInHash(location.hash) !== room) location.hash = hashOf(room); // a step in the history: "back" works
-  openRoom(room); // not left to the hash's event, which comes later: what is typed until then would go astray
+  if (roomInHash(location.hash) !== room) location.hash = hashOf(room); // adds a history entry, so that "back" works
+  openRoom(room); // before the asynchronous hashchange event, so that input until then goes to the new room
 }
 
 function openRoom(room) {
@@ -197,7 +197,7 @@ function step(by) {
   goTo(names[(names.indexOf(current) + by + names.length) % names.length]);
 }
 
-/** Draws soon, and once for all that happens until then. */
+/** Schedules one redraw for all changes until then. */
 function draw() {
   if (isDrawing) return;
   isDrawing = true;

@@ -1,4 +1,4 @@
-/** Where a message is written. A draft belongs to its room, and nothing typed is ever thrown away. */
+/** The message input. It keeps one draft per room, so that no input is lost. */
 import { MAX_TEXT } from "./limits.js";
 import { byId } from "./shared/dom.js";
 
@@ -13,7 +13,7 @@ export class Composer {
   #room = null;
   #drafts = new Map();
 
-  /** @param send `send(text)`: what is wrong as a sentence to show, or null if the text was taken */
+  /** @param send `send(text)` returns an error text, or null if the text was accepted */
   constructor(send) {
     this.#send = send;
     this.#form.addEventListener("submit", (event) => {
@@ -21,13 +21,13 @@ export class Composer {
       this.#submit();
     });
     this.#input.addEventListener("keydown", (event) => {
-      // While an input method composes a word, Enter chooses it.
+      // During IME composition, Enter selects a candidate.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.#submit();
     });
     this.#input.addEventListener("input", () => {
-      this.#say("");
+      this.#showError("");
       this.#measure();
     });
   }
@@ -37,7 +37,7 @@ export class Composer {
     this.#room = room;
     this.#input.placeholder = `Message #${room}`;
     this.#put(this.#drafts.get(room) ?? "");
-    this.#say("");
+    this.#showError("");
   }
 
   forget(room) {
@@ -49,13 +49,13 @@ export class Composer {
     this.#input.focus();
   }
 
-  /** Gives a text back to be changed. False if something else is being written there already. */
-  giveBack(room, text, problem) {
+  /** Returns a rejected text to the draft for editing. Returns false if the draft is not empty. */
+  restoreDraft(room, text, problem) {
     const draft = room === this.#room ? this.#input.value : (this.#drafts.get(room) ?? "");
     if (draft.trim() !== "") return false;
     if (room === this.#room) {
       this.#put(text);
-      this.#say(problem);
+      this.#showError(problem);
     } else {
       this.#drafts.set(room, text);
     }
@@ -66,9 +66,9 @@ export class Composer {
     const text = this.#input.value.trim();
     if (text === "") return;
     const problem = text.length > MAX_TEXT ? tooLong(text.length) : this.#send(text);
-    if (problem) return this.#say(problem);
+    if (problem) return this.#showError(problem);
     this.#put("");
-    this.#say("");
+    this.#showError("");
   }
 
   #put(text) {
@@ -81,11 +81,11 @@ export class Composer {
     this.#counter.hidden = length < COUNT_FROM;
     this.#counter.textContent = `${length.toLocaleString("en")} / ${MAX_TEXT.toLocaleString("en")}`;
     this.#counter.classList.toggle("over", length > MAX_TEXT);
-    this.#input.style.height = "auto"; // or it would never shrink
+    this.#input.style.height = "auto"; // lets the height shrink
     this.#input.style.height = `${this.#input.scrollHeight}px`;
   }
 
-  #say(problem) {
+  #showError(problem) {
     this.#error.textContent = problem;
     this.#error.hidden = problem === "";
     this.#input.setAttribute("aria-invalid", String(problem !== ""));
@@ -94,5 +94,5 @@ export class Composer {
 
 function tooLong(length) {
   const [is, limit, over] = [length, MAX_TEXT, length - MAX_TEXT].map((n) => n.toLocaleString("en"));
-  return `Not sent: ${is} characters is ${over} over the limit of ${limit}. Shorten it and send again.`;
+  return `Not sent: the text has ${is} characters, ${over} over the limit of ${limit}. Shorten it and send again.`;
 }

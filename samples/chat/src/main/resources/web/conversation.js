@@ -1,30 +1,30 @@
 /**
- * What one room knows: what was said, what is on its way, what was missed. No DOM here.
+ * The state of one room: received messages, outgoing messages and gaps. No DOM access.
  *
- * A published message comes back to its sender like to everybody else. The echo carries no ref, but what one session
- * publishes arrives in order, so the first outgoing message with the same text is the one. Until then it stands below.
+ * The sender also receives its published messages. This echo has no ref, but messages of one session arrive in order.
+ * So the echo belongs to the first outgoing message with the same text, which is shown below the received ones until then.
  */
 const MAX_KEPT = 500;
 const MAX_OUTGOING = 50;
 
-let lastId = 0; // over all rooms: the ids are keys of what is drawn
+let lastId = 0; // unique across rooms: the ids are keys of the drawn rows
 
 export class Conversation {
   /** `{id, kind: "message", from, text, at, own, namesake}` and `{id, kind: "gap", lostAt, backAt}`, oldest first. */
   entries = [];
-  /** `{id, text, since, state, reason}`, in the order they were written. States: waiting, sending, sent, unconfirmed, refused. */
+  /** `{id, text, since, state, reason}`, oldest first. States: waiting, sending, sent, unconfirmed, rejected. */
   outgoing = [];
   unread = 0;
-  /** The id of the first entry that was not read when the room was opened, or null. */
+  /** The id of the first entry that was unread when the room was opened, or null. */
   newSince = null;
-  /** Whether old entries had to go. */
+  /** Whether old entries were dropped. */
   trimmed = false;
-  /** The reason why the server does not let us in, or null. */
-  refusal = null;
-  #wasJoined = false;
+  /** The server's reason for rejecting the subscription, or null. */
+  rejection = null;
+  #wasSubscribed = false;
   #firstUnread = null;
 
-  /** A message from the server. True if it is the echo of one of ours. */
+  /** Handles a message from the server. Returns true if it is the echo of an outgoing message. */
   receive({ from, text, at }, me) {
     const echo = from === me ? this.outgoing.find((o) => o.text === text && ["sending", "sent", "unconfirmed"].includes(o.state)) : undefined;
     if (echo) remove(this.outgoing, echo);
@@ -33,13 +33,13 @@ export class Conversation {
     return Boolean(echo);
   }
 
-  /** Counts the last entry as not seen. */
+  /** Counts the last entry as unread. */
   markUnread() {
     this.unread++;
     this.#firstUnread ??= this.entries.at(-1).id;
   }
 
-  /** The room has come into view. What was unread gets a line above it until the room is left again. */
+  /** Called when the room is shown. A line marks the unread messages until another room is shown. */
   open() {
     this.newSince = this.#firstUnread;
     this.markRead();
@@ -50,7 +50,7 @@ export class Conversation {
     this.#firstUnread = null;
   }
 
-  /** Takes a text to send; null if too many are waiting already. */
+  /** Adds an outgoing message. Returns null if too many are pending. */
   compose(text, now) {
     if (this.outgoing.length >= MAX_OUTGOING) return null;
     const message = { id: nextId(), text, since: now, state: "waiting", reason: "" };
@@ -62,14 +62,14 @@ export class Conversation {
     remove(this.outgoing, message);
   }
 
-  /** The server has let us in. After an earlier time it says so: nobody can tell what was said in between. */
-  joined(lostAt, now) {
-    this.refusal = null;
-    if (this.#wasJoined) this.#keepGap(lostAt, now);
-    this.#wasJoined = true;
+  /** Called on each subscribe. After a reconnect it adds a gap, because messages may be missing. */
+  subscribed(lostAt, now) {
+    this.rejection = null;
+    if (this.#wasSubscribed) this.#keepGap(lostAt, now);
+    this.#wasSubscribed = true;
   }
 
-  /** What was acknowledged has been said, though its echo will not come any more. */
+  /** Moves acknowledged messages to the entries, because their echo will not arrive. */
   connectionLost(me) {
     for (const message of this.outgoing.filter((o) => o.state === "sent")) {
       remove(this.outgoing, message);
@@ -79,7 +79,7 @@ export class Conversation {
 
   #keepGap(lostAt, backAt) {
     const last = this.entries.at(-1);
-    if (last?.kind === "gap") last.backAt = backAt; // lost again before anybody spoke: one gap
+    if (last?.kind === "gap") last.backAt = backAt; // no message since the last gap: extend it
     else this.#keep({ id: nextId(), kind: "gap", lostAt, backAt });
   }
 

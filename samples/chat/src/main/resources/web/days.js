@@ -1,8 +1,8 @@
-/** Days as people say them. */
+/** Human-readable days. */
 
 const DAY = 24 * 60 * 60_000;
 
-/** "Today", "Yesterday" or the date. */
+/** Returns "Today", "Yesterday" or the date. */
 export function dayName(at, now) {
   if (isSameDay(at, now)) return "Today";
   if (isSameDay(at, now - DAY)) return "Yesterday";

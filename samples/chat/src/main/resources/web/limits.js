@@ -1,9 +1,9 @@
 /**
- * What the server accepts, checked here too so that a person learns of it before sending.
+ * Limits of the server, also checked here before sending.
  *
- * Characters are UTF-16 code units, which is what both a JavaScript and a Kotlin `length` count: an emoji is two.
+ * Characters are UTF-16 code units, as counted by `length` in JavaScript and Kotlin: an emoji has two.
  */
 export const MAX_TEXT = 2000;
 
-/** The server's default is 100 topics per session; a person loses sight of their rooms long before. */
+/** The server's default is 100 topics per session; more than 50 rooms are hard to use. */
 export const MAX_ROOMS = 50;

@@ -1,4 +1,4 @@
-/** What this browser remembers between visits: name, rooms. Works without, where storage is switched off. */
+/** Stores the name and the rooms in the browser. Does nothing if storage is disabled. */
 import { roomProblem } from "./rooms.js";
 import { MAX_ROOMS } from "./limits.js";
 import { nameProblem } from "./shared/names.js";
@@ -36,6 +36,6 @@ function write(key, value) {
   try {
     localStorage.setItem(key, JSON.stringify(value));
   } catch {
-    // no storage, or full: the next visit asks again
+    // storage is disabled or full: the next visit starts without stored values
   }
 }

@@ -1,13 +1,13 @@
 /**
- * Draws the rows of a room. Only what changed is touched, so that a screen reader announces a message once, a
- * selection survives, and a room at its full length stays quick.
+ * Draws the rows of a room. It changes only modified rows: a screen reader announces a message once, the selection is
+ * kept, and a full room stays fast.
  */
 import { avatar, tint } from "./shared/avatar.js";
 import { byId, element, icon } from "./shared/dom.js";
 import { clockTime, fullTime, relativeTime } from "./shared/times.js";
 import { dayName } from "./days.js";
 
-const AT_BOTTOM_PX = 48; // this close counts as reading along
+const AT_BOTTOM_PX = 48; // distance that counts as being at the end
 
 export class MessageList {
   #scroller = byId("scroller");
@@ -26,7 +26,7 @@ export class MessageList {
     this.#actions = actions;
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#pill.addEventListener("click", () => this.scrollToEnd());
-    // A phone's keyboard or a longer input takes room away: whoever was at the end stays there.
+    // An on-screen keyboard or a longer input shrinks the list: keep it scrolled to the end.
     new ResizeObserver(() => this.#atBottom && this.scrollToEnd()).observe(this.#scroller);
     setInterval(() => this.#refreshTimes(), 30_000);
   }
@@ -41,7 +41,7 @@ export class MessageList {
     if (isOther) this.#showFirst();
     else if (this.#atBottom || spokeMyself) this.scrollToEnd();
     else this.#miss(added.filter((row) => row.kind === "message").length);
-    // What a room already held is no news to a screen reader.
+    // A screen reader must not announce the existing messages of a room.
     if (isOther) requestAnimationFrame(() => this.#log.setAttribute("aria-live", "polite"));
   }
 
@@ -61,7 +61,7 @@ export class MessageList {
     this.#miss(0);
   }
 
-  /** Makes the children of the log the rows, in their order. Returns the rows that were not there before. */
+  /** Sets the children of the log to the rows, in order. Returns the added rows. */
   #reconcile(rows) {
     const added = [];
     const keys = new Set(rows.map((row) => row.key));
@@ -97,7 +97,7 @@ export class MessageList {
       case "new":
         return element("li", { class: "divider new" }, element("span", {}, "New"));
       case "trimmed":
-        return element("li", { class: "divider" }, element("span", {}, "Older messages are no longer kept here"));
+        return element("li", { class: "divider" }, element("span", {}, "Older messages are not kept"));
       case "gap":
         return element(
           "li",
@@ -106,7 +106,7 @@ export class MessageList {
             "span",
             { title: `${fullTime(row.lostAt)} – ${fullTime(row.backAt)}` },
             icon("gap"),
-            element("span", {}, `Connection was lost here (${period(row.lostAt, row.backAt)}): messages sent meanwhile may be missing`),
+            element("span", {}, `Connection lost (${period(row.lostAt, row.backAt)}): messages may be missing`),
           ),
         );
     }
@@ -121,7 +121,7 @@ export class MessageList {
       "div",
       { class: "head" },
       tint(element("span", { class: "author", dir: "auto" }, row.own ? "You" : row.from), row.from),
-      row.namesake && element("span", { class: "namesake" }, "same name as you, another window or person"),
+      row.namesake && element("span", { class: "namesake" }, "same name as yours, from another window or person"),
       time,
     );
     const bubble = element("div", { class: "bubble", title: fullTime(row.at) }, element("p", { class: "text", dir: "auto" }, row.text));
@@ -150,7 +150,7 @@ export class MessageList {
     }
   }
 
-  /** In a room just opened: the line above what is new, or the end. */
+  /** Scrolls a newly opened room to the first unread message, or to the end. */
   #showFirst() {
     this.scrollToEnd();
     const line = this.#drawn.get("new")?.node;

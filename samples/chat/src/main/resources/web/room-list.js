@@ -1,4 +1,4 @@
-/** The rooms at the side, the form that adds one, and on a phone the drawer they live in. */
+/** The room list, the form that adds a room, and the drawer on phones. */
 import { MAX_ROOMS } from "./limits.js";
 import { byId, element, icon } from "./shared/dom.js";
 import { hashOf, roomNameOf, roomProblem } from "./rooms.js";
@@ -18,7 +18,7 @@ export class RoomList {
   constructor(actions) {
     this.#actions = actions;
     this.#form.addEventListener("submit", (event) => this.#add(event));
-    this.#input.addEventListener("input", () => this.#say(""));
+    this.#input.addEventListener("input", () => this.#showError(""));
     this.#menu.addEventListener("click", () => this.#toggle(!this.#app.classList.contains("drawer-open")));
     byId("scrim").addEventListener("click", () => this.close());
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
@@ -31,9 +31,9 @@ export class RoomList {
       node.remove();
       this.#entries.delete(room);
     }
-    for (const [room, { unread, refusal }] of rooms) {
+    for (const [room, { unread, rejection }] of rooms) {
       if (!this.#entries.has(room)) this.#append(room);
-      this.#entries.get(room).update({ unread, refusal, isCurrent: room === current, canLeave: rooms.size > 1 });
+      this.#entries.get(room).update({ unread, rejection, isCurrent: room === current, canLeave: rooms.size > 1 });
     }
 
     const elsewhere = [...rooms].reduce((sum, [room, { unread }]) => sum + (room === current ? 0 : unread), 0);
@@ -62,13 +62,13 @@ export class RoomList {
     event.preventDefault();
     const room = roomNameOf(this.#input.value);
     const problem = this.#form.classList.contains("full") ? `You are in ${MAX_ROOMS} rooms. Leave one to add another.` : roomProblem(room);
-    this.#say(problem ?? "");
+    this.#showError(problem ?? "");
     if (problem) return;
     this.#input.value = "";
     this.#open(room);
   }
 
-  #say(problem) {
+  #showError(problem) {
     this.#error.textContent = problem;
     this.#error.hidden = problem === "";
     this.#input.setAttribute("aria-invalid", String(problem !== ""));
@@ -83,11 +83,11 @@ export class RoomList {
   }
 }
 
-/** One room. Its elements stay while it changes: a message that arrives between press and release must not eat a click. */
+/** One room. It reuses its elements, so that an update between press and release does not lose a click. */
 class RoomEntry {
   #badge = element("span", { class: "badge", "aria-hidden": "true" });
   #spoken = element("span", { class: "sr-only" });
-  #warning = element("span", { class: "warn" }, "closed to you");
+  #warning = element("span", { class: "warn" }, "no access");
   #link;
   #leave;
 
@@ -105,20 +105,20 @@ class RoomEntry {
     this.node = element("li", { "data-room": room }, this.#link, this.#leave);
   }
 
-  update({ unread, refusal, isCurrent, canLeave }) {
+  update({ unread, rejection, isCurrent, canLeave }) {
     this.node.classList.toggle("unread", unread > 0);
     this.#badge.hidden = unread === 0;
     this.#badge.textContent = short(unread);
     this.#spoken.textContent = unread === 0 ? "" : ` ${unread} unread`;
-    this.#warning.hidden = refusal === null;
-    this.#link.title = refusal ?? "";
+    this.#warning.hidden = rejection === null;
+    this.#link.title = rejection ?? "";
     if (isCurrent) this.#link.setAttribute("aria-current", "page");
     else this.#link.removeAttribute("aria-current");
     this.#leave.hidden = !canLeave;
   }
 }
 
-/** Not one that asks for a new tab. */
+/** Excludes clicks that open a new tab. */
 function isPlainClick({ button, ctrlKey, metaKey, shiftKey, altKey }) {
   return button === 0 && !ctrlKey && !metaKey && !shiftKey && !altKey;
 }

@@ -1,4 +1,4 @@
-/** Rooms' names: a room is one segment of a topic, and the hash of the page's address. */
+/** Room names. A room is one segment of a topic name, and the hash of the page's URL. */
 
 const MAX_ROOM = 40;
 
@@ -10,27 +10,27 @@ export function roomOf(topic) {
   return topic.slice("room/".length);
 }
 
-/** What a person typed, made a room's name: "# Coffee Break " is "coffee-break". */
-export function roomNameOf(typed) {
-  return typed.trim().replace(/^#+/, "").trim().replace(/\s+/g, "-").toLowerCase();
+/** Normalizes an input to a room name: "# Coffee Break " becomes "coffee-break". */
+export function roomNameOf(input) {
+  return input.trim().replace(/^#+/, "").trim().replace(/\s+/g, "-").toLowerCase();
 }
 
-/** What is wrong with a room's name, as a sentence to show, or null. */
+/** Returns an error text for an invalid room name, or null. */
 export function roomProblem(room) {
-  if (room === "") return "Please enter a name for the room.";
-  if (room.length > MAX_ROOM) return `A room's name can have ${MAX_ROOM} characters at most.`;
-  if (!/^[\p{L}\p{N}._-]+$/u.test(room)) return "Letters, digits, dots, dashes and underscores only.";
+  if (room === "") return "Please enter a room name.";
+  if (room.length > MAX_ROOM) return `A room name has at most ${MAX_ROOM} characters.`;
+  if (!/^[\p{L}\p{N}._-]+$/u.test(room)) return "Use only letters, digits, dots, dashes and underscores.";
   return null;
 }
 
-/** The room that an address like `#room/lobby` leads to, or null. */
+/** The room of a hash such as `#room/lobby`, or null. */
 export function roomInHash(hash) {
   if (!hash.startsWith("#room/")) return null;
   try {
     const room = roomNameOf(decodeURIComponent(hash.slice("#room/".length)));
     return roomProblem(room) === null ? room : null;
   } catch {
-    return null; // a broken escape
+    return null; // an invalid percent-encoding
   }
 }
 

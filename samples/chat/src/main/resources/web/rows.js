@@ -1,14 +1,14 @@
 /**
- * From a conversation to the rows that are drawn: messages grouped by author, days, gaps, the line above what is new.
+ * Converts a conversation to rows: messages grouped by author, days, gaps, and the line above unread messages.
  */
 import { isSameDay } from "./days.js";
 
 const GROUP_MS = 5 * 60_000;
 
-/** `me` signs what is still on its way. */
+/** @param me the author of outgoing messages */
 export function rowsOf(conversation, me) {
   const rows = [];
-  let previous = null; // the message right above, if nothing stands between
+  let previous = null; // the message directly above, if any
   let day = null;
 
   if (conversation.trimmed) rows.push({ key: "trimmed", kind: "trimmed" });
@@ -41,7 +41,7 @@ export function rowsOf(conversation, me) {
   return rows;
 }
 
-/** Said by the same person within five minutes, and nothing between. */
+/** Whether two adjacent messages have the same author and are at most five minutes apart. */
 export function isSameGroup(a, b) {
   return a !== null && a.from === b.from && a.own === b.own && Math.abs(b.at - a.at) < GROUP_MS;
 }

@@ -1,15 +1,15 @@
-/** A stage for chats: people at tabs and at terminals. */
+/** The fixture of the chat tests: tabs and terminal clients. */
 import { Stage, connected, exactly, expect, scenes } from "../../../../../testing/stage.js";
 
 const MAIN = "dev.live.samples.chat";
 
-/** A test with a chat of its own. */
+/** Defines a test with its own chat server. */
 export const scene = scenes((port) => new ChatStage(port, `${MAIN}.ServerKt`));
 
 export { connected, expect };
 
 class ChatStage extends Stage {
-  /** A terminal client in a room, connected. */
+  /** Starts a terminal client and waits until it is connected to the room. */
   async terminal(name, room, mainClass = "TerminalKt") {
     const url = `${this.address.replace("http", "ws")}live`;
     const program = this.run(`${MAIN}.${mainClass}`, ["--name", name, "--room", room, "--url", url], { variable: "CHAT_TERMINAL" });
@@ -17,7 +17,7 @@ class ChatStage extends Stage {
     return program;
   }
 
-  /** A tab with the name entered, connected. */
+  /** Opens a tab, enters the name and waits until it is connected. */
   async tab(name, { hash = "", ...options } = {}) {
     const page = await this.blankTab(options);
     await page.goto(this.address + hash);
@@ -33,16 +33,16 @@ export async function say(page, text) {
   await page.getByLabel("Message", { exact: true }).press("Enter");
 }
 
-/** Waits until a message with exactly this text stands in the room in view; `from` is null for one's own. */
+/** Waits until the current room shows a message with exactly this text; `from` is null for own messages. */
 export async function sees(page, text, from) {
   const message = page.locator("#log .message", { has: page.locator(".text", { hasText: exactly(text) }) });
   await message.first().waitFor();
-  await expect(message, `"${text}" stands there once`).toHaveCount(1);
+  await expect(message, `"${text}" is shown once`).toHaveCount(1);
   if (from === null) await page.locator(".message.own:not([data-state])", { has: page.getByText(text, { exact: true }) }).waitFor();
   if (from) await expect.poll(() => authorOf(message)).toBe(from);
 }
 
-/** The author stands above the first message of a group. */
+/** The author, which is shown above the first message of a group. */
 async function authorOf(message) {
   return message.evaluate((node) => {
     let first = node;

@@ -8,7 +8,7 @@ const { rowsOf } = await webModule("rows.js");
 const NOON = new Date(2026, 0, 31, 12).getTime();
 const MINUTE = 60_000;
 
-test("messages of one person within five minutes are a group", () => {
+test("messages of one author within five minutes form a group", () => {
   const room = talk(["Ann", 0], ["Ann", 1], ["Bob", 2], ["Ann", 3], ["Ann", 9]);
 
   const starts = messages(room).map((row) => row.startsGroup);
@@ -18,8 +18,8 @@ test("messages of one person within five minutes are a group", () => {
 
 test("a gap and a new day end a group", () => {
   const room = talk(["Ann", 0], ["Ann", 1]);
-  room.joined(0, NOON);
-  room.joined(NOON + MINUTE, NOON + 2 * MINUTE);
+  room.subscribed(0, NOON);
+  room.subscribed(NOON + MINUTE, NOON + 2 * MINUTE);
   room.receive(message("Ann", 2), "me");
   room.receive({ from: "Ann", text: "next day", at: NOON + 24 * 60 * MINUTE }, "me");
 
@@ -28,18 +28,18 @@ test("a gap and a new day end a group", () => {
   assert.deepEqual(kinds, ["day", "group", "message", "gap", "group", "day", "group"]);
 });
 
-test("the first time in a room is no gap, and gaps without a word between are one", () => {
+test("the first subscribe adds no gap, and adjacent gaps are merged", () => {
   const room = new Conversation();
-  room.joined(0, NOON);
+  room.subscribed(0, NOON);
   assert.equal(room.entries.length, 0);
 
-  room.joined(NOON + 1, NOON + 2);
-  room.joined(NOON + 3, NOON + 4);
+  room.subscribed(NOON + 1, NOON + 2);
+  room.subscribed(NOON + 3, NOON + 4);
 
   assert.deepEqual(room.entries.map(({ lostAt, backAt }) => [lostAt, backAt]), [[NOON + 1, NOON + 4]]);
 });
 
-test("an echo takes the place of what was on its way, once, and under its key", () => {
+test("an echo replaces one outgoing message and keeps its key", () => {
   const room = new Conversation();
   const sent = [room.compose("same", NOON), room.compose("same", NOON)];
   for (const outgoing of sent) outgoing.state = "sending";
@@ -50,7 +50,7 @@ test("an echo takes the place of what was on its way, once, and under its key", 
   assert.deepEqual(room.outgoing, [sent[1]]);
 });
 
-test("somebody with my name is not me", () => {
+test("a message of another user with the same name is not an echo", () => {
   const room = new Conversation();
 
   assert.equal(room.receive({ from: "me", text: "hello", at: NOON }, "me"), false);
@@ -58,7 +58,7 @@ test("somebody with my name is not me", () => {
   assert.deepEqual(room.entries.map(({ own, namesake }) => [own, namesake]), [[false, true]]);
 });
 
-test("what waits for a connection is not taken for an echo", () => {
+test("a message that waits for a connection does not match an echo", () => {
   const room = new Conversation();
   room.compose("hello", NOON);
 
@@ -66,18 +66,18 @@ test("what waits for a connection is not taken for an echo", () => {
   assert.equal(room.outgoing.length, 1);
 });
 
-test("a lost connection leaves as said what the server had acknowledged", () => {
+test("acknowledged messages are kept after a lost connection", () => {
   const room = new Conversation();
   room.compose("acknowledged", NOON).state = "sent";
-  room.compose("on its way", NOON).state = "sending";
+  room.compose("pending", NOON).state = "sending";
 
   room.connectionLost("me");
 
   assert.deepEqual(room.entries.map((entry) => entry.text), ["acknowledged"]);
-  assert.deepEqual(room.outgoing.map((outgoing) => outgoing.text), ["on its way"]);
+  assert.deepEqual(room.outgoing.map((outgoing) => outgoing.text), ["pending"]);
 });
 
-test("it keeps the last 500 entries and says that older ones are gone", () => {
+test("it keeps the last 500 entries and reports that older ones were dropped", () => {
   const room = new Conversation();
   for (let i = 0; i < 510; i++) room.receive({ from: "Ann", text: `${i}`, at: NOON }, "me");
 
@@ -86,14 +86,14 @@ test("it keeps the last 500 entries and says that older ones are gone", () => {
   assert.equal(rowsOf(room, "me")[0].kind, "trimmed");
 });
 
-test("it takes no more than 50 messages that wait", () => {
+test("it accepts at most 50 outgoing messages", () => {
   const room = new Conversation();
   for (let i = 0; i < 50; i++) assert.ok(room.compose("x", NOON));
 
   assert.equal(room.compose("one more", NOON), null);
 });
 
-test("the line above what is new stands at the first message not read", () => {
+test("the line for unread messages is at the first unread message", () => {
   const room = talk(["Ann", 0]);
   for (const minute of [1, 2]) {
     room.receive(message("Ann", minute), "me");

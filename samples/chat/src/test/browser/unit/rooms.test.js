@@ -4,12 +4,12 @@ import { webModule } from "../../../../../testing/places.js";
 
 const { hashOf, roomInHash, roomNameOf, roomProblem } = await webModule("rooms.js");
 
-test("a typed room becomes a topic's segment", () => {
+test("an input is normalized to a topic segment", () => {
   assert.deepEqual(["Lobby", "# Coffee  Break ", "##x"].map(roomNameOf), ["lobby", "coffee-break", "x"]);
   for (const room of ["a/b", "{x}", "", "r".repeat(41), "a\u0000b", "a?b"]) assert.notEqual(roomProblem(room), null, room);
 });
 
-test("a room's address leads back to it, and nonsense nowhere", () => {
+test("a room is parsed from its hash, and an invalid hash is null", () => {
   for (const room of ["lobby", "büro-7", "__proto__"]) assert.equal(roomInHash(hashOf(room)), room);
   for (const hash of ["", "#", "#room/", "#room/a/b", "#room/%", "#other"]) assert.equal(roomInHash(hash), null, hash);
 });

@@ -1,4 +1,4 @@
-/** Brings it together: what is plotted, the connection, and what to do when data is lost. */
+/** The dashboard page: plots, connection, and recovery of missed data. */
 import { ConnectionView } from "./shared/connection-view.js";
 import { byId } from "./shared/dom.js";
 import { LiveClient } from "./shared/live.js";
@@ -8,24 +8,24 @@ import { Series } from "./series.js";
 const TOPIC = "metrics";
 const DRAW_MS = 250;
 const RETRY_MS = 2_000;
-const NOTED_MS = 8_000;
+const NOTE_MS = 8_000;
 
-/** What the server measures, and how it is shown. */
+/** The metrics of the server, and how to plot them. */
 const METRICS = {
-  heap: { title: "Heap in use", unit: "MiB", least: 10 },
-  cpu: { title: "CPU of this process", unit: "%", least: 10 },
-  sessions: { title: "Sessions", unit: "", least: 3 },
-  published: { title: "Published", unit: "messages/s", least: 10 },
-  delivered: { title: "Delivered to pages", unit: "messages/s", least: 10 },
-  merged: { title: "Merged on the way", unit: "messages/s", least: 10 },
+  heap: { title: "Heap in use", unit: "MiB", minMax: 10 },
+  cpu: { title: "CPU usage of the process", unit: "%", minMax: 10 },
+  sessions: { title: "Sessions", unit: "", minMax: 3 },
+  published: { title: "Published", unit: "messages/s", minMax: 10 },
+  delivered: { title: "Delivered to pages", unit: "messages/s", minMax: 10 },
+  merged: { title: "Conflated messages", unit: "messages/s", minMax: 10 },
 };
 
 const series = new Map(Object.keys(METRICS).map((metric) => [metric, new Series()]));
 const plots = [...series].map(([metric, values]) => new Plot(values, METRICS[metric]));
 const pause = byId("pause");
-let newest = 0; // in the server's time
-let newestAt = 0; // and when that came, in ours
-let wasAway = false;
+let newest = 0; // server time
+let newestAt = 0; // local time of its arrival
+let wasDisconnected = false;
 let noteTimer;
 
 byId("plots").append(...plots.map((plot) => plot.node));
@@ -33,22 +33,22 @@ const view = new ConnectionView({
   pill: byId("connection"),
   strip: byId("strip"),
   tryNow: () => live.connect(),
-  ended: { 1000: "You have disconnected." },
+  ended: { 1000: "You disconnected." },
 });
 const live = new LiveClient(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`, {
   state: (state) => {
     view.draw(state);
     const isPaused = state.kind === "stopped";
-    wasAway ||= isPaused || state.kind === "waiting";
+    wasDisconnected ||= isPaused || state.kind === "waiting";
     pause.setAttribute("aria-pressed", String(isPaused));
     pause.textContent = isPaused ? "Connect" : "Disconnect";
   },
-  joined: async (_, recovery, missed) => {
-    // What was missed comes by itself, in front of what is new. Only if the server no longer has it, something is lost.
-    if (recovery === "recovered" && wasAway) say(`Caught up: ${missed} values that this page has missed are there.`);
+  subscribed: async (_, recovery, missed) => {
+    // The server replays missed values before new ones. Values are lost only if its history no longer has them.
+    if (recovery === "recovered" && wasDisconnected) showNote(`Caught up: ${missed} missed values received.`);
     if (recovery !== "gap") return;
-    for (const values of series.values()) values.lost(); // at once: new values come while the others are loaded
-    if ((await load()) !== null) say("Some data is lost: the server no longer has it.");
+    for (const values of series.values()) values.lost(); // before load(): new values arrive during the request
+    if ((await load()) !== null) showNote("Some data is lost: it is no longer in the history of the server.");
   },
   message: (_, { metric, at, value }) => arrived(metric, at, value),
 });
@@ -57,7 +57,7 @@ pause.addEventListener("click", () => (live.state.kind === "stopped" ? live.conn
 setInterval(draw, DRAW_MS);
 start();
 
-/** First what there is, then what comes after it: nothing is missing between them, and nothing comes twice. */
+/** Loads the last minute, then subscribes at its position: no gap and no duplicates in between. */
 async function start() {
   const position = await load();
   if (position === null) return setTimeout(start, RETRY_MS);
@@ -65,7 +65,7 @@ async function start() {
   live.connect();
 }
 
-/** Loads the last minute; its place in the topic's history, or null if the server cannot be reached. */
+/** Loads the last minute. Returns its history position, or null if the server cannot be reached. */
 async function load() {
   try {
     const { position, samples } = await (await fetch("last-minute")).json();
@@ -74,13 +74,13 @@ async function load() {
     draw();
     return position;
   } catch {
-    say("The last minute could not be loaded.");
+    showNote("The last minute could not be loaded.");
     return null;
   }
 }
 
 function arrived(metric, at, value) {
-  series.get(metric)?.add(at, value); // a metric of a later version has no plot
+  series.get(metric)?.add(at, value); // a newer server may send metrics without a plot
   noteTime(at);
 }
 
@@ -91,13 +91,13 @@ function noteTime(at) {
 }
 
 function draw() {
-  // Time goes on though nothing comes: the clocks of two machines do not agree, so it is the server's and our pace.
+  // The time axis moves without new values. The clocks differ, so add the local elapsed time to the server time.
   if (newest > 0) for (const plot of plots) plot.draw(newest + performance.now() - newestAt);
 }
 
-function say(text) {
+function showNote(text) {
   clearTimeout(noteTimer);
-  if (text !== "") noteTimer = setTimeout(() => say(""), NOTED_MS);
+  if (text !== "") noteTimer = setTimeout(() => showNote(""), NOTE_MS);
   byId("note").textContent = text;
   byId("note").hidden = text === "";
 }

@@ -1,31 +1,31 @@
-/** Draws one metric: a line over the last minute, axes with units, lost data, and the value under the pointer. */
+/** Plots one metric: the line of the last minute, axes with units, gaps, and the value under the pointer. */
 import { element } from "./shared/dom.js";
 import { short, ticksUpTo } from "./scale.js";
 
 const SHOWN_MS = 60_000;
 const HEIGHT = 170;
-const LEFT = 46; // for the numbers of the axis
+const LEFT = 46; // space for the axis labels
 const RIGHT = 12;
 const TOP = 10;
-const BOTTOM = 24; // for the times
+const BOTTOM = 24; // space for the time labels
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Plot {
   #series;
   #unit;
-  #least;
+  #minMax;
   #svg = shape("svg", { height: HEIGHT, role: "img" });
   #value = element("span", { class: "value" }, "–");
-  #hover = null; // from 0, the oldest, to 1
+  #hover = null; // from 0 (oldest) to 1
   #now = 0;
   #title;
 
-  /** @param least what the axis shows at least, so that noise does not look like a mountain */
-  constructor(series, { title, unit, least }) {
+  /** @param minMax lower bound of the axis maximum, so that noise does not look large */
+  constructor(series, { title, unit, minMax }) {
     this.#series = series;
     this.#title = title;
     this.#unit = unit;
-    this.#least = least;
+    this.#minMax = minMax;
     const unitOf = unit === "" ? null : element("span", { class: "unit" }, unit);
     this.node = element("section", { class: "plot", "aria-label": title }, element("header", {}, element("h2", {}, title), element("p", {}, this.#value, " ", unitOf)), this.#svg);
     this.#svg.addEventListener("pointermove", (event) => this.#point(event.offsetX));
@@ -40,7 +40,7 @@ export class Plot {
     if (width === 0) return;
     const series = this.#series;
     const shown = series.points.filter(({ at }) => at >= now - SHOWN_MS);
-    const ticks = ticksUpTo(Math.max(this.#least, ...shown.map(({ value }) => value)));
+    const ticks = ticksUpTo(Math.max(this.#minMax, ...shown.map(({ value }) => value)));
     const x = (at) => LEFT + ((at - now + SHOWN_MS) / SHOWN_MS) * (width - LEFT - RIGHT);
     const y = (value) => TOP + (1 - value / ticks.at(-1)) * (HEIGHT - TOP - BOTTOM);
     const clip = { x: LEFT, y: 0, width: width - LEFT - RIGHT, height: HEIGHT };
@@ -57,7 +57,7 @@ export class Plot {
       ),
       nested(clip, [
         ...series.gaps.map(({ from, to }) => hole(x(from) - LEFT, x(to) - LEFT)),
-        ...series.runs().flatMap((run) => line(run.map(({ at, value }) => [x(at) - LEFT, y(value)]), y(0))),
+        ...series.segments().flatMap((run) => line(run.map(({ at, value }) => [x(at) - LEFT, y(value)]), y(0))),
       ]),
       ...this.#pointed(x, y, width),
     );
@@ -69,7 +69,7 @@ export class Plot {
     this.draw(this.#now);
   }
 
-  /** The value under the pointer. */
+  /** Draws the value under the pointer. */
   #pointed(x, y, width) {
     if (this.#hover === null) return [];
     const at = this.#now - (1 - this.#hover) * SHOWN_MS;
@@ -98,11 +98,11 @@ function line(points, bottom) {
 
 function hole(from, to) {
   const rect = shape("rect", { class: "gap", x: from, y: TOP, width: Math.max(2, to - from), height: HEIGHT - TOP - BOTTOM });
-  rect.append(shape("title", {}, "data lost here"));
+  rect.append(shape("title", {}, "lost data"));
   return rect;
 }
 
-/** What is drawn here ends at the edges of the plot. */
+/** A nested SVG that clips at the edges of the plot. */
 function nested(place, children) {
   const svg = shape("svg", place);
   svg.append(...children);
@@ -120,10 +120,10 @@ function shape(name, attributes, text = "") {
   return node;
 }
 
-/** The plot in words. */
+/** A text alternative of the plot. */
 function description(title, unit, points) {
   if (points.length === 0) return `${title}: no data`;
   const values = points.map(({ value }) => value);
-  const [now, least, most] = [values.at(-1), Math.min(...values), Math.max(...values)].map(short);
-  return `${title}: ${now} ${unit}, between ${least} and ${most} in the last minute`;
+  const [latest, min, max] = [values.at(-1), Math.min(...values), Math.max(...values)].map(short);
+  return `${title}: ${latest} ${unit}, between ${min} and ${max} in the last minute`;
 }

@@ -1,4 +1,4 @@
-/** Axes that people like to read. */
+/** Axis ticks and number formatting. */
 
 /** Round numbers from 0 to at least `max`, about three steps apart. */
 export function ticksUpTo(max) {
@@ -10,7 +10,7 @@ export function ticksUpTo(max) {
   return ticks;
 }
 
-/** A number with as many digits as matter: 0.25, 4.2, 130. */
+/** Formats a number with significant digits only: 0.25, 4.2, 130. */
 export function short(value) {
   const digits = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 1 ? 1 : 2;
   return value.toLocaleString("en", { maximumFractionDigits: digits });

@@ -1,20 +1,20 @@
-/** The values of one metric over the last minute, and where some are missing. No DOM here. */
+/** The values of one metric over the last minute, and its gaps. No DOM access. */
 
-const KEPT_MS = 65_000; // a little more than is shown, or lines would begin inside the plot
-const HOLE_MS = 2_000; // between two values; less is only a late delivery
+const KEPT_MS = 65_000; // longer than the plot, so that lines start at its edge
+const MIN_GAP_MS = 2_000; // minimum length of a gap; shorter ones are late deliveries
 
 export class Series {
   /** `{at, value}`, oldest first. */
   points = [];
-  /** `{from, to}` between two values: what was measured there is lost. */
+  /** `{from, to}`: the values between these times are lost. */
   gaps = [];
-  #lostAfter = null; // the last value before a loss that was told, until what the server still has is here
+  #lostAfter = null; // time of the last value before a reported gap, until the history is loaded
 
   get last() {
     return this.points.at(-1) ?? null;
   }
 
-  /** A value that was measured; one that is here already, or is older than what is, is left aside. */
+  /** Adds a value. Ignores duplicates and values older than the newest one. */
   add(at, value) {
     if (!Number.isFinite(at) || !Number.isFinite(value) || at <= (this.last?.at ?? 0)) return;
     this.points.push({ at, value });
@@ -22,12 +22,12 @@ export class Series {
     this.#forget(at - KEPT_MS);
   }
 
-  /** Something may be missing between what is here and what comes from now on. */
+  /** Called on a gap: values between the newest one and the next may be missing. */
   lost() {
     this.#lostAfter = this.last?.at ?? null;
   }
 
-  /** All that the server has. New values may have come while it was loaded: what is still missing before them is lost. */
+  /** Merges the history of the server. Values that are still missing before newer ones are lost. */
   reload(values) {
     const known = new Set(this.points.map(({ at }) => at));
     this.points.push(...values.filter(({ at }) => !known.has(at)));
@@ -37,8 +37,8 @@ export class Series {
     if (this.last !== null) this.#forget(this.last.at - KEPT_MS);
   }
 
-  /** The points that belong together: a line is broken where something is lost. */
-  runs() {
+  /** Groups of connected points: the line is interrupted at gaps. */
+  segments() {
     const runs = [];
     let rest = this.points;
     for (const { to } of this.gaps) {
@@ -51,7 +51,7 @@ export class Series {
     return runs;
   }
 
-  /** The value that was measured closest to `at`, or null. */
+  /** The value closest in time to `at`, or null. */
   nearest(at) {
     let best = null;
     for (const point of this.points) if (best === null || Math.abs(point.at - at) <= Math.abs(best.at - at)) best = point;
@@ -63,7 +63,7 @@ export class Series {
     if (from === null) return;
     this.gaps = this.gaps.filter((gap) => gap.from !== from);
     const next = this.points.find(({ at }) => at > from);
-    if (next !== undefined && next.at - from > HOLE_MS) this.gaps.push({ from, to: next.at });
+    if (next !== undefined && next.at - from > MIN_GAP_MS) this.gaps.push({ from, to: next.at });
   }
 
   #forget(before) {

@@ -1,4 +1,4 @@
-/** One device: a connection of its own, an inbox, and what is drawn of them. */
+/** One device: a connection, an inbox and their view. */
 import { ConnectionView } from "./shared/connection-view.js";
 import { arrange, drawing, element } from "./shared/dom.js";
 import { LiveClient } from "./shared/live.js";
@@ -26,7 +26,7 @@ export class Device {
   #ringTimer;
   #rows = new Map(); // id -> { read, node }
 
-  /** @param root the element to draw into, whose label is the device's name */
+  /** @param root the element of the device; its label is the device name */
   constructor(root, { user, url, token }) {
     this.#root = root;
     this.#name = root.getAttribute("aria-label");
@@ -36,10 +36,10 @@ export class Device {
       url,
       {
         state: (state) => this.#connectionChanged(state),
-        joined: (topic, recovery, missed) => topic === notices && this.#joined(recovery, missed),
+        subscribed: (topic, recovery, missed) => topic === notices && this.#subscribed(recovery, missed),
         message: (topic, data) => (topic === unread ? this.#count(data.count) : this.#changed(data)),
-        direct: (type, data) => type === "ring" && this.#rings(data?.from),
-        refused: (topic, error) => this.#say(`${topic}: ${error.message}`),
+        direct: (type, data) => type === "ring" && this.#showRing(data?.from),
+        rejected: (topic, error) => this.#showNote(`${topic}: ${error.message}`),
       },
       { token },
     );
@@ -55,8 +55,8 @@ export class Device {
     const strip = element("div", { class: "strip", hidden: true });
     this.#airplane = element("button", { type: "button", class: "tool", "aria-pressed": "false", onclick: () => this.#fly() }, drawing(PLANE), "Airplane mode");
     this.#readAll = element("button", { type: "button", class: "tool", onclick: () => this.#markRead(this.#inbox.unread) }, drawing(CHECK), "Mark all read");
-    this.#ring = element("button", { type: "button", class: "tool", onclick: () => this.#lookForOthers() }, drawing(BELL), "Ring my devices");
-    const out = element("button", { type: "button", class: "tool", onclick: () => this.#ask("sign-out-everywhere", this.#name) }, "Sign out everywhere");
+    this.#ring = element("button", { type: "button", class: "tool", onclick: () => this.#ringDevices() }, drawing(BELL), "Ring my devices");
+    const out = element("button", { type: "button", class: "tool", onclick: () => this.#request("sign-out-everywhere", this.#name) }, "Sign out everywhere");
     this.#root.append(
       element("header", {}, element("h2", {}, this.#name), this.#badge, pill),
       element("div", { class: "screen" }, strip, this.#note, this.#empty, this.#list),
@@ -76,21 +76,21 @@ export class Device {
     this.#connection.draw(state);
     const isFlying = state.kind === "stopped" && state.code === 1000;
     this.#airplane.setAttribute("aria-pressed", String(isFlying));
-    this.#root.classList.toggle("away", state.kind === "waiting" || state.kind === "stopped");
+    this.#root.classList.toggle("disconnected", state.kind === "waiting" || state.kind === "stopped");
     for (const button of [this.#readAll, this.#ring]) button.disabled = state.kind !== "connected";
   }
 
-  /** What was missed follows by itself, unless the server says that it no longer has all of it. */
-  async #joined(recovery, missed) {
+  /** After a recovery the missed changes follow. Otherwise the inbox is loaded. */
+  async #subscribed(recovery, missed) {
     if (recovery === "recovered") {
-      this.#say(missed > 0 ? `Caught up with what this device missed: ${missed} ${missed === 1 ? "change" : "changes"}.` : "");
+      this.#showNote(missed > 0 ? `Caught up: ${missed} missed ${missed === 1 ? "change" : "changes"}.` : "");
       return;
     }
     try {
       this.#inbox.merge(await this.#live.request("inbox", this.#name));
-      this.#say(recovery === "gap" ? "Too much has happened meanwhile: the inbox was loaded again." : "");
+      this.#showNote(recovery === "gap" ? "Some changes were missed: the inbox was loaded again." : "");
     } catch (error) {
-      this.#say(`The inbox could not be loaded: ${error.message}`);
+      this.#showNote(`The inbox could not be loaded: ${error.message}`);
     }
     this.#draw();
   }
@@ -107,21 +107,21 @@ export class Device {
   }
 
   #markRead(ids) {
-    if (ids.length > 0) this.#ask("read", ids);
+    if (ids.length > 0) this.#request("read", ids);
   }
 
-  async #lookForOthers() {
-    const rung = await this.#ask("ring", this.#name);
-    if (rung !== undefined) this.#say(`${rung} ${rung === 1 ? "device rings" : "devices ring"}.`);
+  async #ringDevices() {
+    const rung = await this.#request("ring", this.#name);
+    if (rung !== undefined) this.#showNote(`Ringing ${rung} ${rung === 1 ? "device" : "devices"}.`);
   }
 
-  #rings(from) {
+  #showRing(from) {
     this.#root.classList.remove("ringing");
-    this.#root.offsetWidth; // or an animation under way would not start again
+    this.#root.offsetWidth; // forces a reflow, so that a running animation restarts
     this.#root.classList.add("ringing");
     clearTimeout(this.#ringTimer);
     this.#ringTimer = setTimeout(() => this.#root.classList.remove("ringing"), RINGS_MS);
-    if (from !== this.#name) this.#say(`${from} looks for this device.`);
+    if (from !== this.#name) this.#showNote(`${from} rings this device.`);
   }
 
   #fly() {
@@ -129,17 +129,17 @@ export class Device {
     else this.#live.stop();
   }
 
-  /** The answer, or undefined where there is none; then the device says why. */
-  async #ask(type, question) {
+  /** Returns the response, or shows the error and returns undefined. */
+  async #request(type, payload) {
     try {
-      return await this.#live.request(type, question);
+      return await this.#live.request(type, payload);
     } catch (error) {
-      if (error.code !== "connection_lost") this.#say(`Not done: ${error.message}`);
+      if (error.code !== "connection_lost") this.#showNote(`Failed: ${error.message}`);
       return undefined;
     }
   }
 
-  #say(text) {
+  #showNote(text) {
     this.#note.textContent = text;
     this.#note.hidden = text === "";
   }

@@ -1,16 +1,16 @@
 /**
- * What one device knows of its user's notices. No DOM here.
+ * The notices of a user on one device. No DOM access.
  *
- * Changes and whole inboxes may come in any order, and the same one twice: a notice is added once, and what was read
+ * Changes and inbox snapshots may arrive in any order and more than once: a notice is added once, and a read notice
  * never becomes unread again.
  */
 const MAX_KEPT = 100;
 
 export class Inbox {
   #notices = new Map(); // id -> notice
-  #read = new Set(); // ids, of notices too that are still on their way
+  #read = new Set(); // ids, also of notices that have not arrived yet
 
-  /** The newest first, each `{id, text, at, read}`. */
+  /** Newest first, each `{id, text, at, read}`. */
   get notices() {
     return [...this.#notices.values()].sort((a, b) => b.id - a.id).map((notice) => ({ ...notice, read: this.#read.has(notice.id) }));
   }
@@ -19,13 +19,13 @@ export class Inbox {
     return this.notices.filter((notice) => !notice.read).map((notice) => notice.id);
   }
 
-  /** A change that the server told of. */
+  /** Applies a change from the server. */
   apply({ added = null, read = [] }) {
     if (added) this.#add(added);
     for (const id of read) this.#read.add(id);
   }
 
-  /** The whole inbox, as the server had it a moment ago. */
+  /** Merges a snapshot of the inbox. */
   merge({ notices }) {
     for (const notice of notices) this.#add(notice);
     for (const id of this.#read) if (!this.#notices.has(id)) this.#read.delete(id);

@@ -1,5 +1,5 @@
-/** Prices as server-sent events: no library, and the browser comes back by itself with the id of the last event. */
-const FOR_GOOD = [1000, 4400, 4403];
+/** Prices over server-sent events, without a library. The browser reconnects with the id of the last event. */
+const FINAL_CODES = [1000, 4400, 4403];
 
 const rows = new Map();
 const state = document.getElementById("state");
@@ -23,10 +23,10 @@ function connect() {
   };
   stream.addEventListener("close", (event) => {
     const { code, reason } = JSON.parse(event.data);
-    state.textContent = `ended: ${reason} (${code})`;
-    if (FOR_GOOD.includes(code)) stream.close();
+    state.textContent = `closed: ${reason} (${code})`;
+    if (FINAL_CODES.includes(code)) stream.close();
   });
-  // the browser gives up by itself where the answer was no stream: then it is the page that tries again
+  // the browser does not reconnect after a response that is not an event stream, so the page does
   stream.onerror = () => {
     if (stream.readyState === EventSource.CLOSED) setTimeout(connect, 5000 + Math.random() * 5000);
   };

@@ -1,4 +1,4 @@
-/** Brings it together: who I am, who is here, what everybody does. */
+/** The presence page: the own user, the present users and their signals. */
 import { ConnectionView } from "./shared/connection-view.js";
 import { arrange, byId } from "./shared/dom.js";
 import { LiveClient } from "./shared/live.js";
@@ -7,11 +7,11 @@ import { Welcome } from "./shared/welcome.js";
 import { clockTime } from "./shared/times.js";
 import { People } from "./people.js";
 import { PersonCard } from "./person-card.js";
-import { AGAIN_MS, Signals } from "./signals.js";
+import { REPEAT_MS, Signals } from "./signals.js";
 
 const TOPIC = "room/studio";
 const REMEMBERED = "live-presence.name";
-const NAMED_TYPING = 3; // more names than this nobody reads
+const NAMED_TYPING = 3; // with more users, show only the number
 
 const text = byId("text");
 const cards = new Map(); // name -> PersonCard
@@ -24,7 +24,7 @@ let expiry;
 
 const view = new ConnectionView({ pill: byId("connection"), strip: byId("strip"), tryNow: () => live?.connect() });
 const welcome = new Welcome(
-  { title: "Who is here?", question: "What should the others see?", start: "Come in" },
+  { title: "Who is online?", question: "What is your name?", start: "Join" },
   document.querySelector(".logo").cloneNode(true),
   enter,
 );
@@ -38,17 +38,17 @@ byId("composer").addEventListener("submit", (event) => {
 });
 byId("wave").addEventListener("click", () => {
   signal("wave");
-  signals.note({ kind: "wave", from: me }, Date.now()); // it is not delivered to the tab that it came from
+  signals.note({ kind: "wave", from: me }, Date.now()); // not delivered to the publishing tab
   draw();
 });
 
-const known = sessionStorage.getItem(REMEMBERED); // of this tab only: another one may be somebody else
+const known = sessionStorage.getItem(REMEMBERED); // per tab: another tab can have another user
 if (known !== null && nameProblem(known) === null) enter(known);
 else welcome.open();
 
 function enter(name) {
   if (name === me) return;
-  live?.unsubscribe(TOPIC); // whose connection just ends is shown a while longer, for they may come back
+  live?.unsubscribe(TOPIC); // without unsubscribe the user would stay present for the grace period
   live?.stop();
   me = name;
   people = new People();
@@ -65,7 +65,7 @@ function enter(name) {
       signals.note(data, Date.now());
       draw();
     },
-    refused: (_, error) => (byId("count").textContent = `The room is closed to you: ${error.message}`),
+    rejected: (_, error) => (byId("count").textContent = `You cannot use this room: ${error.message}`),
   });
   live.subscribe(TOPIC, { params: { device: matchMedia("(pointer: coarse)").matches ? "phone" : "computer" } });
   live.connect();
@@ -80,10 +80,10 @@ function connectionChanged(state) {
     byId("as-of").hidden = true;
     saidTypingAt = -Infinity;
   } else if (isStale && !document.body.classList.contains("stale")) {
-    // Who was here may be gone by now: it stays in sight, but nobody should take it for the present.
+    // The list may be outdated: keep it visible, but mark it.
     document.body.classList.add("stale");
     byId("as-of").hidden = false;
-    byId("as-of").textContent = `As of ${clockTime(state.lostAt ?? Date.now())}, when the connection was lost`;
+    byId("as-of").textContent = `Connection lost at ${clockTime(state.lostAt ?? Date.now())}: this list may be outdated`;
     signals.clear();
   }
   draw();
@@ -92,7 +92,7 @@ function connectionChanged(state) {
 function typed() {
   if (text.value === "") return stopped();
   const now = Date.now();
-  if (now - saidTypingAt < AGAIN_MS) return;
+  if (now - saidTypingAt < REPEAT_MS) return;
   saidTypingAt = now;
   signal("typing");
 }
@@ -103,7 +103,7 @@ function stopped() {
   signal("idle");
 }
 
-/** Of the moment only: what cannot be sent now is not worth sending later. */
+/** Sends a transient signal. It is dropped without a connection. */
 function signal(kind) {
   live.publish(TOPIC, { kind }).catch(() => {});
 }
@@ -137,7 +137,7 @@ function typingOf(names) {
   return `${names.join(", ")} ${names.length === 1 ? "is" : "are"} typing…`;
 }
 
-/** A live region that is written again would be read out again. */
+/** Sets the text only if it changed: a screen reader would announce it again. */
 function write(node, words) {
   if (node.textContent !== words) node.textContent = words;
 }

@@ -1,23 +1,23 @@
-/** Who is here, as the server's `presence` messages tell it. No DOM here, and no names as keys of objects. */
+/** The present users, from the server's `presence` messages. No DOM access. Names are never keys of plain objects. */
 export class People {
-  #people = new Map(); // name -> what each of their devices says of itself
-  /** Devices in all. */
+  #people = new Map(); // name -> info of each device
+  /** Total number of devices. */
   count = 0;
-  /** Whether everybody is listed: in a room that is too full only their number is told. */
+  /** Whether the users are listed: in a room over the limit the server sends only their number. */
   isListed = true;
 
-  /** `[name, devices]`, in the order in which they came. */
+  /** `[name, devices]`, in order of arrival. */
   get all() {
     return [...this.#people];
   }
 
-  /** @param data of a `presence` message: `{state}`, then `{joins, leaves}`, or `{count}` */
+  /** @param data data of a `presence` message: `{state}` first, then `{joins, leaves}`, or `{count}` */
   apply({ state, joins = {}, leaves = {}, count }) {
     this.isListed = count === undefined;
     if (!this.isListed || state) this.#people.clear();
     for (const [name, devices] of Object.entries(state ?? {})) this.#people.set(name, devices);
     for (const [name, gone] of Object.entries(leaves)) this.#take(name, gone);
-    for (const [name, come] of Object.entries(joins)) this.#people.set(name, [...(this.#people.get(name) ?? []), ...come]);
+    for (const [name, infos] of Object.entries(joins)) this.#people.set(name, [...(this.#people.get(name) ?? []), ...infos]);
     this.count = count ?? this.all.reduce((sum, [, devices]) => sum + devices.length, 0);
   }
 

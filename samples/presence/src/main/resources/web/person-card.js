@@ -1,4 +1,4 @@
-/** One person: an avatar, the devices, and what they do at the moment. */
+/** One user: avatar, devices and current signal. */
 import { avatar, tint } from "./shared/avatar.js";
 import { drawing, element } from "./shared/dom.js";
 
@@ -8,26 +8,26 @@ const PHONE = "M8 3h8a1 1 0 0 1 1 1v16a1 1 0 0 1-1 1H8a1 1 0 0 1-1-1V4a1 1 0 0 1
 
 export class PersonCard {
   #devices = element("p", { class: "devices" });
-  #doing = element("span", { class: "doing" });
+  #signal = element("span", { class: "signal" });
   #drawn = "";
 
   constructor(name, isMe) {
-    const disc = element("div", { class: "disc" }, avatar(name), this.#doing);
+    const disc = element("div", { class: "disc" }, avatar(name), this.#signal);
     const title = element("p", { class: "name" }, element("span", { dir: "auto" }, name), isMe && element("span", { class: "you" }, "you"));
     this.node = tint(element("li", { class: isMe ? "person me" : "person", "data-name": name }, disc, title, this.#devices), name);
   }
 
-  /** Touches only what has changed: this is called for every keystroke in the room. */
-  update(devices, doing) {
-    const state = JSON.stringify([devices, doing]);
+  /** Updates only changed elements: it runs for every keystroke in the room. */
+  update(devices, signal) {
+    const state = JSON.stringify([devices, signal]);
     if (state === this.#drawn) return;
     this.#drawn = state;
     const phones = devices.filter((device) => device?.kind === "phone").length;
     const icons = devices.slice(0, 4).map((device) => drawing(device?.kind === "phone" ? PHONE : COMPUTER));
     this.#devices.replaceChildren(...icons, element("span", {}, devices.length === 1 ? (phones === 1 ? "phone" : "computer") : `${devices.length} devices`));
-    this.node.dataset.doing = doing ?? "";
+    this.node.dataset.signal = signal ?? "";
     const dots = [1, 2, 3].map(() => element("i"));
-    this.#doing.replaceChildren(...(doing === "typing" ? dots : doing === "wave" ? [drawing(HAND)] : []));
-    this.#doing.hidden = doing === null;
+    this.#signal.replaceChildren(...(signal === "typing" ? dots : signal === "wave" ? [drawing(HAND)] : []));
+    this.#signal.hidden = signal === null;
   }
 }

@@ -1,4 +1,4 @@
-/** Draws the route of the page's connections. The clock over server-sent events stops where a proxy buffers them. */
+/** Shows the route of the page's connections. The clock over server-sent events stops if a proxy buffers the response. */
 import { ConnectionView } from "./shared/connection-view.js";
 import { LiveClient } from "./shared/live.js";
 
@@ -19,7 +19,7 @@ const live = new LiveClient(url.href, {
 async function showRoute() {
   const { address, site } = await live.request("route", "");
   byId("advice").hidden = site === location.origin;
-  byId("advice").textContent = `The server takes its own address for ${site}. The proxy does not forward Host or X-Forwarded-Proto: see docs/proxies.md.`;
+  byId("advice").textContent = `The server sees its own address as ${site}. The proxy does not forward Host or X-Forwarded-Proto: see docs/proxies.md.`;
   byId("address").textContent = address;
   byId("site").textContent = site;
 }

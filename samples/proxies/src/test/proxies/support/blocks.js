@@ -1,10 +1,10 @@
-/** The configuration blocks of docs/proxies.md, with this machine's ports and files in the place of the page's. */
+/** Reads the configuration blocks of docs/proxies.md, and replaces their ports and files by those of the test. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const PAGE = join(import.meta.dirname, "../../../../../../docs/proxies.md");
 
-/** The block below the comment `<!-- tested: name -->`. */
+/** The block after the comment `<!-- tested: name -->`. */
 export function blockOf(name, { tls, http, backend }, certificates) {
   const page = readFileSync(PAGE, "utf8");
   const block = new RegExp(`<!-- tested: ${name} -->\\s*\`\`\`\\w*\\n(.*?)\`\`\``, "s").exec(page)?.[1];

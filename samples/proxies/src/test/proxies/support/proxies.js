@@ -1,13 +1,13 @@
 /**
- * The proxies of docs/proxies.md: how to start each with the page's own configuration block.
+ * The proxies of docs/proxies.md, and how to start each with its configuration block.
  *
- * - `packages`: Debian's names
+ * - `packages`: Debian package names
  * - `tls`: whether the block serves HTTPS
  * - `files(block, folder, ports)`: the files to write, by name
  * - `command(folder)`: starts it in the foreground
- * - `reload`: a signal for the process, or a command
- * - `kept`: whether sessions outlive a reload
- * - `extendedConnect`: whether it offers WebSocket over HTTP/2 (RFC 8441), for those with TLS
+ * - `reload`: a signal or a command that reloads the configuration
+ * - `kept`: whether sessions survive a reload
+ * - `extendedConnect`: whether it supports WebSocket over HTTP/2 (RFC 8441); only with TLS
  */
 import { join } from "node:path";
 

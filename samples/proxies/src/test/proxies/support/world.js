@@ -1,4 +1,4 @@
-/** A server of the sample with a proxy in front, and clients that come through it. All on this machine. */
+/** The test fixture: a server of the sample behind a proxy, and clients. All run on localhost. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,15 +13,15 @@ import { WebSocket } from "ws";
 import { Program } from "../../../../../testing/program.js";
 import { blockOf } from "./blocks.js";
 
-/** An address of this machine that is not the one everybody has. */
+/** A loopback address other than 127.0.0.1. */
 export const CLIENT_ADDRESS = "127.0.0.2";
 
-/** An address of documentation (RFC 5737), which a client claims to have. */
+/** A documentation address (RFC 5737) for forged headers. */
 export const FORGED_ADDRESS = "203.0.113.9";
 
 const HANG_MS = 120_000;
 
-/** A certificate for localhost, in the three forms that proxies want. */
+/** A certificate for localhost, in the three formats that the proxies need. */
 export function certificates() {
   const folder = mkdtempSync(join(tmpdir(), "live-certificates-"));
   const parameters = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem";
@@ -49,11 +49,11 @@ export class World {
     const [backend, tls, plain, admin] = await Promise.all(Array.from({ length: 4 }, freePort));
     this.#ports = { backend, tls, http: plain, admin };
     this.#server = Program.java("dev.live.samples.proxies.ServerKt", [], { environment: { PORT: String(backend) } });
-    await this.#server.waitFor(/is open/, { withinMs: HANG_MS });
+    await this.#server.waitFor(/sample is running at/, { withinMs: HANG_MS });
     const block = blockOf(this.#name, this.#ports, certificates);
     for (const [name, text] of Object.entries(this.#proxy.files(block, this.#folder, this.#ports))) writeFileSync(join(this.#folder, name), text);
     this.#process = new Program(this.#name, this.#proxy.command(this.#folder, this.#ports));
-    await this.#answers();
+    await this.#awaitReady();
   }
 
   get page() {
@@ -76,14 +76,14 @@ export class World {
     assert.equal(status, 0, String(stderr));
   }
 
-  /** A client from [CLIENT_ADDRESS], once it is connected; what comes is kept in `messages`. */
+  /** Connects a client from [CLIENT_ADDRESS], which records its received `messages`. */
   async client(headers = {}) {
     const client = new Client(new URL("live", this.page.replace(/^http/, "ws")).href, { origin: this.origin, ...headers });
     await client.opened;
     return client;
   }
 
-  /** The answer to a GET, as soon as its headers are there. */
+  /** Sends a GET; resolves when the response headers arrive. */
   async get(path, headers = {}) {
     const url = new URL(path, this.page);
     const request = (this.#proxy.tls ? https : http)(url, { headers, rejectUnauthorized: false, localAddress: CLIENT_ADDRESS, family: 4 });
@@ -92,7 +92,7 @@ export class World {
     return response;
   }
 
-  /** Whether the proxy offers WebSocket over HTTP/2. */
+  /** Whether the proxy supports WebSocket over HTTP/2. */
   async offersExtendedConnect() {
     const session = connect(this.page, { rejectUnauthorized: false, family: 4 });
     const [settings] = await once(session, "remoteSettings", { signal: AbortSignal.timeout(HANG_MS) });
@@ -101,7 +101,7 @@ export class World {
   }
 
   report() {
-    const log = join(this.#folder, "error.log"); // of those that write no log to a pipe
+    const log = join(this.#folder, "error.log"); // for proxies that do not log to stderr
     return [this.#process?.report(), this.#server?.report(), existsSync(log) ? readFileSync(log, "utf8") : ""].join("\n");
   }
 
@@ -111,7 +111,7 @@ export class World {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #answers() {
+  async #awaitReady() {
     await until(`${this.#name} serves ${this.page}`, async () => {
       assert.ok(this.#process.isRunning, `${this.#name} ended`);
       const response = await this.get("/").catch(() => null);
@@ -147,17 +147,17 @@ class Client {
     this.#socket.send(JSON.stringify(message));
   }
 
-  /** The answer with this message's `ref`. */
-  async ask(message) {
+  /** Sends a message and resolves to the response with its `ref`. */
+  async request(message) {
     const ref = `r${Math.random()}`;
     this.send({ ...message, ref });
-    return this.receive((answer) => answer.ref === ref, `the answer to ${message.type}`);
+    return this.receive((response) => response.ref === ref, `the response to ${message.type}`);
   }
 
-  async receive(matches, what) {
-    await until(what, () => this.messages.some(matches) || !this.isOpen);
+  async receive(matches, description) {
+    await until(description, () => this.messages.some(matches) || !this.isOpen);
     const message = this.messages.find(matches);
-    assert.ok(message, `${what} did not come: ${JSON.stringify(this.messages)}`);
+    assert.ok(message, `${description} was not received: ${JSON.stringify(this.messages)}`);
     return message;
   }
 
@@ -166,12 +166,12 @@ class Client {
   }
 }
 
-/** Waits until `condition` holds; only a hang meets the bound. */
-export async function until(what, condition) {
+/** Polls until `condition` is true. Only a hang reaches the timeout. */
+export async function until(description, condition) {
   const deadline = Date.now() + HANG_MS;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${HANG_MS} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50)); // between two looks
+    if (Date.now() > deadline) throw new Error(`timed out after ${HANG_MS} ms: ${description}`);
+    await new Promise((resolve) => setTimeout(resolve, 50)); // polling interval
   }
 }
 

@@ -27,7 +27,7 @@ export class Device {
   #form;
   #input;
   #offline;
-  #refusal = "";
+  #rejection = "";
   #rows = new Map(); // id -> { text, author, isPending, node }
 
   /** @param root the element to draw into, whose label is the device's name */
@@ -44,9 +44,9 @@ export class Device {
     });
     this.#live = new LiveClient(url, {
       state: ({ kind }) => kind !== "connected" && this.#loop.lost(),
-      joined: (_, recovery, missed, welcome) => this.#joined(cursorIn(welcome)),
-      typed: (_, type, data) => type === "sync" && this.#loop.told(cursorIn(data)),
-      refused: (_, error) => this.#say((this.#refusal = `The server does not tell of this list: ${error.message}`)),
+      subscribed: (_, recovery, missed, welcome) => this.#subscribed(cursorIn(welcome)),
+      customMessage: (_, type, data) => type === "sync" && this.#loop.told(cursorIn(data)),
+      rejected: (_, error) => this.#say((this.#rejection = `The server does not tell of this list: ${error.message}`)),
     });
     this.#live.subscribe(topic);
     this.#build();
@@ -68,9 +68,9 @@ export class Device {
     opened.catch((error) => this.#say(`${this.#name} cannot be opened: ${error.message}. ${WAY_OUT}`));
   }
 
-  #joined(cursor) {
-    if (this.#note.textContent === this.#refusal) this.#say("");
-    this.#loop.joined(cursor);
+  #subscribed(cursor) {
+    if (this.#note.textContent === this.#rejection) this.#say("");
+    this.#loop.subscribed(cursor);
   }
 
   #build() {

@@ -20,7 +20,7 @@ export class SyncLoop {
   #random;
   #target = 0;
   #mustPull = false;
-  #joined = false;
+  #subscribed = false;
   #failures = 0;
   #failure = null;
   #timer = null;
@@ -49,9 +49,9 @@ export class SyncLoop {
   get state() {
     const why = this.#failure?.message ?? null;
     if (!this.#running) return { standing: "offline", why: null };
-    if (this.#failure) return { standing: this.#joined ? "behind" : "offline", why };
+    if (this.#failure) return { standing: this.#subscribed ? "behind" : "offline", why };
     if (this.#isPulling || this.#isBehind) return { standing: "behind", why };
-    return { standing: this.#joined ? "live" : "offline", why };
+    return { standing: this.#subscribed ? "live" : "offline", why };
   }
 
   start() {
@@ -68,15 +68,15 @@ export class SyncLoop {
 
   stop() {
     this.#running = false;
-    this.#joined = false;
+    this.#subscribed = false;
     this.#abort?.abort();
     this.#waitNoMore();
     this.#changed(this.state);
   }
 
   /** The scope is subscribed to, now or again; `cursor` is where it stands, or null where the server does not know. */
-  joined(cursor) {
-    this.#joined = true;
+  subscribed(cursor) {
+    this.#subscribed = true;
     if (cursor === null) this.#mustPull = true;
     this.#skipsPause = true; // the server is there again: no reason to sit out a pause, nor to look soon
     this.#waitNoMore();
@@ -85,7 +85,7 @@ export class SyncLoop {
 
   /** Nothing is told for now. */
   lost() {
-    this.#joined = false;
+    this.#subscribed = false;
     this.#changed(this.state);
   }
 
@@ -153,7 +153,7 @@ export class SyncLoop {
 
   /** Has it look though nothing was heard. */
   #lookLater() {
-    const isSoon = this.#isFresh && !this.#joined;
+    const isSoon = this.#isFresh && !this.#subscribed;
     const delay = isSoon ? FIRST_POLL_MS : POLL_MS;
     this.#after(delay * (1 + JITTER * (2 * this.#random() - 1)), () => {
       this.#isFresh = false;

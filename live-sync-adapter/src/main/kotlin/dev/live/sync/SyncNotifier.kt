@@ -1,14 +1,16 @@
 package dev.live.sync
 
 /**
- * What a sync engine calls when a scope has advanced, after the commit: then whoever is told finds what it is told of.
+ * Receives the new cursor of a scope from a sync engine.
  *
- * The engine knows this interface and nothing of live.
+ * The engine calls it after the commit, so that notified clients can already read the change. An engine depends on
+ * this interface only, not on live.
  */
 public fun interface SyncNotifier {
     /**
-     * Says that [scope] has advanced to [cursor]. From any thread, in any order and as often as the engine likes; never
-     * blocks and never throws.
+     * Reports that [scope] has advanced to [cursor].
+     *
+     * Thread-safe. Never blocks and never throws. Calls may come in any order and at any rate.
      */
     public fun notify(scope: String, cursor: ULong)
 }

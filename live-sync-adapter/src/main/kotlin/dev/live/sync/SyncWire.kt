@@ -10,13 +10,13 @@ import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
 
-/** How scopes and cursors look on the wire: topic `sync:<scope>`, type `sync`, `{"cursor":N}`. */
+/** Wire format of scopes and cursors: topic `sync:<scope>`, message type `sync`, body `{"cursor":N}`. */
 internal object SyncWire {
     private const val PREFIX = "sync:"
     const val TYPE = "sync"
     const val PATTERN = "$PREFIX{scope...}"
 
-    /** Of a scope: what is left of a topic's 256 bytes. */
+    /** A topic name has at most 256 bytes, including the prefix. */
     const val MAX_SCOPE_BYTES = 256 - PREFIX.length
 
     /**
@@ -28,13 +28,13 @@ internal object SyncWire {
         require(scope.isNotEmpty()) { "a scope must not be empty" }
         val bytes = if (scope.length > MAX_SCOPE_BYTES) scope.length else scope.encodeToByteArray().size
         require(bytes <= MAX_SCOPE_BYTES) {
-            "a scope must be at most $MAX_SCOPE_BYTES bytes of UTF-8, was at least $bytes; name it by a shorter key"
+            "a scope must be at most $MAX_SCOPE_BYTES bytes of UTF-8, was at least $bytes; use a shorter name"
         }
         require(scope.none { it.isISOControl() }) { "a scope must not have control characters" }
         return PREFIX + scope
     }
 
-    /** Above 2^53 also as text: from there on JavaScript's numbers, and so many readers of JSON, are not exact. */
+    /** Adds the cursor as text above 2^53, because JavaScript and many JSON parsers round larger numbers. */
     @OptIn(ExperimentalSerializationApi::class)
     fun jsonOf(cursor: ULong): JsonElement {
         val exact = mapOf(CURSOR to JsonPrimitive(cursor))
@@ -44,7 +44,7 @@ internal object SyncWire {
 
     fun bodyOf(cursor: ULong): Body = Body.of(jsonOf(cursor))
 
-    /** The cursor in [json]; null if there is none that could be one. */
+    /** Returns the cursor in [json], or null if it has no valid one. */
     fun cursorIn(json: JsonElement?): ULong? {
         val fields = json as? JsonObject ?: return null
         val text = fields[TEXT] ?: fields[CURSOR]
@@ -55,7 +55,7 @@ internal object SyncWire {
         try {
             if (message.body == null) null else cursorIn(message.decode<JsonElement>())
         } catch (_: BadPayloadException) {
-            null // not one of this adapter's making
+            null // not a message of this adapter
         }
 
     private const val CURSOR = "cursor"

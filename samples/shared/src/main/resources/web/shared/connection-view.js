@@ -1,12 +1,12 @@
-/** Shows how the connection is: a word at the top, and a strip with the way out while there is none. */
+/** Shows the connection state: a status word at the top, and a strip with a button while disconnected. */
 import { element } from "./dom.js";
 
-const PATIENCE_MS = 1_200; // a first connection that is quicker needs no strip
+const STRIP_DELAY_MS = 1_200; // no strip if the first connection is faster
 
 const ENDED = {
-  4403: "The server has thrown you out.",
-  4401: "The server does not know you any more.",
-  4400: "The server did not understand this page. Reloading it may help.",
+  4403: "You were removed by the server.",
+  4401: "Your authorization has expired.",
+  4400: "The server rejected a message of this page. Reload the page.",
 };
 
 export class ConnectionView {
@@ -22,18 +22,18 @@ export class ConnectionView {
   #timer;
 
   /**
-   * @param pill the element that the word goes into
-   * @param strip the element that comes and goes
-   * @param tryNow called when somebody is tired of waiting
-   * @param ended what to say at a close code after which nobody comes back by itself
-   * @param joinAgain what the button says then
+   * @param pill the element for the status word
+   * @param strip the element for the strip
+   * @param tryNow called when the user wants to reconnect immediately
+   * @param ended texts by close code, for codes after which the client does not reconnect
+   * @param reconnectLabel label of the button after such a close
    */
-  constructor({ pill, strip, tryNow, ended = {}, joinAgain = "Connect again" }) {
+  constructor({ pill, strip, tryNow, ended = {}, reconnectLabel = "Connect again" }) {
     this.#pill = pill;
     this.#strip = strip;
     this.#ended = { ...ENDED, ...ended };
     this.#button = element("button", { type: "button", onclick: tryNow }, "Try now");
-    this.#button.dataset.again = joinAgain;
+    this.#button.dataset.again = reconnectLabel;
     pill.append(element("span", { class: "dot" }), this.#word);
     strip.append(element("p", {}, this.#text, " ", this.#countdown), this.#button);
     for (const event of ["online", "offline"]) addEventListener(event, () => this.draw(this.#state));
@@ -54,11 +54,11 @@ export class ConnectionView {
   _connecting() {
     const again = this.#wasConnected || !this.#strip.hidden;
     this.#show("connecting", again ? "Reconnecting" : "Connecting", again ? "Connecting again…" : null);
-    if (!again) this.#timer = setInterval(() => this.#show("connecting", "Connecting", "Connecting…"), PATIENCE_MS);
+    if (!again) this.#timer = setInterval(() => this.#show("connecting", "Connecting", "Connecting…"), STRIP_DELAY_MS);
   }
 
   _waiting({ retryAt }) {
-    // Only a hint: a machine without a network can still reach a server of its own, so trying goes on.
+    // Only a hint: without a network, a local server can still be reached, so the client keeps retrying.
     const offline = !navigator.onLine;
     const what = offline ? "This device seems to be offline." : this.#wasConnected ? "Connection lost." : "The server cannot be reached.";
     this.#show(offline ? "offline" : "waiting", offline ? "Offline" : "Reconnecting", what);
@@ -71,12 +71,12 @@ export class ConnectionView {
   }
 
   _stopped({ code }) {
-    this.#show("stopped", "Disconnected", this.#ended[code] ?? "The server ended the session.");
+    this.#show("stopped", "Disconnected", this.#ended[code] ?? "The server closed the connection.");
   }
 
   #show(kind, word, text) {
     this.#pill.dataset.state = kind;
-    // The word is a live region: writing the same again would be announced again.
+    // The word is a live region: a screen reader would announce an unchanged text again.
     if (this.#word.textContent !== word) this.#word.textContent = word;
     this.#strip.hidden = text === null;
     this.#strip.dataset.state = kind;

@@ -1,8 +1,8 @@
-/** The few lines that make building elements pleasant. Text only ever goes in as text. */
+/** Helpers that build DOM elements. Text is always inserted as text, never as markup. */
 
 export const byId = (id) => document.getElementById(id);
 
-/** `element("p", {class: "hint", title: "…"}, "text", child)`; a property that is false, null or undefined is left out. */
+/** `element("p", {class: "hint", title: "…"}, "text", child)`; attributes that are false, null or undefined are omitted. */
 export function element(tag, attributes = {}, ...children) {
   const result = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -25,7 +25,7 @@ export function icon(name) {
   return svg;
 }
 
-/** An icon of the samples' own, drawn from the path in its 24 by 24 square. */
+/** An icon from an SVG path in a 24 by 24 view box. */
 export function drawing(path) {
   const svg = icon("");
   const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
@@ -36,8 +36,8 @@ export function drawing(path) {
 }
 
 /**
- * Makes the children of `parent` these, in this order, and touches only what is in another place: what stays keeps its
- * focus, and is not taken away between a press and its release.
+ * Sets the children of `parent` to `nodes`, in order. Moves only nodes at the wrong position: the others keep their
+ * focus, and a click on them is not lost between press and release.
  */
 export function arrange(parent, nodes) {
   const wanted = new Set(nodes);

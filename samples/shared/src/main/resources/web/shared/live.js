@@ -2,8 +2,8 @@
  * A small client of the live protocol for browsers: JSON codec, topics, requests, reconnecting, and recovery from the
  * topics' histories. See docs/protocol.md.
  *
- * It keeps no outbox. What is published without a connection fails at once, and what a lost connection left
- * unanswered fails with `connection_lost`, because only the application can tell whether sending twice does harm.
+ * It has no outbox. Publishing without a connection fails immediately. Requests that are pending when the connection is
+ * lost fail with `connection_lost`, because only the application knows whether sending them twice is harmless.
  */
 import { delayBefore } from "./reconnect.js";
 import { LiveError, Requests, errorOf } from "./requests.js";
@@ -11,11 +11,11 @@ import { Subscription } from "./subscription.js";
 import { decode, subprotocols } from "./wire.js";
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const QUIET_MS = 20_000; // after this long without a word the client asks
-const PONG_WITHIN_MS = 10_000; // and this long the server may take to answer
-const STEADY_MS = 5_000; // a connection that held this long starts the backoff anew
-const REJOIN_MS = 1_000;
-const CUT_SHORT = 1006; // what a browser reports for every connection that ends without a word
+const IDLE_MS = 20_000; // without a received frame for this long, the client pings
+const PONG_TIMEOUT_MS = 10_000; // time for the server to reply to the ping
+const STABLE_MS = 5_000; // a connection open for this long resets the backoff
+const RESUBSCRIBE_MS = 1_000;
+const ABNORMAL_CLOSURE = 1006; // reported by browsers for a connection without a close frame
 
 export class LiveClient {
   #url;
@@ -31,18 +31,18 @@ export class LiveClient {
   #window = null;
   #connectTimer;
   #retryTimer;
-  #steadyTimer;
+  #stableTimer;
   #heartbeatTimer;
-  #lastHeard = 0;
+  #lastReceivedAt = 0;
 
   /**
-   * @param handlers each one optional:
+   * @param handlers all optional:
    *   `state(state)`: `{kind: "connecting"}`, `{kind: "connected"}`, `{kind: "waiting", retryAt, lostAt}` or
    *   `{kind: "stopped", code, reason}`, times in milliseconds since the epoch;
-   *   `joined(topic, recovery, missed, welcome)`: `"first"`, `"recovered"` (so many messages that were missed follow) or
-   *   `"gap"` (some may be missing), and what the topic says in its ack;
+   *   `subscribed(topic, recovery, missed, welcome)`: `"first"`, `"recovered"` (`missed` replayed messages follow)
+   *   or `"gap"` (messages may be missing), and the welcome data of the ack;
    *   `message(topic, data)`, `presence(topic, data)`, `refused(topic, error)`;
-   *   `typed(topic, type, data)`, `direct(type, data)`: a message of the application's own types, of a topic or of none.
+   *   `customMessage(topic, type, data)`, `direct(type, data)`: application-defined message types, with and without a topic.
    * @param token a bearer token for the upgrade, or null
    */
   constructor(url, handlers, { token = null, WebSocket = globalThis.WebSocket, random = Math.random } = {}) {
@@ -57,7 +57,7 @@ export class LiveClient {
     return this.#state;
   }
 
-  /** Connects at once: the first time, from a waiting state ("try now"), or after the server had ended the session. */
+  /** Connects immediately: initially, instead of waiting for the next retry, or after the server closed the session. */
   connect() {
     if (this.#state.kind === "connecting" || this.#state.kind === "connected") return;
     clearTimeout(this.#retryTimer);
@@ -65,71 +65,71 @@ export class LiveClient {
     this.#open();
   }
 
-  /** Says goodbye and stays away. */
+  /** Closes the connection without reconnecting. */
   stop() {
     clearTimeout(this.#retryTimer);
-    const socket = this.#letGo(new LiveError("connection_lost", "the connection was closed"));
+    const socket = this.#releaseSocket(new LiveError("connection_lost", "the connection was closed"));
     socket?.close(1000);
-    this.#become({ kind: "stopped", code: 1000, reason: "" });
+    this.#setState({ kind: "stopped", code: 1000, reason: "" });
   }
 
   /**
-   * Wants `topic` from now on, over every connection to come.
+   * Subscribes to `topic`, on this and every later connection.
    *
-   * @param since a position in the topic's history, `{epoch, offset}`: what came after it is to come first
-   * @param params what the application tells the server with each `subscribe`
+   * @param since a position in the topic's history, `{epoch, offset}`: later messages are replayed first
+   * @param params application data that is sent with each `subscribe`
    */
   subscribe(topic, { since = null, params = undefined } = {}) {
     if (this.#topics.has(topic)) return;
     this.#topics.set(topic, new Subscription(since, params));
-    if (this.#state.kind === "connected") this.#join(topic);
+    if (this.#state.kind === "connected") this.#sendSubscribe(topic);
   }
 
   unsubscribe(topic) {
     if (!this.#topics.delete(topic) || this.#state.kind !== "connected") return;
-    this.#request({ type: "unsubscribe", topic }).catch(() => {}); // the answer changes nothing for us
+    this.#request({ type: "unsubscribe", topic }).catch(() => {}); // the response has no effect here
   }
 
-  /** Whether the server has confirmed the subscription on the present connection. */
-  isJoined(topic) {
-    return this.#topics.get(topic)?.joined ?? false;
+  /** Whether the server has confirmed the subscription on the current connection. */
+  isSubscribed(topic) {
+    return this.#topics.get(topic)?.subscribed ?? false;
   }
 
-  /** Resolves when the server has carried it out; rejects with a [LiveError]. */
+  /** Resolves when the server has acknowledged the message; rejects with a [LiveError]. */
   async publish(topic, data) {
-    if (!this.isJoined(topic)) throw new LiveError("not_connected", "there is no connection");
+    if (!this.isSubscribed(topic)) throw new LiveError("not_connected", "not connected");
     await this.#request({ type: "publish", topic, data });
   }
 
-  /** Asks the server; resolves to the data of its reply, or rejects with a [LiveError]. */
+  /** Sends a request; resolves to the data of the reply, or rejects with a [LiveError]. */
   async request(type, data) {
-    if (this.#state.kind !== "connected") throw new LiveError("not_connected", "there is no connection");
+    if (this.#state.kind !== "connected") throw new LiveError("not_connected", "not connected");
     return (await this.#request({ type, data })).data;
   }
 
   #open() {
-    this.#become({ kind: "connecting" });
+    this.#setState({ kind: "connecting" });
     const socket = new this.#WebSocket(this.#url, this.#protocols);
     this.#socket = socket;
-    this.#connectTimer = setTimeout(() => this.#abandon(Date.now()), CONNECT_TIMEOUT_MS);
-    socket.onopen = () => socket === this.#socket && this.#opened(); // the one before may still have events under way
-    socket.onmessage = (event) => socket === this.#socket && this.#heard(event.data);
+    this.#connectTimer = setTimeout(() => this.#dropConnection(Date.now()), CONNECT_TIMEOUT_MS);
+    socket.onopen = () => socket === this.#socket && this.#opened(); // ignores pending events of a previous socket
+    socket.onmessage = (event) => socket === this.#socket && this.#onFrame(event.data);
     socket.onclose = (event) => socket === this.#socket && this.#closed(event.code, event.reason, Date.now());
   }
 
   #opened() {
     clearTimeout(this.#connectTimer);
-    this.#lastHeard = Date.now();
+    this.#lastReceivedAt = Date.now();
     this.#window = null;
-    this.#steadyTimer = setTimeout(() => (this.#attempt = 0), STEADY_MS);
-    this.#listenForSilence();
-    const wanted = [...this.#topics.keys()]; // taken before the application hears of it: it may subscribe to more
-    this.#become({ kind: "connected" });
-    for (const topic of wanted) this.#join(topic);
+    this.#stableTimer = setTimeout(() => (this.#attempt = 0), STABLE_MS);
+    this.#startHeartbeat();
+    const topics = [...this.#topics.keys()]; // copied before the state handler runs: it may subscribe to more
+    this.#setState({ kind: "connected" });
+    for (const topic of topics) this.#sendSubscribe(topic);
   }
 
-  #heard(text) {
-    this.#lastHeard = Date.now();
+  #onFrame(text) {
+    this.#lastReceivedAt = Date.now();
     const message = decode(text);
     if (!message) return;
     switch (message.type) {
@@ -138,14 +138,14 @@ export class LiveClient {
         this.#requests.settle(message);
         break;
       case "error":
-        // Without a ref it answers nothing we asked, so nobody but the developer can use it.
+        // An error without a pending ref belongs to no request: log it for the developer.
         if (!this.#requests.settle(message)) console.warn("live:", errorOf(message).code, errorOf(message).message);
         break;
       case "message":
         if (this.#topics.get(message.topic)?.isNew(message.offset)) this.#handlers.message?.(message.topic, message.data);
         break;
       case "presence":
-        if (this.isJoined(message.topic)) this.#handlers.presence?.(message.topic, message.data ?? {});
+        if (this.isSubscribed(message.topic)) this.#handlers.presence?.(message.topic, message.data ?? {});
         break;
       case "ping":
         this.#send({ type: "pong", ref: message.ref });
@@ -154,96 +154,96 @@ export class LiveClient {
         this.#window = message.data?.reconnectInMs ?? null;
         break;
       case "unsubscribe":
-        this.#takenOut(message.topic);
+        this.#unsubscribed(message.topic);
         break;
       default:
-        // This client answers no questions of the server's, and says so rather than let it wait.
+        // This client handles no server requests; the error reply saves the server a timeout.
         if (message.ref?.startsWith?.("$")) this.#send({ type: "error", ref: message.ref, data: { code: "unknown_type", reason: "no handler" } });
         else if (!message.topic) this.#handlers.direct?.(message.type, message.data);
-        else if (this.isJoined(message.topic)) this.#handlers.typed?.(message.topic, message.type, message.data);
+        else if (this.isSubscribed(message.topic)) this.#handlers.customMessage?.(message.topic, message.type, message.data);
     }
   }
 
-  /** The server has ended the subscription; it is asked for again only on the next connection. */
-  #takenOut(topic) {
-    if (!this.isJoined(topic)) return;
-    this.#topics.get(topic).joined = false;
-    this.#handlers.refused?.(topic, new LiveError("not_subscribed", "the server took this client out"));
+  /** The server ended the subscription. The client subscribes again only on the next connection. */
+  #unsubscribed(topic) {
+    if (!this.isSubscribed(topic)) return;
+    this.#topics.get(topic).subscribed = false;
+    this.#handlers.rejected?.(topic, new LiveError("not_subscribed", "the server ended the subscription"));
   }
 
   #closed(code, reason, lostAt) {
-    this.#letGo(new LiveError("connection_lost", "the connection was lost before the server answered"));
+    this.#releaseSocket(new LiveError("connection_lost", "the connection was lost before the server responded"));
     const delay = delayBefore({ code, attempt: this.#attempt, window: this.#window, random: this.#random });
     this.#window = null;
-    if (delay === null) return this.#become({ kind: "stopped", code, reason });
+    if (delay === null) return this.#setState({ kind: "stopped", code, reason });
     this.#attempt++;
     this.#retryTimer = setTimeout(() => this.#open(), delay);
-    this.#become({ kind: "waiting", retryAt: Date.now() + delay, lostAt });
+    this.#setState({ kind: "waiting", retryAt: Date.now() + delay, lostAt });
   }
 
-  /** Gives up on a socket that does not answer. Its own close event would wait for the network, perhaps for minutes. */
-  #abandon(lostAt) {
+  /** Drops a socket that does not respond. Its own close event could take minutes. */
+  #dropConnection(lostAt) {
     const socket = this.#socket;
-    this.#closed(CUT_SHORT, "", lostAt);
+    this.#closed(ABNORMAL_CLOSURE, "", lostAt);
     socket.close();
   }
 
-  #letGo(error) {
+  #releaseSocket(error) {
     const socket = this.#socket;
     this.#socket = null;
     clearTimeout(this.#connectTimer);
-    clearTimeout(this.#steadyTimer);
+    clearTimeout(this.#stableTimer);
     clearTimeout(this.#heartbeatTimer);
-    for (const topic of this.#topics.values()) topic.joined = false;
+    for (const topic of this.#topics.values()) topic.subscribed = false;
     this.#requests.failAll(error);
     return socket;
   }
 
-  #listenForSilence() {
+  #startHeartbeat() {
     this.#heartbeatTimer = setTimeout(() => {
-      if (Date.now() - this.#lastHeard < QUIET_MS) return this.#listenForSilence();
-      const askedAt = Date.now();
+      if (Date.now() - this.#lastReceivedAt < IDLE_MS) return this.#startHeartbeat();
+      const pingedAt = Date.now();
       this.#send({ type: "ping", ref: "heartbeat" });
-      // A laptop that slept must be given the time to hear the answer before the connection is called dead.
+      // Starts after the ping, so that a laptop that wakes up has time to receive the pong.
       this.#heartbeatTimer = setTimeout(() => {
-        if (this.#lastHeard < askedAt) this.#abandon(this.#lastHeard);
-        else this.#listenForSilence();
-      }, PONG_WITHIN_MS);
-    }, QUIET_MS / 4);
+        if (this.#lastReceivedAt < pingedAt) this.#dropConnection(this.#lastReceivedAt);
+        else this.#startHeartbeat();
+      }, PONG_TIMEOUT_MS);
+    }, IDLE_MS / 4);
   }
 
-  async #join(topic) {
-    const wanted = this.#topics.get(topic);
+  async #sendSubscribe(topic) {
+    const subscription = this.#topics.get(topic);
     try {
-      const ack = await this.#request({ type: "subscribe", topic, data: wanted.data });
-      if (this.#topics.get(topic) !== wanted) return; // left meanwhile
-      const { recovery, missed } = wanted.accept(ack.data);
-      this.#handlers.joined?.(topic, recovery, missed, ack.data?.welcome);
+      const ack = await this.#request({ type: "subscribe", topic, data: subscription.data });
+      if (this.#topics.get(topic) !== subscription) return; // unsubscribed in the meantime
+      const { recovery, missed } = subscription.accept(ack.data);
+      this.#handlers.subscribed?.(topic, recovery, missed, ack.data?.welcome);
     } catch (error) {
-      if (this.#topics.get(topic) !== wanted || error.code === "connection_lost") return;
-      if (error.isPassing) this.#joinLater(topic, wanted, error.retryAfterMs);
-      else this.#handlers.refused?.(topic, error);
+      if (this.#topics.get(topic) !== subscription || error.code === "connection_lost") return;
+      if (error.isTransient) this.#subscribeLater(topic, subscription, error.retryAfterMs);
+      else this.#handlers.rejected?.(topic, error);
     }
   }
 
-  #joinLater(topic, wanted, delay) {
+  #subscribeLater(topic, subscription, delay) {
     const socket = this.#socket;
     setTimeout(() => {
-      if (socket === this.#socket && this.#topics.get(topic) === wanted) this.#join(topic);
-    }, delay ?? REJOIN_MS);
+      if (socket === this.#socket && this.#topics.get(topic) === subscription) this.#sendSubscribe(topic);
+    }, delay ?? RESUBSCRIBE_MS);
   }
 
   #request(message) {
-    const { ref, answer } = this.#requests.open();
+    const { ref, response } = this.#requests.open();
     this.#send({ ...message, ref });
-    return answer;
+    return response;
   }
 
   #send(message) {
     this.#socket.send(JSON.stringify(message));
   }
 
-  #become(state) {
+  #setState(state) {
     this.#state = state;
     this.#handlers.state?.(state);
   }

@@ -1,6 +1,6 @@
-/** What the server answered with an `error`, or why there was no answer: `timeout`, `connection_lost`, `not_connected`. */
+/** An error response of the server, or a local failure: `timeout`, `connection_lost`, `not_connected`. */
 export class LiveError extends Error {
-  static #PASSING = new Set(["rate_limited", "internal", "timeout"]);
+  static #TRANSIENT = new Set(["rate_limited", "internal", "timeout"]);
 
   constructor(code, reason, retryAfterMs = null) {
     super(reason || code);
@@ -9,15 +9,13 @@ export class LiveError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 
-  /** Whether the same may be asked again later; otherwise it is the server's last word. */
-  get isPassing() {
-    return LiveError.#PASSING.has(this.code) || this.retryAfterMs !== null;
+  /** Whether a retry can succeed. */
+  get isTransient() {
+    return LiveError.#TRANSIENT.has(this.code) || this.retryAfterMs !== null;
   }
 }
 
-/**
- * Requests that wait for their answer: gives out refs and matches what comes back to them.
- */
+/** Pending requests: assigns refs and matches responses to them. */
 export class Requests {
   #waiting = new Map();
   #count = 0;
@@ -31,20 +29,20 @@ export class Requests {
     return this.#waiting.size;
   }
 
-  /** A new ref, and the promise of its answer: the `ack`'s message, or a rejection with a [LiveError]. */
+  /** Returns a new ref and a promise: resolves to the response message, or rejects with a [LiveError]. */
   open() {
     const ref = String(++this.#count);
-    const answer = new Promise((resolve, reject) => {
+    const response = new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(ref);
-        reject(new LiveError("timeout", "the server did not answer in time"));
+        reject(new LiveError("timeout", "the server did not respond in time"));
       }, this.#timeoutMs);
       this.#waiting.set(ref, { resolve, reject, timer });
     });
-    return { ref, answer };
+    return { ref, response };
   }
 
-  /** Settles the request that `message` answers. False if none waits for it: it was not ours, or came too late. */
+  /** Settles the request with the ref of `message`. Returns false if none is pending, such as after a timeout. */
   settle(message) {
     const waiting = this.#waiting.get(message.ref);
     if (!waiting) return false;
@@ -55,7 +53,7 @@ export class Requests {
     return true;
   }
 
-  /** The connection is gone: nobody will answer any more. */
+  /** Rejects all pending requests after the connection is lost. */
   failAll(error) {
     const all = [...this.#waiting.values()];
     this.#waiting.clear();

@@ -1,41 +1,41 @@
-/** One topic that the application wants, and its place in the topic's history. Survives connections. */
+/** A subscription to one topic and its position in the topic's history. Survives reconnects. */
 export class Subscription {
-  /** Whether the server has confirmed it on the present connection. */
-  joined = false;
+  /** Whether the server has confirmed it on the current connection. */
+  subscribed = false;
   #params;
   #position;
-  #wasJoined;
+  #wasSubscribed;
 
   /**
    * @param since a position in the topic's history, `{epoch, offset}`, or null
-   * @param params what the application tells the server, or undefined
+   * @param params application data for the `subscribe`, or undefined
    */
   constructor(since, params) {
     this.#position = since === null ? null : { ...since };
-    this.#wasJoined = since !== null;
+    this.#wasSubscribed = since !== null;
     this.#params = params;
   }
 
-  /** The data of its `subscribe`. */
+  /** The data of the `subscribe` message. */
   get data() {
     if (this.#position === null && this.#params === undefined) return undefined;
     return { since: this.#position ?? undefined, params: this.#params };
   }
 
-  /** Takes the data of the `ack`; what became of what was missed, and how many messages of that follow. */
+  /** Handles the data of the `ack`. Returns the recovery result and the number of replayed messages that follow. */
   accept({ epoch, offset, recovered } = {}) {
-    const recovery = recovered ? "recovered" : this.#wasJoined ? "gap" : "first";
+    const recovery = recovered ? "recovered" : this.#wasSubscribed ? "gap" : "first";
     const missed = recovered ? offset - this.#position.offset : 0;
-    // What was recovered is still to come, and counts from the old place.
+    // After a recovery the replayed messages follow, so the old position stays.
     if (!recovered) this.#position = epoch ? { epoch, offset } : null;
-    this.joined = true;
-    this.#wasJoined = true;
+    this.subscribed = true;
+    this.#wasSubscribed = true;
     return { recovery, missed };
   }
 
-  /** Whether the message at `offset` is not here already; takes note of its place. */
+  /** Whether the message at `offset` was not received before. Advances the position. */
   isNew(offset) {
-    if (!this.joined) return false;
+    if (!this.subscribed) return false;
     if (this.#position === null || !Number.isSafeInteger(offset)) return true;
     if (offset <= this.#position.offset) return false;
     this.#position.offset = offset;

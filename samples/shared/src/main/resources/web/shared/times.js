@@ -1,12 +1,12 @@
-/** Times as people say them. */
+/** Human-readable times. */
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** "now", "5 min ago", and from an hour on the time of day. */
+/** Returns "now", "5 min ago", or after an hour the time of day. */
 export function relativeTime(at, now) {
   const age = now - at;
-  if (age < MINUTE) return "now"; // also for a server whose clock runs ahead of ours
+  if (age < MINUTE) return "now"; // also if the server's clock is ahead
   if (age < HOUR) return `${Math.floor(age / MINUTE)} min ago`;
   return clockTime(at);
 }

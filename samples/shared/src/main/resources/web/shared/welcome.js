@@ -1,4 +1,4 @@
-/** Asks for a name. */
+/** A dialog that prompts for a name. */
 import { drawing, element } from "./dom.js";
 import { nameProblem, suggestName } from "./names.js";
 
@@ -15,7 +15,7 @@ export class Welcome {
   /**
    * @param texts `title`, `question`, and `start` for the button
    * @param logo an element above the title, or null
-   * @param enter `enter(name)`: the name is good
+   * @param enter `enter(name)`, called with a valid name
    */
   constructor({ title, question, start }, logo, enter) {
     this.#start = start;
@@ -36,33 +36,33 @@ export class Welcome {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const problem = nameProblem(this.#input.value);
-      this.#say(problem ?? "");
+      this.#showError(problem ?? "");
       if (problem) return this.#input.focus();
       this.#dialog.close();
       enter(this.#input.value.trim());
     });
-    this.#input.addEventListener("input", () => this.#say(""));
+    this.#input.addEventListener("input", () => this.#showError(""));
     again.addEventListener("click", () => {
       this.#input.value = suggestName();
-      this.#say("");
+      this.#showError("");
       this.#input.select();
     });
-    // Without a name there is nothing behind the dialog to go back to.
+    // The page is unusable without a name, so the first dialog cannot be cancelled.
     this.#dialog.addEventListener("cancel", (event) => this.#canClose || event.preventDefault());
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#canClose && this.#dialog.close());
   }
 
-  /** @param name the present one, if it is to be changed */
+  /** @param name the current name when changing it, otherwise null */
   open(name = null) {
     this.#canClose = name !== null;
     this.#enter.textContent = name === null ? this.#start : "Change name";
     this.#input.value = name ?? suggestName();
-    this.#say("");
+    this.#showError("");
     this.#dialog.showModal();
     this.#input.select();
   }
 
-  #say(problem) {
+  #showError(problem) {
     this.#error.textContent = problem;
     this.#error.hidden = problem === "";
     this.#input.setAttribute("aria-invalid", String(problem !== ""));

@@ -1,14 +1,14 @@
-/** How messages look on the wire: the JSON codec. */
+/** The JSON codec. */
 
 const SUBPROTOCOL = "live.v1.json";
 const BEARER = "live.bearer."; // a page cannot set headers on a WebSocket
 
-/** What to offer to the server. */
+/** The WebSocket subprotocols to offer. */
 export function subprotocols(token) {
   return token === null ? [SUBPROTOCOL] : [SUBPROTOCOL, BEARER + base64Url(token)];
 }
 
-/** The envelope in a frame, or null: what cannot be read is skipped, a later version may send it. */
+/** Decodes a frame; returns null if it is not valid, because a later version may send other frames. */
 export function decode(text) {
   try {
     const message = JSON.parse(text);

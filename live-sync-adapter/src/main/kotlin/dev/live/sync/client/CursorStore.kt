@@ -1,21 +1,21 @@
 package dev.live.sync.client
 
 /**
- * Where a client keeps how far it has come in a scope; 0 before the first pull.
+ * Stores a client's cursor in one scope. The cursor is 0 before the first pull.
  *
- * Best kept with the data, and written in the transaction in which a pull's changes are applied: then a crash between
- * the two neither loses changes nor applies them twice. [write] may then do nothing. Called by one [SyncLoop], one at
- * a time; what it throws counts as a pull that failed.
+ * Store it with the data, and update it in the transaction that applies the pulled changes. Then a crash neither loses
+ * changes nor applies them twice, and [write] can be empty. [SyncLoop] calls it sequentially, and treats an exception
+ * as a failed pull.
  */
 public interface CursorStore {
-    /** The cursor up to which everything has been applied. */
+    /** Returns the cursor up to which all changes have been applied. */
     public suspend fun read(): ULong
 
-    /** Keeps [cursor], up to which everything has been applied now. */
+    /** Stores [cursor]: all changes up to it have been applied. */
     public suspend fun write(cursor: ULong)
 }
 
-/** A [CursorStore] for as long as the process lives, for state that does not outlive it either. Any thread. */
+/** A [CursorStore] in memory, for data that is not persisted either. Thread-safe. */
 public class MemoryCursor(initial: ULong = 0uL) : CursorStore {
     @Volatile
     private var cursor = initial

@@ -26,11 +26,8 @@ import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeMark
 import kotlin.time.TimeSource
 
-// Long because its public face is documented here, and the loop behind it is one machine over what was heard.
-
 /**
- * Keeps one scope up to date: runs [pull] when the server says that there is more, and now and then though it says
- * nothing.
+ * Keeps one scope up to date: runs [pull] when the server signals a newer cursor, and periodically as a fallback.
  *
  * ```
  * val loop = SyncLoop(live, "list/42", cursor = store) { since ->
@@ -40,20 +37,19 @@ import kotlin.time.TimeSource
  * launch { loop.state.collect(::show) }
  * ```
  *
- * Pulls run one at a time, and a pull that failed is tried again after a backoff, at the next connection, or when
- * [pullNow] asks for it, whichever comes first; what is signalled meanwhile makes one more of them, however often
- * that was.
+ * Pulls run one at a time. Signals during a pull cause one more pull, however many they are. A failed pull is retried
+ * after the backoff, on the next connection, or by [pullNow], whichever is first.
  *
- * @property scope what is kept up to date; at most 251 bytes of UTF-8
- * @param cursor how far this client has come. What it throws is shown and tried again as what [pull] throws
- * @param poll how long after a pull the next one comes though nothing was heard: this long, give or take a fifth.
- *   Positive; infinite polls once at most, where nothing was heard two seconds after the start
- * @param backoff the wait after pulls that failed, and before a scope that was refused is asked for again; where it
- *   gives up, [poll] says when
- * @param pull gets what came after its argument, applies it, and returns how far it came: the same where there was
- *   nothing. Part of what there is will do, then it is called again. What it throws is shown in [state] and tried
- *   again later
- * @throws IllegalArgumentException if [scope] cannot be one, or [poll] is not positive
+ * @property scope at most 251 bytes of UTF-8
+ * @param cursor stores this client's cursor. An exception counts as a failed pull
+ * @param poll time from a pull to the next one without a signal, with a jitter of 20 %. Positive. If infinite, the loop
+ *   polls at most once, if it receives no signal within two seconds after the start
+ * @param backoff delay after a failed pull, and before subscribing again to a rejected scope. When it gives up, [poll]
+ *   is the delay
+ * @param pull fetches and applies changes after its argument, and returns the cursor that it reached: its argument if
+ *   there were none. It may return a part of the changes; then it is called again. An exception is reported in [state],
+ *   and the pull is retried
+ * @throws IllegalArgumentException if [scope] is invalid, or [poll] is not positive
  */
 public class SyncLoop internal constructor(
     public val scope: String,
@@ -79,163 +75,165 @@ public class SyncLoop internal constructor(
     }
 
     /**
-     * What has been heard; written from any thread.
+     * The inputs that decide when to pull. Written from any thread.
      *
-     * @property wishes how often [pullNow] was called
-     * @property joinedOn the connection on which the scope was last subscribed to
+     * @property pullRequests number of [pullNow] calls
+     * @property subscribedOn the connection of the last subscribe to the scope
      */
-    private data class Heard(
+    private data class Inputs(
         val target: ULong? = null,
         val mustPull: Boolean = false,
-        val wishes: Int = 0,
+        val pullRequests: Int = 0,
         val connection: ConnectionState? = null,
-        val joinedOn: ConnectionState? = null,
-        val refusal: LiveException? = null,
+        val subscribedOn: ConnectionState? = null,
+        val rejection: LiveException? = null,
     ) {
-        val isLive: Boolean get() = connection is ConnectionState.Connected && connection === joinedOn
+        val isLive: Boolean get() = connection is ConnectionState.Connected && connection === subscribedOn
 
         fun isBehind(since: ULong): Boolean = mustPull || (target != null && target > since)
     }
 
     private val isRunning = AtomicBoolean()
-    private val heard = MutableStateFlow(Heard())
+    private val inputs = MutableStateFlow(Inputs())
     private val states = MutableStateFlow<SyncState>(SyncState.Offline(0uL))
 
-    /** How the loop stands; [SyncState.Offline] until it runs. */
+    /** The current state; [SyncState.Offline] until [run] starts. */
     public val state: StateFlow<SyncState> = states.asStateFlow()
 
     /**
-     * Has [pull] run now, or once more after the one that runs, without a backoff: for a button that says "refresh", and
-     * for a pull that also sends what the user has changed. Any thread.
+     * Pulls now, or once more after a running pull, without a backoff. Thread-safe.
+     *
+     * Use it for a refresh button, or if the pull also sends local changes.
      */
-    public fun pullNow(): Unit = heard.update { it.copy(mustPull = true, wishes = it.wishes + 1) }
+    public fun pullNow(): Unit = inputs.update { it.copy(mustPull = true, pullRequests = it.pullRequests + 1) }
 
     /**
-     * Runs until it is cancelled, and does not fail of itself. May run again when it has ended.
+     * Runs until cancelled; errors are reported in [state]. Can be called again after it has ended.
      *
-     * @throws IllegalStateException if it runs already: pulls would overlap
+     * @throws IllegalStateException if it is already running: pulls would overlap
      */
     public suspend fun run(): Nothing {
-        check(isRunning.compareAndSet(false, true)) { "the loop of scope '$scope' runs already; make another one" }
+        check(isRunning.compareAndSet(false, true)) {
+            "the sync loop of scope '$scope' is already running; create another SyncLoop"
+        }
         try {
-            keep()
+            runLoop()
         } finally {
             isRunning.set(false)
         }
     }
 
-    private suspend fun keep(): Nothing =
+    private suspend fun runLoop(): Nothing =
         coroutineScope {
-            launch(CoroutineName("live-sync-signals")) { hear() }
+            launch(CoroutineName("live-sync-signals")) { collectSignals() }
             launch(CoroutineName("live-sync-connection")) {
-                link.connection.collect { connection -> heard.update { it.copy(connection = connection) } }
+                link.connection.collect { connection -> inputs.update { it.copy(connection = connection) } }
             }
             try {
-                pulls()
+                pullLoop()
             } finally {
-                heard.update { it.copy(connection = null, joinedOn = null) }
+                inputs.update { it.copy(connection = null, subscribedOn = null) }
                 states.value = SyncState.Offline(states.value.cursor)
             }
         }
 
-    /**
-     * A refusal may be one for now, such as by a token that has run out: it is asked again, at the pace of failed
-     * pulls.
-     */
-    private suspend fun hear() {
+    /** Subscribes again after a rejection, with the backoff: the cause can be temporary, such as an expired token. */
+    private suspend fun collectSignals() {
         var attempt = 0
         while (true) {
             try {
                 link.signals.collect { signal ->
-                    if (signal is SyncSignal.Joined) attempt = 0
-                    heard.update { it.with(signal) }
+                    if (signal is SyncSignal.Subscribed) attempt = 0
+                    inputs.update { it.withSignal(signal) }
                 }
-                heard.update { it.copy(joinedOn = null) }
+                inputs.update { it.copy(subscribedOn = null) }
                 return // the client is closed
             } catch (e: LiveException) {
-                heard.update { it.copy(joinedOn = null, refusal = e) }
+                inputs.update { it.copy(subscribedOn = null, rejection = e) }
             }
             delay(backoff.delayBefore(attempt++) ?: jittered())
         }
     }
 
-    private fun Heard.with(signal: SyncSignal): Heard {
+    private fun Inputs.withSignal(signal: SyncSignal): Inputs {
         val cursor = signal.cursor
         val ahead = if (cursor == null) copy(mustPull = true) else copy(target = maxOf(cursor, target ?: cursor))
-        if (signal !is SyncSignal.Joined) return ahead
-        return ahead.copy(joinedOn = link.connection.value, refusal = null)
+        if (signal !is SyncSignal.Subscribed) return ahead
+        return ahead.copy(subscribedOn = link.connection.value, rejection = null)
     }
 
-    private suspend fun pulls(): Nothing {
+    private suspend fun pullLoop(): Nothing {
         var nextPoll = clock.markNow() + minOf(FIRST_POLL * random.nextDouble(1 - JITTER, 1 + JITTER), poll)
         var failures = 0
-        var toldOn: ConnectionState? = null
+        var pollResetOn: ConnectionState? = null
         while (true) {
-            val seen = heard.value
-            if (seen.isLive && seen.joinedOn !== toldOn) {
-                toldOn = seen.joinedOn
-                nextPoll = clock.markNow() + jittered() // the server has just said where the scope stands
+            val snapshot = inputs.value
+            if (snapshot.isLive && snapshot.subscribedOn !== pollResetOn) {
+                pollResetOn = snapshot.subscribedOn
+                nextPoll = clock.markNow() + jittered() // the ack has just reported the cursor
             }
             val failure =
                 try {
                     val since = cursor.read()
-                    if (!seen.isBehind(since) && !nextPoll.hasPassedNow()) {
-                        rest(since, seen, nextPoll)
+                    if (!snapshot.isBehind(since) && !nextPoll.hasPassedNow()) {
+                        awaitChange(since, snapshot, nextPoll)
                         continue
                     }
-                    pullOnce(since, seen)
+                    pullOnce(since, snapshot)
                     null
                 } catch (e: Exception) {
                     currentCoroutineContext().ensureActive()
-                    heard.update { it.copy(mustPull = true) }
+                    inputs.update { it.copy(mustPull = true) }
                     e
                 }
             nextPoll = clock.markNow() + jittered()
             if (failure == null) {
                 failures = 0
             } else {
-                waitAfter(failure, seen, backoff.delayBefore(failures++) ?: jittered())
+                awaitRetry(failure, snapshot, backoff.delayBefore(failures++) ?: jittered())
             }
         }
     }
 
-    /** Until something else is heard than [seen], or it is time to poll. */
-    private suspend fun rest(since: ULong, seen: Heard, nextPoll: TimeMark) {
-        states.value = if (seen.isLive) SyncState.InSync(since) else SyncState.Offline(since, seen.refusal)
-        withTimeoutOrNull(-nextPoll.elapsedNow()) { heard.first { it != seen } }
+    /** Waits until the inputs differ from [snapshot], or the next poll is due. */
+    private suspend fun awaitChange(since: ULong, snapshot: Inputs, nextPoll: TimeMark) {
+        states.value = if (snapshot.isLive) SyncState.InSync(since) else SyncState.Offline(since, snapshot.rejection)
+        withTimeoutOrNull(-nextPoll.elapsedNow()) { inputs.first { it != snapshot } }
     }
 
-    /** Throws what [pull] and [cursor] throw, and what is wrong with where they came. */
-    private suspend fun pullOnce(since: ULong, seen: Heard) {
-        val target = seen.target
-        if (seen.isBehind(since)) {
+    /** Rethrows exceptions of [pull] and [cursor], and throws if a cursor that they return is invalid. */
+    private suspend fun pullOnce(since: ULong, snapshot: Inputs) {
+        val target = snapshot.target
+        if (snapshot.isBehind(since)) {
             states.value = SyncState.Behind(since, target)
-            yield() // so that it can be seen
+            yield() // lets collectors observe this state
         }
         states.value = SyncState.Pulling(since, target)
-        heard.update { it.copy(mustPull = false) }
+        inputs.update { it.copy(mustPull = false) }
         val reached = pull(since)
-        check(reached >= since) { "pull went back from $since to $reached" }
+        check(reached >= since) { "pull returned cursor $reached, which is below $since" }
         if (reached > since) cursor.write(reached)
         val stored = cursor.read()
-        check(stored >= reached) { "the store says $stored after write($reached)" }
-        // a replica that is not there yet; to ask again at once would only keep it busy
+        check(stored >= reached) { "the store returned cursor $stored after write($reached)" }
+        // the backoff applies: the replica may lag, and an immediate retry would only add load
         check(reached > since || target == null || target <= since) {
-            "pull found nothing after $since, though the scope is at $target"
+            "pull returned no changes after cursor $since, but the scope is at $target"
         }
     }
 
-    /** Somebody who asks for a pull, and a connection that is there again, know better than the backoff. */
-    private suspend fun waitAfter(failure: Exception, before: Heard, wait: Duration) {
+    /** Waits for the backoff; [pullNow] and a new subscription end the wait early. */
+    private suspend fun awaitRetry(failure: Exception, before: Inputs, wait: Duration) {
         val until: TimeMark = clock.markNow() + wait
-        states.value = SyncState.Failed(known(), failure, wait, until)
+        states.value = SyncState.Failed(readCursorOrLast(), failure, wait, until)
         withTimeoutOrNull(wait) {
-            heard.first { it.wishes != before.wishes || (it.isLive && it.joinedOn !== before.joinedOn) }
+            inputs.first {
+                it.pullRequests != before.pullRequests || (it.isLive && it.subscribedOn !== before.subscribedOn)
+            }
         }
     }
 
-    /** How far it has come, also where the store cannot say so now: part of what failed may have been applied. */
-    private suspend fun known(): ULong =
+    /** Reads the cursor, which a failed pull may have advanced. Falls back to the last one if the store fails. */
+    private suspend fun readCursorOrLast(): ULong =
         try {
             cursor.read()
         } catch (_: Exception) {
@@ -248,7 +246,7 @@ public class SyncLoop internal constructor(
     override fun toString(): String = "SyncLoop($scope, ${state.value})"
 
     private companion object {
-        /** Where nothing is heard so long after the start, live is taken for down. */
+        /** Time after the start without a signal until the loop assumes that live is unavailable, and polls. */
         val FIRST_POLL = 2.seconds
         const val JITTER = 0.2
     }

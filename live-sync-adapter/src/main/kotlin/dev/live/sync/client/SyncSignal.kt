@@ -1,13 +1,13 @@
 package dev.live.sync.client
 
-/** What a client hears of a scope. */
+/** A server's signal about one scope. */
 internal sealed interface SyncSignal {
-    /** Where the scope stands at least; null if the server does not know. */
+    /** A lower bound of the scope's cursor; null if the server does not know it. */
     val cursor: ULong?
 
-    /** The scope is subscribed to, now or again. */
-    data class Joined(override val cursor: ULong?) : SyncSignal
+    /** The client has subscribed to the scope, initially or after a reconnect. */
+    data class Subscribed(override val cursor: ULong?) : SyncSignal
 
-    /** It has come to [cursor]; said by the server, or by another collector of this client. */
-    data class Told(override val cursor: ULong) : SyncSignal
+    /** The scope has advanced to [cursor]. Reported by the server or by another collector of this client. */
+    data class Advanced(override val cursor: ULong) : SyncSignal
 }

@@ -15,12 +15,13 @@ import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.coroutines.launch
 
 /**
- * The cursors of [scope] as the server tells them: the present one when the scope is subscribed to, also after each
- * reconnect, then each newer one. Cold: collecting subscribes. Conflated: a slow collector gets the newest. Only ever
- * forward, also over reconnects and for a collector that comes later than others.
+ * The cursors of [scope] that the server sends: the current one on each subscribe and reconnect, then each newer one.
  *
- * The flow fails as that of a topic's messages does, with a `LiveException`: if the server refuses the scope, or does
- * not answer in time. It completes when the client is closed.
+ * Cold: collecting subscribes. Conflated: a slow collector receives the newest cursor. Strictly increasing, also across
+ * reconnects and for collectors that start later than others.
+ *
+ * Fails with a `LiveException` if the server rejects the scope or does not reply in time. Completes when the client is
+ * closed.
  *
  * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or has control characters
  */
@@ -39,17 +40,17 @@ public fun LiveClient.syncSignals(scope: String): Flow<ULong> {
     }.conflate()
 }
 
-/** As [syncSignals], but also when the server knows no cursor, at each join, and in whatever order. */
+/** Like [syncSignals], but unordered, and also reports each subscribe without a cursor. */
 internal fun LiveClient.syncUpdates(scope: String): Flow<SyncSignal> {
     val topic = SyncWire.topicOf(scope)
     val live = this
     return channelFlow {
-        val cursors = KnownCursors.of(live)
+        val cursors = SharedCursors.of(live)
         val newest = cursors.retain(scope)
         try {
-            // what other collectors hear: the ack that this one gets may be as old as theirs
-            launch { newest.filterNotNull().collect { send(SyncSignal.Told(it)) } }
-            told(topic).collect { signal ->
+            // the ack of an existing subscription may be older than the cursors that other collectors received
+            launch { newest.filterNotNull().collect { send(SyncSignal.Advanced(it)) } }
+            signalsOf(topic).collect { signal ->
                 signal.cursor?.let(newest::raise)
                 send(signal)
             }
@@ -60,16 +61,16 @@ internal fun LiveClient.syncUpdates(scope: String): Flow<SyncSignal> {
     }
 }
 
-private fun LiveClient.told(topic: String): Flow<SyncSignal> =
+private fun LiveClient.signalsOf(topic: String): Flow<SyncSignal> =
     rawTopic(topic, CollectorOverflow.DropOldest).updates.mapNotNull { update ->
         when (update) {
-            is TopicUpdate.Subscribed -> SyncSignal.Joined(SyncWire.cursorIn(update.welcome))
-            is TopicUpdate.Received -> toldIn(update.value)
+            is TopicUpdate.Subscribed -> SyncSignal.Subscribed(SyncWire.cursorIn(update.welcome))
+            is TopicUpdate.Received -> signalIn(update.value)
         }
     }
 
-/** Null where [message] is another's. */
-private fun toldIn(message: Message): SyncSignal? {
+/** Returns null if [message] is not a sync signal. */
+private fun signalIn(message: Message): SyncSignal? {
     if (message.type != SyncWire.TYPE) return null
-    return SyncWire.cursorIn(message)?.let { SyncSignal.Told(it) }
+    return SyncWire.cursorIn(message)?.let { SyncSignal.Advanced(it) }
 }

@@ -4,12 +4,12 @@ import dev.live.protocol.LiveException
 import kotlin.time.Duration
 import kotlin.time.TimeMark
 
-/** How a [SyncLoop] stands, for a screen that shows it. */
+/** The state of a [SyncLoop], for display. */
 public sealed class SyncState {
-    /** How far everything has been applied. */
+    /** The cursor up to which all changes have been applied. */
     public abstract val cursor: ULong
 
-    /** Everything that the server has told of is here, and it tells of what comes. */
+    /** The client has applied all changes that the server reported, and receives new signals. */
     public class InSync(override val cursor: ULong) : SyncState() {
         override fun equals(other: Any?): Boolean = other is InSync && cursor == other.cursor
 
@@ -19,28 +19,28 @@ public sealed class SyncState {
     }
 
     /**
-     * There is more, or may be, and a pull comes next: for a moment, since nothing holds it up.
+     * The scope has newer changes, or may have, and a pull starts next. This state is brief.
      *
-     * @property target where the scope stands at least; null where that is not known
+     * @property target a lower bound of the scope's cursor on the server; null if unknown
      */
     public class Behind(override val cursor: ULong, public val target: ULong?) : SyncState() {
         override fun toString(): String = "Behind($cursor of ${target ?: "?"})"
     }
 
     /**
-     * A pull runs; also where nothing is known of more, such as a poll.
+     * A pull is running. A poll shows this state as well, even if no newer changes are known.
      *
-     * @property target where the scope stands at least; null where that is not known
+     * @property target a lower bound of the scope's cursor on the server; null if unknown
      */
     public class Pulling(override val cursor: ULong, public val target: ULong?) : SyncState() {
         override fun toString(): String = "Pulling($cursor of ${target ?: "?"})"
     }
 
     /**
-     * The last pull failed with [cause], and the next one has its time.
+     * The last pull failed with [cause], and a retry is scheduled.
      *
-     * @property delay how long the whole wait is
-     * @property until when it is over
+     * @property delay the total time from the failure to the retry
+     * @property until when the retry starts
      */
     public class Failed(
         override val cursor: ULong,
@@ -52,9 +52,9 @@ public sealed class SyncState {
     }
 
     /**
-     * The server cannot tell of anything now: there may be more than is known, until the next poll.
+     * The client receives no signals now. Newer changes may go unnoticed until the next poll.
      *
-     * @property cause why, where the server refused the scope; null where there is no connection, or none yet
+     * @property cause the server's error if it rejected the scope; null if the client is not connected
      */
     public class Offline(override val cursor: ULong, public val cause: LiveException? = null) : SyncState() {
         override fun equals(other: Any?): Boolean =

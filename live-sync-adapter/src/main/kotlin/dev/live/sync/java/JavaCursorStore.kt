@@ -3,16 +3,15 @@ package dev.live.sync.java
 import dev.live.sync.client.CursorStore
 
 /**
- * Where a client keeps how far it has come in a scope; 0 before the first pull. See [CursorStore] for what makes it
- * safe.
+ * Stores a client's cursor in one scope. The cursor is 0 before the first pull. See [CursorStore] for crash safety.
  *
- * Called on the loop's executor, which it may block, one call at a time; what it throws counts as a pull that failed.
- * Cursors are unsigned, in the bits of a `long`.
+ * Called sequentially on the loop's executor, and may block it. An exception counts as a failed pull. Cursors are
+ * unsigned numbers in the bits of a `long`.
  */
 public interface JavaCursorStore {
-    /** The cursor up to which everything has been applied. */
+    /** Returns the cursor up to which all changes have been applied. */
     public fun read(): Long
 
-    /** Keeps [cursor], up to which everything has been applied now. */
+    /** Stores [cursor]: all changes up to it have been applied. */
     public fun write(cursor: Long)
 }

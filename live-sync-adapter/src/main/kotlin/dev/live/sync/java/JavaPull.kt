@@ -2,11 +2,12 @@ package dev.live.sync.java
 
 import java.util.concurrent.CompletableFuture
 
-/** Gets what came in a scope after a cursor, and applies it. */
+/** Fetches the changes of a scope after a cursor, and applies them. */
 public fun interface JavaPull {
     /**
-     * Pulls what came after [since], and says how far it came: [since] where there was nothing. A future that fails is
-     * tried again later; one that is cancelled because the loop is closed should end soon.
+     * Pulls the changes after [since], and completes with the cursor that it reached: [since] if there were none.
+     *
+     * The loop retries after a failed future. It cancels the future when the loop is closed.
      */
     public fun pull(since: Long): CompletableFuture<Long>
 }

@@ -34,24 +34,24 @@ import kotlin.time.toKotlinDuration
  * }
  * ```
  *
- * Thread-safe. It goes on by polling alone where the client is closed first. What the store throws is shown and tried
- * again as what the pull throws, and so is an executor that rejects either. What the listener throws goes to the uncaught
- * exception handler of its thread, and the listener is told nothing more; the same goes for an executor that rejects the
- * listener. On Android it needs API 26.
+ * Thread-safe. If the client is closed first, the loop continues by polling only. An exception of the store or the
+ * pull, or an executor that rejects either call, counts as a failed pull and is retried. An exception of the listener,
+ * or an executor that rejects it, goes to the thread's uncaught exception handler and ends notifications. Requires API
+ * 26 on Android.
  */
 public class JavaSyncLoop private constructor(builder: Builder) : AutoCloseable {
-    // its own, ended by close(); not on the executor, which may take no task for a while: the loop goes on then
+    // cancelled by close(). Not on the user's executor: the loop must continue while that rejects tasks
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default + CoroutineName("live-sync-java"))
     private val loop = builder.loop()
 
     init {
-        builder.listener?.let { tell(it, builder.executor.asCoroutineDispatcher()) }
+        builder.listener?.let { notifyListener(it, builder.executor.asCoroutineDispatcher()) }
         scope.launch { loop.run() }
     }
 
-    // atomic: it has to tell too that the executor did not take its first step
+    // ATOMIC: the block must also run if the executor rejects the first dispatch, to report that
     @OptIn(DelicateCoroutinesApi::class)
-    private fun tell(listener: Consumer<in JavaSyncState>, executor: CoroutineDispatcher) {
+    private fun notifyListener(listener: Consumer<in JavaSyncState>, executor: CoroutineDispatcher) {
         scope.launch(executor, CoroutineStart.ATOMIC) {
             try {
                 loop.state.collect {
@@ -64,16 +64,16 @@ public class JavaSyncLoop private constructor(builder: Builder) : AutoCloseable 
         }
     }
 
-    /** How the loop stands now. */
+    /** The current state. */
     public val state: JavaSyncState get() = JavaSyncState.of(loop.state.value)
 
-    /** Has a pull run now, or once more after the one that runs: for a button that says "refresh". Does not block. */
+    /** Pulls now, or once more after a running pull, such as for a refresh button. Does not block. */
     public fun pullNow(): Unit = loop.pullNow()
 
-    /** Ends the loop and cancels a pull that runs. Does not block; closing twice is harmless. */
+    /** Stops the loop and cancels a running pull. Does not block. Idempotent. */
     override fun close(): Unit = scope.cancel()
 
-    /** What a loop is made with. Not thread-safe. */
+    /** Configures a loop. Not thread-safe. */
     public class Builder internal constructor(
         private val live: JavaLiveClient,
         private val scope: String,
@@ -87,17 +87,17 @@ public class JavaSyncLoop private constructor(builder: Builder) : AutoCloseable 
             private set
         private var poll: Duration = Duration.ofSeconds(DEFAULT_POLL_SECONDS)
 
-        /** How long after a pull the next one comes though nothing was heard, give or take a fifth. Default 60 s. */
+        /** The time from a pull to the next one without a signal, with a jitter of 20 %. Default 60 s. */
         public fun poll(poll: Duration): Builder =
             apply {
                 require(!poll.isZero && !poll.isNegative) { "poll must be positive, was $poll" }
                 this.poll = poll
             }
 
-        /** Where the store, the pull and the listener are called. Default `ForkJoinPool.commonPool()`. */
+        /** Runs the store, the pull and the listener. Default `ForkJoinPool.commonPool()`. */
         public fun executor(executor: Executor): Builder = apply { this.executor = executor }
 
-        /** Called with the state now, and with every change that it can keep up with; the newest is never missed. */
+        /** Receives the current state and its changes. Conflated: a slow [listener] receives the newest state. */
         public fun onState(listener: Consumer<in JavaSyncState>): Builder = apply { this.listener = listener }
 
         /** Starts the loop. */
@@ -111,13 +111,13 @@ public class JavaSyncLoop private constructor(builder: Builder) : AutoCloseable 
             }
         }
 
-        /** A loop that is closed while the application begins its pull never gets the future: it is cancelled here. */
+        /** If the loop is closed while the application starts the pull, await never sees the future: cancel it here. */
         private suspend fun pullOn(dispatcher: CoroutineDispatcher, since: ULong): ULong {
-            var begun: CompletableFuture<Long>? = null
+            var started: CompletableFuture<Long>? = null
             try {
-                return runOn(dispatcher) { pull.pull(since.toLong()).also { begun = it } }.await().toULong()
+                return runOn(dispatcher) { pull.pull(since.toLong()).also { started = it } }.await().toULong()
             } catch (e: CancellationException) {
-                begun?.cancel(false)
+                started?.cancel(false)
                 throw e
             }
         }
@@ -136,12 +136,12 @@ public class JavaSyncLoop private constructor(builder: Builder) : AutoCloseable 
         private const val DEFAULT_POLL_SECONDS = 60L
 
         /**
-         * A loop that is still to be started.
+         * Returns a builder; [Builder.start] starts the loop.
          *
          * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or has control characters
          */
         @JvmStatic
         public fun builder(live: JavaLiveClient, scope: String, store: JavaCursorStore, pull: JavaPull): Builder =
-            Builder(live, scope, store, pull).also { it.loop() } // checks the scope here rather than at the start
+            Builder(live, scope, store, pull).also { it.loop() } // validates the scope now rather than in start()
     }
 }

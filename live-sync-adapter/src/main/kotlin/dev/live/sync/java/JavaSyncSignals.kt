@@ -21,17 +21,17 @@ import java.util.concurrent.ForkJoinPool
 import java.util.function.Consumer
 import java.util.function.LongConsumer
 
-/** The cursors of scopes, for Java; see [syncSignals]. */
+/** [syncSignals] for Java: the cursors of a scope. */
 public object JavaSyncSignals {
     /**
-     * Calls [listener] with each cursor of [scope] that it can keep up with, the newest always and never an older
-     * one, as an unsigned number in the bits of a `long`. Until the subscription or the client is closed.
+     * Calls [listener] with the cursors of [scope] until the subscription or the client is closed.
      *
-     * What [listener] throws, and a task that [executor] rejects, goes to the uncaught exception handler of the thread, and
-     * nothing more comes.
+     * Cursors are unsigned numbers in the bits of a `long`, and strictly increase. A slow [listener] skips intermediate
+     * cursors but receives the newest. An exception of [listener], or a task that [executor] rejects, goes to the
+     * thread's uncaught exception handler and ends the subscription.
      *
-     * @param onRefused called if the server refuses the scope or does not answer, and nothing more comes
-     * @param executor where both are called, one at a time
+     * @param onError called if the server rejects the scope or does not reply in time; the subscription ends then
+     * @param executor runs both callbacks, one at a time
      * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or has control characters
      */
     @JvmStatic
@@ -41,14 +41,14 @@ public object JavaSyncSignals {
         live: JavaLiveClient,
         scope: String,
         listener: LongConsumer,
-        onRefused: Consumer<in LiveException>,
+        onError: Consumer<in LiveException>,
         executor: Executor = ForkJoinPool.commonPool(),
     ): Subscription {
-        val signals = live.client.syncSignals(scope).flowOn(Dispatchers.Default) // the listener alone is the executor's
-        // its own, ended by the subscription
+        val signals = live.client.syncSignals(scope).flowOn(Dispatchers.Default) // only callbacks run on the executor
+        // cancelled by closing the subscription
         val callbacks =
             CoroutineScope(SupervisorJob() + executor.asCoroutineDispatcher() + CoroutineName("live-sync-java"))
-        // atomic: it has to tell too that the executor did not take its first step
+        // ATOMIC: the block must also run if the executor rejects the first dispatch, to report that
         callbacks.launch(start = CoroutineStart.ATOMIC) {
             try {
                 signals.collect {
@@ -56,7 +56,7 @@ public object JavaSyncSignals {
                     listener.accept(it.toLong())
                 }
             } catch (e: LiveException) {
-                onRefused.accept(e)
+                onError.accept(e)
             } catch (e: CancellationException) {
                 throw failureIn(e)
             }

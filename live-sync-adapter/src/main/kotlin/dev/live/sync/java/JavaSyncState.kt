@@ -6,15 +6,16 @@ import java.util.OptionalLong
 import kotlin.time.toJavaDuration
 
 /**
- * How a [JavaSyncLoop] stands: [SyncState] in Java's types. Cursors are unsigned, in the bits of a `long`: see
- * `Long.toUnsignedString` and `Long.compareUnsigned`.
+ * [SyncState] in Java types: the state of a [JavaSyncLoop].
+ *
+ * Cursors are unsigned numbers in the bits of a `long`: see `Long.toUnsignedString` and `Long.compareUnsigned`.
  *
  * @property phase which of the five states it is
- * @property cursor how far everything has been applied
- * @property target where the scope stands at least, where that is known; unless [Phase.BEHIND] or
- *   [Phase.PULLING] empty
- * @property delay the whole wait before the next try, zero unless [Phase.FAILED]
- * @property cause what went wrong, unless [Phase.FAILED], or [Phase.OFFLINE] by a refusal, null
+ * @property cursor the cursor up to which all changes have been applied
+ * @property target a lower bound of the scope's cursor on the server, in [Phase.BEHIND] and [Phase.PULLING]; empty if
+ *   unknown and in other phases
+ * @property delay the total time from the failure to the retry in [Phase.FAILED], otherwise zero
+ * @property cause the error in [Phase.FAILED], and in [Phase.OFFLINE] if the server rejected the scope; otherwise null
  */
 public class JavaSyncState private constructor(
     public val phase: Phase,

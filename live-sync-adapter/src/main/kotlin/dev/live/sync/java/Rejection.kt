@@ -10,7 +10,7 @@ import java.util.concurrent.RejectedExecutionException
 /**
  * Runs [block] on [executor].
  *
- * @throws RejectedExecutionException if the executor does not take it
+ * @throws RejectedExecutionException if the executor rejects it
  */
 internal suspend fun <T> runOn(executor: CoroutineDispatcher, block: () -> T): T =
     try {
@@ -20,8 +20,9 @@ internal suspend fun <T> runOn(executor: CoroutineDispatcher, block: () -> T): T
     }
 
 /**
- * What [e] says that is no end that somebody asked for: that the executor takes no task, which cancels the coroutine, or that
- * the application's own code was cancelled. Thrown on, so that it goes where uncaught exceptions go.
+ * Converts a cancellation that the caller did not request into an exception to throw, so that the uncaught exception
+ * handler receives it. Causes: the executor rejected a task, which cancels the coroutine, or the application's own code
+ * threw a [CancellationException].
  *
  * @throws CancellationException if the caller was cancelled
  */
@@ -34,4 +35,4 @@ internal suspend fun failureIn(e: CancellationException): Exception {
 private fun rejectionIn(failure: Throwable): RejectedExecutionException? =
     generateSequence(failure) { it.cause }.take(MAX_CAUSES).firstNotNullOfOrNull { it as? RejectedExecutionException }
 
-private const val MAX_CAUSES = 16 // a chain may be a circle
+private const val MAX_CAUSES = 16 // a chain of causes may be cyclic

@@ -15,99 +15,101 @@ import kotlin.time.Duration.Companion.nanoseconds
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Tells of cursors that have risen, and each scope at most once in [interval], then the newest: at once where nothing
- * was told for 50 ms, otherwise within a few milliseconds. To be woken by each call of a busy engine would cost its
- * threads more than all the rest, see benchmarks/RESULTS.md.
+ * Publishes advanced cursors, at most once per scope and [interval], and then the newest.
  *
- * Each scope waits at most once, so what waits is bounded by the scopes that were notified and not told yet.
+ * It publishes at once after 50 ms without a publish, otherwise within a few milliseconds: while active it polls the
+ * queue, because a wakeup per call would cost a busy engine's threads more than everything else. See
+ * benchmarks/RESULTS.md.
  *
- * @param now nanoseconds of a clock that never goes back
- * @param tell called by [run] alone, for 5 s at the most; what it throws goes to [onFailure] and stops nothing
+ * A scope is queued at most once, so the queues are bounded by the number of scopes with an unpublished cursor.
+ *
+ * @param now nanoseconds of a monotonic clock
+ * @param publish called by [run] only, with a timeout of 5 s; its exceptions go to [onFailure], and [run] continues
  */
 internal class CursorNotifier(
     interval: Duration,
     private val now: () -> Long,
-    private val tell: suspend (scope: String, cursor: ULong) -> Unit,
+    private val publish: suspend (scope: String, cursor: ULong) -> Unit,
     private val onFailure: (scope: String, cause: Exception) -> Unit,
 ) {
-    private val fresh = ConcurrentLinkedQueue<ScopeCursor>()
+    private val pending = ConcurrentLinkedQueue<ScopeCursor>()
     private val wake = Channel<Unit>(Channel.CONFLATED)
 
     private val interval = interval.inWholeNanoseconds
 
-    /** How long after a telling [run] looks by itself for what comes. */
-    private val alertness = minOf(interval, ALERT_FOR).inWholeNanoseconds
+    /** Time after a publish in which [run] polls [pending] and needs no wakeup. */
+    private val activePeriod = minOf(interval, MAX_ACTIVE_PERIOD).inWholeNanoseconds
 
-    /** Told too short a time ago. Only accessed by [run]. */
-    private val cooling = PriorityQueue<ScopeCursor>(INITIAL_SCOPES, compareBy { it.nextAt })
+    /** Scopes published less than [interval] ago, by next publish time. Only accessed by [run]. */
+    private val throttled = PriorityQueue<ScopeCursor>(INITIAL_SCOPES, compareBy { it.nextAt })
 
     @Volatile
     private var hasEnded = false
 
-    /** Whether [run] has to be woken; otherwise it looks by itself soon. */
+    /** Whether [run] waits for [wake]; otherwise it polls soon. */
     @Volatile
-    private var isAsleep = false
+    private var isSleeping = false
 
-    /** When something was told last. Only accessed by [run]. */
-    private var toldAt = now() - alertness
+    /** Time of the last publish. Only accessed by [run]. */
+    private var lastPublishAt = now() - activePeriod
 
-    /** Scopes that wait to be told, as far as that can be said while [run] runs. */
-    val waiting: Int get() = fresh.size + cooling.size
+    /** Number of queued scopes; approximate while [run] is active. */
+    val waiting: Int get() = pending.size + throttled.size
 
-    /** Has [cursor] told; any thread, never blocks. Nothing after [end]. */
+    /** Queues [cursor] to be published. Thread-safe, never blocks. Does nothing after [end]. */
     fun offer(cursor: ScopeCursor) {
         if (hasEnded || !cursor.enqueue()) return
-        fresh.add(cursor)
-        if (isAsleep) wake.trySend(Unit)
-        if (hasEnded) fresh.clear() // it may have come just behind the clearing
+        pending.add(cursor)
+        if (isSleeping) wake.trySend(Unit)
+        if (hasEnded) pending.clear() // end() may have cleared it before the add
     }
 
-    /** Nobody tells any more: [run] has ended. */
+    /** Discards queued cursors. Call it when [run] has ended. */
     fun end() {
         hasEnded = true
-        fresh.clear()
-        cooling.clear()
+        pending.clear()
+        throttled.clear()
     }
 
     suspend fun run() {
         while (true) {
-            yield() // telling scopes that nobody has joined never waits for anything
-            for (turn in 1..TURN) {
-                val cursor = fresh.poll() ?: break
-                if (cursor.nextAt <= now()) tell(cursor) else cooling += cursor
+            yield() // publishing to scopes without subscribers never suspends
+            for (i in 1..BATCH_SIZE) {
+                val cursor = pending.poll() ?: break
+                if (cursor.nextAt <= now()) publish(cursor) else throttled += cursor
             }
-            while (cooling.isNotEmpty() && cooling.peek().nextAt <= now()) tell(cooling.poll())
-            if (fresh.isNotEmpty()) continue
-            if (now() - toldAt < alertness) delay(LOOK_EVERY) else sleep()
+            while (throttled.isNotEmpty() && throttled.peek().nextAt <= now()) publish(throttled.poll())
+            if (pending.isNotEmpty()) continue
+            if (now() - lastPublishAt < activePeriod) delay(POLL_INTERVAL) else sleep()
         }
     }
 
     private suspend fun sleep() {
-        isAsleep = true
+        isSleeping = true
         try {
-            if (fresh.isNotEmpty()) return // it came before it could know
-            val next = cooling.peek()
+            if (pending.isNotEmpty()) return // added before isSleeping was visible to offer()
+            val next = throttled.peek()
             if (next == null) {
                 wake.receive()
             } else {
                 withTimeoutOrNull((next.nextAt - now()).nanoseconds) { wake.receive() }
             }
         } finally {
-            isAsleep = false
+            isSleeping = false
         }
     }
 
-    private suspend fun tell(cursor: ScopeCursor) {
+    private suspend fun publish(cursor: ScopeCursor) {
         val value = cursor.take() ?: return
-        toldAt = now()
-        cursor.nextAt = toldAt + interval
+        lastPublishAt = now()
+        cursor.nextAt = lastPublishAt + interval
         try {
-            withTimeout(TELL_WITHIN) { tell(cursor.scope, value) }
+            withTimeout(PUBLISH_TIMEOUT) { publish(cursor.scope, value) }
         } catch (e: Exception) {
             currentCoroutineContext().ensureActive()
             onFailure(cursor.scope, e)
-            cursor.told = null // and once more, when its time has come: the others have as long as it has taken
-            cursor.nextAt = now() + maxOf(interval, now() - toldAt)
+            cursor.lastPublished = null // retry. The delay gives other scopes as much time as this failure took
+            cursor.nextAt = now() + maxOf(interval, now() - lastPublishAt)
             offer(cursor)
         }
     }
@@ -115,15 +117,15 @@ internal class CursorNotifier(
     private companion object {
         const val INITIAL_SCOPES = 64
 
-        val ALERT_FOR = 50.milliseconds
+        val MAX_ACTIVE_PERIOD = 50.milliseconds
 
-        /** While it is alert. */
-        val LOOK_EVERY = 2.milliseconds
+        /** Poll interval during the active period. */
+        val POLL_INTERVAL = 2.milliseconds
 
-        /** One scope that cannot be told must not hold up the others for longer. */
-        val TELL_WITHIN = 5.seconds
+        /** Bounds how long one scope delays the others when its publish hangs. */
+        val PUBLISH_TIMEOUT = 5.seconds
 
-        /** Scopes that are looked at before those whose time has come. */
-        const val TURN = 256
+        /** Pending scopes per iteration, before the throttled scopes that are due. */
+        const val BATCH_SIZE = 256
     }
 }

@@ -17,19 +17,20 @@ import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
 /**
- * Tells the clients of a scope that it has advanced: publishes its cursor to the topic `sync:<scope>`. Which clients
- * may have which scopes is for [syncScopes] to say.
+ * Notifies the clients of a scope that it has advanced: publishes the cursor to the topic `sync:<scope>`.
  *
- * Only ever forward, as far as it remembers: a cursor that is not ahead of the last is dropped. A client that is slow
- * misses all but the newest, and is never closed for it. After the server has ended, [notify] does nothing.
+ * [syncScopes] authorizes the subscribers. A cursor that is not above the scope's remembered one is dropped. A slow
+ * client receives only the newest cursor, and is never closed for being slow. After the server has stopped, [notify]
+ * does nothing.
  *
- * @param interval a scope's clients are told at most once in this time, then of the newest; from 1 ms to 1 day
- * @param maxScopes scopes whose cursor is remembered, at least 2: what was not notified for longest makes way. A
- *   hundred thousand take about 20 MB
- * @param source asked within a handler's time for the cursor of a scope that somebody subscribes to, such as after a
- *   restart, when nothing was notified yet; null if the engine does not know it. Without it, and where it fails, such a
- *   client is told that nothing is known, and looks itself
- * @throws IllegalArgumentException if [interval] or [maxScopes] is out of its bounds
+ * @param interval minimum time between two notifications of one scope, from 1 ms to 1 day. The later one carries the
+ *   newest cursor
+ * @param maxScopes number of scopes whose cursor is remembered, at least 2. The scopes that were not notified for the
+ *   longest time are evicted first. 100,000 scopes take about 20 MB
+ * @param source returns the current cursor of a scope on subscribe, such as after a restart; null if the engine does
+ *   not know it. The handler timeout applies. If it is missing or fails, the client receives no cursor unless one was
+ *   notified, and pulls
+ * @throws IllegalArgumentException if [interval] or [maxScopes] is out of bounds
  */
 public class LiveSyncNotifier(
     live: LiveServer,
@@ -43,69 +44,66 @@ public class LiveSyncNotifier(
     }
 
     private val cursors = ScopeCursors(maxScopes)
-    private val teller: CursorNotifier
-    private val refusals = AtomicLong()
-    private val failures = RateLimitedLogger(LOG_EVERY)
-    private val sourceFailures = RateLimitedLogger(LOG_EVERY)
+    private val cursorNotifier: CursorNotifier
+    private val rejections = AtomicLong()
+    private val failures = RateLimitedLogger(LOG_INTERVAL)
+    private val sourceFailures = RateLimitedLogger(LOG_INTERVAL)
 
     init {
         val start = TimeSource.Monotonic.markNow()
-        teller =
+        cursorNotifier =
             CursorNotifier(
                 interval,
                 now = { start.elapsedNow().inWholeNanoseconds },
-                tell = { scope, cursor ->
+                publish = { scope, cursor ->
                     live.topic(SyncWire.topicOf(scope)).publish(SyncWire.TYPE, SyncWire.bodyOf(cursor))
                 },
                 onFailure = { scope, cause ->
                     if (failures.isDue()) {
-                        log.warn(
-                            "Scope {} could not be told of its cursor, and will be: {}",
-                            scope,
-                            "$cause",
-                        )
+                        log.warn("Could not publish the cursor of scope '{}'; retrying: {}", scope, "$cause")
                     }
                 },
             )
-        live.launch(CoroutineName("live-sync")) { teller.run() }.invokeOnCompletion { teller.end() }
+        live.launch(CoroutineName("live-sync")) { cursorNotifier.run() }.invokeOnCompletion { cursorNotifier.end() }
     }
 
     /**
-     * Calls with a scope that cannot be one: empty, over 251 bytes, or with control characters. The first is logged.
+     * Number of [notify] calls with an invalid scope: empty, over 251 bytes, or with control characters. The first one
+     * is logged.
      */
-    public val refused: Long get() = refusals.get()
+    public val refused: Long get() = rejections.get()
 
     override fun notify(scope: String, cursor: ULong) {
         if (cursors[scope] == null && !isScope(scope)) return
-        teller.offer(cursors.raise(scope, cursor) ?: return)
+        cursorNotifier.offer(cursors.raise(scope, cursor) ?: return)
     }
 
     /**
-     * As the other [notify], for Java: [cursor] has the bits of an unsigned number, as `Long.parseUnsignedLong`
-     * makes. [scope] must not be null.
+     * The other [notify] for Java: [cursor] has the bits of an unsigned number, as returned by
+     * `Long.parseUnsignedLong`. [scope] must not be null.
      */
     public fun notify(scope: String, cursor: Long): Unit = notify(scope, cursor.toULong())
 
-    /** Scopes that wait to be told. */
-    internal val waiting: Int get() = teller.waiting
+    /** Number of scopes queued to be published. */
+    internal val waiting: Int get() = cursorNotifier.waiting
 
-    /** The newest cursor of [scope] that was notified here; null if that is not known. */
+    /** The newest remembered cursor of [scope] that was notified on this node; null if unknown. */
     internal fun known(scope: String): ULong? = cursors[scope]
 
-    /** The newest cursor of [scope] that anybody here knows of. */
-    internal suspend fun present(scope: String): ULong? {
+    /** The newest cursor of [scope], remembered or from the source; null if unknown. */
+    internal suspend fun newest(scope: String): ULong? {
         val stored = stored(scope)
-        val known = cursors[scope] // after the source: it may have risen meanwhile
+        val known = cursors[scope] // after the source: it may have advanced during that call
         return if (stored == null || known == null) known ?: stored else maxOf(stored, known)
     }
 
-    /** An engine that cannot say is as one that does not know: the client looks itself. */
+    /** Returns null if the source fails: the client then pulls, as for an unknown cursor. */
     private suspend fun stored(scope: String): ULong? =
         try {
             source?.invoke(scope)
         } catch (e: Exception) {
             currentCoroutineContext().ensureActive()
-            if (sourceFailures.isDue()) log.warn("The source of cursors failed for scope {}: {}", scope, "$e")
+            if (sourceFailures.isDue()) log.warn("The cursor source failed for scope '{}': {}", scope, "$e")
             null
         }
 
@@ -114,15 +112,15 @@ public class LiveSyncNotifier(
             SyncWire.topicOf(scope)
             true
         } catch (e: IllegalArgumentException) {
-            val isFirst = refusals.getAndIncrement() == 0L
-            if (isFirst) log.warn("notify was called with no scope, and did nothing: {}.", e.message)
+            val isFirst = rejections.getAndIncrement() == 0L
+            if (isFirst) log.warn("Ignored notify() with an invalid scope: {}", e.message)
             false
         }
 
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.sync")
 
-        /** Of failures of one kind: a broker or a database that is away fails for all scopes and all who join. */
-        val LOG_EVERY = 10.seconds
+        /** Per kind of failure: an unavailable broker or database fails for all scopes and subscribers. */
+        val LOG_INTERVAL = 10.seconds
     }
 }

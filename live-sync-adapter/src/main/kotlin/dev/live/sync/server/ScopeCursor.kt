@@ -3,49 +3,49 @@ package dev.live.sync.server
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
 import java.util.concurrent.atomic.AtomicLongFieldUpdater
 
-/** One scope's newest cursor, which only grows, and whether it is still to be told. */
+/** The newest cursor of one scope, which only increases, and its publish state. */
 internal class ScopeCursor(val scope: String, initial: ULong) {
     @Volatile
     private var bits: Long = initial.toLong()
 
-    /** 1 while it waits to be told. */
+    /** 1 while queued to be published, otherwise 0. */
     @Volatile
-    private var waits: Int = 0
+    private var queued: Int = 0
 
-    /** When it may be told again. Only accessed by the teller, like what follows. */
+    /** Earliest time of the next publish. Only accessed by [CursorNotifier.run]. */
     var nextAt: Long = Long.MIN_VALUE
 
-    /** What was told last; null if nothing was. */
-    var told: ULong? = null
+    /** The last published cursor; null if none, or to publish again. Only accessed by [CursorNotifier.run]. */
+    var lastPublished: ULong? = null
 
     val value: ULong get() = bits.toULong()
 
-    /** False if it is not ahead of what is known. */
+    /** Returns false if [cursor] is not above the current value. */
     fun raise(cursor: ULong): Boolean {
         while (true) {
-            val known = bits
-            if (cursor <= known.toULong()) return false
-            if (BITS.compareAndSet(this, known, cursor.toLong())) return true
+            val current = bits
+            if (cursor <= current.toULong()) return false
+            if (BITS.compareAndSet(this, current, cursor.toLong())) return true
         }
     }
 
-    /** Has it wait to be told; false if it does already. */
-    fun enqueue(): Boolean = WAITS.compareAndSet(this, 0, 1)
+    /** Marks it as queued; returns false if it already is. */
+    fun enqueue(): Boolean = QUEUED.compareAndSet(this, 0, 1)
 
-    /** What is to be told now; whoever comes later has it wait again. Null if that was told before. */
+    /** Clears the queued mark and returns the cursor to publish; null if it has already been published. */
     fun take(): ULong? {
-        waits = 0 // first: a cursor that is raised behind the next line must find it so
+        queued = 0 // before the read: a cursor raised after the read must be queued again
         val now = value
-        val before = told
+        val before = lastPublished
         if (before != null && now <= before) return null
-        told = now
+        lastPublished = now
         return now
     }
 
     private companion object {
         val BITS: AtomicLongFieldUpdater<ScopeCursor> =
             AtomicLongFieldUpdater.newUpdater(ScopeCursor::class.java, "bits")
-        val WAITS: AtomicIntegerFieldUpdater<ScopeCursor> =
-            AtomicIntegerFieldUpdater.newUpdater(ScopeCursor::class.java, "waits")
+        val QUEUED: AtomicIntegerFieldUpdater<ScopeCursor> =
+            AtomicIntegerFieldUpdater.newUpdater(ScopeCursor::class.java, "queued")
     }
 }

@@ -4,10 +4,10 @@ import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.atomic.AtomicInteger
 
 /**
- * The newest cursor of each scope that was spoken of lately, in two generations: when one is full, the older is
- * forgotten. So a lookup costs no lock, and there are never more than about [maxScopes].
+ * A bounded cache of the newest cursor of each recently notified scope. Thread-safe; lookups take no lock.
  *
- * What is forgotten is unknown, which is no error: whoever asks is told nothing, and looks itself.
+ * It has two generations. When the young one is full, the old one is discarded, so the cache never holds more than
+ * about [maxScopes]. An evicted scope is unknown, which is harmless: its next subscriber receives no cursor and pulls.
  */
 internal class ScopeCursors(private val maxScopes: Int) {
     @Volatile
@@ -15,37 +15,37 @@ internal class ScopeCursors(private val maxScopes: Int) {
 
     @Volatile
     private var old = ConcurrentHashMap<String, ScopeCursor>()
-    private val inYoung = AtomicInteger()
+    private val youngSize = AtomicInteger()
 
-    /** The cursor of [scope], or null if it is not known. */
+    /** The cursor of [scope], or null if it is unknown. */
     operator fun get(scope: String): ULong? = (young[scope] ?: old[scope])?.value
 
-    /** Scopes that are known, at the most. */
+    /** Upper bound of the number of scopes: one can be in both generations. */
     val size: Int get() = young.size + old.size
 
-    /** Puts [scope] at [cursor] unless it is there already; whose cursor it is if that was news, otherwise null. */
+    /** Raises the cursor of [scope] to [cursor]. Returns null if it already is as high. */
     fun raise(scope: String, cursor: ULong): ScopeCursor? {
-        var mine: ScopeCursor? = null
+        var created: ScopeCursor? = null
         while (true) {
             val generation = young
             var found = generation[scope]
             if (found == null) {
-                found = old[scope] ?: ScopeCursor(scope, cursor).also { mine = it }
+                found = old[scope] ?: ScopeCursor(scope, cursor).also { created = it }
                 if (generation.putIfAbsent(scope, found) != null) continue
-                if (inYoung.incrementAndGet() > maxScopes / 2) rotate()
-                // had the generations changed meanwhile, there could be two of one scope: look again
+                if (youngSize.incrementAndGet() > maxScopes / 2) rotate()
+                // after a concurrent rotation the scope could exist twice: retry
                 if (generation !== young) continue
             }
-            return if (found === mine || found.raise(cursor)) found else null
+            return if (found === created || found.raise(cursor)) found else null
         }
     }
 
     private fun rotate() {
         synchronized(this) {
-            if (inYoung.get() <= maxScopes / 2) return
+            if (youngSize.get() <= maxScopes / 2) return
             old = young
             young = ConcurrentHashMap()
-            inYoung.set(0)
+            youngSize.set(0)
         }
     }
 }

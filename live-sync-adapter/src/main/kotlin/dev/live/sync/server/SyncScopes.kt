@@ -7,21 +7,20 @@ import dev.live.server.session.Session
 import dev.live.sync.SyncWire
 
 /**
- * Lets clients of this endpoint subscribe to the scopes of [notifier], as far as [authorizeScope] allows: without this
- * call none may be joined.
+ * Lets clients of this endpoint subscribe to the scopes of [notifier] that [authorizeScope] allows.
  *
- * A client that joins is told the scope's present cursor in the `ack`, and every newer one in messages of type
- * `sync`. It may publish nothing there.
+ * A subscriber receives the scope's current cursor in the `ack`, and newer ones in messages of type `sync`. Clients
+ * cannot publish to these topics. Without this call no scope can be subscribed to.
  *
- * @param authorizeScope asked when a client joins, also after each of its reconnects; false: it gets `forbidden`. Who
- *   loses a scope later is taken out by `session.leave`
+ * @param authorizeScope called on each subscribe, also after a reconnect. If false, the server rejects the subscribe
+ *   with `forbidden`. To revoke access later, call `session.leave`
  */
 public fun <Meta : Any> LiveEndpoint<Meta>.syncScopes(
     notifier: LiveSyncNotifier,
     authorizeScope: suspend (session: Session<Meta>, scope: String) -> Boolean,
 ): Unit = declareScopes(notifier, authorizeScope)
 
-/** @param onWelcome called between the welcome and the join, by tests of what comes between them */
+/** @param onWelcome called between the welcome and the subscribe, for tests of that race */
 internal fun <Meta : Any> LiveEndpoint<Meta>.declareScopes(
     notifier: LiveSyncNotifier,
     authorizeScope: suspend (session: Session<Meta>, scope: String) -> Boolean,
@@ -31,19 +30,19 @@ internal fun <Meta : Any> LiveEndpoint<Meta>.declareScopes(
         authorize { authorizeScope(session, parameters[SCOPE]) }
         conflate()
         welcome {
-            val cursor = notifier.present(parameters[SCOPE])
+            val cursor = notifier.newest(parameters[SCOPE])
             onWelcome()
             cursor?.let(SyncWire::jsonOf)
         }
         onSubscribe {
-            // it may have advanced between the welcome and the join
-            val told = SyncWire.cursorIn(welcome)
+            // the scope may have advanced between the welcome and the subscribe
+            val welcomed = SyncWire.cursorIn(welcome)
             val now = notifier.known(parameters[SCOPE])
-            if (now != null && (told == null || now > told)) {
+            if (now != null && (welcomed == null || now > welcomed)) {
                 session.send(Message(SyncWire.TYPE, topic, body = SyncWire.bodyOf(now)))
             }
         }
-        onPublish { reject("what a scope's cursor is, the server says", ErrorCode.Forbidden) }
+        onPublish { reject("clients cannot publish to sync topics", ErrorCode.Forbidden) }
     }
 }
 

@@ -51,7 +51,7 @@ class JavaSyncTest {
     }
 
     @Test
-    void aLoopPullsWhatIsToldAndSaysHowItStands() throws Exception {
+    void aLoopPullsAfterASignalAndReportsItsState() throws Exception {
         server.commit("list/42", 3);
         try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> CompletableFuture.completedFuture(3L))
                 .poll(Duration.ofMinutes(5)).executor(executor).onState(states::add).start()) {
@@ -69,12 +69,12 @@ class JavaSyncTest {
     }
 
     @Test
-    void whatFailsIsShownAndTriedAgain() throws Exception {
+    void aFailedPullIsReportedAndRetried() throws Exception {
         server.commit("list/42", 1);
-        BlockingQueue<Long> asked = new LinkedBlockingQueue<>();
-        AtomicBoolean hasSeen = new AtomicBoolean(); // a listener that is late may miss what is over
+        BlockingQueue<Long> pulls = new LinkedBlockingQueue<>();
+        AtomicBoolean hasSeen = new AtomicBoolean(); // a slow listener may miss an intermediate state
         JavaPull pull = since -> {
-            asked.add(since);
+            pulls.add(since);
             return hasSeen.get()
                 ? CompletableFuture.completedFuture(1L)
                 : CompletableFuture.failedFuture(new IllegalStateException("no"));
@@ -86,14 +86,14 @@ class JavaSyncTest {
             assertEquals("no", failed.getCause().getMessage());
             assertTrue(failed.getDelay().toMillis() <= 30_000, failed.toString());
             assertEquals(1, await(Phase.IN_SYNC).getCursor());
-            asked.clear();
+            pulls.clear();
             loop.pullNow();
-            assertEquals(1L, asked.poll(2, TimeUnit.MINUTES));
+            assertEquals(1L, pulls.poll(2, TimeUnit.MINUTES));
         }
     }
 
     @Test
-    void aStoreThatFailsIsShownAndAskedAgain() throws Exception {
+    void aStoreFailureIsReportedAndRetried() throws Exception {
         server.commit("list/42", 1);
         store.isBroken = true;
         try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> CompletableFuture.completedFuture(1L))
@@ -107,15 +107,15 @@ class JavaSyncTest {
     }
 
     @Test
-    void anExecutorThatRejectsIsShownAndTheLoopGoesOnWhenItTakesTasksAgain() throws Exception {
+    void aRejectingExecutorIsReportedAndTheLoopContinuesWhenItAcceptsTasks() throws Exception {
         server.commit("list/42", 1);
         AtomicBoolean isFull = new AtomicBoolean(true);
-        Executor choosy = task -> {
+        Executor rejecting = task -> {
             if (isFull.get()) throw new RejectedExecutionException("the queue is full");
             executor.execute(task);
         };
         try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> CompletableFuture.completedFuture(1L))
-                .executor(choosy).start()) {
+                .executor(rejecting).start()) {
             await(() -> loop.getState().getCause() instanceof RejectedExecutionException);
 
             isFull.set(false);
@@ -125,7 +125,7 @@ class JavaSyncTest {
     }
 
     @Test
-    void aListenerWhoseExecutorRejectsIsHeardOfAsUncaught() throws Exception {
+    void aListenerRejectedByItsExecutorIsReportedAsUncaught() throws Exception {
         BlockingQueue<Throwable> uncaught = new LinkedBlockingQueue<>();
         Thread.UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
         Thread.setDefaultUncaughtExceptionHandler((thread, failure) -> uncaught.add(failure));
@@ -147,15 +147,15 @@ class JavaSyncTest {
     }
 
     @Test
-    void aLoopThatIsClosedCancelsItsPullAndPullsNoMore() throws Exception {
+    void closingALoopCancelsItsPull() throws Exception {
         server.commit("list/42", 1);
         CompletableFuture<Long> never = new CompletableFuture<>();
-        BlockingQueue<Long> asked = new LinkedBlockingQueue<>();
+        BlockingQueue<Long> pulls = new LinkedBlockingQueue<>();
         JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> {
-            asked.add(since);
+            pulls.add(since);
             return never;
         }).start();
-        assertEquals(0L, asked.poll(2, TimeUnit.MINUTES));
+        assertEquals(0L, pulls.poll(2, TimeUnit.MINUTES));
 
         loop.close();
         loop.close();
@@ -164,7 +164,7 @@ class JavaSyncTest {
     }
 
     @Test
-    void aPullThatBeginsWhileItsLoopIsClosedIsCancelledToo() throws Exception {
+    void aPullThatStartsWhileItsLoopIsClosedIsCancelled() throws Exception {
         server.commit("list/42", 1);
         CompletableFuture<Long> never = new CompletableFuture<>();
         CompletableFuture<JavaSyncLoop> started = new CompletableFuture<>();
@@ -177,38 +177,38 @@ class JavaSyncTest {
     }
 
     @Test
-    void signalsComeToAListener() throws Exception {
-        server.commit("list/42", -1); // the largest there is
-        BlockingQueue<Long> heard = new LinkedBlockingQueue<>();
-        try (Subscription signals = JavaSyncSignals.onSignal(live, "list/42", heard::add, e -> {}, executor)) {
-            assertEquals(-1L, heard.poll(2, TimeUnit.MINUTES));
+    void aListenerReceivesSignals() throws Exception {
+        server.commit("list/42", -1); // the largest unsigned cursor
+        BlockingQueue<Long> received = new LinkedBlockingQueue<>();
+        try (Subscription signals = JavaSyncSignals.onSignal(live, "list/42", received::add, e -> {}, executor)) {
+            assertEquals(-1L, received.poll(2, TimeUnit.MINUTES));
         }
         server.commit("list/7", 7);
-        try (Subscription signals = JavaSyncSignals.onSignal(live, "list/7", heard::add, e -> {})) {
-            assertEquals(7L, heard.poll(2, TimeUnit.MINUTES));
+        try (Subscription signals = JavaSyncSignals.onSignal(live, "list/7", received::add, e -> {})) {
+            assertEquals(7L, received.poll(2, TimeUnit.MINUTES));
         }
     }
 
     @Test
-    void anEngineInJavaNotifiesWithoutKnowingLive() throws Exception {
+    void aJavaEngineNotifiesWithoutADependencyOnLive() throws Exception {
         JavaSyncNotifier notifier = server.getNotifier()::notify;
-        BlockingQueue<Long> heard = new LinkedBlockingQueue<>();
+        BlockingQueue<Long> received = new LinkedBlockingQueue<>();
         notifier.notify("list/42", 3);
-        try (Subscription signals = JavaSyncSignals.onSignal(live, "list/42", heard::add, e -> {})) {
-            assertEquals(3L, heard.poll(2, TimeUnit.MINUTES));
+        try (Subscription signals = JavaSyncSignals.onSignal(live, "list/42", received::add, e -> {})) {
+            assertEquals(3L, received.poll(2, TimeUnit.MINUTES));
         }
     }
 
     @Test
-    void aScopeThatIsRefusedIsSaid() throws Exception {
-        BlockingQueue<LiveException> refused = new LinkedBlockingQueue<>();
-        try (Subscription signals = JavaSyncSignals.onSignal(live, "secret", cursor -> {}, refused::add)) {
-            assertEquals(ErrorCode.Forbidden, refused.poll(2, TimeUnit.MINUTES).getCode());
+    void aRejectedScopeIsReported() throws Exception {
+        BlockingQueue<LiveException> errors = new LinkedBlockingQueue<>();
+        try (Subscription signals = JavaSyncSignals.onSignal(live, "secret", cursor -> {}, errors::add)) {
+            assertEquals(ErrorCode.Forbidden, errors.poll(2, TimeUnit.MINUTES).getCode());
         }
     }
 
     @Test
-    void badArgumentsAreRefusedAtOnce() {
+    void invalidArgumentsAreRejectedImmediately() {
         assertEquals("a scope must not be empty",
             assertThrows(IllegalArgumentException.class, () -> JavaSyncLoop.builder(live, "", store, since -> null)).getMessage());
         assertEquals("poll must be positive, was PT0S",
@@ -220,7 +220,7 @@ class JavaSyncTest {
     private static void await(BooleanSupplier condition) throws InterruptedException {
         long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
         while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > end) throw new AssertionError("not within a minute");
+            if (System.nanoTime() > end) throw new AssertionError("condition not met within one minute");
             TimeUnit.MILLISECONDS.sleep(5);
         }
     }

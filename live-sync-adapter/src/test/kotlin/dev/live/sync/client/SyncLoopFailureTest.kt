@@ -18,7 +18,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class SyncLoopFailureTest : FunSpec({
 
-    test("a pull that fails is shown with its cause, and tried again after the backoff, not sooner") {
+    test("a failed pull is reported with its cause and retried after the backoff, not earlier") {
         loopScene {
             connect()
             server = 1uL
@@ -43,7 +43,7 @@ class SyncLoopFailureTest : FunSpec({
         }
     }
 
-    test("who asks for a pull, and a connection that is there again, need not wait for the backoff") {
+    test("pullNow and a reconnect skip the backoff") {
         loopScene {
             connect()
             repeat(5) { failures += IOException("502") }
@@ -52,7 +52,7 @@ class SyncLoopFailureTest : FunSpec({
             pass(1_000)
             pulls.size shouldBe 2
             pass(10)
-            signal(2uL) // knows no better
+            signal(2uL) // a signal does not skip the backoff
             pulls.size shouldBe 2
 
             loop.pullNow()
@@ -67,7 +67,7 @@ class SyncLoopFailureTest : FunSpec({
         }
     }
 
-    test("a wish, and a connection, that came while the pull ran that failed count as well") {
+    test("pullNow and a reconnect during a pull that fails skip the backoff as well") {
         loopScene {
             connect()
             val hanging = hold()
@@ -91,7 +91,7 @@ class SyncLoopFailureTest : FunSpec({
         }
     }
 
-    test("a store that does not keep what it is given is an error, and not asked for again without a pause") {
+    test("a store that drops a write is an error, and the retry waits for the backoff") {
         loopScene {
             store = MemoryCursor().let { real ->
                 object : CursorStore by real {
@@ -104,11 +104,11 @@ class SyncLoopFailureTest : FunSpec({
 
             pulls.size shouldBe 1
             loop.state.value.shouldBeInstanceOf<SyncState.Failed>().cause.message shouldBe
-                "the store says 0 after write(3)"
+                "the store returned cursor 0 after write(3)"
         }
     }
 
-    test("the backoff begins anew after a pull that went well") {
+    test("a successful pull resets the backoff") {
         loopScene {
             connect()
             server = 1uL
@@ -123,55 +123,56 @@ class SyncLoopFailureTest : FunSpec({
         }
     }
 
-    test("a pull that finds nothing though there is something is no success: it would be asked again without a pause") {
+    test("a pull that returns no changes below the known target counts as failed, so that the retry waits for the backoff") {
         loopScene {
             connect()
-            signal(5uL) // a replica that is behind
+            signal(5uL) // the replica lags
 
             pulls.size shouldBe 1
             loop.state.value.shouldBeInstanceOf<SyncState.Failed>().cause.message shouldBe
-                "pull found nothing after 0, though the scope is at 5"
+                "pull returned no changes after cursor 0, but the scope is at 5"
             server = 5uL
             pass(1_000)
             loop.state.value.shouldBeInstanceOf<SyncState.InSync>().cursor shouldBe 5uL
         }
     }
 
-    test("a pull that goes back is an error, and the cursor stays") {
+    test("a pull that returns a lower cursor is an error, and the cursor is kept") {
         loopScene {
             store.write(5uL)
-            answer = 4uL
+            pullResult = 4uL
             connect()
             signal(6uL)
 
-            loop.state.value.shouldBeInstanceOf<SyncState.Failed>().cause.message shouldBe "pull went back from 5 to 4"
+            loop.state.value.shouldBeInstanceOf<SyncState.Failed>().cause.message shouldBe
+                "pull returned cursor 4, which is below 5"
             store.read() shouldBe 5uL
         }
     }
 
-    test("a scope that is refused is polled all the same, says why, and is asked for again") {
+    test("a rejected scope reports the cause, and the loop subscribes again after the backoff") {
         loopScene {
             connect()
-            refusal = LiveException(ErrorCode.Forbidden, "not yours")
+            rejection = LiveException(ErrorCode.Forbidden, "not yours")
             signals.close()
             test.runCurrent()
-            loop.state.value.shouldBeInstanceOf<SyncState.Offline>().cause?.message shouldBe refusal?.message
+            loop.state.value.shouldBeInstanceOf<SyncState.Offline>().cause?.message shouldBe rejection?.message
             signals = Channel(Channel.UNLIMITED)
-            refusal = null
+            rejection = null
             server = 3uL
-            signals.trySend(SyncSignal.Joined(3uL))
+            signals.trySend(SyncSignal.Subscribed(3uL))
             pass(1_000)
 
             loop.state.value.shouldBeInstanceOf<SyncState.InSync>().cursor shouldBe 3uL
         }
     }
 
-    test("a store that cannot be read is shown as a pull that failed is, and asked again") {
+    test("a failed read of the store is reported as a failed pull and retried") {
         loopScene {
-            val kept = store
+            val working = store
             server = 2uL
             store =
-                object : CursorStore by kept {
+                object : CursorStore by working {
                     override suspend fun read(): ULong = throw IOException("no disk")
                 }
             connect()
@@ -179,25 +180,25 @@ class SyncLoopFailureTest : FunSpec({
             loop.state.value.shouldBeInstanceOf<SyncState.Failed>().cause.message shouldBe "no disk"
             pulls.shouldBeEmpty()
 
-            store = kept
+            store = working
             pass(2_000)
             loop.state.value shouldBe SyncState.InSync(2uL)
         }
     }
 
-    test("what a store could not keep is pulled again") {
+    test("changes are pulled again after a failed write of the store") {
         loopScene {
-            val kept = store
+            val working = store
             server = 2uL
             store =
-                object : CursorStore by kept {
+                object : CursorStore by working {
                     override suspend fun write(cursor: ULong): Unit = throw IOException("disk full")
                 }
             connect()
             signal(2uL)
             loop.state.value.shouldBeInstanceOf<SyncState.Failed>().cause.message shouldBe "disk full"
 
-            store = kept
+            store = working
             pass(1_000)
             pulls shouldContainExactly listOf(0uL, 0uL)
             loop.state.value shouldBe SyncState.InSync(2uL)

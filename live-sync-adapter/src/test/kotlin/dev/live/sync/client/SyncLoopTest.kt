@@ -27,7 +27,7 @@ import kotlin.time.TimeSource
 
 class SyncLoopTest : FunSpec({
 
-    test("a client that is told a newer cursor pulls from its own, and is in sync") {
+    test("a newer cursor causes a pull from the stored cursor, and the loop is in sync") {
         loopScene {
             server = 7uL
             store.write(3uL)
@@ -40,7 +40,7 @@ class SyncLoopTest : FunSpec({
         }
     }
 
-    test("a client that is told what it has pulls nothing") {
+    test("a cursor that is not newer causes no pull") {
         loopScene {
             store.write(7uL)
             connect()
@@ -53,19 +53,19 @@ class SyncLoopTest : FunSpec({
         }
     }
 
-    test("where the server does not know the cursor the client pulls once, at each join") {
+    test("an ack without a cursor causes one pull per subscribe") {
         loopScene {
             connect()
-            joinUnknown()
+            subscribeWithoutCursor()
             pulls shouldContainExactly listOf(0uL)
 
             connect()
-            joinUnknown()
+            subscribeWithoutCursor()
             pulls shouldContainExactly listOf(0uL, 0uL)
         }
     }
 
-    test("signals that come while a pull runs make one more, and pulls never run at the same time") {
+    test("signals during a pull cause exactly one more pull, and pulls never overlap") {
         loopScene {
             connect()
             server = 1uL
@@ -79,12 +79,12 @@ class SyncLoopTest : FunSpec({
             release(first)
 
             pulls shouldContainExactly listOf(0uL, 1uL)
-            mostAtOnce shouldBe 1
+            maxConcurrentPulls shouldBe 1
             store.read() shouldBe 9uL
         }
     }
 
-    test("a pull that gets a part of what there is, is followed by another at once") {
+    test("a partial pull is immediately followed by another") {
         loopScene {
             page = 3uL
             server = 8uL
@@ -97,7 +97,7 @@ class SyncLoopTest : FunSpec({
         }
     }
 
-    test("a loop that has ended is not in sync any more, and not when it begins again either") {
+    test("a cancelled loop is offline, also when it starts again") {
         loopScene {
             connect()
             signal(0uL)
@@ -110,7 +110,7 @@ class SyncLoopTest : FunSpec({
         }
     }
 
-    test("without a connection it pulls after two seconds, and then about once a minute") {
+    test("without a connection it polls after about two seconds, and then about once a minute") {
         loopScene {
             pass(1_599)
             pulls.shouldBeEmpty()
@@ -130,18 +130,18 @@ class SyncLoopTest : FunSpec({
         }
     }
 
-    test("in sync it still polls: a signal that was lost is not lost for good") {
+    test("it polls while in sync, so that a lost signal does not lose changes") {
         loopScene {
             connect()
             signal(0uL)
-            server = 4uL // and nobody says so
+            server = 4uL // without a signal
             pass(72_100)
 
             store.read() shouldBe 4uL
         }
     }
 
-    test("a connection that is lost is shown, and the next one is not live before it has said where the scope stands") {
+    test("a lost connection is reported, and the next one is in sync only after its ack") {
         loopScene {
             connect()
             signal(0uL)
@@ -158,27 +158,27 @@ class SyncLoopTest : FunSpec({
         }
     }
 
-    test("a message that comes late from the connection before makes the new one no live one") {
+    test("a late message of the previous connection does not count as an ack of the new one") {
         loopScene {
             connect()
             signal(0uL)
             disconnect()
             connect()
-            signals.trySend(SyncSignal.Told(0uL))
+            signals.trySend(SyncSignal.Advanced(0uL))
             test.runCurrent()
 
             loop.state.value shouldBe SyncState.Offline(0uL)
         }
     }
 
-    test("a client that is told of more is behind, pulls, and is in sync") {
+    test("a newer cursor leads from InSync over Behind and Pulling to InSync") {
         loopScene {
             connect()
             signal(0uL)
             loop.state.test(timeout = HANG_TIMEOUT) {
                 awaitItem() shouldBe SyncState.InSync(0uL)
                 server = 2uL
-                signals.trySend(SyncSignal.Told(2uL))
+                signals.trySend(SyncSignal.Advanced(2uL))
                 awaitItem().shouldBeInstanceOf<SyncState.Behind>().target shouldBe 2uL
                 awaitItem().shouldBeInstanceOf<SyncState.Pulling>().target shouldBe 2uL
                 awaitItem() shouldBe SyncState.InSync(2uL)
@@ -186,15 +186,15 @@ class SyncLoopTest : FunSpec({
         }
     }
 
-    test("a loop that runs does not run once more at the same time") {
+    test("running a loop twice at the same time fails") {
         loopScene {
             shouldThrow<IllegalStateException> { loop.run() }.message shouldBe
-                "the loop of scope 's' runs already; make another one"
+                "the sync loop of scope 's' is already running; create another SyncLoop"
             running.isActive shouldBe true
         }
     }
 
-    test("a button that says refresh pulls now, and once more after the pull that runs") {
+    test("pullNow pulls immediately, and once more after a running pull") {
         loopScene {
             connect()
             signal(0uL)
@@ -211,7 +211,7 @@ class SyncLoopTest : FunSpec({
         }
     }
 
-    test("the largest cursor of all is one like any other") {
+    test("the largest cursor is handled like any other") {
         loopScene {
             server = ULong.MAX_VALUE
             store.write(ULong.MAX_VALUE - 1uL)
@@ -222,7 +222,7 @@ class SyncLoopTest : FunSpec({
         }
     }
 
-    test("a poll of no time is refused") {
+    test("a poll interval of zero is rejected") {
         val link = SyncLink(flow {}, MutableStateFlow(ConnectionState.Connecting(0)))
         shouldThrow<IllegalArgumentException> {
             SyncLoop("s", MemoryCursor(), Duration.ZERO, { null }, link, Random(1), TimeSource.Monotonic) { it }

@@ -24,13 +24,13 @@ import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Random scripts against a network that drops signals, delays, doubles and mixes them, breaks and comes back, and pulls
- * that fail, find old replicas or get a part.
+ * Random scripts with signals that are lost, delayed, duplicated and reordered, connections that break, and pulls that
+ * fail, read lagging replicas or return a part of the changes.
  */
 class SyncModelTest : FunSpec({
 
     for (seed in listOf(1, 2, 3)) {
-        test("no cursor goes back and nobody is left behind, whatever the network does (seed $seed)") {
+        test("cursors never decrease and every client catches up on a faulty network (seed $seed)") {
             runTest(timeout = 5.minutes) {
                 val random = Random(seed)
                 val server = FakeSyncServer(this, seed = seed)
@@ -55,16 +55,16 @@ class SyncModelTest : FunSpec({
                         try {
                             delay(random.nextLong(300))
                             when (random.nextInt(10)) {
-                                0 -> throw IOException("no answer")
-                                1 -> since // an old replica
-                                2 -> since + (server.cursor - since) / 2uL // a part
+                                0 -> throw IOException("no response")
+                                1 -> since // a lagging replica
+                                2 -> since + (server.cursor - since) / 2uL // a part of the changes
                                 else -> server.cursor
                             }.also { applied += it }
                         } finally {
                             isPulling = false
                         }
                     }
-                collectors.forEach { heard -> backgroundScope.launch { live.syncSignals("s").collect { heard += it } } }
+                collectors.forEach { received -> backgroundScope.launch { live.syncSignals("s").collect { received += it } } }
                 backgroundScope.launch { loop.run() }
                 runCurrent()
 
@@ -72,15 +72,15 @@ class SyncModelTest : FunSpec({
                     when (random.nextInt(12)) {
                         in 0..4 -> {
                             server.cursor += random.nextInt(1, 5).toULong()
-                            if (random.nextInt(4) != 0) server.tell(server.cursor) // some are lost
+                            if (random.nextInt(4) != 0) server.signal(server.cursor) // some are lost
                         }
-                        5 -> repeat(2) { server.tell(server.cursor) }
-                        6 -> server.tell(server.cursor - minOf(server.cursor, random.nextInt(10).toULong()))
-                        7 -> if (server.isJoined) server.network.wire.cut()
+                        5 -> repeat(2) { server.signal(server.cursor) }
+                        6 -> server.signal(server.cursor - minOf(server.cursor, random.nextInt(10).toULong()))
+                        7 -> if (server.isSubscribed) server.network.wire.cut()
                         8 -> server.network.toClient.latency = random.nextLong(400).milliseconds
                         9 -> server.network.toClient.jitter = random.nextLong(400).milliseconds
                         10 -> server.network.outage = if (random.nextBoolean()) IOException("refused") else null
-                        else -> server.knows = random.nextBoolean()
+                        else -> server.sendsWelcome = random.nextBoolean()
                     }
                     advanceTimeBy(random.nextLong(700))
                     runCurrent()
@@ -91,7 +91,7 @@ class SyncModelTest : FunSpec({
                 server.network.toClient.jitter = 0.milliseconds
                 advanceTimeBy(10_000)
                 val connections = server.network.connections.size
-                // a signal may have been the one that was lost: the poll finds it
+                // the last signal may have been lost: the poll finds the change
                 repeat(20) { if (store.read() < server.cursor) advanceTimeBy(10_000) }
                 runCurrent()
 
@@ -100,9 +100,9 @@ class SyncModelTest : FunSpec({
                     overlaps shouldBe 0
                     loop.state.value.shouldBeInstanceOf<SyncState.InSync>()
                     applied.zipWithNext().forEach { (one, next) -> next shouldBeGreaterThanOrEqualTo one }
-                    collectors.forEach { heard ->
-                        heard.zipWithNext().forEach { (one, next) -> next shouldBeGreaterThan one }
-                        heard.size shouldBeGreaterThan STEPS / 20
+                    collectors.forEach { received ->
+                        received.zipWithNext().forEach { (one, next) -> next shouldBeGreaterThan one }
+                        received.size shouldBeGreaterThan STEPS / 20
                     }
                     connections shouldBeGreaterThan STEPS / 50
                 }

@@ -26,25 +26,25 @@ import kotlinx.coroutines.test.runTest
 
 class SyncSignalsTest : FunSpec({
 
-    test("the ack says where the scope stands, messages say where it has come to, and nothing goes back") {
+    test("cursors come from the ack and from messages, and never decrease") {
         runTest {
             val server = FakeSyncServer(this).apply { cursor = 4uL }
             server.client().syncSignals("s").test(timeout = HANG_TIMEOUT) {
                 awaitItem() shouldBe 4uL
-                server.tell(6uL)
+                server.signal(6uL)
                 awaitItem() shouldBe 6uL
-                server.tell(5uL)
-                server.tell(6uL)
+                server.signal(5uL)
+                server.signal(6uL)
                 runCurrent()
                 expectNoEvents()
-                server.tell(ULong.MAX_VALUE)
+                server.signal(ULong.MAX_VALUE)
                 awaitItem() shouldBe ULong.MAX_VALUE
                 cancelAndIgnoreRemainingEvents()
             }
         }
     }
 
-    test("what was missed during an outage is in the ack of the next connection") {
+    test("the ack after a reconnect has the cursor that was missed during the outage") {
         runTest {
             val server = FakeSyncServer(this)
             server.client().syncSignals("s").test(timeout = HANG_TIMEOUT) {
@@ -58,14 +58,14 @@ class SyncSignalsTest : FunSpec({
         }
     }
 
-    test("a server that does not know says nothing, and the loop hears just that") {
+    test("an ack without a cursor is reported to the loop only") {
         runTest {
-            val server = FakeSyncServer(this).apply { knows = false }
+            val server = FakeSyncServer(this).apply { sendsWelcome = false }
             val live = server.client()
             live.syncUpdates("s").test(timeout = HANG_TIMEOUT) {
-                awaitItem() shouldBe SyncSignal.Joined(null)
-                server.tell(3uL)
-                awaitItem() shouldBe SyncSignal.Told(3uL)
+                awaitItem() shouldBe SyncSignal.Subscribed(null)
+                server.signal(3uL)
+                awaitItem() shouldBe SyncSignal.Advanced(3uL)
                 cancelAndIgnoreRemainingEvents()
             }
             live.syncSignals("s").test(timeout = HANG_TIMEOUT) {
@@ -76,19 +76,19 @@ class SyncSignalsTest : FunSpec({
         }
     }
 
-    test("a collector that comes later begins where the others are, not where the scope stood when they came") {
+    test("a later collector starts at the newest cursor of the others, not at the cursor of the first ack") {
         runTest {
             val server = FakeSyncServer(this).apply { cursor = 4uL }
             val live = server.client()
             val early = mutableListOf<ULong>()
             backgroundScope.launch { live.syncSignals("s").collect { early += it } }
             runCurrent()
-            server.tell(8uL)
+            server.signal(8uL)
             runCurrent()
 
             live.syncSignals("s").test(timeout = HANG_TIMEOUT) {
                 awaitItem() shouldBe 8uL
-                server.tell(9uL)
+                server.signal(9uL)
                 awaitItem() shouldBe 9uL
                 cancelAndIgnoreRemainingEvents()
             }
@@ -97,13 +97,13 @@ class SyncSignalsTest : FunSpec({
         }
     }
 
-    test("a loop that begins where others collect already hears what they heard, and not their old ack alone") {
+    test("a later loop receives the newest cursor of the other collectors, not only the first ack") {
         runTest {
             val server = FakeSyncServer(this).apply { cursor = 4uL }
             val live = server.client()
             backgroundScope.launch { live.syncSignals("s").collect {} }
             runCurrent()
-            server.tell(8uL)
+            server.signal(8uL)
             runCurrent()
             val store = MemoryCursor(4uL)
 
@@ -115,19 +115,19 @@ class SyncSignalsTest : FunSpec({
         }
     }
 
-    test("who collects again at once hears what came when nobody did, and nothing older") {
+    test("collecting again within the linger starts at the newest cursor") {
         runTest {
             val server = FakeSyncServer(this).apply { cursor = 4uL }
             val live = server.client()
             val early = mutableListOf<ULong>()
             val first = launch { live.syncSignals("s").collect { early += it } }
             runCurrent()
-            server.tell(8uL)
+            server.signal(8uL)
             runCurrent()
             first.cancel()
             runCurrent()
             server.cursor = 9uL
-            server.tell(9uL)
+            server.signal(9uL)
             advanceTimeBy(500)
 
             live.syncSignals("s").test(timeout = HANG_TIMEOUT) {
@@ -139,14 +139,14 @@ class SyncSignalsTest : FunSpec({
         }
     }
 
-    test("a loop whose own subscription is not answered is not in sync, whatever others have heard") {
+    test("a loop is not in sync without an ack, even if other collectors received cursors") {
         runTest {
             val server = FakeSyncServer(this).apply { cursor = 4uL }
             val live = server.client()
             backgroundScope.launch { live.syncSignals("s").collect {} }
             runCurrent()
             server.network.wire.cut()
-            server.network.onMessage = { it.type == MessageType.SUBSCRIBE } // and no answer
+            server.network.onMessage = { it.type == MessageType.SUBSCRIBE } // without an ack
             advanceTimeBy(1_001)
             live.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
             val loop = SyncLoop(live, "s", MemoryCursor(4uL)) { awaitCancellation() }
@@ -157,7 +157,7 @@ class SyncSignalsTest : FunSpec({
         }
     }
 
-    test("a loop is live again after a reconnect though the scope stands where it stood") {
+    test("a loop is in sync again after a reconnect with an unchanged cursor") {
         runTest {
             val server = FakeSyncServer(this).apply { cursor = 4uL }
             val loop = SyncLoop(server.client(), "s", MemoryCursor(4uL)) { awaitCancellation() }
@@ -173,28 +173,28 @@ class SyncSignalsTest : FunSpec({
         }
     }
 
-    test("a slow collector gets the newest and not all") {
+    test("a slow collector receives the newest cursor and skips others") {
         runTest {
             val server = FakeSyncServer(this)
-            val got = mutableListOf<ULong>()
+            val received = mutableListOf<ULong>()
             val live = server.client()
             backgroundScope.launch {
                 live.syncSignals("s").collect {
-                    got += it
+                    received += it
                     delay(100)
                 }
             }
             runCurrent()
-            for (cursor in 1uL..500uL) server.tell(cursor)
+            for (cursor in 1uL..500uL) server.signal(cursor)
             advanceTimeBy(1_000)
 
-            got.first() shouldBe 0uL
-            got.last() shouldBe 500uL
-            got.size shouldBeLessThan 4
+            received.first() shouldBe 0uL
+            received.last() shouldBe 500uL
+            received.size shouldBeLessThan 4
         }
     }
 
-    test("a scope that is refused fails the flow with what the server said, and completes with the client") {
+    test("a rejected scope fails the flow with the server's error, and closing the client completes it") {
         runTest {
             val server = FakeSyncServer(this)
             server.network.onMessage = { message ->
@@ -213,7 +213,7 @@ class SyncSignalsTest : FunSpec({
         }
     }
 
-    test("messages that are no signals are passed by") {
+    test("messages that are not sync signals are ignored") {
         runTest {
             val server = FakeSyncServer(this)
             server.client().syncSignals("s").test(timeout = HANG_TIMEOUT) {
@@ -227,12 +227,12 @@ class SyncSignalsTest : FunSpec({
         }
     }
 
-    test("what cannot be a scope is refused before anything is said to the server") {
+    test("an invalid scope is rejected before anything is sent") {
         runTest {
             val live = FakeSyncServer(this).client()
             shouldThrow<IllegalArgumentException> { live.syncSignals("") }.message shouldBe "a scope must not be empty"
             shouldThrow<IllegalArgumentException> { live.syncSignals("x".repeat(1024)) }.message shouldBe
-                "a scope must be at most 251 bytes of UTF-8, was at least 1024; name it by a shorter key"
+                "a scope must be at most 251 bytes of UTF-8, was at least 1024; use a shorter name"
             shouldThrow<IllegalArgumentException> { SyncLoop(live, "", MemoryCursor()) { awaitCancellation() } }
         }
     }

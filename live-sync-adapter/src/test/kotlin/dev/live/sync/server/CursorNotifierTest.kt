@@ -25,239 +25,239 @@ import kotlin.time.Duration.Companion.seconds
 
 class CursorNotifierTest : FunSpec({
 
-    test("the first cursor is told at once, the next when the interval is over, and then the newest") {
+    test("the first cursor is published at once, and the newest one after the interval") {
         runTest {
-            val told = Told(this)
-            told.notify("a", 1uL)
+            val scene = NotifierScene(this)
+            scene.notify("a", 1uL)
             runCurrent()
-            told.all shouldContainExactly listOf(Telling("a", 1uL, 0))
+            scene.published shouldContainExactly listOf(Publication("a", 1uL, 0))
 
-            told.notify("a", 2uL)
+            scene.notify("a", 2uL)
             advanceTimeBy(20)
-            told.notify("a", 3uL)
-            told.notify("a", 2uL)
+            scene.notify("a", 3uL)
+            scene.notify("a", 2uL)
             advanceTimeBy(29)
             runCurrent()
-            told.all.size shouldBe 1
+            scene.published.size shouldBe 1
             advanceTimeBy(1)
             runCurrent()
 
-            told.all.last() shouldBe Telling("a", 3uL, 50)
+            scene.published.last() shouldBe Publication("a", 3uL, 50)
         }
     }
 
-    test("nobody is woken by each call while scopes are being told of, and again after a quiet time") {
+    test("the notifier polls while active and is woken up when idle") {
         runTest {
-            val told = Told(this)
-            told.notify("a", 1uL)
+            val scene = NotifierScene(this)
+            scene.notify("a", 1uL)
             runCurrent()
-            told.notify("b", 1uL)
+            scene.notify("b", 1uL)
             runCurrent()
-            told.all.size shouldBe 1
+            scene.published.size shouldBe 1
             advanceTimeBy(3)
-            told.all.last() shouldBe Telling("b", 1uL, 2)
+            scene.published.last() shouldBe Publication("b", 1uL, 2)
 
             advanceTimeBy(1_000)
-            told.notify("c", 1uL)
+            scene.notify("c", 1uL)
             runCurrent()
-            told.all.last() shouldBe Telling("c", 1uL, 1_003)
+            scene.published.last() shouldBe Publication("c", 1uL, 1_003)
         }
     }
 
-    test("after a quiet time a cursor is told at once again") {
+    test("after an idle time a cursor is published at once") {
         runTest {
-            val told = Told(this)
-            told.notify("a", 1uL)
+            val scene = NotifierScene(this)
+            scene.notify("a", 1uL)
             advanceTimeBy(1_000)
-            told.notify("a", 2uL)
+            scene.notify("a", 2uL)
             runCurrent()
 
-            told.all.last() shouldBe Telling("a", 2uL, 1_000)
+            scene.published.last() shouldBe Publication("a", 2uL, 1_000)
         }
     }
 
-    test("a scope that has to wait holds up no other") {
+    test("a throttled scope does not delay others") {
         runTest {
-            val told = Told(this)
-            told.notify("a", 1uL)
+            val scene = NotifierScene(this)
+            scene.notify("a", 1uL)
             runCurrent()
-            told.notify("a", 2uL)
+            scene.notify("a", 2uL)
             runCurrent()
             advanceTimeBy(9)
-            told.notify("b", 1uL)
+            scene.notify("b", 1uL)
             advanceTimeBy(2)
 
-            told.all.last() shouldBe Telling("b", 1uL, 10)
+            scene.published.last() shouldBe Publication("b", 1uL, 10)
             advanceTimeBy(39)
             runCurrent()
-            told.all.last() shouldBe Telling("a", 2uL, 50)
+            scene.published.last() shouldBe Publication("a", 2uL, 50)
         }
     }
 
-    test("however often a thousand scopes are notified, each is told at most once in an interval, and of its last") {
+    test("each of 1,000 scopes is published at most once per interval, and finally with its last cursor") {
         runTest {
-            val told = Told(this)
+            val scene = NotifierScene(this)
             val random = Random(5)
             val last = HashMap<String, ULong>()
             repeat(10_000) { n ->
                 val scope = "s${random.nextInt(1_000)}"
-                told.notify(scope, n.toULong())
+                scene.notify(scope, n.toULong())
                 last[scope] = n.toULong()
                 if (n % 10 == 9) advanceTimeBy(1)
             }
             advanceTimeBy(51)
 
-            for ((scope, tellings) in told.all.groupBy { it.scope }) {
-                tellings.last().cursor shouldBe last[scope]
-                for ((one, next) in tellings.zipWithNext()) next.at - one.at shouldBeGreaterThanOrEqualTo 50
-                tellings.map { it.cursor } shouldBe tellings.map { it.cursor }.distinct().sorted()
+            for ((scope, publications) in scene.published.groupBy { it.scope }) {
+                publications.last().cursor shouldBe last[scope]
+                for ((one, next) in publications.zipWithNext()) next.at - one.at shouldBeGreaterThanOrEqualTo 50
+                publications.map { it.cursor } shouldBe publications.map { it.cursor }.distinct().sorted()
             }
         }
     }
 
-    test("what cannot be told is said, and told when it can be; the others do not wait for it") {
+    test("a failed publish is reported and retried, and does not delay others") {
         runTest {
-            val told = Told(this, failing = "bad")
-            told.notify("bad", 1uL)
-            told.notify("good", 1uL)
+            val scene = NotifierScene(this, failing = "bad")
+            scene.notify("bad", 1uL)
+            scene.notify("good", 1uL)
             runCurrent()
-            told.failures shouldContainExactly listOf("bad: no")
-            told.all shouldContainExactly listOf(Telling("good", 1uL, 0))
+            scene.failures shouldContainExactly listOf("bad: no")
+            scene.published shouldContainExactly listOf(Publication("good", 1uL, 0))
 
-            told.failing = ""
+            scene.failing = ""
             advanceTimeBy(50)
             runCurrent()
-            told.failures.size shouldBe 1
-            told.all.last() shouldBe Telling("bad", 1uL, 50)
+            scene.failures.size shouldBe 1
+            scene.published.last() shouldBe Publication("bad", 1uL, 50)
         }
     }
 
-    test("a telling that hangs holds the others up for five seconds at the most, and is told later") {
+    test("a hanging publish delays others by five seconds at most, and is retried") {
         runTest {
-            val told = Told(this, hanging = "bad")
-            told.notify("bad", 1uL)
-            told.notify("good", 1uL)
+            val scene = NotifierScene(this, hanging = "bad")
+            scene.notify("bad", 1uL)
+            scene.notify("good", 1uL)
             advanceTimeBy(5_001)
-            told.all shouldContainExactly listOf(Telling("good", 1uL, 5_000))
+            scene.published shouldContainExactly listOf(Publication("good", 1uL, 5_000))
 
-            told.hanging = ""
-            told.failures.size shouldBe 1
+            scene.hanging = ""
+            scene.failures.size shouldBe 1
             advanceTimeBy(5_000)
-            told.all.last() shouldBe Telling("bad", 1uL, 10_000)
+            scene.published.last() shouldBe Publication("bad", 1uL, 10_000)
         }
     }
 
-    test("a scope whose time comes while another's telling hangs is told right behind it") {
+    test("a scope that becomes due during a hanging publish is published right after it") {
         runTest {
-            val told = Told(this, hanging = "bad")
-            told.notify("good", 1uL)
+            val scene = NotifierScene(this, hanging = "bad")
+            scene.notify("good", 1uL)
             advanceTimeBy(10)
-            told.notify("good", 2uL)
+            scene.notify("good", 2uL)
             advanceTimeBy(10)
-            told.notify("bad", 1uL)
+            scene.notify("bad", 1uL)
 
             advanceTimeBy(5_010)
-            told.all.map { it.scope to it.cursor } shouldContainExactly listOf("good" to 1uL, "good" to 2uL)
+            scene.published.map { it.scope to it.cursor } shouldContainExactly listOf("good" to 1uL, "good" to 2uL)
         }
     }
 
-    test("with a long interval it does not look all the time, and tells when the time has come") {
+    test("with a long interval it sleeps until the next publish is due") {
         runTest {
-            val told = Told(this, interval = 60.seconds)
-            told.notify("a", 1uL)
+            val scene = NotifierScene(this, interval = 60.seconds)
+            scene.notify("a", 1uL)
             advanceTimeBy(100)
-            told.notify("a", 2uL)
+            scene.notify("a", 2uL)
             runCurrent()
-            val before = told.looks
+            val before = scene.clockReads
             advanceTimeBy(59_000)
-            told.looks shouldBe before
-            told.all.size shouldBe 1
+            scene.clockReads shouldBe before
+            scene.published.size shouldBe 1
 
             advanceTimeBy(1_000)
-            told.all.last() shouldBe Telling("a", 2uL, 60_000)
+            scene.published.last() shouldBe Publication("a", 2uL, 60_000)
         }
     }
 
-    test("a flood of new scopes holds up none whose time has come, and can be cancelled") {
+    test("a flood of new scopes does not delay a scope that is due, and can be cancelled") {
         runTest {
-            val told = Told(this)
-            told.notify("old", 1uL)
+            val scene = NotifierScene(this)
+            scene.notify("old", 1uL)
             runCurrent()
-            told.notify("old", 2uL)
+            scene.notify("old", 2uL)
             runCurrent()
             advanceTimeBy(50)
-            repeat(5_000) { told.notify("s$it", 1uL) }
+            repeat(5_000) { scene.notify("s$it", 1uL) }
             runCurrent()
 
-            told.all.indexOf(Telling("old", 2uL, 50)) shouldBeLessThan 300
-            told.all.size shouldBe 5_002
-            repeat(5_000) { told.notify("t$it", 1uL) }
-            told.job.cancelAndJoin()
-            told.all.size shouldBe 5_002
+            scene.published.indexOf(Publication("old", 2uL, 50)) shouldBeLessThan 300
+            scene.published.size shouldBe 5_002
+            repeat(5_000) { scene.notify("t$it", 1uL) }
+            scene.job.cancelAndJoin()
+            scene.published.size shouldBe 5_002
         }
     }
 
-    test("an interval that is no whole number of milliseconds is never cut short") {
+    test("an interval with a fraction of a millisecond is not shortened") {
         runTest {
-            val told = Told(this, interval = 1500.microseconds)
-            told.notify("a", 1uL)
+            val scene = NotifierScene(this, interval = 1500.microseconds)
+            scene.notify("a", 1uL)
             runCurrent()
-            told.notify("a", 2uL)
+            scene.notify("a", 2uL)
             advanceTimeBy(10)
             runCurrent()
 
-            told.all.map { it.at } shouldContainExactly listOf(0L, 2L)
+            scene.published.map { it.at } shouldContainExactly listOf(0L, 2L)
         }
     }
 
-    test("after the end nothing is told and nothing is kept") {
+    test("after the end nothing is published or queued") {
         runTest {
-            val told = Told(this)
+            val scene = NotifierScene(this)
             runCurrent()
-            told.job.cancelAndJoin()
-            told.teller.end()
+            scene.job.cancelAndJoin()
+            scene.notifier.end()
 
-            repeat(1_000) { told.notify("s$it", 1uL) }
+            repeat(1_000) { scene.notify("s$it", 1uL) }
             advanceTimeBy(1_000)
 
-            told.all.shouldBeEmpty()
-            told.teller.waiting shouldBe 0
+            scene.published.shouldBeEmpty()
+            scene.notifier.waiting shouldBe 0
         }
     }
 })
 
 private const val NANOS_PER_MILLI = 1_000_000L
 
-private data class Telling(val scope: String, val cursor: ULong, val at: Long)
+private data class Publication(val scope: String, val cursor: ULong, val at: Long)
 
-/** A teller, and what it told when. */
-private class Told(
+/** A [CursorNotifier] that records its publications. */
+private class NotifierScene(
     private val test: TestScope,
     var failing: String = "",
     var hanging: String = "",
     interval: Duration = 50.milliseconds,
 ) {
-    val all = mutableListOf<Telling>()
+    val published = mutableListOf<Publication>()
     val failures = mutableListOf<String>()
-    var looks = 0
+    var clockReads = 0
     private val cursors = ScopeCursors(maxScopes = 10_000)
-    val teller =
+    val notifier =
         CursorNotifier(
             interval,
             {
-                looks++
+                clockReads++
                 test.currentTime * NANOS_PER_MILLI
             },
             { scope, cursor ->
                 check(scope != failing) { "no" }
                 if (scope == hanging) awaitCancellation()
-                all += Telling(scope, cursor, test.currentTime)
+                published += Publication(scope, cursor, test.currentTime)
             },
             { scope, cause -> failures += "$scope: ${cause.message}" },
         )
-    val job = test.backgroundScope.launch { teller.run() }
+    val job = test.backgroundScope.launch { notifier.run() }
 
     fun notify(scope: String, cursor: ULong) {
-        cursors.raise(scope, cursor)?.let(teller::offer)
+        cursors.raise(scope, cursor)?.let(notifier::offer)
     }
 }

@@ -27,7 +27,7 @@ import kotlin.time.TimeSource
 
 class LiveSyncLoadTest : FunSpec({
 
-    test("whatever order 16 threads notify in, no client sees a cursor go back, and each gets the last") {
+    test("with 16 threads notifying in random order, every client receives increasing cursors and the last one") {
         onServer(interval = 1.milliseconds) { sync ->
             val clients = List(3) { connectRaw().also { it.subscribe("list/42") } }
             val start = CountDownLatch(1)
@@ -53,7 +53,7 @@ class LiveSyncLoadTest : FunSpec({
         }
     }
 
-    test("who joins while the scope advances is told of it, before or behind the ack") {
+    test("a client that subscribes while the scope advances receives the new cursor in the ack or after it") {
         onServer { sync ->
             repeat(300) { n ->
                 val scope = "race$n"
@@ -70,9 +70,9 @@ class LiveSyncLoadTest : FunSpec({
     }
 
     test(
-        "10,000 calls in a second on 1,000 scopes of 5 subscribers tell each scope once an interval, and of its last",
+        "10,000 calls per second on 1,000 scopes with 5 subscribers notify each scope once per interval, with its last cursor",
     ) {
-        val interval = 2.seconds // so that a slow machine, too, notifies several times in one
+        val interval = 2.seconds // long enough for several notifications even on a slow machine
         onServer(interval, topicsPerSession = 1_000) { sync ->
             val clients = List(5) { connectRaw() }
             clients.map { client ->
@@ -86,11 +86,11 @@ class LiveSyncLoadTest : FunSpec({
                 }
             }
 
-            val told = clients.map { client ->
-                async(Dispatchers.Default) { client.toldUntil(9_001uL, scopes = 1_000) }
+            val counting = clients.map { client ->
+                async(Dispatchers.Default) { client.countSignalsUntil(9_001uL, scopes = 1_000) }
             }
-            val counts = told.awaitAll()
-            // none was told before it was notified, nor twice within an interval; the last may have come a moment ago
+            val counts = counting.awaitAll()
+            // at most one per interval; +2 for the first and the last interval
             val most = start.elapsedNow() / interval + 2
             for (count in counts) count.values.max().toDouble() shouldBeLessThanOrEqual most
             live.sessions.size shouldBe 5
@@ -98,17 +98,17 @@ class LiveSyncLoadTest : FunSpec({
     }
 })
 
-/** How often each scope was told, until the last cursor of each has come; they may only rise. */
-private suspend fun RawConnection.toldUntil(least: ULong, scopes: Int): Map<String, Int> {
+/** Counts the signals per scope until each last cursor has arrived. Fails if a cursor does not increase. */
+private suspend fun RawConnection.countSignalsUntil(least: ULong, scopes: Int): Map<String, Int> {
     val last = HashMap<String, ULong>()
-    val told = HashMap<String, Int>()
+    val counts = HashMap<String, Int>()
     while (last.values.count { it >= least } < scopes) {
         val message = next()
         val cursor = cursorOf(message)
         check(cursor > (last[message.topic] ?: 0uL)) { "$cursor after ${last[message.topic]}" }
         last[message.topic] = cursor
-        told[message.topic] = (told[message.topic] ?: 0) + 1
+        counts[message.topic] = (counts[message.topic] ?: 0) + 1
     }
     last shouldBe List(scopes) { "sync:s$it" to least + it.toULong() }.toMap()
-    return told
+    return counts
 }

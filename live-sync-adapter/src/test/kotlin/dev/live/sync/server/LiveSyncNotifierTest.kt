@@ -29,7 +29,7 @@ import kotlin.time.Duration
 
 class LiveSyncNotifierTest : FunSpec({
 
-    test("the ack says where the scope stands, and a message of type sync what it has come to") {
+    test("the ack has the current cursor, and messages of type sync have later ones") {
         onServer { sync ->
             sync.notify("list/42", 7uL)
             val client = connectRaw()
@@ -37,18 +37,18 @@ class LiveSyncNotifierTest : FunSpec({
             client.subscribe("list/42").text() shouldBe """{"welcome":{"cursor":7}}"""
             sync.notify("list/42", 8uL)
 
-            val told = client.next()
-            told.type shouldBe "sync"
-            told.topic shouldBe "sync:list/42"
-            told.text() shouldBe """{"cursor":8}"""
+            val signal = client.next()
+            signal.type shouldBe "sync"
+            signal.topic shouldBe "sync:list/42"
+            signal.text() shouldBe """{"cursor":8}"""
         }
     }
 
-    test("a scope of which nothing is known has an ack that says nothing") {
+    test("the ack of an unknown scope has no body") {
         onServer { connectRaw().subscribe("list/42").body shouldBe null }
     }
 
-    test("after a restart the engine is asked, and what was notified since counts if it is newer") {
+    test("the ack has the newer of the source's cursor and the notified one") {
         onServer(source = { scope -> if (scope == "stored") 5uL else null }) { sync ->
             sync.notify("notified", 3uL)
             val client = connectRaw()
@@ -63,8 +63,8 @@ class LiveSyncNotifierTest : FunSpec({
         }
     }
 
-    test("an engine that cannot say where a scope stands is as one that does not know") {
-        onServer(source = { error("the database is away") }) { sync ->
+    test("a failing source is treated as an unknown cursor") {
+        onServer(source = { error("the database is unavailable") }) { sync ->
             val client = connectRaw()
             client.subscribe("list/42").body shouldBe null
             sync.notify("list/42", 1uL)
@@ -73,14 +73,14 @@ class LiveSyncNotifierTest : FunSpec({
         }
     }
 
-    test("what is notified between the welcome and the join is told behind the ack") {
-        var between: suspend () -> Unit = {}
-        onServer(onWelcome = { between() }) { sync ->
+    test("a cursor notified between the welcome and the subscribe is sent after the ack") {
+        var duringSubscribe: suspend () -> Unit = {}
+        onServer(onWelcome = { duringSubscribe() }) { sync ->
             sync.notify("list/42", 1uL)
-            between = {
+            duringSubscribe = {
                 val before = live.stats.published
                 sync.notify("list/42", 2uL)
-                eventually(HANG_TIMEOUT) { live.stats.published shouldBe before + 1 } // to nobody
+                eventually(HANG_TIMEOUT) { live.stats.published shouldBe before + 1 } // without subscribers
             }
             eventually(HANG_TIMEOUT) { live.stats.published shouldBe 1 }
             val client = connectRaw()
@@ -89,17 +89,17 @@ class LiveSyncNotifierTest : FunSpec({
         }
     }
 
-    test("a scope that the application does not allow is forbidden, and nobody may publish to one") {
+    test("subscribing to a scope that is not authorized is forbidden, and so is publishing") {
         onServer {
             val client = connectRaw()
-            client.refusal(Message(MessageType.SUBSCRIBE, "sync:secret", "r")) shouldBe "forbidden"
+            client.rejectionCode(Message(MessageType.SUBSCRIBE, "sync:secret", "r")) shouldBe "forbidden"
             client.subscribe("list/42")
-            client.refusal(Message(MessageType.PUBLISH, "sync:list/42", "r", Body.of(1))) shouldBe "forbidden"
+            client.rejectionCode(Message(MessageType.PUBLISH, "sync:list/42", "r", Body.of(1))) shouldBe "forbidden"
             shouldThrow<LiveException> { connect().syncSignals("secret").first() }.code shouldBe ErrorCode.Forbidden
         }
     }
 
-    test("where no scopes are declared none can be joined") {
+    test("without syncScopes no scope can be subscribed to") {
         testLive({
             install(Live)
             routing { live<Unit>("/live") { topic<String>("room") } }
@@ -109,7 +109,7 @@ class LiveSyncNotifierTest : FunSpec({
         }
     }
 
-    test("the edges of what a cursor and a scope can be") {
+    test("the smallest and largest cursors and scopes are accepted, and invalid scopes are counted") {
         onServer { sync ->
             val longest = "x".repeat(251)
             sync.notify("zero", 0uL)
@@ -130,18 +130,18 @@ class LiveSyncNotifierTest : FunSpec({
         }
     }
 
-    test("an engine that goes on after the server has ended is not troubled") {
-        lateinit var left: LiveSyncNotifier
+    test("notify does nothing after the server has stopped") {
+        lateinit var stopped: LiveSyncNotifier
         onServer { sync ->
             sync.notify("list/42", 1uL)
-            left = sync
+            stopped = sync
         }
-        repeat(1_000) { left.notify("list/$it", 2uL) }
+        repeat(1_000) { stopped.notify("list/$it", 2uL) }
 
-        left.waiting shouldBe 0
+        stopped.waiting shouldBe 0
     }
 
-    test("bounds that make no sense are refused") {
+    test("settings out of bounds are rejected") {
         onServer {
             shouldThrow<IllegalArgumentException> { LiveSyncNotifier(live, interval = Duration.ZERO) }.message shouldBe
                 "interval must be from 1 ms to 1 day, was 0s"
@@ -152,4 +152,4 @@ class LiveSyncNotifierTest : FunSpec({
     }
 })
 
-private suspend fun RawConnection.refusal(message: Message): String = ask(message).decode<ErrorData>().code
+private suspend fun RawConnection.rejectionCode(message: Message): String = ask(message).decode<ErrorData>().code

@@ -7,13 +7,13 @@ import kotlin.time.TestTimeSource
 
 class RateLimitedLoggerTest : FunSpec({
 
-    test("the first line is due at once, and the next when its time is over") {
+    test("the first line is due at once, and the next one after the interval") {
         val clock = TestTimeSource()
-        val pace = RateLimitedLogger(10.seconds, clock)
-        List(3) { pace.isDue() } shouldBe listOf(true, false, false)
+        val logger = RateLimitedLogger(10.seconds, clock)
+        List(3) { logger.isDue() } shouldBe listOf(true, false, false)
         clock += 9.seconds
-        pace.isDue() shouldBe false
+        logger.isDue() shouldBe false
         clock += 1.seconds
-        List(2) { pace.isDue() } shouldBe listOf(true, false)
+        List(2) { logger.isDue() } shouldBe listOf(true, false)
     }
 })

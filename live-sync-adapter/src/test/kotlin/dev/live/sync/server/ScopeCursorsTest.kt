@@ -11,7 +11,7 @@ import kotlin.random.Random
 
 class ScopeCursorsTest : FunSpec({
 
-    test("a cursor only rises") {
+    test("a cursor only increases") {
         val cursors = ScopeCursors(maxScopes = 10)
 
         cursors.raise("a", 5uL).shouldNotBeNull()
@@ -23,7 +23,7 @@ class ScopeCursorsTest : FunSpec({
         cursors["a"] shouldBe ULong.MAX_VALUE
     }
 
-    test("zero is a cursor too, and news the first time") {
+    test("a cursor of zero is new the first time") {
         val cursors = ScopeCursors(maxScopes = 10)
 
         cursors["a"].shouldBeNull()
@@ -33,7 +33,7 @@ class ScopeCursorsTest : FunSpec({
         cursors["a"] shouldBe 0uL
     }
 
-    test("what was spoken of lately is known, and there are never more than the bound") {
+    test("recently raised scopes are kept, and the size stays within the bound") {
         val cursors = ScopeCursors(maxScopes = 100)
 
         repeat(10_000) { n ->
@@ -47,7 +47,7 @@ class ScopeCursorsTest : FunSpec({
         cursors["s0"].shouldBeNull()
     }
 
-    test("threads that raise the same scopes in any order leave each at its highest, whatever is forgotten meanwhile") {
+    test("concurrent threads leave a scope at its highest cursor during evictions") {
         repeat(50) { round ->
             val cursors = ScopeCursors(maxScopes = 64)
             val start = CountDownLatch(1)
@@ -69,26 +69,26 @@ class ScopeCursorsTest : FunSpec({
         }
     }
 
-    test("of threads that raise a scope, at least one is told of its highest, also while generations change") {
+    test("one of the concurrent threads receives the highest cursor, also during rotations") {
         repeat(200) { round ->
             val cursors = ScopeCursors(maxScopes = 4)
             val start = CountDownLatch(1)
-            val told = Array<ULong?>(4) { null }
+            val highest = Array<ULong?>(4) { null }
             val threads =
                 List(4) { n ->
                     thread {
                         start.await()
                         repeat(50) { k ->
                             cursors.raise("other$n-$k-$round", 1uL)
-                            val news = cursors.raise("one", (k * 4 + n).toULong())
-                            if (news != null) told[n] = maxOf(told[n] ?: 0uL, news.value)
+                            val raised = cursors.raise("one", (k * 4 + n).toULong())
+                            if (raised != null) highest[n] = maxOf(highest[n] ?: 0uL, raised.value)
                         }
                     }
                 }
             start.countDown()
             threads.forEach { it.join() }
 
-            told.mapNotNull { it }.max() shouldBe 199uL
+            highest.mapNotNull { it }.max() shouldBe 199uL
         }
     }
 })

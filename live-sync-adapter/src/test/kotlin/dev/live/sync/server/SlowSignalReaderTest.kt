@@ -26,10 +26,10 @@ import java.util.concurrent.TimeUnit
 import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
 
-/** Over a real socket, because the network of tests in memory never is full. */
+/** Uses a real socket, because the in-memory network of other tests never fills up. */
 class SlowSignalReaderTest : FunSpec({
 
-    test("a client that does not read misses all but the newest, and is not closed for it") {
+    test("a client that stops reading receives only the newest cursors later, and is not closed") {
         lateinit var sync: LiveSyncNotifier
         lateinit var application: Application
         val server =
@@ -44,14 +44,14 @@ class SlowSignalReaderTest : FunSpec({
             }.startSuspend(wait = false)
         try {
             val client = SignalReader.connect(server.engine.resolvedConnectors().first().port)
-            val scopes = List(50) { "list/$it".padEnd(LONG_NAME, '-') } // long, so that few signals fill the network
+            val scopes = List(50) { "list/$it".padEnd(LONG_NAME, '-') } // long, so that few signals fill the socket buffers
             for (scope in scopes) client.send(Message(MessageType.SUBSCRIBE, "sync:$scope", scope.take(7)))
             val topics = scopes.map { application.live.topic("sync:$it") }
             withTimeout(HANG_TIMEOUT) { while (topics.any { it.subscribers == 0 }) delay(1.milliseconds) }
 
             var cursor = 0uL
             withTimeout(HANG_TIMEOUT) {
-                while (topics.sumOf { it.drops.conflated } < 100) { // until queue and network are full
+                while (topics.sumOf { it.drops.conflated } < 100) { // until the queue and the socket buffers are full
                     cursor++
                     for (scope in scopes) sync.notify(scope, cursor)
                     delay(1.milliseconds) // the notifier's interval
@@ -68,14 +68,14 @@ class SlowSignalReaderTest : FunSpec({
     }
 })
 
-/** A client that takes nothing from its socket until [read]: the JDK's reads only what it is asked for. */
+/** A client that reads nothing until [read]: the JDK's WebSocket reads only requested messages. */
 private class SignalReader : WebSocket.Listener {
     private val received = LinkedBlockingQueue<Message>()
     private val text = StringBuilder()
     private lateinit var socket: WebSocket
 
     override fun onOpen(socket: WebSocket) {
-        this.socket = socket // and no request for a message
+        this.socket = socket // requests no message
     }
 
     override fun onText(socket: WebSocket, data: CharSequence, last: Boolean): CompletionStage<*>? {
@@ -93,10 +93,10 @@ private class SignalReader : WebSocket.Listener {
 
     fun read(): Unit = socket.request(Long.MAX_VALUE)
 
-    /** The next message that is a signal. */
+    /** Returns the next signal; skips acks. */
     fun next(): Message {
         while (true) {
-            val next = received.poll(HANG_TIMEOUT.inWholeSeconds, TimeUnit.SECONDS) ?: error("no more messages came")
+            val next = received.poll(HANG_TIMEOUT.inWholeSeconds, TimeUnit.SECONDS) ?: error("received no more messages")
             if (next.type != MessageType.ACK) return next
         }
     }

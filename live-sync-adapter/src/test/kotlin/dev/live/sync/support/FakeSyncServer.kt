@@ -16,19 +16,19 @@ import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.testTimeSource
 import kotlin.time.Duration.Companion.seconds
 
-/** A network whose server tells one scope's cursor: in the ack where it [knows] it, and when the test says so. */
+/** A fake server with one scope: sends its cursor in the ack if [sendsWelcome], and in messages through [signal]. */
 internal class FakeSyncServer(private val test: TestScope, scope: String = "s", seed: Int = 0) {
     private val topic = SyncWire.topicOf(scope)
     var cursor = 0uL
-    var knows = true
+    var sendsWelcome = true
     val network =
         FakeTransport(seed = seed).apply {
             onMessage = { message ->
                 if (message.type != MessageType.SUBSCRIBE || message.topic != topic) {
                     false
                 } else {
-                    answer(Message(MessageType.SUBSCRIBE, SILENT)) // so that the wire is one that was joined
-                    val welcome = if (knows) Body.of(WelcomeData(SyncWire.jsonOf(cursor))) else null
+                    answer(Message(MessageType.SUBSCRIBE, MARKER)) // marks the connection as subscribed
+                    val welcome = if (sendsWelcome) Body.of(WelcomeData(SyncWire.jsonOf(cursor))) else null
                     push(Message(MessageType.ACK, message.topic, message.ref, welcome))
                     true
                 }
@@ -43,15 +43,15 @@ internal class FakeSyncServer(private val test: TestScope, scope: String = "s", 
             reconnect = ReconnectPolicy { 1.seconds }
         }
 
-    /** Whether a client can hear. */
-    val isJoined: Boolean get() = SILENT in network.joined
+    /** Whether a client is subscribed on the current connection. */
+    val isSubscribed: Boolean get() = MARKER in network.joined
 
-    /** Tells [told], if there is anybody to tell. */
-    fun tell(told: ULong) {
-        if (isJoined) network.wire.push(Message(SyncWire.TYPE, topic, body = SyncWire.bodyOf(told)))
+    /** Sends [cursor] to the client if it is subscribed. */
+    fun signal(cursor: ULong) {
+        if (isSubscribed) network.wire.push(Message(SyncWire.TYPE, topic, body = SyncWire.bodyOf(cursor)))
     }
 
     private companion object {
-        const val SILENT = "joined"
+        const val MARKER = "joined"
     }
 }

@@ -25,7 +25,7 @@ import kotlinx.coroutines.test.testTimeSource
 import kotlin.random.Random
 import kotlin.time.Duration.Companion.seconds
 
-/** Runs [block] in virtual time, with a loop that runs. */
+/** Runs [block] in virtual time with a running loop. */
 internal fun loopScene(block: suspend LoopScene.() -> Unit) {
     runTest {
         val scene = LoopScene(this)
@@ -34,7 +34,7 @@ internal fun loopScene(block: suspend LoopScene.() -> Unit) {
     }
 }
 
-/** A loop with a link that says what the test has it say, and a server that is at [server]. */
+/** A loop whose signals and connection the test controls. The server's cursor is [server]. */
 internal class LoopScene(val test: TestScope) {
     var store: CursorStore = MemoryCursor()
     lateinit var running: Job
@@ -42,19 +42,19 @@ internal class LoopScene(val test: TestScope) {
     val failures = ArrayDeque<Exception>()
     var server = 0uL
     var page = ULong.MAX_VALUE
-    var answer: ULong? = null
-    var refusal: Exception? = null
+    var pullResult: ULong? = null
+    var rejection: Exception? = null
     var signals = Channel<SyncSignal>(Channel.UNLIMITED)
-    var mostAtOnce = 0
-    private var isJoined = false
-    private var atOnce = 0
+    var maxConcurrentPulls = 0
+    private var isSubscribed = false
+    private var concurrentPulls = 0
     private var held: CompletableDeferred<Unit>? = null
     private val connection = MutableStateFlow<ConnectionState>(ConnectionState.Connecting(0))
     private val link =
         SyncLink(
             flow {
                 for (signal in signals) emit(signal)
-                refusal?.let { throw it }
+                rejection?.let { throw it }
             },
             connection,
         )
@@ -74,19 +74,19 @@ internal class LoopScene(val test: TestScope) {
 
     private suspend fun pull(since: ULong): ULong {
         pulls += since
-        mostAtOnce = maxOf(mostAtOnce, ++atOnce)
-        val found = answer ?: minOf(server, if (page > ULong.MAX_VALUE - since) server else since + page)
+        maxConcurrentPulls = maxOf(maxConcurrentPulls, ++concurrentPulls)
+        val found = pullResult ?: minOf(server, if (page > ULong.MAX_VALUE - since) server else since + page)
         try {
             held?.await()
             failures.removeFirstOrNull()?.let { throw it }
             return found
         } finally {
-            atOnce--
+            concurrentPulls--
         }
     }
 
     fun connect() {
-        isJoined = false
+        isSubscribed = false
         connection.value = ConnectionState.Connected(test.testTimeSource.markNow(), "live.v1.json")
         test.runCurrent()
     }
@@ -97,17 +97,17 @@ internal class LoopScene(val test: TestScope) {
         test.runCurrent()
     }
 
-    /** Has the server say [cursor]: in its ack, where nothing was said on this connection, and otherwise in a message. */
+    /** Sends [cursor] to the loop: in the ack if it is the first signal of the connection, otherwise in a message. */
     fun signal(cursor: ULong) {
-        signals.trySend(if (isJoined) SyncSignal.Told(cursor) else SyncSignal.Joined(cursor))
-        isJoined = true
+        signals.trySend(if (isSubscribed) SyncSignal.Advanced(cursor) else SyncSignal.Subscribed(cursor))
+        isSubscribed = true
         test.runCurrent()
     }
 
-    /** Has a server acknowledge that knows no cursor. */
-    fun joinUnknown() {
-        signals.trySend(SyncSignal.Joined(null))
-        isJoined = true
+    /** Acknowledges the subscribe without a cursor. */
+    fun subscribeWithoutCursor() {
+        signals.trySend(SyncSignal.Subscribed(null))
+        isSubscribed = true
         test.runCurrent()
     }
 

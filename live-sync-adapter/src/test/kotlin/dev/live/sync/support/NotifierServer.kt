@@ -16,7 +16,7 @@ import io.ktor.server.routing.routing
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
-/** A server whose scopes are all allowed but `secret`, and what notifies them. */
+/** Runs [test] with a server that authorizes all scopes except `secret`, and its notifier. */
 internal fun onServer(
     interval: Duration = 50.milliseconds,
     topicsPerSession: Int = 100,
@@ -45,7 +45,7 @@ internal suspend fun RawConnection.subscribe(scope: String): Message {
     return ack
 }
 
-/** Of the next message, be it a signal or an ack. */
+/** The cursor of the next message, a signal or an ack. */
 internal suspend fun RawConnection.cursor(): ULong = cursorOf(next())
 
 internal fun cursorOf(message: Message): ULong =

@@ -14,9 +14,9 @@ import kotlinx.coroutines.runBlocking
 import java.util.concurrent.ConcurrentHashMap
 import kotlin.time.Duration
 
-/** A server on a real socket with an engine in memory, which outlives it: to be started again on the same port. */
+/** A server on a real socket. Its cursors survive a restart on the same port. */
 class SyncServer : AutoCloseable {
-    /** Where each scope stands. */
+    /** The cursor of each scope. */
     val cursors: MutableMap<String, ULong> = ConcurrentHashMap()
     private var server: EmbeddedServer<*, *>? = null
 
@@ -48,13 +48,13 @@ class SyncServer : AutoCloseable {
         server = null
     }
 
-    /** Has [scope] at [cursor], and says so. */
+    /** Advances [scope] to [cursor] and notifies. */
     fun commit(scope: String, cursor: Long) {
         cursors[scope] = cursor.toULong()
         notifier.notify(scope, cursor)
     }
 
-    /** Has [scope] at [cursor], and says nothing, as a server does that is not there. */
+    /** Advances [scope] to [cursor] without notifying, as if the server were down. */
     fun commitSilently(scope: String, cursor: Long) {
         cursors[scope] = cursor.toULong()
     }

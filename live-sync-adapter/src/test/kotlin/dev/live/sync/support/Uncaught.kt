@@ -2,15 +2,15 @@ package dev.live.sync.support
 
 import kotlinx.coroutines.test.runTest
 
-/** For tests in Java that let exceptions go uncaught on purpose. */
+/** For Java tests with intentionally uncaught exceptions. */
 public object Uncaught {
-    /** Takes them from kotlinx-coroutines-test, which would report them to the next test in virtual time. */
+    /** Clears the exceptions that kotlinx-coroutines-test would report in the next test with virtual time. */
     @JvmStatic
     public fun forget() {
         try {
             runTest {}
         } catch (_: IllegalStateException) {
-            // it has told of them
+            // reports the uncaught exceptions
         }
     }
 }

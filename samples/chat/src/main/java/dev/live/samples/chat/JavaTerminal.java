@@ -24,18 +24,18 @@ import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 
-/** The chat in the terminal, in Java: every line of the input is published, and what is said in the room is printed. */
+/** A terminal chat in Java: publishes every input line, and prints the messages of the room. */
 public final class JavaTerminal {
     private final BufferedReader input;
     private final PrintStream out;
-    private final CompletableFuture<Void> over = new CompletableFuture<>();
+    private final CompletableFuture<Void> closed = new CompletableFuture<>();
 
     public JavaTerminal(BufferedReader input, PrintStream out) {
         this.input = input;
         this.out = out;
     }
 
-    /** Chats until the input ends or says {@code /quit}. */
+    /** Runs until the input ends or has the line {@code /quit}. */
     public static void main(String[] args) {
         TerminalOptions options = TerminalOptions.parse(args);
         if (options == null) {
@@ -48,21 +48,21 @@ public final class JavaTerminal {
         System.exit(cause == DisconnectCause.ClosedByClient.INSTANCE ? 0 : 1);
     }
 
-    /** Returns when the client is closed, and why. */
+    /** Returns the cause when the client is closed. */
     public DisconnectCause chat(TerminalOptions options) {
         JavaLiveClient live = JavaLiveClient.builder(options.getUrl()).mapper(new JacksonMapper()).build();
         JavaTopic<Line> room = live.topic(options.getTopic(), Line.class);
         try (live;
                 Subscription status = live.onStatus(this::show);
-                Subscription chat = room.onUpdate(this::show, this::sayWhyNot)) {
-            // nothing can interrupt a read from a terminal, so it must not keep the program from ending
+                Subscription chat = room.onUpdate(this::show, this::printError)) {
+            // a daemon thread: a blocking read from a terminal cannot be interrupted, and must not block the exit
             Thread reader = new Thread(() -> publishLines(room), "terminal");
             reader.setDaemon(true);
             reader.start();
-            over.join();
+            closed.join();
         }
         DisconnectCause cause = live.getStatus().getCause();
-        say("* closed: " + cause);
+        print("* closed: " + cause);
         return cause;
     }
 
@@ -76,7 +76,7 @@ public final class JavaTerminal {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } finally {
-            over.complete(null);
+            closed.complete(null);
         }
     }
 
@@ -84,45 +84,45 @@ public final class JavaTerminal {
         try {
             room.publish(new Line(text, null)).get();
         } catch (ExecutionException e) {
-            sayWhyNot(e.getCause());
+            printError(e.getCause());
         }
     }
 
     private void show(TopicUpdate<Line> update) {
         if (update instanceof TopicUpdate.Received<Line> received) {
             Line line = received.getValue();
-            say(line.from() + ": " + line.text());
+            print(line.from() + ": " + line.text());
         } else if (update instanceof TopicUpdate.Subscribed subscribed) {
             boolean isGap = subscribed.getRecovery() == Recovery.Gap;
-            say(isGap ? "* connected, and what was said meanwhile may be missing" : "* connected");
+            print(isGap ? "* connected; messages sent in the meantime may be missing" : "* connected");
         }
     }
 
     private void show(ConnectionStatus status) {
         switch (status.getPhase()) {
-            case CONNECTING, CONNECTED -> { } // the room says more
+            case CONNECTING, CONNECTED -> { } // reported by the topic update
             case WAITING -> {
                 double seconds = status.getDelay().toMillis() / 1000.0;
-                say(String.format(
-                        Locale.ROOT, "* connection lost (%s), trying again in %.1f s", status.getCause(), seconds));
+                print(String.format(
+                        Locale.ROOT, "* connection lost (%s), reconnecting in %.1f s", status.getCause(), seconds));
             }
-            case PAUSED -> say("* paused: " + status.getPause());
-            case CLOSED -> over.complete(null);
+            case PAUSED -> print("* paused: " + status.getPause());
+            case CLOSED -> closed.complete(null);
         }
     }
 
-    private void sayWhyNot(Throwable error) {
-        if (error instanceof ClientClosedException) return; // the status says why
-        say("! " + (error instanceof LiveException refused ? refused.getReason() : error.toString()));
+    private void printError(Throwable error) {
+        if (error instanceof ClientClosedException) return; // reported by the status
+        print("! " + (error instanceof LiveException rejected ? rejected.getReason() : error.toString()));
     }
 
-    /** Without control characters: what others write must not be able to move the cursor, or pass for somebody else. */
-    private synchronized void say(String line) {
+    /** Replaces control characters, so that a message cannot move the cursor or imitate another user's line. */
+    private synchronized void print(String line) {
         out.println(line.replaceAll("\\p{Cntrl}", " "));
         out.flush();
     }
 
-    /** What is said; the server fills in who said it. */
+    /** A chat message. The server sets {@code from}. */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     @JsonIgnoreProperties(ignoreUnknown = true)
     record Line(String text, String from) {}

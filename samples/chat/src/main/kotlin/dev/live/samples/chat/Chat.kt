@@ -10,14 +10,14 @@ import io.ktor.server.routing.routing
 import kotlinx.serialization.Serializable
 import kotlin.time.Clock
 
-/** What a person writes; [from] and [at] are filled in by the server, whatever the client claims. */
+/** A chat message. The server sets [from] and [at], and ignores the values of the client. */
 @Serializable
 data class Chat(val text: String, val from: String? = null, val at: String? = null)
 
-/** Who is connected: anybody with a name. */
+/** The user of a session. A name is enough; there is no authentication. */
 class Guest(val name: String)
 
-/** The whole chat: one endpoint, one kind of topic, one page. */
+/** The complete chat server: one endpoint, one topic pattern, one page. */
 fun Application.chat() {
     install(Live)
     routing {

@@ -23,7 +23,7 @@ import java.util.Locale
 import kotlin.system.exitProcess
 import kotlin.time.DurationUnit
 
-/** Chats in the terminal until the input ends or says `/quit`. See [TerminalOptions.USAGE]. */
+/** A terminal chat that runs until the input ends or has the line `/quit`. See [TerminalOptions.USAGE]. */
 fun main(args: Array<String>) {
     val options = TerminalOptions.parse(args)
     if (options == null) {
@@ -35,24 +35,24 @@ fun main(args: Array<String>) {
     exitProcess(if (cause == DisconnectCause.ClosedByClient) 0 else 1)
 }
 
-/** One person's chat: every line of [input] is published to the room, and what is said there goes to [out]. */
+/** Publishes every line of [input] to the room, and prints the messages of the room to [out]. */
 class Terminal(private val input: BufferedReader, private val out: PrintStream) {
-    /** Returns when the client is closed, and why. */
+    /** Returns the cause when the client is closed. */
     suspend fun chat(options: TerminalOptions): DisconnectCause =
         coroutineScope {
             val live = LiveClient(options.url)
             try {
                 val room = live.topic<Chat>(options.topic)
-                launch { orSayWhyNot { room.updates.collect { say(describe(it)) } } }
+                launch { printingErrors { room.updates.collect { print(describe(it)) } } }
                 launch {
                     for (line in linesOf(input)) {
                         if (line == "/quit") break
-                        orSayWhyNot { room.publish(Chat(line)) }
+                        printingErrors { room.publish(Chat(line)) }
                     }
                     live.close()
                 }
                 live.state
-                    .onEach { state -> describe(state)?.let(::say) }
+                    .onEach { state -> describe(state)?.let(::print) }
                     .filterIsInstance<ConnectionState.Closed>()
                     .first()
                     .cause
@@ -62,13 +62,13 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
             }
         }
 
-    private suspend fun orSayWhyNot(block: suspend () -> Unit) {
+    private suspend fun printingErrors(block: suspend () -> Unit) {
         try {
             block()
         } catch (_: ClientClosedException) {
-            // the state says why
+            // reported by the state
         } catch (e: LiveException) {
-            say("! ${e.reason}")
+            print("! ${e.reason}")
         }
     }
 
@@ -78,23 +78,23 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
             is TopicUpdate.Subscribed ->
                 when (update.recovery) {
                     Recovery.First, Recovery.Recovered -> "* connected"
-                    Recovery.Gap -> "* connected, and what was said meanwhile may be missing"
+                    Recovery.Gap -> "* connected; messages sent in the meantime may be missing"
                 }
         }
 
     private fun describe(state: ConnectionState): String? =
         when (state) {
-            is ConnectionState.Connecting, is ConnectionState.Connected -> null // the room says more
+            is ConnectionState.Connecting, is ConnectionState.Connected -> null // reported by the topic update
             is ConnectionState.Waiting -> {
                 val seconds = String.format(Locale.ROOT, "%.1f", state.delay.toDouble(DurationUnit.SECONDS))
-                "* connection lost (${state.cause}), trying again in $seconds s"
+                "* connection lost (${state.cause}), reconnecting in $seconds s"
             }
             is ConnectionState.Paused -> "* paused: ${state.cause}"
             is ConnectionState.Closed -> "* closed: ${state.cause}"
         }
 
-    /** Without control characters: what others write must not be able to move the cursor, or pass for somebody else's line. */
-    private fun say(line: String) {
+    /** Replaces control characters, so that a message cannot move the cursor or imitate another user's line. */
+    private fun print(line: String) {
         out.println(line.map { if (it.isISOControl()) ' ' else it }.joinToString(""))
         out.flush()
     }

@@ -3,16 +3,16 @@ package dev.live.samples.chat
 import io.ktor.http.encodeURLParameter
 
 /**
- * What a terminal client is started with.
+ * The command line options of a terminal client.
  *
  * @property topic the room's topic
- * @property url where to connect to, the name included
+ * @property url the server URL, with the user name in the query
  */
 class TerminalOptions private constructor(val topic: String, val url: String) {
     companion object {
         const val USAGE = "usage: --name <your name> --room <room> [--url ws://localhost:8080/live]"
 
-        /** What [args] say, or null if one is missing, unknown or without a value. */
+        /** Parses [args]. Returns null if an option is missing, unknown or without a value. */
         @JvmStatic
         fun parse(args: Array<String>): TerminalOptions? {
             val values = HashMap<String, String>()

@@ -16,85 +16,85 @@ import kotlin.time.Instant
 
 class ChatTest : FunSpec({
 
-    test("what ann says reaches bob, and ann") {
+    test("a message reaches the other user and its author") {
         testLive(Application::chat) {
             val ann = connect("/live?name=Ann")
             val bob = connect("/live?name=Bob")
-            val heardByAnn = ann.received<Chat>("room/lobby")
-            val heardByBob = bob.received<Chat>("room/lobby")
+            val annMessages = ann.received<Chat>("room/lobby")
+            val bobMessages = bob.received<Chat>("room/lobby")
 
             ann.topic<Chat>("room/lobby").publish(Chat("hello"))
 
-            heardByBob.next().text shouldBe "hello"
-            heardByAnn.next().text shouldBe "hello"
+            bobMessages.next().text shouldBe "hello"
+            annMessages.next().text shouldBe "hello"
         }
     }
 
-    test("another room hears nothing of it") {
+    test("messages are not delivered to other rooms") {
         testLive(Application::chat) {
             val ann = connect("/live?name=Ann")
             val lobby = ann.topic<Chat>("room/lobby")
-            val heardInLobby = ann.received<Chat>("room/lobby")
-            val heardInKitchen = ann.received<Chat>("room/kitchen")
+            val lobbyMessages = ann.received<Chat>("room/lobby")
+            val kitchenMessages = ann.received<Chat>("room/kitchen")
 
             lobby.publish(Chat("in the lobby"))
             ann.topic<Chat>("room/kitchen").publish(Chat("in the kitchen"))
 
-            heardInLobby.next().text shouldBe "in the lobby"
-            heardInKitchen.next().text shouldBe "in the kitchen"
+            lobbyMessages.next().text shouldBe "in the lobby"
+            kitchenMessages.next().text shouldBe "in the kitchen"
         }
     }
 
-    test("who says it and when is the server's to say") {
+    test("the server sets author and time") {
         testLive(Application::chat) {
             val ann = connect("/live?name=Ann")
-            val heard = ann.received<Chat>("room/lobby")
+            val messages = ann.received<Chat>("room/lobby")
 
             ann.topic<Chat>("room/lobby").publish(Chat("hello", from = "Bob", at = "yesterday"))
 
-            val chat = heard.next()
+            val chat = messages.next()
             chat.from shouldBe "Ann"
             Instant.parse(chat.at.orEmpty())
         }
     }
 
-    test("text is trimmed, and may be 2,000 characters long") {
+    test("text is trimmed, and has up to 2,000 characters") {
         testLive(Application::chat) {
             val ann = connect("/live?name=Ann")
-            val heard = ann.received<Chat>("room/lobby")
+            val messages = ann.received<Chat>("room/lobby")
             val longest = "x".repeat(2_000)
 
             ann.topic<Chat>("room/lobby").publish(Chat("  $longest\n"))
 
-            heard.next().text shouldBe longest
+            messages.next().text shouldBe longest
         }
     }
 
-    test("text that is empty or longer is refused, and nobody hears it") {
+    test("empty and too long texts are rejected and not delivered") {
         testLive(Application::chat) {
             val ann = connect("/live?name=Ann")
-            val heard = ann.received<Chat>("room/lobby")
+            val messages = ann.received<Chat>("room/lobby")
             val room = ann.topic<Chat>("room/lobby")
 
-            val refused =
+            val rejected =
                 listOf("", " \n", "x".repeat(2_001)).map { text ->
                     shouldThrow<LiveException> { room.publish(Chat(text)) }
                 }
             room.publish(Chat("hello"))
 
-            refused.map { it.code }.distinct() shouldContainExactly listOf(ErrorCode.BadPayload)
-            refused.map { it.reason } shouldContainExactly
+            rejected.map { it.code }.distinct() shouldContainExactly listOf(ErrorCode.BadPayload)
+            rejected.map { it.reason } shouldContainExactly
                 listOf("text is empty", "text is empty", "text is over 2000 characters")
-            heard.next().text shouldBe "hello"
+            messages.next().text shouldBe "hello"
         }
     }
 
-    for ((what, query) in listOf(
+    for ((case, query) in listOf(
         "no name" to "",
         "a blank name" to "?name=%20",
         "41 characters" to "?name=${name(41)}",
     )) {
-        test("who has $what is not let in") {
+        test("a connection with $case is rejected") {
             testLive(Application::chat) {
                 val cause = client("/live$query").awaitClosed()
 
@@ -103,7 +103,7 @@ class ChatTest : FunSpec({
         }
     }
 
-    test("a name may be 40 characters long, of any script, and is trimmed") {
+    test("a name is trimmed, and has up to 40 characters of any script") {
         testLive(Application::chat) {
             nameOf(name(40)) shouldBe name(40)
             nameOf(" Zoë 木 ") shouldBe "Zoë 木"
@@ -113,10 +113,10 @@ class ChatTest : FunSpec({
 
 private fun name(length: Int) = "n".repeat(length)
 
-/** How others see who connects as [name]. */
+/** The author that others see for a user that connects as [name]. */
 private suspend fun LiveTest.nameOf(name: String): String? {
     val client = connect("/live?name=${name.encodeURLParameter()}")
-    val heard = client.received<Chat>("room/lobby")
+    val messages = client.received<Chat>("room/lobby")
     client.topic<Chat>("room/lobby").publish(Chat("hello"))
-    return heard.next().from
+    return messages.next().from
 }

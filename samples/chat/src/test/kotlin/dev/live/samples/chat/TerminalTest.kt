@@ -23,12 +23,12 @@ import java.io.PipedWriter
 import java.io.PrintStream
 import kotlin.time.Duration.Companion.minutes
 
-/** Both terminal clients, on real sockets. */
+/** Tests both terminal clients on real sockets. */
 class TerminalTest : FunSpec({
 
     for (language in Language.entries) {
         context("in $language") {
-            test("lines are published, what is said is printed, and /quit closes") {
+            test("it publishes input lines, prints messages, and closes on /quit") {
                 withServer { application, url ->
                     val bob = Person(language, options("Bob Zoë", url))
                     val ended = async(Dispatchers.IO) { bob.chat() }
@@ -47,7 +47,7 @@ class TerminalTest : FunSpec({
                 }
             }
 
-            test("the end of the input closes") {
+            test("it closes at the end of the input") {
                 withServer { application, url ->
                     val bob = Person(language, options("Bob", url))
                     val ended = async(Dispatchers.IO) { bob.chat() }
@@ -59,7 +59,7 @@ class TerminalTest : FunSpec({
                 }
             }
 
-            test("who is thrown out is told why, though nothing was typed") {
+            test("it prints the reason when it is kicked") {
                 withServer { application, url ->
                     val bob = Person(language, options("Bob", url))
                     val ended: Deferred<DisconnectCause> = async(Dispatchers.IO) { bob.chat() }
@@ -75,13 +75,13 @@ class TerminalTest : FunSpec({
         }
     }
 
-    test("arguments that are missing, unknown or without a value are refused") {
+    test("missing, unknown and incomplete arguments are rejected") {
         for (line in listOf("", "--name Ann", "--room lobby", "--name Ann --room", "--name Ann --room a --loud yes")) {
             TerminalOptions.parse(line.split(' ').filter { it.isNotEmpty() }.toTypedArray()).shouldBeNull()
         }
     }
 
-    test("the name goes into the query") {
+    test("the name is sent in the query") {
         val options = TerminalOptions.parse(arrayOf("--room", "lobby", "--name", "Ann & Bü"))
 
         options?.url shouldBe "ws://localhost:8080/live?name=Ann%20%26%20B%C3%BC"
@@ -91,7 +91,7 @@ class TerminalTest : FunSpec({
 
 private enum class Language { Kotlin, Java }
 
-/** Somebody at a terminal. */
+/** A user of a terminal client. */
 private class Person(private val language: Language, private val options: TerminalOptions) {
     private val keyboard = PipedWriter()
     private val input = PipedReader(keyboard).buffered()

@@ -25,21 +25,21 @@ import kotlin.time.Duration.Companion.seconds
 @Serializable
 data class Sample(val metric: String, val at: Long, val value: Double)
 
-/** What a page begins with: the last minute, and the place in the topic's history from which to go on. */
+/** Initial data of a page: the samples of the last minute, and the history position to continue from. */
 @Serializable
 data class LastMinute(val position: Position, val samples: List<Sample>)
 
-/** The server's own metrics, measured and published each [interval], and delivered to each page twice a second. */
+/** Measures and publishes the server's own metrics every [interval]. Each page receives them twice a second. */
 fun Application.dashboard(interval: Duration = 100.milliseconds) {
     install(Live)
     val topic = live.topic("metrics")
     routing {
         live<Unit>("/live") {
             topic<Sample>("metrics") {
-                conflate { it.metric } // of each metric the newest
-                throttle(500.milliseconds) // to everybody
+                conflate { it.metric } // keeps the newest value of each metric
+                throttle(500.milliseconds) // for every subscriber
                 history(size = 6_000, age = 60.seconds)
-                onPublish { reject("only the server publishes here", ErrorCode.Forbidden) }
+                onPublish { reject("clients cannot publish to this topic", ErrorCode.Forbidden) }
             }
         }
         get("/last-minute") {

@@ -7,9 +7,7 @@ import java.lang.management.ManagementFactory
 import kotlin.math.round
 
 /**
- * What this process and its `live` do, as of now.
- *
- * Only used by one coroutine.
+ * Current metrics of this process and its live server. Only accessed by one coroutine.
  */
 class Metrics(private val live: LiveServer, private val topic: Topic) {
     private val system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean::class.java)

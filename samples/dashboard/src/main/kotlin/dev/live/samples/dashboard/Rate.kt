@@ -1,10 +1,10 @@
 package dev.live.samples.dashboard
 
-/** How fast a count grows, over the last two seconds. */
+/** The rate of a counter over the last two seconds. */
 class Rate {
     private val seen = ArrayDeque<Pair<Long, Long>>()
 
-    /** @param at in milliseconds, not before the last one */
+    /** @param at time in milliseconds, not before the previous one */
     fun perSecond(at: Long, count: Long): Double {
         seen.addLast(at to count)
         while (seen.size > 2 && at - seen[1].first >= WINDOW_MS) seen.removeFirst()

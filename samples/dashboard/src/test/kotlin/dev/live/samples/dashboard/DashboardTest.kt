@@ -27,8 +27,8 @@ import kotlin.time.Duration.Companion.milliseconds
 
 class DashboardTest : FunSpec({
 
-    test("every metric arrives") {
-        testLive(Application::dashboardInAHurry) {
+    test("a page receives every metric") {
+        testLive(Application::fastDashboard) {
             val samples = connect().received<Sample>("metrics")
 
             val metrics = samples.next(24).map { it.metric }.toSet()
@@ -37,9 +37,9 @@ class DashboardTest : FunSpec({
         }
     }
 
-    test("the last minute is there for a page that has just been opened, and it goes on from there") {
-        testLive(Application::dashboardInAHurry) {
-            awaitUntil("something was measured") { live.stats.published > 60 }
+    test("a new page loads the last minute and continues at its position") {
+        testLive(Application::fastDashboard) {
+            awaitUntil("values are published") { live.stats.published > 60 }
             val lastMinute = lastMinute()
 
             val page = connectRaw()
@@ -48,22 +48,22 @@ class DashboardTest : FunSpec({
 
             lastMinute.samples.filter { it.metric == "heap" }.map { it.at }.shouldBeSorted()
             ack.decode<SubscribedData>().recovered shouldBe true
-            checkNotNull(next.offset) shouldBeGreaterThan lastMinute.position.offset // and nothing comes twice
+            checkNotNull(next.offset) shouldBeGreaterThan lastMinute.position.offset // no duplicates
         }
     }
 
-    test("a page that comes back with the place of another server is told that there is a gap") {
-        testLive(Application::dashboardInAHurry) {
+    test("a position with an unknown epoch reports a gap") {
+        testLive(Application::fastDashboard) {
             val page = connectRaw()
 
-            val ack = page.ask(subscribe(Position("of another time", 5)))
+            val ack = page.ask(subscribe(Position("unknown-epoch", 5)))
 
             ack.decode<SubscribedData>().recovered shouldBe false
         }
     }
 
-    test("far more is measured than arrives, and what arrives has the order in which it was measured") {
-        testLive(Application::dashboardInAHurry) {
+    test("throttling delivers fewer values than measured, in order") {
+        testLive(Application::fastDashboard) {
             val page = connectRaw()
             page.ask(subscribe(since = null))
 
@@ -74,19 +74,19 @@ class DashboardTest : FunSpec({
         }
     }
 
-    test("nobody but the server publishes") {
-        testLive(Application::dashboardInAHurry) {
+    test("clients cannot publish") {
+        testLive(Application::fastDashboard) {
             val client = connect()
             client.received<Sample>("metrics")
 
-            val refused =
+            val rejected =
                 shouldThrow<LiveException> { client.topic<Sample>("metrics").publish(Sample("heap", 0, 1.0)) }
 
-            refused.code shouldBe ErrorCode.Forbidden
+            rejected.code shouldBe ErrorCode.Forbidden
         }
     }
 
-    test("a rate is what has come in the last two seconds") {
+    test("a rate counts the last two seconds") {
         val rate = Rate()
 
         val rates = listOf(0L to 0L, 500L to 5L, 1_000L to 10L, 2_000L to 20L, 4_000L to 20L).map { (at, count) ->
@@ -97,8 +97,8 @@ class DashboardTest : FunSpec({
     }
 })
 
-/** Measures a thousand times a second, so that no test has to wait for it. */
-private fun Application.dashboardInAHurry(): Unit = dashboard(interval = 1.milliseconds)
+/** Measures a thousand times per second, to shorten the tests. */
+private fun Application.fastDashboard(): Unit = dashboard(interval = 1.milliseconds)
 
 private fun subscribe(since: Position?) =
     Message(MessageType.SUBSCRIBE, "metrics", "1", since?.let { Body.of(SubscribeData(it)) })

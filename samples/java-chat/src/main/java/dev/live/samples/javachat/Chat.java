@@ -6,7 +6,7 @@ import java.io.InputStreamReader;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 
-/** A chat in the terminal: every line that is typed is said in the room, until {@code /quit}. */
+/** A terminal chat: sends every input line to the room, until {@code /quit}. */
 public final class Chat {
     private Chat() {}
 
@@ -18,16 +18,16 @@ public final class Chat {
         String name = URLEncoder.encode(args[0], StandardCharsets.UTF_8);
         String url = (args.length == 3 ? args[2] : "ws://localhost:8080/live") + "?name=" + name;
         try (Room room = new Room(url, args[1], Chat::print)) {
-            room.closed().thenRun(() -> System.exit(1)); // the server has ended it: do not wait for the next line
+            room.closed().thenRun(() -> System.exit(1)); // closed by the server: exit without waiting for input
             BufferedReader keyboard = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
             for (String text = keyboard.readLine(); text != null; text = keyboard.readLine()) {
                 if (text.equals("/quit")) break;
-                room.say(text).join(); // one after the other, so that what is printed below it is about this line
+                room.send(text).join(); // waits, so that the result is printed below its line
             }
         }
     }
 
-    /** Without control characters: what others write must not be able to move the cursor, or pass for somebody else. */
+    /** Replaces control characters, so that a message cannot move the cursor or imitate another user's line. */
     private static void print(String line) {
         System.out.println(line.replaceAll("\\p{Cntrl}", " "));
     }

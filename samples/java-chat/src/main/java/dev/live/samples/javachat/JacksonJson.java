@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.live.client.java.JsonMapper;
 
-/** Payloads as Jackson writes and reads them. Give it the mapper that your application has already. */
+/** Encodes and decodes payloads with Jackson. Pass your application's own mapper. */
 public final class JacksonJson implements JsonMapper {
     private final ObjectMapper jackson;
 

@@ -4,8 +4,8 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 
 /**
- * What is said in a room, as it travels: {@code {"text":"hello","from":"Ann"}}. A client sends the text; who said it is
- * filled in by the server. What a later server adds is ignored.
+ * A chat message on the wire: {@code {"text":"hello","from":"Ann"}}. A client sends the text, and the server adds the
+ * author. Unknown fields of a newer server are ignored.
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @JsonIgnoreProperties(ignoreUnknown = true)

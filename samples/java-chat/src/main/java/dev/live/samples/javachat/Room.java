@@ -14,8 +14,8 @@ import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 
 /**
- * One person in one room. Everything that happens there goes to {@code screen} as a line: what is said, how the connection
- * is, what may have been missed, and what became of what this person said.
+ * One user in one chat room. Prints to {@code screen}: messages, the connection status, gaps after a reconnect, and the
+ * result of each sent message.
  */
 public final class Room implements AutoCloseable {
     private final Consumer<String> screen;
@@ -26,10 +26,10 @@ public final class Room implements AutoCloseable {
     private final CompletableFuture<Void> closed = new CompletableFuture<>();
 
     /**
-     * Enters the room. Returns at once: the client connects by itself, and again whenever its connection breaks.
+     * Subscribes to the room. Does not block: the client connects in the background, and reconnects automatically.
      *
      * @param url such as {@code ws://localhost:8080/live?name=Ann}
-     * @param screen called by one thread at a time for each of the two subscriptions: it has to be thread-safe
+     * @param screen must be thread-safe: each of the two subscriptions calls it from its own thread
      */
     public Room(String url, String room, Consumer<String> screen) {
         this.screen = screen;
@@ -39,17 +39,17 @@ public final class Room implements AutoCloseable {
         updates = topic.onUpdate(this::show, this::showFailure);
     }
 
-    /** Says {@code text}. The future is done when it is known what became of it, which the screen is told too. */
-    public CompletableFuture<Void> say(String text) {
+    /** Publishes {@code text} and prints the result. The future completes after that, also on a failure. */
+    public CompletableFuture<Void> send(String text) {
         return topic.publish(new Line(text))
-                .thenRun(() -> screen.accept("  (sent)")) // the server has acked it
+                .thenRun(() -> screen.accept("  (sent)")) // the server has sent the ack
                 .exceptionally(failure -> {
                     showFailure(failure);
                     return null;
                 });
     }
 
-    /** Done when the client will not connect again: it was closed, or the server has ended it. */
+    /** Completes when the client or the server has closed the connection, and no reconnect follows. */
     public CompletableFuture<Void> closed() {
         return closed;
     }
@@ -66,7 +66,7 @@ public final class Room implements AutoCloseable {
             case CONNECTING -> { }
             case CONNECTED -> screen.accept("* connected");
             case WAITING -> screen.accept(
-                    "* no connection (" + now.getCause() + "), next try in " + now.getDelay().toMillis() + " ms");
+                    "* not connected (" + now.getCause() + "), reconnecting in " + now.getDelay().toMillis() + " ms");
             case PAUSED -> screen.accept("* paused: " + now.getPause());
             case CLOSED -> {
                 screen.accept("* closed: " + now.getCause());
@@ -75,29 +75,29 @@ public final class Room implements AutoCloseable {
         }
     }
 
-    /** What happens in a topic is one of two things: it was joined, or a message came. */
+    /** An update is either a new subscription or a message. */
     private void show(TopicUpdate<Line> update) {
         if (update instanceof TopicUpdate.Received<Line> received) {
             Line line = received.getValue();
             screen.accept(line.from() + ": " + line.text());
-        } else if (update instanceof TopicUpdate.Subscribed joined) {
-            switch (joined.getRecovery()) {
-                case First -> screen.accept("* you are in the room");
-                case Recovered -> screen.accept("* back in the room; what you missed follows");
-                case Gap -> screen.accept("* back in the room; some lines may be missing");
+        } else if (update instanceof TopicUpdate.Subscribed subscribed) {
+            switch (subscribed.getRecovery()) {
+                case First -> screen.accept("* subscribed to the room");
+                case Recovered -> screen.accept("* subscribed again; missed messages follow");
+                case Gap -> screen.accept("* subscribed again; messages may be missing");
             }
         }
     }
 
     private void showFailure(Throwable failure) {
-        // a stage of a CompletableFuture wraps what the stage before it has failed with
+        // a dependent stage of a CompletableFuture wraps the failure of the previous stage
         Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
         if (cause instanceof ConnectionLostException) {
-            screen.accept("! the connection broke: nobody knows whether that was said");
+            screen.accept("! the connection was lost: the message may not have been delivered");
         } else if (cause instanceof ClientClosedException) {
-            return; // the status says why
-        } else if (cause instanceof LiveException refused) {
-            screen.accept("! " + refused.getReason());
+            return; // reported by the status
+        } else if (cause instanceof LiveException rejected) {
+            screen.accept("! " + rejected.getReason());
         } else {
             screen.accept("! " + cause);
         }

@@ -10,111 +10,111 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
-/** Two people in one room, on real sockets. */
+/** Two users in one room, on real sockets. */
 class RoomTest {
     private final BlockingQueue<String> ann = new LinkedBlockingQueue<>();
     private final BlockingQueue<String> bob = new LinkedBlockingQueue<>();
 
     @Test
-    void whatOneSaysBothHear() throws Exception {
+    void bothUsersReceiveEachMessage() throws Exception {
         try (ChatServer server = ChatServer.ofTheSample();
-                Room ofAnn = enter(server, "Ann", ann);
-                Room ofBob = enter(server, "Bob", bob)) {
-            ofAnn.say("hello").get(2, TimeUnit.MINUTES);
-            ofBob.say("hi Ann").get(2, TimeUnit.MINUTES);
+                Room annRoom = subscribe(server, "Ann", ann);
+                Room bobRoom = subscribe(server, "Bob", bob)) {
+            annRoom.send("hello").get(2, TimeUnit.MINUTES);
+            bobRoom.send("hi Ann").get(2, TimeUnit.MINUTES);
 
-            seen(bob, "Ann: hello");
-            seen(ann, "  (sent)");
-            seen(ann, "Bob: hi Ann");
+            awaitLine(bob, "Ann: hello");
+            awaitLine(ann, "  (sent)");
+            awaitLine(ann, "Bob: hi Ann");
         }
     }
 
     @Test
-    void whatTheServerRefusesIsToldWithItsReason() throws Exception {
+    void aRejectedMessageIsPrintedWithItsReason() throws Exception {
         try (ChatServer server = ChatServer.ofTheSample();
-                Room ofAnn = enter(server, "Ann", ann)) {
-            ofAnn.say(" ").get(2, TimeUnit.MINUTES);
+                Room annRoom = subscribe(server, "Ann", ann)) {
+            annRoom.send(" ").get(2, TimeUnit.MINUTES);
 
-            seen(ann, "! text is empty");
+            awaitLine(ann, "! text is empty");
         }
     }
 
     @Test
-    void aServerThatKeepsNothingLeavesAGap() throws Exception {
+    void aReconnectWithoutHistoryReportsAGap() throws Exception {
         try (ChatServer server = ChatServer.ofTheSample();
-                Room ofAnn = enter(server, "Ann", ann)) {
+                Room annRoom = subscribe(server, "Ann", ann)) {
             server.disconnect();
 
-            seen(ann, "* back in the room; some lines may be missing");
-            ofAnn.say("again").get(2, TimeUnit.MINUTES);
-            seen(ann, "Ann: again");
+            awaitLine(ann, "* subscribed again; messages may be missing");
+            annRoom.send("again").get(2, TimeUnit.MINUTES);
+            awaitLine(ann, "Ann: again");
         }
     }
 
     @Test
-    void whoHasNoServerIsToldWhyAndWhenTheNextAttemptIs() throws Exception {
-        try (Room ofAnn = new Room("ws://127.0.0.1:1/live?name=Ann", "lobby", ann::add)) {
-            // a status may be passed over for a newer one, but the waits become longer
+    void anUnreachableServerIsReportedWithTheReconnectDelay() throws Exception {
+        try (Room annRoom = new Room("ws://127.0.0.1:1/live?name=Ann", "lobby", ann::add)) {
+            // a newer status may replace an older one; the delays grow
             String next = ann.poll(2, TimeUnit.MINUTES);
 
-            assertNotNull(next, "nothing was told within 2 min");
-            assertTrue(next.startsWith("* no connection (the server was not reached: "), next);
-            assertTrue(next.contains("), next try in "), next);
+            assertNotNull(next, "no status within 2 min");
+            assertTrue(next.startsWith("* not connected (the server was not reached: "), next);
+            assertTrue(next.contains("), reconnecting in "), next);
         }
     }
 
     @Test
-    void aServerWithAHistoryTellsWhatWasMissed() throws Exception {
+    void missedMessagesAreReplayedFromTheHistory() throws Exception {
         try (ChatServer server = ChatServer.withHistory();
-                Room ofAnn = enter(server, "Ann", ann);
-                Room ofBob = enter(server, "Bob", bob)) {
+                Room annRoom = subscribe(server, "Ann", ann);
+                Room bobRoom = subscribe(server, "Bob", bob)) {
             server.disconnect();
-            server.say("while you were away");
+            server.send("during the outage");
 
             for (BlockingQueue<String> screen : List.of(ann, bob)) {
-                seen(screen, "* back in the room; what you missed follows");
-                seen(screen, "server: while you were away");
+                awaitLine(screen, "* subscribed again; missed messages follow");
+                awaitLine(screen, "server: during the outage");
             }
         }
     }
 
     @Test
-    void aLineOnItsWayWhenTheConnectionBreaksIsSaidToBeUnknown() throws Exception {
+    void aPendingMessageIsReportedAsUnknownWhenTheConnectionIsLost() throws Exception {
         try (ChatServer server = ChatServer.withHistory();
-                Room ofAnn = enter(server, "Ann", ann)) {
-            CompletableFuture<Void> unanswered = ofAnn.say("hm");
-            server.awaitUnanswered();
+                Room annRoom = subscribe(server, "Ann", ann)) {
+            CompletableFuture<Void> pending = annRoom.send("hang");
+            server.awaitPendingPublish();
 
             server.disconnect();
-            unanswered.get(2, TimeUnit.MINUTES);
+            pending.get(2, TimeUnit.MINUTES);
 
-            seen(ann, "! the connection broke: nobody knows whether that was said");
+            awaitLine(ann, "! the connection was lost: the message may not have been delivered");
         }
     }
 
     @Test
-    void whoIsThrownOutIsToldWhy() throws Exception {
+    void aKickIsReportedWithItsReason() throws Exception {
         try (ChatServer server = ChatServer.ofTheSample();
-                Room ofAnn = enter(server, "Ann", ann)) {
+                Room annRoom = subscribe(server, "Ann", ann)) {
             server.kick("enough");
 
-            ofAnn.closed().get(2, TimeUnit.MINUTES);
-            seen(ann, "* closed: the server closed with 4403 (enough)");
+            annRoom.closed().get(2, TimeUnit.MINUTES);
+            awaitLine(ann, "* closed: the server closed with 4403 (enough)");
         }
     }
 
-    private static Room enter(ChatServer server, String name, BlockingQueue<String> screen) throws Exception {
+    private static Room subscribe(ChatServer server, String name, BlockingQueue<String> screen) throws Exception {
         Room room = new Room(server.urlFor(name), "lobby", screen::add);
-        seen(screen, "* you are in the room");
+        awaitLine(screen, "* subscribed to the room");
         return room;
     }
 
-    /** Waits for {@code line}, passing over others: those of the status and of the room come beside each other. */
-    private static void seen(BlockingQueue<String> screen, String line) throws InterruptedException {
+    /** Waits for {@code line} and skips others: lines of the status and of the room are interleaved. */
+    private static void awaitLine(BlockingQueue<String> screen, String line) throws InterruptedException {
         String next;
         do {
             next = screen.poll(2, TimeUnit.MINUTES);
-            assertNotNull(next, "'" + line + "' did not come within 2 min");
+            assertNotNull(next, "'" + line + "' was not printed within 2 min");
         } while (!next.equals(line));
     }
 }

@@ -17,9 +17,9 @@ import kotlinx.coroutines.runBlocking
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
 
-/** A server on a real socket for tests in Java. */
+/** A server on a real socket for the Java tests. */
 class ChatServer private constructor(
-    private val unanswered: CountDownLatch,
+    private val pending: CountDownLatch,
     module: Application.() -> Unit,
 ) : AutoCloseable {
     private val server = embeddedServer(Netty, port = 0, host = "127.0.0.1", module = module).start(wait = false)
@@ -28,33 +28,33 @@ class ChatServer private constructor(
 
     fun urlFor(name: String): String = "ws://127.0.0.1:$port/live?name=$name"
 
-    /** Breaks every connection; the clients come back. */
+    /** Closes every connection; the clients reconnect. */
     fun disconnect(): Unit = live.sessions.forEach { it.close(CloseCode.GoingAway) }
 
     fun kick(reason: String): Unit = live.sessions.forEach { it.kick(reason) }
 
-    fun say(text: String): Unit = runBlocking { live.topic("room/lobby").publish(Chat(text, "server")) }
+    fun send(text: String): Unit = runBlocking { live.topic("room/lobby").publish(Chat(text, "server")) }
 
-    /** Waits until somebody has said "hm". */
-    fun awaitUnanswered(): Unit = check(unanswered.await(2, TimeUnit.MINUTES)) { "nobody said hm within 2 min" }
+    /** Waits until a client has published "hang". */
+    fun awaitPendingPublish(): Unit = check(pending.await(2, TimeUnit.MINUTES)) { "no client published \"hang\" within 2 min" }
 
     override fun close(): Unit = server.stop(gracePeriodMillis = 0, timeoutMillis = 1_000)
 
     companion object {
-        /** That of samples/chat. */
+        /** The server of samples/chat. */
         @JvmStatic
         fun ofTheSample(): ChatServer = ChatServer(CountDownLatch(0), Application::chat)
 
-        /** One that keeps what is said, and never answers who says "hm". */
+        /** A server with a history that never acknowledges the message "hang". */
         @JvmStatic
         fun withHistory(): ChatServer {
-            val unanswered = CountDownLatch(1)
-            return ChatServer(unanswered) { chatWithHistory(unanswered) }
+            val pending = CountDownLatch(1)
+            return ChatServer(pending) { chatWithHistory(pending) }
         }
     }
 }
 
-private fun Application.chatWithHistory(unanswered: CountDownLatch) {
+private fun Application.chatWithHistory(pending: CountDownLatch) {
     install(Live)
     routing {
         live<String>("/live") {
@@ -62,8 +62,8 @@ private fun Application.chatWithHistory(unanswered: CountDownLatch) {
             topic<Chat>("room/{room}") {
                 history(size = 10)
                 onPublish { chat ->
-                    if (chat.text == "hm") {
-                        unanswered.countDown()
+                    if (chat.text == "hang") {
+                        pending.countDown()
                         awaitCancellation()
                     }
                     broadcast(Chat(chat.text, meta))

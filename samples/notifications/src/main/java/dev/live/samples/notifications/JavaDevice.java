@@ -22,8 +22,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * A device without a page: prints a user's notices and how many are unread, until the input ends. {@code read} marks all
- * that it has printed as read, on all devices, and {@code ring} looks for the others.
+ * A terminal device: prints a user's notices and the unread count until the input ends. The command {@code read} marks
+ * all printed notices as read on all devices, and {@code ring} rings the user's other devices.
  */
 public final class JavaDevice {
     private final String user;
@@ -45,35 +45,35 @@ public final class JavaDevice {
         new JavaDevice(args[0], new PrintStream(System.out, true, StandardCharsets.UTF_8)).run(url, input);
     }
 
-    /** Returns when {@code commands} end. */
+    /** Returns at the end of {@code commands}. */
     public void run(String url, BufferedReader commands) throws IOException {
         var builder = JavaLiveClient.builder(url).bearer(() -> "token-of-" + user).mapper(new JacksonMapper());
         try (JavaLiveClient live = builder.build();
                 var status = live.onStatus(this::show);
                 var direct = live.onMessage(this::show);
                 var counts = live.topic("unread/" + user, Unread.class)
-                        .onMessage(unread -> say("* " + unread.count() + " unread"), this::sayWhyNot);
+                        .onMessage(unread -> print("* " + unread.count() + " unread"), this::printError);
                 var notices = live.topic("notices/" + user, Change.class)
-                        .onUpdate(update -> apply(live, update), this::sayWhyNot)) {
+                        .onUpdate(update -> apply(live, update), this::printError)) {
             for (String line = commands.readLine(); line != null; line = commands.readLine()) {
                 switch (line.trim()) {
-                    case "read" -> ask(live, "read", read(), Boolean.class);
-                    case "ring" -> ask(live, "ring", "a terminal", Integer.class);
-                    default -> say("! commands are: read, ring");
+                    case "read" -> request(live, "read", read(), Boolean.class);
+                    case "ring" -> request(live, "ring", "a terminal", Integer.class);
+                    default -> print("! unknown command; use read or ring");
                 }
             }
         }
     }
 
-    /** What was missed follows {@code Recovered} by itself; otherwise the inbox is asked for. */
+    /** After {@code Recovered} the missed changes follow; otherwise the inbox is loaded. */
     private void apply(JavaLiveClient live, TopicUpdate<Change> update) {
         if (update instanceof TopicUpdate.Received<Change> received) {
             apply(received.getValue());
-        } else if (update instanceof TopicUpdate.Subscribed joined && joined.getRecovery() != Recovery.Recovered) {
+        } else if (update instanceof TopicUpdate.Subscribed subscribed && subscribed.getRecovery() != Recovery.Recovered) {
             live.request("inbox", "", Inbox.class)
                     .thenAccept(inbox -> inbox.notices().forEach(this::add))
                     .exceptionally(error -> {
-                        sayWhyNot(error.getCause());
+                        printError(error.getCause());
                         return null;
                     });
         }
@@ -84,22 +84,22 @@ public final class JavaDevice {
         change.read().forEach(unread::remove);
     }
 
-    /** The inbox may hold what has come as a change too. */
+    /** Ignores duplicates: a notice can be in the inbox and in a change. */
     private synchronized void add(Notice notice) {
-        if (!notice.read() && unread.add(notice.id())) say(notice.text());
+        if (!notice.read() && unread.add(notice.id())) print(notice.text());
     }
 
     private synchronized List<Long> read() {
         return List.copyOf(unread);
     }
 
-    private void ask(JavaLiveClient live, String type, Object question, Class<?> answer) {
+    private void request(JavaLiveClient live, String type, Object payload, Class<?> responseType) {
         try {
-            live.request(type, question, answer).get(10, TimeUnit.SECONDS);
+            live.request(type, payload, responseType).get(10, TimeUnit.SECONDS);
         } catch (ExecutionException e) {
-            sayWhyNot(e.getCause());
+            printError(e.getCause());
         } catch (TimeoutException e) {
-            say("! no answer");
+            print("! the request timed out");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -107,23 +107,23 @@ public final class JavaDevice {
 
     private void show(ConnectionStatus status) {
         switch (status.getPhase()) {
-            case CONNECTED -> say("* connected");
-            case WAITING -> say("* connection lost (" + status.getCause() + ")");
-            case CLOSED -> say("* closed: " + status.getCause());
+            case CONNECTED -> print("* connected");
+            case WAITING -> print("* connection lost (" + status.getCause() + ")");
+            case CLOSED -> print("* closed: " + status.getCause());
             default -> { }
         }
     }
 
     private void show(Message message) {
-        if (message.getType().equals("ring")) say("* somebody looks for this device");
+        if (message.getType().equals("ring")) print("* ring from another device");
     }
 
-    private void sayWhyNot(Throwable error) {
-        if (error instanceof ClientClosedException) return; // the status says why
-        say("! " + (error instanceof LiveException refused ? refused.getReason() : error.toString()));
+    private void printError(Throwable error) {
+        if (error instanceof ClientClosedException) return; // reported by the status
+        print("! " + (error instanceof LiveException rejected ? rejected.getReason() : error.toString()));
     }
 
-    private void say(String line) {
+    private void print(String line) {
         out.println(line.replaceAll("\\p{Cntrl}", " "));
     }
 

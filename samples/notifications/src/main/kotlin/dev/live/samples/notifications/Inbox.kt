@@ -1,7 +1,7 @@
 package dev.live.samples.notifications
 
 /**
- * One person's newest notices. In memory here; in a real application it is a table, and live carries what changes in it.
+ * The newest notices of one user. In memory here; a real application uses a database table, and live sends its changes.
  *
  * Only accessed under the lock of [Inboxes].
  */
@@ -20,7 +20,7 @@ class Inbox {
         return notice
     }
 
-    /** Marks what is not read yet, and returns which those were. */
+    /** Marks notices as read. Returns the ids that were unread before. */
     fun markRead(ids: Set<Long>): List<Long> {
         val changed = notices.filter { it.id in ids && !it.read }.map { it.id }
         notices.replaceAll { if (it.id in changed) it.copy(read = true) else it }

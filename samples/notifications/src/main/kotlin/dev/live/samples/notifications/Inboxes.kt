@@ -6,11 +6,11 @@ import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 import kotlin.time.Clock
 
-/** The inboxes of [users]: each change of one is told to all devices of its user. */
+/** The inboxes of [users]. Publishes each change to all devices of the user. */
 class Inboxes(private val live: LiveServer, users: Collection<String>) {
     private val inboxes = users.associateWith { Inbox() }
 
-    // what is published must have the order in which it happened, or an old count could come last
+    // keeps publications in the order of the changes: otherwise an old count could be the last one
     private val lock = Mutex()
 
     operator fun contains(user: String): Boolean = user in inboxes
@@ -23,8 +23,8 @@ class Inboxes(private val live: LiveServer, users: Collection<String>) {
     suspend fun markRead(user: String, ids: Collection<Long>): Unit =
         change(user) { inbox -> Change(read = inbox.markRead(ids.toSet())) }
 
-    /** Says again how many are unread. Nobody minds hearing the same number twice. */
-    suspend fun tellUnread(user: String): Unit =
+    /** Publishes the unread count again. Duplicates are harmless. */
+    suspend fun publishUnread(user: String): Unit =
         lock.withLock { live.topic("unread/$user").publish(inboxes.getValue(user).unread) }
 
     private suspend fun change(user: String, block: (Inbox) -> Change): Unit =

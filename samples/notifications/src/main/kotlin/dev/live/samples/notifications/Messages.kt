@@ -2,22 +2,22 @@ package dev.live.samples.notifications
 
 import kotlinx.serialization.Serializable
 
-/** Something that a person is told, and whether they have read it on any of their devices. */
+/** A notice for a user, and whether it was read on any device. */
 @Serializable
 data class Notice(val id: Long, val text: String, val at: String, val read: Boolean = false)
 
-/** What has changed in an inbox: a notice has come, or some were read. Applying it twice does no harm. */
+/** A change of an inbox: a new notice, or notices that were read. Idempotent. */
 @Serializable
 data class Change(val added: Notice? = null, val read: List<Long> = emptyList())
 
-/** How many notices nobody has read. */
+/** The number of unread notices. */
 @Serializable
 data class Unread(val count: Int)
 
-/** An inbox as of now, the newest notice last. */
+/** A snapshot of an inbox, newest notice last. */
 @Serializable
 data class InboxPage(val notices: List<Notice>)
 
-/** Somebody looks for their other devices, from this one. */
+/** Rings the user's devices; sent by one of them. */
 @Serializable
 data class Ring(val from: String)

@@ -21,13 +21,13 @@ import io.ktor.server.routing.post
 import io.ktor.server.routing.routing
 import kotlin.time.Duration.Companion.minutes
 
-/** Whose device is connected. */
+/** The user of a session. */
 class Account(val user: String)
 
-/** Tokens are what somebody gets who signs in. These two are known to everybody, as this is a sample. */
+/** A real application issues tokens on sign-in. This sample uses two fixed, public ones. */
 private val tokens = mapOf("token-of-ann" to Account("ann"), "token-of-bob" to Account("bob"))
 
-/** A user's devices: what one of them is told, all of them are; what is read on one is read on all. */
+/** Delivers notices to all devices of a user, and synchronizes the read state between them. */
 fun Application.notifications() {
     install(Live)
     val inboxes = Inboxes(live, tokens.values.map { it.user })
@@ -38,13 +38,13 @@ fun Application.notifications() {
             topic<Change>("notices/{user}") {
                 authorize { isOwn }
                 history(size = 100, age = 10.minutes)
-                onPublish { reject("only the server publishes here", ErrorCode.Forbidden) }
+                onPublish { reject("clients cannot publish to this topic", ErrorCode.Forbidden) }
             }
             topic<Unread>("unread/{user}") {
                 authorize { isOwn }
                 conflate()
-                onPublish { reject("only the server publishes here", ErrorCode.Forbidden) }
-                onSubscribe { inboxes.tellUnread(meta.user) }
+                onPublish { reject("clients cannot publish to this topic", ErrorCode.Forbidden) }
+                onSubscribe { inboxes.publishUnread(meta.user) }
             }
             request<String, InboxPage>("inbox") { inboxes.page(meta.user) }
             request<List<Long>, Boolean>("read") { ids ->
@@ -65,7 +65,7 @@ fun Application.notifications() {
 
 private val TopicScope<Account>.isOwn: Boolean get() = parameters["user"] == meta.user
 
-/** What a shop's other systems call. A real one checks a key of theirs first. */
+/** Endpoint for other backend systems. A real application checks an API key first. */
 private suspend fun ApplicationCall.accept(inboxes: Inboxes): HttpStatusCode {
     val user = parameters["user"].orEmpty()
     if (user !in inboxes) return HttpStatusCode.NotFound

@@ -26,7 +26,7 @@ import kotlin.time.Duration.Companion.milliseconds
 
 class NotificationsTest : FunSpec({
 
-    test("what ann is told reaches all of her devices, and none of bob's") {
+    test("a notice reaches all devices of its user, and no others") {
         testLive(Application::notifications) {
             val phone = device("ann").received<Change>("notices/ann")
             val laptop = device("ann").received<Change>("notices/ann")
@@ -41,7 +41,7 @@ class NotificationsTest : FunSpec({
         }
     }
 
-    test("what is read on one device is read on the others, and the count follows") {
+    test("reading on one device updates the others and the unread count") {
         testLive(Application::notifications) {
             val phone = device("ann")
             val laptop = device("ann")
@@ -58,24 +58,24 @@ class NotificationsTest : FunSpec({
         }
     }
 
-    test("reading what is read already is told to nobody") {
+    test("marking a read notice again publishes nothing") {
         testLive(Application::notifications) {
             val phone = device("ann")
             notify("ann", "one")
-            val heard = phone.received<Change>("notices/ann")
+            val received = phone.received<Change>("notices/ann")
 
             phone.request<List<Long>, Boolean>("read", listOf(1L))
             phone.request<List<Long>, Boolean>("read", listOf(1L))
             notify("ann", "two")
 
-            heard.next(2).map { it.added?.text } shouldContainExactly listOf(null, "two")
+            received.next(2).map { it.added?.text } shouldContainExactly listOf(null, "two")
         }
     }
 
-    test("a device that was away gets what it missed, once and in order") {
+    test("a device receives missed changes once and in order after a reconnect") {
         testLive(Application::notifications) {
-            val phone = device("ann", away = ReconnectPolicy { 200.milliseconds })
-            val heard = phone.received<Change>("notices/ann")
+            val phone = device("ann", reconnect = ReconnectPolicy { 200.milliseconds })
+            val received = phone.received<Change>("notices/ann")
             notify("ann", "before")
 
             live.sessionsOf("ann").single().close(CloseCode.Restart)
@@ -85,13 +85,13 @@ class NotificationsTest : FunSpec({
             phone.awaitConnected()
             notify("ann", "after")
 
-            val texts = heard.next(4).map { it.added?.text }
+            val texts = received.next(4).map { it.added?.text }
             texts shouldContainExactly listOf("before", "meanwhile", "meanwhile too", "after")
-            heard.taken().shouldBeEmpty()
+            received.taken().shouldBeEmpty()
         }
     }
 
-    test("a device that looks for the others rings them all, and is told how many") {
+    test("ring reaches all devices and returns their number") {
         testLive(Application::notifications) {
             val phone = device("ann")
             val onPhone = phone.receivedDirectly()
@@ -101,11 +101,11 @@ class NotificationsTest : FunSpec({
             val rung: Int = phone.request("ring", "phone")
 
             rung shouldBe 2
-            for (heard in listOf(onPhone, onLaptop)) heard.next().decode<Ring>() shouldBe Ring("phone")
+            for (received in listOf(onPhone, onLaptop)) received.next().decode<Ring>() shouldBe Ring("phone")
         }
     }
 
-    test("signing out everywhere ends all of a user's sessions for good, and nobody else's") {
+    test("signing out everywhere closes all sessions of the user, and no others") {
         testLive(Application::notifications) {
             val phone = device("ann")
             val laptop = device("ann")
@@ -120,27 +120,27 @@ class NotificationsTest : FunSpec({
         }
     }
 
-    test("nobody gets into what is another user's, and nobody but the server publishes") {
+    test("clients cannot subscribe to topics of other users, and cannot publish") {
         testLive(Application::notifications) {
             val bob = device("bob")
 
-            val refused =
+            val rejected =
                 listOf("notices/ann", "unread/ann").map { topic ->
-                    val heard = bob.received<Unread>(topic)
-                    shouldThrow<LiveException> { heard.next() }.code
+                    val received = bob.received<Unread>(topic)
+                    shouldThrow<LiveException> { received.next() }.code
                 }
             bob.received<Change>("notices/bob")
             val published =
                 shouldThrow<LiveException> { bob.topic<Change>("notices/bob").publish(Change(read = listOf(1))) }
 
-            (refused + published.code).distinct() shouldContainExactly listOf(ErrorCode.Forbidden)
+            (rejected + published.code).distinct() shouldContainExactly listOf(ErrorCode.Forbidden)
         }
     }
 
-    test("who has no token, or one that is not known, is not let in") {
+    test("a missing or unknown token is rejected") {
         testLive(Application::notifications) {
             val withNone = client()
-            val withAnother = client { bearer { "token of eve" } }
+            val withAnother = client { bearer { "unknown-token" } }
 
             for (client in listOf(withNone, withAnother)) {
                 client.awaitClosed()
@@ -148,9 +148,9 @@ class NotificationsTest : FunSpec({
         }
     }
 
-    test("a notice must have a text of a sensible length, and somebody to go to") {
+    test("a notice needs a text of valid length and a known user") {
         testLive(Application::notifications) {
-            val answers =
+            val statuses =
                 listOf(
                     "ann" to " ",
                     "ann" to "x".repeat(1_001),
@@ -160,7 +160,7 @@ class NotificationsTest : FunSpec({
                     httpClient.post("/notices/$user") { setBody(text) }.status
                 }
 
-            answers shouldContainExactly
+            statuses shouldContainExactly
                 listOf(
                     HttpStatusCode.BadRequest,
                     HttpStatusCode.PayloadTooLarge,
@@ -170,7 +170,7 @@ class NotificationsTest : FunSpec({
         }
     }
 
-    test("an inbox keeps the newest hundred") {
+    test("an inbox keeps the newest 100 notices") {
         testLive(Application::notifications) {
             repeat(101) { notify("ann", "notice $it") }
 
@@ -182,10 +182,10 @@ class NotificationsTest : FunSpec({
     }
 })
 
-private suspend fun LiveTest.device(user: String, away: ReconnectPolicy? = null): LiveClient =
+private suspend fun LiveTest.device(user: String, reconnect: ReconnectPolicy? = null): LiveClient =
     connect {
         bearer { "token-of-$user" }
-        if (away != null) reconnect = away
+        if (reconnect != null) this.reconnect = reconnect
     }
 
 private suspend fun LiveTest.notify(user: String, text: String) {

@@ -12,14 +12,14 @@ import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
 /**
- * Many WebSocket clients in one thread, for the server to have somebody to look at: `Crowd <port> <clients> <stalled>`.
- * Those that stall join and never read; every two seconds one of them gives up, and another comes.
+ * Connects many WebSocket clients in one thread, as load for the admin page: `Crowd <port> <clients> <stalled>`.
+ * Stalled clients subscribe and never read. Every two seconds one of them disconnects, and another one connects.
  */
 fun main(arguments: Array<String>) {
     val (port, clients, stalled) = arguments.map { it.toInt() }
     val crowd = Crowd(InetSocketAddress("127.0.0.1", port), stalled)
     repeat(clients - stalled) { crowd.join("reader-%04d".format(it), if (it % 4 == 0) "prices/all" else "log/market") }
-    println("${clients - stalled} clients have joined, and up to $stalled more will that read nothing")
+    println("${clients - stalled} clients are connected; up to $stalled stalled clients will follow")
     crowd.read()
 }
 
@@ -45,7 +45,7 @@ private class Crowd(private val address: InetSocketAddress, private val stalledA
         return channel
     }
 
-    /** Reads for ever, and lets the server hear from each client now and then. */
+    /** Reads forever, and sends a frame from each client periodically. */
     fun read() {
         val buffer = ByteBuffer.allocateDirect(256 * 1024)
         var lastPong = TimeSource.Monotonic.markNow()
@@ -94,11 +94,11 @@ private class Crowd(private val address: InetSocketAddress, private val stalledA
         try {
             if (isOpen) write(frame(PONG, ByteArray(0)))
         } catch (_: IOException) {
-            close() // the server has closed it
+            close() // closed by the server
         }
     }
 
-    /** A short frame, masked with zeros: what a client sends must be masked, and nothing stands between the two here. */
+    /** A short frame with a zero mask: client frames must be masked, and no intermediary needs protection here. */
     private fun frame(opcode: Int, payload: ByteArray): ByteBuffer =
         ByteBuffer.wrap(byteArrayOf(opcode.toByte(), (0x80 or payload.size).toByte(), 0, 0, 0, 0) + payload)
 

@@ -21,15 +21,15 @@ import kotlin.random.Random
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 
-/** What a share costs. */
+/** The price of one symbol. */
 @Serializable
 data class Price(val symbol: String, val cents: Int)
 
-/** A line for everybody who watches. */
+/** A log line for all subscribers. */
 @Serializable
 data class Line(val text: String)
 
-/** A server with something to look at: prices that change all the time, and a log. */
+/** A server with continuous traffic: changing prices and a log. */
 fun Application.operations(password: String, publishKey: String) {
     install(Live) { session { writeTimeout = 1.minutes } }
     install(Authentication) {
@@ -66,6 +66,6 @@ private fun same(one: String, other: String) = MessageDigest.isEqual(one.encodeT
 
 private const val MAX_NAME = 80
 
-/** More than a client takes that reads slowly: the point is to see it. */
+/** More than a slow client can receive, so that the admin page shows it. */
 private const val TRACES = 4
 private const val TRACE_LENGTH = 4_000

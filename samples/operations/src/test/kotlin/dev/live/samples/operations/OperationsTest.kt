@@ -17,7 +17,7 @@ import io.ktor.server.testing.testApplication
 
 class OperationsTest : FunSpec({
 
-    test("operators see the server, and nobody else does") {
+    test("only operators can open the admin page") {
         testApplication {
             application { operations(PASSWORD, KEY) }
 
@@ -28,7 +28,7 @@ class OperationsTest : FunSpec({
         }
     }
 
-    test("a backend publishes prices, and only prices") {
+    test("a backend can publish prices only") {
         testApplication {
             application { operations(PASSWORD, KEY) }
 

@@ -4,4 +4,4 @@ import dev.live.samples.shared.serve
 import io.ktor.server.application.Application
 
 /** Serves the presence sample on the port in `PORT`, 8080 by default. */
-fun main(): Unit = serve("presence sample", Application::whoIsHere)
+fun main(): Unit = serve("presence", Application::whoIsHere)

@@ -15,21 +15,21 @@ import kotlinx.serialization.json.contentOrNull
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
-/** Who is connected: anybody with a name. */
+/** The user of a session. A name is enough; there is no authentication. */
 class Guest(val name: String)
 
-/** What the others see of one of a person's devices. */
+/** The public info of one device of a user. */
 @Serializable
 data class Device(val kind: String)
 
-/** What somebody does at the moment, of which nothing is kept; [from] is filled in by the server. */
+/** A transient signal such as typing. The server sets [from]. */
 @Serializable
 data class Signal(val kind: String, val from: String? = null)
 
 /**
- * Who is in a room, on which devices, and who is typing.
+ * Presence of a room: its users, their devices, and typing signals.
  *
- * @param grace how long somebody whose connection broke counts as here
+ * @param grace how long a user stays present after the connection is lost
  */
 fun Application.whoIsHere(grace: Duration = 5.seconds) {
     install(Live)
@@ -39,10 +39,10 @@ fun Application.whoIsHere(grace: Duration = 5.seconds) {
             user { it.name }
             topic<Signal>("room/{room}") {
                 presence(grace) {
-                    info(deviceIn(params)) // what the page says of itself
-                    meta.name // all devices of one name are one person
+                    info(deviceIn(params)) // device info from the page
+                    meta.name // sessions with the same name are one user
                 }
-                conflate { "${it.kind} ${it.from}" } // who reads slowly wants to know what is, not what was
+                conflate { "${it.kind} ${it.from}" } // a slow client needs only the newest signal
                 deliverToPublisher = false
                 onPublish { signal ->
                     if (signal.kind !in SIGNALS) reject("kind must be one of $SIGNALS")
@@ -54,7 +54,7 @@ fun Application.whoIsHere(grace: Duration = 5.seconds) {
     }
 }
 
-/** A page may say anything of itself; what is not known is a computer. */
+/** Parses the device info of a page. Unknown values become a computer. */
 private fun deviceIn(params: JsonElement?): Device {
     val said = ((params as? JsonObject)?.get("device") as? JsonPrimitive)?.contentOrNull
     return Device(said?.takeIf { it in DEVICES } ?: DEVICES.first())

@@ -28,7 +28,7 @@ import kotlin.time.Duration.Companion.minutes
 
 class WhoIsHereTest : FunSpec({
 
-    test("a person with two devices is one person, with what each of them says of itself") {
+    test("a user with two devices is one entry with two device infos") {
         testLive(Application::whoIsHere) {
             tab("Ann", """{"device":"phone"}""")
             tab("Ann", """{"device":"computer"}""")
@@ -41,7 +41,7 @@ class WhoIsHereTest : FunSpec({
         }
     }
 
-    test("whatever a page says of itself, it is one of the devices that are known") {
+    test("unknown device info becomes a computer") {
         testLive(Application::whoIsHere) {
             for (params in listOf("null", "5", "[]", """{"device":7}""", """{"device":"<b>"}""")) tab("Ann", params)
 
@@ -51,7 +51,7 @@ class WhoIsHereTest : FunSpec({
         }
     }
 
-    test("who leaves the room is gone at once, whose connection breaks is here for the grace") {
+    test("a user leaves at once on unsubscribe, and after the grace period on a lost connection") {
         testLive({ whoIsHere(grace = 1.hours) }) {
             val zoe = connect("/live?name=Zoe")
             val broken = tab("Ann", params = null)
@@ -61,13 +61,13 @@ class WhoIsHereTest : FunSpec({
             broken.drop()
             gone.send(Message(MessageType.UNSUBSCRIBE, ROOM, "2"))
             gone.close()
-            awaitUntil("the sessions have ended") { live.sessions.size == 1 }
+            awaitUntil("one session is left") { live.sessions.size == 1 }
 
             zoe.seesUntil { it.isNotEmpty() && "Bob" !in it }.keys shouldContainExactly setOf("Zoe", "Ann")
         }
     }
 
-    test("without a grace, whose connection breaks is gone") {
+    test("without a grace period a user leaves when the connection is lost") {
         testLive({ whoIsHere(grace = Duration.ZERO) }) {
             val zoe = connect("/live?name=Zoe")
             val broken = tab("Ann", params = null)
@@ -79,7 +79,7 @@ class WhoIsHereTest : FunSpec({
         }
     }
 
-    test("typing is signed by the server and reaches the others, and the person's other tabs") {
+    test("the server sets the author of typing, and sends it to others and to other tabs of the user") {
         testLive(Application::whoIsHere) {
             val ann = connect("/live?name=Ann")
             val seenByAnn = ann.received<Signal>(ROOM)
@@ -97,7 +97,7 @@ class WhoIsHereTest : FunSpec({
         }
     }
 
-    test("what somebody did before one came is not told") {
+    test("earlier signals are not delivered to a new subscriber") {
         testLive(Application::whoIsHere) {
             val ann = connect("/live?name=Ann")
             ann.received<Signal>(ROOM)
@@ -110,22 +110,22 @@ class WhoIsHereTest : FunSpec({
         }
     }
 
-    test("a signal that nobody knows is refused") {
+    test("an unknown signal is rejected") {
         testLive(Application::whoIsHere) {
             val ann = connect("/live?name=Ann")
             ann.received<Signal>(ROOM)
 
-            val refused = shouldThrow<LiveException> { ann.topic<Signal>(ROOM).publish(Signal("shout")) }
+            val rejected = shouldThrow<LiveException> { ann.topic<Signal>(ROOM).publish(Signal("shout")) }
 
-            refused.code shouldBe ErrorCode.BadPayload
-            refused.reason shouldBe "kind must be one of [typing, idle, wave]"
+            rejected.code shouldBe ErrorCode.BadPayload
+            rejected.reason shouldBe "kind must be one of [typing, idle, wave]"
         }
     }
 })
 
 private const val ROOM = "room/studio"
 
-/** A page that has joined, and said [params] of itself. */
+/** A subscribed page with [params] as device info. */
 private suspend fun LiveTest.tab(name: String, params: String?): RawConnection {
     val page = connectRaw("/live?name=$name")
     val data = params?.let { Body.of(SubscribeData(params = Json.parseToJsonElement(it))) }
@@ -133,7 +133,7 @@ private suspend fun LiveTest.tab(name: String, params: String?): RawConnection {
     return page
 }
 
-/** The next signal, and past what is said of who is here. */
+/** Returns the next signal; skips presence messages. */
 private suspend fun RawConnection.nextSignal(): Signal {
     while (true) {
         val message = next()

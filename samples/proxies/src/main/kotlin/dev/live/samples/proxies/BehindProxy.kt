@@ -15,14 +15,14 @@ import kotlinx.coroutines.launch
 import kotlinx.serialization.Serializable
 import kotlin.time.Duration.Companion.seconds
 
-/** The public address of the server, as the client's request named it. */
+/** The public address of the server, from the client's request. */
 class Site(val scheme: String, val host: String)
 
-/** A connection as the server sees it through the proxy. */
+/** The route of a connection: the addresses that the server sees behind the proxy. */
 @Serializable
 data class Route(val address: String, val site: String)
 
-/** Shows each client the route of its connection, and streams a clock over a WebSocket and server-sent events. */
+/** Reports to each client the route of its connection, and streams a clock over WebSocket and server-sent events. */
 fun Application.behindProxy() {
     // The one proxy in front appends the client's address. Values before the last one come from the client itself.
     install(XForwardedHeaders) { useLastProxy() }

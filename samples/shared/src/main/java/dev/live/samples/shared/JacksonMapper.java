@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.live.client.java.JsonMapper;
 import java.io.UncheckedIOException;
 
-/** Payloads as Jackson writes and reads them. */
+/** Encodes and decodes payloads with Jackson. */
 public final class JacksonMapper implements JsonMapper {
     private final ObjectMapper jackson = new ObjectMapper();
 

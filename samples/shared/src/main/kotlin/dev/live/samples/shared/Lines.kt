@@ -6,7 +6,7 @@ import kotlinx.coroutines.channels.trySendBlocking
 import java.io.BufferedReader
 import kotlin.concurrent.thread
 
-/** The lines of [input]. They are read on a thread of their own, for nothing can interrupt a read from a terminal. */
+/** The lines of [input]. A separate thread reads them, because a blocking read from a terminal cannot be interrupted. */
 fun linesOf(input: BufferedReader): ReceiveChannel<String> {
     val lines = Channel<String>()
     thread(isDaemon = true, name = "terminal") {

@@ -7,13 +7,13 @@ import java.io.UncheckedIOException
 
 class JacksonMapperTest : FunSpec({
 
-    test("what is written is read again") {
+    test("decodes an encoded value") {
         val mapper = JacksonMapper()
 
         mapper.fromJson(mapper.toJson(mapOf("text" to "hi")), Map::class.java) shouldBe mapOf("text" to "hi")
     }
 
-    test("what is no JSON is refused") {
+    test("rejects invalid JSON") {
         shouldThrow<UncheckedIOException> { JacksonMapper().fromJson("{", Map::class.java) }
     }
 })

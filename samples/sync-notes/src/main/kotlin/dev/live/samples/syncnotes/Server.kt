@@ -3,8 +3,8 @@ package dev.live.samples.syncnotes
 import dev.live.samples.shared.serve
 import java.nio.file.Path
 
-/** Serves the notes on the port in `PORT`, 8080 by default, and keeps them in the database file in `NOTES_DB`. */
+/** Serves the notes on the port in `PORT`, 8080 by default, from the database file in `NOTES_DB`. */
 fun main() {
     val file = Path.of(System.getenv("NOTES_DB") ?: "target/sync-notes/server").toAbsolutePath()
-    serve("notes server, whose database is $file,") { syncNotes(file) }
+    serve("sync-notes") { syncNotes(file) }
 }

@@ -96,7 +96,7 @@ internal class ServerProcess(file: Path, port: Int = 0) : AutoCloseable {
             emptyList(),
             mapOf("PORT" to "$port", "NOTES_DB" to "$file"),
         )
-    val port: Int = program.waitFor(Regex("""is open: http://localhost:(\d+)\n""")).groupValues[1].toInt()
+    val port: Int = program.waitFor(Regex("""sample is running at http://localhost:(\d+)\n""")).groupValues[1].toInt()
     val url: String get() = "http://localhost:$port"
     private val http = HttpClient.newHttpClient()
 
