@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { classpath } from "./places.js";
+import { classpath } from "./paths.js";
 
 export class Program {
   output = "";

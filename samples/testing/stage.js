@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { expect as playwrightExpect } from "@playwright/test";
 import { launchBrowser } from "./browser.js";
 import { Program } from "./program.js";
-import { screenshotFile } from "./places.js";
+import { screenshotFile } from "./paths.js";
 
 /**
  * Assertions on a page that retry until they pass: `await expect(locator).toHaveText("ready")`. A page updates

@@ -1,4 +1,4 @@
-import { screenshotFile } from "../../../../testing/places.js";
+import { screenshotFile } from "../../../../testing/paths.js";
 import { Stage, connected, expect, scenes } from "../../../../testing/stage.js";
 
 const scene = scenes((port) => new Stage(port, "dev.live.samples.dashboard.ServerKt"));

@@ -1,4 +1,4 @@
-import { screenshotFile } from "../../../../testing/places.js";
+import { screenshotFile } from "../../../../testing/paths.js";
 import { Stage, expect, scenes } from "../../../../testing/stage.js";
 
 const MAIN = "dev.live.samples.notifications";

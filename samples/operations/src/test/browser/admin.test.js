@@ -1,6 +1,6 @@
 /** Tests the admin page in a browser. */
 import assert from "node:assert/strict";
-import { screenshotFile } from "../../../../testing/places.js";
+import { screenshotFile } from "../../../../testing/paths.js";
 import { expect, scene } from "./operator.js";
 
 scene("slow sessions are listed first among a thousand, with the dropped messages", async (stage) => {

@@ -1,4 +1,4 @@
-import { screenshotFile } from "../../../../testing/places.js";
+import { screenshotFile } from "../../../../testing/paths.js";
 import { Stage, connected, expect, scenes } from "../../../../testing/stage.js";
 
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };

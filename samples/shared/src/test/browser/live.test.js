@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { webModule } from "../../../../testing/places.js";
+import { webModule } from "../../../../testing/paths.js";
 
 const { LiveClient } = await webModule("shared/live.js");
 

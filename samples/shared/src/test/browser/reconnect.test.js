@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { webModule } from "../../../../testing/places.js";
+import { webModule } from "../../../../testing/paths.js";
 
 const { backoffDelay, delayBefore, mayReconnect } = await webModule("shared/reconnect.js");
 const almostOne = () => 1 - Number.EPSILON;

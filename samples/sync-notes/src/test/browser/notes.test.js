@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { screenshotFile } from "../../../../testing/places.js";
+import { screenshotFile } from "../../../../testing/paths.js";
 import { Stage, expect, scenes } from "../../../../testing/stage.js";
 
 const MAIN = "dev.live.samples.syncnotes";
-// while the server is away the browser reports every pull that fails
-const AWAY = { expected: /Failed to load resource|net::ERR_/ };
+// the browser logs every failed pull while the server is down
+const SERVER_DOWN = { expected: /Failed to load resource|net::ERR_/ };
 
 class NotesStage extends Stage {
   #folder;
@@ -29,20 +29,20 @@ class NotesStage extends Stage {
 
 const scene = scenes((port) => new NotesStage(port, mkdtempSync(join(tmpdir(), "sync-notes-"))));
 
-scene("two devices of one page: one is offline for a while, both change the same list, and both converge", async (stage) => {
+scene("two devices converge after both edited the list while one was offline", async (stage) => {
   const { page, phone, laptop } = await open(stage);
   await add(phone, "milk");
   await add(laptop, "<img src=x onerror=alert(1)>");
   for (const device of [phone, laptop]) await lists(device, ["milk", "<img src=x onerror=alert(1)>"]);
 
   await phone.getByRole("button", { name: "Offline" }).click();
-  await stands(phone, "offline");
+  await expectPhase(phone, "offline");
   await add(phone, "bread");
   await change(phone, "milk", "oat milk");
   await change(laptop, "milk", "soy milk");
-  await phone.getByText("2 to send").waitFor();
-  await stands(laptop, "live");
-  await laptop.getByText("Nothing to send").waitFor();
+  await phone.getByText("2 pending").waitFor();
+  await expectPhase(laptop, "live");
+  await laptop.getByText("No edits pending").waitFor();
   await expect(note(phone, "bread")).toHaveClass("pending");
   await expect(note(laptop, "bread")).toHaveCount(0);
   await expect(note(phone, "soy milk")).toHaveCount(0);
@@ -50,9 +50,9 @@ scene("two devices of one page: one is offline for a while, both change the same
   await phone.getByRole("button", { name: "Offline" }).click();
   for (const device of [phone, laptop]) {
     await note(device, "bread").waitFor();
-    await note(device, "oat milk").waitFor(); // the phone's came last
-    await stands(device, "live");
-    await device.getByText("Nothing to send").waitFor();
+    await note(device, "oat milk").waitFor(); // the edit of the phone is the last one
+    await expectPhase(device, "live");
+    await device.getByText("No edits pending").waitFor();
     await expect(device.locator("li")).toHaveCount(3);
     await expect(device.locator("li.pending")).toHaveCount(0);
   }
@@ -62,23 +62,23 @@ scene("two devices of one page: one is offline for a while, both change the same
   await expect(page.locator("li.pending")).toHaveCount(0);
 });
 
-scene("a page and a terminal keep notes while the server is killed, over a reload, and converge", async (stage) => {
-  const { page, phone, laptop } = await open(stage, AWAY);
+scene("a page and a terminal converge after a killed server and a reload", async (stage) => {
+  const { page, phone, laptop } = await open(stage, SERVER_DOWN);
   const kim = stage.terminal("kim");
   await kim.waitFor(/^\* live, nothing to send$/m);
   await add(phone, "before");
   await kim.waitFor(/^Phone: before$/m);
-  // kim may see the note before the phone has the answer to its push
-  await phone.getByText("Nothing to send").waitFor();
+  // kim may receive the note before the phone receives the response to its post
+  await phone.getByText("No edits pending").waitFor();
   await lists(laptop, ["before"]);
 
   await stage.stopServer("SIGKILL");
-  for (const device of [phone, laptop]) await stands(device, "offline");
+  for (const device of [phone, laptop]) await expectPhase(device, "offline");
   await add(phone, "from the phone");
   await add(laptop, "from the laptop");
   kim.type("add from kim");
   await kim.waitFor(/^kept: from kim$/m);
-  await phone.getByText("1 to send").waitFor();
+  await phone.getByText("1 pending").waitFor();
   const since = kim.mark();
   await stage.startServer();
   const all = ["before", "from the phone", "from the laptop", "from kim"];
@@ -87,24 +87,24 @@ scene("a page and a terminal keep notes while the server is killed, over a reloa
   await kim.waitFor(/^Laptop: from the laptop$/m, { since });
   await kim.waitFor(/^\* live, nothing to send$/m, { since });
 
-  // what is typed offline outlives the page
+  // an offline edit survives a reload
   await phone.getByRole("button", { name: "Offline" }).click();
-  await add(phone, "typed before the reload");
+  await add(phone, "added before the reload");
   await page.reload();
   for (const device of [phone, laptop]) {
-    await lists(device, [...all, "typed before the reload"]);
-    await stands(device, "live");
+    await lists(device, [...all, "added before the reload"]);
+    await expectPhase(device, "live");
   }
-  await kim.waitFor(/^Phone: typed before the reload$/m);
-  await expect.poll(async () => isDeepStrictEqual(await texts(phone), await texts(laptop)), "the same order").toBe(true);
+  await kim.waitFor(/^Phone: added before the reload$/m);
+  await expect.poll(async () => isDeepStrictEqual(await texts(phone), await texts(laptop)), "same order of notes").toBe(true);
   kim.type("list");
   await kim.waitFor(/^= 5 notes as of change 5, 0 edits to send$/m);
 });
 
-scene("a device that is open in another tab waits until that one is closed, and has what it kept", async (stage) => {
+scene("a second tab of a device waits until the first one is closed, and shows its edits", async (stage) => {
   const { page, phone } = await open(stage);
   await phone.getByRole("button", { name: "Offline" }).click();
-  await add(phone, "kept by the first tab");
+  await add(phone, "added by the first tab");
   const second = await page.context().newPage();
   await second.goto(stage.address);
   const again = second.getByRole("region", { name: "Phone", exact: true });
@@ -113,54 +113,54 @@ scene("a device that is open in another tab waits until that one is closed, and 
 
   await page.close();
 
-  await note(again, "kept by the first tab").waitFor();
-  await again.getByText("Nothing to send").waitFor();
+  await note(again, "added by the first tab").waitFor();
+  await again.getByText("No edits pending").waitFor();
   await second.close();
 });
 
-scene("a device whose notes cannot be read says so and the way out, and the other one works", async (stage) => {
+scene("a device with invalid stored notes shows an error, and the other one works", async (stage) => {
   const page = await stage.blankTab();
   await page.goto(stage.address);
   await page.evaluate(() => localStorage.setItem("sync-notes/broken/Phone", "{"));
   await page.goto(`${stage.address}?list=broken`);
   const [phone, laptop] = devices(page);
 
-  await phone.getByText("Clear this site's data in the browser and reload the page").waitFor();
+  await phone.getByText("Clear the site data in the browser and reload the page").waitFor();
   await expect(phone.getByPlaceholder("A note")).toBeDisabled();
-  await stands(laptop, "live");
+  await expectPhase(laptop, "live");
   await add(laptop, "milk");
   await expect.poll(() => page.evaluate(() => localStorage.getItem("sync-notes/broken/Phone"))).toBe("{");
 
   await page.evaluate(() => localStorage.clear());
   await page.reload();
-  await stands(phone, "live");
+  await expectPhase(phone, "live");
 });
 
-scene("that the server refuses to tell of the list is said until it tells", async (stage) => {
+scene("a rejected subscription is shown until it succeeds", async (stage) => {
   const page = await stage.blankTab();
-  let isRefused = true;
+  let isRejected = true;
   await page.routeWebSocket(/\/live$/, (socket) => {
     const server = socket.connectToServer();
     socket.onMessage((text) => {
       const { type, ref } = JSON.parse(text);
-      if (type === "subscribe" && isRefused) socket.send(JSON.stringify({ type: "error", ref, data: { code: "forbidden", reason: "not yet" } }));
+      if (type === "subscribe" && isRejected) socket.send(JSON.stringify({ type: "error", ref, data: { code: "forbidden", reason: "not yet" } }));
       else server.send(text);
     });
   });
   await page.goto(`${stage.address}?device=Phone`);
   const [phone] = devices(page);
-  await phone.getByText("The server does not tell of this list: not yet").waitFor();
+  await phone.getByText("The server rejected the subscription to this list: not yet").waitFor();
 
-  isRefused = false;
+  isRejected = false;
   await phone.getByRole("button", { name: "Offline" }).click();
-  await stands(phone, "offline");
+  await expectPhase(phone, "offline");
   await phone.getByRole("button", { name: "Offline" }).click();
 
-  await stands(phone, "live");
+  await expectPhase(phone, "live");
   await phone.locator(".note").waitFor({ state: "hidden" });
 });
 
-scene("the page has its picture taken", async (stage) => {
+scene("takes screenshots of the page", async (stage) => {
   for (const [name, options] of [["light", {}], ["dark", { colorScheme: "dark" }], ["narrow", { viewport: { width: 390, height: 900 } }]]) {
     const { page, phone, laptop } = await open(stage, options);
     if (name === "light") {
@@ -172,19 +172,19 @@ scene("the page has its picture taken", async (stage) => {
       await add(phone, "Stamps, from the station");
       await change(phone, "Bread", "Bread, the dark one");
       await add(laptop, "Apples");
-      await laptop.getByText("Nothing to send").waitFor();
+      await laptop.getByText("No edits pending").waitFor();
     }
     await note(laptop, "Apples").waitFor();
     await page.screenshot({ path: screenshotFile(name), animations: "disabled" });
   }
 });
 
-/** The page, both of its devices live. */
+/** Opens the page and waits until both devices are live. */
 async function open(stage, options = {}) {
   const page = await stage.blankTab({ viewport: { width: 1180, height: 720 }, ...options });
   await page.goto(stage.address);
   const [phone, laptop] = devices(page);
-  for (const device of [phone, laptop]) await stands(device, "live");
+  for (const device of [phone, laptop]) await expectPhase(device, "live");
   return { page, phone, laptop };
 }
 
@@ -192,8 +192,8 @@ function devices(page) {
   return ["Phone", "Laptop"].map((name) => page.getByRole("region", { name, exact: true }));
 }
 
-async function stands(device, standing) {
-  await device.and(device.page().locator(`[data-standing="${standing}"]`)).waitFor();
+async function expectPhase(device, phase) {
+  await device.and(device.page().locator(`[data-phase="${phase}"]`)).waitFor();
 }
 
 async function add(device, text) {
@@ -217,8 +217,8 @@ async function texts(device) {
   return device.locator("li").evaluateAll((rows) => rows.map((row) => row.dataset.text));
 }
 
-/** Waits until these notes are there, none of them still to be sent, and no others. */
-async function lists(device, wanted) {
-  for (const text of wanted) await note(device, text).and(device.page().locator("li:not(.pending)")).waitFor();
-  await expect.poll(async () => (await texts(device)).sort()).toEqual([...wanted].sort());
+/** Waits until exactly these notes are shown, none of them pending. */
+async function lists(device, expected) {
+  for (const text of expected) await note(device, text).and(device.page().locator("li:not(.pending)")).waitFor();
+  await expect.poll(async () => (await texts(device)).sort()).toEqual([...expected].sort());
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { webModule } from "../../../../testing/places.js";
+import { webModule } from "../../../../testing/paths.js";
 
 const { SyncLoop, cursorIn } = await webModule("sync-loop.js");
 
@@ -9,29 +9,29 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout"] });
 });
 
-test("the text of a cursor counts before its number, and nonsense is none", () => {
+test("cursorText takes precedence over cursor, and invalid cursors are null", () => {
   assert.equal(cursorIn({ cursor: 7 }), 7);
   assert.equal(cursorIn({ cursor: 8, cursorText: "9" }), 9);
   for (const data of [undefined, null, {}, { cursor: "x" }, { cursor: -1 }, { cursorText: "9007199254740993", cursor: 5 }]) assert.equal(cursorIn(data), null);
 });
 
-test("it pulls at the start, and then only when there is more", async () => {
+test("it pulls at the start, and then only for a newer cursor", async () => {
   const { loop, pulls, states, finish } = started();
   await finish(0);
   loop.subscribed(0);
-  assert.deepEqual(states.at(-1), { standing: "live", why: null });
+  assert.deepEqual(states.at(-1), { phase: "live", error: null });
   assert.equal(pulls.length, 1);
 
-  loop.told(3);
-  assert.equal(states.at(-1).standing, "behind");
+  loop.advanced(3);
+  assert.equal(states.at(-1).phase, "behind");
   await finish(3);
-  loop.told(2);
+  loop.advanced(2);
 
   assert.equal(pulls.length, 2);
-  assert.equal(states.at(-1).standing, "live");
+  assert.equal(states.at(-1).phase, "live");
 });
 
-test("however often it is told while it pulls, it pulls once more", async () => {
+test("signals during a pull cause exactly one more pull", async () => {
   const { loop, pulls, finish } = started();
   loop.subscribed(5);
   for (let i = 0; i < 10; i++) loop.pullNow();
@@ -42,7 +42,7 @@ test("however often it is told while it pulls, it pulls once more", async () => 
   assert.equal(pulls.length, 2);
 });
 
-test("a server that knows no cursor has it look", async () => {
+test("a subscribe without a cursor causes a pull", async () => {
   const { loop, pulls, finish } = started();
   await finish(0);
 
@@ -51,10 +51,10 @@ test("a server that knows no cursor has it look", async () => {
   assert.equal(pulls.length, 2);
 });
 
-test("a pull that failed says why, waits longer each time, and not when the list is joined again", async () => {
+test("a failed pull reports its error and backs off exponentially, but not after a subscribe", async () => {
   const { loop, pulls, states, fail, finish } = started();
   await fail("no server");
-  assert.deepEqual(states.at(-1), { standing: "offline", why: "no server" });
+  assert.deepEqual(states.at(-1), { phase: "offline", error: "no server" });
   mock.timers.tick(124);
   assert.equal(pulls.length, 1);
   mock.timers.tick(1);
@@ -66,35 +66,35 @@ test("a pull that failed says why, waits longer each time, and not when the list
   loop.subscribed(0);
 
   assert.equal(pulls.length, 3);
-  assert.equal(states.at(-1).standing, "behind");
+  assert.equal(states.at(-1).phase, "behind");
   await finish(0);
-  assert.deepEqual(states.at(-1), { standing: "live", why: null });
+  assert.deepEqual(states.at(-1), { phase: "live", error: null });
 });
 
-test("a pull that finds nothing though there is something is a failure", async () => {
+test("a pull without changes below the target is a failure", async () => {
   const { loop, states, finish } = started();
   loop.subscribed(4);
   await finish(0);
   await finish(0);
 
-  assert.deepEqual(states.at(-1), { standing: "behind", why: "nothing came after 0, though the list is at 4" });
+  assert.deepEqual(states.at(-1), { phase: "behind", error: "the pull returned no changes after 0, but the list is at 4" });
 });
 
-test("a pull that gets a part, and one while which more is told, is followed by another at once", async () => {
+test("a partial pull, and a signal during a pull, cause another pull immediately", async () => {
   const { loop, pulls, states, finish } = started();
   loop.subscribed(5);
   await finish(3);
   assert.equal(pulls.length, 2);
-  loop.told(6);
+  loop.advanced(6);
   await finish(5);
 
   assert.equal(pulls.length, 3);
-  assert.deepEqual(states.at(-1), { standing: "behind", why: null });
+  assert.deepEqual(states.at(-1), { phase: "behind", error: null });
   await finish(6);
-  assert.deepEqual(states.at(-1), { standing: "live", why: null });
+  assert.deepEqual(states.at(-1), { phase: "live", error: null });
 });
 
-test("a wish, and a join, while a pull runs that fails, need not wait for the pause", async () => {
+test("pullNow and a subscribe during a failing pull skip the backoff", async () => {
   const { loop, pulls, fail } = started();
   loop.pullNow();
   await fail("no server");
@@ -107,19 +107,19 @@ test("a wish, and a join, while a pull runs that fails, need not wait for the pa
   assert.equal(pulls.length, 3);
 });
 
-test("a pause after a pull that failed outlasts any number of signals, and the pauses go on growing", async () => {
+test("signals do not skip the backoff, and the backoff grows", async () => {
   const { loop, pulls, states, fail, finish } = started();
   await finish(0);
   loop.subscribed(1);
   await fail("no server");
 
-  for (let cursor = 2; cursor < 22; cursor++) loop.told(cursor);
+  for (let cursor = 2; cursor < 22; cursor++) loop.advanced(cursor);
   assert.equal(pulls.length, 2);
-  assert.deepEqual(states.at(-1), { standing: "behind", why: "no server" });
+  assert.deepEqual(states.at(-1), { phase: "behind", error: "no server" });
   mock.timers.tick(125);
   assert.equal(pulls.length, 3);
   await fail("no server");
-  loop.told(22);
+  loop.advanced(22);
   mock.timers.tick(249);
   assert.equal(pulls.length, 3);
   mock.timers.tick(1);
@@ -127,7 +127,7 @@ test("a pause after a pull that failed outlasts any number of signals, and the p
   assert.equal(pulls.length, 4);
 });
 
-test("somebody's wish ends the pause", async () => {
+test("pullNow ends the backoff", async () => {
   const { loop, pulls, fail, finish } = started();
   await fail("no server");
 
@@ -139,7 +139,7 @@ test("somebody's wish ends the pause", async () => {
   assert.equal(pulls.length, 2);
 });
 
-test("a pull that worked begins the pauses anew", async () => {
+test("a successful pull resets the backoff", async () => {
   const { loop, pulls, fail, finish } = started();
   await fail("no server");
   loop.pullNow();
@@ -154,7 +154,7 @@ test("a pull that worked begins the pauses anew", async () => {
   assert.equal(pulls.length, 5);
 });
 
-test("where nothing is heard it looks once soon after the start, and then at the slow pace", async () => {
+test("without signals it polls soon after the start, and then at the long interval", async () => {
   const { pulls, finish } = started();
   await finish(0);
   mock.timers.tick(1_999);
@@ -171,12 +171,12 @@ test("where nothing is heard it looks once soon after the start, and then at the
   }
 });
 
-test("once the list is joined the slow pace is enough, and what is known already does not put it off", async () => {
+test("after a subscribe it polls at the long interval, and known cursors do not delay the poll", async () => {
   const { loop, pulls, finish } = started();
   await finish(0);
   loop.subscribed(0);
   mock.timers.tick(59_999);
-  loop.told(0);
+  loop.advanced(0);
   assert.equal(pulls.length, 1);
   mock.timers.tick(1);
 
@@ -184,7 +184,7 @@ test("once the list is joined the slow pace is enough, and what is known already
 });
 
 for (const [random, soon, slow] of [[0, 1_600, 48_000], [0.75, 2_200, 66_000]]) {
-  test(`tabs do not look in step: with ${random} by chance after ${soon} ms, and then every ${slow} ms`, async () => {
+  test(`polls have jitter: with random ${random} after ${soon} ms, and then every ${slow} ms`, async () => {
     const { pulls, finish } = started({ random: () => random });
     await finish(0);
     for (const [count, delay] of [[2, soon], [3, slow], [4, slow]]) {
@@ -197,7 +197,7 @@ for (const [random, soon, slow] of [[0, 1_600, 48_000], [0.75, 2_200, 66_000]]) 
   });
 }
 
-test("started again it looks soon once more", async () => {
+test("after a restart it polls soon again", async () => {
   const { loop, pulls, finish } = started();
   await finish(0);
   mock.timers.tick(2_000);
@@ -211,7 +211,7 @@ test("started again it looks soon once more", async () => {
   assert.equal(pulls.length, 4);
 });
 
-test("stopped in a pause and started again it does not wait for the pause to end", async () => {
+test("a restart during the backoff skips it", async () => {
   const { loop, pulls, fail } = started();
   await fail("no server");
 
@@ -226,21 +226,21 @@ test("stopped in a pause and started again it does not wait for the pause to end
   assert.equal(pulls.length, 3);
 });
 
-test("stopped it lets go of the pull that runs, is offline, and stays so", async () => {
+test("stop aborts a running pull, and the loop stays offline", async () => {
   const { loop, pulls, states, fail } = started();
   loop.subscribed(3);
 
   loop.stop();
   assert.equal(pulls[0].signal.aborted, true);
   await fail("aborted");
-  loop.told(9);
+  loop.advanced(9);
   mock.timers.tick(1_000_000);
 
-  assert.deepEqual(states.at(-1), { standing: "offline", why: null });
+  assert.deepEqual(states.at(-1), { phase: "offline", error: null });
   assert.equal(pulls.length, 1);
 });
 
-test("started again while the old pull ends it pulls anew, with a signal of its own", async () => {
+test("a restart during an aborted pull starts another one with a new signal", async () => {
   const { loop, pulls, fail } = started();
   loop.stop();
   loop.start();
@@ -250,17 +250,17 @@ test("started again while the old pull ends it pulls anew, with a signal of its 
   assert.equal(pulls[1].signal.aborted, false);
 });
 
-test("a lost connection makes it offline though all is here", async () => {
+test("a lost connection makes it offline, even when in sync", async () => {
   const { loop, states, finish } = started();
   loop.subscribed(0);
   await finish(0);
 
   loop.lost();
 
-  assert.equal(states.at(-1).standing, "offline");
+  assert.equal(states.at(-1).phase, "offline");
 });
 
-/** A loop that has been started, and pulls that end when the test says so. By default its waits are of middling length. */
+/** Starts a loop whose pulls are completed by the test. By default random is 0.5. */
 function started({ random = () => 0.5 } = {}) {
   let cursor = 0;
   const pulls = [];
@@ -285,7 +285,7 @@ function started({ random = () => 0.5 } = {}) {
   return { loop, pulls, states, finish, fail };
 }
 
-/** Lets promises that are settled run their continuations. */
+/** Runs the continuations of settled promises. */
 async function settled() {
   for (let i = 0; i < 10; i++) await null;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { webModule } from "../../../../../testing/places.js";
+import { webModule } from "../../../../../testing/paths.js";
 
 const { Conversation } = await webModule("conversation.js");
 const { rowsOf } = await webModule("rows.js");

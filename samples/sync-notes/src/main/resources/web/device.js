@@ -1,16 +1,16 @@
-/** One device: a notebook of its own, a connection, and what is drawn of them. */
+/** One device: a notebook, a connection and their view. */
 import { arrange, drawing, element } from "./shared/dom.js";
 import { LiveClient } from "./shared/live.js";
 import { backoffDelay } from "./shared/reconnect.js";
-import { MAX_BATCH, MAX_TEXT, anew, applied, cleaned, edited, shown } from "./notebook.js";
+import { MAX_BATCH, MAX_TEXT, reset, applied, cleaned, edited, shown } from "./notebook.js";
 import { Store } from "./store.js";
 import { SyncLoop, cursorIn } from "./sync-loop.js";
 
 const PLANE = "M3 13l8-2V5a1.5 1.5 0 0 1 3 0v6l7 3v2l-7-1.5V18l2 1.5V21l-3.5-1L9 21v-1.5l2-1.5v-3l-8 .5z";
 const BIN = "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13";
 const WORDS = { live: "Live", behind: "Behind", offline: "Offline" };
-const WAY_OUT = "Clear this site's data in the browser and reload the page to begin anew, without what was not sent yet, or open it as another device, with device=Tablet in its address.";
-const PULL_WITHIN_MS = 10_000;
+const REMEDY = "Clear the site data in the browser and reload the page (pending edits are lost), or open another device with ?device=Tablet.";
+const PULL_TIMEOUT_MS = 10_000;
 
 export class Device {
   #name;
@@ -19,9 +19,9 @@ export class Device {
   #live;
   #loop;
   #root;
-  #word = element("span", { class: "standing-word", role: "status" }, "Offline");
+  #word = element("span", { class: "phase-word", role: "status" }, "Offline");
   #note = element("p", { class: "note", role: "status", hidden: true });
-  #waiting = element("p", { class: "waiting", role: "status" });
+  #pendingCount = element("p", { class: "waiting", role: "status" });
   #notes = element("ol", { class: "notes", "aria-label": "Notes" });
   #empty = element("p", { class: "empty" }, "No notes yet.");
   #form;
@@ -30,7 +30,7 @@ export class Device {
   #rejection = "";
   #rows = new Map(); // id -> { text, author, isPending, node }
 
-  /** @param root the element to draw into, whose label is the device's name */
+  /** @param root the element of the device; its label is the device name */
   constructor(root, { list, url }) {
     this.#root = root;
     this.#name = root.getAttribute("aria-label");
@@ -40,36 +40,36 @@ export class Device {
       cursor: () => this.#store.notebook.cursor,
       pull: (signal) => this.#pull(signal),
       backoff: (attempt) => backoffDelay(attempt, { baseMs: 250, maxMs: 5_000 }),
-      changed: (state) => this.#stands(state),
+      changed: (state) => this.#showState(state),
     });
     this.#live = new LiveClient(url, {
       state: ({ kind }) => kind !== "connected" && this.#loop.lost(),
       subscribed: (_, recovery, missed, welcome) => this.#subscribed(cursorIn(welcome)),
-      customMessage: (_, type, data) => type === "sync" && this.#loop.told(cursorIn(data)),
-      rejected: (_, error) => this.#say((this.#rejection = `The server does not tell of this list: ${error.message}`)),
+      customMessage: (_, type, data) => type === "sync" && this.#loop.advanced(cursorIn(data)),
+      rejected: (_, error) => this.#showNote((this.#rejection = `The server rejected the subscription to this list: ${error.message}`)),
     });
     this.#live.subscribe(topic);
     this.#build();
     this.#open();
   }
 
-  /** A device is one tab's at a time: two that write to one place would take each other's edits away. */
+  /** Opens the store under a lock: two tabs with one store would overwrite each other's edits. */
   #open() {
-    if (!navigator.locks) return this.#say("Browsers let a page keep notes safely only over HTTPS, or from this machine: open it as http://localhost.");
-    this.#say(`${this.#name} is open in another tab. Close that one to go on here.`);
+    if (!navigator.locks) return this.#showNote("This page needs HTTPS or http://localhost, because browsers offer locks only there.");
+    this.#showNote(`${this.#name} is open in another tab. Close the other tab to continue here.`);
     const opened = navigator.locks.request(`sync-notes/${this.#list}/${this.#name}`, () => {
       this.#store = new Store(this.#list, this.#name);
       this.#draw();
-      this.#say("");
+      this.#showNote("");
       for (const control of [this.#input, this.#offline, this.#form.querySelector("button")]) control.disabled = false;
       this.#goOnline();
       return new Promise(() => {}); // until the tab is closed
     });
-    opened.catch((error) => this.#say(`${this.#name} cannot be opened: ${error.message}. ${WAY_OUT}`));
+    opened.catch((error) => this.#showNote(`${this.#name} cannot be opened: ${error.message}. ${REMEDY}`));
   }
 
   #subscribed(cursor) {
-    if (this.#note.textContent === this.#rejection) this.#say("");
+    if (this.#note.textContent === this.#rejection) this.#showNote("");
     this.#loop.subscribed(cursor);
   }
 
@@ -80,16 +80,16 @@ export class Device {
       event.preventDefault();
       const text = cleaned(this.#input.value);
       if (text === "") return this.#input.focus();
-      if (this.#keep(crypto.randomUUID(), text)) this.#input.value = "";
+      if (this.#save(crypto.randomUUID(), text)) this.#input.value = "";
     });
     this.#offline = element("button", { type: "button", class: "tool", "aria-pressed": "false", disabled: true, onclick: () => this.#toggle() }, drawing(PLANE), "Offline");
     this.#root.append(
-      element("header", {}, element("h2", {}, this.#name), element("p", { class: "standing" }, element("span", { class: "dot" }), this.#word)),
+      element("header", {}, element("h2", {}, this.#name), element("p", { class: "phase" }, element("span", { class: "dot" }), this.#word)),
       element("div", { class: "screen" }, this.#note, this.#empty, this.#notes),
       this.#form,
-      element("footer", {}, this.#offline, this.#waiting),
+      element("footer", {}, this.#offline, this.#pendingCount),
     );
-    this.#stands({ standing: "offline", why: null });
+    this.#showState({ phase: "offline", error: null });
   }
 
   #toggle() {
@@ -105,13 +105,13 @@ export class Device {
     this.#live.connect();
   }
 
-  /** Keeps an edit and has it sent; false if there is no room to keep it in. */
-  #keep(noteId, text, deleted = false) {
+  /** Stores and sends an edit. Returns false if the storage is full. */
+  #save(noteId, text, deleted = false) {
     const edit = { changeId: crypto.randomUUID(), noteId, text, deleted, author: this.#name };
     try {
       this.#store.update((notebook) => edited(notebook, edit));
     } catch (error) {
-      this.#say(`Not kept: ${error.message}`);
+      this.#showNote(`Not saved: ${error.message}`);
       return false;
     }
     this.#draw();
@@ -120,46 +120,46 @@ export class Device {
   }
 
   /**
-   * Sends what is pending, then gets what is new: what was sent is among it, and only that takes it from what is pending.
-   * So it does not matter where in here the tab is closed.
+   * Sends the pending edits, then pulls changes. An edit stays pending until the pull returns its change, so that the tab
+   * can be closed at any point.
    */
   async #pull(signal) {
     try {
       const { cursor, pending } = this.#store.notebook;
       for (let at = 0; at < pending.length; at += MAX_BATCH) {
-        await ask("changes", signal, { scope: this.#list, since: cursor, edits: pending.slice(at, at + MAX_BATCH) });
+        await fetchJson("changes", signal, { scope: this.#list, since: cursor, edits: pending.slice(at, at + MAX_BATCH) });
       }
       let page;
       do {
-        page = await ask(`changes?${new URLSearchParams({ scope: this.#list, since: this.#store.notebook.cursor })}`, signal);
+        page = await fetchJson(`changes?${new URLSearchParams({ scope: this.#list, since: this.#store.notebook.cursor })}`, signal);
         this.#store.update((notebook) => applied(notebook, page));
         this.#draw();
       } while (page.more);
     } catch (error) {
       if (error.code === "ahead_of_log") {
-        this.#store.update(anew);
+        this.#store.update(reset);
         this.#loop.forget();
       }
       throw error;
     }
   }
 
-  #stands({ standing, why }) {
-    this.#root.dataset.standing = standing;
-    if (this.#word.textContent !== WORDS[standing]) this.#word.textContent = WORDS[standing];
-    this.#root.title = why ?? "";
+  #showState({ phase, error }) {
+    this.#root.dataset.phase = phase;
+    if (this.#word.textContent !== WORDS[phase]) this.#word.textContent = WORDS[phase];
+    this.#root.title = error ?? "";
   }
 
-  #say(text) {
+  #showNote(text) {
     this.#note.textContent = text;
     this.#note.hidden = text === "";
   }
 
   #draw() {
     const notes = shown(this.#store.notebook);
-    const waiting = this.#store.notebook.pending.length;
-    const text = waiting === 0 ? "Nothing to send" : `${waiting} to send`;
-    if (this.#waiting.textContent !== text) this.#waiting.textContent = text;
+    const pending = this.#store.notebook.pending.length;
+    const text = pending === 0 ? "No edits pending" : `${pending} pending`;
+    if (this.#pendingCount.textContent !== text) this.#pendingCount.textContent = text;
     this.#empty.hidden = notes.length > 0;
     const rows = notes.map((note) => {
       const drawn = this.#rows.get(note.id);
@@ -170,13 +170,13 @@ export class Device {
     arrange(this.#notes, rows.map((row) => row.node));
   }
 
-  /** A note's row, the one that is drawn already if there is one: somebody may be typing in it. */
+  /** The row of a note. It reuses the existing element, which may have the focus. */
   #row({ id, text, author, isPending }, drawn) {
     const node = drawn ?? this.#newRow(id);
     const field = node.querySelector("input");
     node.dataset.text = text;
     node.className = isPending ? "pending" : "";
-    node.querySelector(".author").textContent = isPending ? `${author}, not sent yet` : author;
+    node.querySelector(".author").textContent = isPending ? `${author}, pending` : author;
     node.querySelector("button").setAttribute("aria-label", `Delete ${text}`);
     if (document.activeElement !== field) field.value = text;
     return node;
@@ -188,7 +188,7 @@ export class Device {
     const done = () => {
       const text = cleaned(field.value);
       if (text === "" || text === node.dataset.text || !node.isConnected) field.value = node.dataset.text;
-      else this.#keep(id, text);
+      else this.#save(id, text);
     };
     field.addEventListener("change", done);
     field.addEventListener("blur", () => (field.value = node.dataset.text));
@@ -196,16 +196,16 @@ export class Device {
       if (event.key === "Escape") field.value = node.dataset.text;
       if (event.key === "Enter" || event.key === "Escape") field.blur();
     });
-    node.append(field, element("span", { class: "author" }), element("button", { type: "button", class: "bin", onclick: () => this.#keep(id, "", true) }, drawing(BIN)));
+    node.append(field, element("span", { class: "author" }), element("button", { type: "button", class: "bin", onclick: () => this.#save(id, "", true) }, drawing(BIN)));
     return node;
   }
 }
 
-/** What the engine answers; rejects with the code and the reason of what it refuses. */
-async function ask(path, signal, body = undefined) {
+/** Sends a request to the engine; rejects with the code and reason of an error. */
+async function fetchJson(path, signal, body = undefined) {
   const options = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const response = await fetch(path, { ...options, signal: AbortSignal.any([signal, AbortSignal.timeout(PULL_WITHIN_MS)]) });
-  const answer = await response.json().catch(() => null);
-  if (response.ok && answer !== null) return answer;
-  throw Object.assign(new Error(answer?.reason ?? `the server answered ${response.status}`), { code: answer?.error });
+  const response = await fetch(path, { ...options, signal: AbortSignal.any([signal, AbortSignal.timeout(PULL_TIMEOUT_MS)]) });
+  const json = await response.json().catch(() => null);
+  if (response.ok && json !== null) return json;
+  throw Object.assign(new Error(json?.reason ?? `the server responded with status ${response.status}`), { code: json?.error });
 }

@@ -1,11 +1,11 @@
-/** Which list, on which devices. `?list=holidays` opens another list, `?device=Tablet` one device alone. */
+/** The page: one list on two devices. `?list=holidays` opens another list, `?device=Tablet` a single other device. */
 import { byId, element } from "./shared/dom.js";
 import { Device } from "./device.js";
 import { MAX_AUTHOR, cleaned, cleanedList } from "./notebook.js";
 
-const asked = new URLSearchParams(location.search);
-const list = cleanedList(asked.get("list") ?? "") || "groceries";
-const device = cleaned(asked.get("device") ?? "", MAX_AUTHOR);
+const query = new URLSearchParams(location.search);
+const list = cleanedList(query.get("list") ?? "") || "groceries";
+const device = cleaned(query.get("device") ?? "", MAX_AUTHOR);
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`;
 
 byId("list").textContent = list;

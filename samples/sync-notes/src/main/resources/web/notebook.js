@@ -1,9 +1,9 @@
 /**
- * What a device keeps of one list. Pure: functions from one notebook to the next, so that whoever keeps it writes all of
- * it at once. No DOM here, and no storage.
+ * The state of one list on a device. Pure functions from one notebook to the next, so that a store writes it as a whole.
+ * No DOM or storage access.
  *
- * `{list, cursor, notes: [{id, text, author}], pending: [edit]}`: the notes as of the cursor, and the edits whose own
- * change has not come back yet, in the order in which they were typed.
+ * `{list, cursor, notes: [{id, text, author}], pending: [edit]}`: the notes as of the cursor, and the pending edits in
+ * their order of entry. An edit is pending until its own change is pulled.
  */
 export const MAX_TEXT = 2_000;
 export const MAX_BATCH = 100;
@@ -15,12 +15,12 @@ export function emptyNotebook(list) {
   return { list, cursor: 0, notes: [], pending: [] };
 }
 
-/** Whether it has the parts of a notebook of `list`. */
+/** Whether `value` is a valid notebook of `list`. */
 export function isNotebook(value, list) {
   return value?.list === list && Number.isSafeInteger(value.cursor) && value.cursor >= 0 && Array.isArray(value.notes) && Array.isArray(value.pending);
 }
 
-/** The notes with what is pending on top, each `{id, text, author, isPending}`. */
+/** The notes with the pending edits applied, each `{id, text, author, isPending}`. */
 export function shown({ notes, pending }) {
   const all = new Map(notes.map((note) => [note.id, { ...note, isPending: false }]));
   for (const { noteId, text, author, deleted } of pending) {
@@ -34,32 +34,32 @@ export function edited(notebook, edit) {
   return { ...notebook, pending: [...notebook.pending, edit] };
 }
 
-/** With what `page` brought: its changes, its cursor, and without the edits that have come back. Throws at a gap. */
+/** Applies the changes and the cursor of `page`, and removes pending edits that it contains. Throws on a gap. */
 export function applied(notebook, page) {
   const notes = new Map(notebook.notes.map((note) => [note.id, note]));
   let cursor = notebook.cursor;
   for (const { sequence, noteId, text, author = "", deleted = false } of page.changes) {
-    if (sequence <= cursor) continue; // here already
-    if (sequence !== cursor + 1) throw new Error(`the server left out change ${cursor + 1} of '${notebook.list}'`);
+    if (sequence <= cursor) continue; // already applied
+    if (sequence !== cursor + 1) throw new Error(`the server omitted change ${cursor + 1} of '${notebook.list}'`);
     cursor = sequence;
     if (deleted) notes.delete(noteId);
-    else notes.set(noteId, { id: noteId, text, author }); // a note that is there keeps its place
+    else notes.set(noteId, { id: noteId, text, author }); // an existing note keeps its position
   }
   const back = new Set(page.changes.map((change) => change.changeId));
   return { ...notebook, cursor, notes: [...notes.values()], pending: notebook.pending.filter((edit) => !back.has(edit.changeId)) };
 }
 
-/** As before the first pull, with what is still to be sent: the server's log is another one now. */
-export function anew(notebook) {
+/** Resets cursor and notes, and keeps the pending edits. For a server with a different log. */
+export function reset(notebook) {
   return { ...notebook, cursor: 0, notes: [] };
 }
 
-/** What somebody typed as the server takes it: anything else would be refused, and hold up what is typed after it. */
+/** Converts an input to a text that the server accepts, because a rejected edit would block all later ones. */
 export function cleaned(text, length = MAX_TEXT) {
   return text.toWellFormed().replace(/[^\P{Cc}\n\t]/gu, " ").trim().slice(0, length).toWellFormed().replaceAll("\uFFFD", "?");
 }
 
-/** A list's name as the server takes it, cut off at the end where it is too long. */
+/** Converts an input to a list name that the server accepts. Truncates a long name. */
 export function cleanedList(name) {
   let cut = "";
   for (const character of name.toWellFormed().replace(/\p{Cc}/gu, " ").replaceAll("\uFFFD", "?").trim()) {

@@ -1,4 +1,4 @@
-/** A notebook in the browser's storage, for one tab at a time: the caller holds a lock on it. */
+/** A notebook in the browser's storage. The caller must hold a lock, so that only one tab uses it. */
 import { emptyNotebook, isNotebook } from "./notebook.js";
 
 export class Store {
@@ -6,7 +6,7 @@ export class Store {
   #storage;
   #notebook;
 
-  /** Throws if what is kept cannot be read, and leaves it as it is: somebody may have edits in there. */
+  /** Throws if the stored value is invalid, and does not change it, because it may contain edits. */
   constructor(list, device, storage = localStorage) {
     this.#key = `sync-notes/${encodeURIComponent(list)}/${encodeURIComponent(device)}`;
     this.#storage = storage;
@@ -18,10 +18,10 @@ export class Store {
     return this.#notebook;
   }
 
-  /** Makes it what `change` makes of it. What could not be stored, because there is no room, is not shown either. */
+  /** Applies `change`. If the storage is full, it throws and the notebook stays unchanged. */
   update(change) {
     const changed = change(this.#notebook);
-    this.#storage.setItem(this.#key, JSON.stringify(changed)); // one write: the cursor and what was pulled up to it
+    this.#storage.setItem(this.#key, JSON.stringify(changed)); // one write for the cursor and the changes up to it
     this.#notebook = changed;
   }
 }
@@ -31,8 +31,8 @@ function read(kept, list) {
   try {
     notebook = JSON.parse(kept);
   } catch {
-    // not even JSON: said below
+    // invalid JSON: reported below
   }
   if (isNotebook(notebook, list)) return notebook;
-  throw new Error("what this browser keeps of the list cannot be read");
+  throw new Error("the stored list is invalid");
 }

@@ -1,12 +1,12 @@
 /**
- * Keeps one scope up to date: runs `pull` when the server says that there is more, and now and then though it says
- * nothing. What `SyncLoop` of live-sync-adapter is in Kotlin, for pages.
+ * Keeps one scope up to date: runs `pull` when the server signals a newer cursor, and periodically as a fallback. The
+ * JavaScript counterpart of `SyncLoop` in live-sync-adapter.
  */
 const POLL_MS = 60_000;
-const FIRST_POLL_MS = 2_000; // where nothing is heard so long after the start, live is taken for down
-const JITTER = 0.2; // all tabs of the world are not to look in step after a restart
+const FIRST_POLL_MS = 2_000; // without a signal for this long after the start, the loop polls
+const JITTER = 0.2; // keeps clients from polling at the same time after a restart
 
-/** The cursor in what the server tells of a scope; null if it tells none, or one above 2^53 - 1: this engine has none. */
+/** The cursor in a signal or welcome; null if there is none, or it is above 2^53 - 1, which this engine never uses. */
 export function cursorIn(data) {
   const cursor = Number(data?.cursorText ?? data?.cursor);
   return Number.isSafeInteger(cursor) && cursor >= 0 ? cursor : null;
@@ -24,19 +24,19 @@ export class SyncLoop {
   #failures = 0;
   #failure = null;
   #timer = null;
-  #isPausing = false; // after a pull that failed
-  #isFresh = false; // started, and nothing looked by itself yet
+  #isBackingOff = false; // waiting after a failed pull
+  #isFresh = false; // started, and not polled yet
   #running = false;
   #abort = null;
   #isPulling = false;
-  #skipsPause = false; // somebody knew better while the pull ran that failed
+  #skipsBackoff = false; // pullNow() or a subscribe during the pull skips the backoff
 
   /**
-   * @param cursor says how far this device has come
-   * @param pull gets what is new and applies it, until the signal that it is given is aborted. What it throws is shown and tried again
-   * @param backoff milliseconds to wait after so many pulls that failed
-   * @param changed called with the state whenever that may have changed: `{standing: "live" | "behind" | "offline", why}`
-   * @param random from 0 to 1, what the waits are spread by
+   * @param cursor returns the cursor of this device
+   * @param pull `pull(signal)` fetches and applies changes until the signal is aborted. Errors are reported and retried
+   * @param backoff `backoff(failures)` returns the milliseconds to wait after failed pulls
+   * @param changed called with the state after possible changes: `{phase: "live" | "behind" | "offline", error}`
+   * @param random returns a number from 0 to 1 for the jitter
    */
   constructor({ cursor, pull, backoff, changed, random = Math.random }) {
     this.#cursor = cursor;
@@ -47,18 +47,18 @@ export class SyncLoop {
   }
 
   get state() {
-    const why = this.#failure?.message ?? null;
-    if (!this.#running) return { standing: "offline", why: null };
-    if (this.#failure) return { standing: this.#subscribed ? "behind" : "offline", why };
-    if (this.#isPulling || this.#isBehind) return { standing: "behind", why };
-    return { standing: this.#subscribed ? "live" : "offline", why };
+    const error = this.#failure?.message ?? null;
+    if (!this.#running) return { phase: "offline", error: null };
+    if (this.#failure) return { phase: this.#subscribed ? "behind" : "offline", error };
+    if (this.#isPulling || this.#isBehind) return { phase: "behind", error };
+    return { phase: this.#subscribed ? "live" : "offline", error };
   }
 
   start() {
     if (this.#running) return;
     this.#running = true;
     this.#isFresh = true;
-    this.#mustPull = true; // what was typed meanwhile is to be sent, though there may be nothing new
+    this.#mustPull = true; // sends pending edits, even if the server has no changes
     this.#abort = new AbortController();
     this.#target = 0;
     this.#failures = 0;
@@ -70,39 +70,39 @@ export class SyncLoop {
     this.#running = false;
     this.#subscribed = false;
     this.#abort?.abort();
-    this.#waitNoMore();
+    this.#clearTimer();
     this.#changed(this.state);
   }
 
-  /** The scope is subscribed to, now or again; `cursor` is where it stands, or null where the server does not know. */
+  /** Called on each subscribe. `cursor` is the current cursor of the scope, or null if the server does not know it. */
   subscribed(cursor) {
     this.#subscribed = true;
     if (cursor === null) this.#mustPull = true;
-    this.#skipsPause = true; // the server is there again: no reason to sit out a pause, nor to look soon
-    this.#waitNoMore();
-    this.#heard(cursor ?? 0);
+    this.#skipsBackoff = true; // the server is reachable: no backoff or early poll is needed
+    this.#clearTimer();
+    this.#raiseTarget(cursor ?? 0);
   }
 
-  /** Nothing is told for now. */
+  /** Called when the connection is lost. */
   lost() {
     this.#subscribed = false;
     this.#changed(this.state);
   }
 
-  /** The scope stands at `cursor` at least. A pause lasts all the same: signals may come many times a second. */
-  told(cursor) {
-    if (cursor !== null) this.#heard(cursor);
+  /** The scope has advanced to `cursor`. Does not skip the backoff: signals can arrive many times per second. */
+  advanced(cursor) {
+    if (cursor !== null) this.#raiseTarget(cursor);
   }
 
-  /** Has `pull` run now, or once more after the one that runs. No pause holds it up. */
+  /** Pulls now, or once more after a running pull. Skips the backoff. */
   pullNow() {
     this.#mustPull = true;
-    this.#skipsPause = true;
-    this.#waitNoMore();
+    this.#skipsBackoff = true;
+    this.#clearTimer();
     this.#step();
   }
 
-  /** The server's log is another one: what it told of before is no aim any more. */
+  /** Discards the target cursor. For a server with a different log. */
   forget() {
     this.#target = 0;
   }
@@ -111,30 +111,30 @@ export class SyncLoop {
     return this.#mustPull || this.#target > this.#cursor();
   }
 
-  #heard(cursor) {
+  #raiseTarget(cursor) {
     this.#target = Math.max(this.#target, cursor);
     this.#step();
   }
 
-  /** Pulls if there is reason to, none runs and there is no pause. */
+  /** Starts a pull if one is needed, none is running and no backoff is active. */
   #step() {
     this.#changed(this.state);
-    if (!this.#running || this.#isPulling || this.#isPausing) return;
+    if (!this.#running || this.#isPulling || this.#isBackingOff) return;
     if (this.#isBehind) this.#pullOnce(this.#abort.signal);
-    else if (this.#timer === null) this.#lookLater();
+    else if (this.#timer === null) this.#schedulePoll();
   }
 
   async #pullOnce(signal) {
-    this.#waitNoMore();
+    this.#clearTimer();
     this.#isPulling = true;
     this.#mustPull = false;
-    this.#skipsPause = false;
+    this.#skipsBackoff = false;
     this.#changed(this.state);
     const since = this.#cursor();
-    const target = this.#target; // what is told of meanwhile is for the next pull
+    const target = this.#target; // later signals are for the next pull
     try {
       await this.#pull(signal);
-      if (target > since && this.#cursor() === since) throw new Error(`nothing came after ${since}, though the list is at ${target}`);
+      if (target > since && this.#cursor() === since) throw new Error(`the pull returned no changes after ${since}, but the list is at ${target}`);
       this.#failure = null;
       this.#failures = 0;
     } catch (error) {
@@ -142,19 +142,19 @@ export class SyncLoop {
       this.#mustPull = true;
     }
     this.#isPulling = false;
-    if (this.#failure !== null && this.#running && !this.#skipsPause) this.#pause();
+    if (this.#failure !== null && this.#running && !this.#skipsBackoff) this.#backOff();
     this.#step();
   }
 
-  #pause() {
-    this.#isPausing = true;
+  #backOff() {
+    this.#isBackingOff = true;
     this.#after(this.#backoff(this.#failures++), () => this.#step());
   }
 
-  /** Has it look though nothing was heard. */
-  #lookLater() {
-    const isSoon = this.#isFresh && !this.#subscribed;
-    const delay = isSoon ? FIRST_POLL_MS : POLL_MS;
+  /** Schedules the next poll. */
+  #schedulePoll() {
+    const isFirst = this.#isFresh && !this.#subscribed;
+    const delay = isFirst ? FIRST_POLL_MS : POLL_MS;
     this.#after(delay * (1 + JITTER * (2 * this.#random() - 1)), () => {
       this.#isFresh = false;
       this.pullNow();
@@ -163,14 +163,14 @@ export class SyncLoop {
 
   #after(delay, action) {
     this.#timer = setTimeout(() => {
-      this.#waitNoMore();
+      this.#clearTimer();
       action();
     }, delay);
   }
 
-  #waitNoMore() {
+  #clearTimer() {
     clearTimeout(this.#timer);
     this.#timer = null;
-    this.#isPausing = false;
+    this.#isBackingOff = false;
   }
 }

@@ -123,7 +123,7 @@ class SyncLoopFailureTest : FunSpec({
         }
     }
 
-    test("a pull that returns no changes below the known target counts as failed, so that the retry waits for the backoff") {
+    test("a pull that returns no changes below the known target counts as failed and backs off") {
         loopScene {
             connect()
             signal(5uL) // the replica lags

@@ -64,7 +64,7 @@ class SyncModelTest : FunSpec({
                             isPulling = false
                         }
                     }
-                collectors.forEach { received -> backgroundScope.launch { live.syncSignals("s").collect { received += it } } }
+                collectors.forEach { list -> backgroundScope.launch { live.syncSignals("s").collect { list += it } } }
                 backgroundScope.launch { loop.run() }
                 runCurrent()
 

@@ -44,7 +44,7 @@ class SlowSignalReaderTest : FunSpec({
             }.startSuspend(wait = false)
         try {
             val client = SignalReader.connect(server.engine.resolvedConnectors().first().port)
-            val scopes = List(50) { "list/$it".padEnd(LONG_NAME, '-') } // long, so that few signals fill the socket buffers
+            val scopes = List(50) { "list/$it".padEnd(LONG_NAME, '-') } // long, so that few signals fill the buffers
             for (scope in scopes) client.send(Message(MessageType.SUBSCRIBE, "sync:$scope", scope.take(7)))
             val topics = scopes.map { application.live.topic("sync:$it") }
             withTimeout(HANG_TIMEOUT) { while (topics.any { it.subscribers == 0 }) delay(1.milliseconds) }
@@ -96,7 +96,7 @@ private class SignalReader : WebSocket.Listener {
     /** Returns the next signal; skips acks. */
     fun next(): Message {
         while (true) {
-            val next = received.poll(HANG_TIMEOUT.inWholeSeconds, TimeUnit.SECONDS) ?: error("received no more messages")
+            val next = received.poll(HANG_TIMEOUT.inWholeSeconds, TimeUnit.SECONDS) ?: error("no more messages")
             if (next.type != MessageType.ACK) return next
         }
     }

@@ -69,7 +69,7 @@ public final class JavaDevice {
     private void apply(JavaLiveClient live, TopicUpdate<Change> update) {
         if (update instanceof TopicUpdate.Received<Change> received) {
             apply(received.getValue());
-        } else if (update instanceof TopicUpdate.Subscribed subscribed && subscribed.getRecovery() != Recovery.Recovered) {
+        } else if (update instanceof TopicUpdate.Subscribed joined && joined.getRecovery() != Recovery.Recovered) {
             live.request("inbox", "", Inbox.class)
                     .thenAccept(inbox -> inbox.notices().forEach(this::add))
                     .exceptionally(error -> {

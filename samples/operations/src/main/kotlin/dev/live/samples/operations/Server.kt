@@ -9,7 +9,7 @@ fun main() {
     val password = System.getenv("ADMIN_PASSWORD") ?: "change-me"
     val key = System.getenv("PUBLISH_KEY") ?: "only-for-trying-it-out-on-this-machine"
     println(
-        "Prices: http://localhost:$port/ Admin page: http://localhost:$port/live-admin (user admin, password $password)",
+        "Prices: http://localhost:$port/ Admin page: http://localhost:$port/live-admin (admin, $password)",
     )
     embeddedServer(Netty, port = port, host = "127.0.0.1") { operations(password, key) }.start(wait = true)
 }

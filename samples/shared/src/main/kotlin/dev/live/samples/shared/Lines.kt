@@ -6,7 +6,7 @@ import kotlinx.coroutines.channels.trySendBlocking
 import java.io.BufferedReader
 import kotlin.concurrent.thread
 
-/** The lines of [input]. A separate thread reads them, because a blocking read from a terminal cannot be interrupted. */
+/** The lines of [input], read on a separate thread, because a blocking read from a terminal is not interruptible. */
 fun linesOf(input: BufferedReader): ReceiveChannel<String> {
     val lines = Channel<String>()
     thread(isDaemon = true, name = "terminal") {

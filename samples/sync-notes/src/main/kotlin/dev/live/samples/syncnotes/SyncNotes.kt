@@ -14,7 +14,7 @@ import io.ktor.server.http.content.staticResources
 import io.ktor.server.routing.routing
 import java.nio.file.Path
 
-/** The engine on the database in [file], what it serves over HTTP, and live that says when there is more. */
+/** The sync engine on the database in [file], its HTTP API, and live for notifications. */
 fun Application.syncNotes(file: Path) {
     install(Live)
     val log = ChangeLog.open(file)

@@ -1,10 +1,10 @@
 package dev.live.samples.syncnotes
 
 import dev.live.samples.syncnotes.wire.Page
-import dev.live.samples.syncnotes.wire.Place
 import dev.live.samples.syncnotes.wire.Posted
 import dev.live.samples.syncnotes.wire.Problem
 import dev.live.samples.syncnotes.wire.Rules
+import dev.live.samples.syncnotes.wire.StoredEdit
 import dev.live.sync.client.syncSignals
 import dev.live.test.LiveTest
 import dev.live.test.testLive
@@ -29,14 +29,14 @@ import java.nio.file.Path
 
 class ChangesApiTest : FunSpec({
 
-    test("what is posted is there for whoever asks from before it, and may be posted again") {
+    test("posted edits are returned after a cursor, and a repeated post is ignored") {
         withNotes {
             val first = post("""{"scope":"a b","since":0,"edits":[${edit("c1")},${edit("c2", "Größe ✓ 😀")}]}""")
             val again = post("""{"scope":"a b","since":1,"edits":[${edit("c2")}]}""")
             val page = get("/changes?scope=a%20b&since=1")
 
-            first.read<Posted>() shouldBe Posted(listOf(Place("c1", 1), Place("c2", 2)), 2)
-            again.read<Posted>() shouldBe Posted(listOf(Place("c2", 2)), 2)
+            first.read<Posted>() shouldBe Posted(listOf(StoredEdit("c1", 1), StoredEdit("c2", 2)), 2)
+            again.read<Posted>() shouldBe Posted(listOf(StoredEdit("c2", 2)), 2)
             page.headers[HttpHeaders.CacheControl] shouldBe "no-store"
             page.read<Page>().changes.map { it.text } shouldContainExactly listOf("Größe ✓ 😀")
         }
@@ -51,67 +51,67 @@ class ChangesApiTest : FunSpec({
     }
 
     for ((query, reason) in listOf(
-        "" to "scope is empty; name the list, such as groceries",
-        "?scope=%20&since=0" to "scope is empty; name the list, such as groceries",
-        "?scope=${"s".repeat(101)}&since=0" to "scope has 101 characters, 100 are allowed; take a shorter name",
+        "" to "scope is empty; use a list name such as groceries",
+        "?scope=%20&since=0" to "scope is empty; use a list name such as groceries",
+        "?scope=${"s".repeat(101)}&since=0" to "scope has 101 characters, 100 are allowed; use a shorter name",
         "?scope=${"木".repeat(83)}ab&since=0" to
-            "scope has 251 bytes of UTF-8, 250 are allowed; take a shorter name",
-        "?scope=a%00b&since=0" to "scope has control characters or half a surrogate pair; leave them out",
-        "?scope=a%0Ab&since=0" to "scope has control characters or half a surrogate pair; leave them out",
-        "?scope=a%09b&since=0" to "scope has control characters or half a surrogate pair; leave them out",
-        "?scope=a" to "since must be a whole number of at least 0, was ''; begin with since=0",
-        "?scope=a&since=-1" to "since must be a whole number of at least 0, was '-1'; begin with since=0",
-        "?scope=a&since=1.5" to "since must be a whole number of at least 0, was '1.5'; begin with since=0",
+            "scope has 251 bytes of UTF-8, 250 are allowed; use a shorter name",
+        "?scope=a%00b&since=0" to "scope has control characters or unpaired surrogates; remove them",
+        "?scope=a%0Ab&since=0" to "scope has control characters or unpaired surrogates; remove them",
+        "?scope=a%09b&since=0" to "scope has control characters or unpaired surrogates; remove them",
+        "?scope=a" to "since must be an integer of at least 0, was ''; start with since=0",
+        "?scope=a&since=-1" to "since must be an integer of at least 0, was '-1'; start with since=0",
+        "?scope=a&since=1.5" to "since must be an integer of at least 0, was '1.5'; start with since=0",
         "?scope=a&since=9223372036854775808" to
-            "since must be a whole number of at least 0, was '9223372036854775808'; begin with since=0",
+            "since must be an integer of at least 0, was '9223372036854775808'; start with since=0",
     )) {
-        test("GET /changes${query.take(40)} is refused: $reason") {
+        test("GET /changes${query.take(40)} is rejected: $reason") {
             withNotes {
-                val answer = get("/changes$query")
+                val response = get("/changes$query")
 
-                answer.status.value shouldBe 400
-                answer.read<Problem>() shouldBe Problem("bad_request", reason)
+                response.status.value shouldBe 400
+                response.read<Problem>() shouldBe Problem("bad_request", reason)
             }
         }
     }
 
     val tooMany = (1..101).joinToString(",") { edit("c$it") }
     for ((body, reason) in listOf(
-        "" to "the body is no batch of edits",
-        "[]" to "the body is no batch of edits",
+        "" to "the body is not a valid batch",
+        "[]" to "the body is not a valid batch",
         """{"scope":"a","edits":[]}""" to "Field 'since' is required",
-        """{"scope":"a","since":-5,"edits":[${edit("c")}]}""" to "since must be a whole number",
+        """{"scope":"a","since":-5,"edits":[${edit("c")}]}""" to "since must be an integer",
         """{"scope":"","since":0,"edits":[${edit("c")}]}""" to "scope is empty",
-        """{"scope":"a","since":0,"edits":[]}""" to "edits is empty; send 1 to 100",
+        """{"scope":"a","since":0,"edits":[]}""" to "edits is empty; send 1 to 100 edits",
         """{"scope":"a","since":0,"edits":[$tooMany]}""" to
-            "edits has 101 edits, 100 are allowed; send several batches",
+            "edits has 101 edits, 100 are allowed; split the batch",
         """{"scope":"a","since":0,"edits":[${edit("c1")},${edit("")}]}""" to
             "edits[1].changeId must be 1 to 64 letters",
         """{"scope":"a","since":0,"edits":[${edit("a b")}]}""" to "edits[0].changeId must be",
         """{"scope":"a","since":0,"edits":[${edit("c", note = "n".repeat(65))}]}""" to "edits[0].noteId must be",
         """{"scope":"a","since":0,"edits":[${edit("c", "x".repeat(2_001))}]}""" to
             "edits[0].text has 2001 characters, 2000 are allowed; split the note",
-        """{"scope":"a","since":0,"edits":[${edit("c", " ")}]}""" to "edits[0].text is empty; to delete the note",
+        """{"scope":"a","since":0,"edits":[${edit("c", " ")}]}""" to "edits[0].text is empty; to delete the note,",
         """{"scope":"a","since":0,"edits":[${edit("c", "\\u0000")}]}""" to "edits[0].text has control characters",
         """{"scope":"a","since":0,"edits":[${edit("c", "\\ud83d")}]}""" to
-            "edits[0].text has control characters or half",
+            "edits[0].text has control characters or unpaired",
         """{"scope":"a","since":0,"edits":[{"changeId":"c","noteId":"n","text":"t","deleted":true}]}""" to
-            "edits[0].text must be empty where deleted is true",
+            "edits[0].text must be empty if deleted is true",
         """{"scope":"a","since":0,"edits":[{"changeId":"c","noteId":"n","text":"t","author":"${"a".repeat(41)}"}]}""" to
             "edits[0].author has 41 characters",
     )) {
-        test("POST /changes with ${body.take(60)} is refused: ${reason.take(60)}") {
+        test("POST /changes with ${body.take(60)} is rejected: ${reason.take(60)}") {
             withNotes {
-                val answer = post(body)
+                val response = post(body)
 
-                answer.status.value shouldBe 400
-                answer.read<Problem>().reason shouldContain reason
+                response.status.value shouldBe 400
+                response.read<Problem>().reason shouldContain reason
                 get("/changes?scope=a&since=0").read<Page>().cursor shouldBe 0
             }
         }
     }
 
-    test("the largest batch that is allowed is taken") {
+    test("the largest valid batch is accepted") {
         withNotes {
             val edits = (1..100).joinToString(",") { edit("c$it".padEnd(64, '-'), "木".repeat(2_000), "n".repeat(64)) }
 
@@ -119,10 +119,10 @@ class ChangesApiTest : FunSpec({
         }
     }
 
-    test("a body that is too large, no JSON by its type, or not UTF-8 is refused") {
+    test("a body that is too large, not JSON or not UTF-8 is rejected") {
         withNotes {
             post(" ".repeat((1 shl 20) + 1)).also { it.status.value shouldBe 413 }
-                .read<Problem>().reason shouldContain "send fewer edits at a time"
+                .read<Problem>().reason shouldContain "send fewer edits per request"
             httpClient.post("/changes") { setBody("{}") }.status.value shouldBe 415
             val latin = httpClient.post("/changes") {
                 contentType(ContentType.Application.Json)
@@ -133,43 +133,43 @@ class ChangesApiTest : FunSpec({
         }
     }
 
-    test("who has come further than the log is told to begin anew, reading and writing") {
+    test("a cursor after the end of the log is rejected with ahead_of_log") {
         withNotes {
             post("""{"scope":"a","since":0,"edits":[${edit("c1")}]}""")
 
-            val answers =
+            val responses =
                 listOf(
                     get("/changes?scope=a&since=2"),
                     post("""{"scope":"a","since":2,"edits":[${edit("c2")}]}"""),
                 )
 
-            answers.map { it.status.value } shouldContainExactly listOf(409, 409)
-            answers.map { it.read<Problem>() }.distinct() shouldContainExactly
+            responses.map { it.status.value } shouldContainExactly listOf(409, 409)
+            responses.map { it.read<Problem>() }.distinct() shouldContainExactly
                 listOf(
                     Problem(
                         "ahead_of_log",
-                        "since is 2 and the log ends at 1: this server has an older copy; " +
-                            "drop what was pulled and begin with since=0",
+                        "since is 2, but the log ends at 1: this log is older; " +
+                            "discard the pulled changes and pull with since=0",
                     ),
                 )
         }
     }
 
-    test("who is subscribed is told of what is posted") {
+    test("subscribers are notified of a post") {
         withNotes {
             val client = connect()
             coroutineScope {
-                val told = async { client.syncSignals("a").first { it == 1uL } }
+                val signal = async { client.syncSignals("a").first { it == 1uL } }
 
                 post("""{"scope":"a","since":0,"edits":[${edit("c1")}]}""")
 
-                told.await() shouldBe 1uL
+                signal.await() shouldBe 1uL
             }
         }
     }
 
     for (scope in listOf("s".repeat(100), "${"木".repeat(83)}s", "a/b//", " *{x}… ")) {
-        test("a list that the rules allow can be subscribed to: '$scope'") {
+        test("a valid list can be subscribed to: '$scope'") {
             Rules.ofScope(scope) shouldBe null
             withNotes {
                 post("""{"scope":"$scope","since":0,"edits":[${edit("c1")}]}""").status.value shouldBe 200
@@ -179,7 +179,7 @@ class ChangesApiTest : FunSpec({
         }
     }
 
-    test("after a restart who subscribes is told where the list stands, before anything was posted") {
+    test("after a restart a subscriber receives the stored cursor") {
         val file = tempdir().toPath().resolve("log")
         withNotes(file) { post("""{"scope":"a","since":0,"edits":[${edit("c1")},${edit("c2")}]}""") }
 

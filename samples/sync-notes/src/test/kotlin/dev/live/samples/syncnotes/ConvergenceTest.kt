@@ -20,63 +20,63 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 import kotlin.time.Duration.Companion.minutes
 
-/** The whole of it: a server and two terminal clients, each a process of its own, and SIGKILL. */
+/** End-to-end test: a server and two terminal clients in separate processes, and SIGKILL. */
 class ConvergenceTest : FunSpec({
 
-    test("two clients converge over a killed server, an absence and a killed client, with each edit once") {
+    test("two clients converge after a killed server, an offline time and a killed client, with each edit once") {
         val folder = tempdir().toPath()
         val database = folder.resolve("server")
         var server = ServerProcess(database)
         val ann = Person("ann", folder.resolve("ann.json"), server.url)
         val bob = Person("bob", folder.resolve("bob.json"), server.url)
         try {
-            // both are there, and write at the same time
+            // both clients are online and write concurrently
             coroutineScope {
                 type(ann, 1..10, "ann, first")
                 type(bob, 1..10, "bob, first")
             }
             converged(server, ann, bob)
 
-            // bob is away; both change the same notes, and bob deletes one that ann changes
+            // bob is offline; both edit the same notes, and bob deletes one that ann edits
             bob.offline()
             ann.edit(1, "one, by ann")
             ann.edit(2, "two, by ann")
             bob.edit(1, "one, by bob") shouldBe true
             bob.delete(2) shouldBe true
-            bob.add("added by bob while away") shouldBe true
-            bob.list().toSend shouldBe 3
+            bob.add("added by bob while offline") shouldBe true
+            bob.list().pending shouldBe 3
 
-            // the server is killed while ann's edits are on their way; what anybody was shown of its log stays
-            val told =
+            // the server is killed while ann posts edits; changes that it returned before must not be lost
+            val knownLog =
                 coroutineScope {
                     val isEnough = CompletableDeferred<Unit>()
                     launch(Dispatchers.IO) {
                         var number = 0
-                        while (!isEnough.isCompleted) ann.add("ann, meanwhile ${++number}") shouldBe true
+                        while (!isEnough.isCompleted) ann.add("ann, during the kill ${++number}") shouldBe true
                     }
                     try {
                         eventually(1.minutes) { server.log(LIST).size shouldBeGreaterThan 40 }
-                        val told = server.log(LIST)
+                        val knownLog = server.log(LIST)
                         server.kill()
-                        val atKill = ann.kept.size
-                        eventually(1.minutes) { ann.kept.size shouldBeGreaterThan atKill + 5 } // without a server
-                        told
+                        val atKill = ann.saved.size
+                        eventually(1.minutes) { ann.saved.size shouldBeGreaterThan atKill + 5 } // without a server
+                        knownLog
                     } finally {
                         isEnough.complete(Unit)
                     }
                 }
 
-            // bob is back and finds nobody; ann is killed while she types, and comes back to her file
+            // bob is online without a server; ann is killed while adding notes, and restarts from her file
             bob.online()
             coroutineScope {
                 val typing = type(ann, 1..1_000, "ann, killed")
-                eventually(1.minutes) { ann.kept shouldContain "ann, killed 5" }
+                eventually(1.minutes) { ann.saved shouldContain "ann, killed 5" }
                 ann.kill()
                 typing.await() shouldBe false
             }
             ann.unsure.size shouldBe 1
             ann.startAgain()
-            ann.list().toSend shouldBeGreaterThan 5
+            ann.list().pending shouldBeGreaterThan 5
 
             server = ServerProcess(database, server.port)
             coroutineScope {
@@ -85,15 +85,15 @@ class ConvergenceTest : FunSpec({
             }
             val log = converged(server, ann, bob)
 
-            log.take(told.size) shouldContainExactly told
+            log.take(knownLog.size) shouldContainExactly knownLog
             val texts = log.filterNot { it.deleted }.map { it.text }
             texts.distinct().size shouldBe texts.size
-            texts shouldContainAll ann.kept + bob.kept
-            (ann.kept + ann.unsure + bob.kept) shouldContainAll texts
+            texts shouldContainAll ann.saved + bob.saved
+            (ann.saved + ann.unsure + bob.saved) shouldContainAll texts
             log.count { it.deleted } shouldBe 1
             log.map { it.changeId }.distinct().size shouldBe log.size
-            replayed(log).map { it.text } shouldContain "one, by bob" // he came later, and the last change is the note
-            bob.kept.shouldNotBeEmpty()
+            replayed(log).map { it.text } shouldContain "one, by bob" // posted later, and the last change wins
+            bob.saved.shouldNotBeEmpty()
         } catch (e: Throwable) {
             println("$ann\n$bob\n--- server:\n$server")
             throw e
@@ -103,17 +103,17 @@ class ConvergenceTest : FunSpec({
     }
 })
 
-private fun CoroutineScope.type(person: Person, numbers: IntRange, what: String): Deferred<Boolean> =
-    async(Dispatchers.IO) { numbers.all { person.add("$what $it") } }
+private fun CoroutineScope.type(person: Person, numbers: IntRange, text: String): Deferred<Boolean> =
+    async(Dispatchers.IO) { numbers.all { person.add("$text $it") } }
 
-/** Waits until both list what the server's log makes of it, with nothing left to send, and returns that log. */
+/** Waits until both clients list the notes of the server's log and have no pending edits. Returns the log. */
 private suspend fun converged(server: ServerProcess, ann: Person, bob: Person): List<Change> {
     eventually(1.minutes) {
         val log = server.log(LIST)
         log.map { it.sequence } shouldContainExactly (1L..log.size).toList()
         for (person in listOf(ann, bob)) {
             val listing = person.list()
-            listing.toSend shouldBe 0
+            listing.pending shouldBe 0
             listing.cursor shouldBe log.size
         }
     }
@@ -124,7 +124,7 @@ private suspend fun converged(server: ServerProcess, ann: Person, bob: Person): 
     return log
 }
 
-/** What a log makes of a list, in plain words: each note's last change, in the order in which they first came. */
+/** A simple reference replay of a log: the last change of each note, in order of first appearance. */
 private fun replayed(log: List<Change>): List<Change> {
     val notes = mutableListOf<Change>()
     for (change in log) {

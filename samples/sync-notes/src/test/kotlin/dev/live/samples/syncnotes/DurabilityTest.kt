@@ -6,9 +6,9 @@ import io.kotest.matchers.collections.shouldContainExactly
 
 class DurabilityTest : FunSpec({
 
-    test("what was acknowledged a moment before SIGKILL is there afterwards") {
+    test("edits acknowledged just before SIGKILL are not lost") {
         val database = tempdir().toPath().resolve("server")
-        val ids = List(30) { "c$it" } // more of them only make it likelier that one is lost
+        val ids = List(30) { "c$it" } // more edits increase the chance of detecting a loss
         ServerProcess(database).use { server -> ids.forEach { server.post(LIST, it) } }
 
         ServerProcess(database).use { server ->

@@ -15,42 +15,42 @@ import java.util.concurrent.locks.ReentrantLock
 import kotlin.concurrent.thread
 import kotlin.concurrent.withLock
 
-/** A real process of the sample, ended by its own handle. What it says is kept. */
+/** A process of the sample, with its recorded output. */
 internal class Program(mainClass: String, arguments: List<String>, environment: Map<String, String> = emptyMap()) :
     AutoCloseable {
     private val process: Process
-    private val said = StringBuilder()
+    private val output = StringBuilder()
     private val lock = ReentrantLock()
     private val news = lock.newCondition()
     private val reader: Thread
 
     init {
         val java = Path.of(System.getProperty("java.home"), "bin", "java").toString()
-        // surefire's own is a jar that only names the real ones
+        // Surefire's own class path is a jar that only references the entries
         val classPath = System.getProperty("surefire.test.class.path") ?: System.getProperty("java.class.path")
         val command = listOf(java, "-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", classPath, mainClass) + arguments
         process = ProcessBuilder(command).redirectErrorStream(true).apply { environment() += environment }.start()
         reader = thread(isDaemon = true, name = "output of $mainClass") {
             process.inputStream.bufferedReader().forEachLine { line ->
                 lock.withLock {
-                    said.append(line).append('\n')
+                    output.append(line).append('\n')
                     news.signalAll()
                 }
             }
         }
     }
 
-    /** How much was said so far: what [waitFor] is given to look only at what comes later. */
-    fun mark(): Int = lock.withLock { said.length }
+    /** The length of the output so far, for the `since` of [waitFor]. */
+    fun mark(): Int = lock.withLock { output.length }
 
-    /** What was said after [since], once that has a match; null if the process ends first. Waits a minute at most. */
+    /** Waits up to one minute for a match in the output after [since]. Returns null if the process ends first. */
     fun find(pattern: Regex, since: Int = 0): MatchResult? {
         val deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1)
         lock.withLock {
             while (true) {
-                pattern.find(said, since)?.let { return it }
+                pattern.find(output, since)?.let { return it }
                 val millis = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())
-                if (millis <= 0) throw AssertionError("nothing matched $pattern within a minute in:\n$said")
+                if (millis <= 0) throw AssertionError("nothing matched $pattern within a minute in:\n$output")
                 if (!process.isAlive) return null
                 news.await(minOf(millis, 200), TimeUnit.MILLISECONDS)
             }
@@ -58,9 +58,9 @@ internal class Program(mainClass: String, arguments: List<String>, environment: 
     }
 
     fun waitFor(pattern: Regex, since: Int = 0): MatchResult =
-        find(pattern, since) ?: throw AssertionError("the process ended before it said $pattern:\n$said")
+        find(pattern, since) ?: throw AssertionError("the process ended before it printed $pattern:\n$output")
 
-    /** False if the process is gone. */
+    /** Returns false if the process has ended. */
     fun type(line: String): Boolean =
         try {
             process.outputStream.write("$line\n".encodeToByteArray())
@@ -70,25 +70,25 @@ internal class Program(mainClass: String, arguments: List<String>, environment: 
             false
         }
 
-    /** The exit code, once it has ended by itself and all that it said is here. Waits a minute at most for each. */
+    /** Waits for the exit and the rest of the output, up to one minute each. Returns the exit code. */
     fun awaitEnd(): Int {
-        check(process.waitFor(1, TimeUnit.MINUTES)) { "the process did not end within a minute:\n$this" }
+        check(process.waitFor(1, TimeUnit.MINUTES)) { "the process did not exit within one minute:\n$this" }
         reader.join(TimeUnit.MINUTES.toMillis(1))
         return process.exitValue()
     }
 
-    /** SIGKILL, and the wait for the end. */
+    /** Sends SIGKILL and waits for the exit. */
     fun kill() {
         process.destroyForcibly()
-        check(process.waitFor(1, TimeUnit.MINUTES)) { "a process outlived SIGKILL for a minute" }
+        check(process.waitFor(1, TimeUnit.MINUTES)) { "the process did not exit within one minute after SIGKILL" }
     }
 
     override fun close(): Unit = kill()
 
-    override fun toString(): String = lock.withLock { "$said" }
+    override fun toString(): String = lock.withLock { "$output" }
 }
 
-/** The server's process on the database in [file]; on the port that is free if [port] is 0. */
+/** The server process with the database in [file]. A [port] of 0 picks a free port. */
 internal class ServerProcess(file: Path, port: Int = 0) : AutoCloseable {
     private val program =
         Program(
@@ -100,7 +100,7 @@ internal class ServerProcess(file: Path, port: Int = 0) : AutoCloseable {
     val url: String get() = "http://localhost:$port"
     private val http = HttpClient.newHttpClient()
 
-    /** The whole log of [list], as the server tells it. */
+    /** The complete log of [list] from the server. */
     fun log(list: String): List<Change> {
         val log = mutableListOf<Change>()
         do {
@@ -112,7 +112,7 @@ internal class ServerProcess(file: Path, port: Int = 0) : AutoCloseable {
         return log
     }
 
-    /** Posts one edit, and returns when it is acknowledged. */
+    /** Posts one edit and waits for the acknowledgement. */
     fun post(list: String, id: String) {
         val body = """{"scope":"$list","since":0,"edits":[{"changeId":"$id","noteId":"$id","text":"$id"}]}"""
         val request =
@@ -122,8 +122,8 @@ internal class ServerProcess(file: Path, port: Int = 0) : AutoCloseable {
                 .timeout(Duration.ofMinutes(1))
                 .POST(HttpRequest.BodyPublishers.ofString(body))
                 .build()
-        val answer = http.send(request, BodyHandlers.ofString())
-        check(answer.statusCode() == 200) { "the server answered ${answer.statusCode()}: ${answer.body()}" }
+        val response = http.send(request, BodyHandlers.ofString())
+        check(response.statusCode() == 200) { "the server responded with ${response.statusCode()}: ${response.body()}" }
     }
 
     fun kill(): Unit = program.kill()
@@ -133,15 +133,15 @@ internal class ServerProcess(file: Path, port: Int = 0) : AutoCloseable {
     override fun toString(): String = "$program"
 }
 
-/** Somebody at a terminal, in a process of their own, and what they know to have typed. */
+/** A user of a terminal client in a separate process, with the texts that it entered. */
 internal class Person(private val name: String, private val file: Path, private val url: String) : AutoCloseable {
     @Volatile
     private var program = start()
 
-    /** Texts that the terminal has said it keeps. */
-    val kept = CopyOnWriteArrayList<String>()
+    /** Texts that the terminal has confirmed as saved. */
+    val saved = CopyOnWriteArrayList<String>()
 
-    /** Typed when the process was killed: they may be kept or not. */
+    /** Texts entered when the process was killed: saved or not. */
     val unsure = CopyOnWriteArrayList<String>()
 
     private fun start() =
@@ -150,11 +150,11 @@ internal class Person(private val name: String, private val file: Path, private 
             listOf("--name", name, "--list", LIST, "--url", url, "--file", "$file"),
         )
 
-    fun add(text: String): Boolean = typed("add $text", "kept: $text", text)
+    fun add(text: String): Boolean = enter("add $text", "saved: $text", text)
 
-    fun edit(number: Int, text: String): Boolean = typed("edit $number $text", "kept: $text", text)
+    fun edit(number: Int, text: String): Boolean = enter("edit $number $text", "saved: $text", text)
 
-    fun delete(number: Int): Boolean = typed("delete $number", "kept: deleted", null)
+    fun delete(number: Int): Boolean = enter("delete $number", "saved: deleted", null)
 
     fun offline() {
         val since = program.mark()
@@ -164,19 +164,19 @@ internal class Person(private val name: String, private val file: Path, private 
 
     fun online(): Boolean = program.type("online")
 
-    /** The notes as they are listed, and that line's cursor and count of what is to be sent. */
+    /** The listed notes, with the cursor and the number of pending edits. */
     fun list(): Listing {
         val since = program.mark()
         program.type("list")
         val end = program.waitFor(
-            Regex("""^= (\d+) notes as of change (\d+), (\d+) edits to send$""", RegexOption.MULTILINE),
+            Regex("""^= (\d+) notes as of change (\d+), (\d+) edits pending$""", RegexOption.MULTILINE),
             since,
         )
-        val (count, cursor, toSend) = end.destructured
+        val (count, cursor, pending) = end.destructured
         val lines = program.toString().substring(since, end.range.first).lines()
         val notes = lines.filter { NOTE.matches(it) }
-        check(notes.size == count.toInt()) { "the list has not $count notes:\n$lines" }
-        return Listing(notes, cursor.toInt(), toSend.toInt())
+        check(notes.size == count.toInt()) { "the list does not have $count notes:\n$lines" }
+        return Listing(notes, cursor.toInt(), pending.toInt())
     }
 
     fun kill(): Unit = program.kill()
@@ -189,15 +189,15 @@ internal class Person(private val name: String, private val file: Path, private 
 
     override fun toString(): String = "--- $name:\n$program"
 
-    /** False if the process was killed before it said that it keeps it. */
-    private fun typed(command: String, answer: String, text: String?): Boolean {
+    /** Returns false if the process was killed before it confirmed the command. */
+    private fun enter(command: String, confirmation: String, text: String?): Boolean {
         val here = program
         val since = here.mark()
-        val isKept =
+        val isSaved =
             here.type(command) &&
-                here.find(Regex("^${Regex.escape(answer)}$", RegexOption.MULTILINE), since) != null
-        if (text != null) (if (isKept) kept else unsure) += text
-        return isKept
+                here.find(Regex("^${Regex.escape(confirmation)}$", RegexOption.MULTILINE), since) != null
+        if (text != null) (if (isSaved) saved else unsure) += text
+        return isSaved
     }
 
     private companion object {
@@ -205,6 +205,6 @@ internal class Person(private val name: String, private val file: Path, private 
     }
 }
 
-internal data class Listing(val notes: List<String>, val cursor: Int, val toSend: Int)
+internal data class Listing(val notes: List<String>, val cursor: Int, val pending: Int)
 
 internal const val LIST = "shopping"

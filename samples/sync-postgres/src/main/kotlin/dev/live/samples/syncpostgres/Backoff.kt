@@ -4,9 +4,8 @@ import kotlin.random.Random
 import kotlin.time.Duration
 
 /**
- * How long to wait after connections that failed: [first] after one, then twice as long each time up to [longest], and
- * of that a random part between half and all. So several servers do not come back to a database in step, and none comes
- * at once.
+ * Exponential backoff with equal jitter: the delay starts at [first], doubles up to [longest], and is reduced by a
+ * random part of at most half. The jitter keeps several servers from reconnecting to a database at the same time.
  */
 internal class Backoff(
     private val first: Duration,
@@ -20,13 +19,13 @@ internal class Backoff(
         }
     }
 
-    /** The wait after [failures] in a row, which is at least 1. */
+    /** The delay after [failures] consecutive failures, at least 1. */
     fun delayAfter(failures: Int): Duration {
         val doublings = (failures - 1).coerceIn(0, MAX_DOUBLINGS)
         return minOf(first * (1L shl doublings).toDouble(), longest) * random.nextDouble(0.5, 1.0)
     }
 
     private companion object {
-        const val MAX_DOUBLINGS = 30 // past this every longest has been reached
+        const val MAX_DOUBLINGS = 30 // any realistic longest is reached before
     }
 }

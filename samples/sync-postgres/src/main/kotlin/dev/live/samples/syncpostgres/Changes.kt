@@ -12,19 +12,19 @@ import java.util.Properties
 data class Change(val sequence: Long, val body: String)
 
 /**
- * What came after a cursor, oldest first.
+ * The changes after a cursor, oldest first.
  *
- * @property cursor how far these changes reach: where the next pull begins
+ * @property cursor the sequence of the last change: the start of the next pull
  */
 @Serializable
 data class ChangePage(val cursor: Long, val changes: List<Change>)
 
-/** The tables of `schema.sql`, read. A connection for each call, which a real server would take from a pool. */
+/** Reads the tables of `schema.sql`. It opens a connection per call; a real server would use a pool. */
 class Changes(private val url: String) {
-    /** Calls at the same time; the others wait. */
+    /** Limits the concurrent calls. */
     private val dispatcher = Dispatchers.IO.limitedParallelism(8, "changes")
 
-    /** Makes the tables and triggers that are not there yet. */
+    /** Creates missing tables and triggers. */
     suspend fun createSchema() {
         val schema = checkNotNull(Changes::class.java.getResource("/schema.sql")) { "schema.sql is missing" }.readText()
         query { connection ->
@@ -34,7 +34,7 @@ class Changes(private val url: String) {
         }
     }
 
-    /** The cursor of [scope]; 0 if nothing was ever written to it. */
+    /** The cursor of [scope]; 0 if it has no changes. */
     suspend fun cursorOf(scope: String): ULong =
         query { connection ->
             connection.prepareStatement("SELECT cursor FROM sync_scopes WHERE scope = ?").use { query ->
@@ -43,7 +43,7 @@ class Changes(private val url: String) {
             }
         }
 
-    /** The next changes of [scope] after [since], at most 500: who gets as many asks again. */
+    /** The next changes of [scope] after [since], at most 500. After a full page the caller requests the next one. */
     suspend fun after(scope: String, since: Long): ChangePage =
         query { connection ->
             connection.prepareStatement(AFTER).use { query ->

@@ -3,11 +3,11 @@ package dev.live.samples.syncpostgres
 import dev.live.sync.SyncNotifier
 import java.sql.Connection
 
-/** Reads how far each scope has come, for what was told while nobody listened. */
+/** Reads the current cursors, to recover notifications that were sent without a listener. */
 fun interface CursorQuery {
     /**
-     * Tells [notifier] the present cursor of every scope that may have advanced. May block. The connection is the one
-     * that listens, and a transaction that is left open on it is committed.
+     * Passes the current cursor of every scope that may have advanced to [notifier]. May block. [connection] is the
+     * listening one, and an open transaction on it is committed afterwards.
      */
     fun read(connection: Connection, notifier: SyncNotifier)
 }
@@ -15,7 +15,7 @@ fun interface CursorQuery {
 /** Reads the table `sync_scopes(scope, cursor)`, a thousand rows at a time. */
 object SyncScopesTable : CursorQuery {
     override fun read(connection: Connection, notifier: SyncNotifier) {
-        connection.autoCommit = false // outside of a transaction the driver would read all rows into memory
+        connection.autoCommit = false // without a transaction the driver would load all rows into memory
         connection.prepareStatement("SELECT scope, cursor FROM sync_scopes").use { query ->
             query.fetchSize = 1_000
             query.executeQuery().use { rows ->

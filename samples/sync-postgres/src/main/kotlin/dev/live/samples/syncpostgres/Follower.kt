@@ -16,26 +16,26 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.json.Json
 
-/** Prints the changes of a scope, `list/42` by default, as they come, and how it stands. */
+/** Prints the changes of a scope, `list/42` by default, and the state of the sync loop. */
 fun main(args: Array<String>) {
     runBlocking {
         follow("localhost:${System.getenv("PORT") ?: "8080"}", args.firstOrNull() ?: "list/42") { println(it) }
     }
 }
 
-/** Follows [scope] on the server at [host] until it is cancelled, and says what happens. */
-suspend fun follow(host: String, scope: String, say: (String) -> Unit) {
+/** Follows [scope] on the server at [host] until cancelled, and prints changes and states. */
+suspend fun follow(host: String, scope: String, print: (String) -> Unit) {
     HttpClient { install(HttpTimeout) { requestTimeoutMillis = 30_000 } }.use { http ->
         val live = LiveClient("ws://$host/live?name=follower")
         try {
             val loop =
                 SyncLoop(live, scope, MemoryCursor()) { since ->
                     val page = http.changes(host, scope, since)
-                    for (change in page.changes) say("${change.sequence}: ${change.body}")
+                    for (change in page.changes) print("${change.sequence}: ${change.body}")
                     page.cursor.toULong()
                 }
             coroutineScope {
-                launch { loop.state.map { "$it" }.distinctUntilChanged().collect { say(it) } }
+                launch { loop.state.map { "$it" }.distinctUntilChanged().collect { print(it) } }
                 loop.run()
             }
         } finally {

@@ -27,30 +27,30 @@ import kotlin.time.TimeMark
 import kotlin.time.TimeSource
 
 /**
- * Hears of cursors that a PostgreSQL tells with `NOTIFY`, and hands them to a [SyncNotifier].
+ * Receives cursors from PostgreSQL notifications and passes them to a [SyncNotifier].
  *
  * ```
  * launch { PostgresNotifySource("jdbc:postgresql://db/app", notifier).run() }
  * ```
  *
- * The payload of a notification is the scope, a space and the cursor: `list/42 17`. The last space separates, so a
- * scope may have spaces. PostgreSQL takes less than 8000 bytes, and a scope and a cursor are at most 272. Anything else
- * is skipped and counted in [skipped].
+ * The payload of a notification is the scope, a space and the cursor: `list/42 17`. The last space is the separator, so
+ * a scope may contain spaces. PostgreSQL accepts less than 8000 bytes, and a scope and a cursor have at most 272. Other
+ * payloads are skipped and counted in [skipped].
  *
- * A notification is delivered at most once: what is told while the connection is down is lost. So each connection, the
- * first too, listens first and then reads where all scopes stand with [currentCursors]. What commits before the read is
- * in it, what commits after the `LISTEN` is notified, and what is told twice the notifier drops.
+ * PostgreSQL delivers a notification at most once, and loses it while the connection is down. So each connection
+ * listens first and then reads all cursors with [currentCursors]. The read contains earlier commits, notifications
+ * cover later ones, and the notifier drops duplicates.
  *
- * It needs a connection of its own, straight to the primary: a pooler that gives connections to transactions, such as
- * PgBouncer, loses the `LISTEN`, and a standby refuses it.
+ * Requires a dedicated connection to the primary: transaction pooling, such as in PgBouncer, loses the `LISTEN`, and a
+ * standby rejects it.
  *
- * @param url of the database, for JDBC. What it sets wins over [properties]
- * @param properties for the driver, such as user and password. Where they do not say otherwise, `tcpKeepAlive` is on,
- *   a connection has 10 s to be made, and an answer 10 s to come: `loginTimeout`, `connectTimeout`, `socketTimeout`
- * @param channel what is listened to, 1 to 63 bytes; upper case counts
- * @param probe after this long without a notification the connection is tried with a `SELECT 1`, which finds a server
- *   that is gone without a word. At least 1 s and finite
- * @throws IllegalArgumentException if [channel] or [probe] is out of its bounds
+ * @param url JDBC URL of the database. Its settings override [properties]
+ * @param properties driver properties, such as user and password. Defaults: `tcpKeepAlive` is on; `loginTimeout`,
+ *   `connectTimeout` and `socketTimeout` are 10 s
+ * @param channel the channel to listen to, 1 to 63 bytes, case-sensitive
+ * @param probe idle time after which a `SELECT 1` checks the connection, to detect a server that vanished without
+ *   closing it. Finite, at least 1 s
+ * @throws IllegalArgumentException if [channel] or [probe] is out of bounds
  */
 class PostgresNotifySource(
     private val url: String,
@@ -75,15 +75,14 @@ class PostgresNotifySource(
     private val backoff = Backoff(first = 250.milliseconds, longest = LONGEST_WAIT)
     private val skips = AtomicLong()
 
-    /** Notifications that were no scope and cursor. The first is logged, without its payload. */
+    /** Number of notifications with an invalid payload. The first one is logged, without its payload. */
     val skipped: Long get() = skips.get()
 
     /**
-     * Listens until it is cancelled, which ends it within a second and its connection with it. Connections that fail
-     * are logged and made again, after a growing, random wait of at most 30 s. Not twice at the same time.
+     * Listens until cancelled. A cancellation takes effect within a second, and closes the connection. A failed
+     * connection is logged and retried with exponential backoff, at most 30 s. Must not run more than once at a time.
      *
-     * It holds a thread of [Dispatchers.IO]. Fails only with what the notifier or the query throw that is no
-     * [SQLException].
+     * Occupies a thread of [Dispatchers.IO]. Rethrows exceptions of the notifier and the query, except [SQLException].
      */
     suspend fun run(): Nothing {
         var failures = 0
@@ -93,26 +92,26 @@ class PostgresNotifySource(
                 try {
                     connectAndListen()
                 } catch (e: SQLException) {
-                    currentCoroutineContext().ensureActive() // the connection fails too when a cancellation closes it
+                    currentCoroutineContext().ensureActive() // a cancellation closes the connection, which fails too
                     e
                 }
-            // one that is lost soon after it was made counts as one that failed: otherwise a table that is missing, or
-            // a server that ends each connection, would be asked four times a second
+            // a connection that was short-lived counts as failed: otherwise a missing table, or a server that closes
+            // each connection, would cause four attempts per second
             failures = if (start.elapsedNow() >= LONGEST_WAIT) 1 else failures + 1
             val wait = backoff.delayAfter(failures)
-            log.warn("Nobody listens to channel {} for the next {}: {}", channel, wait, cause.message)
+            log.warn("Lost the listener of channel {}; reconnecting in {}: {}", channel, wait, cause.message)
             delay(wait)
         }
     }
 
     private suspend fun connectAndListen(): Nothing {
-        var made: Connection? = null
+        var opened: Connection? = null
         try {
-            // with a loginTimeout the driver connects on a thread of its own, and so this one can be interrupted
-            runInterruptible(Dispatchers.IO) { made = DriverManager.getConnection(url, properties) }
-            val connection = made ?: error("unreachable: the driver returned no connection")
+            // with loginTimeout the driver connects on its own thread, so this one is interruptible
+            runInterruptible(Dispatchers.IO) { opened = DriverManager.getConnection(url, properties) }
+            val connection = opened ?: error("unreachable: the driver returned no connection")
             coroutineScope {
-                // what blocks in the driver hears nothing of a cancellation, but it hears when its socket is closed
+                // a blocking driver call ignores the cancellation, but fails when its socket is closed
                 launch(Dispatchers.IO + CoroutineName("sync-postgres-closer"), CoroutineStart.UNDISPATCHED) {
                     try {
                         awaitCancellation()
@@ -123,7 +122,7 @@ class PostgresNotifySource(
                 withContext(Dispatchers.IO + CoroutineName("sync-postgres")) { listen(connection) }
             }
         } finally {
-            made?.end() // where a cancellation came before there was the closer
+            opened?.end() // if cancelled before the closer was started
         }
     }
 
@@ -131,29 +130,29 @@ class PostgresNotifySource(
         val notifications = connection.unwrap(PGConnection::class.java)
         connection.execute("LISTEN ${notifications.escapeIdentifier(channel)}")
         currentCursors.read(connection, notifier)
-        if (!connection.autoCommit) connection.autoCommit = true // in a transaction nothing is notified
+        if (!connection.autoCommit) connection.autoCommit = true // a transaction delays notifications
         log.info("Listening to channel {}", channel)
-        var heard: TimeMark = TimeSource.Monotonic.markNow()
+        var lastReceived: TimeMark = TimeSource.Monotonic.markNow()
         while (true) {
             currentCoroutineContext().ensureActive()
-            val some = notifications.getNotifications(POLL_MS)
-            if (some.isNullOrEmpty()) {
-                if (heard.elapsedNow() < probe) continue
+            val received = notifications.getNotifications(POLL_MS)
+            if (received.isNullOrEmpty()) {
+                if (lastReceived.elapsedNow() < probe) continue
                 connection.execute("SELECT 1")
             } else {
-                some.forEach { tell(it.parameter) }
+                received.forEach { handle(it.parameter) }
             }
-            heard = TimeSource.Monotonic.markNow()
+            lastReceived = TimeSource.Monotonic.markNow()
         }
     }
 
-    private fun tell(payload: String) {
+    private fun handle(payload: String) {
         val space = payload.lastIndexOf(' ')
         val cursor = payload.substring(space + 1).toULongOrNull()
         if (space > 0 && cursor != null) return notifier.notify(payload.substring(0, space), cursor)
         if (skips.getAndIncrement() > 0) return
         log.warn(
-            "A notification on channel {} is no scope and cursor, and was skipped: {} characters",
+            "Skipped a notification on channel {} with an invalid payload of {} characters",
             channel,
             payload.length,
         )
@@ -163,12 +162,12 @@ class PostgresNotifySource(
         createStatement().use { it.execute(sql) }
     }
 
-    /** Closes the socket; [Connection.close] may wait for what uses the connection. Any thread, any number of times. */
+    /** Closes the socket, because [Connection.close] can wait for a running query. Thread-safe and idempotent. */
     private fun Connection.end() {
         try {
             abort { it.run() }
         } catch (e: SQLException) {
-            log.debug("A connection could not be closed: {}", e.message)
+            log.debug("Could not close a connection: {}", e.message)
         }
     }
 
@@ -177,7 +176,7 @@ class PostgresNotifySource(
         val LONGEST_WAIT = 30.seconds
         const val MAX_CHANNEL_BYTES = 63
 
-        /** How long the driver waits for a notification before it is looked whether this is cancelled. */
+        /** Timeout of the wait for notifications, after which the loop checks for a cancellation. */
         const val POLL_MS = 500
 
         val DRIVER_DEFAULTS =

@@ -20,8 +20,8 @@ import kotlinx.serialization.json.Json
 import java.sql.SQLException
 
 /**
- * Scopes that live in the PostgreSQL at [url], which has the tables of `schema.sql`: clients are told when one has
- * advanced, and fetch what is new.
+ * Serves scopes from the PostgreSQL database at [url], with the tables of `schema.sql`. Notifies clients when a scope
+ * has advanced, and returns its changes over HTTP.
  */
 fun Application.syncPostgres(url: String) {
     install(Live)
@@ -31,13 +31,13 @@ fun Application.syncPostgres(url: String) {
             try {
                 changes.cursorOf(scope)
             } catch (e: SQLException) {
-                log.warn("The cursor of {} could not be read: {}", scope, e.message)
-                null // the client joins all the same, and looks itself
+                log.warn("Could not read the cursor of {}: {}", scope, e.message)
+                null // the subscribe succeeds without a cursor, and the client pulls
             }
         })
     routing {
         live<String>("/live") {
-            serverSentEvents() // for curl; clients have WebSockets
+            serverSentEvents() // for curl; other clients use WebSockets
             authenticate { call -> call.guestName() }
             syncScopes(notifier) { _, scope -> isList(scope) }
         }
@@ -46,7 +46,7 @@ fun Application.syncPostgres(url: String) {
     launch(CoroutineName("sync-postgres")) { PostgresNotifySource(url, notifier).run() }
 }
 
-/** Who may have which scopes is one question, whether they are told of or fetched. Here everybody may have any list. */
+/** The authorization for subscribes and HTTP reads. This sample allows all lists for all users. */
 private fun isList(scope: String): Boolean = scope.startsWith("list/")
 
 private suspend fun ApplicationCall.changes(changes: Changes) {

@@ -13,7 +13,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class BackoffTest : FunSpec({
 
-    test("each wait is between half and all of what has doubled so often, and never more than the longest") {
+    test("each delay is between half and all of the doubled delay, and at most the longest") {
         checkAll(Arb.int(1..10), Arb.long()) { failures, seed ->
             val whole = minOf(250.milliseconds * (1 shl (failures - 1)), 30.seconds)
 
@@ -24,7 +24,7 @@ class BackoffTest : FunSpec({
         }
     }
 
-    test("after any number of failures there is a wait, and a bound to it") {
+    test("the delay is positive and bounded after any number of failures") {
         checkAll(Arb.int(11..Int.MAX_VALUE)) { failures ->
             val wait = Backoff(250.milliseconds, 30.seconds).delayAfter(failures)
 

@@ -36,33 +36,33 @@ class PostgresNotifySourceTest : FunSpec({
         TestPostgres()
     }.also { server -> afterSpec { if (server.isInitialized()) server.value.close() } }
 
-    test("a commit is told, also of a scope with spaces in its name") {
+    test("a commit is notified, also for a scope with spaces") {
         val database = TestDatabase.on(postgres)
-        listening(database) { told, _ ->
+        listening(database) { notified, _ ->
             database.write("list/42")
             database.write("list/of ann and bob")
             database.write("list/42")
 
-            told.next() shouldBe ("list/42" to 1uL)
-            told.next() shouldBe ("list/of ann and bob" to 1uL)
-            told.next() shouldBe ("list/42" to 2uL)
+            notified.next() shouldBe ("list/42" to 1uL)
+            notified.next() shouldBe ("list/of ann and bob" to 1uL)
+            notified.next() shouldBe ("list/42" to 2uL)
         }
     }
 
-    test("a statement that writes many changes tells each scope once, of the last") {
+    test("a statement with many changes notifies each scope once, with the last cursor") {
         val database = TestDatabase.on(postgres)
-        listening(database) { told, _ ->
+        listening(database) { notified, _ ->
             database.run("INSERT INTO changes (scope, body) SELECT 'list/1', n FROM generate_series(1, 1000) AS n")
             database.write("list/2")
 
-            told.next() shouldBe ("list/1" to 1000uL)
-            told.next() shouldBe ("list/2" to 1uL)
+            notified.next() shouldBe ("list/1" to 1000uL)
+            notified.next() shouldBe ("list/2" to 1uL)
         }
     }
 
-    test("a transaction that is rolled back tells nothing, and leaves no hole in the sequence") {
+    test("a rollback notifies nothing and leaves no gap in the sequence") {
         val database = TestDatabase.on(postgres)
-        listening(database) { told, _ ->
+        listening(database) { notified, _ ->
             database.connect().use { connection ->
                 connection.autoCommit = false
                 connection.run("INSERT INTO changes (scope, body) VALUES ('list/1', 'never')")
@@ -71,26 +71,26 @@ class PostgresNotifySourceTest : FunSpec({
             database.write("list/2")
             database.write("list/1")
 
-            told.next() shouldBe ("list/2" to 1uL)
-            told.next() shouldBe ("list/1" to 1uL)
+            notified.next() shouldBe ("list/2" to 1uL)
+            notified.next() shouldBe ("list/1" to 1uL)
         }
     }
 
-    test("what is told can be read by then") {
+    test("a notified cursor can be read") {
         val database = TestDatabase.on(postgres)
         val changes = Changes(database.url)
-        listening(database) { told, _ ->
+        listening(database) { notified, _ ->
             database.write("list/1")
 
-            val (scope, cursor) = told.next()
+            val (scope, cursor) = notified.next()
 
             changes.after(scope, 0).cursor.toULong() shouldBe cursor
         }
     }
 
-    test("what commits while the connection is lost is told when it is back, and what comes then as before") {
+    test("commits during a lost connection are notified after the reconnect, and later ones as usual") {
         val database = TestDatabase.on(postgres)
-        listening(database) { told, _ ->
+        listening(database) { notified, _ ->
             database.connect().use { writer ->
                 val listener = database.listeners().single()
                 database.allowConnections(false)
@@ -99,90 +99,90 @@ class PostgresNotifySourceTest : FunSpec({
             }
             database.allowConnections(true)
 
-            told.next(except = STAND) shouldBe ("list/1" to 2uL)
+            notified.next(except = MARKER) shouldBe ("list/1" to 2uL)
             database.write("list/1")
-            told.next(except = STAND) shouldBe ("list/1" to 3uL)
+            notified.next(except = MARKER) shouldBe ("list/1" to 3uL)
         }
     }
 
-    test("what commits between the read of the cursors and the first notification is told") {
+    test("a commit between the read of the cursors and the first notification is notified") {
         val database = TestDatabase.on(postgres)
-        val told = ToldCursors()
+        val notified = NotifiedCursors()
         val lateCommit =
             CursorQuery { connection, notifier ->
                 SyncScopesTable.read(connection, notifier)
                 database.write("list/late")
             }
-        running(PostgresNotifySource(database.url, told, currentCursors = lateCommit)) {
-            told.next() shouldBe ("list/late" to 1uL)
+        running(PostgresNotifySource(database.url, notified, currentCursors = lateCommit)) {
+            notified.next() shouldBe ("list/late" to 1uL)
         }
     }
 
-    test("eight who write to one scope at the same time: its cursors are told in order, up to the last") {
+    test("with eight concurrent writers the cursors of a scope are notified in order, up to the last") {
         val database = TestDatabase.on(postgres)
-        listening(database) { told, _ ->
+        listening(database) { notified, _ ->
             database.writeByEight("list/1", each = 25)
 
-            List(200) { told.next() } shouldContainExactly
+            List(200) { notified.next() } shouldContainExactly
                 List(200) { "list/1" to (it + 1).toULong() }
         }
     }
 
-    test("notifications that are no scope and cursor are skipped, and the log shows nothing of them") {
+    test("invalid payloads are skipped, and their content is not logged") {
         val database = TestDatabase.on(postgres)
         val log = LoggerFactory.getLogger("samples.sync-postgres") as Logger
         val lines = ListAppender<ILoggingEvent>().apply { start() }
         log.addAppender(lines)
         try {
-            listening(database) { told, source ->
+            listening(database) { notified, source ->
                 for (payload in BAD_PAYLOADS) database.run("SELECT pg_notify('sync', '$payload')")
                 database.write("list/1")
 
-                told.next() shouldBe ("list/1" to 1uL)
+                notified.next() shouldBe ("list/1" to 1uL)
                 source.skipped shouldBe BAD_PAYLOADS.size
             }
         } finally {
             log.detachAppender(lines)
         }
         val text = lines.list.toList().joinToString("\n") { it.formattedMessage }
-        text shouldContain "is no scope and cursor, and was skipped"
+        text shouldContain "Skipped a notification on channel sync with an invalid payload"
         text shouldNotContain "secret"
     }
 
-    test("another channel's name is taken as it is, capitals and quotes included") {
+    test("a channel name keeps its capitals and quotes") {
         val database = TestDatabase.on(postgres)
-        val told = ToldCursors()
-        database.write(STAND)
-        running(PostgresNotifySource(database.url, told, channel = """The "Sync" channel""")) {
-            told.next().first shouldBe STAND
+        val notified = NotifiedCursors()
+        database.write(MARKER)
+        running(PostgresNotifySource(database.url, notified, channel = """The "Sync" channel""")) {
+            notified.next().first shouldBe MARKER
             database.run("""SELECT pg_notify('The "Sync" channel', 'list/1 18446744073709551615')""")
 
-            told.next() shouldBe ("list/1" to ULong.MAX_VALUE)
+            notified.next() shouldBe ("list/1" to ULong.MAX_VALUE)
         }
     }
 
-    test("a cancellation ends it, and leaves no connection") {
+    test("a cancellation stops it and closes the connection") {
         val database = TestDatabase.on(postgres)
-        val told = ToldCursors()
-        // held, because a connection that nobody holds the driver closes by itself at some time
-        val made = CompletableDeferred<Connection>()
+        val notified = NotifiedCursors()
+        // referenced here, because the driver closes an unreferenced connection at some time
+        val opened = CompletableDeferred<Connection>()
         val holding =
             CursorQuery { connection, notifier ->
-                made.complete(connection)
+                opened.complete(connection)
                 SyncScopesTable.read(connection, notifier)
             }
-        database.write(STAND)
+        database.write(MARKER)
 
-        running(PostgresNotifySource(database.url, told, currentCursors = holding)) {
-            told.awaitListening(database)
+        running(PostgresNotifySource(database.url, notified, currentCursors = holding)) {
+            notified.awaitListening(database)
             database.listeners().shouldNotBeEmpty()
         }
 
-        made.await().isClosed shouldBe true
+        opened.await().isClosed shouldBe true
         database.awaitNoListener()
     }
 
-    test("a cancellation ends it while a query of the user blocks") {
+    test("a cancellation stops it during a blocking query") {
         val database = TestDatabase.on(postgres)
         val begun = CompletableDeferred<Unit>()
         val endless =
@@ -191,41 +191,41 @@ class PostgresNotifySourceTest : FunSpec({
                 connection.run("SELECT pg_sleep($LONG_S)")
             }
         val unbounded = Properties().apply { setProperty("socketTimeout", "0") }
-        running(PostgresNotifySource(database.url, ToldCursors(), unbounded, currentCursors = endless)) {
+        running(PostgresNotifySource(database.url, NotifiedCursors(), unbounded, currentCursors = endless)) {
             begun.await()
         }
 
         database.connect().use { it.run("SELECT pg_terminate_backend(${database.listeners().single()}, 60000)") }
     }
 
-    test("a cancellation ends it while a server does not answer") {
-        val patient = Properties().apply { for (name in TIMEOUTS) setProperty(name, "$LONG_S") }
+    test("a cancellation stops it while the server does not respond") {
+        val longTimeouts = Properties().apply { for (name in TIMEOUTS) setProperty(name, "$LONG_S") }
         withContext(Dispatchers.IO) {
             ServerSocket(0, 1, InetAddress.getLoopbackAddress()).use { silent ->
                 val url = "jdbc:postgresql://127.0.0.1:${silent.localPort}/none?user=postgres"
-                running(PostgresNotifySource(url, ToldCursors(), patient)) { silent.accept() }
+                running(PostgresNotifySource(url, NotifiedCursors(), longTimeouts)) { silent.accept() }
             }
         }
     }
 
-    test("a server that has gone without a word is noticed, and the next connection tells what was missed") {
+    test("a stalled server is detected, and the next connection notifies missed cursors") {
         val database = TestDatabase.on(postgres)
-        val told = ToldCursors()
-        database.write(STAND)
+        val notified = NotifiedCursors()
+        database.write(MARKER)
         StallingProxy(postgres.port).use { proxy ->
-            val impatient = Properties().apply { setProperty("socketTimeout", "1") }
+            val shortTimeout = Properties().apply { setProperty("socketTimeout", "1") }
             val url = database.url.replace(":${postgres.port}/", ":${proxy.port}/")
-            running(PostgresNotifySource(url, told, impatient, probe = 1.seconds)) {
-                told.awaitListening(database)
-                proxy.stallThoseThatStand()
+            running(PostgresNotifySource(url, notified, shortTimeout, probe = 1.seconds)) {
+                notified.awaitListening(database)
+                proxy.stallConnections()
                 database.write("list/1")
 
-                told.next(except = STAND) shouldBe ("list/1" to 1uL)
+                notified.next(except = MARKER) shouldBe ("list/1" to 1uL)
             }
         }
     }
 
-    test("what the notifier throws ends it, and the owner sees it") {
+    test("an exception of the notifier is rethrown") {
         val database = TestDatabase.on(postgres)
         database.write("list/1")
         val broken = SyncNotifier { _, _ -> error("a notifier must not throw") }
@@ -236,52 +236,52 @@ class PostgresNotifySourceTest : FunSpec({
         database.awaitNoListener()
     }
 
-    test("a table that is missing is looked for again") {
+    test("a missing table is retried") {
         val database = TestDatabase.on(postgres)
-        val told = ToldCursors()
+        val notified = NotifiedCursors()
         val tries = AtomicInteger()
-        val impatient =
+        val restoringQuery =
             CursorQuery { connection, notifier ->
                 if (tries.incrementAndGet() == 2) database.run("ALTER TABLE hidden RENAME TO sync_scopes")
                 SyncScopesTable.read(connection, notifier)
             }
         database.write("list/1")
         database.run("ALTER TABLE sync_scopes RENAME TO hidden")
-        running(PostgresNotifySource(database.url, told, currentCursors = impatient)) {
-            told.next() shouldBe ("list/1" to 1uL)
+        running(PostgresNotifySource(database.url, notified, currentCursors = restoringQuery)) {
+            notified.next() shouldBe ("list/1" to 1uL)
         }
         tries.get() shouldBe 2
     }
 
-    test("a probe that would be a hot loop, or none, is refused") {
+    test("a probe interval out of bounds is rejected") {
         for (probe in listOf(0.seconds, 999.milliseconds, Duration.INFINITE)) {
             shouldThrow<IllegalArgumentException> {
-                PostgresNotifySource("jdbc:postgresql://localhost/", ToldCursors(), probe = probe)
+                PostgresNotifySource("jdbc:postgresql://localhost/", NotifiedCursors(), probe = probe)
             }.message shouldContain "probe must be finite and at least 1 s, was $probe"
         }
     }
 
-    test("a channel that PostgreSQL would cut short is refused") {
+    test("a channel name that PostgreSQL would truncate is rejected") {
         shouldThrow<IllegalArgumentException> {
-            PostgresNotifySource("jdbc:postgresql://localhost/", ToldCursors(), channel = "ä".repeat(32))
+            PostgresNotifySource("jdbc:postgresql://localhost/", NotifiedCursors(), channel = "ä".repeat(32))
         }.message shouldContain "channel must be 1 to 63 bytes"
     }
 })
 
-/** Longer than a cancellation is waited for, and yet has an end, or a test that fails would hang. */
+/** Longer than the timeout of a cancellation, but finite, so that a failed test does not hang. */
 private const val LONG_S = 120
-private const val STAND = "stand"
+private const val MARKER = "marker"
 private val BAD_PAYLOADS = listOf("secret -1", "secret", "secret 7 ", "secret 18446744073709551616", "", " ", "7", " 7")
 private val TIMEOUTS = listOf("loginTimeout", "connectTimeout", "socketTimeout")
 
-/** Runs [test] when a source listens and has read the cursors, and shows by its end that it can be cancelled. */
-private suspend fun listening(database: TestDatabase, test: suspend (ToldCursors, PostgresNotifySource) -> Unit) {
-    val told = ToldCursors()
-    database.write(STAND)
-    val source = PostgresNotifySource(database.url, told)
+/** Runs [test] after a source listens and has read the cursors. Afterwards checks that it can be cancelled. */
+private suspend fun listening(database: TestDatabase, test: suspend (NotifiedCursors, PostgresNotifySource) -> Unit) {
+    val notified = NotifiedCursors()
+    database.write(MARKER)
+    val source = PostgresNotifySource(database.url, notified)
     running(source) {
-        told.awaitListening(database)
-        test(told, source)
+        notified.awaitListening(database)
+        test(notified, source)
     }
 }
 
@@ -296,13 +296,13 @@ private suspend fun running(source: PostgresNotifySource, test: suspend Coroutin
     }
 }
 
-private suspend fun ToldCursors.next(except: String): Pair<String, ULong> {
+private suspend fun NotifiedCursors.next(except: String): Pair<String, ULong> {
     while (true) next().let { if (it.first != except) return it }
 }
 
-/** What is written when the read of the cursors has told [STAND] can only be heard, and it is when the read is over. */
-private suspend fun ToldCursors.awaitListening(database: TestDatabase) {
-    next() shouldBe (STAND to 1uL)
-    database.write(STAND)
-    next() shouldBe (STAND to 2uL)
+/** Waits until the source listens: a write after the read of [MARKER] arrives only as a notification. */
+private suspend fun NotifiedCursors.awaitListening(database: TestDatabase) {
+    next() shouldBe (MARKER to 1uL)
+    database.write(MARKER)
+    next() shouldBe (MARKER to 2uL)
 }

@@ -7,7 +7,7 @@ import java.net.Socket
 import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.concurrent.thread
 
-/** Stands before a server, and can let connections go silent without an end, as a network does that has gone. */
+/** A proxy that can stall connections without closing them, like a failed network. */
 class StallingProxy(private val target: Int) : AutoCloseable {
     private class Link(val sockets: List<Socket>) {
         @Volatile
@@ -22,8 +22,8 @@ class StallingProxy(private val target: Int) : AutoCloseable {
         thread(isDaemon = true, name = "proxy") { untilClosed { while (true) accept(server.accept()) } }
     }
 
-    /** The connections that there are: their bytes are dropped from now on, and they stay open. */
-    fun stallThoseThatStand(): Unit = links.forEach { it.isStalled = true }
+    /** Stalls all current connections: they stay open, but their bytes are dropped. */
+    fun stallConnections(): Unit = links.forEach { it.isStalled = true }
 
     override fun close() {
         server.close()

@@ -41,7 +41,7 @@ class SyncPostgresTest : FunSpec({
         TestPostgres()
     }.also { server -> afterSpec { if (server.isInitialized()) server.value.close() } }
 
-    test("a client is told of what commits, and not of what is rolled back") {
+    test("a client is notified of commits, and not of rollbacks") {
         val database = TestDatabase.on(postgres)
         database.write("list/42")
         asAnn(database) { ann ->
@@ -52,7 +52,7 @@ class SyncPostgresTest : FunSpec({
 
             database.connect().use { connection ->
                 connection.autoCommit = false
-                // in one statement: of three the first could be told, which has the number of the commit below
+                // in one statement: of three, the first could be notified, and has the number of the commit below
                 connection.run(
                     "INSERT INTO changes (scope, body) SELECT 'list/42', n FROM generate_series(1, 3) AS n",
                 )
@@ -67,7 +67,7 @@ class SyncPostgresTest : FunSpec({
         database.awaitNoListener()
     }
 
-    test("a client hears what was committed while the server's connection was lost") {
+    test("a client is notified of commits during a lost database connection") {
         val database = TestDatabase.on(postgres)
         asAnn(database) { ann ->
             val cursors = cursorsOf(ann, "list/42")
@@ -86,7 +86,7 @@ class SyncPostgresTest : FunSpec({
         }
     }
 
-    test("while eight write to it, the cursors of a scope grow at a client, and the last arrives") {
+    test("with eight concurrent writers a client receives increasing cursors up to the last") {
         val database = TestDatabase.on(postgres)
         asAnn(database) { ann ->
             val cursors = cursorsOf(ann, "list/42")
@@ -94,38 +94,38 @@ class SyncPostgresTest : FunSpec({
 
             database.writeByEight("list/42", each = 25)
 
-            val heard = buildList { while (lastOrNull() != ALL) add(cursors.next()) }
-            heard.shouldBeMonotonicallyIncreasing()
+            val received = buildList { while (lastOrNull() != ALL) add(cursors.next()) }
+            received.shouldBeMonotonicallyIncreasing()
         }
     }
 
-    test("a client that only just comes is told where the scope stands by the database, though nobody notified it") {
+    test("a new subscriber receives the cursor from the database without a notification") {
         val database = TestDatabase.on(postgres)
         database.write("list/42")
         asAnn(database) { ann ->
             val cursors = cursorsOf(ann, "list/42")
             cursors.next() shouldBe 1uL
             database.write("list/42")
-            cursors.next() shouldBe 2uL // so all cursors have been read
+            cursors.next() shouldBe 2uL // all cursors have been read
             database.run("INSERT INTO sync_scopes (scope, cursor) VALUES ('list/43', 7)")
 
             cursorsOf(ann, "list/43").next() shouldBe 7uL
         }
     }
 
-    test("nobody may have what is no list, neither told nor fetched") {
+    test("scopes other than lists are forbidden, for subscribes and reads") {
         val database = TestDatabase.on(postgres)
         testLive({ syncPostgres(database.url) }, timeout = 1.minutes) {
-            val refusal =
+            val rejection =
                 shouldThrow<LiveException> { connect("/live?name=ann").syncSignals("salaries").first() }
 
-            refusal.code shouldBe ErrorCode.Forbidden
+            rejection.code shouldBe ErrorCode.Forbidden
             httpClient.get("/changes?name=ann&scope=salaries").status shouldBe HttpStatusCode.Forbidden
             httpClient.get("/changes?scope=list/42").status shouldBe HttpStatusCode.Unauthorized
         }
     }
 
-    test("changes come after a cursor, in order, at most 500 at a time") {
+    test("changes after a cursor are returned in order, at most 500 per page") {
         val database = TestDatabase.on(postgres)
         database.run("INSERT INTO changes (scope, body) SELECT 'list/42', n FROM generate_series(1, 501) AS n")
         testLive({ syncPostgres(database.url) }, timeout = 1.minutes) {
@@ -139,16 +139,16 @@ class SyncPostgresTest : FunSpec({
         }
     }
 
-    test("without a database a client is let in all the same, and told that nothing is known") {
+    test("without a database a client can subscribe and receives no cursor") {
         testLive({ syncPostgres("jdbc:postgresql://127.0.0.1:1/none?user=nobody") }, timeout = 1.minutes) {
-            val answer = connectRaw("/live?name=ann").ask(Message(MessageType.SUBSCRIBE, "sync:list/42", ref = "1"))
+            val ack = connectRaw("/live?name=ann").ask(Message(MessageType.SUBSCRIBE, "sync:list/42", ref = "1"))
 
-            answer.type shouldBe MessageType.ACK
-            answer.body shouldBe null
+            ack.type shouldBe MessageType.ACK
+            ack.body shouldBe null
         }
     }
 
-    test("on Netty, a follower has each change once and in order while eight write, and curl sees it told") {
+    test("with eight writers on Netty, a follower prints each change once in order, and SSE delivers a cursor") {
         val database = TestDatabase.on(postgres)
         val server = embeddedServer(Netty, port = 0, host = "127.0.0.1") { syncPostgres(database.url) }.startSuspend()
         try {
@@ -173,9 +173,9 @@ class SyncPostgresTest : FunSpec({
     }
 })
 
-private const val ALL = 200uL // of what eight write
+private const val ALL = 200uL // changes of eight writers
 
-/** With a client of a server on [database]; what [test] has launched ends with it. */
+/** Runs [test] with a client of a server on [database], and cancels its coroutines afterwards. */
 private fun asAnn(database: TestDatabase, test: suspend CoroutineScope.(LiveClient) -> Unit) {
     testLive({ syncPostgres(database.url) }, timeout = 1.minutes) {
         val ann = connect("/live?name=ann")
@@ -198,7 +198,7 @@ private suspend fun <T> ReceiveChannel<T>.next(isWanted: (T) -> Boolean = { true
         error("unreachable")
     }
 
-/** The first event of a stream, which stays open. */
+/** The first event of a stream. */
 private suspend fun firstEvent(url: String): String =
     HttpClient().use { http ->
         http.prepareGet(url).execute { response ->

@@ -12,18 +12,18 @@ import java.sql.Connection
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.time.Duration.Companion.minutes
 
-/** A database of one test's own, with the tables of `schema.sql`. */
+/** A database for one test, with the tables of `schema.sql`. */
 class TestDatabase private constructor(private val server: TestPostgres, private val name: String) {
     val url: String = server.url(name)
 
     fun connect(): Connection = server.connect(name)
 
-    /** Runs [sql] in a transaction of its own. */
+    /** Runs [sql] in its own transaction. */
     fun run(sql: String): Unit = connect().use { it.run(sql) }
 
     fun write(scope: String): Unit = run("INSERT INTO changes (scope, body) VALUES ('$scope', 'x')")
 
-    /** Eight at once, [each] so many transactions of one change; returns when all have committed. */
+    /** Runs eight concurrent writers with [each] transactions of one change. Returns after all commits. */
     suspend fun writeByEight(scope: String, each: Int): Unit =
         coroutineScope {
             repeat(8) {
@@ -32,7 +32,7 @@ class TestDatabase private constructor(private val server: TestPostgres, private
                         connection.autoCommit = false
                         repeat(each) {
                             connection.run("INSERT INTO changes (scope, body) VALUES ('$scope', 'x')")
-                            // others come between the write and the commit
+                            // lets other writers run between the write and the commit
                             connection.run("SELECT count(*) FROM changes")
                             connection.commit()
                         }
@@ -41,7 +41,7 @@ class TestDatabase private constructor(private val server: TestPostgres, private
             }
         }
 
-    /** The process ids of the connections that listen, or try to. */
+    /** The process ids of the listener connections. */
     fun listeners(): List<Int> =
         connect().use { connection ->
             val sql = "SELECT pid FROM pg_stat_activity WHERE datname = '$name' AND application_name = 'live-sync'"
@@ -50,7 +50,7 @@ class TestDatabase private constructor(private val server: TestPostgres, private
 
     suspend fun awaitNoListener(): Unit = eventually(1.minutes) { listeners() shouldBe emptyList() }
 
-    /** Lets nobody connect, or everybody again; who is connected stays. */
+    /** Rejects or allows new connections. Existing connections stay open. */
     fun allowConnections(allow: Boolean): Unit =
         server.connect("postgres").use { it.run("ALTER DATABASE $name ALLOW_CONNECTIONS $allow") }
 
@@ -70,13 +70,13 @@ fun Connection.run(sql: String) {
     createStatement().use { it.execute(sql) }
 }
 
-/** What an engine told, in order, to be taken one by one. */
-class ToldCursors : SyncNotifier {
-    private val told = Channel<Pair<String, ULong>>(Channel.UNLIMITED)
+/** Records notified cursors in order. */
+class NotifiedCursors : SyncNotifier {
+    private val cursors = Channel<Pair<String, ULong>>(Channel.UNLIMITED)
 
     override fun notify(scope: String, cursor: ULong) {
-        told.trySend(scope to cursor)
+        cursors.trySend(scope to cursor)
     }
 
-    suspend fun next(): Pair<String, ULong> = withTimeout(1.minutes) { told.receive() }
+    suspend fun next(): Pair<String, ULong> = withTimeout(1.minutes) { cursors.receive() }
 }

@@ -22,9 +22,10 @@ import kotlin.io.path.createDirectory
 import kotlin.io.path.deleteRecursively
 
 /**
- * A PostgreSQL of the test's own on a free port of the loopback, with its data in a directory that [close] deletes.
+ * A PostgreSQL server for tests, on a free loopback port. [close] deletes its data directory.
  *
- * It refuses to run as root, as which builds in containers do: there it runs as nobody, or else in a user namespace.
+ * PostgreSQL does not run as root. In a build as root, such as in a container, it runs as the user nobody, or in a user
+ * namespace.
  */
 class TestPostgres : AutoCloseable {
     private val home: Path = Files.createTempDirectory("sync-postgres")
@@ -75,7 +76,7 @@ class TestPostgres : AutoCloseable {
         val command = launcher + listOf(bin("postgres"), "-D", "$data", "-p", "$port", "-F")
         val settings = listOf("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
         val started = CompletableFuture<Process>()
-        // a thread of its own, which lives as long: setpriv takes the end of the starting thread for the parent's
+        // this thread lives as long as the server: setpriv takes the end of the starting thread for that of the parent
         thread(isDaemon = true, name = "postgres") {
             try {
                 started.complete(process(command + settings).start())
@@ -99,7 +100,7 @@ class TestPostgres : AutoCloseable {
         }
     }
 
-    /** SIGINT, which ends all connections; `destroy` would send SIGTERM, which waits for them. */
+    /** Sends SIGINT, which closes all connections. `destroy` would send SIGTERM, which waits for them. */
     private fun stop() {
         process(listOf("kill", "-INT", "${server.pid()}")).start().waitFor()
         if (!server.waitFor(STOPS_WITHIN_S, TimeUnit.SECONDS)) server.destroyForcibly().waitFor()
@@ -120,21 +121,21 @@ class TestPostgres : AutoCloseable {
         const val STOPS_WITHIN_S = 30L
         const val LOOK_EVERY_MS = 50L
 
-        /** Where it can be had, PostgreSQL is ended with the build, however that ends. */
+        /** If available, stops PostgreSQL when the build process ends for any reason. */
         val WITH_PARENT = listOf("setpriv", "--pdeathsig", "INT")
         val AS_NOBODY = listOf("setpriv", "--reuid", "nobody", "--clear-groups", "--pdeathsig", "INT")
         val IN_NAMESPACE = listOf("unshare", "-U")
         val PLATFORMS = listOf("linux-x86_64", "linux-arm_64", "darwin-x86_64", "darwin-arm_64")
 
-        /** What to begin a command with so that it does not run as root. */
+        /** The command prefix that avoids running as root. */
         fun launcher(): List<String> {
-            if (userBehind(emptyList()) != 0) return WITH_PARENT.takeIf { userBehind(it) != null } ?: emptyList()
-            return listOf(AS_NOBODY, IN_NAMESPACE).firstOrNull { (userBehind(it) ?: 0) != 0 }
-                ?: error("PostgreSQL does not run as root, and neither setpriv nor unshare can make it another user")
+            if (userIdWith(emptyList()) != 0) return WITH_PARENT.takeIf { userIdWith(it) != null } ?: emptyList()
+            return listOf(AS_NOBODY, IN_NAMESPACE).firstOrNull { (userIdWith(it) ?: 0) != 0 }
+                ?: error("PostgreSQL does not run as root, and neither setpriv nor unshare can switch to another user")
         }
 
-        /** The user as which a command runs behind [prefix], or null if it does not run. */
-        fun userBehind(prefix: List<String>): Int? = try {
+        /** The user id of a command with [prefix], or null if the command fails. */
+        fun userIdWith(prefix: List<String>): Int? = try {
             val id = ProcessBuilder(prefix + listOf("id", "-u")).redirectErrorStream(true).start()
             id.inputReader().readText().trim().toIntOrNull()
         } catch (_: IOException) {
@@ -152,7 +153,7 @@ class TestPostgres : AutoCloseable {
         fun unpack(into: Path) {
             val packed =
                 PLATFORMS.firstNotNullOfOrNull { TestPostgres::class.java.getResourceAsStream("/postgres-$it.txz") }
-                    ?: error("there are no binaries of PostgreSQL on the class path. See postgres.platform in the pom.")
+                    ?: error("no PostgreSQL binaries on the class path. Set postgres.platform, see the pom.")
             TarArchiveInputStream(XZInputStream(packed.buffered())).use { tar ->
                 generateSequence { tar.nextEntry }.forEach { entry ->
                     val file = into.resolve(entry.name)

@@ -21,18 +21,18 @@ import kotlinx.serialization.SerializationException
 import kotlinx.serialization.json.Json
 import java.io.IOException
 
-/** The server has an older copy of the log than the one this client knows. */
-class AheadOfServerException : IOException("the server has an older copy of this list")
+/** The log on the server is older than the cursor of this client. */
+class AheadOfServerException : IOException("the list on the server is older")
 
-/** The engine, over HTTP. Closes with its owner. @param server such as `http://localhost:8080` */
+/** HTTP client of the sync engine. Closed by its owner. @param server such as `http://localhost:8080` */
 class ChangesClient(private val server: String) : AutoCloseable {
     private val http = HttpClient(CIO) { install(HttpTimeout) { requestTimeoutMillis = 10_000 } }
 
     /**
-     * What came in [scope] after [since].
+     * Returns the changes of [scope] after [since].
      *
-     * @throws AheadOfServerException if the log does not reach as far as [since]
-     * @throws IOException if the server cannot be reached or answers anything else
+     * @throws AheadOfServerException if the log ends before [since]
+     * @throws IOException if the server cannot be reached, or responds with another error
      */
     suspend fun changes(scope: String, since: Long): Page =
         read(
@@ -42,7 +42,7 @@ class ChangesClient(private val server: String) : AutoCloseable {
             },
         )
 
-    /** Sends [batch]; twice does no harm. Throws as [changes]. */
+    /** Sends [batch]. Idempotent. Throws like [changes]. */
     suspend fun post(batch: Batch): Posted =
         read(
             http.post("$server/changes") {
@@ -55,20 +55,20 @@ class ChangesClient(private val server: String) : AutoCloseable {
 
     private suspend inline fun <reified T> read(response: HttpResponse): T {
         val text = response.bodyAsText()
-        if (!response.status.isSuccess()) throw refusal(response.status, text)
+        if (!response.status.isSuccess()) throw errorOf(response.status, text)
         return try {
             json.decodeFromString(text)
         } catch (e: SerializationException) {
-            throw IOException("the server's answer cannot be read", e)
+            throw IOException("the response of the server is invalid", e)
         }
     }
 
-    private fun refusal(status: HttpStatusCode, text: String): IOException {
+    private fun errorOf(status: HttpStatusCode, text: String): IOException {
         val problem =
             try {
                 json.decodeFromString<Problem>(text)
             } catch (_: SerializationException) {
-                Problem("", "the server answered ${status.value}")
+                Problem("", "the server responded with status ${status.value}")
             }
         return if (problem.error == Problem.AHEAD_OF_LOG) AheadOfServerException() else IOException(problem.reason)
     }

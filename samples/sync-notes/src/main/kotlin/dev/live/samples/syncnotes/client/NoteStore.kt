@@ -22,11 +22,10 @@ import kotlin.io.path.name
 import kotlin.io.path.readText
 
 /**
- * A [Notebook] in a file, for one process at a time. Any thread.
+ * Stores a [Notebook] in a file, for one process at a time. Thread-safe.
  *
- * Each change of it is written whole to another file, which then takes the place of the first: whenever the process is
- * killed, the file is as before or as after. The cursor is in there with what was pulled up to it, so [write] has
- * nothing to do.
+ * Each update writes a temporary file and moves it atomically over the old one, so that a kill leaves the old or the
+ * new state. The file has the cursor and the changes up to it, so [write] does nothing.
  */
 class NoteStore private constructor(
     private val file: Path,
@@ -36,10 +35,10 @@ class NoteStore private constructor(
     AutoCloseable {
     private val kept = MutableStateFlow(notebook)
 
-    /** What is in the file. */
+    /** The content of the file. */
     val notebook: StateFlow<Notebook> = kept.asStateFlow()
 
-    /** Makes it what [change] makes of it. Blocks until that is in the file, and then shows it. */
+    /** Applies [change]. Blocks until the file is written, then publishes the result in [notebook]. */
     fun update(change: (Notebook) -> Notebook): Unit =
         synchronized(this) {
             val changed = change(kept.value)
@@ -68,13 +67,13 @@ class NoteStore private constructor(
         private val json = Json { ignoreUnknownKeys = true }
 
         /**
-         * Opens what is kept of [list] in [file], or begins it.
+         * Opens the notebook of [list] in [file], or creates it.
          *
-         * @throws IOException if the file is in use, cannot be read, or is of another list; the message says so
+         * @throws IOException if the file is in use, invalid, or of another list
          */
         fun open(file: Path, list: String): NoteStore {
             file.toAbsolutePath().createParentDirectories()
-            // of a file of its own: the other one is replaced all the time
+            // a separate lock file, because each update replaces the other one
             val channel = FileChannel.open(file.resolveSibling("${file.name}.lock"), CREATE, WRITE)
             try {
                 val isOurs =
@@ -83,7 +82,7 @@ class NoteStore private constructor(
                     } catch (_: OverlappingFileLockException) {
                         false
                     }
-                if (!isOurs) throw IOException("$file is in use by another client; give each one a file of its own")
+                if (!isOurs) throw IOException("$file is in use by another client; use one file per client")
                 return NoteStore(file, channel, if (file.exists()) load(file, list) else Notebook(list))
             } catch (e: IOException) {
                 channel.close()
@@ -96,10 +95,10 @@ class NoteStore private constructor(
                 try {
                     json.decodeFromString<Notebook>(file.readText())
                 } catch (e: SerializationException) {
-                    throw IOException("$file cannot be read as notes; move it away to begin anew", e)
+                    throw IOException("$file is not a valid notes file; move it away to start with an empty one", e)
                 }
             if (notebook.list == list) return notebook
-            throw IOException("$file keeps the list '${notebook.list}', not '$list'; give each list a file of its own")
+            throw IOException("$file contains the list '${notebook.list}', not '$list'; use one file per list")
         }
     }
 }

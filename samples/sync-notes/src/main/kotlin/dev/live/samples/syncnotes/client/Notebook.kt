@@ -4,16 +4,16 @@ import dev.live.samples.syncnotes.wire.Edit
 import dev.live.samples.syncnotes.wire.Page
 import kotlinx.serialization.Serializable
 
-/** A note as the log has it. */
+/** A note according to the log. */
 @Serializable
 data class Note(val id: String, val text: String, val author: String)
 
-/** A note as it is shown. @property isPending whether what is shown is still to be sent, or to come back */
+/** A displayed note. @property isPending whether it has an edit that the client has not sent, or not pulled yet */
 data class ShownNote(val note: Note, val isPending: Boolean)
 
 /**
- * What a client keeps of one list: the notes as of [cursor], and the edits whose own change has not come back yet, in
- * the order in which they were typed. A value: whoever keeps it writes all of it at once.
+ * The state of one list on a client: the notes as of [cursor], and the pending edits in their order of entry. An edit
+ * is pending until its own change is pulled. Immutable, so that a store writes it as a whole.
  */
 @Serializable
 data class Notebook(
@@ -22,7 +22,7 @@ data class Notebook(
     val notes: List<Note> = emptyList(),
     val pending: List<Edit> = emptyList(),
 ) {
-    /** The notes with [pending] on top. */
+    /** The notes with the [pending] edits applied. */
     val shown: List<ShownNote>
         get() {
             val shown = notes.associateByTo(LinkedHashMap(), { it.id }, { ShownNote(it, isPending = false) })
@@ -36,32 +36,31 @@ data class Notebook(
             return shown.values.toList()
         }
 
-    /** With [edit] still to be sent. */
+    /** Adds [edit] to the pending ones. */
     fun edited(edit: Edit): Notebook = copy(pending = pending + edit)
 
     /**
-     * With what [page] brought: its changes, its cursor, and without the edits that have come back. What is here already
-     * is passed over.
+     * Applies the changes and the cursor of [page], and removes pending edits that it contains. Skips known changes.
      *
-     * @throws IllegalStateException if a change is missing between here and there
+     * @throws IllegalStateException if a change before the page is missing
      */
     fun applied(page: Page): Notebook {
         val known = notes.associateByTo(LinkedHashMap()) { it.id }
         var reached = cursor
         for (change in page.changes) {
             if (change.sequence <= reached) continue
-            check(change.sequence == reached + 1) { "the server left out change ${reached + 1} of '$list'" }
+            check(change.sequence == reached + 1) { "the server omitted change ${reached + 1} of '$list'" }
             reached = change.sequence
             if (change.deleted) {
                 known -= change.noteId
             } else {
-                known[change.noteId] = Note(change.noteId, change.text, change.author) // in the place it has
+                known[change.noteId] = Note(change.noteId, change.text, change.author) // keeps its position
             }
         }
         val back = page.changes.mapTo(HashSet()) { it.changeId }
         return copy(cursor = reached, notes = known.values.toList(), pending = pending.filter { it.changeId !in back })
     }
 
-    /** As before the first pull, with the edits that are still to be sent: the server's log is another one now. */
-    fun anew(): Notebook = copy(cursor = 0, notes = emptyList())
+    /** Resets cursor and notes, and keeps the pending edits. For a server with a different log. */
+    fun reset(): Notebook = copy(cursor = 0, notes = emptyList())
 }

@@ -23,19 +23,18 @@ import kotlinx.coroutines.withContext
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** How a client stands: it is told of changes and has them all, it has yet to pull, or it hears nothing. */
-enum class Standing { Live, Behind, Offline }
+/** The sync phase: in sync and notified, pulling or about to pull, or without notifications. */
+enum class SyncPhase { Live, Behind, Offline }
 
-/** What a screen shows. @property why what went wrong last, or null */
-data class Status(val standing: Standing, val why: String? = null)
+/** The status for display. @property error the last error, or null */
+data class Status(val phase: SyncPhase, val error: String? = null)
 
 /**
- * One person's notes: kept in [store], whether there is a server or not, and brought together with everybody else's
- * while [run] runs.
+ * The notes of one user. They are stored in [store], also offline, and synchronized while [run] is active.
  *
  * @param server such as `http://localhost:8080`
- * @param onChange called with each change that somebody else made, once. Not with what a server that has an older copy
- *   tells until this client has caught up with it: most of that is not new, and some of it is this client's own
+ * @param onChange called once with each change of another client. Not called while the client reloads an older log:
+ *   most of its changes are not new, and some are its own
  */
 class NotesClient(
     private val server: String,
@@ -43,22 +42,22 @@ class NotesClient(
     private val onChange: (Change) -> Unit,
 ) {
     private val list = store.notebook.value.list
-    private val statuses = MutableStateFlow(Status(Standing.Offline))
+    private val statuses = MutableStateFlow(Status(SyncPhase.Offline))
 
-    /** Of the present [run]; null while there is none. */
+    /** The loop of the current [run], or null. */
     @Volatile
     private var loop: SyncLoop? = null
 
-    /** Whether what was pulled was dropped, and is not here again. Only touched by the pull, one at a time. */
-    private var isReadingAgain = false
+    /** Whether the pulled changes were discarded and are being reloaded. Only accessed by [pull], which is sequential. */
+    private var isReloading = false
 
-    /** How it stands; [Standing.Offline] unless [run] runs. */
+    /** The current status; [SyncPhase.Offline] unless [run] is active. */
     val status: StateFlow<Status> = statuses.asStateFlow()
 
     /**
-     * Keeps [edit], and has it sent as soon as there is a server. Returns when it is in the file.
+     * Stores [edit], and sends it when the server is reachable. Returns when the file is written.
      *
-     * @throws IllegalArgumentException if it is against the [Rules]; the message says what is wrong
+     * @throws IllegalArgumentException if [edit] violates the [Rules]
      */
     suspend fun edit(edit: Edit) {
         Rules.ofEdit(edit)?.let { throw IllegalArgumentException(it) }
@@ -66,51 +65,51 @@ class NotesClient(
         loop?.pullNow()
     }
 
-    /** Is online until it is cancelled. Not twice at the same time. */
+    /** Synchronizes until cancelled. Must not run more than once at a time. */
     suspend fun run() {
         val live =
             LiveClient("${server.replaceFirst("http", "ws")}/live") {
                 reconnect = ExponentialBackoff(maxDelay = 5.seconds)
             }
         try {
-            ChangesClient(server).use { changes -> while (true) runUntilAnew(live, changes) }
+            ChangesClient(server).use { changes -> while (true) runUntilReset(live, changes) }
         } finally {
             loop = null
-            statuses.value = Status(Standing.Offline)
+            statuses.value = Status(SyncPhase.Offline)
             live.close()
         }
     }
 
-    /** Returns when the server turned out to be behind this client: what it told of before is no aim any more. */
-    private suspend fun runUntilAnew(live: LiveClient, changes: ChangesClient) {
-        val anew = Channel<Unit>(Channel.CONFLATED)
+    /** Returns when the log on the server is older than this client. A new loop forgets the old target cursor. */
+    private suspend fun runUntilReset(live: LiveClient, changes: ChangesClient) {
+        val reset = Channel<Unit>(Channel.CONFLATED)
         val backoff = ExponentialBackoff(250.milliseconds, 5.seconds)
         val loop =
             SyncLoop(live, list, store, backoff = backoff) {
                 try {
                     pull(changes)
                 } catch (e: AheadOfServerException) {
-                    isReadingAgain = true
-                    withContext(Dispatchers.IO) { store.update { it.anew() } }
-                    anew.trySend(Unit)
+                    isReloading = true
+                    withContext(Dispatchers.IO) { store.update { it.reset() } }
+                    reset.trySend(Unit)
                     throw e
                 }
             }
         this.loop = loop
-        loop.pullNow() // what was typed before is to be sent, though the server may have nothing new
+        loop.pullNow() // sends pending edits, even if the server has no changes
         coroutineScope {
             launch(CoroutineName("notes-status")) {
                 combine(loop.state, live.state, ::statusOf).collect { statuses.value = it }
             }
             launch(CoroutineName("notes-sync")) { loop.run() }
-            anew.receive()
+            reset.receive()
             coroutineContext.cancelChildren()
         }
     }
 
     /**
-     * Sends what is pending, then gets what is new: what was sent is among it, and only that takes it from what is
-     * pending. So it does not matter where in here the process is killed: what the server has it does not take again.
+     * Sends the pending edits, then pulls changes. An edit stays pending until the pull returns its change, so a kill
+     * at any point is safe: the server ignores an edit that it already has.
      */
     private suspend fun pull(changes: ChangesClient): ULong {
         val before = store.notebook.value
@@ -120,20 +119,21 @@ class NotesClient(
             val page = changes.changes(list, notebook.cursor)
             withContext(Dispatchers.IO) { store.update { it.applied(page) } }
             val own = notebook.pending.mapTo(HashSet()) { it.changeId }
-            if (!isReadingAgain) for (change in page.changes) if (change.changeId !in own) onChange(change)
+            if (!isReloading) for (change in page.changes) if (change.changeId !in own) onChange(change)
         } while (page.more)
-        isReadingAgain = false
+        isReloading = false
         return store.read()
     }
 
     private fun statusOf(state: SyncState, connection: ConnectionState): Status =
         when (state) {
-            is SyncState.InSync -> Status(Standing.Live)
-            is SyncState.Behind, is SyncState.Pulling -> Status(Standing.Behind)
-            is SyncState.Offline -> Status(Standing.Offline, state.cause?.message)
+            is SyncState.InSync -> Status(SyncPhase.Live)
+            is SyncState.Behind, is SyncState.Pulling -> Status(SyncPhase.Behind)
+            is SyncState.Offline -> Status(SyncPhase.Offline, state.cause?.message)
             is SyncState.Failed -> {
                 val isConnected = connection is ConnectionState.Connected
-                Status(if (isConnected) Standing.Behind else Standing.Offline, state.cause.message ?: "${state.cause}")
+                val phase = if (isConnected) SyncPhase.Behind else SyncPhase.Offline
+                Status(phase, state.cause.message ?: "${state.cause}")
             }
         }
 }

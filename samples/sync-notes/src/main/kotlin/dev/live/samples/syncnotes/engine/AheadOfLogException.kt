@@ -1,9 +1,9 @@
 package dev.live.samples.syncnotes.engine
 
 /**
- * Somebody has come further than the log reaches: it is an older copy than the one they knew.
+ * A client's cursor is after the end of the log, such as after a restore from a backup.
  *
- * @property cursor where the log ends
+ * @property cursor the last sequence of the log
  */
 class AheadOfLogException(since: Long, val cursor: Long) :
-    IllegalStateException("since is $since and the log ends at $cursor")
+    IllegalStateException("since is $since, but the log ends at $cursor")

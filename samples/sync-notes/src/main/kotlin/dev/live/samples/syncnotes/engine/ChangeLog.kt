@@ -3,29 +3,29 @@ package dev.live.samples.syncnotes.engine
 import dev.live.samples.syncnotes.wire.Change
 import dev.live.samples.syncnotes.wire.Edit
 import dev.live.samples.syncnotes.wire.Page
-import dev.live.samples.syncnotes.wire.Place
 import dev.live.samples.syncnotes.wire.Posted
+import dev.live.samples.syncnotes.wire.StoredEdit
 import org.h2.jdbcx.JdbcConnectionPool
 import java.nio.file.Path
 import java.sql.Connection
 import java.sql.ResultSet
 
 /**
- * The changes of all lists, in a database file: only ever appended to. Every function blocks.
+ * An append-only log of the changes of all lists, in a database file. Every function blocks.
  *
- * No reader ever sees sequence 8 before it can see 7. [append] takes the highest sequence plus one, and must run once at
- * a time per scope, from reading that number to the commit: then 8 is only begun when 7 is committed. Two that ran at
- * the same time all the same, by a fault, would both want 7 and one would fail on the primary key, which is no gap
- * either. What fails takes its numbers back. No other process can write: H2 locks the file, and the lock ends with the process.
+ * Sequences become visible in order: no reader sees 8 before 7. [append] uses the highest sequence plus one, and must
+ * run one at a time per scope until the commit, so 8 is assigned only after the commit of 7. Concurrent calls, by a
+ * bug, would both use 7, and the primary key would reject one, which leaves no gap. A rollback releases its sequences.
+ * H2 locks the file until the process ends, so no other process can write.
  */
 class ChangeLog private constructor(private val pool: JdbcConnectionPool) : AutoCloseable {
-    /** The sequence of the newest change of [scope]; 0 if there is none. */
+    /** The sequence of the newest change of [scope], or 0. */
     fun cursor(scope: String): Long = pool.connection.use { it.cursor(scope) }
 
     /**
-     * At most [limit] changes of [scope] after [since], the oldest first.
+     * Returns at most [limit] changes of [scope] after [since], oldest first.
      *
-     * @throws AheadOfLogException if the log does not reach as far as [since]
+     * @throws AheadOfLogException if the log ends before [since]
      */
     fun changes(scope: String, since: Long, limit: Int): Page =
         pool.connection.use { connection ->
@@ -36,10 +36,10 @@ class ChangeLog private constructor(private val pool: JdbcConnectionPool) : Auto
         }
 
     /**
-     * Appends those of [edits] that are not there, all or none, and says where each of them stands. When it returns
-     * they are in the file. Not twice at the same time for one scope.
+     * Appends the new ones of [edits] atomically, and returns the sequence of each edit. Returns after the commit. Must
+     * not run concurrently for one scope.
      *
-     * @throws AheadOfLogException if the log does not reach as far as [since]; then nothing is appended
+     * @throws AheadOfLogException if the log ends before [since]; nothing is appended
      */
     fun append(scope: String, since: Long, edits: List<Edit>): Posted =
         pool.connection.use { connection ->
@@ -47,14 +47,14 @@ class ChangeLog private constructor(private val pool: JdbcConnectionPool) : Auto
             try {
                 var cursor = connection.cursor(scope)
                 if (since > cursor) throw AheadOfLogException(since, cursor)
-                val places =
+                val storedEdits =
                     edits.map { edit ->
-                        val known = connection.placeOf(scope, edit.changeId)
-                        if (known == null) connection.insert(scope, ++cursor, edit)
-                        Place(edit.changeId, known ?: cursor)
+                        val existing = connection.sequenceOf(scope, edit.changeId)
+                        if (existing == null) connection.insert(scope, ++cursor, edit)
+                        StoredEdit(edit.changeId, existing ?: cursor)
                     }
                 connection.commit()
-                Posted(places, cursor)
+                Posted(storedEdits, cursor)
             } catch (e: Throwable) {
                 connection.rollback()
                 throw e
@@ -64,21 +64,21 @@ class ChangeLog private constructor(private val pool: JdbcConnectionPool) : Auto
     override fun close(): Unit = pool.dispose()
 
     companion object {
-        /** Connections that there may be, so as many calls at the same time. */
+        /** Maximum number of connections, and so of concurrent calls. */
         const val CONNECTIONS = 8
 
         /**
-         * Opens the database in [file], to whose name H2 adds `.mv.db`, or makes it.
+         * Opens or creates the database in [file]. H2 appends `.mv.db` to the name.
          *
          * @throws IllegalArgumentException if [file] cannot be part of a JDBC URL
-         * @throws java.sql.SQLException if it cannot be opened, such as while another process has it
+         * @throws java.sql.SQLException if it cannot be opened, such as while another process uses it
          */
         fun open(file: Path): ChangeLog {
             val path = file.toAbsolutePath().toString()
-            require(';' !in path) { "the database's path must have no semicolon, was $path" }
-            // By default H2 writes what was committed up to half a second later, and SIGKILL takes what was
-            // acknowledged meanwhile. With 0 a commit has handed it to the operating system when it returns. That
-            // outlives the process; to outlive a power failure each commit would need CHECKPOINT SYNC as well.
+            require(';' !in path) { "the database path must not contain a semicolon, was $path" }
+            // By default H2 writes a commit up to half a second later, so SIGKILL could lose acknowledged changes.
+            // With 0 a commit is passed to the operating system before it returns. That survives the process; to
+            // survive a power failure each commit would need CHECKPOINT SYNC as well.
             val url = "jdbc:h2:file:$path;WRITE_DELAY=0"
             val pool = JdbcConnectionPool.create(url, "sa", "")
             pool.maxConnections = CONNECTIONS
@@ -106,7 +106,7 @@ class ChangeLog private constructor(private val pool: JdbcConnectionPool) : Auto
 private fun Connection.cursor(scope: String): Long =
     query("SELECT MAX(sequence) FROM changes WHERE scope = ?", scope) { it.getLong(1) }.single()
 
-private fun Connection.placeOf(scope: String, changeId: String): Long? =
+private fun Connection.sequenceOf(scope: String, changeId: String): Long? =
     query("SELECT sequence FROM changes WHERE scope = ? AND change_id = ?", scope, changeId) { it.getLong(1) }
         .singleOrNull()
 

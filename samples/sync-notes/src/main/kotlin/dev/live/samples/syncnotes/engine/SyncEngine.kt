@@ -11,33 +11,33 @@ import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
 
 /**
- * A sync engine that fits on a page: a log per list, whose sequence is the cursor. It says that a list has advanced, to
- * whomever [notifier] is, and would do its work if nobody listened.
+ * A minimal sync engine: a log per list, whose sequence is the cursor. It notifies [notifier] when a list advances, and
+ * does not depend on live.
  */
 class SyncEngine(private val log: ChangeLog, private val notifier: SyncNotifier) {
     private val threads = Dispatchers.IO.limitedParallelism(ChangeLog.CONNECTIONS, "changes")
 
-    // one writer per scope at a time, see ChangeLog; scopes that share one of these only wait a little more
+    // one writer per scope at a time, see ChangeLog; scopes that share a mutex only wait longer
     private val writers = List(64) { Mutex() }
 
-    /** Where [scope] stands; 0 if nothing was ever written to it. */
+    /** The cursor of [scope]; 0 if it has no changes. */
     suspend fun cursor(scope: String): Long = withContext(threads) { log.cursor(scope) }
 
     /**
-     * What came in [scope] after [since]: at most [PAGE] changes.
+     * Returns at most [PAGE] changes of [scope] after [since].
      *
-     * @throws AheadOfLogException if the log does not reach as far as [since]
+     * @throws AheadOfLogException if the log ends before [since]
      */
     suspend fun changes(scope: String, since: Long): Page = withContext(threads) { log.changes(scope, since, PAGE) }
 
     /**
-     * Stores what is new in [batch]; an edit that is there already stays as it is.
+     * Stores the new edits of [batch]; existing ones are unchanged.
      *
-     * @throws AheadOfLogException if the log does not reach as far as the client has come; nothing is stored
+     * @throws AheadOfLogException if the log ends before the client's cursor; nothing is stored
      */
     suspend fun post(batch: Batch): Posted =
         writers[batch.scope.hashCode().mod(writers.size)].withLock {
-            // who posted may be gone already: the others are to be told all the same
+            // not cancellable: other clients must be notified even if the poster has disconnected
             withContext(NonCancellable + threads) {
                 val posted = log.append(batch.scope, batch.since, batch.edits)
                 notifier.notify(batch.scope, posted.cursor.toULong())

@@ -23,7 +23,7 @@ import java.io.PrintStream
 import java.util.UUID
 import kotlin.system.exitProcess
 
-/** Keeps notes in the terminal until the input ends or says `quit`. See [TerminalOptions.USAGE]. */
+/** A terminal client for notes, until the input ends or has the line `quit`. See [TerminalOptions.USAGE]. */
 fun main(args: Array<String>) {
     val options =
         try {
@@ -44,25 +44,25 @@ fun main(args: Array<String>) {
     exitProcess(0)
 }
 
-/** One person's list: the lines of [input] are commands, and what becomes of them goes to [out]. */
+/** Executes the lines of [input] as commands, and prints results and changes to [out]. */
 class Terminal(
     private val input: BufferedReader,
     private val out: PrintStream,
     private val store: NoteStore,
     private val options: TerminalOptions,
 ) {
-    private val notes = NotesClient(options.server, store, ::told)
+    private val notes = NotesClient(options.server, store, ::printChange)
 
-    /** The notes as last listed: the numbers that somebody types are of those they saw. */
+    /** The ids of the last listing: note numbers in commands refer to it. */
     private var listed = emptyList<String>()
 
     suspend fun run(): Unit =
         coroutineScope {
-            say("* the list '${options.list}', kept in ${options.file}. $HELP")
+            print("* list '${options.list}' in file ${options.file}. $HELP")
             launch {
                 combine(notes.status, store.notebook) { status, notebook -> describe(status, notebook.pending.size) }
                     .distinctUntilChanged()
-                    .collect(::say)
+                    .collect(::print)
             }
             var online: Job? = goOnline()
             for (line in linesOf(input)) {
@@ -74,7 +74,7 @@ class Terminal(
                         online = null
                     }
                     "online" -> online = online ?: goOnline()
-                    else -> carryOut(command, rest)
+                    else -> execute(command, rest)
                 }
             }
             coroutineContext.cancelChildren()
@@ -82,32 +82,32 @@ class Terminal(
 
     private fun CoroutineScope.goOnline(): Job = launch { notes.run() }
 
-    private suspend fun carryOut(command: String, rest: String) {
+    private suspend fun execute(command: String, rest: String) {
         try {
             when (command) {
-                "add" -> keep(UUID.randomUUID().toString(), rest)
-                "edit" -> keep(noteAt(rest.substringBefore(' ')), rest.substringAfter(' ', ""))
-                "delete" -> keep(noteAt(rest), "", deleted = true)
+                "add" -> save(UUID.randomUUID().toString(), rest)
+                "edit" -> save(noteAt(rest.substringBefore(' ')), rest.substringAfter(' ', ""))
+                "delete" -> save(noteAt(rest), "", deleted = true)
                 "list" -> list()
                 "" -> Unit
-                else -> say("! '$command' is no command. $HELP")
+                else -> print("! unknown command '$command'. $HELP")
             }
         } catch (e: IllegalArgumentException) {
-            say("! ${e.message}")
+            print("! ${e.message}")
         } catch (e: IOException) {
-            say("! not kept: ${e.message}")
+            print("! not saved: ${e.message}")
         }
     }
 
-    private suspend fun keep(note: String, text: String, deleted: Boolean = false) {
+    private suspend fun save(note: String, text: String, deleted: Boolean = false) {
         notes.edit(Edit(UUID.randomUUID().toString(), note, text, deleted, options.name))
-        say(if (deleted) "kept: deleted" else "kept: $text")
+        print(if (deleted) "saved: deleted" else "saved: $text")
     }
 
     private fun noteAt(number: String): String {
         if (listed.isEmpty()) listed = shownIds()
         return requireNotNull(number.toIntOrNull()?.let { listed.getOrNull(it - 1) }) {
-            "'$number' is none of the ${listed.size} notes that were listed; list says their numbers"
+            "no note '$number' among the ${listed.size} listed notes; enter list for the numbers"
         }
     }
 
@@ -118,23 +118,23 @@ class Terminal(
         val shown = notebook.shown
         listed = shown.map { it.note.id }
         val lines = shown.mapIndexed { index, (note, isPending) ->
-            "${index + 1}. ${note.text} (${note.author})${if (isPending) ", to be sent" else ""}"
+            "${index + 1}. ${note.text} (${note.author})${if (isPending) ", pending" else ""}"
         }
-        say(lines + "= ${shown.size} notes as of change ${notebook.cursor}, ${notebook.pending.size} edits to send")
+        print(lines + "= ${shown.size} notes as of change ${notebook.cursor}, ${notebook.pending.size} edits pending")
     }
 
-    private fun told(change: Change): Unit =
-        say(if (change.deleted) "${change.author} deleted a note" else "${change.author}: ${change.text}")
+    private fun printChange(change: Change): Unit =
+        print(if (change.deleted) "${change.author} deleted a note" else "${change.author}: ${change.text}")
 
-    private fun describe(status: Status, waiting: Int): String {
-        val toSend = if (waiting == 0) "nothing to send" else "$waiting to send"
-        return "* ${status.standing.name.lowercase()}, $toSend${status.why?.let { " ($it)" }.orEmpty()}"
+    private fun describe(status: Status, pending: Int): String {
+        val toSend = if (pending == 0) "no edits pending" else "$pending edits pending"
+        return "* ${status.phase.name.lowercase()}, $toSend${status.error?.let { " ($it)" }.orEmpty()}"
     }
 
-    private fun say(line: String): Unit = say(listOf(line))
+    private fun print(line: String): Unit = print(listOf(line))
 
-    /** Without control characters: what others write must not be able to move the cursor, or pass for another line. */
-    private fun say(lines: List<String>): Unit =
+    /** Replaces control characters, so that a note cannot move the cursor or imitate another line. */
+    private fun print(lines: List<String>): Unit =
         synchronized(out) {
             for (line in lines) out.println(line.map { if (it.isISOControl()) ' ' else it }.joinToString(""))
             out.flush()

@@ -1,15 +1,15 @@
 package dev.live.samples.syncnotes.wire
 
 /**
- * What scopes and edits may be. Clients ask before they keep an edit: one that the server refuses would hold up all
- * that were typed after it.
+ * Validation of scopes and edits. Clients also validate before they store an edit, because a rejected edit would block
+ * all later ones.
  *
- * Each function says what is wrong and the way out, or null. Never what was typed: it may be private.
+ * Each function returns an error with a remedy, or null. Errors never contain the input, which can be private.
  */
 object Rules {
     const val MAX_SCOPE = 100
 
-    /** Of UTF-8. Live takes 251, and is to take every name that is allowed here: else nobody was told of that list. */
+    /** In UTF-8. Below the 251 bytes that live accepts, so that every valid list can be subscribed to. */
     const val MAX_SCOPE_BYTES = 250
     const val MAX_ID = 64
     const val MAX_AUTHOR = 40
@@ -18,20 +18,20 @@ object Rules {
 
     fun ofScope(scope: String): String? =
         when {
-            scope.isBlank() -> "scope is empty; name the list, such as groceries"
+            scope.isBlank() -> "scope is empty; use a list name such as groceries"
             scope.length > MAX_SCOPE ->
-                "scope has ${scope.length} characters, $MAX_SCOPE are allowed; take a shorter name"
+                "scope has ${scope.length} characters, $MAX_SCOPE are allowed; use a shorter name"
             !scope.isReadable() || scope.any { it.isISOControl() } ->
-                "scope has control characters or half a surrogate pair; leave them out"
+                "scope has control characters or unpaired surrogates; remove them"
             scope.encodeToByteArray().size > MAX_SCOPE_BYTES ->
                 "scope has ${scope.encodeToByteArray().size} bytes of UTF-8, $MAX_SCOPE_BYTES are allowed; " +
-                    "take a shorter name"
+                    "use a shorter name"
             else -> null
         }
 
     fun ofEdits(edits: List<Edit>): String? {
-        if (edits.isEmpty()) return "edits is empty; send 1 to $MAX_BATCH"
-        if (edits.size > MAX_BATCH) return "edits has ${edits.size} edits, $MAX_BATCH are allowed; send several batches"
+        if (edits.isEmpty()) return "edits is empty; send 1 to $MAX_BATCH edits"
+        if (edits.size > MAX_BATCH) return "edits has ${edits.size} edits, $MAX_BATCH are allowed; split the batch"
         for ((index, edit) in edits.withIndex()) ofEdit(edit)?.let { return "edits[$index].$it" }
         return null
     }
@@ -45,19 +45,19 @@ object Rules {
 
     private fun ofText(edit: Edit): String? =
         when {
-            edit.deleted && edit.text.isNotEmpty() -> "text must be empty where deleted is true; leave it out"
-            !edit.deleted && edit.text.isBlank() -> "text is empty; to delete the note send deleted: true"
+            edit.deleted && edit.text.isNotEmpty() -> "text must be empty if deleted is true; omit it"
+            !edit.deleted && edit.text.isBlank() -> "text is empty; to delete the note, send deleted: true"
             edit.text.length > MAX_TEXT ->
                 "text has ${edit.text.length} characters, $MAX_TEXT are allowed; split the note"
-            !edit.text.isReadable() -> "text has control characters or half a surrogate pair; leave them out"
+            !edit.text.isReadable() -> "text has control characters or unpaired surrogates; remove them"
             else -> null
         }
 
     fun ofAuthor(author: String): String? =
         when {
             author.length > MAX_AUTHOR ->
-                "author has ${author.length} characters, $MAX_AUTHOR are allowed; take a shorter name"
-            !author.isReadable() -> "author has control characters or half a surrogate pair; leave them out"
+                "author has ${author.length} characters, $MAX_AUTHOR are allowed; use a shorter name"
+            !author.isReadable() -> "author has control characters or unpaired surrogates; remove them"
             else -> null
         }
 
@@ -78,5 +78,5 @@ object Rules {
         return true
     }
 
-    private const val ID_RULE = "must be 1 to $MAX_ID letters, digits, - or _; make one at random, such as a UUID"
+    private const val ID_RULE = "must be 1 to $MAX_ID letters, digits, - or _; use a random id such as a UUID"
 }

@@ -3,9 +3,9 @@ package dev.live.samples.syncnotes.wire
 import kotlinx.serialization.Serializable
 
 /**
- * What somebody did to one note. The whole note: the last edit in the log is what the note is.
+ * An edit of one note. It contains the whole note: the last edit in the log wins.
  *
- * @property changeId made when it was typed, and the same whenever it is sent again
+ * @property changeId created with the edit, and unchanged when it is sent again
  */
 @Serializable
 data class Edit(
@@ -16,7 +16,7 @@ data class Edit(
     val author: String = "",
 )
 
-/** An [Edit] in a list's log. @property sequence its place there: 1, 2, 3, without gaps */
+/** An [Edit] in the log of a list. @property sequence its number in the log: 1, 2, 3, without gaps */
 @Serializable
 data class Change(
     val sequence: Long,
@@ -28,34 +28,34 @@ data class Change(
 )
 
 /**
- * What came in a list after a cursor, in order.
+ * The changes of a list after a cursor, in order.
  *
- * @property cursor the last change's sequence, or where the client was if there is none
- * @property more whether there may be more after [cursor]
+ * @property cursor the sequence of the last change, or the requested cursor if there is none
+ * @property more whether there may be more changes after [cursor]
  */
 @Serializable
 data class Page(val changes: List<Change>, val cursor: Long, val more: Boolean)
 
-/** What a client sends. @property since how far it has come, so that a server that is not that far can say so */
+/** A post of a client. @property since the cursor of the client, so that a server with an older log can reject it */
 @Serializable
 data class Batch(val scope: String, val since: Long, val edits: List<Edit>)
 
-/** Where an edit stands in the log. */
+/** An edit that is in the log, with its sequence. */
 @Serializable
-data class Place(val changeId: String, val sequence: Long)
+data class StoredEdit(val changeId: String, val sequence: Long)
 
-/** The answer to a [Batch], in its order. @property cursor where the list stands now */
+/** The response to a [Batch], in its order. @property cursor the current cursor of the list */
 @Serializable
-data class Posted(val places: List<Place>, val cursor: Long)
+data class Posted(val edits: List<StoredEdit>, val cursor: Long)
 
-/** Why something was refused: a word for programs, and what was wrong and the way out for people. */
+/** An error response: a code for programs, and a reason with a remedy for people. */
 @Serializable
 data class Problem(val error: String, val reason: String) {
     companion object {
         const val BAD_REQUEST = "bad_request"
         const val TOO_LARGE = "too_large"
 
-        /** The client has come further than the log: the server has an older copy, and the client begins anew. */
+        /** The client's cursor is after the end of the log: the server has an older copy, and the client starts over. */
         const val AHEAD_OF_LOG = "ahead_of_log"
     }
 }

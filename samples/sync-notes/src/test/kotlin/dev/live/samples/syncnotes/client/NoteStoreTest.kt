@@ -14,7 +14,7 @@ import kotlin.io.path.writeText
 
 class NoteStoreTest : FunSpec({
 
-    test("what was kept is there when the file is opened again: notes, cursor, and what is to be sent") {
+    test("notes, cursor and pending edits are restored from the file") {
         val file = tempdir().toPath().resolve("folder/notes.json")
         val kept = NoteStore.open(file, "a").use { store ->
             store.update { it.applied(page(change(1, "n1", "milk"))) }
@@ -28,7 +28,7 @@ class NoteStoreTest : FunSpec({
         }
     }
 
-    test("a kill while the file is written leaves the one that was there") {
+    test("a kill during a write leaves the previous file") {
         val file = tempdir().toPath().resolve("notes.json")
         NoteStore.open(file, "a").use { store -> store.update { it.edited(Edit("one", "n1", "milk")) } }
         file.resolveSibling("notes.json.next").writeText("""{"list":"a","cur""")
@@ -41,7 +41,7 @@ class NoteStoreTest : FunSpec({
         NoteStore.open(file, "a").use { it.notebook.value.pending.size shouldBe 2 }
     }
 
-    test("what could not be written is not shown either") {
+    test("a failed write does not change the notebook") {
         val file = tempdir().toPath().resolve("notes.json")
         NoteStore.open(file, "a").use { store ->
             val inTheWay = file.resolveSibling("notes.json.next").createDirectory()
@@ -53,22 +53,23 @@ class NoteStoreTest : FunSpec({
         }
     }
 
-    test("a file is one client's at a time, and free when that one is closed") {
+    test("a file is locked by one client until it is closed") {
         val file = tempdir().toPath().resolve("notes.json")
         NoteStore.open(file, "a").use {
             shouldThrow<IOException> { NoteStore.open(file, "a") }.message shouldEndWith
-                "is in use by another client; give each one a file of its own"
+                "is in use by another client; use one file per client"
         }
 
         NoteStore.open(file, "a").close()
     }
 
-    test("a file of another list, or of something else, is refused and stays as it is") {
+    test("a file of another list and an invalid file are rejected and not changed") {
         val file = tempdir().toPath().resolve("notes.json")
         NoteStore.open(file, "a").use { store -> store.update { it.edited(Edit("one", "n1", "milk")) } }
 
-        shouldThrow<IOException> { NoteStore.open(file, "b") }.message shouldContain "keeps the list 'a', not 'b'"
+        shouldThrow<IOException> { NoteStore.open(file, "b") }.message shouldContain "contains the list 'a', not 'b'"
         file.writeText("no notes")
-        shouldThrow<IOException> { NoteStore.open(file, "a") }.message shouldContain "move it away to begin anew"
+        shouldThrow<IOException> { NoteStore.open(file, "a") }.message shouldContain
+            "move it away to start with an empty one"
     }
 })

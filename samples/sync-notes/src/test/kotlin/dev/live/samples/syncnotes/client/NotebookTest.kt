@@ -11,7 +11,7 @@ import io.kotest.matchers.shouldBe
 
 class NotebookTest : FunSpec({
 
-    test("changes are applied in order: the last one of a note is the note, in the place it had") {
+    test("changes are applied in order: the last one of a note wins and keeps its position") {
         val notebook = Notebook(
             "a",
         ).applied(page(change(1, "n1", "milk"), change(2, "n2", "tea"), change(3, "n1", "oat milk")))
@@ -20,7 +20,7 @@ class NotebookTest : FunSpec({
         notebook.cursor shouldBe 3
     }
 
-    test("a deleted note is gone, and an edit that comes after the deletion brings it back at the end") {
+    test("a deletion removes a note, and a later edit restores it at the end") {
         val deleted = Notebook("a").applied(page(change(1, "n1", "milk"), change(2, "n2", "tea"), deletion(3, "n1")))
         val back = deleted.applied(page(change(4, "n1", "more milk")))
 
@@ -28,7 +28,7 @@ class NotebookTest : FunSpec({
         back.shown.map { it.note.text } shouldContainExactly listOf("tea", "more milk")
     }
 
-    test("what is still to be sent lies on top until its own change comes back, whatever others do meanwhile") {
+    test("a pending edit is shown until its own change is pulled, also after changes of others") {
         val pulled = Notebook("a").applied(page(change(1, "n1", "milk")))
         val typed = pulled.edited(Edit("mine", "n1", "oat milk"))
         val meanwhile = typed.applied(page(change(2, "n1", "soy milk"), change(3, "n2", "tea")))
@@ -42,7 +42,7 @@ class NotebookTest : FunSpec({
         back.pending.shouldBeEmpty()
     }
 
-    test("a deletion that is still to be sent hides the note") {
+    test("a pending deletion hides the note") {
         val notebook = Notebook(
             "a",
         ).applied(page(change(1, "n1", "milk"))).edited(Edit("mine", "n1", "", deleted = true))
@@ -51,24 +51,24 @@ class NotebookTest : FunSpec({
         notebook.notes.size shouldBe 1
     }
 
-    test("a page that comes twice changes nothing the second time") {
+    test("a repeated page changes nothing") {
         val page = page(change(1, "n1", "milk"), deletion(2, "n1"), change(3, "n2", "tea"))
         val once = Notebook("a").applied(page)
 
         once.applied(page) shouldBe once
     }
 
-    test("a change that is missing is noticed, and nothing is applied") {
+    test("a page with a missing change is rejected") {
         val failure =
             shouldThrow<IllegalStateException> { Notebook("a").applied(page(change(1, "n", "x"), change(3, "n", "y"))) }
 
-        failure.message shouldBe "the server left out change 2 of 'a'"
+        failure.message shouldBe "the server omitted change 2 of 'a'"
     }
 
-    test("beginning anew drops what was pulled and keeps what is to be sent") {
+    test("a reset discards the pulled changes and keeps pending edits") {
         val notebook = Notebook("a").applied(page(change(1, "n1", "milk"))).edited(Edit("mine", "n2", "tea"))
 
-        notebook.anew() shouldBe Notebook("a", pending = notebook.pending)
+        notebook.reset() shouldBe Notebook("a", pending = notebook.pending)
     }
 })
 

@@ -24,32 +24,32 @@ import java.nio.file.Path
 import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.time.Duration.Companion.minutes
 
-/** On real sockets. */
+/** Uses real sockets. */
 class NotesClientTest : FunSpec({
 
-    test("it sends what was typed before it was online, and is offline again when it is cancelled") {
+    test("it sends edits made before it was online, and is offline after a cancellation") {
         val folder = tempdir().toPath()
         withServer(folder.resolve("server")) { server ->
             NoteStore.open(folder.resolve("notes.json"), "a").use { store ->
-                val told = CopyOnWriteArrayList<String>()
-                val client = NotesClient(server.url(), store) { told += it.text }
+                val reported = CopyOnWriteArrayList<String>()
+                val client = NotesClient(server.url(), store) { reported += it.text }
                 client.edit(Edit("c1", "n1", "milk"))
-                client.status.value shouldBe Status(Standing.Offline)
+                client.status.value shouldBe Status(SyncPhase.Offline)
 
                 coroutineScope {
                     val running = launch { client.run() }
                     store.awaits { it.cursor == 1L && it.pending.isEmpty() }
-                    client.awaits(Standing.Live)
+                    client.awaitPhase(SyncPhase.Live)
                     running.cancelAndJoin()
                 }
 
-                client.status.value shouldBe Status(Standing.Offline)
-                told.shouldBeEmpty() // its own
+                client.status.value shouldBe Status(SyncPhase.Offline)
+                reported.shouldBeEmpty() // no notification of its own edits
             }
         }
     }
 
-    test("two clients see each other's notes, more of them than a page has") {
+    test("two clients receive each other's notes, over several pages") {
         val folder = tempdir().toPath()
         withServer(folder.resolve("server")) { server ->
             NoteStore.open(folder.resolve("ann.json"), "a").use { ofAnn ->
@@ -64,7 +64,7 @@ class NotesClientTest : FunSpec({
                         val running = listOf(launch { ann.run() }, launch { bob.run() })
                         ofBob.awaits { it.cursor == 450L }
                         bob.edit(Edit("of-bob", "n0", "by bob"))
-                        // bob's push may be answered, and seen by ann, before he has pulled it himself
+                        // ann can receive bob's edit before bob has pulled it
                         for (store in listOf(ofAnn, ofBob)) {
                             store.awaits { it.cursor == 451L && it.notes.first().text == "by bob" }
                         }
@@ -77,7 +77,7 @@ class NotesClientTest : FunSpec({
         }
     }
 
-    test("at a server that has an older copy it begins anew, and what it had still to send is there") {
+    test("it reloads an older log and keeps its pending edits") {
         val folder = tempdir().toPath()
         NoteStore.open(folder.resolve("notes.json"), "a").use { store ->
             coroutineScope {
@@ -89,23 +89,23 @@ class NotesClientTest : FunSpec({
                         store.awaits { it.cursor == 3L && it.pending.isEmpty() }
                         client to server.port()
                     }
-                client.awaits(Standing.Offline)
-                for (number in 1..5) client.edit(Edit("meanwhile-$number", "m$number", "meanwhile $number"))
+                client.awaitPhase(SyncPhase.Offline)
+                for (number in 1..5) client.edit(Edit("added-$number", "m$number", "added $number"))
 
                 withServer(folder.resolve("second"), port) {
                     store.awaits { it.cursor == 5L && it.pending.isEmpty() }
-                    client.awaits(Standing.Live)
+                    client.awaitPhase(SyncPhase.Live)
                 }
 
-                store.notebook.value.notes.map { it.text } shouldContainExactly List(5) { "meanwhile ${it + 1}" }
+                store.notebook.value.notes.map { it.text } shouldContainExactly List(5) { "added ${it + 1}" }
                 coroutineContext.cancelChildren()
             }
         }
     }
 
-    test("what a restored server tells again is not announced, and what comes after it is") {
+    test("reloaded changes of a restored server are not reported, and later ones are") {
         val folder = tempdir().toPath()
-        val told = MutableStateFlow(emptyList<String>())
+        val reported = MutableStateFlow(emptyList<String>())
         val own = Edit("own", "n1", "own")
         val others = listOf(Edit("other", "n2", "other"), Edit("lost", "n3", "lost"))
         withServer(folder.resolve("restored")) { server -> server.post(own, others.first()) }
@@ -113,47 +113,47 @@ class NotesClientTest : FunSpec({
             coroutineScope {
                 val (client, port) =
                     withServer(folder.resolve("first")) { server ->
-                        val client = NotesClient(server.url(), store) { change -> told.update { it + change.text } }
+                        val client = NotesClient(server.url(), store) { change -> reported.update { it + change.text } }
                         client.edit(own)
                         launch { client.run() }
                         store.awaits { it.cursor == 1L }
                         server.post(*others.toTypedArray())
-                        withTimeout(1.minutes) { told.first { it == listOf("other", "lost") } }
+                        withTimeout(1.minutes) { reported.first { it == listOf("other", "lost") } }
                         client to server.port()
                     }
-                client.awaits(Standing.Offline)
-                client.edit(Edit("meanwhile", "n5", "meanwhile"))
+                client.awaitPhase(SyncPhase.Offline)
+                client.edit(Edit("added 0", "n5", "meanwhile"))
 
                 withServer(folder.resolve("restored"), port) { server ->
                     store.awaits { it.cursor == 3L && it.pending.isEmpty() }
                     server.post(Edit("later", "n4", "later"))
-                    withTimeout(1.minutes) { told.first { "later" in it } }
+                    withTimeout(1.minutes) { reported.first { "later" in it } }
                 }
 
-                told.value shouldContainExactly listOf("other", "lost", "later")
+                reported.value shouldContainExactly listOf("other", "lost", "later")
                 coroutineContext.cancelChildren()
             }
         }
     }
 
-    test("an edit that the server would refuse is not kept") {
+    test("an invalid edit is not stored") {
         NoteStore.open(tempdir().toPath().resolve("notes.json"), "a").use { store ->
             val client = NotesClient("http://localhost:1", store) {}
 
-            val refusal = shouldThrow<IllegalArgumentException> { client.edit(Edit("c1", "n1", "x".repeat(2_001))) }
+            val rejection = shouldThrow<IllegalArgumentException> { client.edit(Edit("c1", "n1", "x".repeat(2_001))) }
 
-            refusal.message shouldBe "text has 2001 characters, 2000 are allowed; split the note"
+            rejection.message shouldBe "text has 2001 characters, 2000 are allowed; split the note"
             store.notebook.value.pending.shouldBeEmpty()
         }
     }
 })
 
-private suspend fun NoteStore.awaits(condition: (Notebook) -> Boolean) {
+private suspend fun NoteStore.awaitPhase(condition: (Notebook) -> Boolean) {
     withTimeout(1.minutes) { notebook.first(condition) }
 }
 
-private suspend fun NotesClient.awaits(standing: Standing) {
-    withTimeout(1.minutes) { status.first { it.standing == standing } }
+private suspend fun NotesClient.awaitPhase(phase: SyncPhase) {
+    withTimeout(1.minutes) { status.first { it.phase == phase } }
 }
 
 private suspend fun <T> withServer(file: Path, port: Int = 0, block: suspend (EmbeddedServer<*, *>) -> T): T {
@@ -165,7 +165,7 @@ private suspend fun <T> withServer(file: Path, port: Int = 0, block: suspend (Em
     }
 }
 
-/** Somebody else's edits of the list. */
+/** Posts edits of another client. */
 private suspend fun EmbeddedServer<*, *>.post(vararg edits: Edit) {
     ChangesClient(url()).use { it.post(Batch("a", since = 0, edits.asList())) }
 }

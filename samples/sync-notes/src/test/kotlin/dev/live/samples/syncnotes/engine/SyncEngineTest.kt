@@ -2,7 +2,7 @@ package dev.live.samples.syncnotes.engine
 
 import dev.live.samples.syncnotes.wire.Batch
 import dev.live.samples.syncnotes.wire.Edit
-import dev.live.samples.syncnotes.wire.Place
+import dev.live.samples.syncnotes.wire.StoredEdit
 import dev.live.sync.SyncNotifier
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
@@ -20,9 +20,9 @@ import java.util.concurrent.CopyOnWriteArrayList
 
 class SyncEngineTest : FunSpec({
 
-    test("a list's log counts from 1, and another list's does not mind") {
+    test("the log of each list counts from 1 independently") {
         withEngine { engine, _ ->
-            engine.post(batch("a", "one", "two")).places.map { it.sequence } shouldContainExactly listOf(1L, 2L)
+            engine.post(batch("a", "one", "two")).edits.map { it.sequence } shouldContainExactly listOf(1L, 2L)
             engine.post(batch("b", "three")).cursor shouldBe 1
 
             engine.changes("a", 0).changes.map { it.changeId } shouldContainExactly listOf("one", "two")
@@ -32,38 +32,39 @@ class SyncEngineTest : FunSpec({
         }
     }
 
-    test("a change that is posted twice is stored once, as it first was, and answered with the place it has") {
+    test("a repeated post is stored once, unchanged, and returns its sequence") {
         withEngine { engine, _ ->
             engine.post(batch("a", "one", "two"))
 
             val again = engine.post(Batch("a", 0, listOf(edit("two", "another text"), edit("three"), edit("three"))))
 
-            again.places shouldContainExactly listOf(Place("two", 2), Place("three", 3), Place("three", 3))
+            again.edits shouldContainExactly
+                listOf(StoredEdit("two", 2), StoredEdit("three", 3), StoredEdit("three", 3))
             again.cursor shouldBe 3
             engine.changes("a", 0).changes.map { it.text } shouldContainExactly listOf("text", "text", "text")
         }
     }
 
-    test("a change's id is its list's own: the same id in another list is another change") {
+    test("change ids are unique per list only") {
         withEngine { engine, _ ->
             engine.post(batch("a", "one"))
 
-            engine.post(batch("b", "one")).places shouldContainExactly listOf(Place("one", 1))
+            engine.post(batch("b", "one")).edits shouldContainExactly listOf(StoredEdit("one", 1))
         }
     }
 
-    test("what was stored is there when the file is opened again, and counting goes on") {
+    test("the log is restored from the file, and sequences continue") {
         val folder = tempdir().toPath()
         withEngine(folder) { engine, _ -> engine.post(batch("a", "one", "two")) }
 
         withEngine(folder) { engine, _ ->
             engine.cursor("a") shouldBe 2
-            engine.post(batch("a", "two", "three")).places shouldContainExactly
-                listOf(Place("two", 2), Place("three", 3))
+            engine.post(batch("a", "two", "three")).edits shouldContainExactly
+                listOf(StoredEdit("two", 2), StoredEdit("three", 3))
         }
     }
 
-    test("a file is one engine's at a time") {
+    test("a file is locked by one engine") {
         val file = tempdir().toPath().resolve("log")
         ChangeLog.open(file).use {
             val other = ProcessBuilder(otherProcess(file)).redirectErrorStream(true).start()
@@ -75,7 +76,7 @@ class SyncEngineTest : FunSpec({
         }
     }
 
-    test("a long log comes in pages") {
+    test("a long log is returned in pages") {
         withEngine { engine, _ ->
             repeat(3) { page -> engine.post(batch("a", *Array(100) { "c$page-$it" })) }
 
@@ -89,31 +90,31 @@ class SyncEngineTest : FunSpec({
         }
     }
 
-    test("who comes from further than the log reaches is refused, and what they send is not stored") {
-        withEngine { engine, told ->
+    test("a cursor after the end of the log is rejected, and the batch is not stored") {
+        withEngine { engine, notified ->
             engine.post(batch("a", "one"))
-            told.clear()
+            notified.clear()
 
             shouldThrow<AheadOfLogException> { engine.changes("a", 2) }.cursor shouldBe 1
             shouldThrow<AheadOfLogException> { engine.post(Batch("a", 2, listOf(edit("two")))) }
 
             engine.cursor("a") shouldBe 1
-            told.shouldBeEmpty()
+            notified.shouldBeEmpty()
         }
     }
 
-    test("of a batch that cannot be stored nothing is, and its numbers are given again") {
+    test("a failed batch stores nothing and releases its sequences") {
         withEngine { engine, _ ->
-            val tooLong = edit("two", "x".repeat(2_001)) // for the table; over HTTP the rules are in front of it
+            val tooLong = edit("two", "x".repeat(2_001)) // for the table; over HTTP the rules reject it first
 
             shouldThrow<java.sql.SQLException> { engine.post(Batch("a", 0, listOf(edit("one"), tooLong))) }
 
             engine.cursor("a") shouldBe 0
-            engine.post(batch("a", "three")).places shouldContainExactly listOf(Place("three", 1))
+            engine.post(batch("a", "three")).edits shouldContainExactly listOf(StoredEdit("three", 1))
         }
     }
 
-    test("writers at the same time get places without gaps, and a reader never sees one before those below it") {
+    test("concurrent writers get sequences without gaps, and readers see them in order") {
         withEngine { engine, _ ->
             coroutineScope {
                 val reader =
@@ -133,7 +134,7 @@ class SyncEngineTest : FunSpec({
         }
     }
 
-    test("the notifier is told after the commit: whoever is told of a cursor finds it") {
+    test("the notifier is called after the commit") {
         val folder = tempdir().toPath()
         val log = ChangeLog.open(folder.resolve("log"))
         val found = CopyOnWriteArrayList<Boolean>()
@@ -144,12 +145,12 @@ class SyncEngineTest : FunSpec({
         found shouldContainExactly listOf(true, true, true)
     }
 
-    test("what the notifier is told is the scope and how far it has come") {
-        withEngine { engine, told ->
+    test("the notifier receives the scope and its cursor") {
+        withEngine { engine, notified ->
             engine.post(batch("a", "one", "two"))
             engine.post(batch("b", "one"))
 
-            told shouldContainExactlyInAnyOrder listOf("a" to 2uL, "b" to 1uL)
+            notified shouldContainExactlyInAnyOrder listOf("a" to 2uL, "b" to 1uL)
         }
     }
 })
@@ -162,13 +163,13 @@ private suspend fun FunSpec.withEngine(
     folder: Path = tempdir().toPath(),
     block: suspend (SyncEngine, MutableList<Pair<String, ULong>>) -> Unit,
 ) {
-    val told = CopyOnWriteArrayList<Pair<String, ULong>>()
+    val notified = CopyOnWriteArrayList<Pair<String, ULong>>()
     ChangeLog.open(folder.resolve("log")).use { log ->
-        block(SyncEngine(log, SyncNotifier { scope, cursor -> told += scope to cursor }), told)
+        block(SyncEngine(log, SyncNotifier { scope, cursor -> notified += scope to cursor }), notified)
     }
 }
 
-/** H2's own shell, which wants the same database. */
+/** Starts H2's shell on the same database. */
 private fun otherProcess(file: Path): List<String> {
     val url = "jdbc:h2:file:$file"
     val java = Path.of(System.getProperty("java.home"), "bin", "java").toString()

@@ -10,27 +10,27 @@ import kotlin.io.path.extension
 import kotlin.io.path.readBytes
 import kotlin.io.path.walk
 
-class EngineKnowsNothingOfLiveTest : FunSpec({
+class EngineDependenciesTest : FunSpec({
 
-    test("of live the engine knows the one interface that it calls") {
-        val named = namesOfLive(SyncEngine::class.java)
+    test("the engine depends only on SyncNotifier of live") {
+        val references = referencesToLive(SyncEngine::class.java)
 
-        named shouldContainExactly setOf("dev/live/sync/SyncNotifier")
+        references shouldContainExactly setOf("dev/live/sync/SyncNotifier")
     }
 
-    test("what goes over the wire knows nothing of live at all") {
-        namesOfLive(Edit::class.java).shouldBeEmpty()
+    test("the wire types do not depend on live") {
+        referencesToLive(Edit::class.java).shouldBeEmpty()
     }
 
-    test("what does know it is found") {
+    test("the check finds dependencies on live") {
         val module = Class.forName("dev.live.samples.syncnotes.SyncNotesKt")
 
-        namesOfLive(module) shouldContain "dev/live/sync/server/LiveSyncNotifier"
+        referencesToLive(module) shouldContain "dev/live/sync/server/LiveSyncNotifier"
     }
 })
 
-/** The classes of live, without the sample's, that the compiled classes in the folder of [one] and below it name. */
-private fun namesOfLive(one: Class<*>): Set<String> {
+/** The classes of live that the compiled classes in the package of [one] and below reference. */
+private fun referencesToLive(one: Class<*>): Set<String> {
     val classes = Path.of(one.protectionDomain.codeSource.location.toURI())
     val files = classes.resolve(one.packageName.replace('.', '/')).walk().filter { it.extension == "class" }
     return files
