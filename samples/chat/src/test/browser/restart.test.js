@@ -13,14 +13,14 @@ for (const [signal, event] of [["SIGTERM", "a restart"], ["SIGKILL", "a crash"]]
     await stage.stopServer(signal);
     await ann.locator('#connection[data-state="waiting"]').waitFor();
     await ann.getByRole("button", { name: "Try now" }).waitFor();
-    await kim.waitFor(/^\* connection lost \(.+\), trying again in [\d.]+ s/m, { since: before });
+    await kim.waitFor(/^\* connection lost \(.+\), reconnecting in [\d.]+ s/m, { since: before });
     await say(ann, "written during the outage");
     await ann.getByText("Waiting for the connection").waitFor();
     await stage.startServer();
 
     for (const page of [ann, bob]) {
       await connected(page);
-      await page.getByText(/^Connection was lost here .* messages sent meanwhile may be missing$/).waitFor();
+      await page.getByText(/^Connection lost \(.*\): messages may be missing$/).waitFor();
     }
     await kim.waitFor(/^\* connected/m, { since: before });
     await sees(ann, "written during the outage", null);

@@ -26,7 +26,7 @@ scene("a reconnect leaves no gap, and a server restart shows the lost data", asy
   await page.getByText("You disconnected.").waitFor();
   await measured(stage, 150);
   await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await page.getByText(/^Caught up: \d+ values that this page has missed are there\.$/).waitFor();
+  await page.getByText(/^Caught up: \d+ missed values received\.$/).waitFor();
   await expect(page.locator(".gap"), "only the one in the legend").toHaveCount(1);
   await expect(heap.locator(".line")).toHaveCount(1);
 

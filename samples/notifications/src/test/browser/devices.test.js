@@ -66,7 +66,7 @@ scene("two pages and a Java terminal are devices of the same user only", async (
   await ann.laptop.getByRole("button", { name: "Ring my devices" }).click();
   await ann.laptop.getByText("Ringing 5 devices.").waitFor();
   await again.phone.getByText("Laptop rings this device.").waitFor();
-  await terminal.waitFor(/^\* somebody looks for this device$/m);
+  await terminal.waitFor(/^\* ring from another device$/m);
 
   await ann.phone.getByRole("button", { name: "Sign out everywhere" }).click();
   for (const device of [ann.phone, ann.laptop, again.phone, again.laptop]) await device.getByText("Signed out everywhere.").waitFor();

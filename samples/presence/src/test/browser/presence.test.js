@@ -24,9 +24,9 @@ scene("typing is shown to others, and ends on sending or on expiry", async (stag
   const bob = await enter(stage, "Bob");
   await ann.getByText("2 people").waitFor();
 
-  await bob.getByRole("textbox", { name: "Write something" }).pressSequentially("hello");
+  await bob.getByRole("textbox", { name: "Message" }).pressSequentially("hello");
   await ann.getByText("Bob is typing…").waitFor();
-  await card(ann, "Bob").locator(".doing i").first().waitFor();
+  await card(ann, "Bob").locator(".signal i").first().waitFor();
   await expect(bob.getByText("Bob is typing…")).toHaveCount(0);
   await bob.keyboard.press("Enter");
   await ann.locator("#typing", { hasText: /^$/ }).waitFor({ state: "attached" });
@@ -36,7 +36,7 @@ scene("typing is shown to others, and ends on sending or on expiry", async (stag
   await ann.getByText("Bob is typing…").waitFor({ state: "detached" }); // by expiry
 
   await ann.getByRole("button", { name: "Wave" }).click();
-  for (const page of [ann, bob]) await page.locator('[data-name="Ann"][data-doing="wave"]').waitFor();
+  for (const page of [ann, bob]) await page.locator('[data-name="Ann"][data-signal="wave"]').waitFor();
 });
 
 scene("a lost connection is shown with its time, and all users return after the reconnect", async (stage) => {
@@ -72,7 +72,7 @@ scene("takes screenshots of the page", async (stage) => {
   await ann.getByText("5 people on 6 devices").waitFor();
   await mei.getByRole("textbox").pressSequentially("hello");
   await bob.getByRole("button", { name: "Wave" }).click();
-  await ann.locator('[data-name="Bob"][data-doing="wave"]').waitFor();
+  await ann.locator('[data-name="Bob"][data-signal="wave"]').waitFor();
   await ann.getByText("Mei Tan is typing…").waitFor();
   for (const [page, name] of [[ann, "light"], [bob, "dark"], [mei, "phone"]]) await page.screenshot({ path: screenshotFile(name), animations: "disabled" });
 });

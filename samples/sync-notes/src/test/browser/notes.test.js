@@ -65,7 +65,7 @@ scene("two devices converge after both edited the list while one was offline", a
 scene("a page and a terminal converge after a killed server and a reload", async (stage) => {
   const { page, phone, laptop } = await open(stage, SERVER_DOWN);
   const kim = stage.terminal("kim");
-  await kim.waitFor(/^\* live, nothing to send$/m);
+  await kim.waitFor(/^\* live, no edits pending$/m);
   await add(phone, "before");
   await kim.waitFor(/^Phone: before$/m);
   // kim may receive the note before the phone receives the response to its post
@@ -77,7 +77,7 @@ scene("a page and a terminal converge after a killed server and a reload", async
   await add(phone, "from the phone");
   await add(laptop, "from the laptop");
   kim.type("add from kim");
-  await kim.waitFor(/^kept: from kim$/m);
+  await kim.waitFor(/^saved: from kim$/m);
   await phone.getByText("1 pending").waitFor();
   const since = kim.mark();
   await stage.startServer();
@@ -85,7 +85,7 @@ scene("a page and a terminal converge after a killed server and a reload", async
   for (const device of [phone, laptop]) await lists(device, all);
   await kim.waitFor(/^Phone: from the phone$/m, { since });
   await kim.waitFor(/^Laptop: from the laptop$/m, { since });
-  await kim.waitFor(/^\* live, nothing to send$/m, { since });
+  await kim.waitFor(/^\* live, no edits pending$/m, { since });
 
   // an offline edit survives a reload
   await phone.getByRole("button", { name: "Offline" }).click();
@@ -98,7 +98,7 @@ scene("a page and a terminal converge after a killed server and a reload", async
   await kim.waitFor(/^Phone: added before the reload$/m);
   await expect.poll(async () => isDeepStrictEqual(await texts(phone), await texts(laptop)), "same order of notes").toBe(true);
   kim.type("list");
-  await kim.waitFor(/^= 5 notes as of change 5, 0 edits to send$/m);
+  await kim.waitFor(/^= 5 notes as of change 5, 0 edits pending$/m);
 });
 
 scene("a second tab of a device waits until the first one is closed, and shows its edits", async (stage) => {

@@ -36,7 +36,8 @@ class ChatServer private constructor(
     fun send(text: String): Unit = runBlocking { live.topic("room/lobby").publish(Chat(text, "server")) }
 
     /** Waits until a client has published "hang". */
-    fun awaitPendingPublish(): Unit = check(pending.await(2, TimeUnit.MINUTES)) { "no client published hang within 2 min" }
+    fun awaitPendingPublish(): Unit =
+        check(pending.await(2, TimeUnit.MINUTES)) { "no client published hang within 2 min" }
 
     override fun close(): Unit = server.stop(gracePeriodMillis = 0, timeoutMillis = 1_000)
 

@@ -48,7 +48,7 @@ class NotesClient(
     @Volatile
     private var loop: SyncLoop? = null
 
-    /** Whether the pulled changes were discarded and are being reloaded. Only accessed by [pull], which is sequential. */
+    /** Whether discarded changes are being reloaded. Only accessed by [pull], which is sequential. */
     private var isReloading = false
 
     /** The current status; [SyncPhase.Offline] unless [run] is active. */

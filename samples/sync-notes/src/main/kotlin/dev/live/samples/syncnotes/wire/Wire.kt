@@ -55,7 +55,7 @@ data class Problem(val error: String, val reason: String) {
         const val BAD_REQUEST = "bad_request"
         const val TOO_LARGE = "too_large"
 
-        /** The client's cursor is after the end of the log: the server has an older copy, and the client starts over. */
+        /** The client's cursor is after the end of the log: the log is older, and the client starts over. */
         const val AHEAD_OF_LOG = "ahead_of_log"
     }
 }
