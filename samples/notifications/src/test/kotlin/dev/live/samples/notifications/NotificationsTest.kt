@@ -80,13 +80,13 @@ class NotificationsTest : FunSpec({
 
             live.sessionsOf("ann").single().close(CloseCode.Restart)
             phone.awaitDisconnected()
-            notify("ann", "meanwhile")
-            notify("ann", "meanwhile too")
+            notify("ann", "missed one")
+            notify("ann", "missed two")
             phone.awaitConnected()
             notify("ann", "after")
 
             val texts = received.next(4).map { it.added?.text }
-            texts shouldContainExactly listOf("before", "meanwhile", "meanwhile too", "after")
+            texts shouldContainExactly listOf("before", "missed one", "missed two", "after")
             received.taken().shouldBeEmpty()
         }
     }

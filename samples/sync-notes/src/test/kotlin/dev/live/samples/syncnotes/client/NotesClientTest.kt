@@ -122,7 +122,7 @@ class NotesClientTest : FunSpec({
                         client to server.port()
                     }
                 client.awaitPhase(SyncPhase.Offline)
-                client.edit(Edit("added 0", "n5", "meanwhile"))
+                client.edit(Edit("added-0", "n5", "added"))
 
                 withServer(folder.resolve("restored"), port) { server ->
                     store.awaits { it.cursor == 3L && it.pending.isEmpty() }
