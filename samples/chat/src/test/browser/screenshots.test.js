@@ -1,5 +1,5 @@
 import { screenshotFile } from "../../../../testing/paths.js";
-import { connected, say, scene, sees } from "./support/chat.js";
+import { connected, send, scene, expectMessage } from "./support/chat.js";
 
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
@@ -21,26 +21,26 @@ scene("takes screenshots of the page", async (stage) => {
     [ann, "Great. I will restart the server now,\nso expect a short outage."],
   ];
   for (const [author, text] of messages) {
-    await say(author, text);
+    await send(author, text);
     for (const page of [ann, bob, mei]) await page.locator(".text", { hasText: text.split("\n")[0] }).waitFor();
   }
 
   await stage.stopServer("SIGKILL");
   for (const page of [ann, bob, mei]) await page.locator('#connection[data-state="waiting"]').waitFor();
-  await say(bob, "Are you there?");
+  await send(bob, "Are you there?");
   await shoot(bob, "desktop-dark-connection-lost");
   await shoot(mei, "phone-connection-lost");
   await stage.startServer();
   for (const page of [ann, bob, mei]) await connected(page);
-  await sees(bob, "Are you there?", null);
-  await say(mei, "Connected again!");
-  for (const page of [ann, bob]) await sees(page, "Connected again!", "Mei");
+  await expectMessage(bob, "Are you there?", null);
+  await send(mei, "Connected again!");
+  for (const page of [ann, bob]) await expectMessage(page, "Connected again!", "Mei");
 
   await bob.locator('[data-room="coffee"] a').click();
-  await say(bob, "Coffee, anyone?");
+  await send(bob, "Coffee, anyone?");
   await ann.locator('[data-room="coffee"] .badge').waitFor();
   await bob.locator('[data-room="lobby"] a').click();
-  await sees(bob, "Connected again!", "Mei");
+  await expectMessage(bob, "Connected again!", "Mei");
   await shoot(ann, "desktop-light");
   await shoot(bob, "desktop-dark");
   await shoot(mei, "phone");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { expect, say, scene, sees } from "./support/chat.js";
+import { expect, send, scene, expectMessage } from "./support/chat.js";
 
 scene("two tabs and the terminal clients in Kotlin and Java exchange messages", async (stage) => {
   const ann = await stage.tab("Ann");
@@ -7,19 +7,19 @@ scene("two tabs and the terminal clients in Kotlin and Java exchange messages", 
   const kim = await stage.terminal("Kim", "lobby");
   const jim = await stage.terminal("Jim", "lobby", "JavaTerminal");
 
-  await say(ann, "hello from a tab");
-  await sees(ann, "hello from a tab", null);
-  await sees(bob, "hello from a tab", "Ann");
+  await send(ann, "hello from a tab");
+  await expectMessage(ann, "hello from a tab", null);
+  await expectMessage(bob, "hello from a tab", "Ann");
   await kim.waitFor(/^Ann: hello from a tab$/m);
   await jim.waitFor(/^Ann: hello from a tab$/m);
 
   kim.type("hello from Kotlin");
-  await sees(ann, "hello from Kotlin", "Kim");
-  await sees(bob, "hello from Kotlin", "Kim");
+  await expectMessage(ann, "hello from Kotlin", "Kim");
+  await expectMessage(bob, "hello from Kotlin", "Kim");
   await jim.waitFor(/^Kim: hello from Kotlin$/m);
 
   jim.type("hello from Java");
-  await sees(bob, "hello from Java", "Jim");
+  await expectMessage(bob, "hello from Java", "Jim");
   await kim.waitFor(/^Jim: hello from Java$/m);
 });
 
@@ -36,11 +36,11 @@ scene("a hostile name and text are shown as text", async (stage) => {
   const proto = await stage.tab("__proto__");
   const ann = await stage.tab("Ann");
 
-  await say(mallory, "<script>alert(2)</script><b>bold</b>");
-  await say(proto, "constructor");
+  await send(mallory, "<script>alert(2)</script><b>bold</b>");
+  await send(proto, "constructor");
 
-  await sees(ann, "<script>alert(2)</script><b>bold</b>", hostile);
-  await sees(ann, "constructor", "__proto__");
+  await expectMessage(ann, "<script>alert(2)</script><b>bold</b>", hostile);
+  await expectMessage(ann, "constructor", "__proto__");
   await expect(ann.locator("#log img, #log script, #log b")).toHaveCount(0);
 });
 
@@ -48,8 +48,8 @@ scene("rooms are separate and count unread messages", async (stage) => {
   const ann = await stage.tab("Ann");
   const bob = await stage.tab("Bob", { hash: "#room/coffee" });
 
-  await say(bob, "coffee is ready");
-  await say(bob, "anyone?");
+  await send(bob, "coffee is ready");
+  await send(bob, "anyone?");
 
   const coffee = ann.locator('[data-room="coffee"]');
   await coffee.getByText("2", { exact: true }).waitFor();
@@ -58,7 +58,7 @@ scene("rooms are separate and count unread messages", async (stage) => {
   await expect(ann.locator("#log .message")).toHaveCount(0);
 
   await coffee.getByRole("link").click();
-  await sees(ann, "anyone?", "Bob");
+  await expectMessage(ann, "anyone?", "Bob");
   await ann.locator(".divider.new").waitFor();
   await expect(coffee.locator(".badge")).toBeHidden();
   await expect(ann).toHaveURL(/#room\/coffee$/);
@@ -72,8 +72,8 @@ scene("a room can be added and left, and survives a reload", async (stage) => {
   await ann.getByText("Use only letters, digits, dots, dashes and underscores.").waitFor();
   await ann.getByLabel("Room name").fill("# Büro 7");
   await ann.getByRole("button", { name: "Add room" }).click();
-  await say(ann, "the first word");
-  await sees(ann, "the first word", null);
+  await send(ann, "the first word");
+  await expectMessage(ann, "the first word", null);
 
   await ann.reload();
   await ann.getByRole("heading", { name: "büro-7" }).waitFor();
@@ -108,14 +108,14 @@ scene("a text over the limit shows an error and stays in the input", async (stag
   const input = ann.getByLabel("Message", { exact: true });
   const text = "x".repeat(2012);
 
-  await say(ann, text);
+  await send(ann, text);
 
   await ann.getByText("Not sent: the text has 2,012 characters, 12 over the limit of 2,000.").waitFor();
   await ann.getByText("2,012 / 2,000").waitFor();
   await expect(input).toHaveValue(text);
 
-  await say(ann, text.slice(0, 2000));
-  await sees(ann, text.slice(0, 2000), null);
+  await send(ann, text.slice(0, 2000));
+  await expectMessage(ann, text.slice(0, 2000), null);
   await expect(input).toHaveValue("");
 });
 
@@ -131,7 +131,7 @@ scene("a message that the server rejects returns to the input with the reason", 
   await ann.getByLabel("Your name").press("Enter");
   await ann.locator('#connection[data-state="connected"]').waitFor();
 
-  await say(ann, "y".repeat(2001));
+  await send(ann, "y".repeat(2001));
 
   await ann.getByText(/^Not sent: .*2,?000/).waitFor();
   await expect(ann.getByLabel("Message", { exact: true })).toHaveValue("y".repeat(2001));

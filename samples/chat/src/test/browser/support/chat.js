@@ -28,13 +28,13 @@ class ChatStage extends Stage {
   }
 }
 
-export async function say(page, text) {
+export async function send(page, text) {
   await page.getByLabel("Message", { exact: true }).fill(text);
   await page.getByLabel("Message", { exact: true }).press("Enter");
 }
 
 /** Waits until the current room shows a message with exactly this text; `from` is null for own messages. */
-export async function sees(page, text, from) {
+export async function expectMessage(page, text, from) {
   const message = page.locator("#log .message", { has: page.locator(".text", { hasText: exactly(text) }) });
   await message.first().waitFor();
   await expect(message, `"${text}" is shown once`).toHaveCount(1);

@@ -41,7 +41,7 @@ export class LiveClient {
    *   `{kind: "stopped", code, reason}`, times in milliseconds since the epoch;
    *   `subscribed(topic, recovery, missed, welcome)`: `"first"`, `"recovered"` (`missed` replayed messages follow)
    *   or `"gap"` (messages may be missing), and the welcome data of the ack;
-   *   `message(topic, data)`, `presence(topic, data)`, `refused(topic, error)`;
+   *   `message(topic, data)`, `presence(topic, data)`, `rejected(topic, error)`;
    *   `customMessage(topic, type, data)`, `direct(type, data)`: application-defined message types, with and without a topic.
    * @param token a bearer token for the upgrade, or null
    */
