@@ -43,7 +43,7 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
             val live = LiveClient(options.url)
             try {
                 val room = live.topic<Chat>(options.topic)
-                launch { printingErrors { room.updates.collect { print(describe(it)) } } }
+                launch { printingErrors { room.updates.collect { printLine(describe(it)) } } }
                 launch {
                     for (line in linesOf(input)) {
                         if (line == "/quit") break
@@ -52,7 +52,7 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
                     live.close()
                 }
                 live.state
-                    .onEach { state -> describe(state)?.let(::print) }
+                    .onEach { state -> describe(state)?.let(::printLine) }
                     .filterIsInstance<ConnectionState.Closed>()
                     .first()
                     .cause
@@ -68,7 +68,7 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
         } catch (_: ClientClosedException) {
             // reported by the state
         } catch (e: LiveException) {
-            print("! ${e.reason}")
+            printLine("! ${e.reason}")
         }
     }
 
@@ -94,7 +94,7 @@ class Terminal(private val input: BufferedReader, private val out: PrintStream) 
         }
 
     /** Replaces control characters, so that a message cannot move the cursor or imitate another user's line. */
-    private fun print(line: String) {
+    private fun printLine(line: String) {
         out.println(line.map { if (it.isISOControl()) ' ' else it }.joinToString(""))
         out.flush()
     }

@@ -24,18 +24,18 @@ fun main(args: Array<String>) {
 }
 
 /** Follows [scope] on the server at [host] until cancelled, and prints changes and states. */
-suspend fun follow(host: String, scope: String, print: (String) -> Unit) {
+suspend fun follow(host: String, scope: String, output: (String) -> Unit) {
     HttpClient { install(HttpTimeout) { requestTimeoutMillis = 30_000 } }.use { http ->
         val live = LiveClient("ws://$host/live?name=follower")
         try {
             val loop =
                 SyncLoop(live, scope, MemoryCursor()) { since ->
                     val page = http.changes(host, scope, since)
-                    for (change in page.changes) print("${change.sequence}: ${change.body}")
+                    for (change in page.changes) output("${change.sequence}: ${change.body}")
                     page.cursor.toULong()
                 }
             coroutineScope {
-                launch { loop.state.map { "$it" }.distinctUntilChanged().collect { print(it) } }
+                launch { loop.state.map { "$it" }.distinctUntilChanged().collect { output(it) } }
                 loop.run()
             }
         } finally {

@@ -153,16 +153,16 @@ class SyncPostgresTest : FunSpec({
         val server = embeddedServer(Netty, port = 0, host = "127.0.0.1") { syncPostgres(database.url) }.startSuspend()
         try {
             val host = "127.0.0.1:${server.engine.resolvedConnectors().single().port}"
-            val said = Channel<String>(Channel.UNLIMITED)
+            val lines = Channel<String>(Channel.UNLIMITED)
             coroutineScope {
-                val follower = launch(Dispatchers.Default) { follow(host, "list/42") { said.trySend(it) } }
-                said.next { it.startsWith("InSync(0") }
+                val follower = launch(Dispatchers.Default) { follow(host, "list/42") { lines.trySend(it) } }
+                lines.next { it.startsWith("InSync(0") }
 
                 database.writeByEight("list/42", each = 25)
 
                 val expected = List(ALL.toInt()) { "${it + 1}: x" }
-                List(ALL.toInt()) { said.next { ": " in it && it.first().isDigit() } } shouldContainExactly expected
-                said.next { it == "InSync($ALL)" }
+                List(ALL.toInt()) { lines.next { ": " in it && it.first().isDigit() } } shouldContainExactly expected
+                lines.next { it == "InSync($ALL)" }
                 follower.cancelAndJoin()
             }
             firstEvent("http://$host/live/sse?name=curl&topic=sync:list/42") shouldContain """{"cursor":$ALL}"""

@@ -58,11 +58,11 @@ class Terminal(
 
     suspend fun run(): Unit =
         coroutineScope {
-            print("* list '${options.list}' in file ${options.file}. $HELP")
+            printLine("* list '${options.list}' in file ${options.file}. $HELP")
             launch {
                 combine(notes.status, store.notebook) { status, notebook -> describe(status, notebook.pending.size) }
                     .distinctUntilChanged()
-                    .collect(::print)
+                    .collect(::printLine)
             }
             var online: Job? = goOnline()
             for (line in linesOf(input)) {
@@ -90,18 +90,18 @@ class Terminal(
                 "delete" -> save(noteAt(rest), "", deleted = true)
                 "list" -> list()
                 "" -> Unit
-                else -> print("! unknown command '$command'. $HELP")
+                else -> printLine("! unknown command '$command'. $HELP")
             }
         } catch (e: IllegalArgumentException) {
-            print("! ${e.message}")
+            printLine("! ${e.message}")
         } catch (e: IOException) {
-            print("! not saved: ${e.message}")
+            printLine("! not saved: ${e.message}")
         }
     }
 
     private suspend fun save(note: String, text: String, deleted: Boolean = false) {
         notes.edit(Edit(UUID.randomUUID().toString(), note, text, deleted, options.name))
-        print(if (deleted) "saved: deleted" else "saved: $text")
+        printLine(if (deleted) "saved: deleted" else "saved: $text")
     }
 
     private fun noteAt(number: String): String {
@@ -120,21 +120,22 @@ class Terminal(
         val lines = shown.mapIndexed { index, (note, isPending) ->
             "${index + 1}. ${note.text} (${note.author})${if (isPending) ", pending" else ""}"
         }
-        print(lines + "= ${shown.size} notes as of change ${notebook.cursor}, ${notebook.pending.size} edits pending")
+        val pending = notebook.pending.size
+        printLine(lines + "= ${shown.size} notes as of change ${notebook.cursor}, $pending edits pending")
     }
 
     private fun printChange(change: Change): Unit =
-        print(if (change.deleted) "${change.author} deleted a note" else "${change.author}: ${change.text}")
+        printLine(if (change.deleted) "${change.author} deleted a note" else "${change.author}: ${change.text}")
 
     private fun describe(status: Status, pending: Int): String {
         val toSend = if (pending == 0) "no edits pending" else "$pending edits pending"
         return "* ${status.phase.name.lowercase()}, $toSend${status.error?.let { " ($it)" }.orEmpty()}"
     }
 
-    private fun print(line: String): Unit = print(listOf(line))
+    private fun printLine(line: String): Unit = printLine(listOf(line))
 
     /** Replaces control characters, so that a note cannot move the cursor or imitate another line. */
-    private fun print(lines: List<String>): Unit =
+    private fun printLine(lines: List<String>): Unit =
         synchronized(out) {
             for (line in lines) out.println(line.map { if (it.isISOControl()) ' ' else it }.joinToString(""))
             out.flush()

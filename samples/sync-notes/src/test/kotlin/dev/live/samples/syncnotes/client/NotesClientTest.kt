@@ -38,7 +38,7 @@ class NotesClientTest : FunSpec({
 
                 coroutineScope {
                     val running = launch { client.run() }
-                    store.awaits { it.cursor == 1L && it.pending.isEmpty() }
+                    store.awaitNotebook { it.cursor == 1L && it.pending.isEmpty() }
                     client.awaitPhase(SyncPhase.Live)
                     running.cancelAndJoin()
                 }
@@ -62,11 +62,11 @@ class NotesClientTest : FunSpec({
 
                     coroutineScope {
                         val running = listOf(launch { ann.run() }, launch { bob.run() })
-                        ofBob.awaits { it.cursor == 450L }
+                        ofBob.awaitNotebook { it.cursor == 450L }
                         bob.edit(Edit("of-bob", "n0", "by bob"))
                         // ann can receive bob's edit before bob has pulled it
                         for (store in listOf(ofAnn, ofBob)) {
-                            store.awaits { it.cursor == 451L && it.notes.first().text == "by bob" }
+                            store.awaitNotebook { it.cursor == 451L && it.notes.first().text == "by bob" }
                         }
                         running.forEach { it.cancelAndJoin() }
                     }
@@ -86,14 +86,14 @@ class NotesClientTest : FunSpec({
                         val client = NotesClient(server.url(), store) {}
                         launch { client.run() }
                         for (number in 1..3) client.edit(Edit("before-$number", "n$number", "before $number"))
-                        store.awaits { it.cursor == 3L && it.pending.isEmpty() }
+                        store.awaitNotebook { it.cursor == 3L && it.pending.isEmpty() }
                         client to server.port()
                     }
                 client.awaitPhase(SyncPhase.Offline)
                 for (number in 1..5) client.edit(Edit("added-$number", "m$number", "added $number"))
 
                 withServer(folder.resolve("second"), port) {
-                    store.awaits { it.cursor == 5L && it.pending.isEmpty() }
+                    store.awaitNotebook { it.cursor == 5L && it.pending.isEmpty() }
                     client.awaitPhase(SyncPhase.Live)
                 }
 
@@ -116,7 +116,7 @@ class NotesClientTest : FunSpec({
                         val client = NotesClient(server.url(), store) { change -> reported.update { it + change.text } }
                         client.edit(own)
                         launch { client.run() }
-                        store.awaits { it.cursor == 1L }
+                        store.awaitNotebook { it.cursor == 1L }
                         server.post(*others.toTypedArray())
                         withTimeout(1.minutes) { reported.first { it == listOf("other", "lost") } }
                         client to server.port()
@@ -125,7 +125,7 @@ class NotesClientTest : FunSpec({
                 client.edit(Edit("added-0", "n5", "added"))
 
                 withServer(folder.resolve("restored"), port) { server ->
-                    store.awaits { it.cursor == 3L && it.pending.isEmpty() }
+                    store.awaitNotebook { it.cursor == 3L && it.pending.isEmpty() }
                     server.post(Edit("later", "n4", "later"))
                     withTimeout(1.minutes) { reported.first { "later" in it } }
                 }
@@ -148,7 +148,7 @@ class NotesClientTest : FunSpec({
     }
 })
 
-private suspend fun NoteStore.awaitPhase(condition: (Notebook) -> Boolean) {
+private suspend fun NoteStore.awaitNotebook(condition: (Notebook) -> Boolean) {
     withTimeout(1.minutes) { notebook.first(condition) }
 }
 
