@@ -183,18 +183,18 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
      * receive: `GET /live/sse?topic=room/lobby` for an endpoint at `/live`. Each stream is a session with one topic.
      * All declarations of the endpoint apply to it, except [authenticateByMessage]. See docs/server-sent-events.md.
      *
-     * @param under path below the path of the endpoint
+     * @param path below the path of the endpoint
      * @param retry minimum delay before a browser reconnects, 100 ms to 1 hour. The server sends a random delay of up
      *   to twice this value, so that clients do not all reconnect at the same time
-     * @throws IllegalArgumentException if [under] is empty or [retry] is out of range
+     * @throws IllegalArgumentException if [path] is empty or [retry] is out of range
      */
-    public fun serverSentEvents(under: String = "sse", retry: Duration = 3.seconds) {
-        check(streams == null) { "live(\"$path\") has serverSentEvents twice" }
-        require(under.any { it != '/' }) {
-            "serverSentEvents needs a path below the endpoint's path, such as \"sse\", was '$under'"
+    public fun serverSentEvents(path: String = "sse", retry: Duration = 3.seconds) {
+        check(streams == null) { "live(\"${this.path}\") has serverSentEvents twice" }
+        require(path.any { it != '/' }) {
+            "serverSentEvents needs a path below the endpoint's path, such as \"sse\", was '$path'"
         }
         require(retry in 100.milliseconds..1.hours) { "retry must be 100 ms to 1 hour, was $retry" }
-        streams = StreamSettings(under, retry)
+        streams = StreamSettings(path, retry)
     }
 
     private fun <T> declare(
