@@ -1,4 +1,4 @@
-// What every peer here is started with, and how it says that it takes connections.
+// The command line options of every peer, and the line that reports readiness.
 import { parseArgs } from 'node:util'
 
 export function options() {

@@ -1,4 +1,4 @@
-// Socket.IO with its own rooms; clients speak WebSocket from the start.
+// Socket.IO with its own rooms. Clients use WebSocket from the start.
 import { Server } from 'socket.io'
 import { createServer } from 'node:http'
 import { listen, options } from './options.mjs'

@@ -1,4 +1,4 @@
-// The plain protocol on `ws`, as its own documentation broadcasts: a loop of send().
+// The plain protocol on `ws`, with a loop of send() as in its documentation.
 import { WebSocketServer } from 'ws'
 import { listen, options } from './options.mjs'
 
@@ -21,7 +21,7 @@ server.on('connection', (socket) => {
       const room = rooms.get(rest.slice(0, blank))
       if (!room) return
       const payload = Buffer.from(rest.slice(blank + 1), 'latin1')
-      for (const member of room) member.send(payload, { binary: false })
+      for (const subscriber of room) subscriber.send(payload, { binary: false })
     } else {
       socket.send(rest)
     }

@@ -13,16 +13,16 @@ import kotlin.system.exitProcess
 
 private const val USAGE = """usage: java -jar benchmarks.jar COMMAND [--option value ...]
   server --port N [--host H] [--engine netty|cio] [--transport auto|portable]      the live server under test
-  peer NAME --port N [--host H]                                                    another server, to compare with
+  peer NAME --port N [--host H]                                                    another server, for comparison
   load --port N --scenario fanout|topics|echo|rate|idle|flat|many [...]            the load generator
-  report [--quick] [--render-only] [--peers a,b] [--cases a,b] [--rounds 3] [...]  all of it, as tables and plots
-  client [--rounds 5] [--clients 40] [--out FILE]                                  what live's client gives and costs
-  receive --port N [--kind live|ktor] [--engine cio|okhttp] [--codec json|cbor]    one client of it, in its own process
-  sync [--rounds 5] [--clients 40] [--commits 100] [--out FILE]                    from a commit to the pull, by live
-  soak [--minutes 10] [--watchers 20] [--drain 20] [--out FILE] [--plot FILE]      hours of churn: does anything grow?
-  jmh [JMH's own options]                                                          what single parts cost"""
+  report [--quick] [--render-only] [--peers a,b] [--cases a,b] [--rounds 3] [...]  everything, as tables and plots
+  client [--rounds 5] [--clients 40] [--out FILE]                                  measures live's client
+  receive --port N [--kind live|ktor] [--engine cio|okhttp] [--codec json|cbor]    one client in its own process
+  sync [--rounds 5] [--clients 40] [--commits 100] [--out FILE]                    latency from a commit to the pull
+  soak [--minutes 10] [--watchers 20] [--drain 20] [--out FILE] [--plot FILE]      long test for memory growth and leaks
+  jmh [JMH's own options]                                                          microbenchmarks"""
 
-/** Every part of the benchmarks is a sub-command of one jar; see the README of this module. */
+/** Entry point: every part of the benchmarks is a sub-command of one jar. See the README of this module. */
 fun main(args: Array<String>) {
     val rest = args.drop(1)
     orUsage {

@@ -2,11 +2,11 @@ package dev.live.benchmarks
 
 import kotlin.system.exitProcess
 
-/** A command line that cannot be carried out; its message tells the user why. */
+/** An invalid command line. The message is shown to the user. */
 internal class UsageException(message: String) : IllegalArgumentException(message)
 
 /**
- * The `--name value` pairs of one sub-command. A name in `switches` stands alone.
+ * The `--name value` pairs of one sub-command. A name in `switches` has no value.
  *
  * @throws UsageException if an option is not among [known] and `switches`, or lacks its value
  */
@@ -20,7 +20,7 @@ internal class Options(args: List<String>, private val known: Set<String>, switc
             when {
                 !args[i].startsWith("--") || (name !in known && name !in switches) ->
                     throw UsageException(
-                        "unknown argument '${args[i]}'; known are ${(known + switches).sorted().map {
+                        "unknown argument '${args[i]}'; known arguments are ${(known + switches).sorted().map {
                             "--$it"
                         }}",
                     )
@@ -47,7 +47,7 @@ internal class Options(args: List<String>, private val known: Set<String>, switc
 
     fun required(name: String): Int = int(name) ?: throw UsageException("--$name is missing")
 
-    /** One of [choices], the first where the option is not given. */
+    /** The value, which must be one of [choices]. The first choice is the default. */
     fun choice(name: String, vararg choices: String): String {
         val value = values[name] ?: return choices.first()
         return value.takeIf { it in choices }
@@ -58,7 +58,7 @@ internal class Options(args: List<String>, private val known: Set<String>, switc
     fun list(name: String): List<String>? = values[name]?.split(',')?.filter { it.isNotEmpty() }
 }
 
-/** Runs [block]; what the user got wrong is printed without a stack trace. */
+/** Runs [block]. A [UsageException] is printed without a stack trace. */
 internal inline fun orUsage(block: () -> Unit) {
     try {
         block()

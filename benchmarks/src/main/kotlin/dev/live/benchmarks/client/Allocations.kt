@@ -9,9 +9,9 @@ import kotlinx.coroutines.withContext
 import java.util.concurrent.TimeUnit
 import kotlin.time.Duration.Companion.milliseconds
 
-/** How many bytes a client allocates for each message it receives, decodes and hands over. */
+/** Measures the bytes that a client allocates for each message that it receives, decodes and delivers. */
 internal class Allocations(private val java: List<String>, private val port: Int) {
-    /** A client that receives, in words and as options of `receive`. */
+    /** A receiving client: its name in the report, and its options for `receive`. */
     class Kind(val name: String, val options: List<String>)
 
     suspend fun of(kind: Kind): Long =
@@ -40,9 +40,9 @@ internal class Allocations(private val java: List<String>, private val port: Int
     private suspend fun publishWhile(client: LiveClient, number: Int, isOn: () -> Boolean) {
         var id = 0L
         while (isOn()) {
-            val update = Update(id++, "author $number", "what was written, ".repeat(4), 7)
+            val update = Update(id++, "author $number", "text of a message ".repeat(4), 7)
             client.topic<Update>(TOPIC).publish(update)
-            delay(1.milliseconds) // slowly enough for the slowest of them, which are not measured by their speed
+            delay(1.milliseconds) // a rate that the slowest client can receive: the benchmark does not measure speed
         }
     }
 
@@ -51,16 +51,16 @@ internal class Allocations(private val java: List<String>, private val port: Int
             listOf(
                 Kind("live, CBOR, CIO", listOf("--codec", "cbor")),
                 Kind("live, JSON, CIO", listOf("--codec", "json")),
-                Kind("Ktor by hand, JSON, CIO", listOf("--kind", "ktor")),
+                Kind("handwritten on Ktor, JSON, CIO", listOf("--kind", "ktor")),
                 Kind("live, CBOR, OkHttp", listOf("--codec", "cbor", "--engine", "okhttp")),
                 Kind("live, JSON, OkHttp", listOf("--codec", "json", "--engine", "okhttp")),
-                Kind("Ktor by hand, JSON, OkHttp", listOf("--kind", "ktor", "--engine", "okhttp")),
+                Kind("handwritten on Ktor, JSON, OkHttp", listOf("--kind", "ktor", "--engine", "okhttp")),
             )
 
-        /** The kind to compare each kind with: the same engine and the same payload without live. */
+        /** The baseline of [kind]: the same engine and payload without live. */
         fun peerOf(kind: Kind): Kind = KINDS.last {
             it.name ==
-                "Ktor by hand, JSON, " + kind.name.substringAfterLast(' ')
+                "handwritten on Ktor, JSON, " + kind.name.substringAfterLast(' ')
         }
 
         private const val PUBLISHERS = 8

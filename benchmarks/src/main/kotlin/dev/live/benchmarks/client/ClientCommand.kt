@@ -21,7 +21,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** `client`: what live's client gives and costs, beside others; the tables go to `--out`. */
+/** `client`: measures live's client and compares it with other clients. Writes the tables to `--out`. */
 internal fun runClient(args: List<String>) {
     val options = Options(args, setOf("rounds", "clients", "out"))
     val out = File(options.text("out", "benchmarks/results/client/CLIENT.md"))
@@ -36,7 +36,7 @@ internal fun runClient(args: List<String>) {
         }
     out.absoluteFile.parentFile.mkdirs()
     out.writeText(text)
-    println("$out is written")
+    println("wrote $out")
 }
 
 private class ClientReport(
@@ -59,64 +59,77 @@ private class ClientReport(
             appendLine("- JVM: ${machine.java}")
             val versions = machine.versions.filterKeys { it in VERSIONS }.entries
             appendLine("- Versions: ${versions.joinToString { "${it.key} ${it.value}" }}")
-            appendReturns()
+            appendReconnectTimes()
             appendAllocations()
         }
     }
 
-    private suspend fun StringBuilder.appendReturns() {
+    private suspend fun StringBuilder.appendReconnectTimes() {
         appendLine()
-        appendLine("## From a network's return to the first message")
+        appendLine("## Time from the end of an outage to the first message")
         appendLine()
         appendLine(
-            "$clients clients of each kind behind a relay on loopback, which resets all connections, refuses new " +
-                "ones for a while, then takes them. The server sends every 20 ms. All kinds in the same outages, " +
-                "$rounds of each length; defaults everywhere. Krossbow is not here: it never connects again.",
+            "$clients clients of each kind behind a relay on loopback. For an outage, the relay resets all " +
+                "connections and refuses new ones. The server sends every 20 ms. All kinds share the same outages, " +
+                "$rounds of each length, with default settings. Krossbow is not included: it does not reconnect.",
         )
         appendLine()
         val scope = CoroutineScope(Dispatchers.Default)
         val publisher = LiveClient("ws://127.0.0.1:$port/live")
         scope.launch { publish(publisher) }
         val kinds =
-            listOf(true, false).map { LiveReturning(port, isTold = it, scope) } + SocketIoReturning()
-        val times = ReturnTimes(kinds, clients)
+            listOf(true, false).map { LiveReconnectingClients(port, hasMonitor = it, scope) } +
+                SocketIoReconnectingClients()
+        val times = ReconnectTimes(kinds, clients)
         times.start()
-        val rows = OUTAGES.flatMap { away -> rows(away, kinds, List(rounds) { round(times, kinds, away, it) }) }
-        append(markdownTable(listOf("away", "client", "median", "p99", "× Socket.IO's median"), rows))
+        val rows = OUTAGES.flatMap { outage -> rows(outage, kinds, List(rounds) { round(times, kinds, outage, it) }) }
+        append(markdownTable(listOf("outage", "client", "median", "p99", "× Socket.IO's median"), rows))
         kinds.forEach { it.close() }
         scope.coroutineContext.job.cancelAndJoin()
         publisher.close()
     }
 
-    /** Its connection is not behind a relay: one that breaks is said, for it makes the times of that outage doubtful. */
+    /**
+     * Publishes every 20 ms. This client does not use the relay. A lost connection is logged, because it invalidates
+     * the times of that outage.
+     */
     private suspend fun publish(publisher: LiveClient) {
-        val topic = publisher.topic<String>(LiveReturning.TOPIC)
+        val topic = publisher.topic<String>(LiveReconnectingClients.TOPIC)
         while (true) {
             try {
                 topic.publish("news")
             } catch (e: ConnectionLostException) {
-                println("the publisher: ${e.message} (${publisher.state.value})")
+                println("the publisher lost its connection: ${e.message} (${publisher.state.value})")
             }
             delay(20.milliseconds)
         }
     }
 
-    private fun round(times: ReturnTimes, kinds: List<Returning>, away: Duration, number: Int): ReturnTimes.Round {
-        val round = times.round(away)
+    private fun round(
+        times: ReconnectTimes,
+        kinds: List<ReconnectingClients>,
+        outage: Duration,
+        number: Int,
+    ): ReconnectTimes.Round {
+        val round = times.round(outage)
         val medians = kinds.joinToString { "${it.name} ${number(round.medianOf(it), 0)} ms" }
-        println("outage ${number + 1} of $rounds of $away: $medians")
+        println("outage ${number + 1} of $rounds of $outage: $medians")
         return round
     }
 
-    private fun rows(away: Duration, kinds: List<Returning>, all: List<ReturnTimes.Round>): List<List<String>> =
+    private fun rows(
+        outage: Duration,
+        kinds: List<ReconnectingClients>,
+        all: List<ReconnectTimes.Round>,
+    ): List<List<String>> =
         kinds.map { kind ->
             val sorted = all.flatMap { it.of(kind) }.sorted()
             val ratio = all.map { it.medianOf(kind) / it.medianOf(kinds.last()) }.median()
             val p99 = sorted[(sorted.size * 99 + 99) / 100 - 1]
-            listOf("$away", kind.name, milliseconds(sorted[sorted.size / 2]), milliseconds(p99), number(ratio, 2))
+            listOf("$outage", kind.name, milliseconds(sorted[sorted.size / 2]), milliseconds(p99), number(ratio, 2))
         }
 
-    private fun ReturnTimes.Round.medianOf(kind: Returning): Double =
+    private fun ReconnectTimes.Round.medianOf(kind: ReconnectingClients): Double =
         checkNotNull(of(kind).map { it / 1.milliseconds }.median())
 
     private fun milliseconds(time: Duration): String = "${number(time / 1.milliseconds, 0)} ms"
@@ -126,22 +139,22 @@ private class ClientReport(
         appendLine("## Allocated per received message")
         appendLine()
         appendLine(
-            "Bytes that the client's process allocates for each of $MEASURED messages, received, decoded into a data " +
-                "class of four fields and collected, after $WARMUP to warm up. Ktor by hand is a plain WebSocket " +
-                "client that reads the same envelope from the same server with kotlinx.serialization; it keeps no " +
-                "subscriptions, and no bounds.",
+            "Bytes that the client's process allocates for each of $MEASURED messages, after a warm-up with $WARMUP. " +
+                "Each message is received, decoded into a data class of four fields and collected. The baseline is a " +
+                "handwritten WebSocket client on Ktor that decodes the same envelope from the same server with " +
+                "kotlinx.serialization. It has no subscriptions and no bounds.",
         )
         appendLine()
         val allocations = Allocations(java, port)
         val all = List(ROUNDS) { Allocations.KINDS.associateWith { allocated(allocations, it) } }
         val rows =
             Allocations.KINDS.map { kind ->
-                val mine = all.map { it.getValue(kind) }
+                val kindBytes = all.map { it.getValue(kind) }
                 val ratio = all.map { it.getValue(kind) / it.getValue(Allocations.peerOf(kind)) }.median()
-                val spread = "${number(mine.min(), 0)} – ${number(mine.max(), 0)}"
-                listOf(kind.name, number(mine.median(), 0), spread, number(ratio, 2))
+                val spread = "${number(kindBytes.min(), 0)} – ${number(kindBytes.max(), 0)}"
+                listOf(kind.name, number(kindBytes.median(), 0), spread, number(ratio, 2))
             }
-        append(markdownTable(listOf("client", "bytes", "spread", "× Ktor by hand"), rows))
+        append(markdownTable(listOf("client", "bytes", "spread", "× handwritten"), rows))
     }
 
     private suspend fun allocated(allocations: Allocations, kind: Allocations.Kind): Double =

@@ -8,7 +8,10 @@ import org.openjdk.jmh.annotations.Scope
 import org.openjdk.jmh.annotations.Setup
 import org.openjdk.jmh.annotations.State
 
-/** A message of 128 bytes to bytes and back: once per publish and codec, however many get it. */
+/**
+ * Encodes and decodes a message of 128 bytes. A server does this once per publish and codec, for any number of
+ * subscribers.
+ */
 @State(Scope.Benchmark)
 open class CodecBenchmark {
     @Param("json", "cbor", "msgpack")
@@ -20,8 +23,8 @@ open class CodecBenchmark {
 
     @Setup
     fun setUp() {
-        codec = Samples.codecs().first { it.subprotocol.endsWith(codecName) }
-        message = Samples.message()
+        codec = BenchmarkMessages.codecs().first { it.subprotocol.endsWith(codecName) }
+        message = BenchmarkMessages.message()
         bytes = codec.encode(message)
     }
 

@@ -27,13 +27,13 @@ import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
 import kotlin.time.Clock
 
 /**
- * A publish from a client, from the bytes of its frame to the broker: decoded, held to the limits, matched with the
- * topics that are declared. The broker takes it and does nothing.
+ * A client's publish, from the bytes of its frame to the broker: decoding, limits and topic lookup. The broker is a
+ * no-op.
  */
 @State(Scope.Thread)
 open class DispatchBenchmark {
     private var published: Body? = null
-    private val bytes = JsonCodec.encode(Samples.message("publish"))
+    private val bytes = JsonCodec.encode(BenchmarkMessages.message("publish"))
     private val session: Session<Unit>
     private val dispatcher: Dispatcher<Unit>
     private val publish: suspend () -> Unit = { dispatcher.dispatch(session, Inbound.Data(bytes, isText = true)) }

@@ -15,7 +15,7 @@ import org.openjdk.jmh.annotations.Scope
 import org.openjdk.jmh.annotations.Setup
 import org.openjdk.jmh.annotations.State
 
-/** To every queue of a topic, and out of them again: per message or run of messages, not per delivery. */
+/** Offers a message to every queue of a topic and takes it again. The unit is a message or a batch, not a delivery. */
 @State(Scope.Benchmark)
 open class FanOutBenchmark {
     @Param("10", "1000")
@@ -23,8 +23,8 @@ open class FanOutBenchmark {
 
     private val set = SubscriberSet()
     private lateinit var queues: List<SessionQueue>
-    private val codecs = CodecTable(Samples.codecs())
-    private val message: PreparedMessage = Samples.prepared()
+    private val codecs = CodecTable(BenchmarkMessages.codecs())
+    private val message: PreparedMessage = BenchmarkMessages.prepared()
     private val batch = arrayOfNulls<OutboundFrame>(64)
 
     @Setup
@@ -40,7 +40,7 @@ open class FanOutBenchmark {
         return drain()
     }
 
-    /** Eight messages as one, as when they were read together. */
+    /** Eight messages as one batch, as if they had been read together. */
     @Benchmark
     fun deliverRun(): Int {
         set.deliver(MessageBatch(List(8) { message }, codecs))

@@ -7,11 +7,11 @@ import org.openjdk.jmh.annotations.Benchmark
 import org.openjdk.jmh.annotations.Scope
 import org.openjdk.jmh.annotations.State
 
-/** What the first subscriber of a message costs, who has it encoded, and what every other one does. */
+/** The cost of the first subscriber of a message, which encodes it, and of every further subscriber. */
 @State(Scope.Benchmark)
 open class PreparedMessageBenchmark {
-    private val codecs = CodecTable(Samples.codecs())
-    private val message: Message = Samples.message()
+    private val codecs = CodecTable(BenchmarkMessages.codecs())
+    private val message: Message = BenchmarkMessages.message()
     private val encoded = PreparedMessage(message, codecs)
 
     @Benchmark

@@ -14,12 +14,12 @@ import org.openjdk.jmh.annotations.State
 /** The queue of one session, per message. */
 @State(Scope.Thread)
 open class SessionQueueBenchmark {
-    /** Without a waker every message passes the channel, as on the portable transport. */
+    /** Without a waker every message passes through the channel, as on the portable transport. */
     @Param("true", "false")
     var isWoken: Boolean = true
 
     private val queue = SessionQueue(QueueBound(256, bytes = 1024 * 1024), slot = 0)
-    private val message: PreparedMessage = Samples.prepared()
+    private val message: PreparedMessage = BenchmarkMessages.prepared()
     private val batch = arrayOfNulls<OutboundFrame>(64)
 
     @Setup

@@ -16,8 +16,8 @@ import org.openjdk.jmh.annotations.TearDown
 import java.util.concurrent.TimeUnit
 
 /**
- * What an engine pays to say that a scope has advanced, each call another of a thousand scopes. The scopes are told
- * meanwhile, each once in 50 ms, to topics that nobody has joined.
+ * The cost of `notify` for a sync engine, over a thousand scopes in turn. Meanwhile each scope is published at most
+ * once in 50 ms, to a topic without subscribers.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.SampleTime)

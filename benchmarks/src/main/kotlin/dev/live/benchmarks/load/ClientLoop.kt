@@ -9,14 +9,14 @@ import java.nio.channels.Selector
 import java.nio.channels.SocketChannel
 import java.util.function.Consumer
 
-/** Takes deliveries, each with the place of its marker; the bytes are only valid during the call. */
+/** Receives deliveries, each with the offset of its marker. The bytes are only valid during the call. */
 internal fun interface DeliverySink {
     fun onDelivery(connection: Connection, bytes: ByteArray, markerAt: Int, now: Long)
 }
 
 /**
- * All clients of a run, in one thread: cheap enough that one core of clients saturates one core of server. One read
- * per ready socket, one buffer for all of them, and nothing allocated per delivery.
+ * All clients of a benchmark on one thread. One core of clients can saturate one core of server: one read per ready
+ * socket, one shared buffer, and no allocation per delivery.
  */
 internal class ClientLoop(private val protocol: WireProtocol, private val address: InetSocketAddress) {
     private val selector = Selector.open()
@@ -36,7 +36,7 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
     var closed = 0
         private set
 
-    /** Opens [count] clients and returns when each has had all its subscriptions acknowledged. */
+    /** Opens [count] clients and returns when all their subscriptions are acknowledged. */
     fun open(count: Int, subscriptions: (client: Int) -> Iterator<ByteArray>) {
         val target = connections.size + count
         var client = 0
@@ -45,7 +45,9 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
         }
     }
 
-    /** Gives [count] open clients, from [first] on, more to subscribe to; returns when that is acknowledged. */
+    /**
+     * Sends further subscriptions from [count] open clients, starting at [first]. Returns when all are acknowledged.
+     */
     fun subscribe(first: Int, count: Int, subscriptions: (client: Int) -> Iterator<ByteArray>) {
         val target = settled
         for (client in 0 until count) {
@@ -58,14 +60,14 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
         awaitSettled(target) { }
     }
 
-    private inline fun awaitSettled(target: Int, turn: () -> Unit) {
+    private inline fun awaitSettled(target: Int, iteration: () -> Unit) {
         var progress = acknowledged + settled
         var progressAt = System.nanoTime()
         while (settled < target) {
-            turn()
+            iteration()
             flushDirty()
             poll(POLL_MILLIS)
-            check(closed == 0) { "the server closed a connection while it was opened: ${describeClosed()}" }
+            check(closed == 0) { "the server closed a connection during the setup: ${describeClosed()}" }
             if (acknowledged + settled != progress) {
                 progress = acknowledged + settled
                 progressAt = System.nanoTime()
@@ -74,7 +76,10 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
         }
     }
 
-    /** One turn: waits up to [millis] for a socket (0: not at all), and handles what is there. */
+    /**
+     * Runs one iteration of the selector loop: waits up to [millis] for a socket (0: does not wait), and handles all
+     * ready sockets.
+     */
     fun poll(millis: Long) {
         if (millis > 0) selector.select(onKey, millis) else selector.selectNow(onKey)
         flushDirty()
@@ -101,7 +106,7 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
         val index = connections.size
         channel.configureBlocking(false)
         channel.setOption(StandardSocketOptions.TCP_NODELAY, true)
-        // one source address has too few ports for many more connections than this to one server
+        // one source address has too few ports for many more connections to one server
         if (index >= PER_ADDRESS) channel.bind(InetSocketAddress("127.0.0.${1 + index / PER_ADDRESS}", 0))
         val connection = Connection(index, channel, if (protocol.isBinary) BINARY else TEXT, subscriptions)
         connections += connection
@@ -164,7 +169,9 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
         subscribe(connection)
     }
 
-    /** A few at a time: the acknowledgements of a client with many topics might overflow its queue on the server. */
+    /**
+     * Sends a few at a time: the acknowledgements of a client with many topics might overflow its queue on the server.
+     */
     private fun subscribe(connection: Connection) {
         while (connection.unacknowledged < MAX_UNACKNOWLEDGED && connection.subscriptions.hasNext()) {
             connection.unacknowledged++
@@ -192,15 +199,15 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
 
     private fun onOther(connection: Connection, bytes: ByteArray, from: Int, to: Int) {
         when (protocol.classify(bytes, from, to)) {
-            Reaction.READY -> ready(connection)
-            Reaction.ACK -> {
+            FrameKind.READY -> ready(connection)
+            FrameKind.ACK -> {
                 connection.unacknowledged--
                 acknowledged++
                 subscribe(connection)
             }
-            Reaction.PING -> reply(connection, protocol.pong())
-            Reaction.IGNORE -> Unit
-            Reaction.ERROR -> error("the server answered: ${String(bytes, from, minOf(to - from, MAX_SHOWN))}")
+            FrameKind.PING -> reply(connection, protocol.pong())
+            FrameKind.IGNORE -> Unit
+            FrameKind.ERROR -> error("unexpected message: ${String(bytes, from, minOf(to - from, MAX_SHOWN))}")
         }
     }
 

@@ -4,14 +4,14 @@ import java.nio.ByteBuffer
 import java.nio.channels.SelectionKey
 import java.nio.channels.SocketChannel
 
-/** How far a connection has come. */
+/** The state of a connection. */
 internal enum class Stage { CONNECTING, UPGRADING, GREETING, OPEN, CLOSED }
 
 /**
- * One client. Everything here belongs to the generator's only thread.
+ * One client. Only accessed by the generator's single thread.
  *
- * @property index place among all connections of the run
- * @property subscriptions what this client has to send and see acknowledged before the run begins
+ * @property index index among all connections of the benchmark
+ * @property subscriptions frames that this client sends, and that the server acknowledges, before the benchmark starts
  */
 internal class Connection(
     val index: Int,
@@ -27,7 +27,7 @@ internal class Connection(
     val out = OutgoingFrames(opcode)
     var isDirty = false
 
-    /** The beginning of a frame whose rest has not arrived. */
+    /** The start of an incomplete frame. */
     var pending = ByteArray(0)
         private set
     var pendingSize = 0
@@ -39,7 +39,7 @@ internal class Connection(
         bytes.copyInto(pending, 0, from, to)
     }
 
-    /** Writes what waits, through [direct]; the rest goes when the socket takes more. */
+    /** Writes the pending frames through [direct]. The rest is written when the socket is writable again. */
     fun flush(direct: ByteBuffer) {
         while (out.size > 0) {
             direct.clear()

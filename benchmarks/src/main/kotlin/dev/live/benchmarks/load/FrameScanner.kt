@@ -1,31 +1,31 @@
 package dev.live.benchmarks.load
 
-/** Takes the frames that a [FrameScanner] finds; the bytes are only valid during the call. */
+/** Receives the frames that a [FrameScanner] finds. The bytes are only valid during the call. */
 internal fun interface FrameSink {
     fun onFrame(connection: Connection, opcode: Int, bytes: ByteArray, from: Int, to: Int)
 }
 
-/** The server sent what this client does not take, such as a fragmented message. */
+/** The server sent an unsupported frame, such as a fragment. */
 internal class BadFrameException(message: String) : Exception(message)
 
 /**
- * Cuts what servers send into frames, without an allocation per frame. Servers do not mask, and a benchmark's messages
- * are too small to be fragmented, so there is no more to it than this.
+ * Splits the bytes from a server into frames, without an allocation per frame. It supports neither masking, which
+ * servers do not use, nor fragments, because the messages are small.
  */
 internal class FrameScanner(private val sink: FrameSink) {
     /**
-     * Hands every whole frame in [from] until [to] to the sink.
+     * Passes every complete frame between [from] and [to] to the sink.
      *
-     * @return where the first frame that is not whole begins; [to] if there is none
+     * @return the offset of the first incomplete frame, or [to] if there is none
      */
     fun scan(connection: Connection, bytes: ByteArray, from: Int, to: Int): Int {
         var at = from
         while (at + 2 <= to) {
             val first = bytes[at].toInt()
             var length = bytes[at + 1].toInt()
-            if (first and 0x70 != 0) throw BadFrameException("reserved bits in a frame: ${first and 255}")
+            if (first and 0x70 != 0) throw BadFrameException("a frame with reserved bits: ${first and 255}")
             if (first and 0x80 == 0 || first and 15 == 0) throw BadFrameException("a fragmented message")
-            if (length < 0) throw BadFrameException("a masked frame from the server")
+            if (length < 0) throw BadFrameException("a masked frame")
             var start = at + 2
             if (length == 126) {
                 start += 2

@@ -1,8 +1,8 @@
 package dev.live.benchmarks.load
 
 /**
- * Counts of durations in nanoseconds, in buckets that are at most 1/64 of their value wide: a percentile is off by at
- * most 1.6 %. Recording neither allocates nor branches on the data much. Single-threaded.
+ * Histogram of durations in nanoseconds. A bucket is at most 1/64 of its value wide, so a percentile has an error of at
+ * most 1.6 %. Recording does not allocate and hardly branches on the data. Not thread-safe.
  */
 internal class LatencyHistogram {
     private val counts = LongArray((64 - SUB_BITS) * SUB + SUB)
@@ -20,7 +20,7 @@ internal class LatencyHistogram {
         count = 0
     }
 
-    /** The duration in nanoseconds that [fraction] of all records do not exceed, or 0 where there are none. */
+    /** The percentile at [fraction] in nanoseconds, or 0 without records. */
     fun percentile(fraction: Double): Long {
         if (count == 0L) return 0
         val rank = Math.ceil(fraction * count).toLong().coerceIn(1, count)

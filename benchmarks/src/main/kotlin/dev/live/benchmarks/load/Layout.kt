@@ -1,7 +1,7 @@
 package dev.live.benchmarks.load
 
 /**
- * Who subscribes to what: [topics] with [perTopic] subscribers each, spread over [clients] in turn.
+ * The distribution of subscriptions: [topics] topics with [perTopic] subscribers each, spread over [clients] in turn.
  *
  * Either every client has one topic, or every topic has one client.
  */
@@ -10,7 +10,7 @@ internal class Layout(val topics: Int, val perTopic: Int, val clients: Int) {
     private val oneTopicEach = clients == subscriptions
 
     init {
-        require(oneTopicEach || perTopic == 1) { "$subscriptions subscriptions do not fit $clients clients" }
+        require(oneTopicEach || perTopic == 1) { "$subscriptions subscriptions cannot be spread over $clients clients" }
     }
 
     /** The topics of [client]. */
@@ -18,7 +18,7 @@ internal class Layout(val topics: Int, val perTopic: Int, val clients: Int) {
         client: Int,
     ): Sequence<Int> = (client until subscriptions step clients).asSequence().map { it % topics }
 
-    /** The number of [client]'s subscription to [topic], or -1 if it has none. */
+    /** The index of [client]'s subscription to [topic], or -1 without one. */
     fun subscription(client: Int, topic: Int): Int =
         if (oneTopicEach) {
             if (client in 0 until clients && client % topics == topic) client else -1

@@ -19,10 +19,10 @@ internal class LiveProtocol(private val codec: Codec) : WireProtocol {
 
     override fun echo(payload: String) = codec.encode(Message("echo", ref = "1", body = body(payload)))
 
-    override fun classify(bytes: ByteArray, from: Int, to: Int): Reaction =
+    override fun classify(bytes: ByteArray, from: Int, to: Int): FrameKind =
         when (codec.decode(bytes.copyOfRange(from, to)).type) {
-            "ack" -> Reaction.ACK
-            else -> Reaction.ERROR
+            "ack" -> FrameKind.ACK
+            else -> FrameKind.ERROR
         }
 
     private fun body(payload: String) =

@@ -7,10 +7,10 @@ import java.io.File
 import java.util.Locale
 import kotlin.system.exitProcess
 
-/** `load …`: runs one scenario, prints what it gave, and writes it to `--json`. Ends with 1 if the run failed. */
+/** `load …`: runs one scenario, prints the result, and writes it to `--json`. The exit code is 1 on failure. */
 internal fun runLoad(args: List<String>) {
-    val options = Options(args, Plan.OPTIONS)
-    val plan = Plan.of(options)
+    val options = Options(args, LoadPlan.OPTIONS)
+    val plan = LoadPlan.of(options)
     val results =
         try {
             Scenarios(plan).run()
@@ -24,14 +24,14 @@ internal fun runLoad(args: List<String>) {
     exitProcess(if (results.any { it.failure != null }) 1 else 0)
 }
 
-private fun failed(plan: Plan, why: String): LoadResult =
+private fun failed(plan: LoadPlan, reason: String): LoadResult =
     LoadResult(
         scenario = plan.scenario,
         protocol = plan.protocol,
         subscribers = plan.subscribers ?: 0,
         topics = plan.topics ?: 0,
         payload = plan.payload,
-        failure = why,
+        failure = reason,
     )
 
 private fun LoadResult.describe(): String =

@@ -3,11 +3,12 @@ package dev.live.benchmarks.load
 import kotlinx.serialization.Serializable
 
 /**
- * What one run of one scenario against one server gave. Latencies are in microseconds.
+ * The result of one scenario against one server. Latencies are in microseconds.
  *
- * @property subscribers clients that get messages; each has at least one topic
- * @property generatorCpu share of a core that the generator itself used: near 1, it was the limit and not the server
- * @property failure why the run counts for nothing, or null
+ * @property subscribers clients that receive messages; each has at least one topic
+ * @property generatorCpu share of a core that the generator used; near 1, the generator was the limit and not the
+ *   server
+ * @property failure reason reason this result is invalid, or null
  */
 @Serializable
 internal data class LoadResult(
@@ -37,11 +38,11 @@ internal data class LoadResult(
 )
 
 /**
- * What [count] idle sessions or topics cost the server.
+ * The server's memory for [count] idle sessions or topics.
  *
  * @property heapBytes growth of the live heap over all of them, after full collections; null for servers without a JVM
- * @property residentBytes growth of the resident memory, which a JVM takes and gives back as it likes
- * @property classes the classes that grew most, of the live heap
+ * @property residentBytes growth of the resident memory, which a JVM allocates and releases at its own discretion
+ * @property classes the classes with the largest growth of the live heap
  */
 @Serializable
 internal data class MemoryGrowth(
@@ -51,6 +52,6 @@ internal data class MemoryGrowth(
     val classes: List<ClassGrowth> = emptyList(),
 )
 
-/** How much the live instances of one class grew. */
+/** The growth of the live instances of one class. */
 @Serializable
 internal data class ClassGrowth(val name: String, val instances: Long, val bytes: Long)

@@ -1,8 +1,8 @@
 package dev.live.benchmarks.load
 
 /**
- * What every payload begins with: `~`, 8 hexadecimal digits of the publish's number and 16 of the time it was sent
- * (`System.nanoTime`). Whatever envelope a server wraps the payload in, the generator finds its own bytes in it.
+ * The start of every payload: `~`, 8 hexadecimal digits of the publish's sequence number and 16 of its send time
+ * (`System.nanoTime`). The generator finds the marker in any server's envelope.
  */
 internal object Marker {
     const val START: Byte = '~'.code.toByte()
@@ -11,19 +11,21 @@ internal object Marker {
     private val digits = "0123456789abcdef".toByteArray()
     private val values = ByteArray(256) { i -> "0123456789abcdef".indexOf(i.toChar()).toByte() }
 
-    /** A payload of [size] bytes with an empty marker; letters after it. */
+    /** A payload of [size] bytes: an empty marker, followed by letters. */
     fun payload(size: Int): String {
         require(size >= SIZE) { "a payload must be at least $SIZE bytes, was $size" }
         return "~" + "0".repeat(SIZE - 1) + "x".repeat(size - SIZE)
     }
 
-    /** Overwrites the marker that begins at [at]. */
+    /** Overwrites the marker at [at]. */
     fun write(bytes: ByteArray, at: Int, sequence: Int, time: Long) {
         for (i in 0 until 8) bytes[at + 1 + i] = digits[(sequence ushr (28 - 4 * i)) and 15]
         for (i in 0 until 16) bytes[at + 9 + i] = digits[((time ushr (60 - 4 * i)) and 15).toInt()]
     }
 
-    /** Place of the first whole marker in [from] until [to], or -1: a `~` of the envelope's own is passed over. */
+    /**
+     * The offset of the first complete marker between [from] and [to], or -1. A `~` of the envelope itself is skipped.
+     */
     fun find(bytes: ByteArray, from: Int, to: Int): Int {
         var i = from
         while (i <= to - SIZE) {
@@ -51,7 +53,9 @@ internal object Marker {
     }
 }
 
-/** Finds markers at once where they are at the same place as in the frame before, as they nearly always are. */
+/**
+ * Finds a marker without a search if it has the same offset as in the previous frame, which is nearly always the case.
+ */
 internal class MarkerFinder {
     private var hint = 0
 

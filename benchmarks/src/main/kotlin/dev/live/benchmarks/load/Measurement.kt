@@ -1,9 +1,9 @@
 package dev.live.benchmarks.load
 
 /**
- * The measured window of a run: what happens before and after it does not count.
+ * Measures deliveries within a time window. Deliveries before and after the window do not count.
  *
- * @property server the server's process, if it is known
+ * @property server the server's process, if known
  */
 internal class Measurement(private val server: ProcessStats?, private val loop: ClientLoop) {
     private val generator = ProcessStats.self()
@@ -11,7 +11,7 @@ internal class Measurement(private val server: ProcessStats?, private val loop: 
     private var lastProgress = 0L
     private var seen = 0L
 
-    /** Deliveries since the beginning. */
+    /** Deliveries since the start. */
     var deliveries = 0L
         private set
 
@@ -20,14 +20,14 @@ internal class Measurement(private val server: ProcessStats?, private val loop: 
         histogram.record(nanos)
     }
 
-    /** Runs [turn] again and again for [warmup] and then [seconds] seconds, and says what the latter gave. */
-    fun run(warmup: Double, seconds: Double, turn: () -> Unit): Window {
-        repeatFor(warmup, turn)
+    /** Calls [iteration] repeatedly for [warmup] and then [seconds] seconds. Returns the measurements of the latter. */
+    fun run(warmup: Double, seconds: Double, iteration: () -> Unit): Window {
+        repeatFor(warmup, iteration)
         histogram.clear()
         val deliveriesBefore = deliveries
         val serverBefore = server?.cpuSeconds()
         val generatorBefore = generator.cpuSeconds()
-        val elapsed = repeatFor(seconds, turn)
+        val elapsed = repeatFor(seconds, iteration)
         val serverAfter = server?.cpuSeconds()
         val generatorAfter = generator.cpuSeconds()
         return Window(
@@ -46,20 +46,20 @@ internal class Measurement(private val server: ProcessStats?, private val loop: 
         )
     }
 
-    /** Runs [turn] until [isDone], or until nothing has arrived for a while. */
-    fun drain(isDone: () -> Boolean, turn: () -> Unit) {
+    /** Calls [iteration] until [isDone], or until no delivery has arrived for 2 seconds. */
+    fun drain(isDone: () -> Boolean, iteration: () -> Unit) {
         seen = deliveries
         lastProgress = System.nanoTime()
-        while (!isDone() && idleNanos() < DRAIN_NANOS) turn()
+        while (!isDone() && idleNanos() < DRAIN_NANOS) iteration()
     }
 
-    private fun repeatFor(seconds: Double, turn: () -> Unit): Double {
+    private fun repeatFor(seconds: Double, iteration: () -> Unit): Double {
         val start = System.nanoTime()
         val end = start + (seconds * 1e9).toLong()
         seen = deliveries
         lastProgress = start
         while (System.nanoTime() < end) {
-            turn()
+            iteration()
             check(loop.closed == 0) { "the server closed ${loop.closed} connections, ${loop.describeClosed()}" }
             check(idleNanos() < STALL_NANOS) { "nothing was delivered for 5 seconds" }
         }
@@ -82,7 +82,7 @@ internal class Measurement(private val server: ProcessStats?, private val loop: 
     }
 }
 
-/** What was counted between two moments; see [LoadResult] for the units. */
+/** The measurements of one time window. See [LoadResult] for the units. */
 internal class Window(
     val seconds: Double,
     val deliveries: Long,

@@ -4,11 +4,11 @@ import java.io.File
 import java.util.concurrent.TimeUnit
 
 /**
- * Finds out how much memory something costs the server. A JVM is asked for histograms of its live objects, which makes
- * it collect all garbage first; of other servers only the resident memory is known.
+ * Measures memory growth of the server. On a JVM it compares histograms of live objects, which force a full garbage
+ * collection. For other servers only the resident memory is known.
  */
 internal class MemoryProbe(private val server: ProcessStats?) {
-    /** What [block], which makes [count] of something, added; null if the server's process is not known. */
+    /** The memory growth caused by [block], which creates [count] items. Null if the server's process is unknown. */
     fun measure(count: Int, block: () -> Unit): MemoryGrowth? {
         if (server == null) {
             block()
@@ -47,7 +47,7 @@ internal class MemoryProbe(private val server: ProcessStats?) {
     }
 }
 
-/** The live objects of a JVM, behind a full collection that this makes; null for any other process. */
+/** The live objects of a JVM after a forced full collection. Null for any other process. */
 internal fun ProcessStats.histogram(): HeapHistogram? {
     val jcmd =
         executable()?.takeIf { it.name == "java" }?.resolveSibling("jcmd")?.takeIf { it.exists() } ?: return null
@@ -61,7 +61,7 @@ private fun File.run(vararg arguments: String): String {
     return output
 }
 
-/** The live objects of a JVM by class, as `jcmd PID GC.class_histogram` prints them. */
+/** The live objects of a JVM by class, in the format of `jcmd PID GC.class_histogram`. */
 internal class HeapHistogram(val classes: Map<String, ClassGrowth>) {
     fun totalBytes(): Long = classes.values.sumOf { it.bytes }
 
@@ -72,7 +72,7 @@ internal class HeapHistogram(val classes: Map<String, ClassGrowth>) {
             val classes = HashMap<String, ClassGrowth>()
             for (entry in text.lineSequence()) {
                 val (instances, bytes, name) = line.matchEntire(entry)?.destructured ?: continue
-                // a class that two loaders have loaded is listed twice
+                // a class that is loaded by two class loaders has two lines
                 val known = classes[name] ?: ClassGrowth(name, 0, 0)
                 classes[name] = ClassGrowth(name, known.instances + instances.toLong(), known.bytes + bytes.toLong())
             }

@@ -1,14 +1,14 @@
 package dev.live.benchmarks.load
 
-/** The payload of a frame that is sent again and again with another marker; [markerAt] is -1 where it has none. */
+/** A payload that is sent repeatedly with different markers. [markerAt] is -1 without a marker. */
 internal class FrameTemplate(val payload: ByteArray) {
     val markerAt: Int = Marker.find(payload, 0, payload.size)
 }
 
 /**
- * Frames that wait to be written to one connection, masked as a client's must be.
+ * Pending frames of one connection, masked as the protocol requires for clients.
  *
- * One mask for all: a fresh random one per frame guards proxies against scripts, and here there are neither.
+ * All frames share one mask. A random mask per frame protects proxies against scripts, and this connection has neither.
  */
 internal class OutgoingFrames(private val opcode: Int) {
     var bytes = ByteArray(0)
@@ -30,7 +30,7 @@ internal class OutgoingFrames(private val opcode: Int) {
         size += raw.size
     }
 
-    /** Forgets the first [count] bytes: they are written. */
+    /** Removes the first [count] bytes after they were written. */
     fun drop(count: Int) {
         if (count < size) bytes.copyInto(bytes, 0, count, size)
         size -= count
@@ -46,7 +46,7 @@ internal class OutgoingFrames(private val opcode: Int) {
                 bytes[size++] = (payload.size ushr 8).toByte()
                 bytes[size++] = payload.size.toByte()
             }
-            else -> error("a payload of ${payload.size} bytes")
+            else -> error("unreachable: a payload of ${payload.size} bytes")
         }
         for (byte in MASK) bytes[size++] = byte
         val start = size

@@ -1,8 +1,8 @@
 package dev.live.benchmarks.load
 
 /**
- * The least that a server can speak, and what every peer does that brings no protocol of its own: `S topic` is answered
- * by `A topic`, `P topic payload` makes every subscriber get exactly the payload, and `E payload` comes back as it is.
+ * A minimal protocol, used by every peer without its own protocol. The reply to `S topic` is `A topic`. `P topic
+ * payload` sends exactly the payload to every subscriber, and `E payload` returns the payload.
  */
 internal object PlainProtocol : WireProtocol {
     override fun subscribe(topic: String, ref: Int) = "S $topic".toByteArray()
@@ -11,6 +11,6 @@ internal object PlainProtocol : WireProtocol {
 
     override fun echo(payload: String) = "E $payload".toByteArray()
 
-    override fun classify(bytes: ByteArray, from: Int, to: Int): Reaction =
-        if (to > from && bytes[from] == 'A'.code.toByte()) Reaction.ACK else Reaction.ERROR
+    override fun classify(bytes: ByteArray, from: Int, to: Int): FrameKind =
+        if (to > from && bytes[from] == 'A'.code.toByte()) FrameKind.ACK else FrameKind.ERROR
 }

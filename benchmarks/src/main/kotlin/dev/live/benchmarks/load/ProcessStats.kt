@@ -2,20 +2,23 @@ package dev.live.benchmarks.load
 
 import java.io.File
 
-/** What Linux knows about the process [pid]. Elsewhere, and for a process that is gone, everything is null. */
+/**
+ * Statistics of the process [pid] from Linux's `/proc`. All values are null on other systems and for a process that has
+ * ended.
+ */
 internal class ProcessStats(val pid: Long) {
-    /** Processor time used so far in user and kernel mode, in seconds; in steps of 10 ms. */
+    /** CPU time used so far in user and kernel mode, in seconds, with a resolution of 10 ms. */
     fun cpuSeconds(): Double? {
         val stat = read("/proc/$pid/stat") ?: return null
-        // the second field is the command in parentheses, and may hold blanks
+        // the second field is the command in parentheses and may contain spaces
         val fields = stat.substringAfterLast(')').trim().split(' ')
         return (fields[UTIME].toLong() + fields[STIME].toLong()) / TICKS_PER_SECOND
     }
 
-    /** Memory that is in RAM, in bytes: heap, metaspace, buffers, code, all of it. */
+    /** Resident memory in bytes: heap, metaspace, buffers and code. */
     fun residentBytes(): Long? = status("VmRSS")?.let { it * 1024 }
 
-    /** Threads, those of the JVM itself too. */
+    /** Threads, including the JVM's own. */
     fun threads(): Long? = status("Threads")
 
     /** Open file descriptors: sockets, files, pipes. */
@@ -35,8 +38,8 @@ internal class ProcessStats(val pid: Long) {
     companion object {
         fun self(): ProcessStats = ProcessStats(ProcessHandle.current().pid())
 
-        private const val UTIME = 11 // counted from the field after the command
+        private const val UTIME = 11 // index after the command field
         private const val STIME = 12
-        private const val TICKS_PER_SECOND = 100.0 // USER_HZ, the same on every Linux that Java runs on
+        private const val TICKS_PER_SECOND = 100.0 // USER_HZ, the same on every Linux system that Java supports
     }
 }

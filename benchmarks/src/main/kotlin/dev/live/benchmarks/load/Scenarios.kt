@@ -3,8 +3,8 @@ package dev.live.benchmarks.load
 import java.net.InetSocketAddress
 import kotlin.concurrent.thread
 
-/** Carries out a [Plan]: opens the clients, lets the scenario run, and says what it gave. */
-internal class Scenarios(private val plan: Plan) {
+/** Executes a [LoadPlan]: opens the clients, runs the scenario and returns the results. */
+internal class Scenarios(private val plan: LoadPlan) {
     private val wire = plan.wire
     private val server = plan.serverPid?.let(::ProcessStats)
     private val loop = ClientLoop(wire, InetSocketAddress(plan.host, plan.port))
@@ -22,14 +22,14 @@ internal class Scenarios(private val plan: Plan) {
             else -> error("unreachable: scenario ${plan.scenario}")
         }
 
-    /** One topic; a publish is finished when all its subscribers have it. */
+    /** One topic. A publish is complete when all its subscribers have received it. */
     private fun fanout(subscribers: Int): LoadResult {
         openPublishers(1)
         open(Layout(1, subscribers, subscribers))
         return publishAround(Layout(1, subscribers, subscribers), publishers = 1, plan.inflight ?: 8)
     }
 
-    /** Many topics of five subscribers, published to in turn. */
+    /** Many topics with five subscribers each, published to in turn. */
     private fun topics(topics: Int): LoadResult {
         val layout = Layout(topics, PER_TOPIC, topics * PER_TOPIC)
         openPublishers(PUBLISHERS)
@@ -37,7 +37,7 @@ internal class Scenarios(private val plan: Plan) {
         return publishAround(layout, PUBLISHERS, plan.inflight ?: 8)
     }
 
-    /** Every client has one message under way, which the server sends back. */
+    /** Every client has one message in flight, which the server sends back. */
     private fun echo(clients: Int): LoadResult {
         val layout = Layout(clients, 1, clients)
         loop.open(clients) { listOfNotNull(wire.prepareEcho()).iterator() }
@@ -48,20 +48,20 @@ internal class Scenarios(private val plan: Plan) {
         return result(layout, window, traffic, inflight = 1)
     }
 
-    /** One topic, published to at a fixed pace: what a server's latency is while it is not saturated. */
+    /** One topic with publishes at a fixed rate. Measures the latency of a server that is not saturated. */
     private fun rate(subscribers: Int): LoadResult {
         val layout = Layout(1, subscribers, subscribers)
         openPublishers(1)
         open(layout)
         val measurement = Measurement(server, loop)
         val traffic = traffic(layout, 1, measurement)
-        // a cold JVM would begin with a backlog that has nothing to do with the pace
+        // otherwise a cold JVM would start with a backlog that the rate does not cause
         closedLoop(loop, traffic, measurement, plan.warmUpOnly(), List(WARM_UP_INFLIGHT) { 0 }) { 0 }
         val window = openLoop(loop, traffic, measurement, plan, plan.rate.toDouble() / subscribers)
         return result(layout, window, traffic).copy(rate = plan.rate)
     }
 
-    /** Clients that subscribe and then do nothing: what each costs the server in memory. */
+    /** Clients that subscribe and then stay idle. Measures the server's memory per client. */
     private fun idle(subscribers: Int): LoadResult {
         val layout = Layout(1, subscribers, subscribers)
         val growth = MemoryProbe(server).measure(subscribers) { open(layout) }
@@ -70,7 +70,7 @@ internal class Scenarios(private val plan: Plan) {
         return emptyResult(layout).copy(memory = growth, serverResidentBytes = server?.residentBytes())
     }
 
-    /** The same at a thousand subscribers and at ten thousand: a delivery should cost what it costs. */
+    /** The same test with a thousand and with ten thousand subscribers. The cost per delivery should be the same. */
     private fun flat(): List<LoadResult> {
         openPublishers(1)
         val few = Layout(1, FEW, FEW)
@@ -81,7 +81,10 @@ internal class Scenarios(private val plan: Plan) {
         return listOf(first, publishAround(many, publishers = 1, plan.inflight ?: 8))
     }
 
-    /** Many topics of one subscriber each, held by few clients: what a topic costs, and does their number matter? */
+    /**
+     * Many topics with one subscriber each, on few clients. Measures the cost of a topic, and whether it depends on
+     * their number.
+     */
     private fun many(topics: Int, clients: Int): LoadResult {
         val layout = Layout(topics, 1, minOf(clients, topics))
         openPublishers(PUBLISHERS)
@@ -108,9 +111,9 @@ internal class Scenarios(private val plan: Plan) {
     private fun publishAround(layout: Layout, publishers: Int, inflight: Int): LoadResult {
         val measurement = Measurement(server, loop)
         val traffic = traffic(layout, publishers, measurement)
-        var turn = 0
+        var publishes = 0
         val hot = minOf(plan.hot ?: layout.topics, layout.topics)
-        val next = { turn++ % hot }
+        val next = { publishes++ % hot }
         val window = closedLoop(loop, traffic, measurement, plan, List(inflight) { next() }) { next() }
         return result(layout, window, traffic, inflight)
     }
@@ -121,9 +124,9 @@ internal class Scenarios(private val plan: Plan) {
             seconds = window.seconds,
             deliveries = window.deliveries,
             deliveriesPerSecond = window.deliveries / window.seconds,
-            lost = traffic.ledger.lost(),
-            duplicates = traffic.ledger.duplicates + traffic.ledger.strays,
-            outOfOrder = traffic.ledger.outOfOrder,
+            lost = traffic.checker.lost(),
+            duplicates = traffic.checker.duplicates + traffic.checker.strays,
+            outOfOrder = traffic.checker.outOfOrder,
             p50 = window.p50,
             p99 = window.p99,
             p999 = window.p999,
@@ -143,7 +146,7 @@ internal class Scenarios(private val plan: Plan) {
             payload = plan.payload,
         )
 
-    /** Answers pings for `--seconds`, or without them until standard input ends. */
+    /** Replies to pings for `--seconds`, or until standard input ends. */
     private fun hold() {
         val input =
             thread(isDaemon = true) {
@@ -151,7 +154,7 @@ internal class Scenarios(private val plan: Plan) {
             }
         val end = plan.hold?.let { System.nanoTime() + (it * 1e9).toLong() } ?: Long.MAX_VALUE
         while (System.nanoTime() < end && (plan.hold != null || input.isAlive)) {
-            loop.poll(IDLE_TURN_MILLIS)
+            loop.poll(IDLE_POLL_MILLIS)
             check(loop.closed == 0) { "the server closed ${loop.closed} connections, ${loop.describeClosed()}" }
         }
     }
@@ -162,6 +165,6 @@ internal class Scenarios(private val plan: Plan) {
         const val WARM_UP_INFLIGHT = 8
         const val FEW = 1_000
         const val MANY = 10_000
-        const val IDLE_TURN_MILLIS = 100L
+        const val IDLE_POLL_MILLIS = 100L
     }
 }

@@ -1,6 +1,6 @@
 package dev.live.benchmarks.load
 
-/** Engine.IO 4 over a WebSocket, without the polling that precedes it by default, and Socket.IO 5 in it. */
+/** Socket.IO 5 in Engine.IO 4 over a WebSocket, without the default polling phase. */
 internal object SocketIoProtocol : WireProtocol {
     override val path = "/socket.io/?EIO=4&transport=websocket"
 
@@ -14,14 +14,14 @@ internal object SocketIoProtocol : WireProtocol {
 
     override fun pong() = "3".toByteArray()
 
-    override fun classify(bytes: ByteArray, from: Int, to: Int): Reaction {
+    override fun classify(bytes: ByteArray, from: Int, to: Int): FrameKind {
         val text = String(bytes, from, to - from)
         return when {
-            text.startsWith("0{") -> Reaction.IGNORE
-            text.startsWith("40") -> Reaction.READY
-            text == "2" -> Reaction.PING
-            text.startsWith("""42["A"""") -> Reaction.ACK
-            else -> Reaction.ERROR
+            text.startsWith("0{") -> FrameKind.IGNORE
+            text.startsWith("40") -> FrameKind.READY
+            text == "2" -> FrameKind.PING
+            text.startsWith("""42["A"""") -> FrameKind.ACK
+            else -> FrameKind.ERROR
         }
     }
 }

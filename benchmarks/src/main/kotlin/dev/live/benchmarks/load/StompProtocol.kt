@@ -1,6 +1,6 @@
 package dev.live.benchmarks.load
 
-/** STOMP 1.2 as Spring's simple broker speaks it. A subscription is acknowledged by the receipt that it asks for. */
+/** STOMP 1.2 as implemented by Spring's simple broker. The requested receipt acknowledges a subscription. */
 internal object StompProtocol : WireProtocol {
     private val connected = "CONNECTED".toByteArray()
     private val receipt = "RECEIPT".toByteArray()
@@ -18,12 +18,12 @@ internal object StompProtocol : WireProtocol {
 
     override fun echo(payload: String) = frame("SEND", "destination:/app/echo", body = payload)
 
-    override fun classify(bytes: ByteArray, from: Int, to: Int): Reaction =
+    override fun classify(bytes: ByteArray, from: Int, to: Int): FrameKind =
         when {
-            bytes.contains(connected, from, minOf(to, from + connected.size)) -> Reaction.READY
-            bytes.contains(receipt, from, minOf(to, from + receipt.size)) -> Reaction.ACK
-            to - from <= 1 -> Reaction.IGNORE // a heartbeat is one line feed
-            else -> Reaction.ERROR
+            bytes.contains(connected, from, minOf(to, from + connected.size)) -> FrameKind.READY
+            bytes.contains(receipt, from, minOf(to, from + receipt.size)) -> FrameKind.ACK
+            to - from <= 1 -> FrameKind.IGNORE // a heartbeat is one line feed
+            else -> FrameKind.ERROR
         }
 
     private fun frame(command: String, vararg headers: String, body: String = ""): ByteArray =

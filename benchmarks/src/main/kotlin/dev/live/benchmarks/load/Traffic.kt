@@ -1,11 +1,12 @@
 package dev.live.benchmarks.load
 
 /**
- * Publishes over [loop] and keeps the books of what arrives.
+ * Publishes over [loop] and checks the deliveries.
  *
  * @property firstClient index of the connection that is client 0 of [layout]
- * @property templates the frame that publishes to each topic
- * @property publisherOf the connection that publishes to a topic: always the same, or order would mean nothing
+ * @property templates the publish frame of each topic
+ * @property publisherOf the connection that publishes to a topic; always the same one, because order is only defined
+ *   per publisher
  */
 internal class Traffic(
     private val loop: ClientLoop,
@@ -15,51 +16,54 @@ internal class Traffic(
     private val templates: (topic: Int) -> FrameTemplate,
     private val publisherOf: (topic: Int) -> Connection,
 ) {
-    val ledger = Ledger(layout)
+    val checker = DeliveryChecker(layout)
 
     fun publish(topic: Int, time: Long = System.nanoTime()) {
-        loop.send(publisherOf(topic), templates(topic), ledger.publish(topic), time)
+        loop.send(publisherOf(topic), templates(topic), checker.publish(topic), time)
     }
 
-    /** Counts what arrives; [onComplete] hears of every publish that has reached all its subscribers. */
+    /** Records deliveries. Calls [onComplete] for every publish that has reached all its subscribers. */
     fun listen(onComplete: (topic: Int) -> Unit) {
         loop.sink = DeliverySink { connection, bytes, markerAt, now ->
             measurement.record(now - Marker.time(bytes, markerAt))
-            val isComplete = ledger.deliver(connection.index - firstClient, Marker.sequence(bytes, markerAt))
-            if (isComplete) onComplete(ledger.lastTopic)
+            val isComplete = checker.deliver(connection.index - firstClient, Marker.sequence(bytes, markerAt))
+            if (isComplete) onComplete(checker.lastTopic)
         }
     }
 }
 
-/** Keeps [inflight] publishes under way: as soon as one has reached everybody, [next] of its topic is published. */
+/**
+ * Keeps a constant number of publishes in flight: [starts] first. When one has reached all subscribers, [next] of its
+ * topic is published.
+ */
 internal fun closedLoop(
     loop: ClientLoop,
     traffic: Traffic,
     measurement: Measurement,
-    plan: Plan,
+    plan: LoadPlan,
     starts: Iterable<Int>,
     next: (topic: Int) -> Int,
 ): Window {
     var isRunning = true
     traffic.listen { topic -> if (isRunning) traffic.publish(next(topic)) }
     for (topic in starts) traffic.publish(topic)
-    val turn = { loop.poll(TURN_MILLIS) }
+    val iteration = { loop.poll(POLL_MILLIS) }
     loop.flushDirty()
-    val window = measurement.run(plan.warmup, plan.seconds, turn)
+    val window = measurement.run(plan.warmup, plan.seconds, iteration)
     isRunning = false
-    measurement.drain({ traffic.ledger.open == 0 }, turn)
+    measurement.drain({ traffic.checker.open == 0 }, iteration)
     return window
 }
 
 /**
- * Publishes [perSecond] times a second whatever the server does. Latency counts from when a message was due, so a
- * server that stalls pays for everything that should have been sent meanwhile. The warm-up is the caller's.
+ * Publishes [perSecond] times a second, independently of the server's speed. Latency counts from the scheduled time of
+ * a message, so a stalled server is charged for all delayed messages. The caller does the warm-up.
  */
 internal fun openLoop(
     loop: ClientLoop,
     traffic: Traffic,
     measurement: Measurement,
-    plan: Plan,
+    plan: LoadPlan,
     perSecond: Double,
 ): Window {
     traffic.listen { }
@@ -72,13 +76,13 @@ internal fun openLoop(
         }
         loop.flushDirty()
         val wait = due - System.nanoTime()
-        // a selector wakes a millisecond late at worst, which would count against the server
+        // a selector can wake a millisecond late, which would count against the server
         loop.poll(if (wait > SPIN_NANOS) wait / 1_000_000 - 1 else 0)
     }
-    measurement.drain({ traffic.ledger.open == 0 }) { loop.poll(TURN_MILLIS) }
+    measurement.drain({ traffic.checker.open == 0 }) { loop.poll(POLL_MILLIS) }
     return window
 }
 
 private const val SETTLE_SECONDS = 1.0
-private const val TURN_MILLIS = 50L
+private const val POLL_MILLIS = 50L
 private const val SPIN_NANOS = 2_500_000L

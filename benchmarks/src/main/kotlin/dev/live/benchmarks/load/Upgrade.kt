@@ -2,7 +2,7 @@ package dev.live.benchmarks.load
 
 import java.net.InetSocketAddress
 
-/** The HTTP half of a WebSocket's handshake. */
+/** The HTTP part of the WebSocket handshake. */
 internal object Upgrade {
     private const val OK = "HTTP/1.1 101"
     private val headerEnd = "\r\n\r\n".toByteArray()
@@ -17,15 +17,15 @@ internal object Upgrade {
         }.toByteArray()
 
     /**
-     * Where the response's header in the first [size] of [bytes] ends, or -1 while it is not whole.
+     * The end offset of the response header in the first [size] bytes of [bytes], or -1 while it is incomplete.
      *
-     * @throws IllegalStateException if the server refused
+     * @throws IllegalStateException if the server rejected the upgrade
      */
     fun end(bytes: ByteArray, size: Int): Int {
         for (at in 0..size - headerEnd.size) {
             if (!bytes.contains(headerEnd, at, at + headerEnd.size)) continue
             val status = String(bytes, 0, minOf(size, OK.length))
-            check(status == OK) { "the server refused the upgrade: ${String(bytes, 0, minOf(size, 200))}" }
+            check(status == OK) { "the server rejected the upgrade: ${String(bytes, 0, minOf(size, 200))}" }
             return at + headerEnd.size
         }
         return -1

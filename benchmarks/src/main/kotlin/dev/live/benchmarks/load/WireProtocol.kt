@@ -1,22 +1,24 @@
 package dev.live.benchmarks.load
 
-/** What a frame without a marker means to the generator. */
-internal enum class Reaction { READY, ACK, PING, IGNORE, ERROR }
+/** The meaning of a frame without a marker. */
+internal enum class FrameKind { READY, ACK, PING, IGNORE, ERROR }
 
 /**
- * How one kind of server is spoken to, above WebSocket. Each function makes the payload of one frame.
+ * The protocol of one kind of server, above WebSocket. Each function returns the payload of one frame.
  *
  * Deliveries need no protocol: the generator finds its marker in them.
  */
 internal interface WireProtocol {
     val path: String get() = "/live"
 
-    /** What goes into `Sec-WebSocket-Protocol`, or null for nothing. */
+    /** The value of `Sec-WebSocket-Protocol`, or null for none. */
     val subprotocol: String? get() = null
 
     val isBinary: Boolean get() = false
 
-    /** What is said after the upgrade and answered by [Reaction.READY]; null where a connection is ready at once. */
+    /**
+     * The first message after the upgrade, acknowledged by [FrameKind.READY]. Null if the connection is ready at once.
+     */
     fun hello(): ByteArray? = null
 
     fun subscribe(topic: String, ref: Int): ByteArray
@@ -25,13 +27,13 @@ internal interface WireProtocol {
 
     fun echo(payload: String): ByteArray
 
-    /** What has to be acknowledged before this connection may [echo]; null for nothing. */
+    /** A message that must be acknowledged before [echo]. Null for none. */
     fun prepareEcho(): ByteArray? = null
 
-    /** What answers a [Reaction.PING]. */
-    fun pong(): ByteArray = error("this protocol has no pings of its own")
+    /** The reply to [FrameKind.PING]. */
+    fun pong(): ByteArray = error("this protocol has no pings")
 
-    fun classify(bytes: ByteArray, from: Int, to: Int): Reaction
+    fun classify(bytes: ByteArray, from: Int, to: Int): FrameKind
 
     companion object {
         fun named(name: String, codec: String): WireProtocol =
@@ -45,7 +47,7 @@ internal interface WireProtocol {
     }
 }
 
-/** Whether [needle] occurs in [from] until [to]. */
+/** Returns true if [needle] occurs between [from] and [to]. */
 internal fun ByteArray.contains(needle: ByteArray, from: Int, to: Int): Boolean {
     for (at in from..to - needle.size) {
         var i = 0

@@ -3,18 +3,18 @@ package dev.live.benchmarks.peer
 import io.netty.buffer.ByteBuf
 import io.netty.channel.ChannelHandlerContext
 
-/** One connection's place in one or more topics. Only accessed by the event loop. */
+/** One connection that subscribes to one or more topics. Only accessed by the event loop. */
 internal class NettySubscriber(val context: ChannelHandlerContext) {
-    /** Whether something was written that waits for a flush. */
+    /** True if the connection has writes that are not yet flushed. */
     var isDirty = false
 }
 
-/** How a frame gets from the Netty peer to those who subscribed. Called in the event loop; takes over the frame. */
+/** Delivers a frame from the Netty peer to the subscribers. Called on the event loop. Takes ownership of the frame. */
 internal fun interface Delivery {
     fun deliver(frame: ByteBuf, subscribers: List<NettySubscriber>)
 }
 
-/** One write and one flush for each delivery: what most code does. */
+/** One write and one flush for each delivery, as most servers do. */
 internal object FlushEach : Delivery {
     override fun deliver(frame: ByteBuf, subscribers: List<NettySubscriber>) {
         for (i in subscribers.indices) {
@@ -26,8 +26,8 @@ internal object FlushEach : Delivery {
 }
 
 /**
- * Writes at once and flushes when the event loop has read what there was to read: messages that were published in the
- * meantime go to a socket in one system call.
+ * Writes at once, and flushes when the event loop has finished its current reads. Messages published in the meantime go
+ * to a socket in one system call.
  */
 internal class Coalesced : Delivery {
     private var dirty = ArrayList<NettySubscriber>()

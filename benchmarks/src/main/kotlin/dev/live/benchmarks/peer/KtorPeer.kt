@@ -12,9 +12,9 @@ import io.ktor.server.websocket.webSocket
 import io.ktor.websocket.Frame
 import io.ktor.websocket.readText
 
-/** How a Ktor application gets a message to those who subscribed. Any thread. */
+/** Delivers messages to the subscribers in a Ktor application. Thread-safe. */
 internal interface Rooms {
-    /** Returns once [session] gets what is published to [topic]. */
+    /** Subscribes [session] to [topic]. Returns when the subscription is active. */
     suspend fun subscribe(session: DefaultWebSocketServerSession, topic: String)
 
     suspend fun publish(topic: String, payload: ByteArray)

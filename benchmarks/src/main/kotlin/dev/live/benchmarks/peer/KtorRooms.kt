@@ -10,7 +10,9 @@ import kotlinx.coroutines.launch
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.CopyOnWriteArrayList
 
-/** A list of sessions per topic, and a loop over it that never suspends: the best that the plugin's users do. */
+/**
+ * A list of sessions per topic, and a loop over it that never suspends. This is the fastest common use of the plugin.
+ */
 internal class TrySendRooms : Rooms {
     private val rooms = ConcurrentHashMap<String, CopyOnWriteArrayList<DefaultWebSocketServerSession>>()
 
@@ -26,7 +28,7 @@ internal class TrySendRooms : Rooms {
     }
 }
 
-/** A `MutableSharedFlow` per topic that every session collects: what Ktor's documentation shows. */
+/** A `MutableSharedFlow` per topic that every session collects, as in Ktor's documentation. */
 internal class FlowRooms : Rooms {
     private val rooms = ConcurrentHashMap<String, MutableSharedFlow<ByteArray>>()
 

@@ -17,10 +17,10 @@ import io.netty.handler.codec.http.websocketx.TextWebSocketFrame
 import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler
 
 /**
- * The plain protocol on Netty alone: no queues, no bounds, no limits. What a server on Netty can reach at best, and
- * what live is measured against.
+ * The plain protocol on Netty alone: no queues, no bounds, no limits. It shows the upper limit of a server on Netty,
+ * and is the baseline for live.
  *
- * One event loop: the server has one core, and with one loop there is nothing to synchronize.
+ * It uses one event loop, because the server has one core. It therefore needs no synchronization.
  */
 internal fun runNettyPeer(host: String, port: Int, delivery: Delivery) {
     val group = MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory())
@@ -47,7 +47,7 @@ internal fun runNettyPeer(host: String, port: Int, delivery: Delivery) {
     announce(host, port)
 }
 
-/** Answers one connection. Only accessed by the event loop. */
+/** Handles one connection. Only accessed by the event loop. */
 private class PlainHandler(
     private val rooms: HashMap<String, ArrayList<NettySubscriber>>,
     private val delivery: Delivery,
@@ -71,7 +71,7 @@ private class PlainHandler(
     }
 
     private fun subscribe(context: ChannelHandlerContext, topic: String) {
-        // what is delivered is a whole frame already: from here it passes no handler but the socket's
+        // a delivery is already a complete frame, so it bypasses all handlers
         if (joined.isEmpty()) self = NettySubscriber(context.pipeline().firstContext())
         rooms.getOrPut(topic) { ArrayList() } += self
         joined += topic
@@ -86,7 +86,7 @@ private class PlainHandler(
         delivery.deliver(textFrame(content), room)
     }
 
-    /** The frame of [payload], header and all, so that one buffer serves every subscriber. */
+    /** The complete frame of [payload] with its header, so that all subscribers share one buffer. */
     private fun textFrame(payload: ByteBuf): ByteBuf {
         val size = payload.readableBytes()
         val frame = payload.alloc().directBuffer(size + MAX_HEADER)

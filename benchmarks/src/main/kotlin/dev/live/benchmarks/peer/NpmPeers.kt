@@ -3,11 +3,13 @@ package dev.live.benchmarks.peer
 import dev.live.benchmarks.UsageException
 import java.io.File
 
-/** The peers in `benchmarks/peers`, which run on Node and Bun; their packages are pinned there in a lock file. */
+/** The peers in `benchmarks/peers`, which run on Node and Bun. A lock file pins their packages. */
 internal object NpmPeers {
     val NAMES = setOf("ws", "socketio", "bun")
 
-    /** The command that runs the peer [name], with its packages installed; the process is the server itself. */
+    /**
+     * The command that starts the peer [name], with its packages installed. The started process is the server itself.
+     */
     fun command(name: String, host: String, port: Int): List<String> {
         val home = installed()
         val runtime = if (name == "bun") home.resolve("node_modules/.bin/bun").path else "node"
@@ -17,24 +19,24 @@ internal object NpmPeers {
     /** The command that runs the script [name] on Node, with the packages installed. */
     fun script(name: String): List<String> = listOf("node", installed().resolve("$name.mjs").path)
 
-    /** The version of [packageName] that is pinned. */
+    /** The pinned version of [packageName]. */
     fun version(packageName: String): String? {
         val pin = Regex("\"$packageName\": \"([^\"]+)\"")
         return pin.find(home().resolve("package.json").readText())?.groupValues?.get(1)
     }
 
-    /** Runs [name] as a child until it ends. */
+    /** Runs [name] as a child process until it ends. */
     fun run(name: String, host: String, port: Int) {
         val process = ProcessBuilder(command(name, host, port)).inheritIO().start()
         Runtime.getRuntime().addShutdownHook(Thread(process::destroy))
         process.waitFor()
     }
 
-    /** Where the peers are, with the packages that the lock file names. */
+    /** The folder of the peers, with the packages of the lock file installed. */
     private fun installed(): File =
         home().also { home ->
             val lock = home.resolve("package-lock.json")
-            val done = home.resolve("node_modules/.package-lock.json") // npm's own note of what it installed
+            val done = home.resolve("node_modules/.package-lock.json") // npm writes this file after an installation
             if (!done.exists() || done.lastModified() < lock.lastModified()) install(home)
         }
 
@@ -48,5 +50,5 @@ internal object NpmPeers {
             .map(::File)
             .find { it.resolve("package.json").exists() }
             ?.absoluteFile
-            ?: throw UsageException("benchmarks/peers is not here: run this in the root of the repository")
+            ?: throw UsageException("benchmarks/peers not found. Run this command in the root of the repository.")
 }

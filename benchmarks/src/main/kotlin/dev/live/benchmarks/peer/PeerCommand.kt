@@ -5,7 +5,7 @@ import dev.live.benchmarks.UsageException
 import io.ktor.server.cio.CIO
 import io.ktor.server.netty.Netty
 
-/** `peer NAME --port N`: another server that does what live does, or as much of it as the comparison needs. */
+/** `peer NAME --port N`: another server with the features that the comparison needs. */
 internal fun runPeer(args: List<String>) {
     val options = Options(args.drop(1), setOf("port", "host"))
     val port = options.required("port")
@@ -19,6 +19,6 @@ internal fun runPeer(args: List<String>) {
         "vertx" -> runVertxPeer(host, port)
         "spring-stomp" -> runSpringPeer(host, port)
         in NpmPeers.NAMES -> NpmPeers.run(name, host, port)
-        else -> throw UsageException("there is no peer '$name'")
+        else -> throw UsageException("unknown peer '$name'")
     }
 }

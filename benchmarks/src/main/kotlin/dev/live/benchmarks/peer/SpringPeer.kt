@@ -19,7 +19,7 @@ import java.nio.file.Files
 import java.util.logging.Level
 import java.util.logging.Logger
 
-/** Spring's simple broker, STOMP over WebSocket, on Tomcat: what Spring has without an external broker. */
+/** Spring's simple broker with STOMP over WebSocket on Tomcat, without an external broker. */
 internal fun runSpringPeer(host: String, port: Int) {
     tomcatLog.level = Level.WARNING
     val spring = AnnotationConfigWebApplicationContext().apply { register(BrokerConfiguration::class.java) }
@@ -40,7 +40,9 @@ internal fun runSpringPeer(host: String, port: Int) {
     announce(host, port)
 }
 
-/** Order is preserved both ways, which is not the default: without it messages overtake each other. */
+/**
+ * Preserves the message order in both directions. This is not the default: without it messages can overtake each other.
+ */
 @Configuration(proxyBeanMethods = false)
 @EnableWebSocketMessageBroker
 internal class BrokerConfiguration : WebSocketMessageBrokerConfigurer {
@@ -68,7 +70,7 @@ internal class BrokerConfiguration : WebSocketMessageBrokerConfigurer {
     }
 }
 
-/** Sends back to a session what it sent. */
+/** Returns a message to its session. */
 @Controller
 internal class EchoController {
     @MessageMapping("/echo")
@@ -76,6 +78,7 @@ internal class EchoController {
     fun echo(payload: String): String = payload
 }
 
-private val tomcatLog = Logger.getLogger("org.apache") // held here: a logger that nobody holds forgets its level
+// keeps a reference: a logger that is garbage collected loses its level
+private val tomcatLog = Logger.getLogger("org.apache")
 private const val MAX_CONNECTIONS = "20000"
 private const val BACKLOG = "4096"

@@ -13,8 +13,8 @@ import org.springframework.messaging.support.ExecutorChannelInterceptor
 import org.springframework.messaging.support.MessageBuilder
 
 /**
- * Answers a subscription with the receipt it asked for once it is in force. Spring's simple broker leaves receipts
- * out, and without them nobody knows when a publish reaches all subscribers.
+ * Sends the requested receipt when a subscription is active. Spring's simple broker sends no receipts, and without them
+ * the generator cannot know when a publish reaches all subscribers.
  */
 internal class SubscriptionReceipts : ExecutorChannelInterceptor, ApplicationContextAware {
     private lateinit var context: ApplicationContext

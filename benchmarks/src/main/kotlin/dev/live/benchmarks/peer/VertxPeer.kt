@@ -7,7 +7,7 @@ import io.vertx.core.Vertx
 import io.vertx.core.http.HttpServerOptions
 import io.vertx.core.http.ServerWebSocket
 
-/** The plain protocol on Vert.x: one verticle, hence one event loop and nothing to synchronize. */
+/** The plain protocol on Vert.x: one verticle, therefore one event loop without synchronization. */
 internal fun runVertxPeer(host: String, port: Int) {
     Vertx.vertx().deployVerticle(VertxPeer(host, port)).toCompletionStage().toCompletableFuture().join()
     announce(host, port)

@@ -3,10 +3,10 @@ package dev.live.benchmarks.report
 import java.util.Locale
 import kotlin.math.roundToInt
 
-/** One bar: its [label], its length, what is written behind it, and whether it is one of ours. */
+/** One bar: its [label], its length, the text after it, and whether it belongs to live. */
 internal class Bar(val label: String, val value: Double, val text: String, val isOurs: Boolean)
 
-/** A horizontal bar chart as SVG, in colours that can be read on white and on black. */
+/** A horizontal bar chart as SVG, in colors that are readable on white and on black. */
 internal fun barChart(title: String, bars: List<Bar>): String {
     val longest = bars.maxOfOrNull { it.value } ?: 0.0
     val height = TOP + bars.size * ROW + BOTTOM

@@ -3,11 +3,11 @@ package dev.live.benchmarks.report
 import dev.live.benchmarks.UsageException
 
 /**
- * One table of the report: a scenario of the generator with its numbers filled in.
+ * One table of the report: a scenario of the generator with its parameters.
  *
- * @property name what files are named after
- * @property title what the table is headed with
- * @property servers those that it says something about, by name
+ * @property name base name of the files
+ * @property title heading of the table
+ * @property servers names of the servers that this case compares
  */
 internal class Case(
     val name: String,
@@ -58,18 +58,18 @@ internal class Case(
                 ),
                 Case(
                     IDLE,
-                    "10,000 idle connections, subscribed",
+                    "10,000 idle subscribed connections",
                     listOf("live", "live-portable", "netty-flush", "ktor-trysend"),
                     listOf("--scenario", "idle"),
                 ),
                 many(FEW_TOPICS, "10 topics", "--topics", "10"),
-                many(MANY_TOPICS, "100,000 topics, of which 10 are published to,", "--topics", "100000", "--hot", "10"),
-                many(ALL_TOPICS, "100,000 topics, published to in turn,", "--topics", "100000"),
+                many(MANY_TOPICS, "100,000 topics, 10 with publishes,", "--topics", "100000", "--hot", "10"),
+                many(ALL_TOPICS, "100,000 topics with publishes in turn,", "--topics", "100000"),
             )
 
         fun named(name: String): Case =
             ALL.find { it.name == name }
-                ?: throw UsageException("there is no case '$name'; there are ${ALL.map { it.name }}")
+                ?: throw UsageException("unknown case '$name'; known cases are ${ALL.map { it.name }}")
 
         private fun fanout(name: String, subscribers: Int, inflight: Int, servers: List<String>) =
             Case(

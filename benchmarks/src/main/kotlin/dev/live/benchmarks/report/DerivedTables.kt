@@ -1,29 +1,29 @@
 package dev.live.benchmarks.report
 
-/** What takes two cases to say: whether a delivery costs the same however many subscribers or topics there are. */
+/** Tables that compare two cases: whether the cost per delivery depends on the number of subscribers or topics. */
 internal class DerivedTables(private val records: List<Record>) {
     fun render(): String = flat() + topics()
 
     private fun flat(): String =
         comparison(
-            "Is the cost flat in subscribers?",
-            "Deliveries per second of the server's processor time.",
+            "Cost per delivery by number of subscribers",
+            "Deliveries per second of server CPU time.",
             Case.FANOUT to "1,000 subscribers",
             Case.FANOUT_MANY to "10,000 subscribers",
         )
 
     private fun topics(): String =
         comparison(
-            "Is the cost flat in topics?",
-            "Deliveries per second of the server's processor time, 8 publishes in flight, one subscriber per topic. " +
-                "The same ten are published to, alone and among 100,000.",
+            "Cost per delivery by number of topics",
+            "Deliveries per second of server CPU time, 8 publishes in flight, one subscriber per topic. The same ten " +
+                "topics get all publishes, alone and among 100,000.",
             Case.FEW_TOPICS to "10 topics",
             Case.MANY_TOPICS to "10 of 100,000 topics",
         ) +
             comparison(
-                "And when all topics are busy?",
-                "As above, with publishes to all 100,000 in turn: what a topic needs is then never in the caches of " +
-                    "the processor, for any server.",
+                "Cost per delivery with publishes to all topics",
+                "As above, with publishes to all 100,000 topics in turn. A topic's data is then never in the CPU " +
+                    "caches, for any server.",
                 Case.FEW_TOPICS to "10 topics",
                 Case.ALL_TOPICS to "100,000 topics in turn",
             ) + heapPerTopic()
@@ -48,10 +48,10 @@ internal class DerivedTables(private val records: List<Record>) {
     }
 
     private fun heapPerTopic(): String {
-        val mine = records.filter { it.case == Case.MANY_TOPICS }
-        val heap = Samples.of(mine) { r -> r.result.memory?.run { heapBytes?.toDouble()?.div(count) } }
+        val caseRecords = records.filter { it.case == Case.MANY_TOPICS }
+        val heap = Samples.of(caseRecords) { r -> r.result.memory?.run { heapBytes?.toDouble()?.div(count) } }
         if (heap.servers.isEmpty()) return ""
-        val rows = inOrder(mine).map { listOf(it, number(heap.median(it), 0), spread(heap.of(it))) }
+        val rows = inOrder(caseRecords).map { listOf(it, number(heap.median(it), 0), spread(heap.of(it))) }
         return "\nMemory of 100,000 topics with one subscriber each, held by 200 connections:\n\n" +
             markdownTable(listOf("server", "live heap per topic, bytes", "spread"), rows)
     }

@@ -1,6 +1,6 @@
 package dev.live.benchmarks.report
 
-/** Latencies at a pace that is the same for everybody: here less is better, in the ratios too. */
+/** Latencies at the same rate for all servers. Lower is better, also for the ratios. */
 internal class LatencyTable(private val records: List<Record>) : CaseTable {
     private val p50 = Samples.of(records) { it.result.p50 / MICROS_PER_MILLI }
     private val p99 = Samples.of(records) { it.result.p99 / MICROS_PER_MILLI }

@@ -6,7 +6,7 @@ import java.io.File
 import java.io.IOException
 import java.util.Properties
 
-/** Where the numbers come from: without it they mean nothing. Written beside them when they are measured. */
+/** The machine and the versions of a measurement, stored with the results. */
 @Serializable
 internal data class Machine(
     val cpu: String,
@@ -35,7 +35,7 @@ internal data class Machine(
                 command = command,
             )
 
-        /** The one that is checked out, and whether there is more than that; results themselves do not count. */
+        /** The current commit, with a note about uncommitted changes outside the results. */
         private fun commit(): String {
             val hash = outputOf("git", "rev-parse", "--short=12", "HEAD") ?: return "unknown"
             val others = listOf(":/", ":(top,exclude)benchmarks/results")
@@ -54,11 +54,11 @@ internal data class Machine(
             return versions
         }
 
-        /** As `java -version` says it: that is on standard error, on a line of its own. */
+        /** The version line of `java -version`, which goes to standard error. */
         private fun javaVersion(java: String): String =
             outputOf(java, "-version")?.lines()?.find { "Runtime" in it } ?: "unknown"
 
-        /** What a command says, or null if there is none of that name or it fails. */
+        /** The output of a command, or null if it does not exist or fails. */
         private fun outputOf(vararg command: String): String? =
             try {
                 val process = ProcessBuilder(*command).redirectErrorStream(true).start()

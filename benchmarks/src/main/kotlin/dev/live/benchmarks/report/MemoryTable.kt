@@ -1,6 +1,6 @@
 package dev.live.benchmarks.report
 
-/** Memory per idle session, and what it consists of. */
+/** Memory per idle session, and its largest classes. */
 internal class MemoryTable(private val records: List<Record>) : CaseTable {
     private val heap = Samples.of(records) { r -> r.result.memory?.run { heapBytes?.toDouble()?.div(count) } }
     private val resident = Samples.of(records) { r -> r.result.memory?.run { residentBytes?.toDouble()?.div(count) } }
@@ -33,7 +33,7 @@ internal class MemoryTable(private val records: List<Record>) : CaseTable {
                     val instances = number(it.instances.toDouble() / memory.count, 2)
                     listOf("`${it.name}`", instances, number(it.bytes.toDouble() / memory.count, 0))
                 }
-            "\n<details><summary>The classes that grew most, $server</summary>\n\n" +
+            "\n<details><summary>Classes with the largest growth, $server</summary>\n\n" +
                 markdownTable(listOf("class", "instances per session", "bytes per session"), rows) + "\n</details>\n"
         }
 }

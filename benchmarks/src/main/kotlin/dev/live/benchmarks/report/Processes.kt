@@ -6,12 +6,15 @@ import java.net.InetSocketAddress
 import java.net.ServerSocket
 import java.util.concurrent.TimeUnit
 
-/** Starts servers and generators as processes of their own, each on a core of its own where there are two. */
+/** Starts servers and generators as separate processes, each on its own core if the machine has at least two. */
 internal class Processes(isPinned: Boolean = true) {
-    /** Whether processes are bound to cores. */
+    /** True if processes are bound to cores. */
     val pinned: Boolean = isPinned && Runtime.getRuntime().availableProcessors() > 1 && hasTaskset()
 
-    /** Runs [block] with the process of [command] once that says it listens, and ends it afterwards. [onLine] gets its output. */
+    /**
+     * Starts [command], runs [block] when the process is listening, and stops the process afterwards. [onLine] gets its
+     * output.
+     */
     fun <T> withServer(command: List<String>, onLine: (String) -> Unit = {}, block: (pid: Long) -> T): T {
         val process = ProcessBuilder(onCore(0, command)).redirectErrorStream(true).start()
         try {
@@ -23,7 +26,7 @@ internal class Processes(isPinned: Boolean = true) {
         }
     }
 
-    /** Runs [command] to its end, for at most [seconds]; its output comes back. */
+    /** Runs [command] for at most [seconds] and returns its output. */
     fun run(command: List<String>, seconds: Long): String {
         val log = File.createTempFile("load", ".log")
         val process =
@@ -50,7 +53,7 @@ internal class Processes(isPinned: Boolean = true) {
         private const val STOP_SECONDS = 10L
         private var nextPort = 18_000
 
-        /** A port nobody listens on, below those that the system gives to clients. */
+        /** A free port below the range that the system assigns to clients. */
         fun freePort(): Int {
             while (true) {
                 val port = nextPort++

@@ -4,7 +4,7 @@ import dev.live.benchmarks.Options
 import dev.live.benchmarks.UsageException
 import java.io.File
 
-/** What `report` was asked for; see the README of this module. */
+/** The options of `report`. See the README of this module. */
 internal class ReportPlan(
     val servers: (Case) -> List<Server>,
     val cases: List<Case>,
@@ -17,13 +17,13 @@ internal class ReportPlan(
     val command: String,
 )
 
-/** `report …`: measures every server in every case in every round, and writes tables and plots. */
+/** `report …`: measures every server in every case and round, and writes tables and plots. */
 internal fun runReport(args: List<String>) {
     val valued =
         setOf("peers", "cases", "rounds", "out", "results", "java", "jvm-args", "variants", "warmup", "seconds")
     val options = Options(args, valued, switches = setOf("quick", "render-only", "fresh"))
     val isQuick = "quick" in options
-    // a quick run proves that everything works; its numbers must not replace real ones
+    // quick results only prove that everything works and must not replace real ones
     val home = if (isQuick) File("benchmarks/target/quick") else File("benchmarks")
     val java = options.text("java") ?: ProcessHandle.current().info().command().orElse("java")
     val jvm =
@@ -47,18 +47,18 @@ internal fun runReport(args: List<String>) {
             command = (listOf("report") + args).joinToString(" "),
         )
     if ("fresh" in options) plan.results.listFiles { file -> file.extension == "json" }?.forEach { it.delete() }
-    val records = Records(plan.results)
-    if ("render-only" !in options) Measuring(plan, records, java, jvm).run()
-    Rendering(records, plan.out).run()
-    println("${plan.out} is written")
+    val records = ResultStore(plan.results)
+    if ("render-only" !in options) ReportRunner(plan, records, java, jvm).run()
+    ReportRenderer(records, plan.out).run()
+    println("wrote ${plan.out}")
 }
 
-/** Reads `name=java options;name=java options`: the ways in which every JVM server is run. */
+/** Parses `name=java options;name=java options`: the JVM variants of every JVM server. */
 internal fun parseVariants(text: String): Map<String, List<String>> =
     text.split(';').filter { it.isNotBlank() }.associate { variant ->
         val (name, command) =
             variant.split('=', limit = 2).takeIf { it.size == 2 }
-                ?: throw UsageException("a variant is 'name=java options', was '$variant'")
+                ?: throw UsageException("a variant must be 'name=java options', was '$variant'")
         name.trim() to command.trim().split(' ').filter { it.isNotEmpty() }
     }
 

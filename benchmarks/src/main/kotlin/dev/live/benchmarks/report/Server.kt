@@ -6,13 +6,13 @@ import dev.live.benchmarks.peer.NpmPeers
 /**
  * A server that can be measured.
  *
- * @property protocol what the generator speaks with it
- * @property jarArguments what follows the jar on the command line; null for servers that run without a JVM
+ * @property protocol the generator's protocol for this server
+ * @property jarArguments arguments after the jar on the command line; null for servers without a JVM
  */
 internal class Server(val name: String, val protocol: String, private val jarArguments: List<String>?) {
     val isJvm: Boolean get() = jarArguments != null
 
-    /** The command whose process is the server; [jvm] is the java executable and its options. */
+    /** The command that starts the server. [jvm] is the java executable and its options. */
     fun command(jvm: List<String>, jar: String, port: Int): List<String> {
         val arguments = jarArguments ?: return NpmPeers.command(name, HOST, port)
         return jvm + listOf("-jar", jar) + arguments + listOf("--host", HOST, "--port", port.toString())
@@ -45,7 +45,7 @@ internal class Server(val name: String, val protocol: String, private val jarArg
 
         fun named(name: String): Server =
             ALL.find { it.name == name }
-                ?: throw UsageException("there is no server '$name'; there are ${ALL.map { it.name }}")
+                ?: throw UsageException("unknown server '$name'; known servers are ${ALL.map { it.name }}")
 
         private fun live(name: String, vararg options: String) = Server(name, "live", listOf("server", *options))
 

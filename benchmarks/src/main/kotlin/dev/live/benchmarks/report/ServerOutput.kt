@@ -8,12 +8,13 @@ import java.util.concurrent.TimeoutException
 import kotlin.concurrent.thread
 
 /**
- * What [process] says: read to its end, so that it never has to wait, and watched for the line that it is ready.
+ * The output of [process]. It is read to its end, so that the process never blocks, and searched for the line that
+ * reports readiness.
  *
- * @param onLine called with each line, on a thread of its own
+ * @param onLine called with each line, on a separate thread
  */
 internal class ServerOutput(process: Process, private val onLine: (String) -> Unit = {}) {
-    private val beginning = StringBuffer()
+    private val firstOutput = StringBuffer()
     private val listening = CompletableFuture<Unit>()
 
     init {
@@ -21,30 +22,30 @@ internal class ServerOutput(process: Process, private val onLine: (String) -> Un
             try {
                 process.inputStream.bufferedReader().forEachLine(::take)
             } catch (_: IOException) {
-                // it was ended while it spoke
+                // the process was stopped during a read
             }
-            listening.completeExceptionally(IllegalStateException("it ended"))
+            listening.completeExceptionally(IllegalStateException("the process ended"))
         }
     }
 
     private fun take(line: String) {
-        if (beginning.length < SHOWN) beginning.appendLine(line)
+        if (firstOutput.length < SHOWN) firstOutput.appendLine(line)
         if (READY in line) listening.complete(Unit)
         onLine(line)
     }
 
     /**
-     * Waits for the process to be ready.
+     * Waits until the process is ready.
      *
-     * @throws IllegalStateException with what it said instead, if it ends or takes a minute
+     * @throws IllegalStateException with the output so far, if the process ends or is not ready within a minute
      */
     fun awaitListening() {
         try {
             listening.get(START_SECONDS, TimeUnit.SECONDS)
         } catch (_: ExecutionException) {
-            error("the server did not start: ${beginning.take(SHOWN)}")
+            error("the server did not start: ${firstOutput.take(SHOWN)}")
         } catch (_: TimeoutException) {
-            error("the server was not ready after $START_SECONDS s: ${beginning.take(SHOWN)}")
+            error("the server was not ready after $START_SECONDS s: ${firstOutput.take(SHOWN)}")
         }
     }
 

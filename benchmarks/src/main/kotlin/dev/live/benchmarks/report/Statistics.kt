@@ -1,6 +1,6 @@
 package dev.live.benchmarks.report
 
-/** The middle of the values, or the mean of the two in the middle; null where there are none. */
+/** The median, or null for an empty list. */
 internal fun List<Double>.median(): Double? {
     if (isEmpty()) return null
     val sorted = sorted()
@@ -9,10 +9,10 @@ internal fun List<Double>.median(): Double? {
 }
 
 /**
- * One number of one case, by server and round.
+ * One measured value of one case, by server and round.
  *
- * A machine's speed drifts, so servers are compared within a round, in which they ran one after the other: [ratio] is
- * the median of the rounds' ratios, and not the ratio of the medians.
+ * A machine's speed drifts, so servers are compared within a round, where they ran one after the other: [ratio] is the
+ * median of the rounds' ratios, and not the ratio of the medians.
  */
 internal class Samples(private val values: Map<String, Map<Int, Double>>) {
     val servers: Set<String> get() = values.keys
@@ -21,7 +21,7 @@ internal class Samples(private val values: Map<String, Map<Int, Double>>) {
 
     fun median(server: String): Double? = of(server).median()
 
-    /** How many times [base]'s number [server]'s is; null where they share no round. */
+    /** The median ratio of [server] to [base] over all rounds, or null if they share no round. */
     fun ratio(server: String, base: String): Double? =
         values[server]
             .orEmpty()
@@ -29,13 +29,13 @@ internal class Samples(private val values: Map<String, Map<Int, Double>>) {
             .median()
 
     companion object {
-        /** The number that [value] finds in each record; those that failed, or have none, do not count. */
+        /** The values that [value] extracts from the records. Failed records and nulls are ignored. */
         fun of(records: List<Record>, value: (Record) -> Double?): Samples =
             Samples(
                 records
                     .filter { it.result.failure == null }
                     .groupBy { it.server }
-                    .mapValues { (_, mine) -> mine.mapNotNull { r -> value(r)?.let { r.round to it } }.toMap() }
+                    .mapValues { (_, runs) -> runs.mapNotNull { r -> value(r)?.let { r.round to it } }.toMap() }
                     .filterValues { it.isNotEmpty() },
             )
     }

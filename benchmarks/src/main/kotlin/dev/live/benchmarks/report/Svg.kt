@@ -1,6 +1,8 @@
 package dev.live.benchmarks.report
 
-/** The beginning of a plot of [height] that ends with `</svg>`, in colours that can be read on white and on black. */
+/**
+ * The start of an SVG plot of [height], in colors that are readable on white and on black. The caller appends `</svg>`.
+ */
 internal fun svgHead(title: String, height: Int): String =
     buildString {
         append("""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 $SVG_WIDTH $height" """)
@@ -10,7 +12,7 @@ internal fun svgHead(title: String, height: Int): String =
 
 internal fun svgText(text: String): String = text.replace("&", "&amp;").replace("<", "&lt;").replace("\"", "&quot;")
 
-/** Of every plot, in pixels. */
+/** Width of every plot, in pixels. */
 internal const val SVG_WIDTH = 720
 
 private val STYLE =

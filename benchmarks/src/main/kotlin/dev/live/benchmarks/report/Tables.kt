@@ -2,9 +2,9 @@ package dev.live.benchmarks.report
 
 import java.util.Locale
 
-/** A case as a table and as bars. */
+/** A case as a table and as a bar chart. */
 internal interface CaseTable {
-    /** What the bars show. */
+    /** The unit of the bars. */
     val unit: String
 
     fun render(): String
@@ -12,15 +12,15 @@ internal interface CaseTable {
     fun bars(): List<Bar>
 }
 
-/** What every ratio is taken to, in the order of the columns. */
+/** The servers in the denominator of the ratios, in column order. */
 internal val BASES = listOf("netty-coalesced", "netty-flush", "ktor-trysend", "ktor-cio-trysend", "bun")
 
-/** The columns of [BASES]: the medians of [server]'s ratios to each. */
+/** The columns of [BASES]: the median ratios of [server] to each of them. */
 internal fun Samples.ratios(
     server: String,
 ): List<String> = BASES.map { number(ratio(server, variantOf(it, server)), 2) }
 
-/** Deliveries per second, beside what they cost and how long they took. */
+/** Deliveries per second with their CPU cost and latency. */
 internal class ThroughputTable(private val records: List<Record>) : CaseTable {
     private val rate = Samples.of(records) { r -> r.result.deliveriesPerSecond.takeIf { it > 0 } }
     private val cpu = Samples.of(records) { it.result.serverCpuPerMillion }
@@ -59,7 +59,7 @@ internal class ThroughputTable(private val records: List<Record>) : CaseTable {
 
 internal fun isOurs(server: String): Boolean = server.startsWith("live")
 
-/** The servers of [records], in the order of the catalogue; variants of one stay together. */
+/** The servers of [records], in the order of [Server.ALL]. Variants of one server stay together. */
 internal fun inOrder(records: List<Record>): List<String> =
     records.map { it.server }.distinct().sortedBy { name ->
         Server.ALL.indexOfFirst {
@@ -68,7 +68,7 @@ internal fun inOrder(records: List<Record>): List<String> =
         }
     }
 
-/** A line for each run that counts for nothing. */
+/** One line for each failed result. */
 internal fun failures(records: List<Record>): String =
     records.filter { it.result.failure != null }.joinToString("") {
         "\n- ${it.server}, round ${it.round}: failed: ${it.result.failure?.lineSequence()?.first()?.take(200)}\n"
@@ -87,7 +87,7 @@ internal fun number(value: Double?, decimals: Int): String =
 internal fun spread(values: List<Double>, decimals: Int = 0): String =
     if (values.isEmpty()) "–" else "${number(values.min(), decimals)} – ${number(values.max(), decimals)}"
 
-/** A server in some JVM is compared with the base in the same one. */
+/** The name of [base] in the same JVM variant as [server]. */
 internal fun variantOf(base: String, server: String): String =
     if ('@' in server) "$base@${server.substringAfter('@')}" else base
 

@@ -14,15 +14,15 @@ import io.ktor.server.routing.routing
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
 
-/** `server --port N`: live itself, through its public API, with no limit that a benchmark could run into. */
+/** `server --port N`: live through its public API, without limits that a benchmark could reach. */
 internal fun runLiveServer(args: List<String>) {
     val options = Options(args, setOf("port", "host", "engine", "transport", "handlers", "history"))
     val port = options.required("port")
     val host = options.text("host", "127.0.0.1")
     val isPortable = options.choice("transport", "auto", "portable") == "portable"
     val transport = if (isPortable) Transport.Portable else Transport.Auto
-    // as in every peer, by default: nothing looks at what is published, and the one handler there is never blocks
-    val handlers = if (options.choice("handlers", "place", "io") == "io") Dispatchers.IO else Dispatchers.Unconfined
+    // the default matches the peers: no `onPublish`, and the single handler never blocks
+    val handlers = if (options.choice("handlers", "inline", "io") == "io") Dispatchers.IO else Dispatchers.Unconfined
     val history = options.int("history", 0)
     val server =
         when (options.choice("engine", "netty", "cio")) {
@@ -33,17 +33,17 @@ internal fun runLiveServer(args: List<String>) {
     announce(host, port)
 }
 
-/** Tells whoever started this server that it takes connections, and stays. */
+/** Prints that this server is listening, and blocks forever. */
 internal fun announce(host: String, port: Int) {
     println("listening on $host:$port")
     Thread.currentThread().join()
 }
 
 /**
- * Anybody may join and publish to any topic. The queues keep the bounds that they have by default: a server without
- * them would be faster and would not be live.
+ * All clients may subscribe and publish to any topic. The queues keep their default bounds: a server without them would
+ * be faster but would not represent live.
  *
- * @param history messages that every topic keeps
+ * @param history number of messages in the history of every topic
  */
 internal fun Application.liveUnderTest(transport: Transport, handlers: CoroutineDispatcher, history: Int = 0) {
     install(Live) {
@@ -64,7 +64,7 @@ internal fun Application.liveUnderTest(transport: Transport, handlers: Coroutine
             rawTopic("{topic...}") {
                 publishWithoutSubscribing = true
                 if (history > 0) history(size = history)
-                if (handlers != Dispatchers.Unconfined) onPublish { broadcast(it) } // as in most applications
+                if (handlers != Dispatchers.Unconfined) onPublish { broadcast(it) } // the common case in applications
             }
             onMessage { message ->
                 if (message.type == "echo") session.send(Message("reply", ref = message.ref, body = message.body))

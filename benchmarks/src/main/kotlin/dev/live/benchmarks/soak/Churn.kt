@@ -16,29 +16,29 @@ import kotlin.random.Random
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * Everything that clients do to one server at [address], for as long as [scope] lives: some stay and are measured, others
- * come and go, break off or do not read.
+ * All client activity against one server at [address], until [scope] ends. Some clients stay connected and measure
+ * latency. Others connect and disconnect, reset their connection or do not read.
  */
 internal class Churn(
     private val scope: CoroutineScope,
     private val address: InetSocketAddress,
-    private val counts: Counts,
+    private val counts: SoakCounters,
     private val latencies: Latencies,
     seed: Int,
 ) {
     private val random = Random(seed)
-    private val raw = RawClients(address, counts)
+    private val faulty = FaultyClients(address, counts)
     private val url = "ws://${address.hostString}:${address.port}/live"
 
-    /** @param watchers clients that stay */
+    /** @param watchers number of clients that stay connected */
     fun start(watchers: Int) {
         repeat(watchers) { watcher -> scope.launch { watch("room/${watcher % ROOMS}") } }
         scope.launch { publish() }
-        repeat(JOINERS) { scope.launch { joinAndLeave() } }
-        repeat(NEWCOMERS) { scope.launch { comeAndGo() } }
-        repeat(DROPPERS) { repeatedly { raw.drop(random) } }
-        repeat(STALLERS) { repeatedly { raw.stall() } }
-        repeat(LISTENERS) { repeatedly { raw.listen(random) } }
+        repeat(SUBSCRIBERS) { scope.launch { subscribeAndUnsubscribe() } }
+        repeat(SHORT_LIVED) { scope.launch { connectAndClose() } }
+        repeat(RESETTING) { repeatedly { faulty.drop(random) } }
+        repeat(STALLED) { repeatedly { faulty.stall() } }
+        repeat(EVENT_READERS) { repeatedly { faulty.readEvents(random) } }
     }
 
     private fun repeatedly(block: () -> Unit) {
@@ -54,7 +54,7 @@ internal class Churn(
         return live
     }
 
-    /** What it gets again after a reconnect says nothing about latency. */
+    /** Counts deliveries. Messages recovered after a reconnect do not count for the latency. */
     private suspend fun watch(room: String) {
         var since = Long.MAX_VALUE
         client().topic<Tick>(room).updates.collect { update ->
@@ -73,32 +73,32 @@ internal class Churn(
         val live = client()
         while (true) {
             delay(PUBLISH_EVERY)
-            // a restart of the server is part of the plan
-            ignoringRefusals { live.topic<Tick>("room/${random.nextInt(ROOMS)}").publish(Tick(System.nanoTime())) }
+            // server restarts are part of the test
+            ignoringFailures { live.topic<Tick>("room/${random.nextInt(ROOMS)}").publish(Tick(System.nanoTime())) }
         }
     }
 
-    private suspend fun joinAndLeave() {
+    private suspend fun subscribeAndUnsubscribe() {
         val live = client()
         while (true) {
             val room = live.topic<Tick>("room/${random.nextInt(ROOMS)}", CollectorOverflow.DropOldest)
             val collecting =
                 scope.launch {
-                    ignoringRefusals {
-                        room.updates.collect { if (it is TopicUpdate.Subscribed) counts.joined.increment() }
+                    ignoringFailures {
+                        room.updates.collect { if (it is TopicUpdate.Subscribed) counts.subscribed.increment() }
                     }
                 }
             delay(random.nextInt(50, 2_000).milliseconds)
             collecting.cancel()
-            ignoringRefusals { live.request<String, String>("echo", "hello") }
+            ignoringFailures { live.request<String, String>("echo", "hello") }
         }
     }
 
-    private suspend fun comeAndGo() {
+    private suspend fun connectAndClose() {
         while (true) {
             val live = client()
             val collecting = scope.launch {
-                ignoringRefusals { live.topic<String>("lobby/all").presence<Unit>().collect {} }
+                ignoringFailures { live.topic<String>("lobby/all").presence<Unit>().collect {} }
             }
             delay(random.nextInt(100, 3_000).milliseconds)
             live.close()
@@ -107,20 +107,20 @@ internal class Churn(
         }
     }
 
-    private suspend fun ignoringRefusals(block: suspend () -> Unit) {
+    private suspend fun ignoringFailures(block: suspend () -> Unit) {
         try {
             block()
         } catch (_: LiveException) {
-            // the connection broke, or the server was not there in time
+            // the connection was lost, or the server was not reachable in time
         }
     }
 
     private companion object {
-        const val JOINERS = 4
-        const val NEWCOMERS = 4
-        const val DROPPERS = 3
-        const val STALLERS = 2
-        const val LISTENERS = 2
+        const val SUBSCRIBERS = 4
+        const val SHORT_LIVED = 4
+        const val RESETTING = 3
+        const val STALLED = 2
+        const val EVENT_READERS = 2
         val PUBLISH_EVERY = 10.milliseconds
     }
 }

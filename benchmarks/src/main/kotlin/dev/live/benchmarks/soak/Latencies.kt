@@ -2,7 +2,7 @@ package dev.live.benchmarks.soak
 
 import dev.live.benchmarks.load.LatencyHistogram
 
-/** From publish to delivery, since the last look. From any thread. */
+/** Latencies from publish to delivery since the last sample. Thread-safe. */
 internal class Latencies {
     private val histogram = LatencyHistogram()
     private var isPaused = false
@@ -12,7 +12,7 @@ internal class Latencies {
         if (!isPaused) histogram.record(nanos)
     }
 
-    /** Milliseconds that 99 of 100 did not exceed, and begins anew; null if there was none. */
+    /** Returns the 99th percentile in milliseconds and resets the histogram. Null without records. */
     @Synchronized
     fun takeP99(): Double? {
         val p99 = if (histogram.count == 0L) null else histogram.percentile(P99) / NANOS_PER_MILLI
@@ -20,7 +20,7 @@ internal class Latencies {
         return p99
     }
 
-    /** A full collection that is made to measure is not to be measured. */
+    /** Pauses recording, so that a garbage collection forced by the sampler does not count. */
     @Synchronized
     fun pause(isOn: Boolean) {
         isPaused = isOn

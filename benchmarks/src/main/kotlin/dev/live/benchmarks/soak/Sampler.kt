@@ -4,7 +4,7 @@ import dev.live.benchmarks.load.ProcessStats
 import dev.live.benchmarks.load.histogram
 import java.lang.management.ManagementFactory
 
-/** Looks at both processes. */
+/** Samples the memory, threads and descriptors of both processes. */
 internal class Sampler(private val server: ProcessStats, private val latencies: Latencies) {
     private val self = ProcessStats.self()
     private val serverHeap = heap("server heap")
@@ -13,16 +13,16 @@ internal class Sampler(private val server: ProcessStats, private val latencies: 
     private val clientHeap = heap("clients' heap")
     private val clientThreads = threads("clients' threads")
     private val clientDescriptors = descriptors("clients' descriptors")
-    private val timer = LateTimer()
+    private val timer = TimerDelay()
 
-    /** Grows where others need the machine: live has no part in it, so whatever it grows by is all right. */
+    /** Grows when other processes use the machine. live has no influence on it, so any growth is allowed. */
     private val machine = Series("p99 of a timer's delay", "ms", decimals = 1, share = null, floor = 0.0)
     private val p99 = Series("p99 latency", "ms", decimals = 1, share = 0.5, floor = 10.0, control = machine)
 
     val series =
         listOf(serverHeap, serverThreads, serverDescriptors, p99, machine, clientHeap, clientThreads, clientDescriptors)
 
-    /** Takes a sample at [seconds] and says what it is. */
+    /** Takes a sample at [seconds] and returns it as text. */
     fun sample(seconds: Double): String {
         latencies.takeP99()?.let { p99.add(seconds, it) }
         timer.delays.takeP99()?.let { machine.add(seconds, it) }
@@ -52,7 +52,7 @@ internal class Sampler(private val server: ProcessStats, private val latencies: 
         return ManagementFactory.getMemoryMXBean().heapMemoryUsage.used.toDouble()
     }
 
-    /** What is left after a full collection. */
+    /** Heap after a full collection. */
     private fun heap(name: String) = Series(name, "MiB", decimals = 1, share = 0.1, floor = 3.0)
 
     /** `Dispatchers.IO` adds threads at each new peak, up to 64. */
@@ -63,7 +63,7 @@ internal class Sampler(private val server: ProcessStats, private val latencies: 
     private companion object {
         const val MIB = 1024.0 * 1024.0
 
-        /** What waited during a collection has been delivered by then. */
+        /** By then, messages that were delayed by the collection have been delivered. */
         const val SETTLE_MILLIS = 500L
     }
 }

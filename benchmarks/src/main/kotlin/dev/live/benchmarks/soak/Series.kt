@@ -5,12 +5,13 @@ import dev.live.benchmarks.report.number
 import kotlin.math.abs
 
 /**
- * One number over time.
+ * One measured value over time.
  *
- * @param unit as it stands behind a number; empty for counts
- * @param share growth over the judged time that counts as flat, as a part of the median; null: any growth does
- * @param floor growth that counts as flat in any case, in [unit]
- * @param control the same of a machine without live: what that grows by is allowed besides
+ * @param unit unit after the number; empty for counts
+ * @param share maximum growth over the evaluated time that counts as flat, as a fraction of the median; null allows any
+ *   growth
+ * @param floor growth that always counts as flat, in [unit]
+ * @param control the same measurement without live; its growth is allowed in addition
  */
 internal class Series(
     val name: String,
@@ -28,13 +29,16 @@ internal class Series(
         samples += Sample(seconds, value)
     }
 
-    /** The last two thirds: before that, classes load, pools fill and code is compiled. */
-    private val judged: List<Sample> get() = samples.drop((samples.size + 2) / 3)
+    /** The last two thirds. Before that, classes load, pools fill and code is compiled. */
+    private val evaluated: List<Sample> get() = samples.drop((samples.size + 2) / 3)
 
-    /** Growth over the judged time by the median of the slopes between all pairs (Theil–Sen), which outliers do not move. */
+    /**
+     * Growth over the evaluated time: the median slope between all pairs of samples (Theil–Sen), which is robust
+     * against outliers.
+     */
     val growth: Double
         get() {
-            val points = judged
+            val points = evaluated
             if (points.size < 2) return 0.0
             val slopes =
                 points.flatMapIndexed { i, a ->
@@ -46,13 +50,13 @@ internal class Series(
             return slopes.median()!! * (points.last().seconds - points.first().seconds)
         }
 
-    val middle: Double get() = judged.map { it.value }.median() ?: 0.0
+    val median: Double get() = evaluated.map { it.value }.median() ?: 0.0
 
-    /** Null where any growth is allowed. */
+    /** The allowed growth. Null if any growth is allowed. */
     val allowed: Double?
-        get() = share?.let { maxOf(it * abs(middle), floor) + (control?.growth?.coerceAtLeast(0.0) ?: 0.0) }
+        get() = share?.let { maxOf(it * abs(median), floor) + (control?.growth?.coerceAtLeast(0.0) ?: 0.0) }
 
-    /** Whether it does not grow; that it falls is not held against it. */
+    /** True if the series does not grow. A falling series counts as flat. */
     val isFlat: Boolean get() = allowed?.let { growth <= it } ?: true
 
     fun text(value: Double): String = number(value, decimals) + if (unit.isEmpty()) "" else " $unit"

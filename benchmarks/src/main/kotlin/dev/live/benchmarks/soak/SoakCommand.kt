@@ -19,8 +19,8 @@ import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
 /**
- * `soak --minutes M`: clients of every kind, good and bad, at servers on all transports in a process of their own, for M
- * minutes. Says while it runs how both processes stand, and at the end whether anything grew; then the exit code is 1.
+ * `soak --minutes M`: runs well-behaved and faulty clients against servers on all transports in a separate process, for
+ * M minutes. Prints samples of both processes, and at the end whether any value grew. The exit code is 1 if one did.
  */
 internal fun runSoak(args: List<String>) {
     val options = Options(args, setOf("minutes", "watchers", "sample", "drain", "seed", "out", "plot"))
@@ -32,7 +32,7 @@ internal fun runSoak(args: List<String>) {
     val command =
         listOf(java(), "-Xmx512m", "-cp", System.getProperty("java.class.path"), "dev.live.benchmarks.MainKt") +
             listOf("soak-server", "--port", "$port", "--drain", "$drain")
-    val isFlat = Processes(isPinned = false).withServer(command, soak::hear) { pid -> soak.run(pid, port) }
+    val isFlat = Processes(isPinned = false).withServer(command, soak::onServerLine) { pid -> soak.run(pid, port) }
     val arguments = args.filterIndexed { i, it -> it !in OUTPUTS && args.getOrNull(i - 1) !in OUTPUTS }
     options.text("plot")?.let { File(it).writeText(soak.plot()) }
     options.text("out")?.let { File(it).writeText(soak.report("soak ${arguments.joinToString(" ")}".trim())) }
@@ -49,12 +49,12 @@ private class Soak(
     private val watchers: Int,
     private val seed: Int,
 ) {
-    private val counts = Counts()
+    private val counts = SoakCounters()
     private val latencies = Latencies()
     private lateinit var series: List<Series>
 
-    /** The server says [line]; the lines of a stack trace are left out. */
-    fun hear(line: String) {
+    /** Handles a line of the server's output. Lines of a stack trace are skipped. */
+    fun onServerLine(line: String) {
         when {
             line == DRAINED -> counts.drained.increment()
             line.startsWith("\t") || line.startsWith("Caused by") -> Unit
@@ -65,7 +65,7 @@ private class Soak(
         }
     }
 
-    /** Whether nothing grew. */
+    /** Returns true if no value grew. */
     fun run(pid: Long, port: Int): Boolean {
         val sampler = Sampler(ProcessStats(pid), latencies)
         series = sampler.series
@@ -81,14 +81,14 @@ private class Soak(
             val seconds = start.elapsedNow().inWholeSeconds
             println("${seconds.seconds}: ${sampler.sample(seconds.toDouble())}; $counts")
         }
-        series.forEach { println(verdict(it)) }
-        check(series.all { it.all.size > 1 }) { "The soak was too short to say anything, or nothing was delivered." }
+        series.forEach { println(summary(it)) }
+        check(series.all { it.all.size > 1 }) { "The soak was too short for a result, or nothing was delivered." }
         return series.all { it.isFlat }
     }
 
-    private fun verdict(series: Series): String {
+    private fun summary(series: Series): String {
         val word = if (series.isFlat) "flat" else "GROWS"
-        return "${series.name}: $word. Median ${series.text(series.middle)}; growth over the last two thirds " +
+        return "${series.name}: $word. Median ${series.text(series.median)}; growth over the last two thirds " +
             "${series.text(series.growth)}, allowed ${allowed(series)}."
     }
 
@@ -101,7 +101,8 @@ private class Soak(
             val machine = Machine.here(java(), "-Xmx512m", pinned = false, command)
             appendLine("Made by `java -jar benchmarks/target/benchmarks.jar $command` at commit ${machine.commit}.")
             appendLine(
-                "Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}, ${machine.kernel}; ${machine.java}.",
+                "Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}, ${machine.kernel}; " +
+                    "${machine.java}.",
             )
             appendLine("In $time: $counts.")
             appendLine()
@@ -111,7 +112,7 @@ private class Soak(
                     listOf(
                         it.name,
                         "${it.text(values.min())} – ${it.text(values.max())}",
-                        it.text(it.middle),
+                        it.text(it.median),
                         it.text(it.growth),
                         allowed(it),
                         if (it.isFlat) "yes" else "no",

@@ -5,7 +5,7 @@ import dev.live.benchmarks.report.svgHead
 import dev.live.benchmarks.report.svgText
 import java.util.Locale
 
-/** A line for each of [series] over time, from zero, below each other. */
+/** One line chart per series, below each other, with the value axis from zero. */
 internal fun soakPlot(title: String, series: List<Series>): String =
     buildString {
         append(svgHead(title, series.size * PANEL))

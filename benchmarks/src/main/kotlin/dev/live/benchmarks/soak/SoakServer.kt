@@ -21,8 +21,8 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * `soak-server --port N`: one process with a server on each transport, on ports N, N + 1 and N + 2. Every `--drain`
- * seconds the next one of them is drained and started again.
+ * `soak-server --port N`: one process with one server per transport, on ports N, N + 1 and N + 2. Every `--drain`
+ * seconds the next server is drained and restarted.
  */
 internal fun runSoakServer(args: List<String>) {
     val options = Options(args, setOf("port", "host", "drain"))
@@ -41,13 +41,13 @@ internal fun runSoakServer(args: List<String>) {
     announce(host, port)
 }
 
-/** What the server says when one of its parts was drained and is there again. */
+/** The output line after a server was drained and restarted. */
 internal const val DRAINED = "drained"
 
-/** What carries the connections of one of the servers. */
+/** The transport of a server. */
 internal enum class SoakTransport { Netty, Portable, Cio }
 
-/** The payload of rooms: when it was published, by the clock of the process that did. */
+/** The payload of rooms. [at] is the publish time by the clock of the publishing process. */
 @Serializable
 internal class Tick(val at: Long)
 
@@ -64,7 +64,7 @@ private class RestartedServer(private val transport: SoakTransport, private val 
         server.start(wait = false)
     }
 
-    /** As a deploy does: what is open is drained, then the port is taken again. */
+    /** Simulates a deployment: drains the open sessions and binds the port again. */
     fun restart() {
         server.stop(gracePeriodMillis = 0, timeoutMillis = STOP_MILLIS)
         start()
@@ -75,7 +75,7 @@ private class RestartedServer(private val transport: SoakTransport, private val 
     }
 }
 
-/** Default bounds, so that slow readers meet them; rates that churn does not. */
+/** Queue bounds are the defaults, so that slow readers exceed them. Rate limits are above the rates of the test. */
 private fun Application.rooms(transport: Transport) {
     install(Live) {
         this.transport = transport

@@ -17,7 +17,7 @@ import kotlin.math.ceil
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
-/** `sync`: how long from a commit to the pull, and what a commit pays for that; the tables go to `--out`. */
+/** `sync`: measures the time from a commit to the pull, and the cost of `notify`. Writes the tables to `--out`. */
 internal fun runSync(args: List<String>) {
     val options = Options(args, setOf("rounds", "clients", "commits", "out"))
     val out = File(options.text("out", "benchmarks/results/sync/SYNC.md"))
@@ -29,7 +29,7 @@ internal fun runSync(args: List<String>) {
     val machine = Machine.here(java, "", pinned = false, command)
     val latencies =
         runBlocking(Dispatchers.Default) {
-            println("a round that is not counted, while the code is compiled")
+            println("warm-up round, not counted")
             SyncRound(clients, commits).run()
             List(rounds) { round ->
                 println("round ${round + 1} of $rounds")
@@ -50,59 +50,64 @@ internal fun runSync(args: List<String>) {
         }
     out.absoluteFile.parentFile.mkdirs()
     out.writeText(text)
-    println("$out is written")
+    println("wrote $out")
 }
 
 private fun StringBuilder.appendLatencies(rounds: List<SyncRound.Latencies>, clients: Int, commits: Int) {
     appendLine()
-    appendLine("## From a commit to the pull's start")
+    appendLine("## Latency from a commit to the start of the pull")
     appendLine()
     appendLine(
-        "$clients clients of each kind keep one scope, over HTTP from the same server on Netty, all in one process. " +
-            "$commits commits in each of ${rounds.size} rounds behind one that is not counted, 200 to 400 ms apart " +
-            "at random; both kinds at once. Counted for each client and commit: until the pull that brought it began.",
+        "$clients clients of each kind sync one scope over HTTP with the same server on Netty, all in one process. " +
+            "${rounds.size} rounds after a warm-up round, each with $commits commits at random intervals of 200 to " +
+            "400 ms, for both kinds at once. The latency of a client and a commit ends at the start of the pull " +
+            "that returns the commit.",
     )
     appendLine()
     val kinds =
-        listOf("told by live" to SyncRound.Latencies::told, "polling every second" to SyncRound.Latencies::polled)
+        listOf(
+            "notified by live" to SyncRound.Latencies::notified,
+            "polling every second" to SyncRound.Latencies::polled,
+        )
     val rows =
         kinds.map { (name, of) ->
             val sorted = rounds.flatMap(of).sorted()
-            val ratio = rounds.map { of(it).middle() / it.polled.middle() }.median()
+            val ratio = rounds.map { of(it).medianMs() / it.polled.medianMs() }.median()
             val p99 = sorted[(sorted.size * 99 + 99) / 100 - 1]
-            listOf(name, "${number(sorted.middle(), 1)} ms", "${number(p99 / 1.milliseconds, 1)} ms", number(ratio, 3))
+            val median = sorted.medianMs()
+            listOf(name, "${number(median, 1)} ms", "${number(p99 / 1.milliseconds, 1)} ms", number(ratio, 3))
         }
-    append(markdownTable(listOf("client", "median", "p99", "× polling's median"), rows))
+    append(markdownTable(listOf("client", "median", "p99", "× median of polling"), rows))
 }
 
-private fun List<Duration>.middle(): Double = sorted()[size / 2] / 1.milliseconds
+private fun List<Duration>.medianMs(): Double = sorted()[size / 2] / 1.milliseconds
 
-/** By JMH in processes of its own, as `jmh` would, and at a pace in this one. */
+/** JMH runs in its own processes, like the `jmh` command. The calls at a fixed rate run in this process. */
 private fun StringBuilder.appendNotify() {
     val options =
         OptionsBuilder().include(SyncNotifyBenchmark::class.java.name).forks(FORKS).warmupIterations(ITERATIONS)
             .warmupTime(TIME).measurementIterations(ITERATIONS).measurementTime(TIME).build()
     val statistics = Runner(options).run().single().primaryResult.statistics
     appendLine()
-    appendLine("## One call of `notify`")
+    appendLine("## Duration of one `notify` call")
     appendLine()
     appendLine(
-        "On a thousand scopes in turn, each told at most once in 50 ms; with the time to read the clock twice. At " +
-            "full speed, by JMH in $FORKS processes, most calls find their scope waiting to be told. At a pace, for " +
-            "$PACED_SECONDS s, none does. At 10 a second each call wakes the coroutine that tells; at 10,000 it is " +
-            "awake.",
+        "A thousand scopes in turn, each published at most once in 50 ms. The times include reading the clock twice. " +
+            "At full speed (JMH in $FORKS processes) most scopes already have a pending notification. At a fixed " +
+            "rate, for $FIXED_RATE_SECONDS s, none has. At 10 calls a second each call wakes the notifier's " +
+            "coroutine; at 10,000 the coroutine is already running.",
     )
     appendLine()
     val rows =
         listOf(listOf("at full speed") + PERCENTILES.map { nanos(statistics.getPercentile(it)) }) +
-            PACES.map { pace ->
-                val sorted = PacedNotify.run(pace, PACED_SECONDS)
-                listOf("%,d a second".format(Locale.ROOT, pace)) + PERCENTILES.map { nanos(sorted.percentile(it)) }
+            RATES.map { rate ->
+                val sorted = NotifyLatency.run(rate, FIXED_RATE_SECONDS)
+                listOf("%,d a second".format(Locale.ROOT, rate)) + PERCENTILES.map { nanos(sorted.percentile(it)) }
             }
     append(markdownTable(listOf("calls", "median", "p99", "p99.9"), rows))
 }
 
-/** Null where there are too few for it to be another than the largest. */
+/** The percentile, or null if there are too few values to distinguish it from the maximum. */
 private fun LongArray.percentile(percent: Double): Double? {
     val rank = ceil(size * percent / 100).toInt()
     return if (rank < size) this[rank - 1].toDouble() else null
@@ -111,8 +116,8 @@ private fun LongArray.percentile(percent: Double): Double? {
 private fun nanos(value: Double?): String = if (value == null) "–" else "${number(value, 0)} ns"
 
 private val PERCENTILES = listOf(50.0, 99.0, 99.9)
-private val PACES = listOf(10_000, 10)
+private val RATES = listOf(10_000, 10)
 private const val FORKS = 3
 private const val ITERATIONS = 3
-private const val PACED_SECONDS = 30
+private const val FIXED_RATE_SECONDS = 30
 private val TIME = TimeValue.seconds(3)

@@ -31,12 +31,12 @@ import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
-/** One server with an engine in memory, and [clients] of each kind that keep its one scope. */
+/** One server with a sync engine in memory, and [clients] clients of each kind that sync its one scope. */
 internal class SyncRound(private val clients: Int, private val commits: Int) {
-    /** One for each client and commit. */
-    class Latencies(val told: List<Duration>, val polled: List<Duration>)
+    /** One latency for each client and commit. */
+    class Latencies(val notified: List<Duration>, val polled: List<Duration>)
 
-    /** When a pull began, and how far it came. */
+    /** The start of a pull and the cursor that it returned. */
     private class Pull(val start: Duration, val reached: ULong)
 
     private val clock = TimeSource.Monotonic.markNow()
@@ -65,27 +65,27 @@ internal class SyncRound(private val clients: Int, private val commits: Int) {
 
     private suspend fun measured(notifier: LiveSyncNotifier, port: Int, changes: suspend () -> ULong): Latencies =
         coroutineScope {
-            val told = List(clients) { CopyOnWriteArrayList<Pull>() }
+            val notified = List(clients) { CopyOnWriteArrayList<Pull>() }
             val polled = List(clients) { CopyOnWriteArrayList<Pull>() }
             val lives = List(clients) { LiveClient("ws://127.0.0.1:$port/live") }
-            val loops = lives.zip(told) { live, pulls ->
+            val loops = lives.zip(notified) { live, pulls ->
                 SyncLoop(live, SCOPE, MemoryCursor(), poll = 10.minutes) { pull(pulls, changes) }
             }
             loops.forEach { launch { it.run() } }
             polled.forEach { pulls -> launch { poll(pulls, changes) } }
             loops.forEach { loop -> loop.state.first { it is SyncState.InSync } }
             val times = List(commits) { commit(notifier) }
-            delay(POLL * 3) // the last of them
+            delay(POLL * 3) // lets all clients pull the last commit
             coroutineContext.cancelChildren()
             lives.forEach { it.close() }
-            Latencies(told.flatMap { of(it, times) }, polled.flatMap { of(it, times) })
+            Latencies(notified.flatMap { of(it, times) }, polled.flatMap { of(it, times) })
         }
 
     private suspend fun commit(notifier: LiveSyncNotifier): Duration {
         delay(Random.nextLong(200, 400))
-        val at = clock.elapsedNow()
+        val time = clock.elapsedNow()
         notifier.notify(SCOPE, cursor.incrementAndGet())
-        return at
+        return time
     }
 
     private suspend fun pull(pulls: MutableList<Pull>, changes: suspend () -> ULong): ULong {
@@ -94,7 +94,7 @@ internal class SyncRound(private val clients: Int, private val commits: Int) {
     }
 
     private suspend fun poll(pulls: MutableList<Pull>, changes: suspend () -> ULong) {
-        delay(POLL * Random.nextDouble()) // not in step
+        delay(POLL * Random.nextDouble()) // spreads the clients over the interval
         while (true) {
             pull(pulls, changes)
             delay(POLL)

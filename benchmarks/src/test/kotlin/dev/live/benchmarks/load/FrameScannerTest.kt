@@ -12,24 +12,25 @@ import java.nio.channels.SocketChannel
 
 class FrameScannerTest :
     FunSpec({
-        val seen = ArrayList<String>()
-        val scanner = FrameScanner { _, opcode, bytes, from, to -> seen += "$opcode:${String(bytes, from, to - from)}" }
+        val frames = ArrayList<String>()
+        val scanner =
+            FrameScanner { _, opcode, bytes, from, to -> frames += "$opcode:${String(bytes, from, to - from)}" }
         val connection = Connection(0, SocketChannel.open(), opcode = 1, emptyList<ByteArray>().iterator())
 
-        beforeTest { seen.clear() }
+        beforeTest { frames.clear() }
 
-        test("frames of every length are found in one run of bytes") {
+        test("finds frames of every length in one block of bytes") {
             val payloads = listOf("", "a", "b".repeat(125), "c".repeat(126), "d".repeat(70_000))
             val bytes = payloads.map { frame(it) }.reduce(ByteArray::plus)
 
             scanner.scan(connection, bytes, 0, bytes.size) shouldBe bytes.size
 
-            seen shouldContainExactly payloads.map { "1:$it" }
+            frames shouldContainExactly payloads.map { "1:$it" }
         }
 
-        test("frames that arrive in pieces are the same as in one") {
+        test("finds the same frames in pieces as in one block") {
             checkAll(Arb.list(Arb.int(0..300), 1..8), Arb.int(1..90)) { sizes, piece ->
-                seen.clear()
+                frames.clear()
                 val all = sizes.map { frame("x".repeat(it)) }.reduce(ByteArray::plus)
                 var kept = ByteArray(0)
 
@@ -39,28 +40,28 @@ class FrameScannerTest :
                 }
 
                 kept.size shouldBe 0
-                seen shouldContainExactly sizes.map { "1:" + "x".repeat(it) }
+                frames shouldContainExactly sizes.map { "1:" + "x".repeat(it) }
             }
         }
 
-        test("the kind of frame is told") {
+        test("reports the opcode") {
             val bytes = byteArrayOf(0x88.toByte(), 2, 3, 0xe8.toByte())
 
             scanner.scan(connection, bytes, 0, bytes.size)
 
-            seen.single().substringBefore(':') shouldBe "8"
+            frames.single().substringBefore(':') shouldBe "8"
             FrameScanner.uint16(bytes, 2) shouldBe 1000
         }
 
-        test("what a server must not send is refused") {
+        test("rejects frames that a server must not send") {
             shouldThrow<BadFrameException> { scanner.scan(connection, byteArrayOf(0x01, 1, 65), 0, 3) }
                 .message shouldBe "a fragmented message"
             shouldThrow<BadFrameException> { scanner.scan(connection, byteArrayOf(0xc1.toByte(), 1, 65), 0, 3) }
-                .message shouldBe "reserved bits in a frame: 193"
+                .message shouldBe "a frame with reserved bits: 193"
             shouldThrow<BadFrameException> {
                 scanner.scan(connection, byteArrayOf(0x81.toByte(), 0x81.toByte(), 65), 0, 3)
             }
-                .message shouldBe "a masked frame from the server"
+                .message shouldBe "a masked frame"
         }
     })
 

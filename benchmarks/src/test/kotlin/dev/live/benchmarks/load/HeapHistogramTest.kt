@@ -5,7 +5,7 @@ import io.kotest.matchers.shouldBe
 
 class HeapHistogramTest :
     FunSpec({
-        test("what jcmd prints is read; a class of two loaders counts once") {
+        test("parses the output of jcmd and merges a class of two loaders") {
             val text =
                 """
                 4242:

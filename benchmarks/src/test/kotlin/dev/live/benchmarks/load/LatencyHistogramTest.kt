@@ -10,7 +10,7 @@ import io.kotest.property.checkAll
 
 class LatencyHistogramTest :
     FunSpec({
-        test("percentiles are those of the records") {
+        test("percentiles match the records") {
             val histogram = LatencyHistogram()
             for (i in 1..100) histogram.record(i.toLong())
 
@@ -31,7 +31,7 @@ class LatencyHistogramTest :
             }
         }
 
-        test("nothing recorded is zero") {
+        test("an empty histogram returns zero") {
             LatencyHistogram().percentile(0.99) shouldBe 0
         }
     })

@@ -9,7 +9,7 @@ import io.kotest.property.checkAll
 
 class MarkerTest :
     FunSpec({
-        test("what is written is read back, whatever the number and the time") {
+        test("reads back every sequence number and time that it wrote") {
             checkAll(Arb.int(), Arb.long()) { sequence, time ->
                 val bytes = "ab${Marker.payload(40)}".toByteArray()
 
@@ -21,19 +21,19 @@ class MarkerTest :
             }
         }
 
-        test("a tilde that no marker follows is passed over") {
+        test("skips a tilde without a marker") {
             val bytes = """{"topic":"~home","data":"${Marker.payload(30)}"}""".toByteArray()
 
             Marker.find(bytes, 0, bytes.size) shouldBe 25
         }
 
-        test("a marker that is cut off is none") {
+        test("ignores a truncated marker") {
             val bytes = Marker.payload(Marker.SIZE).toByteArray()
 
             Marker.find(bytes, 0, bytes.size - 1) shouldBe -1
         }
 
-        test("a marker is found where it was before, and elsewhere") {
+        test("finds a marker at the previous offset and at another one") {
             val finder = MarkerFinder()
 
             finder.find("abc${Marker.payload(25)}".toByteArray(), 0, 28) shouldBe 3

@@ -5,7 +5,7 @@ import io.kotest.matchers.shouldBe
 
 class OutgoingFramesTest :
     FunSpec({
-        test("a frame is masked, and carries the marker it was given") {
+        test("a frame is masked and contains its marker") {
             val frames = OutgoingFrames(opcode = 1)
 
             frames.add(FrameTemplate("P t/1 ${Marker.payload(30)}".toByteArray()), 7, 42)
@@ -15,7 +15,7 @@ class OutgoingFramesTest :
             payload shouldBe "P t/1 ~00000007000000000000002axxxxx"
         }
 
-        test("what is left after a write that took only a part goes out next") {
+        test("the rest after a partial write is sent next") {
             val frames = OutgoingFrames(opcode = 1)
             frames.add("first".toByteArray())
             frames.add("second".toByteArray())

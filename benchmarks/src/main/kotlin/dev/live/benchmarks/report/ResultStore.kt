@@ -6,15 +6,15 @@ import kotlinx.serialization.encodeToString
 import kotlinx.serialization.json.Json
 import java.io.File
 
-/** What one server gave in one case of one round. */
+/** The result of one server in one case and round. */
 @Serializable
 internal data class Record(val round: Int, val case: String, val server: String, val result: LoadResult)
 
 /**
- * The raw results, a small file each, so that a crash loses one of them and a run can be continued. What is measured
- * and what is shown are apart: the report can be rendered again, years later, from these.
+ * The raw results, one small file each. A crash loses at most one of them, and an interrupted report can continue. The
+ * report can be rendered again from these files at any time.
  */
-internal class Records(val directory: File) {
+internal class ResultStore(val directory: File) {
     private val json = Json { prettyPrint = true }
 
     fun has(round: Int, case: Case, server: Server): Boolean = file(round, case.name, server.name).exists()

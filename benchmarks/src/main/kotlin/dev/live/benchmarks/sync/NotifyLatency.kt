@@ -7,9 +7,12 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
 
-/** What single calls of `notify` take at a pace, on 1,000 scopes in turn, each told before it is notified again. */
-internal object PacedNotify {
-    /** Nanoseconds of each call, sorted; the time that it takes to read the clock is in them. */
+/**
+ * The duration of single `notify` calls at a fixed rate, on 1,000 scopes in turn. Each scope is published before its
+ * next call.
+ */
+internal object NotifyLatency {
+    /** The duration of each call in nanoseconds, sorted. It includes the time to read the clock. */
     fun run(perSecond: Int, seconds: Int): LongArray {
         val server =
             LiveServer(LiveConfig().build(), Dispatchers.Default + Job()) { System.nanoTime() / NANOS_PER_MILLI }

@@ -4,12 +4,12 @@ import dev.live.benchmarks.Options
 import dev.live.benchmarks.UsageException
 
 /**
- * What `load` was asked for; a null leaves it to the scenario. Times are in seconds, [payload] in bytes.
+ * The options of `load`. A null selects the default of the scenario. Times are in seconds, [payload] in bytes.
  *
- * @property hot how many of the topics are published to; null: all of them
- * @property hold how long idle clients stay; null: until standard input ends
+ * @property hot number of topics that receive publishes; null: all
+ * @property hold how long idle clients stay connected; null: until standard input ends
  */
-internal class Plan(
+internal class LoadPlan(
     val scenario: String,
     val port: Int,
     val host: String = "127.0.0.1",
@@ -32,9 +32,9 @@ internal class Plan(
 
     val wire: WireProtocol get() = WireProtocol.named(protocol, codec)
 
-    /** The same without a measured window. */
-    fun warmUpOnly(): Plan =
-        Plan(scenario, port, host, protocol, codec, payload = payload, warmup = warmup, seconds = 0.0)
+    /** A copy without a measured window. */
+    fun warmUpOnly(): LoadPlan =
+        LoadPlan(scenario, port, host, protocol, codec, payload = payload, warmup = warmup, seconds = 0.0)
 
     companion object {
         val OPTIONS =
@@ -56,8 +56,8 @@ internal class Plan(
                 "json",
             )
 
-        fun of(options: Options): Plan =
-            Plan(
+        fun of(options: Options): LoadPlan =
+            LoadPlan(
                 scenario =
                     options.choice("scenario", "fanout", "topics", "echo", "rate", "idle", "flat", "many"),
                 port = options.required("port"),

@@ -13,8 +13,8 @@ import java.net.Socket
 import java.net.SocketTimeoutException
 import kotlin.random.Random
 
-/** Clients without a library, which behave as badly as the network lets them. Each call blocks until the connection ends. */
-internal class RawClients(private val address: InetSocketAddress, private val counts: Counts) {
+/** Misbehaving clients on plain sockets, without a library. Each call blocks until the connection ends. */
+internal class FaultyClients(private val address: InetSocketAddress, private val counts: SoakCounters) {
     /** Subscribes, reads for a moment and resets the connection. */
     fun drop(random: Random) {
         connected { socket ->
@@ -25,25 +25,27 @@ internal class RawClients(private val address: InetSocketAddress, private val co
         }
     }
 
-    /** Subscribes to more than a slow connection takes and does not read, until the server has had enough. */
+    /**
+     * Subscribes to more data than the connection can carry and does not read, until the server closes the connection.
+     */
     fun stall() {
         connected { socket ->
             subscribe(socket, "flood")
             val input = socket.getInputStream()
-            // the window that was offered fills, then the server's buffers, then the session's queue
+            // fills the TCP window first, then the server's buffers, then the session's queue
             Thread.sleep(STALL_MILLIS)
-            counts.stalled.increment() // here, since the server may end such a connection with a reset
+            counts.stalled.increment() // counted here, because the server may reset such a connection
             readFor(input, CLOSE_MILLIS)
         }
     }
 
-    /** Reads server-sent events for a moment and goes. */
-    fun listen(random: Random) {
+    /** Reads server-sent events for a moment and disconnects. */
+    fun readEvents(random: Random) {
         connected { socket ->
             val request = "GET /live/sse?topic=room/${random.nextInt(ROOMS)} HTTP/1.1\r\nHost: localhost\r\n\r\n"
             socket.getOutputStream().write(request.toByteArray())
             readFor(socket.getInputStream(), random.nextLong(200, 3_000))
-            counts.listened.increment()
+            counts.eventStreams.increment()
         }
     }
 
@@ -56,7 +58,7 @@ internal class RawClients(private val address: InetSocketAddress, private val co
                 use(socket)
             }
         } catch (_: IOException) {
-            Thread.sleep(AGAIN_MILLIS) // the server restarts, or has ended the connection
+            Thread.sleep(AGAIN_MILLIS) // the server restarts or has closed the connection
         }
     }
 
@@ -67,7 +69,7 @@ internal class RawClients(private val address: InetSocketAddress, private val co
         socket.getOutputStream().write(frames.bytes, 0, frames.size)
     }
 
-    /** Until so much time has passed, or the server ends the connection. */
+    /** Reads for [millis], or until the server closes the connection. */
     private fun readFor(input: InputStream, millis: Long) {
         val end = System.nanoTime() + millis * 1_000_000
         val buffer = ByteArray(BUFFER)
@@ -75,7 +77,7 @@ internal class RawClients(private val address: InetSocketAddress, private val co
             try {
                 if (input.read(buffer) < 0) return
             } catch (_: SocketTimeoutException) {
-                // nothing came for a moment
+                // no data within the read timeout
             }
         }
     }
@@ -94,5 +96,5 @@ internal class RawClients(private val address: InetSocketAddress, private val co
     }
 }
 
-/** Topics that clients join and leave. */
+/** Number of topics that clients subscribe to. */
 internal const val ROOMS = 20

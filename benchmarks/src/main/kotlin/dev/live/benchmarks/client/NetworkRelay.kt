@@ -8,8 +8,8 @@ import java.net.Socket
 import java.util.concurrent.ConcurrentHashMap
 import kotlin.concurrent.thread
 
-/** A network between clients and the server at [target] of this machine, which can go and return. */
-internal class Gate(private val target: Int) : AutoCloseable {
+/** A TCP relay between clients and the server at port [target] on localhost. It simulates a network outage. */
+internal class NetworkRelay(private val target: Int) : AutoCloseable {
     private val open = ConcurrentHashMap.newKeySet<Socket>()
 
     @Volatile
@@ -17,26 +17,26 @@ internal class Gate(private val target: Int) : AutoCloseable {
 
     val port: Int = listener.localPort
 
-    /** Resets all connections, and refuses new ones from now on. */
-    fun shut() {
+    /** Resets all connections and refuses new ones. */
+    fun disconnect() {
         listener.close()
         for (socket in open) {
-            ignoringEnd { socket.setSoLinger(true, 0) }
-            ignoringEnd { socket.close() }
+            ignoringIoException { socket.setSoLinger(true, 0) }
+            ignoringIoException { socket.close() }
         }
     }
 
-    fun reopen() {
+    fun reconnect() {
         listener = listen(port)
     }
 
-    override fun close(): Unit = shut()
+    override fun close(): Unit = disconnect()
 
     private fun listen(port: Int): ServerSocket {
         val socket = ServerSocket()
         socket.reuseAddress = true
         socket.bind(InetSocketAddress(InetAddress.getLoopbackAddress(), port), BACKLOG)
-        thread(isDaemon = true) { ignoringEnd { while (true) relay(socket.accept()) } }
+        thread(isDaemon = true) { ignoringIoException { while (true) relay(socket.accept()) } }
         return socket
     }
 
@@ -50,10 +50,10 @@ internal class Gate(private val target: Int) : AutoCloseable {
     }
 
     private fun copy(from: Socket, to: Socket) {
-        ignoringEnd { from.getInputStream().transferTo(to.getOutputStream()) }
+        ignoringIoException { from.getInputStream().transferTo(to.getOutputStream()) }
         for (socket in listOf(from, to)) {
             open -= socket
-            ignoringEnd { socket.close() }
+            ignoringIoException { socket.close() }
         }
     }
 
@@ -62,8 +62,8 @@ internal class Gate(private val target: Int) : AutoCloseable {
     }
 }
 
-/** Runs [block], which ends where a socket does. */
-private inline fun ignoringEnd(block: () -> Unit) {
+/** Runs [block] and ignores the exception of a closed socket. */
+private inline fun ignoringIoException(block: () -> Unit) {
     try {
         block()
     } catch (_: IOException) {

@@ -3,8 +3,8 @@ package dev.live.benchmarks.soak
 import java.util.concurrent.locks.LockSupport
 import kotlin.concurrent.thread
 
-/** Measures how late a thread wakes up that waits for 5 ms: how busy the machine is, whoever makes it so. */
-internal class LateTimer {
+/** Measures the wake-up delay of a thread that waits for 5 ms. It shows the load of the machine from all processes. */
+internal class TimerDelay {
     val delays = Latencies()
 
     init {

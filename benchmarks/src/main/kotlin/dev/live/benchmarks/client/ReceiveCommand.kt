@@ -25,17 +25,17 @@ import kotlinx.serialization.Serializable
 import kotlinx.serialization.json.Json
 import java.lang.management.ManagementFactory
 
-/** What is published: about as much as an application's message holds. */
+/** The published payload, about as large as a typical message of an application. */
 @Serializable
 internal data class Update(val id: Long, val author: String, val text: String, val likes: Int)
 
-/** What a hand-written client reads: the envelope of a message with its payload. */
+/** The message envelope as read by the handwritten client. */
 @Serializable
 private data class Envelope(val type: String, val topic: String? = null, val data: Update? = null)
 
 /**
- * `receive --port N`: one client that decodes messages of one topic, and then says how many bytes were allocated in its
- * process for each of them. A process of its own, for what threads allocate cannot be told apart otherwise.
+ * `receive --port N`: one client that decodes the messages of one topic. Prints the bytes that its process allocated
+ * per message. It runs in its own process, because allocations cannot be attributed to single clients.
  */
 internal fun runReceive(args: List<String>) {
     val options = Options(args, setOf("port", "kind", "engine", "codec"))
@@ -53,7 +53,7 @@ internal fun runReceive(args: List<String>) {
         }
         println((allocated() - before) / MEASURED)
     }
-    Runtime.getRuntime().halt(0) // nothing of this process is needed any more
+    Runtime.getRuntime().halt(0) // skips the orderly shutdown
 }
 
 private fun live(url: String, http: HttpClient, isJson: Boolean): Flow<Update> {
@@ -65,7 +65,7 @@ private fun live(url: String, http: HttpClient, isJson: Boolean): Flow<Update> {
     return client.topic<Update>(TOPIC, CollectorOverflow.DropOldest).messages
 }
 
-/** What one writes oneself on Ktor, in the same process, against the same server. */
+/** A handwritten client on Ktor, against the same server. */
 private fun ktor(url: String, http: HttpClient): Flow<Update> =
     flow {
         val json = Json { ignoreUnknownKeys = true }
@@ -79,7 +79,7 @@ private fun ktor(url: String, http: HttpClient): Flow<Update> =
         }
     }
 
-/** Bytes that all threads of this process have allocated; those that have ended are not among them. */
+/** Bytes allocated by all live threads of this process. Terminated threads are not counted. */
 private fun allocated(): Long {
     val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
     return threads.getThreadAllocatedBytes(threads.allThreadIds).sumOf { maxOf(it, 0) }

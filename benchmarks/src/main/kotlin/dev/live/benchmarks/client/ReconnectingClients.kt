@@ -11,22 +11,26 @@ import kotlinx.coroutines.runBlocking
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.concurrent.thread
 
-/** Clients of one kind behind a [Gate] of their own, to all of which the server sends all the time. */
-internal interface Returning : AutoCloseable {
+/** Clients of one kind behind their own [NetworkRelay]. The server sends to all of them continuously. */
+internal interface ReconnectingClients : AutoCloseable {
     val name: String
 
-    /** Lets [clients] of them connect; [onMessage] gets a client's number, from any thread, for each message. */
+    /** Connects [clients] clients. [onMessage] gets a client's number for each message, on any thread. */
     fun start(clients: Int, onMessage: (Int) -> Unit)
 
-    fun networkIsGone()
+    fun dropNetwork()
 
-    fun networkIsBack()
+    fun restoreNetwork()
 }
 
-/** live's, with the defaults of all settings. With [isTold] a [NetworkMonitor] says what the network does. */
-internal class LiveReturning(port: Int, private val isTold: Boolean, private val scope: CoroutineScope) : Returning {
-    override val name: String = if (isTold) "live, told by a NetworkMonitor" else "live, by backoff alone"
-    private val gate = Gate(port)
+/** live's clients with default settings. With [hasMonitor], a [NetworkMonitor] reports the outage and its end. */
+internal class LiveReconnectingClients(
+    port: Int,
+    private val hasMonitor: Boolean,
+    private val scope: CoroutineScope,
+) : ReconnectingClients {
+    override val name: String = if (hasMonitor) "live with a NetworkMonitor" else "live with backoff only"
+    private val relay = NetworkRelay(port)
     private val returns = AtomicInteger()
     private val network = MutableStateFlow<Network>(Network.Available("0"))
     private val clients = ArrayList<LiveClient>()
@@ -34,27 +38,27 @@ internal class LiveReturning(port: Int, private val isTold: Boolean, private val
     override fun start(clients: Int, onMessage: (Int) -> Unit) {
         for (number in 0 until clients) {
             val client =
-                LiveClient("ws://127.0.0.1:${gate.port}/live") {
-                    if (isTold) networkMonitor = NetworkMonitor { network }
+                LiveClient("ws://127.0.0.1:${relay.port}/live") {
+                    if (hasMonitor) networkMonitor = NetworkMonitor { network }
                 }
             this.clients += client
             scope.launch { client.rawTopic(TOPIC).messages.collect { onMessage(number) } }
         }
     }
 
-    override fun networkIsGone() {
-        gate.shut()
+    override fun dropNetwork() {
+        relay.disconnect()
         network.value = Network.None
     }
 
-    override fun networkIsBack() {
-        gate.reopen()
+    override fun restoreNetwork() {
+        relay.reconnect()
         network.value = Network.Available("${returns.incrementAndGet()}")
     }
 
     override fun close() {
         runBlocking { clients.forEach { it.close() } }
-        gate.close()
+        relay.close()
     }
 
     companion object {
@@ -62,28 +66,28 @@ internal class LiveReturning(port: Int, private val isTold: Boolean, private val
     }
 }
 
-/** Socket.IO's own client and server, on Node: `peers/socketio-clients.mjs`. */
-internal class SocketIoReturning : Returning {
+/** Socket.IO's own client and server on Node: `peers/socketio-clients.mjs`. */
+internal class SocketIoReconnectingClients : ReconnectingClients {
     override val name: String = "Socket.IO"
     private lateinit var process: Process
-    private lateinit var gate: Gate
+    private lateinit var relay: NetworkRelay
 
     override fun start(clients: Int, onMessage: (Int) -> Unit) {
         process =
             ProcessBuilder(NpmPeers.script("socketio-clients")).redirectError(ProcessBuilder.Redirect.INHERIT).start()
         val output = process.inputStream.bufferedReader()
         val first = output.readLine() ?: error("socketio-clients did not start")
-        gate = Gate(first.substringAfterLast(':').toInt())
-        process.outputStream.bufferedWriter().apply { write("${gate.port} $clients\n") }.flush()
+        relay = NetworkRelay(first.substringAfterLast(':').toInt())
+        process.outputStream.bufferedWriter().apply { write("${relay.port} $clients\n") }.flush()
         thread(isDaemon = true) { output.forEachLine { onMessage(it.toInt()) } }
     }
 
-    override fun networkIsGone(): Unit = gate.shut()
+    override fun dropNetwork(): Unit = relay.disconnect()
 
-    override fun networkIsBack(): Unit = gate.reopen()
+    override fun restoreNetwork(): Unit = relay.reconnect()
 
     override fun close() {
         process.destroy()
-        gate.close()
+        relay.close()
     }
 }

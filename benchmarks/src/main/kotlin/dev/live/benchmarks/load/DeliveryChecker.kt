@@ -1,12 +1,12 @@
 package dev.live.benchmarks.load
 
 /**
- * Holds every delivery against what was published: each subscriber of a topic must get each of its messages once, in
- * the order in which they were published.
+ * Compares every delivery with the publishes: each subscriber of a topic must receive each of its messages once, in
+ * publish order.
  *
- * Arrays only, and nothing is allocated by [deliver].
+ * It uses arrays only, and [deliver] allocates nothing.
  */
-internal class Ledger(private val layout: Layout) {
+internal class DeliveryChecker(private val layout: Layout) {
     private val ringSequence = IntArray(RING) { -1 }
     private val ringTopic = IntArray(RING)
     private val ringNumber = IntArray(RING)
@@ -16,54 +16,57 @@ internal class Ledger(private val layout: Layout) {
     private val missing = IntArray(layout.subscriptions)
     private var next = 0
 
-    /** Messages that a subscriber got a second time. */
+    /** Messages that a subscriber received a second time. */
     var duplicates = 0L
         private set
 
-    /** Messages that came after a later one of the same topic. */
+    /** Messages that arrived after a later one of the same topic. */
     var outOfOrder = 0L
         private set
 
-    /** Deliveries to somebody who had not subscribed, or of something that was never published. */
+    /** Deliveries to a client without a subscription, or of a message that was never published. */
     var strays = 0L
         private set
 
-    /** Publishes that not everybody has got. */
+    /** Publishes that some subscribers have not received yet. */
     var open = 0
         private set
 
-    /** The topic of the message that [deliver] was called with last. */
+    /** The topic of the last delivered message. */
     var lastTopic = 0
         private set
 
-    /** Notes a publish to [topic]; returns its number, which goes into the marker. */
+    /** Records a publish to [topic]. Returns its sequence number, which goes into the marker. */
     fun publish(topic: Int): Int {
         val sequence = next++
-        val place = sequence and RING - 1
-        ringSequence[place] = sequence
-        ringTopic[place] = topic
-        ringNumber[place] = ++published[topic]
-        ringLeft[place] = layout.perTopic
+        val slot = sequence and RING - 1
+        ringSequence[slot] = sequence
+        ringTopic[slot] = topic
+        ringNumber[slot] = ++published[topic]
+        ringLeft[slot] = layout.perTopic
         open++
         return sequence
     }
 
-    /** Notes that [client] got message [sequence]; returns whether it was the last of its subscribers to get it. */
+    /**
+     * Records that [client] received message [sequence]. Returns true if this completes the publish for all
+     * subscribers.
+     */
     fun deliver(client: Int, sequence: Int): Boolean {
-        val place = sequence and RING - 1
-        lastTopic = ringTopic[place]
-        val subscription = if (ringSequence[place] == sequence) layout.subscription(client, lastTopic) else -1
+        val slot = sequence and RING - 1
+        lastTopic = ringTopic[slot]
+        val subscription = if (ringSequence[slot] == sequence) layout.subscription(client, lastTopic) else -1
         if (subscription < 0) {
             strays++
             return false
         }
-        if (!isFresh(subscription, ringNumber[place])) return false
-        if (--ringLeft[place] > 0) return false
+        if (!isFresh(subscription, ringNumber[slot])) return false
+        if (--ringLeft[slot] > 0) return false
         open--
         return true
     }
 
-    /** Messages that have not arrived; right once nothing is under way any more. */
+    /** Messages that have not arrived. Only valid when no message is in flight. */
     fun lost(): Long {
         var lost = 0L
         for (i in last.indices) lost += missing[i] + published[layout.topicOf(i)] - last[i]
@@ -87,6 +90,6 @@ internal class Ledger(private val layout: Layout) {
     }
 
     private companion object {
-        const val RING = 1 shl 16 // publishes that can be under way; a power of two
+        const val RING = 1 shl 16 // maximum number of publishes in flight; a power of two
     }
 }

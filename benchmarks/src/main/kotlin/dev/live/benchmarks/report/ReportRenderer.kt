@@ -2,8 +2,8 @@ package dev.live.benchmarks.report
 
 import java.io.File
 
-/** Writes the report from what was measured before: a page of Markdown, and plots beside it. */
-internal class Rendering(private val records: Records, private val out: File) {
+/** Renders the report from the stored results: a Markdown page and its plots. */
+internal class ReportRenderer(private val records: ResultStore, private val out: File) {
     private val all = records.all()
     private val plots = out.absoluteFile.parentFile.resolve("plots")
 
@@ -13,11 +13,11 @@ internal class Rendering(private val records: Records, private val out: File) {
             buildString {
                 appendHeader(records.machine())
                 for (case in Case.ALL) {
-                    val mine = all.filter { it.case == case.name }
-                    if (mine.isNotEmpty()) appendCase(case, mine)
+                    val caseRecords = all.filter { it.case == case.name }
+                    if (caseRecords.isNotEmpty()) appendCase(case, caseRecords)
                 }
                 append(DerivedTables(all).render())
-                appendElsewhere()
+                appendIncludedPages()
             },
         )
     }
@@ -32,7 +32,7 @@ internal class Rendering(private val records: Records, private val out: File) {
                 "(raw results beside this file; do not edit).",
         )
         val readme = File("benchmarks/README.md").absoluteFile.relativeTo(out.absoluteFile.parentFile)
-        appendLine("What is measured and how to read it: [README.md](${readme.invariantSeparatorsPath}).")
+        appendLine("Method and definitions: [README.md](${readme.invariantSeparatorsPath}).")
         appendLine()
         appendLine("- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memory} of memory, ${machine.kernel}")
         appendLine("- JVM: ${machine.java}; options of the servers: `${machine.jvmArguments}`")
@@ -42,26 +42,26 @@ internal class Rendering(private val records: Records, private val out: File) {
         appendLine("- ×: median over the rounds of the ratio within a round. Spread: lowest and highest round.")
     }
 
-    /** What commands of their own have measured, with a machine of their own. */
-    private fun StringBuilder.appendElsewhere() {
+    /** Appends the pages of other commands, which include their own machine description. */
+    private fun StringBuilder.appendIncludedPages() {
         for (page in listOf("client/CLIENT.md", "sync/SYNC.md", "android/SIZE.md")) {
             val file = records.directory.resolve(page)
             if (!file.exists()) continue
             appendLine()
-            val text = file.readText().replace("](../../../", "](../") // links, from two folders further up
+            val text = file.readText().replace("](../../../", "](../") // adjusts links from two folders further down
             append(text.lineSequence().joinToString("\n") { if (it.startsWith("#")) "#$it" else it })
         }
     }
 
-    private fun StringBuilder.appendCase(case: Case, mine: List<Record>) {
+    private fun StringBuilder.appendCase(case: Case, caseRecords: List<Record>) {
         appendLine()
         appendLine("## ${case.title}")
         appendLine()
         val table =
             when (case.name) {
-                Case.IDLE -> MemoryTable(mine)
-                Case.RATE -> LatencyTable(mine)
-                else -> ThroughputTable(mine)
+                Case.IDLE -> MemoryTable(caseRecords)
+                Case.RATE -> LatencyTable(caseRecords)
+                else -> ThroughputTable(caseRecords)
             }
         append(table.render())
         val bars = table.bars()

@@ -9,8 +9,8 @@ import dev.live.protocol.MessagePackCodec
 import dev.live.server.topic.CodecTable
 import dev.live.server.topic.PreparedMessage
 
-/** What all benchmarks of single parts move: a message whose payload is 128 bytes. */
-internal object Samples {
+/** The message of all microbenchmarks, with a payload of 128 bytes. */
+internal object BenchmarkMessages {
     const val PAYLOAD = 128
 
     fun codecs(): List<Codec> = listOf(JsonCodec, CborCodec, MessagePackCodec)
