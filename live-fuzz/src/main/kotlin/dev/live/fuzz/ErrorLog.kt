@@ -5,11 +5,11 @@ import ch.qos.logback.classic.spi.ThrowableProxy
 import ch.qos.logback.core.AppenderBase
 import java.util.concurrent.atomic.AtomicReference
 
-/** Keeps the first error that was logged: live logs errors for its own failures, and no input may cause one. */
+/** Keeps the first logged error. live logs an error only for its own failures, and no input may cause one. */
 internal class ErrorLog : AppenderBase<ILoggingEvent>() {
     override fun append(event: ILoggingEvent) {
         val cause = (event.throwableProxy as? ThrowableProxy)?.throwable
-        first.compareAndSet(null, AssertionError("logged as an error: ${event.formattedMessage}", cause))
+        first.compareAndSet(null, AssertionError("error logged: ${event.formattedMessage}", cause))
     }
 
     companion object {

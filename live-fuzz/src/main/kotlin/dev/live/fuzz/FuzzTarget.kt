@@ -9,24 +9,24 @@ import dev.live.protocol.JsonCodec
 import dev.live.protocol.MessagePackCodec
 
 /**
- * A part of live that reads bytes of somebody else, with the rules that it keeps for every input.
+ * A part of live that reads untrusted bytes, with the invariants that hold for every input.
  *
- * A target is deterministic and single-threaded: the same input takes the same path.
+ * A target is deterministic and single-threaded: the same input takes the same code path.
  */
 internal interface FuzzTarget {
-    /** Names the target on the command line, and its folder below `corpus`. */
+    /** Name of the target on the command line, and of its folder in `corpus`. */
     val name: String
 
-    /** Longest input in bytes that the fuzzer makes. */
+    /** Maximum length of a generated input in bytes. */
     val maxLength: Int get() = 2_048
 
-    /** Inputs to begin with, besides those in `corpus`. */
+    /** Initial inputs, in addition to those in `corpus`. */
     fun seeds(): List<ByteArray>
 
-    /** Words that the fuzzer puts into inputs. */
+    /** Words that the fuzzer inserts into inputs. */
     val dictionary: List<String> get() = emptyList()
 
-    /** Processes [input]; every exception is a crash. */
+    /** Processes [input]. Any exception is a crash. */
     fun run(input: ByteArray)
 
     companion object {
@@ -40,18 +40,18 @@ internal interface FuzzTarget {
                 ClientTarget,
             )
 
-        /** @throws IllegalArgumentException if there is no such target */
+        /** @throws IllegalArgumentException if [name] is unknown */
         fun named(name: String): FuzzTarget =
             requireNotNull(ALL.find { it.name == name }) {
-                "There is no fuzz target '$name'. The targets are ${ALL.joinToString { it.name }}."
+                "Unknown fuzz target '$name'. Known targets: ${ALL.joinToString { it.name }}."
             }
     }
 }
 
-/** A rule that a target does not keep. */
-internal class RuleBroken(message: String) : AssertionError(message)
+/** An input violated an invariant of its target. */
+internal class InvariantViolation(message: String) : AssertionError(message)
 
-/** @throws RuleBroken with [otherwise] unless [isKept] */
-internal inline fun rule(isKept: Boolean, otherwise: () -> String) {
-    if (!isKept) throw RuleBroken(otherwise())
+/** @throws InvariantViolation with [message] unless [holds] */
+internal inline fun checkInvariant(holds: Boolean, message: () -> String) {
+    if (!holds) throw InvariantViolation(message())
 }

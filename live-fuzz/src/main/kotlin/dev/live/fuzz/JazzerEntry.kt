@@ -1,10 +1,10 @@
 package dev.live.fuzz
 
-/** The class that Jazzer calls; the system property `live.fuzz.target` names the target. */
+/** The class that Jazzer calls. The system property `live.fuzz.target` names the target. */
 internal object JazzerEntry {
     private val target = FuzzTarget.named(System.getProperty("live.fuzz.target"))
 
-    /** Loads what there is to load, which takes seconds and is not to count as the time of an input. */
+    /** Loads the target's classes, which takes seconds and must not count for the first input. */
     @JvmStatic
     fun fuzzerInitialize(): Unit = target.seeds().forEach(target::run)
 

@@ -10,7 +10,7 @@ import kotlinx.coroutines.test.TestCoroutineScheduler
 import kotlinx.coroutines.test.TestDispatcher
 import kotlin.time.Duration
 
-/** One thread with a clock that an input turns, for everything that a target starts. */
+/** One thread with a virtual clock, which the input advances, for all coroutines of a target. */
 @OptIn(ExperimentalCoroutinesApi::class)
 internal class VirtualTime {
     private val scheduler = TestCoroutineScheduler()
@@ -23,10 +23,10 @@ internal class VirtualTime {
         )
     val timeSource get() = scheduler.timeSource
 
-    /** Milliseconds. */
+    /** The virtual time in milliseconds. */
     val now: Long get() = scheduler.currentTime
 
-    /** Runs what can run now. */
+    /** Runs all coroutines that are ready. */
     fun run() {
         scheduler.runCurrent()
         check()
@@ -37,7 +37,7 @@ internal class VirtualTime {
         run()
     }
 
-    /** Ends what still runs. */
+    /** Cancels all remaining coroutines. */
     fun end() {
         scope.cancel()
         run()

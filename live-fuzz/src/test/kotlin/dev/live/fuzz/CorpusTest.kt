@@ -7,14 +7,14 @@ import io.kotest.matchers.collections.shouldNotBeEmpty
 class CorpusTest : FunSpec({
 
     for (target in FuzzTarget.ALL) {
-        test("the inputs that are kept for '${target.name}' break no rule") {
-            val inputs = Places.corpusOf(target).listFiles().orEmpty().sorted()
+        test("the corpus of '${target.name}' violates no invariant") {
+            val inputs = RepositoryPaths.corpusOf(target).listFiles().orEmpty().sorted()
             inputs.shouldNotBeEmpty()
 
             for (input in inputs) withClue(input.name) { target.run(input.readBytes()) }
         }
 
-        test("the seeds of '${target.name}' break no rule") {
+        test("the seeds of '${target.name}' violate no invariant") {
             for (seed in target.seeds()) withClue(seed.decodeToString()) { target.run(seed) }
         }
     }

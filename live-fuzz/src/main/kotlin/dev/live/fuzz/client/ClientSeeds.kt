@@ -1,6 +1,6 @@
 package dev.live.fuzz.client
 
-/** What servers say, to begin with. */
+/** Seed inputs: messages of servers. */
 internal object ClientSeeds {
     val WORDS: List<String> =
         listOf(

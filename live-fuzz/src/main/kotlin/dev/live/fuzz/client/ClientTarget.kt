@@ -5,8 +5,8 @@ import dev.live.client.connection.ConnectionState
 import dev.live.client.topic.CollectorOverflow
 import dev.live.fuzz.FuzzTarget
 import dev.live.fuzz.VirtualTime
+import dev.live.fuzz.checkInvariant
 import dev.live.fuzz.codec.Vectors
-import dev.live.fuzz.rule
 import dev.live.fuzz.session.linesOf
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.CloseCode
@@ -25,10 +25,10 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * A client whose server says what the input says: a line is a message, or a command that begins with `!`.
+ * A client whose server sends the input. Each line is a message, or a command that begins with `!`.
  *
- * Rules: what comes never fails anything but the call or the flow that it is for, with an exception that they document; a
- * connection ends with 4400 only over what is no message; the client closes, and nothing of it is left.
+ * Invariants: a received message fails only its own call or flow, with a documented exception. The client closes a
+ * connection with 4400 only for an invalid message. The client closes and releases all resources.
  */
 internal object ClientTarget : FuzzTarget {
     override val name: String get() = "client"
@@ -40,9 +40,9 @@ internal object ClientTarget : FuzzTarget {
     override fun run(input: ByteArray) {
         val time = VirtualTime()
         try {
-            val user = ClientUser(time)
-            linesOf(input).take(MAX_LINES).forEach(user::line)
-            user.finish()
+            val application = ClientApplication(time)
+            linesOf(input).take(MAX_LINES).forEach(application::line)
+            application.finish()
         } finally {
             time.end()
         }
@@ -54,16 +54,16 @@ internal object ClientTarget : FuzzTarget {
 @Serializable
 internal class Note(val text: String = "")
 
-/** An application on a client, and the network below it. */
-private class ClientUser(private val time: VirtualTime) {
+/** An application that uses a client on a fake network. */
+private class ClientApplication(private val time: VirtualTime) {
     private val network =
         FakeTransport().apply {
             onMessage = { message ->
-                // the input answers; what is not answered in time ends as a timeout
-                message.type != MessageType.PING && !(isServerWell && message.type == MessageType.SUBSCRIBE)
+                // the input contains the replies; a call without a reply ends with a timeout
+                message.type != MessageType.PING && !(acksSubscribes && message.type == MessageType.SUBSCRIBE)
             }
         }
-    private var isServerWell = true
+    private var acksSubscribes = true
     private val live =
         LiveClient("ws://test/live") {
             transport = network
@@ -91,13 +91,13 @@ private class ClientUser(private val time: VirtualTime) {
         if (line[0] == '!'.code.toByte()) {
             command(line.copyOfRange(1, line.size).decodeToString())
         } else if (network.connections.lastOrNull()?.isOpen == true) {
-            push(line)
+            receive(line)
         }
         time.run()
     }
 
-    /** A message ends the connection only if it is none. */
-    private fun push(bytes: ByteArray) {
+    /** Only an invalid message may close the connection. */
+    private fun receive(bytes: ByteArray) {
         val isMessage =
             try {
                 JsonCodec.decode(bytes)
@@ -108,12 +108,13 @@ private class ClientUser(private val time: VirtualTime) {
         val wire = network.wire
         wire.pushBytes(bytes)
         time.run()
-        if (isMessage) rule(wire.isOpen) { "a message closed the connection with ${wire.closedWith}" }
+        if (isMessage) checkInvariant(wire.isOpen) { "a message closed the connection with ${wire.closedWith}" }
     }
 
     /**
-     * `p`ublish, publish `o`nce with a key, `r`equest, `s`end; `c`ollect a topic; the connection `b`reaks, or `x` ends with
-     * a code; `t`ime in milliseconds; the server does not ack `n` or does ack `y` what is subscribed.
+     * Commands: `p`ublish, publish `o`nce with a key, `r`equest, `s`end; `c`ollect a topic; `b`reak the connection, or
+     * close it with a code (`x`); advance the `t`ime in milliseconds; stop (`n`) or resume (`y`) the acks of
+     * subscribes.
      */
     private fun command(command: String) {
         val rest = command.drop(1)
@@ -127,31 +128,31 @@ private class ClientUser(private val time: VirtualTime) {
             'b' -> network.connections.lastOrNull()?.cut()
             'x' -> network.connections.lastOrNull()?.cut(CloseCode.of(number.coerceIn(1_000, 4_999)), rest)
             't' -> time.advance(number.coerceIn(0, MAX_WAIT).milliseconds)
-            'n' -> isServerWell = false
-            'y' -> isServerWell = true
+            'n' -> acksSubscribes = false
+            'y' -> acksSubscribes = true
         }
     }
 
     private fun collect(flow: Flow<*>) {
-        time.scope.launch { documented { flow.collect {} } }
+        time.scope.launch { ignoringDocumentedExceptions { flow.collect {} } }
     }
 
     private fun call(block: suspend () -> Unit) {
-        time.scope.launch { documented(block) }
+        time.scope.launch { ignoringDocumentedExceptions(block) }
     }
 
-    /** Calls and flows fail with these, and with nothing else. */
-    private suspend fun documented(block: suspend () -> Unit) {
+    /** Ignores the exceptions that calls and flows document. */
+    private suspend fun ignoringDocumentedExceptions(block: suspend () -> Unit) {
         try {
             block()
         } catch (e: MalformedMessageException) {
-            throw AssertionError("the client's own exception reached the application", e)
+            throw AssertionError("an internal exception reached the application", e)
         } catch (_: BadPayloadException) {
-            // not what the type says
+            // the payload does not match the type
         } catch (_: LiveException) {
-            // refused, too slow, disconnected or closed
+            // rejected, too slow, disconnected or closed
         } catch (_: IllegalStateException) {
-            // another publish with this key is under way
+            // another publish with this key is in progress
         }
     }
 
@@ -159,9 +160,9 @@ private class ClientUser(private val time: VirtualTime) {
         time.advance(10.seconds)
         time.scope.launch { live.close() }
         time.advance(5.seconds)
-        rule(live.state.value is ConnectionState.Closed) { "the client is ${live.state.value} after close" }
-        rule(network.isClosed) { "the client has not released its transport" }
-        rule(network.mostOpenAtOnce <= 1) { "${network.mostOpenAtOnce} connections at the same time" }
+        checkInvariant(live.state.value is ConnectionState.Closed) { "the client is ${live.state.value} after close()" }
+        checkInvariant(network.isClosed) { "the client has not released its transport" }
+        checkInvariant(network.mostOpenAtOnce <= 1) { "${network.mostOpenAtOnce} connections at the same time" }
     }
 
     private companion object {

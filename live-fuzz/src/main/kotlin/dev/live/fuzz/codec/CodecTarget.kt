@@ -1,7 +1,7 @@
 package dev.live.fuzz.codec
 
 import dev.live.fuzz.FuzzTarget
-import dev.live.fuzz.rule
+import dev.live.fuzz.checkInvariant
 import dev.live.protocol.AuthData
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
@@ -23,8 +23,8 @@ import kotlinx.serialization.DeserializationStrategy
 import kotlinx.serialization.json.Json
 
 /**
- * Decodes the input. A message that is accepted survives every codec, and has one encoding in each; an input that is
- * refused has a reason that can be sent.
+ * Decodes the input. An accepted message survives every codec, and has one encoding in each. A rejected input has a
+ * reason that can be sent.
  */
 internal class CodecTarget(private val codec: Codec, override val name: String) : FuzzTarget {
     private val traced = TracedCodec(codec)
@@ -35,7 +35,7 @@ internal class CodecTarget(private val codec: Codec, override val name: String) 
 
     override fun run(input: ByteArray) {
         val message = decoded(codec, input) ?: return
-        rule(message.trace.isEmpty()) { "the plain codec kept a trace" }
+        checkInvariant(message.trace.isEmpty()) { "the plain codec kept a trace" }
         val withTrace = withTrace(input)
         for (other in ALL) {
             check(other, message)
@@ -45,13 +45,15 @@ internal class CodecTarget(private val codec: Codec, override val name: String) 
         for (payload in PAYLOADS) checkPayload(message, payload)
     }
 
-    /** The plain codec accepted [input], and drops a trace of any length; the traced one refuses nothing else. */
+    /**
+     * The plain codec accepted [input] and ignores a trace of any length. The traced codec may only reject the trace.
+     */
     private fun withTrace(input: ByteArray): Message? =
         try {
             traced.decode(input)
         } catch (e: MalformedMessageException) {
-            checkRefusal(e)
-            rule("trace" in e.reason) { "the traced codec refused what the plain one accepted: ${e.reason}" }
+            checkRejection(e)
+            checkInvariant("trace" in e.reason) { "only the traced codec rejected the input: ${e.reason}" }
             null
         }
 
@@ -59,19 +61,20 @@ internal class CodecTarget(private val codec: Codec, override val name: String) 
         try {
             codec.decode(input)
         } catch (e: MalformedMessageException) {
-            checkRefusal(e)
+            checkRejection(e)
             null
         }
 
     private fun check(other: Codec, message: Message) {
         val encoded = other.encode(message)
-        val again = other.decode(encoded)
-        rule(again == message) { "${other.subprotocol} made $again of $message" }
-        rule(other.encode(again).contentEquals(encoded)) { "${other.subprotocol} has two encodings of $message" }
+        val decoded = other.decode(encoded)
+        checkInvariant(decoded == message) { "${other.subprotocol} changed $message to $decoded" }
+        val isStable = other.encode(decoded).contentEquals(encoded)
+        checkInvariant(isStable) { "${other.subprotocol} has two encodings of $message" }
     }
 
     private fun checkJson(body: Body.Json) {
-        rule(Body.json(body.text).text == body.text) { "the compact form of a payload is not its own compact form" }
+        checkInvariant(Body.json(body.text).text == body.text) { "a compact payload can be compacted again" }
         Json.parseToJsonElement(body.text)
     }
 
@@ -79,16 +82,16 @@ internal class CodecTarget(private val codec: Codec, override val name: String) 
         try {
             message.decode(payload)
         } catch (e: BadPayloadException) {
-            checkRefusal(e)
+            checkRejection(e)
         }
     }
 
-    private fun checkRefusal(refusal: LiveException) {
-        rule(refusal.reason.isNotEmpty()) { "a refusal without a reason" }
-        rule(refusal.reason.length <= MAX_REASON) { "a reason of ${refusal.reason.length} characters" }
-        rule(refusal.reason.none { it.isISOControl() }) { "a reason with control characters" }
-        val answer = refusal.toMessage()
-        for (other in ALL) check(other, answer)
+    private fun checkRejection(rejection: LiveException) {
+        checkInvariant(rejection.reason.isNotEmpty()) { "a rejection without a reason" }
+        checkInvariant(rejection.reason.length <= MAX_REASON) { "a reason of ${rejection.reason.length} characters" }
+        checkInvariant(rejection.reason.none { it.isISOControl() }) { "a reason with control characters" }
+        val reply = rejection.toMessage()
+        for (other in ALL) check(other, reply)
     }
 
     private companion object {
@@ -102,7 +105,7 @@ internal class CodecTarget(private val codec: Codec, override val name: String) 
                 GoodbyeData.serializer(),
             )
 
-        /** Characters: a sentence. */
+        /** Maximum length of a reason in characters. */
         const val MAX_REASON = 400
     }
 }

@@ -1,6 +1,6 @@
 package dev.live.fuzz.codec
 
-import dev.live.fuzz.Places
+import dev.live.fuzz.RepositoryPaths
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.jsonArray
@@ -8,14 +8,17 @@ import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import java.io.File
 
-/** The golden vectors of the protocol as seeds. */
+/** The protocol's golden vectors as seeds. */
 internal object Vectors {
     val WORDS: List<String> =
         listOf("type", "topic", "ref", "body", "data", "offset", "trace", "subscribe", "publish", "null", "\\ud800")
 
     /** The inputs of all vectors for [codec]: `json`, `cbor` or `msgpack`. */
     fun of(codec: String): List<ByteArray> =
-        File(Places.root, "live-protocol/vectors").listFiles { file -> file.extension == "json" }.orEmpty().sorted()
+        File(RepositoryPaths.root, "live-protocol/vectors")
+            .listFiles { file -> file.extension == "json" }
+            .orEmpty()
+            .sorted()
             .flatMap { Json.parseToJsonElement(it.readText()).jsonArray }
             .mapNotNull { it.jsonObject.inputFor(codec) }
 

@@ -1,6 +1,6 @@
 package dev.live.fuzz.handshake
 
-import dev.live.fuzz.rule
+import dev.live.fuzz.checkInvariant
 import io.ktor.http.Headers
 import io.ktor.http.HttpMethod
 import io.ktor.http.HttpStatusCode
@@ -20,15 +20,15 @@ import io.ktor.util.reflect.TypeInfo
 import io.ktor.utils.io.ByteReadChannel
 import kotlin.coroutines.CoroutineContext
 
-/** A request without an engine, which remembers how it was answered. */
+/** A request without an engine. It stores the response. */
 internal class FakeCall(
     override val coroutineContext: CoroutineContext,
     private val verb: HttpMethod,
     private val query: Parameters,
     private val headers: Headers,
 ) : ApplicationCall {
-    /** What the server responded with; null while it has not. */
-    var answer: Any? = null
+    /** The response, or null before it. */
+    var result: Any? = null
         private set
 
     override val attributes: Attributes = Attributes()
@@ -38,8 +38,8 @@ internal class FakeCall(
     override val application: Application get() = error("no application in this test")
 
     override suspend fun respond(message: Any?, typeInfo: TypeInfo?) {
-        rule(answer == null) { "the request was answered twice" }
-        answer = message
+        checkInvariant(result == null) { "the request got two responses" }
+        result = message
     }
 
     override suspend fun <T> receiveNullable(typeInfo: TypeInfo): T? = error("the body of an upgrade was read")

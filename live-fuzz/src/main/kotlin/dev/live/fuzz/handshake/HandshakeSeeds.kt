@@ -1,6 +1,6 @@
 package dev.live.fuzz.handshake
 
-/** Requests to begin with. */
+/** Seed requests. */
 internal object HandshakeSeeds {
     val WORDS: List<String> =
         listOf(
@@ -31,7 +31,7 @@ internal object HandshakeSeeds {
     private const val USUAL =
         "Upgrade: websocket\nConnection: keep-alive, Upgrade\nSec-WebSocket-Version: 13\n$KEY\nHost: localhost"
 
-    /** A text frame, masked with zeros, then the end. */
+    /** A text frame, masked with zeros, followed by the end of the stream. */
     private const val PING = "\u0081\u008f\u0000\u0000\u0000\u0000{\"type\":\"ping\"}"
 
     val all: List<ByteArray> =

@@ -2,7 +2,7 @@ package dev.live.fuzz.handshake
 
 import dev.live.fuzz.FuzzTarget
 import dev.live.fuzz.VirtualTime
-import dev.live.fuzz.rule
+import dev.live.fuzz.checkInvariant
 import dev.live.protocol.DecodeLimits
 import dev.live.server.LiveConfig
 import dev.live.server.LiveServer
@@ -25,9 +25,9 @@ import kotlinx.coroutines.launch
 import kotlin.io.encoding.Base64
 
 /**
- * The input is a request: its method and query, a header a line, an empty line, and what the client sends behind the
- * upgrade. Every request has one answer; an upgrade picks a subprotocol that was offered and answers a valid key; the
- * session that follows ends with its connection, and gives its place back.
+ * The input is a request: method and query, one header per line, an empty line, and the bytes that the client sends
+ * after the upgrade. Every request gets one response. An upgrade selects an offered subprotocol and accepts only a
+ * valid key. The session ends with its connection and releases its connection slot.
  */
 internal object HandshakeTarget : FuzzTarget {
     override val name: String get() = "handshake"
@@ -40,53 +40,53 @@ internal object HandshakeTarget : FuzzTarget {
         val request = RequestText(input.toString(Charsets.ISO_8859_1))
         val time = VirtualTime()
         try {
-            answer(request, time)
+            upgrade(request, time)
             readStream(request)
         } finally {
             time.end()
         }
     }
 
-    private fun answer(request: RequestText, time: VirtualTime) {
+    private fun upgrade(request: RequestText, time: VirtualTime) {
         val server = LiveServer(settings(), time.scope.coroutineContext) { time.now }
         val endpoint = server.serve(endpoint())
         val call = request.call(time.scope.coroutineContext)
         time.scope.launch { endpoint.handle(call) }
         time.run()
-        when (val answer = call.answer) {
+        when (val result = call.result) {
             is LiveUpgrade -> {
-                check(answer, request)
+                check(result, request)
                 time.scope.launch {
-                    answer.upgrade(ByteReadChannel(request.body), ByteChannel(), time.dispatcher, time.dispatcher)
+                    result.upgrade(ByteReadChannel(request.body), ByteChannel(), time.dispatcher, time.dispatcher)
                 }
                 time.run()
             }
-            is OutgoingContent -> check(answer)
-            else -> rule(false) { "answered with $answer" }
+            is OutgoingContent -> check(result)
+            else -> checkInvariant(false) { "responded with $result" }
         }
         val connections = server.stats.connections
-        rule(connections == 0) { "$connections connections are left" }
+        checkInvariant(connections == 0) { "$connections connections remain open" }
     }
 
     private fun check(upgrade: LiveUpgrade, request: RequestText) {
         val key = request.headers[HttpHeaders.SecWebSocketKey].orEmpty().trim()
-        rule(Base64.decode(key).size == KEY_BYTES) { "the key '$key' was accepted" }
-        val chosen = upgrade.headers[HttpHeaders.SecWebSocketProtocol] ?: return
+        checkInvariant(Base64.decode(key).size == KEY_BYTES) { "the key '$key' was accepted" }
+        val selected = upgrade.headers[HttpHeaders.SecWebSocketProtocol] ?: return
         val offered = request.headers.getAll(HttpHeaders.SecWebSocketProtocol).orEmpty().joinToString(",").split(',')
-        rule(chosen in offered.map { it.trim() }) { "'$chosen' was chosen, which was not offered" }
-        rule(!chosen.startsWith("live.bearer.")) { "a token was chosen as the subprotocol" }
+        checkInvariant(selected in offered.map { it.trim() }) { "'$selected' was selected but not offered" }
+        checkInvariant(!selected.startsWith("live.bearer.")) { "a token was selected as the subprotocol" }
     }
 
-    private fun check(refusal: OutgoingContent) {
-        val status = refusal.status?.value
-        rule(status in REFUSALS) { "refused with the status $status" }
+    private fun check(rejection: OutgoingContent) {
+        val status = rejection.status?.value
+        checkInvariant(status in REJECTIONS) { "rejected with status $status" }
     }
 
     private fun readStream(request: RequestText) {
         try {
             StreamRequest.of(request.query, request.headers["Last-Event-ID"], DecodeLimits.Default)
         } catch (e: IllegalArgumentException) {
-            rule(!e.message.isNullOrEmpty()) { "a stream was refused without a reason" }
+            checkInvariant(!e.message.isNullOrEmpty()) { "a stream was rejected without a reason" }
         }
     }
 
@@ -109,7 +109,7 @@ internal object HandshakeTarget : FuzzTarget {
             traceContext = true
         }.build()
 
-    private val REFUSALS = setOf(400, 401, 403, 426, 429, 503)
+    private val REJECTIONS = setOf(400, 401, 403, 426, 429, 503)
     private const val KEY_BYTES = 16
 }
 
@@ -120,7 +120,7 @@ internal class RequestText(text: String) {
 
     val body: ByteArray = text.substringAfter("\n\n", "").toByteArray(Charsets.ISO_8859_1)
 
-    /** Empty where it cannot be decoded: Ktor's routing lets no such request through. */
+    /** Empty if it cannot be decoded: Ktor's routing rejects such a request. */
     val query: Parameters =
         try {
             parseQueryString(head[0].substringAfter(' ', "").substringAfter('?', ""))
@@ -131,7 +131,7 @@ internal class RequestText(text: String) {
         HeadersBuilder().apply {
             for (line in head.drop(1)) {
                 val name = line.substringBefore(':')
-                // engines let nothing else through
+                // engines reject other headers
                 if (name.isEmpty() || name.any { it !in NAME } || ':' !in line) continue
                 val value = line.substringAfter(':').trim(' ', '\t')
                 if (value.none { it < ' ' && it != '\t' }) append(name, value)

@@ -25,7 +25,7 @@ internal class Chat(val text: String = "")
 @Serializable
 internal class Price(val symbol: String, val cents: Long)
 
-/** Bounds that a script of a few lines can meet. */
+/** Limits that a script of a few lines can reach. */
 internal fun settings(options: Options, dispatcher: CoroutineDispatcher): LiveSettings =
     LiveConfig().apply {
         session {
@@ -33,7 +33,7 @@ internal fun settings(options: Options, dispatcher: CoroutineDispatcher): LiveSe
             queueBytes = if (options.hasSmallQueue) 1_024 else 64 * 1024
             handlerTimeout = 1.seconds
             maxTopics = 4
-            handlerDispatcher = if (options.hasHandlersElsewhere) dispatcher else Dispatchers.Unconfined
+            handlerDispatcher = if (options.hasHandlerDispatcher) dispatcher else Dispatchers.Unconfined
         }
         topics { linger = 5.seconds }
         limits {
@@ -50,7 +50,7 @@ internal fun settings(options: Options, dispatcher: CoroutineDispatcher): LiveSe
         }
     }.build()
 
-/** An application that declares all that an endpoint can have, and fails at nothing. */
+/** An application that uses every feature of an endpoint and has no errors of its own. */
 internal fun application(options: Options): LiveEndpoint<User> =
     LiveEndpoint<User>("/live").apply {
         authenticateByMessage { token -> if (token.length in 1..8) User(token) else null }
@@ -64,7 +64,7 @@ internal fun application(options: Options): LiveEndpoint<User> =
 private fun LiveEndpoint<User>.topics() {
     topic<Chat>("room/{room}") {
         onPublish { chat ->
-            if (chat.text == "no") reject("not this text", ErrorCode.Forbidden)
+            if (chat.text == "no") reject("text rejected", ErrorCode.Forbidden)
             broadcast(chat)
         }
     }
@@ -103,24 +103,24 @@ private fun LiveEndpoint<User>.requests() {
     request<Chat, Unit>("slow") { delay(100.milliseconds) }
     request<Chat, Unit>("stuck", idempotent = 1.minutes) { delay(10.seconds) }
     request<Chat, Unit>("kick") { session.kick(it.text) }
-    request<Chat, Boolean>("join") { chat -> named { session.join(chat.text) } }
-    request<Chat, Boolean>("leave") { chat -> named { session.leave(chat.text) } }
+    request<Chat, Boolean>("join") { chat -> withTopicName { session.join(chat.text) } }
+    request<Chat, Boolean>("leave") { chat -> withTopicName { session.leave(chat.text) } }
     request<Unit, Unit>("leaveAll") { session.leaveAll() }
     request<Chat, Unit>("ask") { chat ->
         session.launch {
             try {
                 session.request<Chat, Chat>("question", chat, timeout = 2.seconds)
             } catch (_: LiveException) {
-                // the client did not answer, or refused
+                // the client sent no reply, or rejected the request
             }
         }
     }
 }
 
-/** The name of a topic comes from the client here, and an application has to expect any text. */
-private inline fun <T> named(block: () -> T): T =
+/** Rejects invalid topic names, because the client sends them and any text is possible. */
+private inline fun <T> withTopicName(block: () -> T): T =
     try {
         block()
     } catch (e: IllegalArgumentException) {
-        throw LiveException(ErrorCode.BadPayload, "no name of a topic", cause = e)
+        throw LiveException(ErrorCode.BadPayload, "invalid topic name", cause = e)
     }

@@ -1,6 +1,6 @@
 package dev.live.fuzz.session
 
-import dev.live.fuzz.rule
+import dev.live.fuzz.checkInvariant
 import dev.live.protocol.DecodeLimits
 import dev.live.protocol.ErrorData
 import dev.live.protocol.JsonCodec
@@ -12,17 +12,17 @@ import dev.live.server.frame.Opcode
 import dev.live.server.session.Session
 import dev.live.server.transport.Inbound
 
-/** One client of a script, and what it is owed. */
+/** One client of a script, and the replies that it expects. */
 internal class Client(options: Options) {
-    val socket = ScriptedSocket(options.isWoken, ::take)
+    val socket = ScriptedSocket(options.isWoken, ::onFrame)
 
-    /** The session, once there is one. */
+    /** The session, or null before the handshake. */
     var session: Session<User>? = null
 
-    /** Refs by how many answers to them are still to come. */
-    private val owed = HashMap<String, Int>()
+    /** Number of expected replies by ref. */
+    private val expectedReplies = HashMap<String, Int>()
 
-    /** Refs of messages that are answered or not, depending on what the session is at. */
+    /** Refs of messages that get a reply or not, depending on the session's state. */
     private val uncertain = HashSet<String>()
 
     /** Offset of the newest message by topic. */
@@ -32,7 +32,7 @@ internal class Client(options: Options) {
     val isOpen: Boolean get() = socket.closeCode == null && !socket.isAborted
 
     fun send(bytes: ByteArray, isText: Boolean) {
-        if (!socket.say(Inbound.Data(bytes, isText)) || !isText) return
+        if (!socket.receiveFromClient(Inbound.Data(bytes, isText)) || !isText) return
         val message =
             try {
                 JsonCodec.decode(bytes, DecodeLimits(NESTING))
@@ -40,7 +40,7 @@ internal class Client(options: Options) {
                 return
             }
         if (message.ref.isEmpty()) return
-        if (message.isAnswered) owed.merge(message.ref, 1, Int::plus) else uncertain += message.ref
+        if (message.getsReply) expectedReplies.merge(message.ref, 1, Int::plus) else uncertain += message.ref
     }
 
     fun stall() {
@@ -52,61 +52,63 @@ internal class Client(options: Options) {
         socket.isStalled = false
     }
 
-    private val missing: Set<String> get() = owed.filterValues { it > 0 }.keys - uncertain
+    private val missing: Set<String> get() = expectedReplies.filterValues { it > 0 }.keys - uncertain
 
-    val isOwedNothing: Boolean get() = missing.isEmpty()
+    val hasAllReplies: Boolean get() = missing.isEmpty()
 
-    /** Nothing is missing, and nothing waits, for a client that takes all. */
-    fun checkSettled() {
-        rule(isOwedNothing) { "no answer came to the refs $missing" }
+    /** Checks that all replies have arrived and that the queue is empty, for a client that reads everything. */
+    fun checkComplete() {
+        checkInvariant(hasAllReplies) { "no reply to the refs $missing" }
         val queue = session?.state?.queue ?: return
-        rule(queue.count == 0 && queue.bytes == 0L) { "${queue.count} messages of ${queue.bytes} bytes are left" }
+        checkInvariant(queue.count == 0 && queue.bytes == 0L) {
+            "${queue.count} messages of ${queue.bytes} bytes remain in the queue"
+        }
     }
 
     fun checkCounts() {
         val queue = session?.state?.queue ?: return
-        rule(queue.count >= 0) { "${queue.count} messages wait" }
-        rule(queue.bytes >= 0) { "${queue.bytes} bytes wait" }
+        checkInvariant(queue.count >= 0) { "the queue counts ${queue.count} messages" }
+        checkInvariant(queue.bytes >= 0) { "the queue counts ${queue.bytes} bytes" }
     }
 
-    fun checkEnd() {
+    fun checkCloseCode() {
         val code = socket.closeCode ?: return
-        rule(code != INTERNAL) { "the session ended with 1011" }
-        rule(code != SLOW || wasStalled) { "the session of a client that reads ended with 4508" }
+        checkInvariant(code != INTERNAL) { "the session ended with 1011" }
+        checkInvariant(code != SLOW || wasStalled) { "the session of a client that reads ended with 4508" }
     }
 
-    private fun take(opcode: Int, payload: ByteArray) {
+    private fun onFrame(opcode: Int, payload: ByteArray) {
         if (opcode != Opcode.Text.wire) {
-            rule(opcode == Opcode.Ping.wire || opcode == Opcode.Pong.wire) { "a frame of opcode $opcode" }
+            checkInvariant(opcode == Opcode.Ping.wire || opcode == Opcode.Pong.wire) { "a frame with opcode $opcode" }
             return
         }
         val message = JsonCodec.decode(payload)
         when (message.type) {
-            MessageType.ACK, MessageType.REPLY, MessageType.PONG -> answered(message)
+            MessageType.ACK, MessageType.REPLY, MessageType.PONG -> onReply(message)
             MessageType.ERROR -> {
                 val error = message.decode<ErrorData>()
-                rule(error.code != "internal") { "an internal error: ${error.reason}" }
-                // what is no message may carry a ref that can be read, and is answered with it
-                if (error.code != "bad_message") answered(message)
+                checkInvariant(error.code != "internal") { "an internal error: ${error.reason}" }
+                // an invalid message may contain a readable ref, which its error then carries
+                if (error.code != "bad_message") onReply(message)
             }
-            MessageType.MESSAGE -> inOrder(message)
+            MessageType.MESSAGE -> onMessage(message)
         }
     }
 
-    private fun answered(message: Message) {
-        offsets -= message.topic // joined or left: what follows begins anew
+    private fun onReply(message: Message) {
+        offsets -= message.topic // subscribed or unsubscribed: offsets restart
         if (message.ref.isEmpty()) return
-        val left = owed.merge(message.ref, -1, Int::plus)!!
-        rule(left >= 0 || message.ref in uncertain) { "one answer too many to the ref of $message" }
+        val left = expectedReplies.merge(message.ref, -1, Int::plus)!!
+        checkInvariant(left >= 0 || message.ref in uncertain) { "one reply too many to the ref of $message" }
     }
 
-    private fun inOrder(message: Message) {
+    private fun onMessage(message: Message) {
         val offset = message.offset ?: return
         val before = offsets.put(message.topic, offset) ?: return
-        rule(offset == before + 1) { "the offset $offset came after $before" }
+        checkInvariant(offset == before + 1) { "offset $offset arrived after offset $before" }
     }
 
-    private val Message.isAnswered: Boolean
+    private val Message.getsReply: Boolean
         get() =
             when (type) {
                 MessageType.PONG -> false

@@ -1,6 +1,6 @@
 package dev.live.fuzz.session
 
-/** The first line of a script: a letter for each thing that is other than usual. */
+/** The first line of a script. Each letter changes one default. */
 internal class Options(line: String) {
     /** `i`: an interceptor passes every message on. */
     val hasInterceptor = 'i' in line
@@ -8,12 +8,12 @@ internal class Options(line: String) {
     /** `w`: sockets write when the queue wakes them, as on Netty. */
     val isWoken = 'w' in line
 
-    /** `q`: the queue of a session takes 4 messages. */
+    /** `q`: the queue of a session has 4 slots. */
     val hasSmallQueue = 'q' in line
 
-    /** `h`: handlers run on a dispatcher, and not in place. */
-    val hasHandlersElsewhere = 'h' in line
+    /** `h`: handlers run on a dispatcher instead of in place. */
+    val hasHandlerDispatcher = 'h' in line
 
-    /** `b`: lines come in one burst; the server does not run between them. */
+    /** `b`: all lines arrive in one burst; the server does not run in between. */
     val isBurst = 'b' in line
 }

@@ -15,28 +15,28 @@ import kotlinx.coroutines.launch
 import java.io.IOException
 
 /**
- * The socket of one session, whose client a script plays.
+ * The socket of one session. A script plays its client.
  *
- * @param isWoken whether the writer polls the queue when it is woken, as on Netty; otherwise it waits in the queue
- * @param onFrame receives what was written: opcode and payload
+ * @param isWoken true if the writer polls the queue when it is woken, as on Netty; otherwise it waits in the queue
+ * @param onFrame receives each written frame: opcode and payload
  */
 internal class ScriptedSocket(private val isWoken: Boolean, private val onFrame: (Int, ByteArray) -> Unit) : Socket {
     override val transport: String get() = "script"
     private val inbound = Channel<Inbound>(CAPACITY)
     private val stalled = MutableStateFlow(false)
 
-    /** Whether the client takes nothing. */
+    /** True if the client does not read. */
     var isStalled: Boolean by stalled::value
 
-    /** What the server said in its close frame; null while it said nothing. */
+    /** The code of the server's close frame, or null before it. */
     var closeCode: Int? = null
         private set
     var isAborted: Boolean = false
         private set
 
-    fun say(what: Inbound): Boolean = inbound.trySend(what).isSuccess
+    fun receiveFromClient(message: Inbound): Boolean = inbound.trySend(message).isSuccess
 
-    fun breakOff() {
+    fun disconnect() {
         inbound.close()
     }
 
@@ -48,7 +48,7 @@ internal class ScriptedSocket(private val isWoken: Boolean, private val onFrame:
 
     override suspend fun write(frames: Array<OutboundFrame?>, count: Int) {
         stalled.first { !it }
-        if (isAborted) throw IOException("the connection is gone")
+        if (isAborted) throw IOException("the connection is closed")
         for (i in 0 until count) {
             val frame = frames[i]!!
             frames[i] = null
@@ -70,7 +70,7 @@ internal class ScriptedSocket(private val isWoken: Boolean, private val onFrame:
         }
     }
 
-    /** True once the source is closed and empty. */
+    /** Returns true when the source is closed and empty. */
     private suspend fun drain(source: FrameSource, watch: WriteWatch): Boolean {
         val batch = arrayOfNulls<OutboundFrame>(BATCH)
         while (true) {
@@ -92,7 +92,7 @@ internal class ScriptedSocket(private val isWoken: Boolean, private val onFrame:
     }
 
     private companion object {
-        /** More than a script has lines. */
+        /** More than the maximum number of lines. */
         const val CAPACITY = 1_024
         const val BATCH = 16
     }

@@ -1,6 +1,6 @@
 package dev.live.fuzz.session
 
-/** Conversations to begin with. */
+/** Seed scripts. */
 internal object SessionSeeds {
     val WORDS: List<String> =
         listOf(

@@ -5,11 +5,11 @@ import dev.live.fuzz.VirtualTime
 import dev.live.fuzz.codec.Vectors
 
 /**
- * Three clients of one server, in virtual time. The input is a script of lines: the first has [Options], each other one is
- * a message in JSON from the current client, or a command that begins with `!` (see [Play]).
+ * Three clients of one server in virtual time. The input is a script: the first line has [Options], each other line is
+ * a JSON message of the current client, or a command that begins with `!` (see [ScriptRunner]).
  *
- * Rules: no session ends with 1011 and no answer is `internal`; every message with a ref gets one answer; queues end
- * empty; offsets have no hole; nothing is left of sessions that have ended.
+ * Invariants: no session ends with 1011 and no error is `internal`. Every message with a ref gets one reply. Queues end
+ * empty. Offsets have no gap. Ended sessions leave no state.
  */
 internal object SessionTarget : FuzzTarget {
     override val name: String get() = "session"
@@ -22,10 +22,10 @@ internal object SessionTarget : FuzzTarget {
     override fun run(input: ByteArray) {
         val lines = linesOf(input)
         val time = VirtualTime()
-        val play = Play(Options(lines.first().decodeToString()), time)
+        val runner = ScriptRunner(Options(lines.first().decodeToString()), time)
         try {
-            lines.drop(1).take(MAX_LINES).forEach(play::line)
-            play.finish()
+            lines.drop(1).take(MAX_LINES).forEach(runner::line)
+            runner.finish()
         } finally {
             time.end()
         }
@@ -34,7 +34,7 @@ internal object SessionTarget : FuzzTarget {
     private const val MAX_LINES = 200
 }
 
-/** [input] at its line feeds. */
+/** Splits [input] at line feeds. */
 internal fun linesOf(input: ByteArray): List<ByteArray> {
     val lines = ArrayList<ByteArray>()
     var start = 0

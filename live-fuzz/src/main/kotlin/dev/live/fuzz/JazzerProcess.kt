@@ -3,21 +3,24 @@ package dev.live.fuzz
 import java.io.File
 import java.nio.file.Files
 
-/** Jazzer on one target, in a process of its own: it changes the classes that it loads. */
-internal class JazzerRun(private val target: FuzzTarget) {
-    private val work = Places.workOf(target)
+/** Runs Jazzer on one target in a separate process, because Jazzer instruments the classes of its process. */
+internal class JazzerProcess(private val target: FuzzTarget) {
+    private val work = RepositoryPaths.workOf(target)
     private val log = File(work, "log.txt")
 
-    /** Working corpus: what earlier runs found, apart from what is kept in the repository. */
-    private val found = File(work, "found")
+    /** Working corpus: inputs that earlier executions found. It is separate from the corpus in the repository. */
+    private val workingCorpus = File(work, "found")
     private val seeds = File(work, "seeds")
     private val crashes = File(work, "crashes")
 
-    /** Fuzzes for [seconds], and prints one line. False if an input broke a rule: it is in `crashes` then. */
+    /**
+     * Fuzzes for [seconds] and prints one line. Returns false if an input violated an invariant; the input is then in
+     * `crashes`.
+     */
     fun fuzz(seconds: Long): Boolean {
         prepare()
-        val code =
-            jazzer("-max_total_time=$seconds", found.path, seeds.path, Places.corpusOf(target).apply { mkdirs() }.path)
+        val corpus = RepositoryPaths.corpusOf(target).apply { mkdirs() }
+        val code = jazzer("-max_total_time=$seconds", workingCorpus.path, seeds.path, corpus.path)
         val crash = crashes.listFiles().orEmpty().maxByOrNull { it.lastModified() }
         if (code == 0 && crash == null) {
             println("fuzz ${target.name}: no crash in $seconds s. ${lastStatus()}")
@@ -28,24 +31,24 @@ internal class JazzerRun(private val target: FuzzTarget) {
         return false
     }
 
-    /** Writes the smallest set of inputs that covers what all known inputs cover to the repository. */
+    /** Writes the smallest set of inputs with the coverage of all known inputs to the repository. */
     fun minimize(): Boolean {
         prepare()
-        val kept = Places.corpusOf(target).apply { mkdirs() }
+        val corpus = RepositoryPaths.corpusOf(target).apply { mkdirs() }
         val merged = File(work, "merged").apply { deleteRecursively() }.apply { mkdirs() }
-        val code = jazzer("-merge=1", merged.path, kept.path, found.path, seeds.path)
+        val code = jazzer("-merge=1", merged.path, corpus.path, workingCorpus.path, seeds.path)
         if (code != 0) {
             println("minimize ${target.name}: exit code $code. Log: $log")
             return false
         }
-        kept.deleteRecursively()
-        merged.copyRecursively(kept)
-        println("minimize ${target.name}: ${kept.list().orEmpty().size} inputs")
+        corpus.deleteRecursively()
+        merged.copyRecursively(corpus)
+        println("minimize ${target.name}: ${corpus.list().orEmpty().size} inputs")
         return true
     }
 
     private fun prepare() {
-        for (folder in listOf(work, found, crashes)) folder.mkdirs()
+        for (folder in listOf(work, workingCorpus, crashes)) folder.mkdirs()
         crashes.listFiles().orEmpty().forEach { it.delete() }
         seeds.deleteRecursively()
         seeds.mkdirs()
@@ -67,7 +70,8 @@ internal class JazzerRun(private val target: FuzzTarget) {
                 "com.code_intelligence.jazzer.Jazzer",
                 "--target_class=${JazzerEntry::class.java.name}",
                 "--instrumentation_includes=$LIVE",
-                // Jazzer's hooks in libraries cost seconds at each start, and look for holes that live has no part in
+                // Jazzer's hooks for libraries take seconds at each start and detect vulnerabilities that do not apply
+                // to live
                 "--custom_hook_includes=$LIVE",
                 "--reproducer_path=$crashes",
                 "-artifact_prefix=$crashes/",
@@ -77,23 +81,23 @@ internal class JazzerRun(private val target: FuzzTarget) {
                 "-print_final_stats=1",
             ) + (if (target.dictionary.isEmpty()) emptyList() else listOf("-dict=$work/words.txt")) + arguments
         val process = ProcessBuilder(
-            polite(command),
+            lowPriority(command),
         ).directory(work).redirectErrorStream(true).redirectOutput(log).start()
         val hook = Thread { process.destroyForcibly() }
         Runtime.getRuntime().addShutdownHook(hook)
         return process.waitFor().also { Runtime.getRuntime().removeShutdownHook(hook) }
     }
 
-    /** Behind everything else on the machine. */
-    private fun polite(command: List<String>): List<String> =
+    /** Runs the command with low priority. */
+    private fun lowPriority(command: List<String>): List<String> =
         if (File("/usr/bin/nice").canExecute()) listOf("/usr/bin/nice", "-n", "15") + command else command
 
-    /** What libFuzzer said last: how many inputs were tried, and how much they cover. */
+    /** The last status of libFuzzer: the number of executed inputs and the coverage. */
     private fun lastStatus(): String {
         val lines = log.readLines()
-        val tried = lines.find { "number_of_executed_units" in it }?.substringAfterLast(' ') ?: "?"
+        val executed = lines.find { "number_of_executed_units" in it }?.substringAfterLast(' ') ?: "?"
         val covered = lines.lastOrNull { " cov: " in it }?.substringAfter(" cov: ")?.substringBefore(' ') ?: "?"
-        return "$tried inputs, $covered branches"
+        return "$executed inputs, $covered branches"
     }
 
     private fun firstFailure(): String =
@@ -105,7 +109,7 @@ internal class JazzerRun(private val target: FuzzTarget) {
         const val HEAP = "512m"
         const val LIVE = "dev.live.protocol.**:dev.live.server.**:dev.live.client.**"
 
-        /** Seconds for one input: none takes a tenth of one, and the machine may be busy. */
+        /** Seconds for one input. An input takes less than a tenth of a second, but the machine may be busy. */
         const val TIMEOUT = 60
         const val FAILURE_LINES = 40
     }

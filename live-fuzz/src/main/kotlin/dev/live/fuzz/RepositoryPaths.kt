@@ -2,9 +2,9 @@ package dev.live.fuzz
 
 import java.io.File
 
-/** Where things are in the repository, whichever of its folders a program was started in. */
-internal object Places {
-    /** The repository. */
+/** Paths in the repository, for programs that start in any of its folders. */
+internal object RepositoryPaths {
+    /** The root folder of the repository. */
     val root: File =
         checkNotNull(
             generateSequence(File("").absoluteFile) {
@@ -14,9 +14,9 @@ internal object Places {
             "Start the fuzzers inside the repository."
         }
 
-    /** Inputs that are kept for [target]. */
+    /** The corpus of [target] in the repository. */
     fun corpusOf(target: FuzzTarget): File = File(root, "live-fuzz/corpus/${target.name}")
 
-    /** Where a run of [target] has its working corpus, its log and what crashes it. */
+    /** The working folder of [target]: working corpus, log and crashes. */
     fun workOf(target: FuzzTarget): File = File(root, "live-fuzz/target/fuzz/${target.name}")
 }

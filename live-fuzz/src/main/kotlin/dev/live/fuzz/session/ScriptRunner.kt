@@ -1,7 +1,7 @@
 package dev.live.fuzz.session
 
 import dev.live.fuzz.VirtualTime
-import dev.live.fuzz.rule
+import dev.live.fuzz.checkInvariant
 import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
@@ -11,8 +11,8 @@ import kotlinx.coroutines.launch
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** Carries out the lines of one script. */
-internal class Play(private val options: Options, private val time: VirtualTime) {
+/** Executes the lines of one script. */
+internal class ScriptRunner(private val options: Options, private val time: VirtualTime) {
     private val server = LiveServer(settings(options, time.dispatcher), time.scope.coroutineContext) { time.now }
     private val endpoint =
         server.serve(
@@ -34,19 +34,19 @@ internal class Play(private val options: Options, private val time: VirtualTime)
     }
 
     /**
-     * `0` to `2`: the current client; `p`ing, p`o`ng, close with `c`ode, `b`reak; `s`tall and `f`low; `t`ime
-     * in milliseconds; the server publis`h`es to a topic, `j`oins a client to it, `k`icks, `x` closes with a code,
-     * `d`rains.
+     * Commands: select the current client (`0` to `2`); `p`ing, p`o`ng, close with `c`ode, `b`reak the connection;
+     * `s`tall or resume (`f`) reading; advance the `t`ime in milliseconds; the server publis`h`es to a topic, `j`oins a
+     * client to it, `k`icks, closes with a code (`x`), `d`rains.
      */
     private fun command(command: String) {
         val rest = command.drop(1)
         val number = rest.take(DIGITS).toIntOrNull() ?: 0
         when (command.firstOrNull()) {
             '0', '1', '2' -> current = client(command[0] - '0')
-            'p' -> current.socket.say(Inbound.Ping(rest.encodeToByteArray()))
-            'o' -> current.socket.say(Inbound.Pong)
-            'c' -> current.socket.say(Inbound.Close(number))
-            'b' -> current.socket.breakOff()
+            'p' -> current.socket.receiveFromClient(Inbound.Ping(rest.encodeToByteArray()))
+            'o' -> current.socket.receiveFromClient(Inbound.Pong)
+            'c' -> current.socket.receiveFromClient(Inbound.Close(number))
+            'b' -> current.socket.disconnect()
             's' -> current.stall()
             'f' -> current.flow()
             't' -> time.advance(number.coerceIn(0, MAX_WAIT).milliseconds)
@@ -58,15 +58,15 @@ internal class Play(private val options: Options, private val time: VirtualTime)
         }
     }
 
-    /** What the application does at a name that a script makes up may be refused. */
+    /** Runs a server call with a generated topic name, which may be rejected. */
     private fun onServer(block: suspend () -> Unit) {
         time.scope.launch {
             try {
                 block()
             } catch (_: IllegalArgumentException) {
-                // no name of a topic
+                // invalid topic name
             } catch (_: dev.live.protocol.LiveException) {
-                // not declared, or one topic too many
+                // undeclared topic, or too many topics
             }
         }
     }
@@ -84,34 +84,34 @@ internal class Play(private val options: Options, private val time: VirtualTime)
     private fun check() {
         for (client in clients.values) {
             client.checkCounts()
-            client.checkEnd()
+            client.checkCloseCode()
         }
     }
 
-    /** Lets everything come to its end, and looks at what is left. */
+    /** Runs until all replies have arrived, and checks that nothing remains. */
     fun finish() {
         clients.values.forEach { it.flow() }
         time.run()
-        for (second in 0 until PATIENCE) {
-            if (clients.values.none { it.isOpen && !it.isOwedNothing }) break
+        for (second in 0 until MAX_SECONDS) {
+            if (clients.values.none { it.isOpen && !it.hasAllReplies }) break
             time.advance(1.seconds)
         }
         check()
-        clients.values.filter { it.isOpen }.forEach { it.checkSettled() }
-        clients.values.forEach { it.socket.breakOff() }
+        clients.values.filter { it.isOpen }.forEach { it.checkComplete() }
+        clients.values.forEach { it.socket.disconnect() }
         time.advance(20.seconds)
-        rule(server.sessions.isEmpty()) { "${server.sessions.size} sessions are left" }
+        checkInvariant(server.sessions.isEmpty()) { "${server.sessions.size} sessions remain" }
         val topics = clients.values.flatMap { it.session?.topics.orEmpty() }
-        rule(topics.isEmpty()) { "sessions that have ended are on $topics" }
+        checkInvariant(topics.isEmpty()) { "ended sessions still subscribe to $topics" }
     }
 
     private companion object {
-        val USERS = listOf(User("ann"), User("bob")) // the third says who it is in a message
+        val USERS = listOf(User("ann"), User("bob")) // the third client authenticates with a message
         val SENDABLE = 3_000..4_999
         const val DIGITS = 6
         const val MAX_WAIT = 100_000
 
-        /** Seconds: 200 handlers that take their time, one after the other. */
-        const val PATIENCE = 250
+        /** Limit in seconds: enough for 200 slow handlers in sequence. */
+        const val MAX_SECONDS = 250
     }
 }
