@@ -66,7 +66,7 @@ open class DispatchBenchmark {
     @Benchmark
     fun publish(): Body? {
         val outcome = publish.startCoroutineUninterceptedOrReturn(done)
-        check(outcome != COROUTINE_SUSPENDED) { "dispatch went elsewhere, and only its beginning was measured" }
+        check(outcome != COROUTINE_SUSPENDED) { "dispatch suspended, so only its first part was measured" }
         return published
     }
 }
