@@ -8,13 +8,13 @@ import io.kotest.matchers.string.shouldNotContain
 
 class StatisticsTest :
     FunSpec({
-        test("the median is the one in the middle") {
+        test("the median of an odd, an even and an empty list") {
             listOf(9.0, 1.0, 5.0).median() shouldBe 5.0
             listOf(4.0, 1.0, 3.0, 2.0).median() shouldBe 2.5
             emptyList<Double>().median() shouldBe null
         }
 
-        test("a ratio is taken within rounds, so a machine that slows down does not change it") {
+        test("a ratio compares servers within a round, so a slower machine does not change it") {
             val records =
                 listOf(
                     record("live", 1, 200.0),
@@ -30,15 +30,15 @@ class StatisticsTest :
             samples.ratio("live", "bun") shouldBe null
         }
 
-        test("a failed run counts for nothing, and is named") {
-            val failed = record("live", 2, 0.0).let { it.copy(result = it.result.copy(failure = "it broke")) }
+        test("a failed result is excluded and listed") {
+            val failed = record("live", 2, 0.0).let { it.copy(result = it.result.copy(failure = "connection lost")) }
             val table = ThroughputTable(listOf(record("live", 1, 100.0), failed)).render()
 
             table shouldContain "| live | 100 | 100 – 100 |"
-            table shouldContain "- live, round 2: failed: it broke"
+            table shouldContain "- live, round 2: failed: connection lost"
         }
 
-        test("the longest bar is as long as the chart, and labels cannot break out of it") {
+        test("the longest bar fills the chart, and labels are escaped") {
             val svg = barChart("a < b", listOf(Bar("x", 10.0, "10", isOurs = true), Bar("y", 5.0, "5", isOurs = false)))
 
             svg shouldContain """width="440" height="18" rx="2" class="ours""""
@@ -46,7 +46,7 @@ class StatisticsTest :
             svg shouldNotContain "a < b"
         }
 
-        test("variants are a name and a command each") {
+        test("parses variants as names with commands") {
             parseVariants("g1=java -XX:+UseG1GC;z=/opt/java -XX:+UseZGC") shouldBe
                 mapOf("g1" to listOf("java", "-XX:+UseG1GC"), "z" to listOf("/opt/java", "-XX:+UseZGC"))
         }
