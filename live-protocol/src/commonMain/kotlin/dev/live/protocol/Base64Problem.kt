@@ -1,16 +1,16 @@
 package dev.live.protocol
 
 /**
- * Why [text] is not base64 as the protocol has it, and the way out. At most one character of [text] is quoted.
+ * Describes why [text] is not the base64 form that the protocol requires, with a hint. Quotes at most one character.
  */
 internal fun base64Problem(text: String): String {
     val end = text.trimEnd('=').length
     val at = (0 until end).firstOrNull { text[it] !in ALPHABET }
     return when {
-        at != null -> "must be base64 (RFC 4648, section 4): character $at is ${named(text[at])}; $WAY_OUT"
+        at != null -> "must be base64 (RFC 4648, section 4): character $at is ${named(text[at])}; $HINT"
         text.length % 4 != 0 ->
-            "must be base64 with its padding (RFC 4648, section 4): ${text.length} characters are no multiple of 4"
-        else -> "must be base64 (RFC 4648, section 4): its last characters encode no whole byte"
+            "must be base64 with its padding (RFC 4648, section 4): ${text.length} characters are not a multiple of 4"
+        else -> "must be base64 (RFC 4648, section 4): its last characters do not encode a whole byte"
     }
 }
 
@@ -25,4 +25,4 @@ private fun named(char: Char): String {
 }
 
 private const val ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-private const val WAY_OUT = "use A-Z a-z 0-9 + / and no line breaks"
+private const val HINT = "use A-Z a-z 0-9 + / and no line breaks"

@@ -1,13 +1,13 @@
 package dev.live.protocol
 
 /**
- * Reads an envelope from a binary format, item by item and by the letter of the format's specification.
+ * Reads an envelope from a binary format, item by item, in strict conformance to the format's specification.
  *
- * Nothing is allocated for a length before the bytes that it claims are known to be there, and nesting costs an array
- * entry, not a stack frame. Not thread-safe; one instance reads one input.
+ * Checks that the input holds the declared number of bytes before it allocates memory for them. A nesting level
+ * costs an array entry, not a stack frame. Not thread-safe; one instance reads one input.
  *
- * @param maxDepth how deep an item that is skipped may nest arrays and maps
- * @param isLenient whether to check the structure alone: any depth, and text in skipped items that is not UTF-8
+ * @param maxDepth maximum nesting of arrays and maps in a skipped item
+ * @param isLenient true checks the structure only: skipped items may have any depth and invalid UTF-8
  */
 internal abstract class BinaryReader(
     protected val bytes: ByteArray,
@@ -17,7 +17,7 @@ internal abstract class BinaryReader(
     /** Index of the next byte. */
     protected var at = 0
 
-    /** Reads the head of the message. */
+    /** Reads the map header of the message. */
     abstract fun begin()
 
     /** Whether another field follows. Called once before each of them. */
@@ -35,18 +35,18 @@ internal abstract class BinaryReader(
     /** Reads the field `offset`; null if it is absent. */
     abstract fun offset(): Long?
 
-    /** Reads one item of any kind, and all that it holds. */
+    /** Skips one item of any type, including its nested items. */
     abstract fun skip()
 
-    /** Refuses whatever follows the message. */
+    /** Rejects bytes after the message. */
     fun end() {
-        if (at < bytes.size) throw MalformedMessageException("bytes follow the end of the message; $ONE_MESSAGE")
+        if (at < bytes.size) throw MalformedMessageException("unexpected bytes after the message; $ONE_MESSAGE")
     }
 
-    /** As [name]; skips what is no name and returns null. */
+    /** Like [name], but skips an item that is not a name and returns null. */
     fun nameOrSkip(): String? = orSkip { name() }
 
-    /** As [text]; skips what is no text and returns null. */
+    /** Like [text], but skips an item that is not text and returns null. */
     fun textOrSkip(field: String): String? = orSkip { text(field) }
 
     private inline fun orSkip(read: () -> String?): String? {
@@ -60,7 +60,7 @@ internal abstract class BinaryReader(
         }
     }
 
-    /** The name in [bytes] at [from] until [at]; no new string for a name that the envelope has. */
+    /** The field name in [bytes] from [from] until [at]. Allocates no string for the envelope's own names. */
     protected fun nameFrom(from: Int): String {
         for (name in Field.ALL) if (isAt(from, name)) return name
         return bytes.decodeUtf8("the name of a field", from, at)
@@ -72,7 +72,7 @@ internal abstract class BinaryReader(
         return true
     }
 
-    /** Reads [width] bytes, the highest first; eight of them may come out negative. */
+    /** Reads a big-endian integer of [width] bytes. The result of eight bytes may be negative. */
     protected fun unsigned(width: Int): Long {
         val start = take(width.toLong())
         var value = 0L
@@ -80,13 +80,13 @@ internal abstract class BinaryReader(
         return value
     }
 
-    /** Moves past [length] bytes and returns where they begin. A length beyond 63 bits is negative here. */
+    /** Advances by [length] bytes and returns the index of the first one. A length above 63 bits is negative here. */
     protected fun take(length: Long): Int {
-        if (length !in 0..bytes.size - at) fail("it ends too early")
+        if (length !in 0..bytes.size - at) fail("unexpected end of input")
         return at.also { at += length.toInt() }
     }
 
-    /** Refuses what is no well-formed item. */
+    /** Throws for an item that is not well-formed. */
     protected abstract fun fail(problem: String): Nothing
 
     protected companion object {
@@ -95,8 +95,8 @@ internal abstract class BinaryReader(
     }
 }
 
-/** The message that [reader] reads. */
-internal fun messageIn(reader: BinaryReader, limits: DecodeLimits, isTraced: Boolean): Message {
+/** Decodes the message from [reader]. */
+internal fun readMessage(reader: BinaryReader, limits: DecodeLimits, isTraced: Boolean): Message {
     val names = FieldNames()
     var type: String? = null
     var topic: String? = null
@@ -125,21 +125,21 @@ internal fun messageIn(reader: BinaryReader, limits: DecodeLimits, isTraced: Boo
     return messageOf(type, topic, ref, body?.let { Body.Bytes.owning(it) }, data, offset, if (isTraced) trace else null)
 }
 
-/** Where a message that was refused comes from, if it is well-formed; [reader] is a lenient one at its beginning. */
-internal fun originIn(reader: BinaryReader): Origin? =
+/** The topic and ref of a rejected message; null if it is not well-formed. [reader] is lenient and at its start. */
+internal fun replyAddressIn(reader: BinaryReader): ReplyAddress? =
     try {
-        val origin = Origin()
+        val address = ReplyAddress()
         reader.begin()
         while (reader.hasNext()) {
             val name = reader.nameOrSkip()
             if (name == Field.TOPIC || name == Field.REF) {
-                origin.add(name, reader.textOrSkip(name))
+                address.add(name, reader.textOrSkip(name))
             } else {
                 reader.skip()
             }
         }
         reader.end()
-        origin
+        address
     } catch (_: MalformedMessageException) {
         null
     }

@@ -5,19 +5,19 @@ internal abstract class BinaryWriter(capacity: Int) {
     private var bytes = ByteArray(capacity)
     private var size = 0
 
-    /** Announces [count] names and values; at most 15. */
+    /** Writes the header of a map with [count] entries, at most 15. */
     abstract fun mapHeader(count: Int)
 
     abstract fun text(value: String)
 
     abstract fun binary(value: ByteArray)
 
-    /** Writes [value], which is not negative. */
+    /** Writes [value], which must not be negative. */
     abstract fun unsigned(value: Long)
 
     fun toByteArray(): ByteArray = bytes.copyOf(size)
 
-    /** Writes [message], with [trace] in place of its own. The order of the fields is their order on the wire. */
+    /** Writes [message] with [trace] instead of [Message.trace]. The fields are written in their wire order. */
     fun message(message: Message, trace: String): ByteArray {
         val body = message.body
         mapHeader(
@@ -48,7 +48,7 @@ internal abstract class BinaryWriter(capacity: Int) {
         text(value)
     }
 
-    /** Writes [marker], and [value] in [width] bytes, the highest first. */
+    /** Writes [marker], then [value] as a big-endian integer of [width] bytes. */
     protected fun marked(marker: Int, value: Long, width: Int) {
         byte(marker)
         for (shift in (width - 1) * 8 downTo 0 step 8) byte((value ushr shift).toInt())
@@ -66,9 +66,9 @@ internal abstract class BinaryWriter(capacity: Int) {
     }
 
     companion object {
-        /** Bytes to begin with: names, markers and short values of everything but the payload, and [body]. */
-        fun capacityFor(body: Body?): Int = ROOM_FOR_HEADERS + (body?.size ?: 0)
+        /** Initial buffer size in bytes: [body], plus the names, markers and short values of the other fields. */
+        fun capacityFor(body: Body?): Int = HEADER_CAPACITY + (body?.size ?: 0)
 
-        private const val ROOM_FOR_HEADERS = 128
+        private const val HEADER_CAPACITY = 128
     }
 }

@@ -5,22 +5,22 @@ import kotlin.jvm.JvmOverloads
 import kotlin.jvm.JvmStatic
 
 /**
- * The payload of a [Message], which live moves and never interprets: opaque bytes or JSON.
+ * The payload of a [Message]: opaque bytes or JSON. live transports payloads and never interprets them.
  *
- * The kind survives every codec: what a JSON client publishes as JSON reaches a CBOR client as JSON.
+ * Every codec keeps the kind of payload: JSON that a JSON client publishes reaches a CBOR client as JSON.
  */
 public sealed class Body {
-    /** Bytes that the payload itself takes, before any codec: for [Json] its UTF-8 form. */
+    /** Size of the payload in bytes, before encoding by a codec. For [Json]: the size of its UTF-8 form. */
     public abstract val size: Int
 
-    /** A payload of opaque bytes. Immutable: bytes are copied in and out. */
+    /** A payload of opaque bytes. Immutable: the factory and [toByteArray] copy the bytes. */
     public class Bytes private constructor(private val bytes: ByteArray) : Body() {
         override val size: Int get() = bytes.size
 
         /** A copy of the bytes. */
         public fun toByteArray(): ByteArray = bytes.copyOf()
 
-        /** The bytes themselves, for codecs that only read them. */
+        /** The backing array without a copy, for codecs that only read it. */
         internal fun shared(): ByteArray = bytes
 
         override fun equals(other: Any?): Boolean = other is Bytes && bytes.contentEquals(other.bytes)
@@ -30,15 +30,15 @@ public sealed class Body {
         override fun toString(): String = "$size bytes"
 
         internal companion object {
-            /** Takes [bytes] without a copy: the caller must not keep them. */
+            /** Wraps [bytes] without a copy. The caller must not use the array afterwards. */
             fun owning(bytes: ByteArray): Bytes = Bytes(bytes)
         }
     }
 
     /**
-     * A payload that is JSON, held as its compact text (RFC 8259).
+     * A JSON payload (RFC 8259), stored as compact text.
      *
-     * @property text one JSON value without white space between its tokens
+     * @property text one JSON value without white space between tokens
      */
     public class Json private constructor(public val text: String) : Body() {
         override val size: Int get() = utf8Size(text)
@@ -50,20 +50,20 @@ public sealed class Body {
         override fun toString(): String = "JSON of ${text.length} characters"
 
         internal companion object {
-            /** Takes [text] that is known to be compact, well-formed JSON. */
+            /** Wraps [text] without a check. The caller guarantees that it is compact, well-formed JSON. */
             fun trusted(text: String): Json = Json(text)
         }
     }
 
     public companion object {
-        /** A payload of opaque bytes; [bytes] are copied. */
+        /** A payload of opaque bytes. Copies [bytes]. */
         @JvmStatic
         public fun bytes(bytes: ByteArray): Bytes = Bytes.owning(bytes.copyOf())
 
         /**
-         * A payload of the opaque bytes that [text] encodes in base64 (RFC 4648, section 4): padded, without line breaks.
+         * A payload of opaque bytes, decoded from base64 (RFC 4648, section 4) with padding and without line breaks.
          *
-         * @throws MalformedMessageException if [text] is something else; the reason names the character at fault
+         * @throws MalformedMessageException if [text] is not such base64; the reason names the invalid character
          */
         @JvmStatic
         public fun base64(text: String): Bytes =
@@ -76,8 +76,8 @@ public sealed class Body {
         /**
          * A payload of the JSON value in [text].
          *
-         * @throws MalformedMessageException if [text] is not one well-formed JSON value, nests deeper than
-         *   [DecodeLimits.maxDepth] of [limits], repeats a name in an object, or holds half of a surrogate pair
+         * @throws MalformedMessageException if [text] is not exactly one well-formed JSON value, nests deeper than
+         *   [DecodeLimits.maxDepth] of [limits], repeats a name in an object, or contains an unpaired surrogate
          */
         @JvmStatic
         @JvmOverloads

@@ -10,8 +10,8 @@ public object CborCodec : TraceableCodec {
 
     override fun decode(bytes: ByteArray, limits: DecodeLimits, isTraced: Boolean): Message =
         try {
-            messageIn(CborReader(bytes, limits.maxDepth), limits, isTraced)
+            readMessage(CborReader(bytes, limits.maxDepth), limits, isTraced)
         } catch (e: MalformedMessageException) {
-            throw originIn(CborReader(bytes, limits.maxDepth, isLenient = true))?.of(e) ?: e
+            throw replyAddressIn(CborReader(bytes, limits.maxDepth, isLenient = true))?.addTo(e) ?: e
         }
 }

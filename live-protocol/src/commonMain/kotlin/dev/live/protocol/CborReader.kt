@@ -1,28 +1,28 @@
 package dev.live.protocol
 
-/** Reads CBOR by the letter of RFC 8949. */
+/** Reads CBOR in strict conformance to RFC 8949. */
 internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = false) :
     BinaryReader(bytes, maxDepth, isLenient) {
-    /** Per open container of what is skipped: the items still to come, or one of the states of an open end below. */
-    private var waiting = LongArray(8)
+    /** Per open container of a skipped item: the number of remaining items, or a state of indefinite length (below). */
+    private var remaining = LongArray(8)
     private var depth = 0
 
-    /** Of the head read last: its major type and its additional information, with the number that goes with them. */
+    /** Major type, additional information and argument of the last head read (RFC 8949, section 3). */
     private var major = 0
     private var info = 0
     private var argument = 0L
 
-    /** Fields still to come; [OPEN] in a map with an open end. */
+    /** Number of remaining fields; [INDEFINITE] in a map of indefinite length. */
     private var fields = 0L
 
     override fun begin() {
         head()
         if (major == TAG && argument == SELF_DESCRIBED) head()
-        if (major != MAP) throw noMap()
-        fields = if (info == OPEN_END) OPEN else claimed(2)
+        if (major != MAP) throw notAMap()
+        fields = if (info == INDEFINITE_LENGTH) INDEFINITE else declaredCount(2)
     }
 
-    private fun noMap() =
+    private fun notAMap() =
         when {
             major == TAG && argument in RECORD_TAGS -> wrong("a message", "a map", RECORDS)
             major == ARRAY -> wrong("a message", "a map", "encode structs as maps")
@@ -30,7 +30,7 @@ internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = 
         }
 
     override fun hasNext(): Boolean {
-        if (fields == OPEN) return !skipBreak()
+        if (fields == INDEFINITE) return !skipBreak()
         if (fields == 0L) return false
         fields--
         return true
@@ -41,27 +41,27 @@ internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = 
         if (!isText()) {
             throw MalformedMessageException("field names must be CBOR text strings (major type 3), was ${kind()}")
         }
-        if (info == OPEN_END) return chunkedText("the name of a field")
+        if (info == INDEFINITE_LENGTH) return chunkedText("the name of a field")
         return nameFrom(take(argument))
     }
 
     override fun text(field: String): String? {
         head()
         if (isAbsent()) return null
-        if (!isText()) throw noText(field)
-        if (info == OPEN_END) return chunkedText(field)
+        if (!isText()) throw notText(field)
+        if (info == INDEFINITE_LENGTH) return chunkedText(field)
         val start = take(argument)
         return bytes.decodeUtf8(field, start, at)
     }
 
-    private fun noText(field: String) =
+    private fun notText(field: String) =
         if (field == Field.DATA) {
             MalformedMessageException("$DATA_IS_TEXT, was ${kind()}")
         } else {
             wrong(field, "a CBOR text string (major type 3)")
         }
 
-    /** A name or text of someone who writes all strings as byte strings can be read, and is refused all the same. */
+    /** Some encoders write all strings as byte strings. A lenient reader reads them; the message is rejected anyway. */
     private fun isText() = major == TEXT || (isLenient && major == BINARY)
 
     override fun body(): ByteArray? {
@@ -69,10 +69,10 @@ internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = 
         if (isAbsent()) return null
         if (major == TAG && argument == UINT8_ARRAY) head()
         if (major != BINARY) {
-            val wayOut = "encode bytes as one byte string, with no tag but 64"
-            throw wrong(Field.BODY, "a byte string (major type 2)", wayOut)
+            val hint = "encode bytes as one byte string, with no tag but 64"
+            throw wrong(Field.BODY, "a byte string (major type 2)", hint)
         }
-        if (info == OPEN_END) return chunkedBytes()
+        if (info == INDEFINITE_LENGTH) return chunkedBytes()
         val start = take(argument)
         return bytes.copyOfRange(start, at)
     }
@@ -85,24 +85,25 @@ internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = 
         return argument
     }
 
-    /** Whether the head is `null` or `undefined`, which stand for a field that is absent. */
+    /** Whether the head is `null` or `undefined`. Both mean that the field is absent. */
     private fun isAbsent() = major == SIMPLE && (info == NULL || info == UNDEFINED)
 
     override fun skip() {
         depth = 0
         item()
         while (depth > 0) {
-            val left = waiting[depth - 1]
+            val left = remaining[depth - 1]
             when {
                 left == 0L -> depth--
                 left > 0 -> {
-                    waiting[depth - 1] = left - 1
+                    remaining[depth - 1] = left - 1
                     item()
                 }
-                left != VALUE_IN_OPEN_MAP && skipBreak() -> depth--
+                left != VALUE_IN_INDEFINITE_MAP && skipBreak() -> depth--
                 else -> {
-                    if (left != IN_OPEN_ARRAY) {
-                        waiting[depth - 1] = if (left == NAME_IN_OPEN_MAP) VALUE_IN_OPEN_MAP else NAME_IN_OPEN_MAP
+                    if (left != IN_INDEFINITE_ARRAY) {
+                        remaining[depth - 1] =
+                            if (left == KEY_IN_INDEFINITE_MAP) VALUE_IN_INDEFINITE_MAP else KEY_IN_INDEFINITE_MAP
                     }
                     item()
                 }
@@ -110,17 +111,17 @@ internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = 
         }
     }
 
-    /** Reads a scalar, or the head of a container, with the tags in front. */
+    /** Reads a scalar or the head of a container, including its tags. */
     private fun item() {
         do head() while (major == TAG)
-        val hasOpenEnd = info == OPEN_END
+        val isIndefinite = info == INDEFINITE_LENGTH
         when (major) {
             BINARY, TEXT -> skipContent()
-            ARRAY -> open(if (hasOpenEnd) IN_OPEN_ARRAY else claimed(1))
-            MAP -> open(if (hasOpenEnd) NAME_IN_OPEN_MAP else claimed(2) * 2)
+            ARRAY -> open(if (isIndefinite) IN_INDEFINITE_ARRAY else declaredCount(1))
+            MAP -> open(if (isIndefinite) KEY_IN_INDEFINITE_MAP else declaredCount(2) * 2)
             SIMPLE -> {
-                if (hasOpenEnd) fail("a break where an item is expected")
-                if (info == ONE_BYTE && argument < 32) fail("a simple value in two bytes that takes one")
+                if (isIndefinite) fail("unexpected break byte")
+                if (info == ONE_BYTE && argument < 32) fail("a simple value below 32 is encoded in two bytes")
             }
         }
     }
@@ -129,31 +130,31 @@ internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = 
         if (depth == maxDepth && !isLenient) {
             throw MalformedMessageException("the message is nested deeper than $maxDepth")
         }
-        if (depth == waiting.size) waiting = waiting.copyOf(depth * 2)
-        waiting[depth++] = items
+        if (depth == remaining.size) remaining = remaining.copyOf(depth * 2)
+        remaining[depth++] = items
     }
 
-    /** The number that the head claims of things that take at least [width] bytes each. */
-    private fun claimed(width: Int): Long {
-        if (argument !in 0..(bytes.size - at) / width) fail("it ends too early")
+    /** The count in the head, checked against the input: each counted entry takes at least [width] bytes. */
+    private fun declaredCount(width: Int): Long {
+        if (argument !in 0..(bytes.size - at) / width) fail("unexpected end of input")
         return argument
     }
 
-    /** After the head of a string: reads the rest of it. */
+    /** Skips the content of a string after its head. */
     private fun skipContent() {
         val isText = major == TEXT && !isLenient
-        if (info == OPEN_END) {
-            chunks { from, to -> if (isText) bytes.decodeUtf8(UNKNOWN, from, to) }
+        if (info == INDEFINITE_LENGTH) {
+            chunks { from, to -> if (isText) bytes.decodeUtf8(UNKNOWN_TEXT, from, to) }
         } else {
             val start = take(argument)
-            if (isText) bytes.decodeUtf8(UNKNOWN, start, at)
+            if (isText) bytes.decodeUtf8(UNKNOWN_TEXT, start, at)
         }
     }
 
     private fun chunkedText(field: String): String =
         buildString { chunks { from, to -> append(bytes.decodeUtf8(field, from, to)) } }
 
-    /** Walks the chunks twice: growing an array by each of them would take time that is quadratic in their number. */
+    /** Reads the chunks twice. Growing an array chunk by chunk would take quadratic time. */
     private fun chunkedBytes(): ByteArray {
         val start = at
         var size = 0
@@ -173,14 +174,14 @@ internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = 
         val kind = major
         while (!skipBreak()) {
             head()
-            if (major != kind || info == OPEN_END) fail("a string with a chunk of another kind")
+            if (major != kind || info == INDEFINITE_LENGTH) fail("a chunk has a different type than its string")
             val start = take(argument)
             onChunk(start, at)
         }
     }
 
     private fun skipBreak(): Boolean {
-        if (at == bytes.size) fail("it ends too early")
+        if (at == bytes.size) fail("unexpected end of input")
         return (bytes[at] == BREAK).also { if (it) at++ }
     }
 
@@ -192,19 +193,19 @@ internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = 
             when {
                 info < ONE_BYTE -> info.toLong()
                 info <= EIGHT_BYTES -> unsigned(1 shl (info - ONE_BYTE))
-                info == OPEN_END && (major in BINARY..MAP || major == SIMPLE) -> 0
-                else -> fail("an item with a length it cannot have")
+                info == INDEFINITE_LENGTH && (major in BINARY..MAP || major == SIMPLE) -> 0
+                else -> fail("invalid additional information")
             }
     }
 
-    /** What the head read last begins. */
+    /** Describes the item of the last head read, for error messages. */
     private fun kind(): String =
         when (major) {
             UNSIGNED -> "an integer"
             NEGATIVE -> "a negative integer"
             BINARY -> "a byte string"
             TEXT -> "a text string"
-            ARRAY -> if (info == OPEN_END) "an array" else "an array of ${argument.toULong()}"
+            ARRAY -> if (info == INDEFINITE_LENGTH) "an array" else "an array of ${argument.toULong()}"
             MAP -> "a map"
             TAG -> "tag ${argument.toULong()}"
             else ->
@@ -217,8 +218,8 @@ internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = 
                 }
         }
 
-    private fun wrong(what: String, expected: String, wayOut: String? = null) =
-        MalformedMessageException("$what must be $expected, was ${kind()}" + if (wayOut == null) "" else "; $wayOut")
+    private fun wrong(subject: String, expected: String, hint: String? = null) =
+        MalformedMessageException("$subject must be $expected, was ${kind()}" + if (hint == null) "" else "; $hint")
 
     override fun fail(problem: String): Nothing =
         throw MalformedMessageException("the message is not valid CBOR at byte $at: $problem")
@@ -242,25 +243,25 @@ internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = 
         const val ONE_BYTE = 24
         const val HALF_FLOAT = 25
         const val EIGHT_BYTES = 27
-        const val OPEN_END = 31
+        const val INDEFINITE_LENGTH = 31
 
         const val BREAK = 0xff.toByte()
 
-        /** In front of a message: "this is CBOR" (RFC 8949, 3.4.6). */
+        /** Tag before a message that marks the data as CBOR (RFC 8949, 3.4.6). */
         const val SELF_DESCRIBED = 55_799L
 
-        /** On a byte string: an array of unsigned bytes (RFC 8746), which is what a `Uint8Array` is. */
+        /** Tag of a byte string that is an array of unsigned bytes (RFC 8746). Encoders write it for a `Uint8Array`. */
         const val UINT8_ARRAY = 64L
 
-        /** Of the records of cbor-x: a definition, and the records that follow it. */
+        /** Tags of cbor-x for a record definition and the records that use it. */
         val RECORD_TAGS = 57_343L..57_599L
 
-        const val UNKNOWN = "the text of an unknown field"
-        const val OPEN = -1L
+        const val UNKNOWN_TEXT = "the text of an unknown field"
+        const val INDEFINITE = -1L
 
-        // states of a container with an open end
-        const val IN_OPEN_ARRAY = -1L
-        const val NAME_IN_OPEN_MAP = -2L
-        const val VALUE_IN_OPEN_MAP = -3L
+        // states of a container of indefinite length
+        const val IN_INDEFINITE_ARRAY = -1L
+        const val KEY_IN_INDEFINITE_MAP = -2L
+        const val VALUE_IN_INDEFINITE_MAP = -3L
     }
 }

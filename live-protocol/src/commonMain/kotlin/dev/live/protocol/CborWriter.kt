@@ -1,6 +1,6 @@
 package dev.live.protocol
 
-/** Writes the parts of CBOR (RFC 8949) that a message needs, each in its shortest form. */
+/** Writes the subset of CBOR (RFC 8949) that a message needs, each item in its shortest form. */
 internal class CborWriter(capacity: Int) : BinaryWriter(capacity) {
     override fun mapHeader(count: Int): Unit = head(MAP, count.toLong())
 

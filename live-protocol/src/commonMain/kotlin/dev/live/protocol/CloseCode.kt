@@ -6,10 +6,10 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Why a connection ended: the code of the WebSocket close frame, with what a client does next.
+ * The reason why a connection ended: the code of the WebSocket close frame, with the client's reconnect rule.
  *
- * @property wire the code as it is written on the wire
- * @property reconnect whether and when a client may connect again
+ * @property wire the numeric code in the close frame
+ * @property reconnect whether and when a client may reconnect
  */
 public class CloseCode private constructor(public val wire: Int, public val reconnect: ReconnectRule) {
     override fun equals(other: Any?): Boolean = other is CloseCode && wire == other.wire
@@ -19,23 +19,23 @@ public class CloseCode private constructor(public val wire: Int, public val reco
     override fun toString(): String = wire.toString()
 
     public companion object {
-        /** A client that violates RFC 6455 once more after so many new connections is not going to stop. */
+        /** A client that violates RFC 6455 on each of this many connections in a row has a permanent error. */
         private const val VIOLATIONS_IN_A_ROW = 5
 
-        /** The client said goodbye, or the server ended the session for good. */
+        /** The client closed the connection, or the server ended the session permanently. */
         @JvmField
         public val Normal: CloseCode = CloseCode(1000, ReconnectRule.Never)
 
-        /** One side goes away. */
+        /** The endpoint is going away, such as a server that shuts down or a page that is left. */
         @JvmField
         public val GoingAway: CloseCode = CloseCode(1001, ReconnectRule.Backoff())
 
-        /** RFC 6455 was violated, such as by a frame that is not masked. */
+        /** The peer violated RFC 6455, for example with an unmasked frame. */
         @JvmField
         public val WebSocketViolated: CloseCode =
             CloseCode(1002, ReconnectRule.Backoff(maxInARow = VIOLATIONS_IN_A_ROW))
 
-        /** No close frame came: the connection broke. Never written on the wire. */
+        /** The connection was lost without a close frame. Never sent on the wire. */
         @JvmField
         public val Abnormal: CloseCode = CloseCode(1006, ReconnectRule.Backoff())
 
@@ -43,23 +43,23 @@ public class CloseCode private constructor(public val wire: Int, public val reco
         @JvmField
         public val InvalidText: CloseCode = CloseCode(1007, ReconnectRule.Backoff(maxInARow = VIOLATIONS_IN_A_ROW))
 
-        /** A message broke a rule of the server that no other code describes, such as too many fragments. */
+        /** A message violated a server policy that has no code of its own, such as the maximum number of fragments. */
         @JvmField
         public val PolicyViolated: CloseCode = CloseCode(1008, ReconnectRule.Backoff(maxInARow = VIOLATIONS_IN_A_ROW))
 
-        /** A message was larger than the limit; what was sent must not be sent again. */
+        /** A message exceeded the size limit. The client must not send the same message again. */
         @JvmField
         public val TooLarge: CloseCode = CloseCode(1009, ReconnectRule.Backoff())
 
-        /** The server failed. */
+        /** An internal error of the server. */
         @JvmField
         public val Internal: CloseCode = CloseCode(1011, ReconnectRule.Backoff())
 
-        /** The server restarts. */
+        /** The server is restarting. */
         @JvmField
         public val Restart: CloseCode = CloseCode(1012, ReconnectRule.GoodbyeWindow)
 
-        /** Over a limit, try again later. */
+        /** A limit is exceeded; the client may try again later. */
         @JvmField
         public val TryAgainLater: CloseCode = CloseCode(1013, ReconnectRule.Backoff(minDelay = 5.seconds))
 
@@ -67,15 +67,15 @@ public class CloseCode private constructor(public val wire: Int, public val reco
         @JvmField
         public val ProtocolViolated: CloseCode = CloseCode(4400, ReconnectRule.Never)
 
-        /** Not authenticated, or the token ran out. */
+        /** Not authenticated, or the token expired. */
         @JvmField
         public val NotAuthenticated: CloseCode = CloseCode(4401, ReconnectRule.FreshToken)
 
-        /** The server threw this session out. */
+        /** The server application kicked this session. */
         @JvmField
         public val Kicked: CloseCode = CloseCode(4403, ReconnectRule.Never)
 
-        /** Nothing was heard within the heartbeat's timeout. */
+        /** Nothing was received within the heartbeat timeout. */
         @JvmField
         public val HeartbeatTimeout: CloseCode = CloseCode(4408, ReconnectRule.Backoff())
 
@@ -83,7 +83,7 @@ public class CloseCode private constructor(public val wire: Int, public val reco
         @JvmField
         public val TooManyMessages: CloseCode = CloseCode(4429, ReconnectRule.Backoff())
 
-        /** The session's queue overflowed, or the client took no bytes for the write timeout. Messages were lost. */
+        /** The session's queue overflowed, or the client read no bytes within the write timeout. Messages were lost. */
         @JvmField
         public val SlowConsumer: CloseCode = CloseCode(4508, ReconnectRule.Backoff())
 
@@ -111,13 +111,13 @@ public class CloseCode private constructor(public val wire: Int, public val reco
 
         private val byWire = All.associateBy { it.wire }
 
-        /** The code written as [wire]; one that this version does not know reconnects with backoff. */
+        /** The close code with the number [wire]. A code unknown to this version reconnects with backoff. */
         @JvmStatic
         public fun of(wire: Int): CloseCode = byWire[wire] ?: CloseCode(wire, ReconnectRule.Backoff())
     }
 }
 
-/** What a client does after a connection ended. */
+/** The client's behavior after a connection ended. */
 public sealed class ReconnectRule {
     /** Stay closed. */
     public object Never : ReconnectRule() {
@@ -125,11 +125,11 @@ public sealed class ReconnectRule {
     }
 
     /**
-     * Connect again with growing, random delays.
+     * Reconnect with exponential backoff and jitter.
      *
-     * @property minDelay the shortest first delay, zero or more
-     * @property maxInARow how many times in a row a client connects again after a connection that ended with such a
-     *   code; then it stays closed. A connection that proves useful in between ends the row
+     * @property minDelay minimum of the first delay, zero or more
+     * @property maxInARow maximum number of consecutive reconnects after connections that ended with this code; then
+     *   the client stays closed. A stable connection in between resets the count
      */
     public class Backoff(
         public val minDelay: Duration = Duration.ZERO,
@@ -141,12 +141,12 @@ public sealed class ReconnectRule {
         }
     }
 
-    /** Connect again only with a token other than the one that was refused. */
+    /** Reconnect only with a different token than the rejected one. */
     public object FreshToken : ReconnectRule() {
         override fun toString(): String = "FreshToken"
     }
 
-    /** Connect again after a random time in the window of the server's `goodbye`; without one, as [Backoff]. */
+    /** Reconnect after a random delay in the window of the server's `goodbye`; without a `goodbye`, like [Backoff]. */
     public object GoodbyeWindow : ReconnectRule() {
         override fun toString(): String = "GoodbyeWindow"
     }

@@ -1,33 +1,35 @@
 package dev.live.protocol
 
 /**
- * How a [Message] is written as bytes. Thread-safe and without state.
+ * Encodes a [Message] to bytes and back. Thread-safe and stateless.
  *
- * [decode] is total: whatever bytes come in, a message or a [MalformedMessageException] comes out, in time and
- * memory proportional to the bytes.
+ * [decode] is total: for any input it returns a message or throws a [MalformedMessageException], in time and memory
+ * proportional to the size of the input.
  */
 public interface Codec {
-    /** The WebSocket subprotocol that stands for this codec, such as `live.v1.json`. */
+    /** The WebSocket subprotocol that identifies this codec, such as `live.v1.json`. */
     public val subprotocol: String
 
-    /** Whether a message travels in binary frames; false: in text frames. */
+    /** True if messages are sent in binary frames, false for text frames. */
     public val isBinary: Boolean
 
-    /** The bytes of [message]; the same message always gives the same bytes. */
+    /** Encodes [message]. Deterministic: equal messages have equal bytes. */
     public fun encode(message: Message): ByteArray
 
     /**
-     * The message in [bytes], all of them. [bytes] are not kept.
+     * Decodes the one message in [bytes]. The codec does not keep a reference to [bytes].
      *
-     * @throws MalformedMessageException if they are not exactly one message within [limits]; its reason says what was wrong
+     * @throws MalformedMessageException if [bytes] are not exactly one message within [limits]; the reason describes
+     *   the error
      */
     public fun decode(bytes: ByteArray, limits: DecodeLimits = DecodeLimits.Default): Message
 }
 
 /**
- * What a decoder accepts.
+ * Limits of a decoder.
  *
- * @property maxDepth how deep a JSON payload, or a field that is ignored, may nest arrays and objects; at least 1. Default 64
+ * @property maxDepth maximum nesting depth of a JSON payload or an ignored field, in arrays and objects; at least 1.
+ *   Default 64
  * @throws IllegalArgumentException if [maxDepth] is not 1 to [MAX_DEPTH]
  */
 public class DecodeLimits(public val maxDepth: Int = 64) {
@@ -36,10 +38,10 @@ public class DecodeLimits(public val maxDepth: Int = 64) {
     }
 
     public companion object {
-        /** The largest [maxDepth] that can be asked for. */
+        /** Upper bound of [maxDepth]. */
         public const val MAX_DEPTH: Int = 512
 
-        /** The limits of the protocol. */
+        /** The default limits of the protocol. */
         public val Default: DecodeLimits = DecodeLimits()
     }
 }

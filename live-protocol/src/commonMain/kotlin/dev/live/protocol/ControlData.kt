@@ -8,18 +8,18 @@ import kotlin.time.Duration.Companion.milliseconds
  * The payload of an `error` message.
  *
  * @property code see [ErrorCode]
- * @property reason one short sentence for a person
- * @property retryAfterMs milliseconds to wait before trying again, where waiting helps
+ * @property reason a short human-readable sentence
+ * @property retryAfterMs milliseconds to wait before a retry; null if a retry does not help
  */
 @Serializable
 public class ErrorData(public val code: String, public val reason: String, public val retryAfterMs: Long? = null) {
-    /** The exception that this payload stands for. */
+    /** Converts this payload to an exception. */
     public fun toException(): LiveException = LiveException(ErrorCode.of(code), reason, retryAfterMs?.milliseconds)
 }
 
 /**
- * The `error` message that answers the message with [ref] on [topic]. U+FFFD stands for each half of a surrogate pair
- * in the code and the reason, which have no UTF-8 form.
+ * Converts this exception to the `error` message for the message with [ref] on [topic]. Replaces each unpaired
+ * surrogate in the code and the reason with U+FFFD, because it has no UTF-8 form.
  */
 public fun LiveException.toMessage(topic: String = "", ref: String = ""): Message =
     Message(
@@ -32,9 +32,9 @@ public fun LiveException.toMessage(topic: String = "", ref: String = ""): Messag
 /**
  * The payload of a `goodbye` message.
  *
- * @property code the close code that follows
- * @property reason one short sentence for a person
- * @property reconnectInMs the window to reconnect in: shortest and longest wait, in milliseconds
+ * @property code the close code of the close frame that follows
+ * @property reason a short human-readable sentence
+ * @property reconnectInMs the reconnect window: minimum and maximum delay, in milliseconds
  */
 @Serializable
 public class GoodbyeData(public val code: Int, public val reason: String, public val reconnectInMs: List<Long>)
@@ -52,16 +52,16 @@ public class AuthData(public val token: String) {
 /**
  * The payload of an `expiring` message.
  *
- * @property inMs milliseconds until the session's token runs out
+ * @property inMs milliseconds until the session's token expires
  */
 @Serializable
 public class ExpiringData(public val inMs: Long)
 
 /**
- * The payload of a `subscribe` message that has one.
+ * The optional payload of a `subscribe` message.
  *
- * @property since what the client has of the topic's history; what came after it is asked for
- * @property params the application's own
+ * @property since the last position that the client received; requests all messages after it
+ * @property params subscribe parameters, defined by the application
  */
 @Serializable
 public class SubscribeData(
@@ -70,12 +70,12 @@ public class SubscribeData(
 )
 
 /**
- * The payload of the `ack` to a `subscribe`, on topics that keep a history.
+ * The payload of the `ack` to a `subscribe`, on topics with history.
  *
  * @property epoch see [Position]
- * @property offset the topic's newest message; 0 if there was none yet
- * @property recovered whether the messages that follow are all that came after the `since` of the `subscribe`; otherwise
- *   the client has missed some, or had none
+ * @property offset offset of the topic's newest message; 0 if the topic has no message yet
+ * @property recovered true if the messages that follow include every message after the `since` of the `subscribe`;
+ *   false if messages are missing or the `subscribe` had no `since`
  * @property welcome see [WelcomeData]
  */
 @Serializable
@@ -87,9 +87,9 @@ public class SubscribedData(
 )
 
 /**
- * The payload of the `ack` to a `subscribe`, on topics whose application has something to say to whoever joins.
+ * The payload of the `ack` to a `subscribe`, on topics that send a welcome payload to new subscribers.
  *
- * @property welcome the application's own, as of a moment before the topic was joined; null if it says nothing
+ * @property welcome defined by the application, computed just before the subscription starts; null for none
  */
 @Serializable
 public class WelcomeData(public val welcome: JsonElement? = null)

@@ -1,6 +1,6 @@
 package dev.live.protocol
 
-/** Names of the envelope's fields, the same in every codec. */
+/** Names of the envelope's fields. All codecs use the same names. */
 internal object Field {
     const val TYPE = "type"
     const val TOPIC = "topic"
@@ -10,19 +10,19 @@ internal object Field {
     const val OFFSET = "offset"
     const val TRACE = "trace"
 
-    /** All of them, the most frequent first. */
+    /** All field names, the most frequent first. */
     val ALL: Array<String> = arrayOf(TYPE, TOPIC, DATA, REF, BODY, OFFSET, TRACE)
 }
 
 internal const val OFFSET_RANGE = "offset must be an integer from 0 to 9223372036854775807"
-internal const val TOO_LARGE = "larger"
+internal const val TOO_LARGE = "a larger integer"
 internal const val ONE_MESSAGE = "send each message as a WebSocket message of its own"
 
 /**
- * The message that the fields of a decoded envelope make up; null stands for a field that is absent.
+ * Creates the message from the fields of a decoded envelope; null means that a field is absent.
  *
  * @param data compact, well-formed JSON
- * @throws MalformedMessageException if they make up none
+ * @throws MalformedMessageException if the fields are not a valid message
  */
 internal fun messageOf(
     type: String?,
@@ -35,7 +35,7 @@ internal fun messageOf(
 ): Message {
     if (type == null) throw MalformedMessageException("type is missing")
     if (body != null && data != null) {
-        throw MalformedMessageException("body and data exclude each other; send one of them")
+        throw MalformedMessageException("body and data are mutually exclusive; send only one of them")
     }
     val payload = body ?: data?.let { Body.Json.trusted(it) }
     return try {
@@ -45,9 +45,9 @@ internal fun messageOf(
     }
 }
 
-/** The names of the fields of one envelope: none may occur twice, not even one that is ignored. */
+/** The field names of one envelope. Rejects duplicates, including those of ignored fields. */
 internal class FieldNames {
-    /** A bit for each of the envelope's own names. */
+    /** Bit set of the envelope's own names, by their index in [Field.ALL]. */
     private var known = 0
     private var others: ArrayList<String>? = null
 
@@ -69,10 +69,10 @@ internal class FieldNames {
 }
 
 /**
- * Refuses two equal names among those of [names] from [first] on.
+ * Rejects duplicates in [names] from index [first] on.
  *
- * Sorts, where there are many: a hash set degrades to a walk over all of them when a client picks names whose hashes
- * collide.
+ * Sorts long lists instead of using a hash set: a client could choose names with colliding hashes, and each lookup
+ * would then be a linear search.
  */
 internal fun requireDistinct(names: List<String>, first: Int) {
     val isDistinct =
@@ -85,15 +85,15 @@ internal fun requireDistinct(names: List<String>, first: Int) {
     if (!isDistinct) throw MalformedMessageException("a name occurs twice in an object; $ONCE")
 }
 
-/** The text of [what] in these bytes. */
-internal fun ByteArray.decodeUtf8(what: String, from: Int = 0, to: Int = size): String {
-    // the strict decoder takes several times as long; the other one puts this character wherever something is wrong
+/** Decodes UTF-8; [subject] names the text in the error message. */
+internal fun ByteArray.decodeUtf8(subject: String, from: Int = 0, to: Int = size): String {
+    // The strict decoder is several times slower. The lenient one marks each error with REPLACEMENT.
     val text = decodeToString(from, to)
     if (text.indexOf(REPLACEMENT) < 0) return text
     return try {
         decodeToString(from, to, throwOnInvalidSequence = true)
     } catch (_: CharacterCodingException) {
-        throw MalformedMessageException("$what is not valid UTF-8; send bytes that are no text as body")
+        throw MalformedMessageException("$subject is not valid UTF-8; send binary data as body")
     }
 }
 

@@ -4,10 +4,10 @@ import kotlin.jvm.JvmField
 import kotlin.jvm.JvmStatic
 
 /**
- * Why a request was refused: the `code` of an `error` message. An error ends the request, never the connection.
+ * The reason why a request failed: the `code` of an `error` message. An error ends the request, never the connection.
  *
- * @property wire the code as it is written on the wire
- * @property isWorthRetrying whether the same request may succeed later, unchanged
+ * @property wire the code as sent on the wire
+ * @property isWorthRetrying whether the same request may succeed later without a change
  */
 public class ErrorCode private constructor(public val wire: String, public val isWorthRetrying: Boolean) {
     override fun equals(other: Any?): Boolean = other is ErrorCode && wire == other.wire
@@ -17,47 +17,47 @@ public class ErrorCode private constructor(public val wire: String, public val i
     override fun toString(): String = wire
 
     public companion object {
-        /** Cannot be decoded, has no `type`, or has both `body` and `data`. */
+        /** The message cannot be decoded, has no `type`, or has both `body` and `data`. */
         @JvmField
         public val BadMessage: ErrorCode = ErrorCode("bad_message", isWorthRetrying = false)
 
-        /** No handler for this `type`. */
+        /** The server has no handler for this `type`. */
         @JvmField
         public val UnknownType: ErrorCode = ErrorCode("unknown_type", isWorthRetrying = false)
 
-        /** Nothing declared matches the topic. */
+        /** The topic matches no declared topic pattern. */
         @JvmField
         public val UnknownTopic: ErrorCode = ErrorCode("unknown_topic", isWorthRetrying = false)
 
-        /** The session may not do this. */
+        /** The session is not allowed to do this. */
         @JvmField
         public val Forbidden: ErrorCode = ErrorCode("forbidden", isWorthRetrying = false)
 
-        /** Publishing to a topic takes a subscription to it. */
+        /** The session must subscribe to the topic before it publishes to it. */
         @JvmField
         public val NotSubscribed: ErrorCode = ErrorCode("not_subscribed", isWorthRetrying = false)
 
-        /** The payload is over the topic's limit. */
+        /** The payload exceeds the topic's size limit. */
         @JvmField
         public val TooLarge: ErrorCode = ErrorCode("too_large", isWorthRetrying = false)
 
-        /** Too many messages; the error says when to try again. */
+        /** The session sent too many messages. The error contains the delay before a retry. */
         @JvmField
         public val RateLimited: ErrorCode = ErrorCode("rate_limited", isWorthRetrying = true)
 
-        /** The session has joined as many topics as it may. */
+        /** The session has reached its maximum number of subscriptions. */
         @JvmField
         public val TooManyTopics: ErrorCode = ErrorCode("too_many_topics", isWorthRetrying = false)
 
-        /** The payload is not what the topic's type says; the reason names the field. */
+        /** The payload does not match the type that the topic declares. The reason names the field. */
         @JvmField
         public val BadPayload: ErrorCode = ErrorCode("bad_payload", isWorthRetrying = false)
 
-        /** The handler failed; the reason carries a log id. */
+        /** The handler failed. The reason contains a log id. */
         @JvmField
         public val Internal: ErrorCode = ErrorCode("internal", isWorthRetrying = true)
 
-        /** Nothing answered in time; whether the request was carried out is not known. */
+        /** No reply arrived in time. The request may or may not have been executed. */
         @JvmField
         public val Timeout: ErrorCode = ErrorCode("timeout", isWorthRetrying = true)
 
@@ -80,7 +80,7 @@ public class ErrorCode private constructor(public val wire: String, public val i
 
         private val byWire = All.associateBy { it.wire }
 
-        /** The code written as [wire]; one that this version does not know is kept as it is, and not worth a retry. */
+        /** The error code with the text [wire]. An unknown code keeps its text and is not worth a retry. */
         @JvmStatic
         public fun of(wire: String): ErrorCode = byWire[wire] ?: ErrorCode(wire, isWorthRetrying = false)
     }

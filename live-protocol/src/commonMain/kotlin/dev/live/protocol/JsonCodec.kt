@@ -7,7 +7,7 @@ public object JsonCodec : TraceableCodec {
     override val subprotocol: String get() = "live.v1.json"
     override val isBinary: Boolean get() = false
 
-    // one concatenation, which is as long as its parts from the start
+    // a single concatenation allocates its result once, at its final length
     override fun encode(message: Message, trace: String): ByteArray {
         val type = escaped(message.type)
         val beforeTopic = if (message.topic.isEmpty()) "" else "\",\"topic\":\""
@@ -30,7 +30,7 @@ public object JsonCodec : TraceableCodec {
         return try {
             read(text, limits, isTraced)
         } catch (e: MalformedMessageException) {
-            throw originIn(text)?.of(e) ?: e
+            throw replyAddressIn(text)?.addTo(e) ?: e
         }
     }
 
@@ -56,24 +56,24 @@ public object JsonCodec : TraceableCodec {
             }
         }
         scanner.end()
-        // elsewhere it is a payload, the value null
+        // in all other messages null is a JSON payload
         if (data == "null" && (body != null || type == MessageType.SUBSCRIBE)) data = null
         return messageOf(type, topic, ref, body?.let { Body.base64(it) }, data, offset, if (isTraced) trace else null)
     }
 
-    /** Where a message that was refused comes from, if it is JSON. */
-    private fun originIn(text: String): Origin? {
+    /** The topic and ref of a rejected message; null if it is not JSON. */
+    private fun replyAddressIn(text: String): ReplyAddress? {
         val scanner = JsonScanner(text, maxDepth = 0, isLenient = true)
-        val origin = Origin()
+        val address = ReplyAddress()
         try {
             scanner.fields { name ->
                 val hasText = (name == Field.TOPIC || name == Field.REF) && scanner.peek() == '"'
-                if (hasText) origin.add(name, scanner.stringValue()) else scanner.skipValue()
+                if (hasText) address.add(name, scanner.stringValue()) else scanner.skipValue()
             }
             scanner.end()
         } catch (_: MalformedMessageException) {
             return null
         }
-        return origin
+        return address
     }
 }

@@ -1,27 +1,28 @@
 package dev.live.protocol
 
 /**
- * Reads the tokens of JSON text by the letter of RFC 8259, and keeps the compact form of a value while it is told to.
+ * Reads and validates the tokens of JSON text in strict conformance to RFC 8259.
  *
- * What a token reads it has also checked. Not thread-safe; one instance reads one text.
+ * Builds the compact form of a value between [startCompact] and [endCompact]. Not thread-safe; one instance reads
+ * one text.
  */
 internal abstract class JsonLexer(protected val text: String, protected val isLenient: Boolean) {
     protected var at = 0
 
-    /** What of the value being cut out is not copied from [text] as it stands; null while all of it is. */
+    /** The compact form so far; null while it is identical to the part of [text] that was read. */
     private var compact: StringBuilder? = null
 
-    /** Where the part of the value begins that is not in [compact] yet, or -1 while nothing is cut out. */
+    /** Start of the part of the value that is not in [compact] yet; -1 while no compact form is built. */
     protected var pending = -1
         private set
 
-    /** What a reason is about. */
+    /** The subject of an error message. */
     protected abstract val subject: String
 
-    /** Where reading goes on, in characters. */
+    /** Index of the next character. */
     val position: Int get() = at
 
-    /** The character that comes next, white space left out, or [END]. */
+    /** Skips white space and returns the next character, or [END], without reading it. */
     fun peek(): Char {
         val start = at
         while (at < text.length && isSpace(text[at])) at++
@@ -29,7 +30,7 @@ internal abstract class JsonLexer(protected val text: String, protected val isLe
         return charAt(at)
     }
 
-    /** What the value begins with that comes next. */
+    /** Describes the type of the next value, for error messages. */
     protected fun kind(): String =
         when (val c = peek()) {
             '{' -> "an object"
@@ -38,8 +39,8 @@ internal abstract class JsonLexer(protected val text: String, protected val isLe
             't', 'f' -> "a boolean"
             'n' -> "null"
             '-', in '0'..'9' -> NUMBER
-            BYTE_ORDER_MARK -> fail("a byte order mark comes first; leave it out")
-            else -> fail(if (c == END && at >= text.length) "it ends too early" else "a value is expected")
+            BYTE_ORDER_MARK -> fail("the text starts with a byte order mark; remove it")
+            else -> fail(if (c == END && at >= text.length) "unexpected end of input" else "a value is expected")
         }
 
     protected fun startCompact() {
@@ -48,7 +49,7 @@ internal abstract class JsonLexer(protected val text: String, protected val isLe
         compact = null
     }
 
-    /** The compact form of what was read since [startCompact]. */
+    /** The compact form of the text read since [startCompact]. */
     protected fun endCompact(): String {
         val result = compact?.append(text, pending, at)?.toString() ?: text.substring(pending, at)
         pending = -1
@@ -81,15 +82,15 @@ internal abstract class JsonLexer(protected val text: String, protected val isLe
         while (charAt(at) in '0'..'9') at++
     }
 
-    /** Reads a string, in its fewest escapes if a value is being cut out. True if it has escapes. */
+    /** Reads a string. The compact form gets the minimum of escapes. Returns true if the string has escapes. */
     protected fun string(): Boolean {
         val start = at++
         var hasEscapes = false
         var isCompact = true
         while (true) {
-            val c = if (at < text.length) text[at] else fail("a string does not end")
+            val c = if (at < text.length) text[at] else fail("unterminated string")
             when {
-                c in PLAIN && c != '"' && c != '\\' -> at++ // nearly always
+                c in PLAIN && c != '"' && c != '\\' -> at++ // fast path
                 c == '"' -> break
                 c == '\\' -> {
                     hasEscapes = true
@@ -98,7 +99,7 @@ internal abstract class JsonLexer(protected val text: String, protected val isLe
                 c < ' ' -> fail("a control character in a string is not escaped")
                 !c.isSurrogate() -> at++
                 c.isHighSurrogate() && charAt(at + 1).isLowSurrogate() -> at += 2
-                else -> fail("half of a surrogate pair")
+                else -> fail("unpaired surrogate")
             }
         }
         at++
@@ -106,7 +107,7 @@ internal abstract class JsonLexer(protected val text: String, protected val isLe
         return hasEscapes
     }
 
-    /** Reads one escape. True if there is no shorter way to write it. */
+    /** Reads one escape. Returns true if it has no shorter form. */
     private fun escape(): Boolean {
         when (charAt(at + 1)) {
             '"', '\\', 'b', 'f', 'n', 'r', 't' -> {
@@ -115,7 +116,7 @@ internal abstract class JsonLexer(protected val text: String, protected val isLe
             }
             '/' -> at += 2
             'u' -> unicodeEscape()
-            else -> fail("an escape that JSON does not have")
+            else -> fail("invalid escape sequence")
         }
         return false
     }
@@ -124,7 +125,7 @@ internal abstract class JsonLexer(protected val text: String, protected val isLe
         val c = hex4()
         if (!c.isSurrogate()) return
         val isPair = c.isHighSurrogate() && charAt(at) == '\\' && charAt(at + 1) == 'u' && hex4().isLowSurrogate()
-        if (!isPair && !isLenient) fail("half of a surrogate pair")
+        if (!isPair && !isLenient) fail("unpaired surrogate")
     }
 
     /** Reads `\uXXXX`. */
@@ -132,7 +133,7 @@ internal abstract class JsonLexer(protected val text: String, protected val isLe
         var code = 0
         for (i in at + 2 until at + 6) {
             val digit = hexDigit(charAt(i))
-            if (digit < 0) fail("an escape takes four hexadecimal digits")
+            if (digit < 0) fail("an escape needs four hexadecimal digits")
             code = code * 16 + digit
         }
         at += 6
@@ -140,22 +141,22 @@ internal abstract class JsonLexer(protected val text: String, protected val isLe
     }
 
     private fun replace(from: Int, to: Int, with: String) {
-        val target = compact ?: StringBuilder(from - pending + FEW).also { compact = it }
+        val target = compact ?: StringBuilder(from - pending + SPARE_CAPACITY).also { compact = it }
         target.append(text, pending, from).append(with)
         pending = to
     }
 
-    /** The character at [index], or [END] past the end. */
+    /** The character at [index], or [END] after the end. */
     private fun charAt(index: Int): Char = if (index < text.length) text[index] else END
 
     protected fun fail(problem: String): Nothing =
         throw MalformedMessageException("$subject is not valid JSON at character $at: $problem")
 
     protected companion object {
-        /** Not all that is left of the text: a value in it may be short, and such values many. */
-        private const val FEW = 64
+        /** Spare capacity in characters. The length of the remaining text would be quadratic for many short values. */
+        private const val SPARE_CAPACITY = 64
 
-        /** Also the character NUL, which is refused wherever it stands. */
+        /** Equal to the character NUL, which is invalid at every position. */
         const val END = '\u0000'
 
         private val PLAIN = ' '..'~'

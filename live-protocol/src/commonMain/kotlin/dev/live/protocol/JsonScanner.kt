@@ -1,20 +1,20 @@
 package dev.live.protocol
 
 /**
- * Walks JSON text by the letter of RFC 8259 and cuts values out of it in compact form.
+ * Validates JSON text in strict conformance to RFC 8259 and extracts values in compact form.
  *
- * Not kotlinx.serialization, which reads more than the RFC allows: literals without quotes, numbers with leading zeros,
- * halves of surrogate pairs, names twice in an object. Nesting costs an array entry, not a stack frame. Not thread-safe;
- * one instance reads one text.
+ * Replaces kotlinx.serialization, which accepts more than the RFC allows: unquoted literals, numbers with leading
+ * zeros, unpaired surrogates, duplicate names in an object. A nesting level costs an array entry, not a stack frame.
+ * Not thread-safe; one instance reads one text.
  *
- * @param maxDepth how deep a value may nest arrays and objects
- * @param isLenient whether to check the grammar alone: any depth, names that occur twice, halves of surrogate pairs
+ * @param maxDepth maximum nesting of arrays and objects
+ * @param isLenient true checks the grammar only: any depth, duplicate names and unpaired surrogates pass
  */
 internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: Boolean = false) :
     JsonLexer(text, isLenient) {
     private var depth = 0
 
-    /** Per open container: where its names begin in [names], or [ARRAY]. */
+    /** Per open container: index of its first name in [names], or [ARRAY]. */
     private var containers = IntArray(8)
 
     /** The names of every open object, outermost first. */
@@ -24,23 +24,23 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
 
     override val subject: String get() = if (isInEnvelope && pending < 0) "the message" else "data"
 
-    /** The one value that the text holds, compact. */
+    /** Reads the text as one value and returns its compact form. */
     fun document(): String = compactValue().also { end() }
 
-    /** Refuses whatever follows the last value. */
+    /** Rejects text after the last value. */
     fun end() {
         if (peek() != END || at < text.length) {
-            fail(if (isInEnvelope) "text follows the end; $ONE_MESSAGE" else "text follows the end")
+            fail(if (isInEnvelope) "unexpected text after the end; $ONE_MESSAGE" else "unexpected text after the end")
         }
     }
 
     /**
-     * Reads an object and gives each of its names to [onField], which has to read the value with [skipValue] or
-     * [compactValue]. The object does not count as nesting.
+     * Reads an object and calls [onField] for each name. [onField] must read the value, for example with [skipValue] or
+     * [compactValue]. The object does not count as a nesting level.
      */
     fun fields(onField: (name: String) -> Unit) {
         isInEnvelope = true
-        if (!skip('{')) throw noObject()
+        if (!skip('{')) throw notAnObject()
         val fields = FieldNames()
         if (!skip('}')) {
             do {
@@ -53,10 +53,10 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
         fields.requireDistinct()
     }
 
-    private fun noObject(): MalformedMessageException {
+    private fun notAnObject(): MalformedMessageException {
         val kind = kind()
-        val wayOut = if (peek() == '[') "; $AS_OBJECT" else ""
-        return MalformedMessageException("a message must be a JSON object, was $kind$wayOut")
+        val hint = if (peek() == '[') "; $AS_OBJECT" else ""
+        return MalformedMessageException("a message must be a JSON object, was $kind$hint")
     }
 
     /** Reads the text of [field]; null if it is `null`. */
@@ -64,10 +64,10 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
         when (peek()) {
             '"' -> stringValue()
             'n' -> null.also { literal("null") }
-            else -> throw MalformedMessageException(noString(field))
+            else -> throw MalformedMessageException(notAString(field))
         }
 
-    private fun noString(field: String): String {
+    private fun notAString(field: String): String {
         val kind = kind()
         if (field == Field.BODY) return "body must be a base64 string, was $kind; $AS_BASE64"
         return "$field must be a string, was $kind"
@@ -81,17 +81,17 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
         if (text == "null") return null
         if (!isNumber) throw MalformedMessageException("$OFFSET_RANGE, was $kind")
         return integerIn(text)?.takeIf { it >= 0 }
-            ?: throw MalformedMessageException("$OFFSET_RANGE, was another number")
+            ?: throw MalformedMessageException("$OFFSET_RANGE, was an unsupported number")
     }
 
-    /** Reads one value and gives its compact text: no white space, numbers as written, strings with the fewest escapes. */
+    /** Reads one value and returns its compact text: no white space, numbers unchanged, a minimum of escapes. */
     fun compactValue(): String {
         startCompact()
         skipValue()
         return endCompact()
     }
 
-    /** Reads one value and gives its text as it stands. */
+    /** Reads one value and returns its original text. */
     fun rawValue(): String {
         peek()
         val start = at
@@ -99,7 +99,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
         return text.substring(start, at)
     }
 
-    /** Reads the string that comes next, whose quote was seen, and gives what it stands for. */
+    /** Reads a string, starting at its opening quote, and returns its unescaped content. */
     fun stringValue(): String {
         val start = at
         val hasEscapes = string()
@@ -114,7 +114,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
         } while (opened || !finish(base))
     }
 
-    /** Reads a scalar, an empty container, or the opening of another one: then true, and a value must follow. */
+    /** Reads a scalar, an empty container or the start of a container. True after a start: a value must follow. */
     private fun begin(): Boolean {
         when (peek()) {
             '{' -> {
@@ -139,7 +139,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
         return false
     }
 
-    /** After a value: closes the containers that end here. True once [depth] is [base] again, false if a value follows. */
+    /** Closes the containers that end after a value. Returns true when [depth] is [base], false if a value follows. */
     private fun finish(base: Int): Boolean {
         while (depth > base) {
             val isArray = containers[depth - 1] == ARRAY
@@ -172,7 +172,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
         while (names.size > firstName) names.removeAt(names.lastIndex)
     }
 
-    /** As [name], but makes no string for a name that the envelope has. */
+    /** Reads a name and its colon. Allocates no string for the envelope's own names. */
     private fun envelopeName(): String {
         if (peek() != '"') fail("a name in quotes is expected")
         val start = at + 1

@@ -1,9 +1,9 @@
 package dev.live.protocol
 
-/** The JSON value in [text], compact; see [Body.json] for what is refused. */
+/** The compact form of the JSON value in [text]. Rejects the same input as [Body.json]. */
 internal fun compactJson(text: String, limits: DecodeLimits): String = JsonScanner(text, limits.maxDepth).document()
 
-/** The characters that the string content at [from] until [to] of [text] stands for. Its escapes must be valid. */
+/** Unescapes the string content of [text] from [from] until [to]. Its escapes must be valid. */
 internal fun unescape(text: String, from: Int, to: Int): String {
     val result = StringBuilder(to - from)
     var i = from
@@ -29,18 +29,18 @@ internal fun unescape(text: String, from: Int, to: Int): String {
     return result.toString()
 }
 
-/** [text] in quotes, with the escapes that JSON demands and no others. */
+/** [text] in quotes, with only the escapes that JSON requires. */
 internal fun quote(text: String): String = "\"${escaped(text)}\""
 
-/** [text] with the escapes that JSON demands in a string and no others. */
+/** [text] with only the escapes that JSON requires in a string. */
 internal fun escaped(text: String): String {
     if (text.all { escapeOf(it) == null }) return text
-    return buildString(text.length + ROOM_FOR_ESCAPES) { for (c in text) append(escapeOf(c) ?: c) }
+    return buildString(text.length + ESCAPES_CAPACITY) { for (c in text) append(escapeOf(c) ?: c) }
 }
 
-private const val ROOM_FOR_ESCAPES = 16
+private const val ESCAPES_CAPACITY = 16
 
-/** How [c] has to be written in a string, or null if it may stand as it is. */
+/** The escape that [c] requires in a string, or null for none. */
 private fun escapeOf(c: Char): String? =
     when {
         c == '"' -> "\\\""

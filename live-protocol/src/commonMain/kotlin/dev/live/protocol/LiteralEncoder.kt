@@ -24,12 +24,12 @@ import kotlinx.serialization.json.JsonPrimitive
 import kotlinx.serialization.json.JsonUnquotedLiteral
 
 /**
- * Writes what [serializer] does, and the numbers in trees of JSON as they were written.
+ * Encodes like [serializer], but keeps the original text of numbers in a [JsonElement].
  *
- * The library reads a number into its text and writes it by way of `Long` or `Double`: `0.1000` becomes `0.1`, 30 digits
- * become 17, and `1e400` fails. So each [JsonElement] on the way is given to it with literals that it leaves alone. In
- * order to see them all, this stands between the library's encoder and the serializers, and does what that encoder does
- * for polymorphic values.
+ * kotlinx.serialization reads a number as text and writes it through `Long` or `Double`: `0.1000` becomes `0.1`,
+ * 30 digits become 17, and `1e400` fails. This serializer replaces such numbers with unquoted literals, which the
+ * library writes unchanged. To see every [JsonElement], it wraps the library's encoder, and it repeats that
+ * encoder's treatment of polymorphic values.
  */
 internal class LiteralSerializer<T>(private val serializer: SerializationStrategy<T>) : SerializationStrategy<T> {
     override val descriptor: SerialDescriptor get() = serializer.descriptor
@@ -44,7 +44,7 @@ internal class LiteralSerializer<T>(private val serializer: SerializationStrateg
 
 @OptIn(ExperimentalSerializationApi::class, InternalSerializationApi::class, SealedSerializationApi::class)
 private class LiteralEncoder(private val encoder: JsonEncoder) : JsonEncoder, CompositeEncoder by encoder {
-    /** Of the object that begins next: the name and value of the field that tells its class. */
+    /** Name and value of the class discriminator for the next object; null for none. */
     private var discriminator: Pair<String, String>? = null
 
     override val json get() = encoder.json
@@ -56,7 +56,7 @@ private class LiteralEncoder(private val encoder: JsonEncoder) : JsonEncoder, Co
     override fun <T> encodeSerializableValue(serializer: SerializationStrategy<T>, value: T) {
         when {
             value is JsonElement && serializer.descriptor.isJson() -> {
-                @Suppress("UNCHECKED_CAST") // of the same one of the subclasses
+                @Suppress("UNCHECKED_CAST") // withLiterals keeps the subclass
                 encoder.encodeSerializableValue(serializer, withDiscriminator(value).withLiterals() as T)
             }
             serializer is AbstractPolymorphicSerializer<*> -> encodePolymorphic(serializer, value)
@@ -65,7 +65,7 @@ private class LiteralEncoder(private val encoder: JsonEncoder) : JsonEncoder, Co
     }
 
     private fun <T> encodePolymorphic(serializer: AbstractPolymorphicSerializer<*>, value: T) {
-        @Suppress("UNCHECKED_CAST") // as the library does it
+        @Suppress("UNCHECKED_CAST") // same cast as in the library
         val polymorphic = serializer as AbstractPolymorphicSerializer<Any>
         val actual = polymorphic.findPolymorphicSerializer(this, value as Any)
         val kind = actual.descriptor.kind
@@ -73,7 +73,7 @@ private class LiteralEncoder(private val encoder: JsonEncoder) : JsonEncoder, Co
         val name = own?.discriminator ?: json.configuration.classDiscriminator
         val isObject = kind == StructureKind.CLASS || kind == StructureKind.OBJECT
         if (!isObject || name in actual.descriptor.elementNames) {
-            return encoder.encodeSerializableValue(polymorphic, value) // which refuses most of them
+            return encoder.encodeSerializableValue(polymorphic, value) // throws for most of them
         }
         discriminator = name to actual.descriptor.serialName
         actual.serialize(this, value)
@@ -85,12 +85,12 @@ private class LiteralEncoder(private val encoder: JsonEncoder) : JsonEncoder, Co
         encodeSerializableValue(serializer, value)
     }
 
-    /** [element] with the field that tells its class, where a serializer writes a tree in place of its fields. */
+    /** [element] with its class discriminator, for a serializer that writes a JSON tree instead of fields. */
     private fun withDiscriminator(element: JsonElement): JsonElement {
         val (name, value) = discriminator ?: return element
         discriminator = null
         if (element !is JsonObject) throw SerializationException("$value must be written as an object, to hold '$name'")
-        if (name in element) throw SerializationException("$value has a field '$name', which tells its class")
+        if (name in element) throw SerializationException("$value has a field named '$name', the class discriminator")
         return JsonObject(mapOf(name to JsonPrimitive(value)) + element)
     }
 
@@ -135,7 +135,7 @@ private class LiteralEncoder(private val encoder: JsonEncoder) : JsonEncoder, Co
     override fun encodeInlineElement(descriptor: SerialDescriptor, index: Int): Encoder =
         encoder.encodeInlineElement(descriptor, index).withLiterals()
 
-    /** An encoder of numbers without a sign is another than ours, and has to stay what it is. */
+    /** The library returns a different encoder for unsigned numbers, which must not be replaced. */
     private fun Encoder.withLiterals(): Encoder =
         if (this === encoder) this@LiteralEncoder else (this as? JsonEncoder)?.let { LiteralEncoder(it) } ?: this
 
@@ -168,7 +168,7 @@ private fun objectWith(name: String): SerialDescriptor =
 
 internal fun SerialDescriptor.isJson(): Boolean = serialName.startsWith("kotlinx.serialization.json.Json")
 
-/** The same tree, each number in it as a literal that the library writes as it stands. Copies what has such numbers. */
+/** The same tree with numbers as literals that the library writes unchanged. Copies only the changed nodes. */
 private fun JsonElement.withLiterals(): JsonElement =
     when (this) {
         is JsonNull -> this

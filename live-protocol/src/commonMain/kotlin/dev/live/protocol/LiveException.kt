@@ -4,11 +4,11 @@ import kotlin.jvm.JvmOverloads
 import kotlin.time.Duration
 
 /**
- * A request was refused, with a code of the protocol.
+ * A request failed with an error code of the protocol.
  *
- * @property code what kind of refusal
- * @property reason one short sentence for a person; it reaches clients, so no secrets and no payloads
- * @property retryAfter how long to wait before trying again, where waiting helps
+ * @property code the error code
+ * @property reason a short human-readable sentence. It is sent to clients: no secrets and no payloads
+ * @property retryAfter the delay before a retry; null if a retry does not help
  */
 public open class LiveException(
     public val code: ErrorCode,
@@ -18,10 +18,10 @@ public open class LiveException(
 ) : Exception("${code.wire}: $reason", cause)
 
 /**
- * Bytes or text are not a message or a JSON payload; [reason] says what was wrong with them.
+ * The input is not a valid message or JSON payload; [reason] describes the error.
  *
- * @property topic of the message, for the answer; empty if it cannot be read or the message has none
- * @property ref of the message, as [topic]
+ * @property topic the topic of the message, for the `error` message; empty if it is unreadable or absent
+ * @property ref the ref of the message, for the `error` message; empty if it is unreadable or absent
  */
 public class MalformedMessageException
     @JvmOverloads
@@ -32,6 +32,6 @@ public class MalformedMessageException
         public val ref: String = "",
     ) : LiveException(ErrorCode.BadMessage, reason, cause = cause)
 
-/** A payload is not what its type says; [reason] names the field. */
+/** A payload does not match its declared type; [reason] names the field. */
 public class BadPayloadException(reason: String, cause: Throwable? = null) :
     LiveException(ErrorCode.BadPayload, reason, cause = cause)

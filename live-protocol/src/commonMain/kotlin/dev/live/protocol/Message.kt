@@ -1,18 +1,19 @@
 package dev.live.protocol
 
 /**
- * One envelope on the wire: what it is for, where it goes, and an opaque payload.
+ * One envelope on the wire: a type, a routing key and an opaque payload.
  *
- * Immutable. [toString] leaves the payload out, so a message may be logged.
+ * Immutable. [toString] omits the payload, so a message is safe to log.
  *
- * @property type what the message is for, 1 to [MAX_TYPE_BYTES] bytes of UTF-8; see [MessageType] for the conventional ones
+ * @property type the purpose of the message, 1 to [MAX_TYPE_BYTES] bytes of UTF-8; see [MessageType]
  * @property topic the routing key, at most [MAX_TOPIC_BYTES] bytes of UTF-8 without control characters; empty for none
- * @property ref chosen by the client and carried back by every answer, at most [MAX_REF_BYTES] bytes of UTF-8; empty for none
+ * @property ref correlation id, chosen by the sender and repeated in the reply, at most [MAX_REF_BYTES] bytes of UTF-8;
+ *   empty for none
  * @property body the payload, or null for none
- * @property offset place in the topic's history, not negative; null on topics that keep none
- * @property trace what the message is a part of, as a `traceparent` of W3C Trace Context, at most [MAX_TRACE_BYTES] bytes of
- *   UTF-8; empty for none. Opaque here, and written by a [TracedCodec] alone
- * @throws IllegalArgumentException if a field is out of its bounds; the message names the field
+ * @property offset offset in the topic's history, not negative; null on topics without history
+ * @property trace W3C trace context: a `traceparent` of at most [MAX_TRACE_BYTES] bytes of UTF-8; empty for none.
+ *   Opaque to live; only a [TracedCodec] encodes it
+ * @throws IllegalArgumentException if a field is out of bounds; the message names the field
  */
 public class Message(
     public val type: String,
@@ -57,23 +58,23 @@ public class Message(
         }
 
     public companion object {
-        /** Longest [type], in bytes of UTF-8. */
+        /** Maximum size of [type], in bytes of UTF-8. */
         public const val MAX_TYPE_BYTES: Int = 64
 
-        /** Longest [topic], in bytes of UTF-8. */
+        /** Maximum size of [topic], in bytes of UTF-8. */
         public const val MAX_TOPIC_BYTES: Int = 256
 
-        /** Longest [ref], in bytes of UTF-8. */
+        /** Maximum size of [ref], in bytes of UTF-8. */
         public const val MAX_REF_BYTES: Int = 64
 
-        /** Longest [trace], in bytes of UTF-8: version 00 of `traceparent` has 55, and another one may have a few more. */
+        /** Maximum size of [trace], in bytes of UTF-8. Version 00 of `traceparent` has 55; others may have more. */
         public const val MAX_TRACE_BYTES: Int = 64
     }
 }
 
 private fun requireText(field: String, text: String, maxBytes: Int) {
-    // the first test keeps a hostile length from being walked at all
+    // the length check first: the size of a hostile, very long text is never computed
     val bytes = if (text.length > maxBytes) text.length else utf8Size(text)
-    require(bytes >= 0) { "$field is not valid Unicode: it holds half of a surrogate pair" }
+    require(bytes >= 0) { "$field is not valid Unicode: it contains an unpaired surrogate" }
     require(bytes <= maxBytes) { "$field must be at most $maxBytes bytes, was $bytes or more" }
 }

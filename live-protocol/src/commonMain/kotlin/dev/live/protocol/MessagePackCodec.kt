@@ -10,8 +10,8 @@ public object MessagePackCodec : TraceableCodec {
 
     override fun decode(bytes: ByteArray, limits: DecodeLimits, isTraced: Boolean): Message =
         try {
-            messageIn(MessagePackReader(bytes, limits.maxDepth), limits, isTraced)
+            readMessage(MessagePackReader(bytes, limits.maxDepth), limits, isTraced)
         } catch (e: MalformedMessageException) {
-            throw originIn(MessagePackReader(bytes, limits.maxDepth, isLenient = true))?.of(e) ?: e
+            throw replyAddressIn(MessagePackReader(bytes, limits.maxDepth, isLenient = true))?.addTo(e) ?: e
         }
 }

@@ -1,17 +1,17 @@
 package dev.live.protocol
 
 /**
- * Reads MessagePack by the letter of its specification.
+ * Reads MessagePack in strict conformance to its specification.
  *
- * The field decides which of the two string types it is, as encoders older than `bin` write bytes as `str`, and some
- * write all text as `bin`: names and text may be `bin` that is UTF-8, and `body` may be `str`.
+ * The field determines the expected type, not the encoding as `str` or `bin`: encoders older than `bin` write bytes as
+ * `str`, and some encoders write all text as `bin`. Names and text may be `bin` with UTF-8, and `body` may be `str`.
  */
 internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = false) :
     BinaryReader(bytes, maxDepth, isLenient) {
-    /** Items still to come, per open container of what is skipped. */
-    private var waiting = LongArray(8)
+    /** Number of remaining items, per open container of a skipped item. */
+    private var remaining = LongArray(8)
 
-    /** Fields still to come. */
+    /** Number of remaining fields. */
     private var fields = 0L
 
     override fun begin() {
@@ -21,14 +21,14 @@ internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boo
                 in 0x80..0x8f -> marker and 0x0fL
                 0xde -> unsigned(2)
                 0xdf -> unsigned(4)
-                else -> throw noMap(marker)
+                else -> throw notAMap(marker)
             }
     }
 
-    private fun noMap(marker: Int) =
+    private fun notAMap(marker: Int) =
         when (marker) {
             in EXTENSIONS -> wrong("a message", "a map", marker, RECORDS)
-            // a record of msgpackr whose definition came in an earlier message
+            // a msgpackr record that refers to a definition in an earlier message
             in RECORD_IDS -> wrong("a message", "a map", marker, "with msgpackr, set useRecords: false")
             in ARRAYS, 0xdc, 0xdd -> wrong("a message", "a map", marker, "encode structs as maps")
             else -> wrong("a message", "a map", marker)
@@ -47,12 +47,12 @@ internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boo
         val marker = marker()
         if (isAbsent(marker)) return null
         val length = stringLength(marker)
-        if (length < 0) throw noText(field, marker)
+        if (length < 0) throw notText(field, marker)
         val start = take(length)
         return bytes.decodeUtf8(field, start, at)
     }
 
-    private fun noText(field: String, marker: Int) =
+    private fun notText(field: String, marker: Int) =
         if (field == Field.DATA) {
             MalformedMessageException("$DATA_IS_TEXT, was ${kind(marker)}")
         } else {
@@ -89,7 +89,7 @@ internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boo
         throw MalformedMessageException("$OFFSET_RANGE, was ${if (marker == 0xcf) TOO_LARGE else "a negative integer"}")
     }
 
-    /** Whether this is nil, or the extension 0 with one byte 0 that encoders of JavaScript write for `undefined`. */
+    /** Whether the item is nil or `undefined`: JavaScript encoders write `undefined` as extension 0 with one byte 0. */
     private fun isAbsent(marker: Int): Boolean {
         if (marker == NIL) return true
         val isUndefined =
@@ -100,21 +100,21 @@ internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boo
 
     override fun skip() {
         var depth = 0
-        waiting[0] = 1
+        remaining[0] = 1
         while (true) {
-            while (waiting[depth] == 0L) if (depth-- == 0) return
-            waiting[depth]--
+            while (remaining[depth] == 0L) if (depth-- == 0) return
+            remaining[depth]--
             val items = skipHead()
             if (items < 0) continue
             if (depth == maxDepth && !isLenient) {
                 throw MalformedMessageException("the message is nested deeper than $maxDepth")
             }
-            if (++depth == waiting.size) waiting = waiting.copyOf(depth * 2)
-            waiting[depth] = items
+            if (++depth == remaining.size) remaining = remaining.copyOf(depth * 2)
+            remaining[depth] = items
         }
     }
 
-    /** Reads a scalar, or the head of a container: then returns the number of items in it, otherwise -1. */
+    /** Reads a scalar and returns -1, or reads the head of a container and returns its number of items. */
     private fun skipHead(): Long {
         val marker = marker()
         val textLength = textLength(marker)
@@ -129,13 +129,13 @@ internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boo
             marker == 0xdd -> return unsigned(4)
             marker == 0xde -> return unsigned(2) * 2
             marker == 0xdf -> return unsigned(4) * 2
-            marker == NEVER_USED -> fail("byte c1 is never used")
+            marker == NEVER_USED -> fail("byte c1 is reserved")
             else -> take(scalarLength(marker))
         }
         return -1
     }
 
-    /** Bytes that follow [marker] in an item that is neither text nor a container. */
+    /** Number of bytes after [marker] in an item that is neither text nor a container. */
     private fun scalarLength(marker: Int): Long =
         when (marker) {
             0xcc, 0xd0 -> 1
@@ -150,7 +150,7 @@ internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boo
             else -> 0 // nil, booleans and the integers that fit into the marker
         }
 
-    /** The length of a string of either type, or -1. */
+    /** The length of a `str` or `bin`, or -1. */
     private fun stringLength(marker: Int): Long {
         val length = textLength(marker)
         return if (length < 0) binaryLength(marker) else length
@@ -177,7 +177,7 @@ internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boo
 
     private infix fun Int.and(mask: Long): Long = toLong() and mask
 
-    /** What [marker], which was read last, begins. */
+    /** Describes the item of [marker], the last byte read, for error messages. */
     private fun kind(marker: Int): String =
         when (marker) {
             in 0x00..0x7f, in 0xcc..0xd3 -> "an integer"
@@ -188,7 +188,7 @@ internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boo
             0xdd -> "an array of ${unsigned(4)}"
             in 0xa0..0xbf, in 0xd9..0xdb -> "text (str)"
             NIL -> "nil"
-            NEVER_USED -> fail("byte c1 is never used")
+            NEVER_USED -> fail("byte c1 is reserved")
             0xc2, 0xc3 -> "a boolean"
             0xc4, 0xc5, 0xc6 -> "a byte string (bin)"
             0xca, 0xcb -> "a float"
@@ -200,9 +200,9 @@ internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boo
         return unsigned(1).toByte().toInt()
     }
 
-    private fun wrong(what: String, expected: String, marker: Int, wayOut: String = "") =
+    private fun wrong(subject: String, expected: String, marker: Int, hint: String = "") =
         MalformedMessageException(
-            "$what must be $expected, was ${kind(marker)}" + if (wayOut.isEmpty()) "" else "; $wayOut",
+            "$subject must be $expected, was ${kind(marker)}" + if (hint.isEmpty()) "" else "; $hint",
         )
 
     override fun fail(problem: String): Nothing =
@@ -216,7 +216,7 @@ internal class MessagePackReader(bytes: ByteArray, maxDepth: Int, isLenient: Boo
         val ARRAYS = 0x90..0x9f
         val EXTENSIONS = setOf(0xc7, 0xc8, 0xc9, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8)
 
-        /** Integers that msgpackr writes in front of the values of a record that it has defined before. */
+        /** Integers that msgpackr writes before the values of a record that was defined earlier. */
         val RECORD_IDS = 0x40..0x7f
     }
 }

@@ -1,6 +1,6 @@
 package dev.live.protocol
 
-/** Writes the parts of MessagePack that a message needs, each in its shortest form. */
+/** Writes the subset of MessagePack that a message needs, each item in its shortest form. */
 internal class MessagePackWriter(capacity: Int) : BinaryWriter(capacity) {
     override fun mapHeader(count: Int): Unit = byte(0x80 or count)
 

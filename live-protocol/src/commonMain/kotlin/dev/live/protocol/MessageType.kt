@@ -1,50 +1,56 @@
 package dev.live.protocol
 
-/** The conventional values of [Message.type]; every other type is the application's own. */
+/** The values of [Message.type] that the protocol defines. The application may define others. */
 public object MessageType {
-    /** Client: join [Message.topic]. Answered by [ACK] or [ERROR]. Server: it has put the session into that topic. */
+    /**
+     * From a client: subscribe to [Message.topic]; the server replies with [ACK] or [ERROR]. From a server: the server
+     * subscribed the session to that topic.
+     */
     public const val SUBSCRIBE: String = "subscribe"
 
     /**
-     * Client: leave [Message.topic]. Answered by [ACK], also when it was not joined. Server: it has taken the session
-     * out of that topic.
+     * From a client: unsubscribe from [Message.topic]; the server replies with [ACK], also if the session was not
+     * subscribed. From a server: the server unsubscribed the session from that topic.
      */
     public const val UNSUBSCRIBE: String = "unsubscribe"
 
-    /** Client: publish the payload to [Message.topic]. With a [Message.ref]: answered by [ACK] or [ERROR]. */
+    /**
+     * From a client: publish the payload to [Message.topic]. If it has a [Message.ref], the server replies with [ACK]
+     * or [ERROR].
+     */
     public const val PUBLISH: String = "publish"
 
-    /** Server: the message with this [Message.ref] was carried out. */
+    /** From a server: the message with this [Message.ref] was processed successfully. */
     public const val ACK: String = "ack"
 
-    /** Server: a payload published to [Message.topic]. */
+    /** From a server: a payload published to [Message.topic]. */
     public const val MESSAGE: String = "message"
 
-    /** Both: the answer to a request, with its [Message.ref]. */
+    /** From both sides: the reply to a request, with the request's [Message.ref]. */
     public const val REPLY: String = "reply"
 
-    /** Server: what was asked could not be done; the payload is an [ErrorData]. */
+    /** From a server: the message with this [Message.ref] failed; the payload is an [ErrorData]. */
     public const val ERROR: String = "error"
 
-    /** Server: who is on a topic. */
+    /** From a server: the presence members of a topic, or changes to them. */
     public const val PRESENCE: String = "presence"
 
-    /** Client: a fresh token; the payload is an [AuthData]. */
+    /** From a client: a fresh token; the payload is an [AuthData]. */
     public const val AUTH: String = "auth"
 
-    /** Server: the session's token runs out; the payload is an [ExpiringData]. */
+    /** From a server: the session's token expires soon; the payload is an [ExpiringData]. */
     public const val EXPIRING: String = "expiring"
 
-    /** Both: liveness for clients that cannot send WebSocket pings. Answered by [PONG]. */
+    /** From both sides: a heartbeat for clients that cannot send WebSocket pings. The receiver replies with [PONG]. */
     public const val PING: String = "ping"
 
-    /** Both: the answer to [PING], with its [Message.ref]. */
+    /** From both sides: the reply to [PING], with its [Message.ref]. */
     public const val PONG: String = "pong"
 
-    /** Server: the connection is about to be closed; the payload is a [GoodbyeData]. */
+    /** From a server: the server is about to close the connection; the payload is a [GoodbyeData]. */
     public const val GOODBYE: String = "goodbye"
 
-    /** Every type of the protocol: none of them can be a request of the application's. */
+    /** All types of the protocol. The application cannot use them for its own requests. */
     public val All: Set<String> =
         setOf(
             SUBSCRIBE,

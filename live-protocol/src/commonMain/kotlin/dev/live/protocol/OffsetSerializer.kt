@@ -14,7 +14,7 @@ import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
 
-/** Reads an offset from any number of JSON that is an integer in range, as some encoders write `2.0`. */
+/** Reads an offset from any JSON number that is an integer in range: some encoders write `2.0`. */
 internal object OffsetSerializer : KSerializer<Long> {
     override val descriptor: SerialDescriptor =
         PrimitiveSerialDescriptor("dev.live.protocol.offset", PrimitiveKind.LONG)
@@ -25,7 +25,7 @@ internal object OffsetSerializer : KSerializer<Long> {
         if (decoder is JsonDecoder) offsetIn(decoder.decodeJsonElement(), "offset") else decoder.decodeLong()
 }
 
-/** Reads the `since` of a `subscribe`, where `null` in both fields is as good as no position. */
+/** Reads the `since` of a `subscribe`. If both fields are `null`, there is no position. */
 @OptIn(ExperimentalSerializationApi::class)
 internal object SinceSerializer : KSerializer<Position?> {
     private val position = Position.serializer()
@@ -51,7 +51,7 @@ internal object SinceSerializer : KSerializer<Position?> {
     }
 }
 
-/** The integer that [json] is; it may be negative. */
+/** The integer value of [json], which may be negative. */
 private fun offsetIn(json: JsonElement, field: String): Long {
     val number = (json as? JsonPrimitive)?.takeIf { !it.isString && it.content.isNumber() }
     return number?.let { integerIn(it.content) }
@@ -64,7 +64,7 @@ private fun kindOf(json: JsonElement): String =
         json is JsonNull -> "null"
         json !is JsonPrimitive -> "an array"
         json.isString -> "a string"
-        json.content.isNumber() -> "another number"
+        json.content.isNumber() -> "an unsupported number"
         else -> "a boolean"
     }
 

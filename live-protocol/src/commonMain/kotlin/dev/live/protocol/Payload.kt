@@ -9,73 +9,74 @@ import kotlinx.serialization.descriptors.StructureKind
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.serializer
 
-/** How typed payloads are written and read: unknown fields are ignored, defaults and nulls are written only where they differ. */
+/** The JSON configuration for typed payloads: ignores unknown fields and omits nulls and default values. */
 @OptIn(ExperimentalSerializationApi::class)
 public val PayloadJson: Json =
     Json {
         ignoreUnknownKeys = true
         explicitNulls = false
-        exceptionsWithDebugInfo = false // they would quote the payload
+        exceptionsWithDebugInfo = false // debug info would quote the payload
     }
 
 /**
- * A JSON payload that holds [value].
+ * Encodes [value] as a JSON payload.
  *
- * @throws kotlinx.serialization.SerializationException if [value] has a part that JSON cannot hold, such as `NaN`
- * @throws MalformedMessageException if it nests deeper than [DecodeLimits.MAX_DEPTH]
+ * @throws kotlinx.serialization.SerializationException if JSON cannot represent [value], for example `NaN`
+ * @throws MalformedMessageException if the JSON nests deeper than [DecodeLimits.MAX_DEPTH]
  */
 public inline fun <reified T> Body.Companion.of(value: T): Body.Json = of(serializer(), value)
 
 /**
- * A JSON payload that holds [value]. Numbers in a [JsonElement][kotlinx.serialization.json.JsonElement], wherever [value] has one, keep
- * their text.
+ * Encodes [value] as a JSON payload. Numbers in a [JsonElement][kotlinx.serialization.json.JsonElement] keep their
+ * original text, at any depth in [value].
  *
- * @throws SerializationException if [serializer] cannot write it
- * @throws MalformedMessageException if it nests deeper than [DecodeLimits.MAX_DEPTH], or [serializer] writes what is not JSON
+ * @throws SerializationException if [serializer] cannot encode [value]
+ * @throws MalformedMessageException if the JSON nests deeper than [DecodeLimits.MAX_DEPTH], or [serializer] writes
+ *   invalid JSON
  */
 public fun <T> Body.Companion.of(serializer: SerializationStrategy<T>, value: T): Body.Json =
     Body.json(PayloadJson.encodeToString(serializer.keepingLiterals(), value), ANY_DEPTH)
 
-/** What an application sends may nest deeper than what a server lets clients send by default. */
+/** Outgoing payloads may nest deeper than the default limit for payloads from clients. */
 private val ANY_DEPTH = DecodeLimits(DecodeLimits.MAX_DEPTH)
 
 private fun <T> SerializationStrategy<T>.keepingLiterals(): SerializationStrategy<T> =
-    if (HoldsJson(descriptor)) LiteralSerializer(this) else this
+    if (JsonElementDetector.mayContain(descriptor)) LiteralSerializer(this) else this
 
 /**
- * The payload as a [T].
+ * Decodes the payload as a [T].
  *
- * @throws BadPayloadException if there is none, it is not JSON, or it does not fit [T]; the reason names the field
+ * @throws BadPayloadException if the payload is absent, is not JSON or does not match [T]; the reason names the field
  */
 public inline fun <reified T> Message.decode(): T = decode(serializer())
 
 /**
- * The payload as what [deserializer] reads.
+ * Decodes the payload with [deserializer].
  *
- * No payload is read as `null` where that may be, and as an object that has no fields, such as `Unit`.
+ * An absent payload decodes to `null` for a nullable type, and to the instance of an `object` such as `Unit`.
  *
- * @throws BadPayloadException if there is none, it is not JSON, or it does not fit; the reason names the field
+ * @throws BadPayloadException if the payload is absent, is not JSON or does not match; the reason names the field
  */
 public fun <T> Message.decode(deserializer: DeserializationStrategy<T>): T {
     val json =
         when (val body = body) {
             is Body.Json -> body.text
             is Body.Bytes -> throw BadPayloadException("data must be JSON, was opaque bytes")
-            null -> deserializer.descriptor.ofNothing() ?: throw BadPayloadException("data is missing")
+            null -> deserializer.descriptor.jsonForAbsent() ?: throw BadPayloadException("data is missing")
         }
     try {
         return PayloadJson.decodeFromString(deserializer, json)
     } catch (e: SerializationException) {
-        throw BadPayloadException(e.describe()) // not as the cause: its message may quote the payload
+        throw BadPayloadException(e.describe()) // without the cause: its message may quote the payload
     } catch (e: IllegalArgumentException) {
-        // an init block of T refused its arguments
+        // thrown by an init block of T
         throw BadPayloadException(e.message?.lineSequence()?.first() ?: DOES_NOT_FIT, e)
     }
 }
 
-/** What stands for no payload at all; null if that is not enough. */
+/** The JSON that an absent payload stands for; null if the type requires a payload. */
 @OptIn(ExperimentalSerializationApi::class)
-private fun SerialDescriptor.ofNothing(): String? =
+private fun SerialDescriptor.jsonForAbsent(): String? =
     when {
         isNullable -> "null"
         kind == StructureKind.OBJECT -> "{}"

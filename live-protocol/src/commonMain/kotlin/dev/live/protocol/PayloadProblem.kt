@@ -8,8 +8,8 @@ import kotlinx.serialization.json.JsonDecodingException
 internal const val DOES_NOT_FIT = "data does not fit its type"
 
 /**
- * What is wrong with a payload, in one line that names the field and quotes nothing of the payload: it reaches clients
- * and logs. Only for exceptions of [PayloadJson], whose paths leave out the keys of maps.
+ * Describes the error in a payload in one line. The text names the field and never quotes the payload, because it is
+ * sent to clients and logged. Only for exceptions of [PayloadJson]: their paths omit map keys.
  */
 @OptIn(ExperimentalSerializationApi::class)
 internal fun SerializationException.describe(): String =
@@ -19,23 +19,23 @@ internal fun SerializationException.describe(): String =
             val names = missingFields.joinToString { if (parent == ROOT) it else "$parent.$it" }
             if (missingFields.size == 1) "$names is missing" else "$names are missing"
         }
-        // without an offset it was read from a tree of elements, whose paths do show the keys of maps
+        // without an offset, the source was a JSON tree: its paths include map keys
         is JsonDecodingException -> {
             val path = path
             if (path == null || offset < 0) DOES_NOT_FIT else "${field(path)} ${problem(shortMessage)}"
         }
-        // an enum has no name for what was found; the path comes last
+        // an unknown enum value; the path is at the end of the message
         else -> {
             val path = message.orEmpty().substringAfterLast(ENUM_PATH, "")
-            if (path.isEmpty()) DOES_NOT_FIT else "${field(path)} is none of the values it may have"
+            if (path.isEmpty()) DOES_NOT_FIT else "${field(path)} is not one of the allowed values"
         }
     }
 
-/** The library's words in our own: where its sentences go on, they quote what was found. */
-private fun problem(words: String): String {
-    val expected = words.substringBefore(", but").substringBefore(" for input")
+/** Maps the library's error message to a message of live. The rest of the library's message quotes the input. */
+private fun problem(message: String): String {
+    val expected = message.substringBefore(", but").substringBefore(" for input")
     return when {
-        "overflow" in expected || expected.startsWith("Failed to parse") -> "is out of range, or no number"
+        "overflow" in expected || expected.startsWith("Failed to parse") -> "is out of range or not a number"
         "numeric literal" in expected -> "must be a number"
         "string" in expected || "quotation mark" in expected -> "must be a string"
         "boolean" in expected -> "must be true or false"
@@ -45,10 +45,10 @@ private fun problem(words: String): String {
     }
 }
 
-/** `$.items[2].price` as people write it: `items[2].price`. */
+/** Converts `$.items[2].price` to `items[2].price`. */
 private fun field(path: String): String =
-    path.replace(KEY_LEFT_OUT, "[…]").removePrefix("$").removePrefix(".").ifEmpty { ROOT }
+    path.replace(OMITTED_KEY, "[…]").removePrefix("$").removePrefix(".").ifEmpty { ROOT }
 
 private const val ROOT = "data"
 private const val ENUM_PATH = " at path $"
-private const val KEY_LEFT_OUT = "[<debug info disabled>]"
+private const val OMITTED_KEY = "[<debug info disabled>]"

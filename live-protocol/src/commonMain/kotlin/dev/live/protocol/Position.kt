@@ -3,12 +3,12 @@ package dev.live.protocol
 import kotlinx.serialization.Serializable
 
 /**
- * A place in a topic's history: right behind the message with [offset], or before all of them where it is 0.
+ * A position in a topic's history: directly after the message with [offset], or before the first message if it is 0.
  *
- * @property epoch names the history, 1 to [MAX_EPOCH_BYTES] bytes of UTF-8: with another epoch begins another history,
- *   whose offsets have nothing to do with those of this one
+ * @property epoch identifies the history, 1 to [MAX_EPOCH_BYTES] bytes of UTF-8. Offsets of different epochs are not
+ *   comparable
  * @property offset not negative
- * @throws IllegalArgumentException if a field is out of its bounds; the message names the field
+ * @throws IllegalArgumentException if a field is out of bounds; the message names the field
  */
 @Serializable
 public class Position(
@@ -16,7 +16,7 @@ public class Position(
     @Serializable(with = OffsetSerializer::class) public val offset: Long,
 ) {
     init {
-        // the first test keeps a hostile length from being walked at all
+        // the length check first: the size of a hostile, very long text is never computed
         val bytes = if (epoch.length > MAX_EPOCH_BYTES) epoch.length else utf8Size(epoch)
         require(bytes in 1..MAX_EPOCH_BYTES) { "epoch must be 1 to $MAX_EPOCH_BYTES bytes" }
         require(offset >= 0) { "offset must not be negative, was $offset" }
@@ -29,7 +29,7 @@ public class Position(
     override fun toString(): String = "$epoch:$offset"
 
     public companion object {
-        /** Longest [epoch], in bytes of UTF-8. */
+        /** Maximum size of [epoch], in bytes of UTF-8. */
         public const val MAX_EPOCH_BYTES: Int = 64
     }
 }

@@ -1,17 +1,17 @@
 package dev.live.protocol
 
 /**
- * Writes messages as [codec] does, and [Message.trace] with them: for connections whose two ends both want it.
+ * Encodes messages like [codec], and includes [Message.trace]. For connections with trace support on both ends.
  *
- * That is settled as the codec is, by a subprotocol of its own: that of [codec] and `.trace`, such as
- * `live.v1.json.trace`. [codec] alone does not write a trace, and drops one that it reads.
+ * Client and server negotiate it as a separate subprotocol: that of [codec] with the suffix `.trace`, such as
+ * `live.v1.json.trace`. [codec] alone does not encode a trace and ignores it when decoding.
  *
- * @throws IllegalArgumentException if [codec] is no [TraceableCodec]
+ * @throws IllegalArgumentException if [codec] is not a [TraceableCodec]
  */
 public class TracedCodec(codec: Codec) : Codec {
     private val codec =
         requireNotNull(codec as? TraceableCodec) {
-            "a trace travels with codecs that are a TraceableCodec, as live's own are; '${codec.subprotocol}' is none"
+            "TracedCodec needs a TraceableCodec, such as live's own codecs; '${codec.subprotocol}' is not one"
         }
 
     override val subprotocol: String get() = codec.subprotocol + SUFFIX
@@ -27,15 +27,15 @@ public class TracedCodec(codec: Codec) : Codec {
     }
 }
 
-/** A codec that can write a trace, and does so if it is asked to; see [TracedCodec]. */
+/** A codec that can include a trace; see [TracedCodec]. */
 public interface TraceableCodec : Codec {
     override fun encode(message: Message): ByteArray = encode(message, trace = "")
 
     override fun decode(bytes: ByteArray, limits: DecodeLimits): Message = decode(bytes, limits, isTraced = false)
 
-    /** The bytes of [message] with [trace] in place of its own; without one if [trace] is empty. */
+    /** Encodes [message] with [trace] instead of [Message.trace]; without a trace if [trace] is empty. */
     public fun encode(message: Message, trace: String): ByteArray
 
-    /** As the other [decode]; the message has no trace unless [isTraced]. */
+    /** Decodes like the other [decode]. The message has a trace only if [isTraced] is true. */
     public fun decode(bytes: ByteArray, limits: DecodeLimits, isTraced: Boolean): Message
 }

@@ -1,6 +1,6 @@
 package dev.live.protocol
 
-/** Bytes that [text] takes in UTF-8, or -1 if it holds half of a surrogate pair and so has no UTF-8 form. */
+/** The size of [text] in bytes of UTF-8, or -1 if it contains an unpaired surrogate and has no UTF-8 form. */
 internal fun utf8Size(text: String): Int {
     var size = 0
     var i = 0
@@ -21,7 +21,7 @@ internal fun utf8Size(text: String): Int {
     return size
 }
 
-/** [text] with U+FFFD for each half of a surrogate pair: text that has a UTF-8 form. */
+/** [text] with each unpaired surrogate replaced by U+FFFD, so that it has a UTF-8 form. */
 internal fun wellFormed(text: String): String {
     if (utf8Size(text) >= 0) return text
     return buildString(text.length) {

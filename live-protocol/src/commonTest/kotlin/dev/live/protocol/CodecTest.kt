@@ -6,10 +6,10 @@ import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertFalse
 
-/** What every codec has to do on every platform, whatever its format; `vectors/` says the rest. */
+/** Requirements on every codec, on every platform. The files in `vectors/` define the wire formats. */
 class CodecTest {
     @Test
-    fun `a message has only one form on the wire`() =
+    fun `encoding a decoded message gives its canonical form`() =
         forEachCodec { codec ->
             Vectors.accepted.filter { it.subprotocol == codec.subprotocol }.forEach {
                 val written = codec.encode(codec.decode(it.bytes))
@@ -19,17 +19,17 @@ class CodecTest {
         }
 
     @Test
-    fun `damaged messages give a message or are refused`() =
+    fun `a corrupted message is decoded or rejected`() =
         forEachCodec { codec ->
-            val whole =
+            val intact =
                 Vectors.messages.map { it.encodedBy(codec) } +
                     Vectors.accepted.filter { it.subprotocol == codec.subprotocol }.map { it.bytes }
             val random = Random(SEED)
-            repeat(10_000) { codec.decodeOrRefuse(random.damage(whole.random(random))) }
+            repeat(10_000) { codec.decodeOrReject(random.corrupt(intact.random(random))) }
         }
 
     @Test
-    fun `a message that is cut short is refused`() =
+    fun `a truncated message is rejected`() =
         forEachCodec { codec ->
             Vectors.messages.forEach { vector ->
                 val bytes = vector.encodedBy(codec)
@@ -42,7 +42,7 @@ class CodecTest {
         }
 
     @Test
-    fun `a reason does not repeat what was sent`() =
+    fun `the reason of an error does not quote the payload`() =
         forEachCodec { codec ->
             val secret = "s3cr3t"
             listOf(
@@ -52,27 +52,27 @@ class CodecTest {
                 "{\"$secret\":1,\"$secret\":2}",
                 secret,
             ).forEach { data ->
-                val refusal = assertFailsWith<MalformedMessageException> { codec.decode(codec.withData(data)) }
+                val error = assertFailsWith<MalformedMessageException> { codec.decode(codec.withData(data)) }
 
-                assertFalse(secret in refusal.stackTraceToString(), data)
+                assertFalse(secret in error.stackTraceToString(), data)
             }
         }
 
     @Test
-    fun `limits of the caller's replace the protocol's`() =
+    fun `the caller can replace the default limits`() =
         forEachCodec { codec ->
             val two = DecodeLimits(maxDepth = 2)
 
             val deep = codec.decode(codec.withData("[".repeat(512) + "]".repeat(512)), DecodeLimits(maxDepth = 512))
-            val refusal = assertFailsWith<MalformedMessageException> { codec.decode(codec.withData("[[[1]]]"), two) }
+            val error = assertFailsWith<MalformedMessageException> { codec.decode(codec.withData("[[[1]]]"), two) }
 
             assertEquals(1024, deep.body?.size)
-            assertEquals("data is nested deeper than 2", refusal.reason)
+            assertEquals("data is nested deeper than 2", error.reason)
             assertEquals(Message("x", body = Body.json("[[1]]")), codec.decode(codec.withData("[[1]]"), two))
         }
 
     @Test
-    fun `an offset keeps all of its 63 bits`() =
+    fun `an offset keeps all 63 bits`() =
         forEachCodec { codec ->
             for (offset in listOf(0, 1L shl 31, (1L shl 53) + 1, Long.MAX_VALUE)) {
                 val message = Message("message", "t", offset = offset)
@@ -82,7 +82,7 @@ class CodecTest {
         }
 
     @Test
-    fun `the bytes that were decoded may be changed afterwards`() =
+    fun `changing the input after decoding does not change the message`() =
         forEachCodec { codec ->
             val message = Message("x", body = Body.bytes(byteArrayOf(1, 2, 3)))
             val bytes = codec.encode(message)
@@ -94,13 +94,13 @@ class CodecTest {
         }
 
     @Test
-    fun `bytes that are no message never fail with another exception, not even behind a valid beginning`() =
+    fun `invalid bytes after a valid prefix fail with MalformedMessageException`() =
         forEachCodec { codec ->
             val random = Random(SEED)
             val heads = Vectors.messages.map { it.encodedBy(codec) }
             repeat(5_000) {
                 val head = heads.random(random)
-                codec.decodeOrRefuse(head.copyOf(random.nextInt(head.size)) + random.nextBytes(random.nextInt(24)))
+                codec.decodeOrReject(head.copyOf(random.nextInt(head.size)) + random.nextBytes(random.nextInt(24)))
             }
         }
 
@@ -109,24 +109,24 @@ class CodecTest {
 
 private const val SEED = 20_261_121
 
-/** A message whose data is [text], which does not have to be JSON. */
+/** An encoded message with [text] as data. [text] need not be valid JSON. */
 internal fun Codec.withData(text: String): ByteArray =
     when (this) {
         JsonCodec -> """{"type":"x","data":$text}""".encodeToByteArray()
         else -> encode(Message("x", body = Body.Json.trusted(text)))
     }
 
-internal fun Codec.decodeOrRefuse(bytes: ByteArray) {
+internal fun Codec.decodeOrReject(bytes: ByteArray) {
     val message =
         try {
             decode(bytes)
         } catch (_: MalformedMessageException) {
-            return // that is the other way it may end
+            return // the other allowed outcome
         }
     assertEquals(message, decode(encode(message)))
 }
 
-private fun Random.damage(bytes: ByteArray): ByteArray {
+private fun Random.corrupt(bytes: ByteArray): ByteArray {
     val result = bytes.toMutableList()
     repeat(1 + nextInt(3)) {
         val at = nextInt(result.size + 1)

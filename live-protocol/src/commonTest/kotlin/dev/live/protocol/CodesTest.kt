@@ -7,7 +7,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class CodesTest {
     @Test
-    fun `the error codes are those of the protocol`() {
+    fun `the error codes match the protocol`() {
         assertEquals(
             listOf(
                 "bad_message",
@@ -27,7 +27,7 @@ class CodesTest {
     }
 
     @Test
-    fun `only what may pass by itself is worth a retry`() {
+    fun `only transient errors are worth a retry`() {
         assertEquals(
             setOf(ErrorCode.RateLimited, ErrorCode.Internal, ErrorCode.Timeout),
             ErrorCode.All.filter { it.isWorthRetrying }.toSet(),
@@ -35,20 +35,20 @@ class CodesTest {
     }
 
     @Test
-    fun `an error code of a later version is kept, and not worth a retry`() {
+    fun `an unknown error code keeps its text and is not worth a retry`() {
         assertEquals(ErrorCode.Forbidden, ErrorCode.of("forbidden"))
         assertEquals("on_fire", ErrorCode.of("on_fire").wire)
         assertEquals(false, ErrorCode.of("on_fire").isWorthRetrying)
     }
 
     @Test
-    fun `the close codes and what a client does after them are those of the protocol`() {
+    fun `the close codes and their reconnect rules match the protocol`() {
         assertEquals(
             mapOf(
                 1000 to "Never",
                 1001 to "Backoff(minDelay=0s)",
                 1002 to "Backoff(minDelay=0s, maxInARow=5)",
-                1006 to "Backoff(minDelay=0s)", // never on the wire: the connection broke
+                1006 to "Backoff(minDelay=0s)", // never on the wire: the connection was lost
                 1007 to "Backoff(minDelay=0s, maxInARow=5)",
                 1008 to "Backoff(minDelay=0s, maxInARow=5)",
                 1009 to "Backoff(minDelay=0s)",
@@ -67,12 +67,12 @@ class CodesTest {
     }
 
     @Test
-    fun `after too many connections a client waits five seconds at least`() {
+    fun `a client waits at least five seconds after TryAgainLater`() {
         assertEquals(5.seconds, assertIs<ReconnectRule.Backoff>(CloseCode.TryAgainLater.reconnect).minDelay)
     }
 
     @Test
-    fun `a close code of a later version reconnects with backoff`() {
+    fun `an unknown close code reconnects with backoff`() {
         assertEquals(CloseCode.Restart, CloseCode.of(1012))
         assertEquals(4999, CloseCode.of(4999).wire)
         assertIs<ReconnectRule.Backoff>(CloseCode.of(4999).reconnect)

@@ -7,20 +7,20 @@ import kotlin.test.assertNotEquals
 
 class MessageTest {
     @Test
-    fun `fields may be as long as the protocol says, in bytes of UTF-8`() {
+    fun `fields accept their maximum size in bytes of UTF-8`() {
         assertEquals(128, Message("t".repeat(64), "é".repeat(128), "😀".repeat(16)).topic.length)
     }
 
     @Test
-    fun `a field that is too long, empty or no Unicode is refused by name`() {
-        fun refusal(make: () -> Message) = assertFailsWith<IllegalArgumentException> { make() }.message
+    fun `a field that is too long, empty or invalid Unicode is rejected by name`() {
+        fun failure(make: () -> Message) = assertFailsWith<IllegalArgumentException> { make() }.message
 
-        assertEquals("type must not be empty", refusal { Message("") })
-        assertEquals("type must be at most 64 bytes, was 65 or more", refusal { Message("t".repeat(65)) })
-        assertEquals("type must be at most 64 bytes, was 66 or more", refusal { Message("é".repeat(33)) })
+        assertEquals("type must not be empty", failure { Message("") })
+        assertEquals("type must be at most 64 bytes, was 65 or more", failure { Message("t".repeat(65)) })
+        assertEquals("type must be at most 64 bytes, was 66 or more", failure { Message("é".repeat(33)) })
         assertEquals(
             "topic must be at most 256 bytes, was 257 or more",
-            refusal {
+            failure {
                 Message(
                     "x",
                     topic =
@@ -28,19 +28,19 @@ class MessageTest {
                 )
             },
         )
-        assertEquals("ref must be at most 64 bytes, was 65 or more", refusal { Message("x", ref = "r".repeat(65)) })
+        assertEquals("ref must be at most 64 bytes, was 65 or more", failure { Message("x", ref = "r".repeat(65)) })
         assertEquals(
-            "ref is not valid Unicode: it holds half of a surrogate pair",
-            refusal {
+            "ref is not valid Unicode: it contains an unpaired surrogate",
+            failure {
                 Message("x", ref = "\ud83d")
             },
         )
-        assertEquals("trace must be at most 64 bytes, was 65 or more", refusal { Message("x", trace = "t".repeat(65)) })
-        assertEquals("offset must not be negative, was -1", refusal { Message("x", offset = -1) })
+        assertEquals("trace must be at most 64 bytes, was 65 or more", failure { Message("x", trace = "t".repeat(65)) })
+        assertEquals("offset must not be negative, was -1", failure { Message("x", offset = -1) })
     }
 
     @Test
-    fun `a topic holds no control characters`() {
+    fun `control characters in a topic are rejected`() {
         listOf("\u0000", "a\nb", "\u001f", "\u007f", "\u0085").forEach { topic ->
             assertEquals(
                 "topic must not contain control characters",
@@ -53,7 +53,7 @@ class MessageTest {
     }
 
     @Test
-    fun `messages are equal field by field`() {
+    fun `equals and hashCode compare all fields`() {
         val message = Message("x", "t", "r", Body.json("1"), 5)
 
         assertEquals(Message("x", "t", "r", Body.json("1"), 5), message)
@@ -70,7 +70,7 @@ class MessageTest {
     }
 
     @Test
-    fun `a message may be logged, it does not show its payload`() {
+    fun `toString omits the payload`() {
         assertEquals(
             "Message(type=publish, topic=room/1, ref=r1, body=JSON of 8 characters, offset=7)",
             Message("publish", "room/1", "r1", Body.json("\"secret\""), 7).toString(),
@@ -79,7 +79,7 @@ class MessageTest {
     }
 
     @Test
-    fun `a token does not show in its payload's text`() {
+    fun `toString of AuthData omits the token`() {
         assertEquals("AuthData", AuthData("secret").toString())
     }
 }

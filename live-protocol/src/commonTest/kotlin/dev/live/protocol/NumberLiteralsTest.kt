@@ -11,25 +11,25 @@ import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 
-/** Numbers in trees of JSON keep their text on the way through an application. */
+/** Decoding and encoding a `JsonElement` keeps the original text of its numbers. */
 class NumberLiteralsTest {
     @Test
-    fun `a tree is written as it was read`() {
+    fun `a JsonElement keeps its text`() {
         for (text in numbers) {
-            assertEquals(text, throughTree<JsonElement>(text))
-            assertEquals("[$text]", throughTree<JsonElement>("[$text]"))
+            assertEquals(text, roundTrip<JsonElement>(text))
+            assertEquals("[$text]", roundTrip<JsonElement>("[$text]"))
             val nested = """{"a":{"b":[1,$text,"$text"]}}"""
-            assertEquals(nested, throughTree<JsonObject>(nested))
-            assertEquals("[$text,null,true]", throughTree<JsonArray>("[$text,null,true]"))
-            assertEquals(text, throughTree<JsonPrimitive>(text))
-            assertEquals(text, throughTree<JsonElement?>(text))
-            assertEquals("""{"k":$text}""", throughTree<Map<String, JsonElement>>("""{"k":$text}"""))
-            assertEquals("[[$text]]", throughTree<List<List<JsonElement?>>>("[[$text]]"))
+            assertEquals(nested, roundTrip<JsonObject>(nested))
+            assertEquals("[$text,null,true]", roundTrip<JsonArray>("[$text,null,true]"))
+            assertEquals(text, roundTrip<JsonPrimitive>(text))
+            assertEquals(text, roundTrip<JsonElement?>(text))
+            assertEquals("""{"k":$text}""", roundTrip<Map<String, JsonElement>>("""{"k":$text}"""))
+            assertEquals("[[$text]]", roundTrip<List<List<JsonElement?>>>("[[$text]]"))
         }
     }
 
     @Test
-    fun `a tree inside a value of the application keeps them too`() {
+    fun `a JsonElement in a serializable class keeps its text`() {
         for (text in numbers) {
             for (json in listOf(
                 """{"op":"add","value":$text}""",
@@ -39,29 +39,29 @@ class NumberLiteralsTest {
                 """{"op":"add","value":1,"change":{"type":"list","all":[{"type":"set","to":$text,"count":0}]}}""",
                 """{"op":"add","value":1,"change":{"type":"none"}}""",
             )) {
-                assertEquals(json, throughTree<Patch>(json))
+                assertEquals(json, roundTrip<Patch>(json))
             }
         }
     }
 
     @Test
-    fun `what a client and server say about topics keeps them`() {
+    fun `subscribe and ack payloads keep the text of numbers`() {
         for (text in numbers) {
-            assertEquals("""{"params":{"a":$text}}""", throughTree<SubscribeData>("""{"params":{"a":$text}}"""))
-            assertEquals("""{"welcome":$text}""", throughTree<WelcomeData>("""{"welcome":$text}"""))
+            assertEquals("""{"params":{"a":$text}}""", roundTrip<SubscribeData>("""{"params":{"a":$text}}"""))
+            assertEquals("""{"welcome":$text}""", roundTrip<WelcomeData>("""{"welcome":$text}"""))
             val ack = """{"epoch":"e","offset":1,"recovered":true,"welcome":[$text]}"""
-            assertEquals(ack, throughTree<SubscribedData>(ack))
+            assertEquals(ack, roundTrip<SubscribedData>(ack))
         }
     }
 
     @Test
-    fun `what JSON cannot hold is still refused`() {
+    fun `a number that JSON cannot represent is rejected`() {
         assertFailsWith<SerializationException> { Body.of<JsonElement>(JsonPrimitive(Double.NaN)) }
         assertFailsWith<SerializationException> { Body.of(Patch("x", JsonPrimitive(Double.POSITIVE_INFINITY))) }
     }
 
     @Test
-    fun `a number that a type cannot hold is a bad payload`() {
+    fun `a number out of the range of its type is a bad payload`() {
         for (text in listOf("1e400", "-1e400")) {
             assertFailsWith<BadPayloadException> { message(text).decode<Double>() }
             assertFailsWith<BadPayloadException> { message("[$text]").decode<List<Float>>() }
@@ -93,7 +93,7 @@ class NumberLiteralsTest {
 
 private fun message(json: String) = Message("x", body = Body.json(json))
 
-private inline fun <reified T> throughTree(json: String): String = Body.of(message(json).decode<T>()).text
+private inline fun <reified T> roundTrip(json: String): String = Body.of(message(json).decode<T>()).text
 
 @Serializable
 private data class Patch(

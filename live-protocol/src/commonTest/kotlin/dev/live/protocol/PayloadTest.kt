@@ -19,7 +19,7 @@ import kotlin.time.Duration.Companion.milliseconds
 
 class PayloadTest {
     @Test
-    fun `a value is read as it was written`() {
+    fun `a value survives encoding and decoding`() {
         val order = Order("a", listOf(Item("x", 3)), mapOf("k" to 1), Color.GREEN, Shape.Circle(2))
 
         assertEquals(order, Message("x", body = Body.of(order)).decode<Order>())
@@ -28,13 +28,13 @@ class PayloadTest {
     }
 
     @Test
-    fun `defaults are left out, and fields that the type does not have are ignored`() {
+    fun `defaults are omitted and unknown fields are ignored`() {
         assertEquals("""{"text":"a"}""", Body.of(Order("a")).text)
         assertEquals(Order("a"), decode<Order>("""{"text":"a","more":[1]}"""))
     }
 
     @Test
-    fun `no payload and opaque bytes are refused`() {
+    fun `an absent payload and opaque bytes are rejected`() {
         assertEquals("data is missing", assertFailsWith<BadPayloadException> { Message("x").decode<Int>() }.reason)
         assertEquals(null, Message("x").decode<Int?>())
         assertEquals(Unit, Message("x").decode<Unit>())
@@ -47,7 +47,7 @@ class PayloadTest {
     }
 
     @Test
-    fun `a payload that does not fit is refused with the field's name and without its value`() {
+    fun `a mismatched payload is rejected with the name of the field but not its value`() {
         mapOf(
             "{}" to "text is missing",
             """{"text":"a","items":[{"name":"x","price":1},{"name":"s3cr3t"}]}""" to "items[1].price is missing",
@@ -55,34 +55,34 @@ class PayloadTest {
             """{"text":"a","items":[{"name":"x","price":"s3cr3t"}]}""" to
                 "items[0].price must be a number",
             """{"text":"a","items":[{"name":"s3cr3t","price":99999999999}]}""" to
-                "items[0].price is out of range, or no number",
+                "items[0].price is out of range or not a number",
             """{"text":"a","items":[{"name":"s3cr3t","price":99999999999999999999}]}""" to
-                "items[0].price is out of range, or no number",
+                "items[0].price is out of range or not a number",
             """{"text":7}""" to "text must be a string",
             """{"text":null}""" to "text must be a string",
             """{"text":"a","items":{"s3cr3t":1}}""" to "items must be an array",
             """{"text":"a","isPaid":"s3cr3t"}""" to "isPaid must be true or false",
-            """{"text":"a","weight":"s3cr3t"}""" to "weight is out of range, or no number",
+            """{"text":"a","weight":"s3cr3t"}""" to "weight is out of range or not a number",
             """{"text":"a","counts":{"s3cr3t":"x"}}""" to "counts[…] must be a number",
             """{"text":"a","counts":{"' at path ${'$'}.s3cr3t":"x"}}""" to
                 "counts[…] must be a number",
-            """{"text":"a","color":"s3cr3t"}""" to "color is none of the values it may have",
-            """{"text":"a","color":"s3cr3t at path ${'$'}.s3cr3t"}""" to "color is none of the values it may have",
+            """{"text":"a","color":"s3cr3t"}""" to "color is not one of the allowed values",
+            """{"text":"a","color":"s3cr3t at path ${'$'}.s3cr3t"}""" to "color is not one of the allowed values",
             """{"text":"a","shape":{"type":"s3cr3t"}}""" to "shape does not fit its type",
             """{"text":"a","shape":{"radius":"s3cr3t","type":"circle"}}""" to "data does not fit its type",
             """["s3cr3t"]""" to "data must be an object",
             """"s3cr3t"""" to "data must be an object",
         ).forEach { (json, reason) ->
-            val refusal = assertFailsWith<BadPayloadException>(json) { decode<Order>(json) }
+            val error = assertFailsWith<BadPayloadException>(json) { decode<Order>(json) }
 
-            assertEquals(reason, refusal.reason)
-            assertEquals(ErrorCode.BadPayload, refusal.code)
-            assertFalse("s3cr3t" in refusal.stackTraceToString())
+            assertEquals(reason, error.reason)
+            assertEquals(ErrorCode.BadPayload, error.code)
+            assertFalse("s3cr3t" in error.stackTraceToString())
         }
     }
 
     @Test
-    fun `what the application's own checks say is kept`() {
+    fun `the message of a failed check in an init block is kept`() {
         assertEquals(
             "name must not be empty",
             assertFailsWith<BadPayloadException> {
@@ -92,13 +92,13 @@ class PayloadTest {
     }
 
     @Test
-    fun `a value that JSON cannot hold is refused when it is written`() {
+    fun `a value that JSON cannot represent fails to encode`() {
         assertFailsWith<SerializationException> { Body.of(Double.NaN) }
         assertFailsWith<MalformedMessageException> { Body.of(BrokenSerializer, "{]") }
     }
 
     @Test
-    fun `an error whose text is cut inside a character is repaired`() {
+    fun `unpaired surrogates in the text of an error are replaced`() {
         val cut = "half ab🌸c🌸".dropLast(1)
 
         val error = LiveException(ErrorCode.of(cut), cut.drop(8)).toMessage().decode<ErrorData>()
@@ -108,10 +108,10 @@ class PayloadTest {
     }
 
     @Test
-    fun `an error travels as a message`() {
-        val refusal = LiveException(ErrorCode.RateLimited, "too many messages", 250.milliseconds)
+    fun `an error survives conversion to a message and back`() {
+        val error = LiveException(ErrorCode.RateLimited, "too many messages", 250.milliseconds)
 
-        val message = refusal.toMessage("room/1", "r1")
+        val message = error.toMessage("room/1", "r1")
         val received = message.decode<ErrorData>().toException()
 
         assertEquals(
@@ -130,7 +130,7 @@ class PayloadTest {
     }
 
     @Test
-    fun `the payloads of the server's own messages have the protocol's names`() {
+    fun `the payloads of control messages have the field names of the protocol`() {
         assertEquals("""{"code":"timeout","reason":"r"}""", Body.of(ErrorData("timeout", "r")).text)
         assertEquals(
             """{"code":1012,"reason":"restart","reconnectInMs":[500,5000]}""",
@@ -170,7 +170,7 @@ private sealed class Shape {
     data class Circle(val radius: Int) : Shape()
 }
 
-/** Writes its text as it is. */
+/** Writes the text as a raw literal, which need not be valid JSON. */
 @OptIn(ExperimentalSerializationApi::class)
 private object BrokenSerializer : KSerializer<String> {
     override val descriptor = PrimitiveSerialDescriptor("broken", PrimitiveKind.STRING)

@@ -4,13 +4,13 @@ import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 
-/** The `since` of a `subscribe`, in the forms that encoders give it. */
+/** Decodes the `since` of a `subscribe` in the forms that encoders write. */
 class SubscribeDataTest {
     @Test
-    fun `an offset is any number of JSON that is an integer in range`() {
+    fun `an offset is any JSON number that is an integer in range`() {
         mapOf(
             "2" to 2L,
-            "2.0" to 2L, // Gson 2.13.2, an ack that was read into a Map
+            "2.0" to 2L, // Gson 2.13.2, from an ack decoded to a Map
             "2.000e0" to 2L,
             "20e-1" to 2L,
             "0.002E3" to 2L,
@@ -24,15 +24,15 @@ class SubscribeDataTest {
     }
 
     @Test
-    fun `any other offset is refused`() {
+    fun `any other offset is rejected`() {
         val range = "since.offset must be an integer from 0 to 9223372036854775807"
         mapOf(
-            "2.5" to "$range, was another number",
-            "1e-1" to "$range, was another number",
-            "1e19" to "$range, was another number",
-            "9223372036854775808" to "$range, was another number",
-            "1e999999999999999999999" to "$range, was another number",
-            "1e-999999999999999999999" to "$range, was another number",
+            "2.5" to "$range, was an unsupported number",
+            "1e-1" to "$range, was an unsupported number",
+            "1e19" to "$range, was an unsupported number",
+            "9223372036854775808" to "$range, was an unsupported number",
+            "1e999999999999999999999" to "$range, was an unsupported number",
+            "1e-999999999999999999999" to "$range, was an unsupported number",
             "\"1\"" to "$range, was a string",
             "true" to "$range, was a boolean",
             "[1]" to "$range, was an array",
@@ -45,7 +45,7 @@ class SubscribeDataTest {
     }
 
     @Test
-    fun `a position of nothing but nulls is none`() {
+    fun `a position with only null fields is absent`() {
         for (since in listOf("null", """{"epoch":null,"offset":null}""", """{"epoch":null}""", "{}")) {
             assertEquals(null, subscribe("""{"since":$since}""").since, since)
         }
@@ -53,7 +53,7 @@ class SubscribeDataTest {
     }
 
     @Test
-    fun `half of a position and an epoch of another type are refused`() {
+    fun `an incomplete position or an epoch of the wrong type is rejected`() {
         mapOf(
             """{"offset":1}""" to "since.epoch is missing",
             """{"epoch":"e"}""" to "since.offset is missing",
@@ -66,14 +66,14 @@ class SubscribeDataTest {
     }
 
     @Test
-    fun `an ack's offset is read in the same forms`() {
+    fun `the offset of an ack accepts the same forms`() {
         val ack = Message("ack", body = Body.json("""{"epoch":"e","offset":2.0,"recovered":false}"""))
 
         assertEquals(2, ack.decode<SubscribedData>().offset)
     }
 
     @Test
-    fun `a position is written as before`() {
+    fun `the encoded form of a position`() {
         assertEquals("""{"since":{"epoch":"e","offset":5}}""", Body.of(SubscribeData(Position("e", 5))).text)
         assertEquals("{}", Body.of(SubscribeData()).text)
     }

@@ -4,8 +4,8 @@ import kotlinx.serialization.Serializable
 import kotlinx.serialization.json.Json
 
 /**
- * The files in `vectors/`, which every implementation of the protocol has to agree with; their README says what they
- * hold. `textOfVectors` and `codecs` are the platform's.
+ * The test vectors in `vectors/`, binding for every implementation of the protocol. Their README documents the format.
+ * Each platform defines `readVectorFile` and `codecs`.
  */
 object Vectors {
     val messages: List<ValidVector> = read("messages.json")
@@ -13,7 +13,7 @@ object Vectors {
     val accepted: List<InputVector> = read("accepted.json")
     val rejected: List<InputVector> = read("rejected.json")
 
-    private inline fun <reified T> read(name: String): T = Json.decodeFromString(textOfVectors(name))
+    private inline fun <reified T> read(name: String): T = Json.decodeFromString(readVectorFile(name))
 }
 
 @Serializable
@@ -24,7 +24,7 @@ class ValidVector(
     private val cbor: String,
     private val msgpack: String,
 ) {
-    /** The only bytes that [codec] writes for the message. */
+    /** The canonical encoding of the message in [codec]. */
     fun encodedBy(codec: Codec): ByteArray =
         when (codec.subprotocol) {
             "live.v1.json" -> json.encodeToByteArray()
@@ -41,14 +41,14 @@ class InputVector(
     private val cbor: String? = null,
     private val msgpack: String? = null,
     private val message: VectorMessage? = null,
-    /** What of a refused message its answer carries; null where the vector does not say. */
+    /** The topic and ref of the expected `error` message; null if the vector does not define them. */
     val answer: VectorAnswer? = null,
-    /** Library, version and options that wrote the input. */
+    /** The library that wrote the input, with version and options. */
     private val encoder: String? = null,
 ) {
-    val expected: Message get() = checkNotNull(message) { "'$name' lacks its message" }.toMessage()
+    val expected: Message get() = checkNotNull(message) { "vector '$name' has no message" }.toMessage()
 
-    /** Of the codec that the input is for: not every platform has it. */
+    /** The subprotocol of the codec for this input. Some platforms do not support it. */
     val subprotocol: String
         get() =
             when {
@@ -59,7 +59,7 @@ class InputVector(
 
     val bytes: ByteArray
         get() = json?.encodeToByteArray()
-            ?: checkNotNull(jsonHex ?: cbor ?: msgpack) { "'$name' has no input" }.hexToByteArray()
+            ?: checkNotNull(jsonHex ?: cbor ?: msgpack) { "vector '$name' has no input" }.hexToByteArray()
 
     override fun toString(): String = "$subprotocol: $name" + if (encoder == null) "" else " ($encoder)"
 }

@@ -5,48 +5,48 @@ import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertTrue
 
-/** Every codec of the platform against the golden vectors. */
+/** Tests every codec of the platform against the test vectors. */
 class VectorsTest {
     @Test
-    fun `every message is written as its vector says`() =
+    fun `encoding a message gives the bytes of its vector`() =
         forEachMessage { codec, vector ->
-            val written = codec.encode(vector.message.toMessage()).toHexString()
+            val encoded = codec.encode(vector.message.toMessage()).toHexString()
 
-            assertEquals(vector.encodedBy(codec).toHexString(), written, vector.name)
+            assertEquals(vector.encodedBy(codec).toHexString(), encoded, vector.name)
         }
 
     @Test
-    fun `every vector is read as its message`() =
+    fun `decoding a vector gives its message`() =
         forEachMessage { codec, vector ->
             assertEquals(vector.message.toMessage(), codec.decode(vector.encodedBy(codec)), vector.name)
         }
 
     @Test
-    fun `unusual input is read as its message`() =
+    fun `non-canonical input is decoded`() =
         forEachInput(Vectors.accepted) { codec, vector ->
             assertEquals(vector.expected, codec.decode(vector.bytes), vector.toString())
         }
 
     @Test
-    fun `what is no message is refused with a reason`() =
+    fun `invalid input is rejected with a reason`() =
         forEachInput(Vectors.rejected) { codec, vector ->
-            val refusal = assertFailsWith<MalformedMessageException>(vector.toString()) { codec.decode(vector.bytes) }
+            val error = assertFailsWith<MalformedMessageException>(vector.toString()) { codec.decode(vector.bytes) }
 
-            assertTrue(refusal.reason.isNotEmpty(), vector.toString())
+            assertTrue(error.reason.isNotEmpty(), vector.toString())
         }
 
     @Test
-    fun `a refusal carries the topic and ref of a message that is well-formed`() {
+    fun `the error for a well-formed message has its topic and ref`() {
         val inputs = Vectors.rejected.filter { it.answer != null }
         forEachInput(inputs) { codec, vector ->
-            val refusal = assertFailsWith<MalformedMessageException>(vector.toString()) { codec.decode(vector.bytes) }
+            val error = assertFailsWith<MalformedMessageException>(vector.toString()) { codec.decode(vector.bytes) }
 
-            assertEquals(vector.answer, VectorAnswer(refusal.topic, refusal.ref), vector.toString())
+            assertEquals(vector.answer, VectorAnswer(error.topic, error.ref), vector.toString())
         }
     }
 
     @Test
-    fun `there is a vector for every conventional type`() {
+    fun `every message type of the protocol has a vector`() {
         val types =
             with(MessageType) {
                 setOf(

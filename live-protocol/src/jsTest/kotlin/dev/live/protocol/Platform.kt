@@ -1,6 +1,6 @@
 package dev.live.protocol
 
-/** What JavaScript speaks. */
+/** The codecs available in JavaScript. */
 val codecs: List<Codec> = listOf(JsonCodec, CborCodec, MessagePackCodec)
 
-fun textOfVectors(name: String): String = readFileSync("vectors/$name", "utf8")
+fun readVectorFile(name: String): String = readFileSync("vectors/$name", "utf8")

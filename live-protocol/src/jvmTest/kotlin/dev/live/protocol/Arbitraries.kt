@@ -7,13 +7,13 @@ import kotlin.random.Random
 
 val tracedCodecs: List<Codec> = codecs.map(::TracedCodec)
 
-/** Text as it may stand for a trace. */
+/** Any text that is a valid trace. */
 val arbTrace: Arb<String> = arbitrary { it.random.text(0, Message.MAX_TRACE_BYTES) }
 
-/** Messages of every shape, with text from all over Unicode. */
+/** Messages with any combination of fields, with text from all of Unicode. */
 val arbMessage: Arb<Message> = arbitrary { it.random.message() }
 
-/** JSON text, with white space and escapes that a writer of compact JSON would leave out. */
+/** JSON text with redundant white space and escapes. */
 val arbJson: Arb<String> = arbitrary { it.random.json(depth = 5) }
 
 val arbBytes: Arb<ByteArray> = arbitrary { source: RandomSource -> source.random.run { nextBytes(nextInt(64)) } }
@@ -32,10 +32,10 @@ private fun Random.message() =
         offset = if (nextBoolean()) nextLong() ushr nextInt(1, 64) else null,
     )
 
-/** [this] with [trace], or with none. */
+/** A copy with [trace]; empty for none. */
 fun Message.with(trace: String): Message = Message(type, topic, ref, body, offset, trace)
 
-/** Text of at least [min] characters that takes at most [maxBytes] bytes of UTF-8. */
+/** Text of at least [min] characters and at most [maxBytes] bytes of UTF-8. */
 private fun Random.text(min: Int, maxBytes: Int): String =
     buildString {
         repeat(min + nextInt(maxBytes / 4 - min + 1)) {
@@ -62,7 +62,7 @@ private fun Random.json(depth: Int): String =
 
 private fun Random.space() = listOf("", "", " ", "\t\r\n").random(this)
 
-/** [text] in quotes, some of its characters in escapes that they do not need. */
+/** [text] in quotes, with some redundant escapes. */
 private fun Random.quotedLoosely(text: String): String =
     buildString {
         append('"')
@@ -70,7 +70,7 @@ private fun Random.quotedLoosely(text: String): String =
             if (c < ' ' || c == '"' || c == '\\' || nextInt(8) == 0) append("\\u%04x".format(c.code)) else append(c)
         }
         append('"')
-    }.let { if (it.hasBrokenPairs()) quote(text) else it }
+    }.let { if (it.hasUnpairedSurrogates()) quote(text) else it }
 
-/** Half of a pair in an escape and the other half not is no JSON. */
-private fun String.hasBrokenPairs() = utf8Size(this) < 0
+/** A surrogate pair with only one half escaped is not valid JSON. */
+private fun String.hasUnpairedSurrogates() = utf8Size(this) < 0

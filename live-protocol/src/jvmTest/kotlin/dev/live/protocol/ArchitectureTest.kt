@@ -10,21 +10,21 @@ import java.io.File
 class ArchitectureTest : FunSpec({
     val sources = kotlinFiles("src/commonMain") + kotlinFiles("src/jvmMain")
 
-    test("common code mentions nothing of the JVM but how Java sees it, which other platforms pass over") {
+    test("common code uses no JVM API except annotations that other platforms ignore") {
         kotlinFiles("src/commonMain").shouldNotBeEmpty().forAll {
             it.readText() shouldNotContain
                 Regex("""\bjavax?\.|(\bkotlin\.jvm\.|@)(?!Jvm(Field|Static|Overloads)\b)Jvm""")
         }
     }
 
-    test("every file is in the one package of this module, which its directory follows") {
+    test("every file is in the package of this module and in the matching directory") {
         sources.forAll {
             it.readLines().first { line -> line.startsWith("package ") } shouldBe "package dev.live.protocol"
             it.parentFile.invariantSeparatorsPath.substringAfter("/kotlin/") shouldBe "dev/live/protocol"
         }
     }
 
-    test("nothing of Ktor, coroutines or a logger is needed to read messages") {
+    test("the module does not depend on Ktor, coroutines or a logger") {
         sources.forAll {
             it.readText() shouldNotContain
                 Regex("""^import (io\.ktor|kotlinx\.coroutines|org\.slf4j)""", RegexOption.MULTILINE)

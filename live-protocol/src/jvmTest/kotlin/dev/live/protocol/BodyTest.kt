@@ -12,7 +12,7 @@ import kotlinx.serialization.json.JsonElement
 
 class BodyTest : FunSpec({
 
-    test("JSON text is held without white space and needless escapes, and means the same") {
+    test("compacting JSON removes white space and redundant escapes and keeps the value") {
         checkAll(iterations = 2_000, arbJson) { text ->
             val compact = Body.json(text).text
 
@@ -21,31 +21,31 @@ class BodyTest : FunSpec({
         }
     }
 
-    test("text that is compact already is not copied") {
+    test("text that is already compact is not copied") {
         val text = """{"a":[1,-2.5e+3,"\n\"é😀",true,null],"b":{}}"""
 
         Body.json(text).text shouldBeSameInstanceAs text
     }
 
-    test("numbers keep their text") {
+    test("numbers keep their original text") {
         Body.json("[ 1e400, 12345678901234567890.123, -0, 1E05 ]").text shouldBe
             "[1e400,12345678901234567890.123,-0,1E05]"
     }
 
-    test("half of a surrogate pair is refused, as it has no form in UTF-8") {
+    test("an unpaired surrogate is rejected because UTF-8 cannot encode it") {
         listOf("\"\ud83d\"", "\"\ude00\"", "\"\ud83d\\ude00\"", "\"\\ud83d\ude00\"").forEach {
             shouldThrow<MalformedMessageException> { Body.json(it) }.code shouldBe ErrorCode.BadMessage
         }
     }
 
-    test("a reason names the place") {
+    test("the reason of an error contains the character index or the limit") {
         shouldThrow<MalformedMessageException> { Body.json("[1,]") }.reason shouldBe
             "data is not valid JSON at character 3: a value is expected"
         shouldThrow<MalformedMessageException> { Body.json("[[1]]", DecodeLimits(maxDepth = 1)) }.reason shouldBe
             "data is nested deeper than 1"
     }
 
-    test("a size is in bytes") {
+    test("size is in bytes") {
         Body.json("\"é😀\"").size shouldBe 8
         Body.bytes(ByteArray(3)).size shouldBe 3
     }
@@ -60,7 +60,7 @@ class BodyTest : FunSpec({
         body.toByteArray() shouldBe byteArrayOf(1, 2)
     }
 
-    test("bodies are equal by kind and content") {
+    test("equals compares the kind and the content") {
         Body.bytes(byteArrayOf(1)) shouldBe Body.bytes(byteArrayOf(1))
         Body.bytes(byteArrayOf(1)).hashCode() shouldBe Body.bytes(byteArrayOf(1)).hashCode()
         Body.bytes(byteArrayOf(1)) shouldNotBe Body.bytes(byteArrayOf(2))
@@ -68,12 +68,12 @@ class BodyTest : FunSpec({
         (Body.json("1") as Body) shouldNotBe Body.bytes("1".encodeToByteArray())
     }
 
-    test("a body does not show its content") {
+    test("toString omits the content") {
         Body.json("\"secret\"").toString() shouldBe "JSON of 8 characters"
         Body.bytes("secret".encodeToByteArray()).toString() shouldBe "6 bytes"
     }
 
-    test("a tree in a value class keeps the text of its numbers") {
+    test("a JsonElement in a value class keeps the text of its numbers") {
         Body.of(Boxed(Json.parseToJsonElement("[0.1000,1e400]"))).text shouldBe "[0.1000,1e400]"
         Body.of(listOf(Boxed(Json.parseToJsonElement("-0")))).text shouldBe "[-0]"
         Body.of(mapOf("a" to Boxed(Json.parseToJsonElement("1.0")))).text shouldBe """{"a":1.0}"""

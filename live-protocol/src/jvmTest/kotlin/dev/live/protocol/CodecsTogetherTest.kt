@@ -6,16 +6,16 @@ import io.kotest.property.checkAll
 
 class CodecsTogetherTest : FunSpec({
 
-    test("a message and the kind of its payload survive the way through every codec") {
+    test("a message and the kind of its payload survive every codec in turn") {
         checkAll(iterations = 2_000, arbMessage) { message ->
-            val travelled = (codecs + JsonCodec).fold(message) { it, codec -> codec.decode(codec.encode(it)) }
+            val result = (codecs + JsonCodec).fold(message) { it, codec -> codec.decode(codec.encode(it)) }
 
-            travelled shouldBe message
-            travelled.body?.let { it::class } shouldBe message.body?.let { it::class }
+            result shouldBe message
+            result.body?.let { it::class } shouldBe message.body?.let { it::class }
         }
     }
 
-    test("each codec has a subprotocol of its own, and only JSON travels as text") {
+    test("each codec has its own subprotocol, and only JSON uses text frames") {
         codecs.map { it.subprotocol to it.isBinary } shouldBe
             listOf("live.v1.json" to false, "live.v1.cbor" to true, "live.v1.msgpack" to true)
     }

@@ -7,31 +7,31 @@ import io.kotest.property.checkAll
 import java.io.ByteArrayOutputStream
 import kotlin.random.Random
 
-/** Any message in any mixture of the forms that are read: nulls, both types of strings, chunks, tags, any order. */
+/** Any message in any mixture of the accepted forms: nulls, both string types, chunks, tags, any field order. */
 class EncoderFormsTest : FunSpec({
 
-    test("a message in the forms of MessagePack is read as the same message") {
+    test("every accepted MessagePack form of a message is decoded") {
         checkAll(iterations = 2_000, arbMessage) { message ->
             val random = Random(message.hashCode())
             MessagePackCodec.decode(random.messagePack(message)) shouldBe message
         }
     }
 
-    test("a message in the forms of CBOR is read as the same message") {
+    test("every accepted CBOR form of a message is decoded") {
         checkAll(iterations = 2_000, arbMessage) { message ->
             val random = Random(message.hashCode())
             CborCodec.decode(random.cbor(message)) shouldBe message
         }
     }
 
-    test("a message in the forms of JSON is read as the same message") {
+    test("every accepted JSON form of a message is decoded") {
         checkAll(iterations = 2_000, arbMessage) { message ->
             val random = Random(message.hashCode())
             JsonCodec.decode(random.json(message).encodeToByteArray()) shouldBe message
         }
     }
 
-    test("with one wrong field more it is refused, and the refusal carries its topic and ref") {
+    test("a message with one additional invalid field is rejected, and the error has its topic and ref") {
         checkAll(iterations = 2_000, arbMessage) { message ->
             val random = Random(message.hashCode())
             for ((codec, bytes) in listOf(
@@ -39,9 +39,9 @@ class EncoderFormsTest : FunSpec({
                 CborCodec to random.cbor(message, wrong = byteArrayOf(0x80.toByte())),
                 JsonCodec to random.json(message, wrong = "[]").encodeToByteArray(),
             )) {
-                val refusal = shouldThrow<MalformedMessageException> { codec.decode(bytes) }
+                val error = shouldThrow<MalformedMessageException> { codec.decode(bytes) }
 
-                "${refusal.topic} ${refusal.ref}" shouldBe "${message.topic} ${message.ref}"
+                "${error.topic} ${error.ref}" shouldBe "${message.topic} ${message.ref}"
             }
         }
     }
@@ -104,9 +104,9 @@ private fun Random.cbor(message: Message, wrong: ByteArray? = null): ByteArray {
         }
     }
     val tag = if (nextBoolean()) head(6, 55_799) else ByteArray(0)
-    val isOpen = nextBoolean()
-    val map = tag + if (isOpen) bytesOf(0xbf) else head(5, fields.size.toLong())
-    val end = if (isOpen) bytesOf(0xff) else ByteArray(0)
+    val isIndefinite = nextBoolean()
+    val map = tag + if (isIndefinite) bytesOf(0xbf) else head(5, fields.size.toLong())
+    val end = if (isIndefinite) bytesOf(0xff) else ByteArray(0)
     return fields.fold(map) { all, (name, value) -> all + text(name) + value } + end
 }
 
@@ -131,7 +131,7 @@ private fun Random.json(message: Message, wrong: String? = null): String {
 
 private val ABSENT = "null".encodeToByteArray()
 
-/** The fields of [message] in any order, some of those that it lacks as [absent], and an unknown one that is [wrong]. */
+/** The fields of [message] in random order, with some absent fields as [absent] and an invalid field [wrong]. */
 private fun Random.fields(
     message: Message,
     absent: () -> ByteArray,
@@ -149,7 +149,7 @@ private fun Random.fields(
     ).mapNotNull { (name, field) ->
         when {
             field != null -> name to value(field)
-            // without a payload, null is one in JSON
+            // without a body, a JSON null would be the payload
             nextBoolean() && (name != "data" || body != null) -> name to absent()
             else -> null
         }

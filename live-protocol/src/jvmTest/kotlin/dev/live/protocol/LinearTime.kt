@@ -6,11 +6,12 @@ import kotlin.time.Duration.Companion.nanoseconds
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Checks that [block], which does its work on the calling thread, needs less than 20 s of CPU time. The tests choose
- * inputs for which linear code needs less than 1 s, and quadratic code minutes. CPU time does not depend on what else the
- * machine does.
+ * Checks that [block] uses less than 20 s of CPU time. [block] must do its work on the calling thread.
+ *
+ * For the test inputs, linear code needs less than 1 s and quadratic code needs minutes. CPU time does not depend on
+ * other load on the machine.
  */
-internal fun takesLinearTime(block: () -> Unit) {
+internal fun assertLinearTime(block: () -> Unit) {
     val threads = ManagementFactory.getThreadMXBean()
     val before = threads.currentThreadCpuTime
     block()

@@ -2,7 +2,7 @@ package dev.live.protocol
 
 import java.io.File
 
-/** What the JVM speaks. */
+/** The codecs available on the JVM. */
 val codecs: List<Codec> = listOf(JsonCodec, CborCodec, MessagePackCodec)
 
-fun textOfVectors(name: String): String = File("vectors", name).readText()
+fun readVectorFile(name: String): String = File("vectors", name).readText()

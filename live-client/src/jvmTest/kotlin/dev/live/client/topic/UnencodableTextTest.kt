@@ -31,12 +31,12 @@ import kotlinx.serialization.Serializable
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Text that ends in half of a surrogate pair, as `"ab🌸".take(3)` does: UTF-8 cannot encode it, so it is rejected where the
- * application gives it to the client, and the connection does not notice.
+ * Text with an unpaired surrogate, such as `"ab🌸".take(3)`. UTF-8 cannot encode it, so the client rejects it at the
+ * call of the application, and the connection is not affected.
  */
 class UnencodableTextTest : FunSpec({
 
-    test("subscribe params are rejected at the call, and the connection and other topics go on") {
+    test("subscribe params are rejected at the call, and the connection and other topics continue") {
         clientTest {
             val other = collect(room().messages)
 
@@ -44,15 +44,15 @@ class UnencodableTextTest : FunSpec({
             pass(60.seconds)
 
             val failure = collecting.getCompletionExceptionOrNull().shouldBeInstanceOf<IllegalArgumentException>()
-            failure.message shouldContain "half of a surrogate pair"
+            failure.message shouldContain "unpaired surrogate"
             transport.connections.size shouldBe 1
-            serverSays("room", hello)
+            serverPublishes("room", hello)
             other.awaitItem() shouldBe hello
             other.cancel()
         }
     }
 
-    test("payloads are rejected by the call that has them") {
+    test("payloads are rejected at the call") {
         clientTest {
             settle()
             shouldThrow<MalformedMessageException> { room().publish(Chat("ann", cut)) }
@@ -65,7 +65,7 @@ class UnencodableTextTest : FunSpec({
         }
     }
 
-    test("names, types and keys are rejected by the call that has them") {
+    test("names, types and keys are rejected at the call") {
         clientTest {
             settle()
             shouldThrow<IllegalArgumentException> { client.topic<Chat>(cut) }
@@ -80,7 +80,7 @@ class UnencodableTextTest : FunSpec({
         }
     }
 
-    test("headers are rejected where they are set, and the message has no value in it") {
+    test("headers are rejected when they are set, and the message omits the value") {
         for ((name, value) in listOf(
             "X-Name" to cut,
             "X-Name" to "secret\nX-Admin: yes",
@@ -97,7 +97,7 @@ class UnencodableTextTest : FunSpec({
         }
     }
 
-    test("a trace is rejected by the call that asks for it") {
+    test("a trace is rejected at the call") {
         clientTest({ trace { cut } }) {
             settle()
             shouldThrow<IllegalArgumentException> { room().publish(hello) }
@@ -105,29 +105,29 @@ class UnencodableTextTest : FunSpec({
         }
     }
 
-    test("an answer that cannot be encoded is answered with internal, and is heard of where uncaught exceptions go") {
+    test("a reply that cannot be encoded becomes internal and goes to the uncaught exception handler") {
         val uncaught = mutableListOf<Throwable>()
         clientTest({ context += CoroutineExceptionHandler { _, e -> uncaught += e } }) {
             client.onRequest<Int, String>("ask") { cut }
 
-            serverAsks("ask", "$1")
+            serverRequests("ask", "$1")
 
             errors().map { it.code } shouldContainExactly listOf("internal")
             uncaught.map { it::class } shouldContainExactly listOf(MalformedMessageException::class)
-            serverAsks("ask", "$2")
+            serverRequests("ask", "$2")
             errors().size shouldBe 2
         }
     }
 
-    test("a refusal whose reason cannot be encoded reaches the server with a repaired reason") {
+    test("a rejection with an unpaired surrogate in its reason reaches the server with a repaired reason") {
         clientTest {
             client.onRequest<Int, String>("ask") { reject("half $cut") }
 
-            serverAsks("ask", "$1")
+            serverRequests("ask", "$1")
 
-            val refusal = errors().single()
-            refusal.code shouldBe "bad_payload"
-            refusal.reason shouldStartWith "half ab"
+            val rejection = errors().single()
+            rejection.code shouldBe "bad_payload"
+            rejection.reason shouldStartWith "half ab"
             transport.connections.size shouldBe 1
         }
     }
@@ -138,7 +138,7 @@ private class Device(val name: String)
 
 private val cut = "ab🌸".take(3)
 
-private fun ClientFixture.serverAsks(type: String, ref: String) {
+private fun ClientFixture.serverRequests(type: String, ref: String) {
     settle()
     transport.wire.push(Message(type, "", ref, Body.of(7)))
     settle()

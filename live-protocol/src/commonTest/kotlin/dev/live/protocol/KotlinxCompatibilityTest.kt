@@ -39,36 +39,36 @@ import kotlin.test.assertFailsWith
 import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
-/** What keeps numbers as they were written writes all else as kotlinx.serialization 1.11.0 does. */
-class LibraryFormTest {
+/** Apart from the text of numbers, [LiteralSerializer] has the same output as kotlinx.serialization 1.11.0. */
+class KotlinxCompatibilityTest {
     @Test
-    fun `values of every kind of serializer are written as the library writes them`() {
+    fun `every kind of serializer has the same output as the library`() {
         for (shape in shapes) {
-            same(shape)
-            same(listOf(shape, shape))
-            same(mapOf("k" to shape))
-            same(mapOf(Ink.Red to shape, Ink.Green to Drawn.None))
-            same(Holder(shape))
-            same<Holder<Drawn?>>(Holder(null))
-            same(Holder(listOf(shape, null)))
-            same(Holder(Holder(shape)))
+            assertSameOutput(shape)
+            assertSameOutput(listOf(shape, shape))
+            assertSameOutput(mapOf("k" to shape))
+            assertSameOutput(mapOf(Ink.Red to shape, Ink.Green to Drawn.None))
+            assertSameOutput(Holder(shape))
+            assertSameOutput<Holder<Drawn?>>(Holder(null))
+            assertSameOutput(Holder(listOf(shape, null)))
+            assertSameOutput(Holder(Holder(shape)))
         }
-        same<Drawn?>(null)
-        same(Defaults())
-        same(Defaults(1, 2, 3, "x"))
-        same(Tree(JsonPrimitive(1), buildJsonObject { put("a", "b") }, null))
+        assertSameOutput<Drawn?>(null)
+        assertSameOutput(Defaults())
+        assertSameOutput(Defaults(1, 2, 3, "x"))
+        assertSameOutput(Tree(JsonPrimitive(1), buildJsonObject { put("a", "b") }, null))
     }
 
     @Test
-    fun `classes that the application registers are written as the library writes them`() {
+    fun `registered polymorphic classes have the same output as the library`() {
         for (animal in listOf<Animal>(Cat("Tom", JsonPrimitive(9)), Dog("Rex"), Fish)) {
-            same(animal)
-            same(Zoo(animal, mapOf("a" to animal), listOf(animal, null), Spot(1, 2)))
+            assertSameOutput(animal)
+            assertSameOutput(Zoo(animal, mapOf("a" to animal), listOf(animal, null), Spot(1, 2)))
         }
     }
 
     @Test
-    fun `a subclass with a serializer of its own keeps the field that tells its class`() {
+    fun `a subclass with a custom serializer keeps its class discriminator`() {
         assertEquals("""{"type":"Renamed","b":1}""", Body.of<Drawn>(Drawn.Renamed(1)).text)
         assertEquals("""{"type":"AsMap","x":1}""", Body.of<Drawn>(Drawn.AsMap(mapOf("x" to 1))).text)
         assertEquals("""{"type":"AsTree","x":1}""", Body.of<Drawn>(Drawn.AsTree(1)).text)
@@ -76,37 +76,38 @@ class LibraryFormTest {
     }
 
     @Test
-    fun `a subclass that is written as something else than an object is refused`() {
-        for (bad in listOf(Unfit.AsArray(1), Unfit.AsText(1), Unfit.AsTreeOfText(1))) {
-            assertFailsWith<SerializationException>(bad.toString()) { Body.of<Unfit>(bad) }
+    fun `a subclass that is not encoded as an object is rejected`() {
+        for (bad in listOf(Invalid.AsArray(1), Invalid.AsText(1), Invalid.AsTreeOfText(1))) {
+            assertFailsWith<SerializationException>(bad.toString()) { Body.of<Invalid>(bad) }
         }
     }
 
     @Test
-    fun `a subclass with a field named as the one that tells its class is refused`() {
-        assertFailsWith<SerializationException> { Body.of<Unfit>(Unfit.Field("x")) }
-        assertFailsWith<SerializationException> { Body.of<Unfit>(Unfit.Added(1)) }
+    fun `a subclass with a field named like the class discriminator is rejected`() {
+        assertFailsWith<SerializationException> { Body.of<Invalid>(Invalid.Field("x")) }
+        assertFailsWith<SerializationException> { Body.of<Invalid>(Invalid.Added(1)) }
     }
 
     @Test
-    fun `only types that may hold trees of JSON are looked through for them`() {
-        assertFalse(HoldsJson(serializer<Plain>().descriptor))
-        assertFalse(HoldsJson(serializer<List<Plain?>>().descriptor))
-        assertTrue(HoldsJson(serializer<Drawn>().descriptor))
-        assertTrue(HoldsJson(serializer<Holder<Drawn>>().descriptor))
-        assertTrue(HoldsJson(serializer<Animal>().descriptor))
-        assertTrue(HoldsJson(serializer<Zoo>().descriptor))
+    fun `only types that may contain a JsonElement are detected`() {
+        assertFalse(JsonElementDetector.mayContain(serializer<Plain>().descriptor))
+        assertFalse(JsonElementDetector.mayContain(serializer<List<Plain?>>().descriptor))
+        assertTrue(JsonElementDetector.mayContain(serializer<Drawn>().descriptor))
+        assertTrue(JsonElementDetector.mayContain(serializer<Holder<Drawn>>().descriptor))
+        assertTrue(JsonElementDetector.mayContain(serializer<Animal>().descriptor))
+        assertTrue(JsonElementDetector.mayContain(serializer<Zoo>().descriptor))
     }
 
-    private inline fun <reified T> same(value: T) = same(json.serializersModule.serializer<T>(), value)
+    private inline fun <reified T> assertSameOutput(value: T) =
+        assertSameOutput(json.serializersModule.serializer<T>(), value)
 
-    private fun <T> same(serializer: KSerializer<T>, value: T) {
+    private fun <T> assertSameOutput(serializer: KSerializer<T>, value: T) {
         val expected = json.encodeToString(serializer, value)
         assertEquals(expected, json.encodeToString(LiteralSerializer(serializer), value))
         assertEquals(expected, json.encodeToString(LiteralSerializer(serializer.orNull()), value))
     }
 
-    @Suppress("UNCHECKED_CAST") // a serializer of what may be null takes what is not
+    @Suppress("UNCHECKED_CAST") // a serializer of nullable values accepts non-null values
     private fun <T> KSerializer<T>.orNull(): SerializationStrategy<T> =
         if (descriptor.isNullable) this else (this as KSerializer<Any>).nullable as SerializationStrategy<T>
 
@@ -121,7 +122,7 @@ class LibraryFormTest {
             Drawn.Free(JsonArray(listOf(JsonPrimitive(1), JsonPrimitive("x")))),
         )
 
-    /** As [PayloadJson], with classes of the application. */
+    /** [PayloadJson] with registered classes. */
     private val json =
         Json(PayloadJson) {
             serializersModule =
@@ -217,8 +218,8 @@ internal object RenamedSerializer : KSerializer<Drawn.Renamed> {
     override fun deserialize(decoder: Decoder) = Drawn.Renamed(RenamedForms.deserialize(decoder).a)
 }
 
-/** A subclass written as [write] does. */
-internal abstract class Written<T>(
+/** A serializer that encodes a subclass with [write]. */
+internal abstract class Custom<T>(
     name: String,
     private val read: (Map<String, Int>) -> T,
     private val write: (Encoder, T) -> Unit,
@@ -235,57 +236,57 @@ internal abstract class Written<T>(
 
 internal val ints = MapSerializer(String.serializer(), Int.serializer())
 
-internal object AsTreeSerializer : Written<Drawn.AsTree>("AsTree", {
+internal object AsTreeSerializer : Custom<Drawn.AsTree>("AsTree", {
     Drawn.AsTree(it.getValue("x"))
 }, { encoder, value ->
     encoder.encodeSerializableValue(JsonElement.serializer(), buildJsonObject { put("x", value.x) })
 })
 
-internal object AsMapSerializer : Written<Drawn.AsMap>("AsMap", { Drawn.AsMap(it) }, { encoder, value ->
+internal object AsMapSerializer : Custom<Drawn.AsMap>("AsMap", { Drawn.AsMap(it) }, { encoder, value ->
     ints.serialize(encoder, value.all)
 })
 
 @Serializable
-internal sealed interface Unfit {
+internal sealed interface Invalid {
     @Serializable(BadArraySerializer::class)
-    data class AsArray(val x: Int) : Unfit
+    data class AsArray(val x: Int) : Invalid
 
     @Serializable(BadTextSerializer::class)
-    data class AsText(val x: Int) : Unfit
+    data class AsText(val x: Int) : Invalid
 
     @Serializable(BadTreeSerializer::class)
-    data class AsTreeOfText(val x: Int) : Unfit
+    data class AsTreeOfText(val x: Int) : Invalid
 
     @Serializable(AddedSerializer::class)
-    data class Added(val x: Int) : Unfit
+    data class Added(val x: Int) : Invalid
 
     @Serializable
-    data class Field(val type: String) : Unfit
+    data class Field(val type: String) : Invalid
 
-    /** So that the type may hold JSON. */
+    /** Makes the type contain a JsonElement. */
     @Serializable
-    data class Free(val json: JsonElement) : Unfit
+    data class Free(val json: JsonElement) : Invalid
 }
 
 private fun Encoder.json(element: JsonElement) = (this as JsonEncoder).encodeJsonElement(
     element,
 )
 
-internal object BadArraySerializer : Written<Unfit.AsArray>("AsArray", { error("not read") }, { encoder, value ->
+internal object BadArraySerializer : Custom<Invalid.AsArray>("AsArray", { error("not read") }, { encoder, value ->
     encoder.json(JsonArray(listOf(JsonPrimitive(value.x))))
 })
 
-internal object BadTextSerializer : Written<Unfit.AsText>("AsText", { error("not read") }, { encoder, value ->
+internal object BadTextSerializer : Custom<Invalid.AsText>("AsText", { error("not read") }, { encoder, value ->
     encoder.json(JsonPrimitive("${value.x}"))
 })
 
-internal object BadTreeSerializer : Written<Unfit.AsTreeOfText>("AsTreeOfText", {
+internal object BadTreeSerializer : Custom<Invalid.AsTreeOfText>("AsTreeOfText", {
     error("not read")
 }, { encoder, value ->
     encoder.encodeSerializableValue(JsonElement.serializer(), JsonPrimitive("${value.x}"))
 })
 
-internal object AddedSerializer : Written<Unfit.Added>("Added", { error("not read") }, { encoder, value ->
+internal object AddedSerializer : Custom<Invalid.Added>("Added", { error("not read") }, { encoder, value ->
     encoder.json(JsonObject(mapOf("x" to JsonPrimitive(value.x), "type" to JsonPrimitive("Other"))))
 })
 
@@ -305,7 +306,7 @@ internal data class Dog(val name: String) : Animal()
 @Serializable
 internal data object Fish : Animal()
 
-internal object DogSerializer : Written<Dog>("dog", { error("not read") }, { encoder, value ->
+internal object DogSerializer : Custom<Dog>("dog", { error("not read") }, { encoder, value ->
     encoder.json(buildJsonObject { put("name", value.name) })
 })
 

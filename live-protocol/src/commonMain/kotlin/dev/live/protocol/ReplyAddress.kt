@@ -1,17 +1,17 @@
 package dev.live.protocol
 
 /**
- * The `topic` and `ref` of a message that was refused, as far as they can be read: the answer carries them.
+ * The `topic` and `ref` of a rejected message, as far as they are readable. The `error` message contains them.
  *
- * Collected by a second walk over the message, so a message that is accepted pays nothing for it.
+ * Collected by a second pass over the message, so an accepted message has no extra cost.
  */
-internal class Origin {
+internal class ReplyAddress {
     private var topic: String? = null
     private var ref: String? = null
     private var topics = 0
     private var refs = 0
 
-    /** Takes the [text] of [field], or null if it is none. A field that occurs twice says nothing. */
+    /** Adds the [text] of [field]; null if its value is not text. A field that occurs twice is ignored. */
     fun add(field: String, text: String?) {
         if (field == Field.TOPIC) {
             topics++
@@ -22,12 +22,12 @@ internal class Origin {
         }
     }
 
-    /** [refusal], with the topic and ref. */
-    fun of(refusal: MalformedMessageException): MalformedMessageException {
+    /** Returns [error] with the topic and ref. */
+    fun addTo(error: MalformedMessageException): MalformedMessageException {
         val topic = topic?.takeIf { topics == 1 && isValid { Message(TYPE, topic = it) } }.orEmpty()
         val ref = ref?.takeIf { refs == 1 && isValid { Message(TYPE, ref = it) } }.orEmpty()
-        if (topic.isEmpty() && ref.isEmpty()) return refusal
-        return MalformedMessageException(refusal.reason, refusal.cause, topic, ref)
+        if (topic.isEmpty() && ref.isEmpty()) return error
+        return MalformedMessageException(error.reason, error.cause, topic, ref)
     }
 
     private inline fun isValid(make: () -> Message): Boolean =

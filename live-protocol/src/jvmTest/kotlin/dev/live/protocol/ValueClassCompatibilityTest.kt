@@ -8,10 +8,10 @@ import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonPrimitive
 import kotlinx.serialization.serializer
 
-/** As [LibraryFormTest], of value classes, which the common tests cannot declare. */
-class ValueClassFormTest :
+/** Like [KotlinxCompatibilityTest], for value classes. Common tests cannot declare them. */
+class ValueClassCompatibilityTest :
     FunSpec({
-        test("value classes are written as the library writes them") {
+        test("value classes have the same output as the library") {
             val pair = Both(JsonPrimitive(1), Count(2))
             for (part in listOf(Part.Inline(pair), Part.Other(pair))) {
                 val all = Parts(Count(1), Level(200u), Wrapped(pair), mapOf(Count(7) to Count(8)), part)
