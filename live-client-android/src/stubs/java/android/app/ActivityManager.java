@@ -1,7 +1,7 @@
 package android.app;
 
 public class ActivityManager {
-    /** What {@link #getMyMemoryState} says; only here, for tests. */
+    /** The importance that {@link #getMyMemoryState} returns. Only in this stub, for tests. */
     public static int importance = RunningAppProcessInfo.IMPORTANCE_CACHED;
 
     public static void getMyMemoryState(RunningAppProcessInfo outState) {

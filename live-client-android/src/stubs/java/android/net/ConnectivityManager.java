@@ -1,6 +1,6 @@
 package android.net;
 
-/** Its callbacks are methods that do nothing, as on Android; the rest is for a test to say. */
+/** The callback methods do nothing, as on Android. A test implements the rest. */
 public abstract class ConnectivityManager {
     public abstract Network getActiveNetwork();
 

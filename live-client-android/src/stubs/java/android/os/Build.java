@@ -2,7 +2,7 @@ package android.os;
 
 public class Build {
     public static class VERSION {
-        /** No constant: the compiler would write it into whoever reads it. */
+        /** Not a compile-time constant: the compiler would inline it into its callers. */
         public static final int SDK_INT = Integer.parseInt("35");
     }
 

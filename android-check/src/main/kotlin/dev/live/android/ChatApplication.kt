@@ -19,7 +19,7 @@ import kotlin.time.Duration.Companion.seconds
 @Serializable
 internal data class Chat(val from: String, val text: String)
 
-/** What an application on Android has of live: R8 is told to keep this class, and nothing else. */
+/** A typical Android application with live. The R8 rules keep only this class. */
 internal class ChatApplication : Application() {
     override fun onCreate() {
         super.onCreate()

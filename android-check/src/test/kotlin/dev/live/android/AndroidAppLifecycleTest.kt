@@ -14,16 +14,16 @@ import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
 import kotlin.time.Duration.Companion.minutes
 
-/** The lifecycle against Android's own `Application` and `Activity`. */
+/** Tests the lifecycle with Android's own `Application` and `Activity`. */
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [34])
 class AndroidAppLifecycleTest {
     private val lifecycle = AndroidAppLifecycle(RuntimeEnvironment.getApplication())
 
     @Test
-    fun `starting and stopping activities is told`(): Unit = runBlocking {
+    fun `starting and stopping activities emits changes`(): Unit = runBlocking {
         lifecycle.foreground().test(timeout = 2.minutes) {
-            awaitItem() // what Robolectric says of its process, which is made up
+            awaitItem() // the importance of Robolectric's simulated process is arbitrary
             val first = buildActivity(Activity::class.java).create().start().resume()
             first.pause().stop()
             expectMostRecentItem() shouldBe false
@@ -38,7 +38,7 @@ class AndroidAppLifecycleTest {
     }
 
     @Test
-    fun `a turned screen is not told`(): Unit = runBlocking {
+    fun `a screen rotation emits no change`(): Unit = runBlocking {
         val activity = buildActivity(Activity::class.java)
         lifecycle.foreground().test(timeout = 2.minutes) {
             awaitItem()
@@ -46,9 +46,9 @@ class AndroidAppLifecycleTest {
             expectMostRecentItem() shouldBe false
             activity.restart().start().resume()
             awaitItem() shouldBe true
-            val turned = Configuration(activity.get().resources.configuration)
-            turned.orientation = Configuration.ORIENTATION_LANDSCAPE
-            activity.configurationChange(turned)
+            val rotated = Configuration(activity.get().resources.configuration)
+            rotated.orientation = Configuration.ORIENTATION_LANDSCAPE
+            activity.configurationChange(rotated)
 
             expectNoEvents()
         }

@@ -16,7 +16,7 @@ import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowNetwork
 import kotlin.time.Duration.Companion.minutes
 
-/** The monitor against Android's own classes, as far as Robolectric makes them work: what it is told, a test says. */
+/** Tests the monitor with Android's own classes, as far as Robolectric supports them. The tests make the callbacks. */
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [34])
 class AndroidNetworkMonitorTest {
@@ -25,7 +25,7 @@ class AndroidNetworkMonitorTest {
     private val callbacks get() = shadowOf(manager).networkCallbacks
 
     @Test
-    fun `a network that is lost and returns is told`(): Unit = runBlocking {
+    fun `a lost and restored network is emitted`(): Unit = runBlocking {
         AndroidNetworkMonitor(application).networks().test(timeout = 2.minutes) {
             callbacks.single().onAvailable(ShadowNetwork.newInstance(100))
             awaitItem() shouldBe Network.Available("100")
@@ -38,7 +38,7 @@ class AndroidNetworkMonitorTest {
     }
 
     @Test
-    fun `a network that is blocked is none`(): Unit = runBlocking {
+    fun `a blocked network counts as None`(): Unit = runBlocking {
         AndroidNetworkMonitor(application).networks().test(timeout = 2.minutes) {
             callbacks.single().onAvailable(ShadowNetwork.newInstance(100))
             awaitItem() shouldBe Network.Available("100")
@@ -49,7 +49,7 @@ class AndroidNetworkMonitorTest {
     }
 
     @Test
-    fun `that there is none at the start is told`(): Unit = runBlocking {
+    fun `None is emitted at the start if there is no network`(): Unit = runBlocking {
         shadowOf(manager).setDefaultNetworkActive(false)
 
         AndroidNetworkMonitor(application).networks().test(timeout = 2.minutes) {
@@ -58,7 +58,7 @@ class AndroidNetworkMonitorTest {
     }
 
     @Test
-    fun `no callback is left behind`(): Unit = runBlocking {
+    fun `the callback is unregistered when the collector ends`(): Unit = runBlocking {
         AndroidNetworkMonitor(application).networks().test(timeout = 2.minutes) {
             callbacks.size shouldBe 1
         }

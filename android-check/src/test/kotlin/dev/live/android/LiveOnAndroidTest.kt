@@ -36,7 +36,7 @@ import org.robolectric.shadows.ShadowNetwork
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
 
-/** A client on OkHttp, collected on Android's main thread, and a real server on a real socket. */
+/** A client on OkHttp, collected on Android's main thread, with a server on a real socket. */
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [34])
 class LiveOnAndroidTest {
@@ -44,53 +44,54 @@ class LiveOnAndroidTest {
     private val connectivity = shadowOf(application.getSystemService(ConnectivityManager::class.java))
 
     @Test
-    fun `messages go both ways, and are heard on the main thread`() {
+    fun `messages are delivered in both directions and collected on the main thread`() {
         chatTest { live ->
-            val heard = listen(live)
-            soon { server.live.topic("room/lobby").subscribers shouldBe 1 }
+            val received = collectOnMain(live)
+            eventuallyOnMain { server.live.topic("room/lobby").subscribers shouldBe 1 }
 
             launch(Dispatchers.Main) { live.topic<Chat>("room/lobby").publish(Chat("ann", "hello")) }
 
-            soon { heard shouldContainExactly listOf(Chat("ann", "hello") to Looper.getMainLooper().thread) }
+            val expected = Chat("ann", "hello") to Looper.getMainLooper().thread
+            eventuallyOnMain { received shouldContainExactly listOf(expected) }
             live.state.value.toString() shouldBe "Connected(live.v1.cbor)"
         }
     }
 
     @Test
-    fun `in the background the client says goodbye, and back again it hears what it missed`() {
+    fun `the client disconnects in the background and recovers missed messages in the foreground`() {
         chatTest { live ->
             val activity = buildActivity(Activity::class.java).setup()
-            val heard = listen(live)
-            soon { server.live.topic("room/lobby").subscribers shouldBe 1 }
-            // the server has a subscriber before the client has its position
+            val received = collectOnMain(live)
+            eventuallyOnMain { server.live.topic("room/lobby").subscribers shouldBe 1 }
+            // the client receives its position after the server has added the subscriber
             server.live.topic("room/lobby").publish(Chat("bob", "hello"))
-            soon { heard.map { it.first } shouldContainExactly listOf(Chat("bob", "hello")) }
+            eventuallyOnMain { received.map { it.first } shouldContainExactly listOf(Chat("bob", "hello")) }
 
             activity.pause().stop()
-            soon { live.state.value shouldBe ConnectionState.Paused(PauseReason.Background) }
-            soon { server.live.sessions.size shouldBe 0 }
+            eventuallyOnMain { live.state.value shouldBe ConnectionState.Paused(PauseReason.Background) }
+            eventuallyOnMain { server.live.sessions.size shouldBe 0 }
             server.live.topic("room/lobby").publish(Chat("bob", "are you there?"))
             activity.restart().start().resume()
 
-            soon { heard.last().first shouldBe Chat("bob", "are you there?") }
+            eventuallyOnMain { received.last().first shouldBe Chat("bob", "are you there?") }
             live.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
         }
     }
 
     @Test
-    fun `without a network the client waits for one`() {
+    fun `without a network the client waits for a network`() {
         chatTest { live ->
             val activity = buildActivity(Activity::class.java).setup()
-            soon { live.state.value.shouldBeInstanceOf<ConnectionState.Connected>() }
+            eventuallyOnMain { live.state.value.shouldBeInstanceOf<ConnectionState.Connected>() }
             activity.pause().stop()
-            soon { live.state.value shouldBe ConnectionState.Paused(PauseReason.Background) }
+            eventuallyOnMain { live.state.value shouldBe ConnectionState.Paused(PauseReason.Background) }
 
             connectivity.networkCallbacks.single().onLost(ShadowNetwork.newInstance(100))
             activity.restart().start().resume()
-            soon { live.state.value shouldBe ConnectionState.Paused(PauseReason.NoNetwork) }
+            eventuallyOnMain { live.state.value shouldBe ConnectionState.Paused(PauseReason.NoNetwork) }
             connectivity.networkCallbacks.single().onAvailable(ShadowNetwork.newInstance(101))
 
-            soon { live.state.value.shouldBeInstanceOf<ConnectionState.Connected>() }
+            eventuallyOnMain { live.state.value.shouldBeInstanceOf<ConnectionState.Connected>() }
         }
     }
 
@@ -104,7 +105,7 @@ class LiveOnAndroidTest {
                 ChatScope(server.application, CoroutineScope(coroutineContext + job)).block(live)
             } finally {
                 job.cancel()
-                soon { job.isCompleted shouldBe true } // no join: what ends there needs the main thread
+                eventuallyOnMain { job.isCompleted shouldBe true } // no join: the jobs need the main thread
                 live.close()
                 server.stop(gracePeriodMillis = 0, timeoutMillis = 1_000)
             }
@@ -114,12 +115,12 @@ class LiveOnAndroidTest {
 
 private class ChatScope(val server: Application, scope: CoroutineScope) : CoroutineScope by scope
 
-private fun ChatScope.listen(live: LiveClient): List<Pair<Chat, Thread>> {
-    val heard = mutableListOf<Pair<Chat, Thread>>()
+private fun ChatScope.collectOnMain(live: LiveClient): List<Pair<Chat, Thread>> {
+    val received = mutableListOf<Pair<Chat, Thread>>()
     launch(Dispatchers.Main) {
-        live.topic<Chat>("room/lobby").messages.collect { heard += it to Thread.currentThread() }
+        live.topic<Chat>("room/lobby").messages.collect { received += it to Thread.currentThread() }
     }
-    return heard
+    return received
 }
 
 private fun Application.chat() {
@@ -131,8 +132,8 @@ private fun Application.chat() {
     }
 }
 
-/** Runs what waits for the main thread, on which the test is, until [block] holds. */
-private suspend fun soon(block: suspend () -> Unit): Unit =
+/** Runs the tasks of the main thread, which is the test's thread, until [block] succeeds. */
+private suspend fun eventuallyOnMain(block: suspend () -> Unit): Unit =
     eventually(2.minutes) {
         shadowOf(Looper.getMainLooper()).idle()
         block()

@@ -18,20 +18,20 @@ import kotlinx.serialization.Serializable
 @Serializable
 data class Chat(val text: String, val from: String? = null)
 
-/** This module is compiled by the oldest compiler that README.md names: inline functions and metadata must be readable. */
+/** This module is compiled with the oldest supported compiler (see README.md), which must read live's metadata. */
 class OldCompilerTest : FunSpec({
 
     test(
-        "an application compiled with Kotlin 2.2.21 serves topics, requests and scopes, and uses them with the client",
+        "an application compiled with Kotlin 2.2.21 uses topics, requests and scopes on the server and the client",
     ) {
         testLive(Application::chat) {
             val ann: LiveClient = connect()
-            val heard = connect().received<Chat>("room/1")
+            val received = connect().received<Chat>("room/1")
             ann.received<Chat>("room/1") // a publisher must be subscribed
 
             ann.topic<Chat>("room/1").publish(Chat("hello"))
 
-            heard.next() shouldBe Chat("hello", from = "server")
+            received.next() shouldBe Chat("hello", from = "server")
             ann.request<String, Int>("length", "four") shouldBe 4
             ann.syncSignals("list/1").first() shouldBe 7uL
         }

@@ -40,36 +40,37 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** What a client promises, on every platform: against a network in memory, in virtual time. */
+/** The core behavior of a client on every platform, on an in-memory network in virtual time. */
 class FakeNetworkTest {
     @Test
-    fun `what is published comes back to a collector over JSON`(): TestResult = comesBack(JsonCodec)
+    fun `a published message reaches a collector over JSON`(): TestResult = publishReachesCollector(JsonCodec)
 
     @Test
-    fun `what is published comes back to a collector over MessagePack`(): TestResult = comesBack(MessagePackCodec)
+    fun `a published message reaches a collector over MessagePack`(): TestResult =
+        publishReachesCollector(MessagePackCodec)
 
     @Test
-    fun `a lost connection is opened again after the wait, and what was subscribed to is restored`(): TestResult =
+    fun `a lost connection is reopened after the delay and its subscriptions are restored`(): TestResult =
         onFakeNetwork { test ->
-            val heard = test.collect("room")
+            val received = test.collect("room")
             test.network.wire.cut()
             test.scope.runCurrent()
             val waiting = assertIs<ConnectionState.Waiting>(test.live.state.value)
 
             test.scope.advanceTimeBy(1.seconds + 1.milliseconds)
             test.scope.runCurrent()
-            test.serverSays("room", "again")
+            test.serverPublishes("room", "again")
 
             assertEquals(1.seconds, waiting.delay)
             assertIs<DisconnectCause.ConnectionLost>(waiting.cause)
             assertIs<ConnectionState.Connected>(test.live.state.value)
             assertEquals(2, test.network.connections.size)
             assertEquals(1, test.network.mostOpenAtOnce)
-            assertEquals(listOf("again"), heard)
+            assertEquals(listOf("again"), received)
         }
 
     @Test
-    fun `two collectors share a subscription, and the last one to leave ends it`(): TestResult =
+    fun `two collectors share a subscription, which ends with the last collector`(): TestResult =
         onFakeNetwork { test ->
             val first = test.launchCollector("room") {}
             val second = test.launchCollector("room") {}
@@ -85,27 +86,27 @@ class FakeNetworkTest {
         }
 
     @Test
-    fun `a refused subscription fails its flow alone, with the server's code`(): TestResult =
+    fun `a rejected subscription fails only its own flow, with the code of the server`(): TestResult =
         onFakeNetwork { test ->
-            val heard = test.collect("room")
+            val received = test.collect("room")
             test.network.onMessage = { message ->
                 val isSecret = message.topic == "secret"
                 if (isSecret) refuse(message, "forbidden", "not for you")
                 isSecret
             }
 
-            val refusal =
+            val error =
                 assertFailsWith<LiveException> { test.live.topic<String>("secret").messages.collect {} }
-            test.serverSays("room", "still here")
+            test.serverPublishes("room", "still here")
 
-            assertEquals(ErrorCode.Forbidden, refusal.code)
-            assertEquals(listOf("still here"), heard)
+            assertEquals(ErrorCode.Forbidden, error.code)
+            assertEquals(listOf("still here"), received)
         }
 
     @Test
-    fun `what may or may not have arrived is told when the connection breaks`(): TestResult =
+    fun `a publish without an ack fails with ConnectionLostException when the connection is lost`(): TestResult =
         onFakeNetwork { test ->
-            test.network.onMessage = { it.type == MessageType.PUBLISH } // swallowed: no ack
+            test.network.onMessage = { it.type == MessageType.PUBLISH } // no ack
             supervisorScope {
                 val publishing = async { test.live.topic<String>("room").publish("lost?") }
                 test.scope.runCurrent()
@@ -117,7 +118,7 @@ class FakeNetworkTest {
         }
 
     @Test
-    fun `a dead connection is found by its silence`(): TestResult =
+    fun `a dead connection is detected by the heartbeat timeout`(): TestResult =
         onFakeNetwork { test ->
             test.network.wire.isStalled = true
 
@@ -127,7 +128,7 @@ class FakeNetworkTest {
         }
 
     @Test
-    fun `close says goodbye, fails what comes later and leaves nothing open`(): TestResult =
+    fun `close sends a close frame, fails later calls and releases all resources`(): TestResult =
         onFakeNetwork { test ->
             val collecting = test.launchCollector("room") {}
             val wire = test.network.wire
@@ -141,14 +142,14 @@ class FakeNetworkTest {
             assertFailsWith<ClientClosedException> { test.live.topic<String>("room").publish("late") }
         }
 
-    private fun comesBack(codec: Codec): TestResult =
+    private fun publishReachesCollector(codec: Codec): TestResult =
         onFakeNetwork(codec) { test ->
-            val heard = test.collect("room")
+            val received = test.collect("room")
 
             test.live.topic<String>("room").publish("é 😀")
             test.scope.runCurrent()
 
-            assertEquals(listOf("é 😀"), heard)
+            assertEquals(listOf("é 😀"), received)
         }
 }
 
@@ -157,10 +158,10 @@ private class FakeNetwork(val scope: TestScope, val live: LiveClient, val networ
         scope.backgroundScope.launch { live.topic<String>(topic).messages.collect { onMessage(it) } }
             .also { scope.runCurrent() }
 
-    /** What [topic] says from now on. */
+    /** The messages of [topic] from now on. */
     fun collect(topic: String): List<String> = mutableListOf<String>().also { launchCollector(topic, it::add) }
 
-    fun serverSays(topic: String, text: String) {
+    fun serverPublishes(topic: String, text: String) {
         network.wire.push(Message(MessageType.MESSAGE, topic, body = Body.of(text)))
         scope.runCurrent()
     }

@@ -33,37 +33,37 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-/** The client on Node, with Ktor's own engine, against the project's server on Netty and a real socket. */
+/** The client on Node with Ktor's JS engine, against a live server on Netty and a real socket. */
 class LiveServerJsTest {
     @Test
-    fun `topics and requests work over JSON`(): TestResult = talks(JsonCodec)
+    fun `topics and requests work over JSON`(): TestResult = worksOver(JsonCodec)
 
     @Test
-    fun `topics and requests work over MessagePack`(): TestResult = talks(MessagePackCodec)
+    fun `topics and requests work over MessagePack`(): TestResult = worksOver(MessagePackCodec)
 
     @Test
-    fun `a subscription outlives a connection that the server closes`(): TestResult =
+    fun `a subscription is restored after the server closes the connection`(): TestResult =
         onServer { live ->
             val states = statesOf(live)
             val room = live.topic<Line>("room/outlives")
-            val heard = linesOf(room)
+            val received = linesOf(room)
             room.publish(Line("before"))
-            val before = heard.receive()
+            val before = received.receive()
 
             live.send(Message("cut"))
             val waiting = states.await<ConnectionState.Waiting>()
             states.await<ConnectionState.Connected>()
             room.publish(Line("after"))
-            val after = heard.receive()
+            val after = received.receive()
 
             assertEquals(listOf(Line("before"), Line("after")), listOf(before, after))
             assertEquals(CloseCode.GoingAway, assertIs<DisconnectCause.ClosedByServer>(waiting.cause).code)
         }
 
     @Test
-    fun `the token reaches the server, and each connection has a fresh one`(): TestResult {
-        var asked = 0
-        return onServer(token = { "right ${++asked}" }) { live ->
+    fun `the server receives the token, and each connection uses a fresh one`(): TestResult {
+        var calls = 0
+        return onServer(token = { "right ${++calls}" }) { live ->
             val states = statesOf(live)
             val first: String = live.request("token", Unit)
             live.send(Message("cut"))
@@ -75,11 +75,11 @@ class LiveServerJsTest {
     }
 
     @Test
-    fun `a refused topic fails its flow with the server's code`(): TestResult =
+    fun `a rejected topic fails its flow with the code of the server`(): TestResult =
         onServer { live ->
-            val refusal = assertFailsWith<LiveException> { live.topic<Line>("nowhere").messages.first() }
+            val error = assertFailsWith<LiveException> { live.topic<Line>("nowhere").messages.first() }
 
-            assertEquals(ErrorCode.UnknownTopic, refusal.code)
+            assertEquals(ErrorCode.UnknownTopic, error.code)
         }
 
     @Test
@@ -92,7 +92,7 @@ class LiveServerJsTest {
         }
 
     @Test
-    fun `a server that is not there is waited for`(): TestResult =
+    fun `a client waits and retries if the server is unreachable`(): TestResult =
         realTime {
             val live = LiveClient("ws://127.0.0.1:1/live") { reconnect = ReconnectPolicy { 60.seconds } }
 
@@ -103,14 +103,14 @@ class LiveServerJsTest {
         }
 
     @Test
-    fun `what the engine throws is a failure of the connection, though it is no exception of Kotlin`(): TestResult =
+    fun `a JavaScript error of the engine fails the connection attempt`(): TestResult =
         realTime {
             val plain: Codec = JsonCodec
-            val unspeakable = object : Codec by plain {
+            val invalid = object : Codec by plain {
                 override val subprotocol = "two words"
             }
             val live = LiveClient("ws://127.0.0.1:1/live") {
-                codecs(unspeakable)
+                codecs(invalid)
                 reconnect = ReconnectPolicy { 60.seconds }
             }
 
@@ -122,29 +122,29 @@ class LiveServerJsTest {
         }
 
     @Test
-    fun `close ends the session on the server at once`(): TestResult =
-        onServer { witness ->
+    fun `close ends the session on the server immediately`(): TestResult =
+        onServer { observer ->
             val url = ServerProgram.url()
             val live = LiveClient(url) { bearer { "right" } }
-            val mine: String = live.request("session", Unit)
-            val open: List<String> = witness.request("sessions", Unit)
+            val ownSession: String = live.request("session", Unit)
+            val open: List<String> = observer.request("sessions", Unit)
 
             live.close()
 
-            assertTrue(mine in open)
-            // the server counts it out when its own end of the socket has closed
-            while (mine in witness.request<Unit, List<String>>("sessions", Unit)) yield()
+            assertTrue(ownSession in open)
+            // the server removes the session when its own end of the socket has closed
+            while (ownSession in observer.request<Unit, List<String>>("sessions", Unit)) yield()
         }
 
-    private fun talks(codec: Codec): TestResult =
+    private fun worksOver(codec: Codec): TestResult =
         onServer({ codecs(codec) }) { live ->
             val room = live.topic<Line>("room/talk")
-            val heard = linesOf(room)
+            val received = linesOf(room)
 
             room.publish(Line("héllo 😀"))
             val length: Int = live.request("length", Line("four"))
 
-            assertEquals(Line("héllo 😀"), heard.receive())
+            assertEquals(Line("héllo 😀"), received.receive())
             assertEquals(4, length)
             assertEquals("Connected(${codec.subprotocol})", live.state.value.toString())
         }
@@ -153,10 +153,10 @@ class LiveServerJsTest {
 @Serializable
 internal data class Line(val text: String)
 
-/** Real time, for five minutes at most: a virtual clock would run ahead of the socket. */
+/** Runs [block] in real time, for at most five minutes. A virtual clock would run ahead of the socket. */
 private fun realTime(block: suspend CoroutineScope.() -> Unit): TestResult =
     runTest(timeout = 5.minutes) {
-        bringWebSocket()
+        provideWebSocket()
         withContext(Dispatchers.Default) {
             coroutineScope {
                 block()
@@ -186,12 +186,12 @@ private fun onServer(
     }
 
 private fun CoroutineScope.linesOf(topic: ClientTopic<Line>): Channel<Line> {
-    val heard = Channel<Line>(capacity = 16)
-    launch(start = CoroutineStart.UNDISPATCHED) { topic.messages.collect(heard::send) }
-    return heard
+    val received = Channel<Line>(capacity = 16)
+    launch(start = CoroutineStart.UNDISPATCHED) { topic.messages.collect(received::send) }
+    return received
 }
 
-/** Every state from now on, none left out. */
+/** All states from now on. The channel is large enough to lose none. */
 private fun CoroutineScope.statesOf(live: LiveClient): Channel<ConnectionState> {
     val states = Channel<ConnectionState>(capacity = 64)
     launch(Dispatchers.Unconfined, CoroutineStart.UNDISPATCHED) { live.state.collect(states::send) }

@@ -3,15 +3,15 @@ package dev.live.client
 import kotlinx.coroutines.CompletableDeferred
 
 /**
- * The project's own server in a process of its own: `ServerForJavaScript` of the tests of the JVM, which ends when this
- * process does, for its standard input is closed then.
+ * A live server in a separate process: `ServerForJavaScript` of the JVM tests. It exits when its standard input is
+ * closed, which happens when this process exits.
  */
 internal object ServerProgram {
     private val output = StringBuilder()
     private val port = CompletableDeferred<Int>()
     private var isStarted = false
 
-    /** Where it listens. The first to ask starts it. */
+    /** The URL of the server. The first call starts it. */
     suspend fun url(): String {
         if (!isStarted) start()
         return "ws://127.0.0.1:${port.await()}/live"
@@ -28,20 +28,20 @@ internal object ServerProgram {
             stream.setEncoding("utf8")
             stream.on("data") { text ->
                 output.append(text)
-                val said = LISTENING.find(output) ?: return@on
-                if (port.complete(said.groupValues[1].toInt())) process.letThisProcessEnd()
+                val match = LISTENING.find(output) ?: return@on
+                if (port.complete(match.groupValues[1].toInt())) process.unrefAll()
             }
         }
-        process.on("error") { failed("it was not started: $it") }
-        process.on("exit") { failed("it ended with $it") }
+        process.on("error") { failed("it did not start: $it") }
+        process.on("exit") { failed("it exited with $it") }
     }
 
-    private fun failed(why: String) {
-        port.completeExceptionally(IllegalStateException("no server for the tests: $why\n$output"))
+    private fun failed(reason: String) {
+        port.completeExceptionally(IllegalStateException("the test server failed: $reason\n$output"))
     }
 
-    /** From now on it is no reason for this process to live on. */
-    private fun ChildProcess.letThisProcessEnd() {
+    /** Allows this process to exit while the server process runs. */
+    private fun ChildProcess.unrefAll() {
         unref()
         for (stream in listOf(stdin, stdout, stderr)) stream.unref()
     }
@@ -51,8 +51,8 @@ internal object ServerProgram {
     private val LISTENING = Regex("listening on ([0-9]+)\n")
 }
 
-/** What Node before 22 lacks, and `docs/multiplatform.md` says to set. */
-internal fun bringWebSocket() {
+/** Sets the global `WebSocket`, which Node before 22 does not have, as `docs/multiplatform.md` recommends. */
+internal fun provideWebSocket() {
     val global = js("globalThis")
     if (global.WebSocket == undefined) global.WebSocket = webSocketOfNpm
 }

@@ -7,25 +7,25 @@ import java.io.File
 
 class ArchitectureTest : FunSpec({
 
-    test("a room imports only rooms to its left") {
-        val wrong =
+    test("a package imports only packages of lower layers") {
+        val violations =
             sources.flatMap { file ->
-                val room = roomOf(file.packageName)
+                val layer = layerOf(file.packageName)
                 file.imports
                     .filter { it.startsWith(ROOT) }
-                    .filter { rooms.indexOf(roomOf(it.substringBeforeLast('.'))) > rooms.indexOf(room) }
+                    .filter { layers.indexOf(layerOf(it.substringBeforeLast('.'))) > layers.indexOf(layer) }
                     .map { "${file.path} imports $it" }
             }
 
-        wrong.shouldBeEmpty()
+        violations.shouldBeEmpty()
     }
 
-    test("every package is a room, and every room has sources") {
-        sources.map { roomOf(it.packageName) }.toSet() shouldBe rooms.toSet()
+    test("every package is a layer, and every layer has sources") {
+        sources.map { layerOf(it.packageName) }.toSet() shouldBe layers.toSet()
     }
 
-    test("common code uses nothing of the JVM") {
-        val wrong =
+    test("common code uses no JVM API") {
+        val violations =
             sources
                 .filter { "commonMain" in it.path }
                 .flatMap { file ->
@@ -33,14 +33,14 @@ class ArchitectureTest : FunSpec({
                         .map { "${file.path}: $it" }
                 }
 
-        wrong.shouldBeEmpty()
+        violations.shouldBeEmpty()
     }
 
     test("the server is not imported") {
         sources.flatMap { it.imports }.filter { it.startsWith("dev.live.server") }.shouldBeEmpty()
     }
 
-    test("no scope without an owner, no blocking, no unlimited queue") {
+    test("no unowned scope, no blocking call, no unlimited queue") {
         val banned = listOf("GlobalScope", "runBlocking", "Channel.UNLIMITED", "minusKey(Job)", "runCatching")
 
         sources.flatMap { file -> banned.filter { it in file.text }.map { "${file.path}: $it" } }.shouldBeEmpty()
@@ -49,8 +49,8 @@ class ArchitectureTest : FunSpec({
 
 private const val ROOT = "dev.live.client"
 
-/** From left to right. The root, which has no name of its own, is "". */
-private val rooms = listOf("transport", "topic", "connection", "", "java")
+/** The layers from low to high. The root package is "". */
+private val layers = listOf("transport", "topic", "connection", "", "java")
 
 private class Source(val path: String, val text: String) {
     val packageName = text.lineSequence().first { it.startsWith("package ") }.removePrefix("package ").trim()
@@ -65,4 +65,4 @@ private val sources =
         .map { Source(it.path, it.readText()) }
         .toList()
 
-private fun roomOf(packageName: String): String = packageName.removePrefix(ROOT).removePrefix(".").substringBefore('.')
+private fun layerOf(packageName: String): String = packageName.removePrefix(ROOT).removePrefix(".").substringBefore('.')

@@ -29,33 +29,33 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** What may stand at the address of a server, on real sockets: pages, TLS that is none, and WebSockets that speak nonsense. */
+/** Wrong servers at the client's URL, on real sockets: HTTP pages, broken TLS and invalid WebSocket data. */
 class BadServerSocketTest : FunSpec({
 
     for (engine in Engine.entries) {
         context("on ${engine.name}") {
-            refusals(engine)
-            // java.net.http reads a refusal to its end, and keeps a socket whose TLS handshake was given up
+            rejectedUpgrades(engine)
+            // java.net.http reads the whole body of a rejection, and keeps the socket of an abandoned TLS handshake
             if (engine != Engine.Java) badSockets(engine)
         }
     }
 })
 
-private suspend fun FunSpecContainerScope.refusals(engine: Engine) {
+private suspend fun FunSpecContainerScope.rejectedUpgrades(engine: Engine) {
     for (status in listOf("200 OK", "404 Not Found", "502 Bad Gateway")) {
-        test("a page with $status is a refusal, and is tried again") {
-            against(engine, { page(status) }) { server, client ->
+        test("a page with $status is a rejected upgrade and is retried") {
+            withBadServer(engine, { page(status) }) { server, client ->
                 val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
 
                 cause.status shouldBe status.take(3).toInt()
-                cause.reason shouldBe if (engine.readsRefusals) "" else status.drop(4)
+                cause.reason shouldBe if (engine.readsRejections) "" else status.drop(4)
                 server.awaitAnother()
             }
         }
     }
 
-    test("of a proxy's page the cause has the status and a short text without markup (nginx 1.22.1)") {
-        against(engine, { answer("502 Bad Gateway", "", NGINX_502) }) { _, client ->
+    test("the cause has the status of a proxy's page and a short text without markup (nginx 1.22.1)") {
+        withBadServer(engine, { respond("502 Bad Gateway", "", NGINX_502) }) { _, client ->
             client.firstCause().toString() shouldBe "the server refused the upgrade with HTTP 502 (Bad Gateway)"
         }
     }
@@ -66,11 +66,11 @@ private suspend fun FunSpecContainerScope.refusals(engine: Engine) {
         "http://127.0.0.1:PORT/login" to "/login",
         "https://sso.example.com/start?state=secret" to "https://sso.example.com/start",
     )) {
-        test("a redirect to $location is not followed, and the cause names where to without a query") {
+        test("a redirect to $location is not followed, and the cause has its target without the query") {
             val hosts = CopyOnWriteArrayList<String>()
-            against(engine, { request ->
+            withBadServer(engine, { request ->
                 hosts += request.lineSequence().first()
-                answer("302 Found", "Location: ${location.replace("PORT", "$localPort")}\r\n", "")
+                respond("302 Found", "Location: ${location.replace("PORT", "$localPort")}\r\n", "")
             }) { _, client ->
                 val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
 
@@ -83,17 +83,17 @@ private suspend fun FunSpecContainerScope.refusals(engine: Engine) {
 }
 
 private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
-    val behindTimeout = if (engine.leavesUnanswered) "" else ", once the engine's own timeout has passed"
+    val afterTimeout = if (engine.closesUnanswered) "" else " after the engine's own timeout"
 
-    test("a page without an end is not read to its end") {
-        against(engine, { page("200 OK", length = Long.MAX_VALUE) }) { server, client ->
+    test("an endless page is not read completely") {
+        withBadServer(engine, { page("200 OK", length = Long.MAX_VALUE) }) { server, client ->
             client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe 200
 
             eventually(HANG_TIMEOUT) { server.ended shouldBeGreaterThan 0 }
         }
     }
 
-    test("a name that is not found is a server that is not there") {
+    test("an unknown host name is an unreachable server") {
         engine.use { engineClient ->
             val client = LiveClient("ws://nowhere.invalid/live") { httpClient = engineClient }
 
@@ -103,8 +103,8 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
         }
     }
 
-    test("a certificate that nobody has signed is told from a server that is not there") {
-        against(engine, { }, scheme = "wss", socket = { selfSigned() }) { server, client ->
+    test("an untrusted certificate is distinguished from an unreachable server") {
+        withBadServer(engine, { }, scheme = "wss", socket = { selfSigned() }) { server, client ->
             val cause = client.firstCause()
 
             cause.shouldBeInstanceOf<DisconnectCause.CertificateRejected>()
@@ -113,32 +113,32 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
         }
     }
 
-    test("TLS with a server that speaks none is no matter of certificates") {
-        against(engine, { page("400 Bad Request") }, scheme = "wss") { server, client ->
+    test("a TLS connection to a plain-text server is not a certificate error") {
+        withBadServer(engine, { page("400 Bad Request") }, scheme = "wss") { server, client ->
             client.firstCause().shouldBeInstanceOf<DisconnectCause.Unreachable>()
 
             server.awaitAnother()
         }
     }
 
-    test("no TLS with a server that speaks it only is tried again") {
-        against(engine, { }, socket = { selfSigned() }) { server, client ->
+    test("a plain-text connection to a TLS server is retried") {
+        withBadServer(engine, { }, socket = { selfSigned() }) { server, client ->
             client.firstCause().shouldBeInstanceOf<DisconnectCause.Unreachable>()
 
             server.awaitAnother()
         }
     }
 
-    test("a server that never answers the upgrade is given up after the timeout") {
-        against(engine, { getInputStream().read() }, { connectTimeout = 100.milliseconds }) { server, client ->
+    test("an upgrade without a response fails after the timeout") {
+        withBadServer(engine, { getInputStream().read() }, { connectTimeout = 100.milliseconds }) { server, client ->
             client.firstCause().toString() shouldBe "the server was not reached: the server did not answer within 100ms"
 
             server.awaitAnother()
         }
     }
 
-    test("close in the middle of the handshake of TLS leaves no socket$behindTimeout") {
-        against(engine, { readToEnd() }, scheme = "wss", patience = 1.seconds) { server, client ->
+    test("close during the TLS handshake leaves no open socket$afterTimeout") {
+        withBadServer(engine, { readToEnd() }, scheme = "wss", timeout = 1.seconds) { server, client ->
             eventually(HANG_TIMEOUT) { server.accepted shouldBe 1 }
 
             client.close()
@@ -147,8 +147,8 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
         }
     }
 
-    test("close while the upgrade is not answered leaves no socket$behindTimeout") {
-        against(engine, { readToEnd() }, patience = 1.seconds) { server, client ->
+    test("close before the upgrade response leaves no open socket$afterTimeout") {
+        withBadServer(engine, { readToEnd() }, timeout = 1.seconds) { server, client ->
             eventually(HANG_TIMEOUT) { server.accepted shouldBe 1 }
             client.state.value shouldBe ConnectionState.Connecting(0)
 
@@ -158,8 +158,8 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
         }
     }
 
-    test("a subprotocol that was not offered ends the client") {
-        against(engine, { request ->
+    test("a subprotocol that was not offered closes the client") {
+        withBadServer(engine, { request ->
             upgrade(request, "chat")
             getInputStream().read()
         }) { _, client ->
@@ -170,27 +170,27 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
         }
     }
 
-    test("a server that chooses none speaks JSON, and one whose client offered none but CBOR ends it") {
+    test("without a subprotocol in the response the client uses JSON, or closes if it offered only CBOR") {
         val silent: Socket.(String) -> Unit = { request ->
             upgrade(request, subprotocol = null)
             getInputStream().read()
         }
-        against(engine, silent) { _, client ->
+        withBadServer(engine, silent) { _, client ->
             client.state.first { it is ConnectionState.Connected }.toString() shouldBe "Connected(live.v1.json)"
         }
-        against(engine, silent, { codecs(CborCodec) }) { _, client ->
+        withBadServer(engine, silent, { codecs(CborCodec) }) { _, client ->
             client.lastCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().reason shouldContain
                 "it chose no subprotocol"
         }
     }
 
-    for ((what, bytes) in listOf(
-        "a text frame on a connection that speaks CBOR" to frame(TEXT, """{"type":"news"}""".toByteArray()),
-        "CBOR that is cut off" to frame(BINARY, CborCodec.encode(Message("news")).dropLast(2).toByteArray()),
-        "a page in a frame" to frame(TEXT, "<html>".toByteArray()),
+    for ((description, bytes) in listOf(
+        "a text frame on a CBOR connection" to frame(TEXT, """{"type":"news"}""".toByteArray()),
+        "truncated CBOR" to frame(BINARY, CborCodec.encode(Message("news")).dropLast(2).toByteArray()),
+        "an HTML page in a frame" to frame(TEXT, "<html>".toByteArray()),
     )) {
-        test("$what is not understood, and the server is tried again") {
-            against(engine, { speaks(it, bytes) }) { server, client ->
+        test("$description is a protocol error, and the client reconnects") {
+            withBadServer(engine, { upgradeAndSend(it, bytes) }) { server, client ->
                 client.firstCause().shouldBeInstanceOf<DisconnectCause.ProtocolError>()
 
                 server.awaitAnother()
@@ -198,14 +198,14 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
         }
     }
 
-    for ((what, bytes) in listOf(
-        "a frame of no known kind" to byteArrayOf(0x83.toByte(), 1, 0),
-        "a frame with bits that nobody asked for" to byteArrayOf(0xF2.toByte(), 1, 0),
-        "text that is no WebSocket" to "HTTP/1.1 200 OK\r\n\r\n".toByteArray(),
-        "half a frame, and the end" to byteArrayOf(0x82.toByte(), 100, 1, 2, 3),
+    for ((description, bytes) in listOf(
+        "a frame with an unknown opcode" to byteArrayOf(0x83.toByte(), 1, 0),
+        "a frame with reserved bits" to byteArrayOf(0xF2.toByte(), 1, 0),
+        "HTTP text instead of a frame" to "HTTP/1.1 200 OK\r\n\r\n".toByteArray(),
+        "half a frame followed by the end of the stream" to byteArrayOf(0x82.toByte(), 100, 1, 2, 3),
     )) {
-        test("$what ends the connection, and the server is tried again") {
-            against(engine, { request ->
+        test("$description ends the connection, and the client reconnects") {
+            withBadServer(engine, { request ->
                 upgrade(request, CborCodec.subprotocol)
                 getOutputStream().write(bytes)
                 getOutputStream().flush()
@@ -217,8 +217,9 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
         }
     }
 
-    test("a message over maxMessageSize is told from what the server closes for") {
-        against(engine, { speaks(it, frame(BINARY, ByteArray(1000))) }, { maxMessageSize = 999 }) { server, client ->
+    test("a message over maxMessageSize is distinguished from a close by the server") {
+        val large = frame(BINARY, ByteArray(1000))
+        withBadServer(engine, { upgradeAndSend(it, large) }, { maxMessageSize = 999 }) { server, client ->
             val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.ProtocolError>()
 
             cause.reason shouldBe "a message was over the maxMessageSize of 999 bytes; " +
@@ -227,19 +228,23 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
         }
     }
 
-    test("a frame that claims to be larger than any memory is not waited for") {
-        val claim = byteArrayOf(0x82.toByte(), 127, 0x0F, 0, 0, 0, 0, 0, 0, 0)
-        against(engine, { speaks(it, claim) }, { heartbeat(0.1.seconds, 0.5.seconds) }) { server, client ->
+    test("a frame with a huge declared length does not block the client") {
+        val hugeFrame = byteArrayOf(0x82.toByte(), 127, 0x0F, 0, 0, 0, 0, 0, 0, 0)
+        withBadServer(
+            engine,
+            { upgradeAndSend(it, hugeFrame) },
+            { heartbeat(0.1.seconds, 0.5.seconds) },
+        ) { server, client ->
             client.firstCause()
 
             server.awaitAnother()
         }
     }
 
-    test("a server that closes over a publish says so, and the publish is told") {
-        against(engine, { request ->
+    test("a close because of a publish is reported in the state and fails the publish") {
+        withBadServer(engine, { request ->
             upgrade(request, CborCodec.subprotocol)
-            getInputStream().read(ByteArray(1000)) // all of it, as a reset would take the place of the close frame
+            getInputStream().read(ByteArray(1000)) // reads all, because unread data would reset the connection
             getOutputStream().write(frame(CLOSE, byteArrayOf(0x03, 0xF1.toByte())))
             getOutputStream().flush()
             getInputStream().read()
@@ -263,8 +268,8 @@ private fun LiveClientConfig.heartbeat(every: Duration, until: Duration): Unit =
         timeout = until
     }
 
-/** OkHttp, as Ktor uses it, is left by its own timeouts: 10 s for an upgrade, 60 s for the answer to a close frame. */
-private val Engine.leavesUnanswered: Boolean get() = this == Engine.Cio
+/** Ktor leaves OkHttp's own timeouts in place: 10 s for an upgrade, 60 s for the reply to a close frame. */
+private val Engine.closesUnanswered: Boolean get() = this == Engine.Cio
 
 private suspend fun LiveClient.firstCause(): DisconnectCause =
     (state.first { it is ConnectionState.Waiting } as ConnectionState.Waiting).cause
@@ -275,20 +280,20 @@ private suspend fun LiveClient.lastCause(): DisconnectCause =
 private suspend fun RawServer.awaitAnother(): Unit = eventually(HANG_TIMEOUT) { accepted shouldBeGreaterThan 1 }
 
 /**
- * Runs [block] with a client of a server that does [serve] with each connection, and sees that no socket is left, where
- * the engine does not take a minute for it.
+ * Runs [block] with a client of a server that calls [serve] for each connection. Then checks that no socket is left
+ * open, unless the engine needs a minute for that.
  */
-private suspend fun against(
+private suspend fun withBadServer(
     engine: Engine,
     serve: Socket.(String) -> Unit,
     configure: LiveClientConfig.() -> Unit = {},
     scheme: String = "ws",
     socket: () -> ServerSocket = { ServerSocket(0) },
-    patience: Duration = 10.seconds,
+    timeout: Duration = 10.seconds,
     block: suspend (RawServer, LiveClient) -> Unit,
 ) {
     RawServer(socket(), serve).use { server ->
-        engine.use(patience) { engineClient ->
+        engine.use(timeout) { engineClient ->
             val client =
                 LiveClient("$scheme://127.0.0.1:${server.port}/live") {
                     httpClient = engineClient
@@ -300,12 +305,12 @@ private suspend fun against(
             } finally {
                 client.close()
             }
-            if (engine.leavesUnanswered) eventually(HANG_TIMEOUT) { server.ended shouldBe server.accepted }
+            if (engine.closesUnanswered) eventually(HANG_TIMEOUT) { server.ended shouldBe server.accepted }
         }
     }
 }
 
-/** Says nothing, and is over when the client's socket is: not before, however much the client has said. */
+/** Sends nothing and returns when the client closes its socket. */
 private fun Socket.readToEnd() {
     while (getInputStream().read() >= 0) continue
 }
@@ -321,7 +326,7 @@ private fun Socket.page(status: String, length: Long = 6) {
     out.flush()
 }
 
-private fun Socket.answer(status: String, headers: String, body: String) {
+private fun Socket.respond(status: String, headers: String, body: String) {
     val head = "HTTP/1.1 $status\r\nContent-Type: text/html\r\n${headers}Content-Length: ${body.length}\r\n\r\n"
     getOutputStream().write((head + body).toByteArray())
     getOutputStream().flush()
@@ -331,8 +336,8 @@ private const val NGINX_502 =
     "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n" +
         "<hr><center>nginx/1.22.1</center>\r\n</body>\r\n</html>\r\n"
 
-/** Says [bytes] as soon as it can, and stays until the client says something, such as that it goes. */
-private fun Socket.speaks(request: String, bytes: ByteArray) {
+/** Sends [bytes] after the upgrade, then waits until the client sends data or closes. */
+private fun Socket.upgradeAndSend(request: String, bytes: ByteArray) {
     upgrade(request, CborCodec.subprotocol)
     getOutputStream().write(bytes)
     getOutputStream().flush()

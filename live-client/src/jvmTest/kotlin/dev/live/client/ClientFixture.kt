@@ -65,17 +65,17 @@ internal class ClientFixture(
     /** Virtual time since the test began. */
     val now: Duration get() = scope.currentTime.milliseconds
 
-    /** Lets everything happen that can happen without time passing. */
+    /** Runs all tasks that are due now, without advancing the time. */
     fun settle(): Unit = scope.testScheduler.runCurrent()
 
-    /** Lets [time] pass, and everything happen that is due by then. */
+    /** Advances the time by [time] and runs all tasks that are due by then. */
     fun pass(time: Duration) {
         scope.testScheduler.advanceTimeBy(time)
         scope.testScheduler.runCurrent()
     }
 
     /** The server publishes to [topic]. */
-    fun serverSays(topic: String, chat: Chat): Unit =
+    fun serverPublishes(topic: String, chat: Chat): Unit =
         transport.wire.push(Message(MessageType.MESSAGE, topic, body = Body.of(chat)))
 }
 
@@ -83,11 +83,11 @@ internal val hello = Chat("ann", "hello")
 
 internal fun ClientFixture.room(): ClientTopic<Chat> = client.topic<Chat>("room")
 
-/** Runs [block] beside the test; its failure is the result's alone. */
+/** Runs [block] in the background. The result captures its exception. */
 internal fun <T> ClientFixture.start(block: suspend () -> T): Deferred<T> =
     CoroutineScope(scope.coroutineContext[ContinuationInterceptor]!! + SupervisorJob()).async { block() }
 
-/** Collects [flow] and waits until its subscription has been answered. */
+/** Collects [flow] and waits until its subscription is acknowledged. */
 internal fun <T> ClientFixture.collect(flow: Flow<T>): ReceiveTurbine<T> = flow.testIn(turbines).also { settle() }
 
 internal fun ClientFixture.waiting() = client.state.value.shouldBeInstanceOf<ConnectionState.Waiting>()

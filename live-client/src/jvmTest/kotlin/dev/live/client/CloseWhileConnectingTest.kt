@@ -8,32 +8,33 @@ import java.net.ServerSocket
 import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.seconds
 
-/** An engine may lose a socket that is made in the moment in which nobody wants it any more: then nobody closes it. */
+/** If a connect is cancelled while its socket opens, an engine can lose the socket without closing it. */
 class CloseWhileConnectingTest : FunSpec({
 
-    test("close in the very moment in which the server is reached leaves no socket") {
-        closesLeaveNothing(others = 0)
+    test("close while the socket opens leaves no open socket") {
+        assertNoOpenSockets(others = 0)
     }
 
-    test("nor does it where other clients go on with the same engines") {
-        closesLeaveNothing(others = 16)
+    test("close while the socket opens leaves no open socket if other clients share the engines") {
+        assertNoOpenSockets(others = 16)
     }
 })
 
-private suspend fun closesLeaveNothing(others: Int): Unit =
+private suspend fun assertNoOpenSockets(others: Int): Unit =
     RawServer(ServerSocket(0)) { getInputStream().read() }.use { server ->
-        val staying = List(others) { n -> server.clientThatCame(n) }
-        repeat(CLOSES) { n -> server.clientThatCame(others + n).close() }
+        val openClients = List(others) { n -> server.connectingClient(n) }
+        repeat(CLOSES) { n -> server.connectingClient(others + n).close() }
 
         eventually(HANG_TIMEOUT) { server.ended shouldBe CLOSES }
-        staying.forEach { it.close() }
+        openClients.forEach { it.close() }
     }
 
-private fun RawServer.clientThatCame(before: Int): LiveClient {
-    val client = LiveClient("ws://127.0.0.1:$port/live") { connectTimeout = 1.hours } // who stays must not come twice
+private fun RawServer.connectingClient(before: Int): LiveClient {
+    // with a shorter timeout, an open client could connect twice
+    val client = LiveClient("ws://127.0.0.1:$port/live") { connectTimeout = 1.hours }
     val end = System.nanoTime() + HANG_TIMEOUT.inWholeNanoseconds
-    while (accepted <= before) check(System.nanoTime() < end) { "client $before never came" }
+    while (accepted <= before) check(System.nanoTime() < end) { "client $before did not connect" }
     return client
 }
 
-private const val CLOSES = 500 // without the engine's timeout out of the way about one in a hundred was lost
+private const val CLOSES = 500 // with the engine's own timeout, about one in a hundred was lost

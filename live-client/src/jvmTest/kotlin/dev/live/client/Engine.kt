@@ -7,27 +7,27 @@ import kotlin.time.toJavaDuration
 import io.ktor.client.engine.java.Java as JavaEngine
 import io.ktor.client.engine.okhttp.OkHttp as OkHttpEngine
 
-/** The engines that the client is tested on: its own, the one that Android has, and the one of the JDK. */
+/** The engines of the tests: CIO (the client's default), OkHttp (as on Android) and the JDK's HTTP client. */
 internal enum class Engine(
-    /** Whether more is known of a refused upgrade than its status. */
-    val readsRefusals: Boolean,
+    /** Whether the engine provides the headers and body of a rejected upgrade, not only its status. */
+    val readsRejections: Boolean,
     private val newClient: (Duration) -> HttpClient?,
 ) {
-    Cio(readsRefusals = true, { null }),
-    OkHttp(readsRefusals = false, { patience ->
-        HttpClient(OkHttpEngine) { engine { config { readTimeout(patience.toJavaDuration()) } } }
+    Cio(readsRejections = true, { null }),
+    OkHttp(readsRejections = false, { timeout ->
+        HttpClient(OkHttpEngine) { engine { config { readTimeout(timeout.toJavaDuration()) } } }
     }),
-    Java(readsRefusals = true, { HttpClient(JavaEngine) }),
+    Java(readsRejections = true, { HttpClient(JavaEngine) }),
     ;
 
     /**
-     * Runs [block] with what to set as `httpClient`, which is closed afterwards, as an application does it.
+     * Runs [block] with the value for `httpClient`, and closes that client afterwards, as an application does.
      *
-     * @param patience after which the engine itself gives a handshake up, where it has to: OkHttp does not hear that
-     *   nobody waits for it any more
+     * @param timeout the engine's own timeout for a handshake. OkHttp needs it, because it does not react to the
+     *   cancellation of a handshake
      */
-    suspend fun use(patience: Duration = OKHTTP_DEFAULT, block: suspend (HttpClient?) -> Unit) {
-        val client = newClient(patience)
+    suspend fun use(timeout: Duration = OKHTTP_DEFAULT, block: suspend (HttpClient?) -> Unit) {
+        val client = newClient(timeout)
         try {
             block(client)
         } finally {

@@ -8,19 +8,21 @@ import kotlinx.coroutines.runBlocking
 import java.io.File
 import java.util.concurrent.TimeUnit
 
-/** Each in a JVM of its own, on two cores: what is looked at happens to the first connections of a small machine. */
+/**
+ * Runs each test in a separate JVM with two cores: the tested problems affect the first connections on a small machine.
+ */
 class FirstConnectionsTest : FunSpec({
 
-    test("clients that begin together, as the first of a process, are all connected") {
+    test("concurrent first clients of a process all connect") {
         exitOf(clients = 8) shouldBe 0
     }
 
-    test("as many clients at once as use up what Ktor keeps for its upgrades are all connected") {
+    test("more concurrent clients than Ktor has prepared nonces all connect") {
         exitOf(clients = 400) shouldBe 0
     }
 })
 
-/** How a process ended in which as many clients connected; null if they did not in a minute. */
+/** The exit code of a process that connects [clients] clients; null if it does not finish within a minute. */
 private fun exitOf(clients: Int): Int? =
     TinyServer().use { server ->
         val java = File(System.getProperty("java.home"), "bin/java").path

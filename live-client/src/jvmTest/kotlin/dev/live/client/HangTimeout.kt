@@ -2,5 +2,5 @@ package dev.live.client
 
 import kotlin.time.Duration.Companion.minutes
 
-/** The bound of a wait for a condition. Only a hang reaches it, also on a machine with a load of 8. */
+/** Timeout of a wait for a condition. Only a hang reaches it, even on a machine with a load of 8. */
 internal val HANG_TIMEOUT = 2.minutes

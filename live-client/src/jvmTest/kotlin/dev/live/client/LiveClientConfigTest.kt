@@ -18,11 +18,11 @@ class LiveClientConfigTest : FunSpec({
         "example.com/live" to "url must begin with ws:// or wss://, but has no scheme",
         "" to "url must begin with ws:// or wss://, but has no scheme",
         "ws:///live" to "url must name a host",
-        "ws://h/live?name=100%" to "the query of the url $BAD_ESCAPE, at character 9 of the query: $WAY_OUT",
-        "ws://h/live?name=%2" to "the query of the url $BAD_ESCAPE, at character 6 of the query: $WAY_OUT",
-        "ws://h/50%off/live" to "the path of the url $BAD_ESCAPE, at character 4 of the path: $WAY_OUT",
-        "ws://ann:1%@h/live" to "the user info of the url $BAD_ESCAPE, at character 6 of the user info: $WAY_OUT",
-        "ws://h%/live" to "the host of the url $BAD_ESCAPE, at character 2 of the host: $WAY_OUT",
+        "ws://h/live?name=100%" to "the query of the url $BAD_ESCAPE, at character 9 of the query: $HINT",
+        "ws://h/live?name=%2" to "the query of the url $BAD_ESCAPE, at character 6 of the query: $HINT",
+        "ws://h/50%off/live" to "the path of the url $BAD_ESCAPE, at character 4 of the path: $HINT",
+        "ws://ann:1%@h/live" to "the user info of the url $BAD_ESCAPE, at character 6 of the user info: $HINT",
+        "ws://h%/live" to "the host of the url $BAD_ESCAPE, at character 2 of the host: $HINT",
         "ws://h/live?name=%ED%A0%BC" to
             "the query of the url has escapes that are not UTF-8, from character 6 of the query",
         "ws://h/live?name=$CUT" to "the query of the url holds half of a surrogate pair, at character 8 of the query",
@@ -35,8 +35,8 @@ class LiveClientConfigTest : FunSpec({
         "ws://h/live?room=#general" to
             "the url must have no fragment, which no server gets: write '%23' for a '#' in its path or query",
     )) {
-        test("the url '${url.replace(CUT, "ab?")}' is refused") {
-            refused(url) { } shouldBe message
+        test("the url '${url.replace(CUT, "ab?")}' is rejected") {
+            rejectionOf(url) { } shouldBe message
         }
     }
 
@@ -59,14 +59,14 @@ class LiveClientConfigTest : FunSpec({
         "ws://ann:secret@[::1",
     )) {
         test("the exception for '$url' does not contain the password") {
-            val thrown = runCatching { LiveClient(url) { transport = FakeTransport() }.close() }.exceptionOrNull()
+            val error = runCatching { LiveClient(url) { transport = FakeTransport() }.close() }.exceptionOrNull()
 
-            generateSequence(thrown) { it.cause }.forEach { "$it" shouldNotContain "secr" }
+            generateSequence(error) { it.cause }.forEach { "$it" shouldNotContain "secr" }
         }
     }
 
-    test("a port that may be a password is not quoted") {
-        refused("ws://ann:777777/1@h") { } shouldBe "the port of the url must be a number from 1 to 65535"
+    test("a port that could be part of a password is not quoted") {
+        rejectionOf("ws://ann:777777/1@h") { } shouldBe "the port of the url must be a number from 1 to 65535"
     }
 
     for (url in listOf(
@@ -82,19 +82,19 @@ class LiveClientConfigTest : FunSpec({
         }
     }
 
-    test("settings that make no sense are refused, with the value") {
-        refused { connectTimeout = 0.seconds } shouldBe "connectTimeout must be positive, was 0s"
-        refused { requestTimeout = (-1).seconds } shouldBe "requestTimeout must be positive, was -1s"
-        refused { maxMessageSize = 0 } shouldBe "maxMessageSize must be at least 1 byte, was 0"
-        refused { heartbeat { interval = 0.seconds } } shouldBe "heartbeat interval must be positive, was 0s"
-        refused { heartbeat { timeout = 0.seconds } } shouldBe "heartbeat timeout must be positive, was 0s"
-        refused { heartbeat { interval = 60.seconds } } shouldBe
+    test("invalid settings are rejected with the value") {
+        rejectionOf { connectTimeout = 0.seconds } shouldBe "connectTimeout must be positive, was 0s"
+        rejectionOf { requestTimeout = (-1).seconds } shouldBe "requestTimeout must be positive, was -1s"
+        rejectionOf { maxMessageSize = 0 } shouldBe "maxMessageSize must be at least 1 byte, was 0"
+        rejectionOf { heartbeat { interval = 0.seconds } } shouldBe "heartbeat interval must be positive, was 0s"
+        rejectionOf { heartbeat { timeout = 0.seconds } } shouldBe "heartbeat timeout must be positive, was 0s"
+        rejectionOf { heartbeat { interval = 60.seconds } } shouldBe
             "heartbeat timeout (1m) must be longer than its interval (1m)"
-        refused { codecs() } shouldBe "codecs must name at least one codec, such as JsonCodec"
-        refused { codecs(JsonCodec, JsonCodec) } shouldBe "codec 'live.v1.json' is listed twice"
+        rejectionOf { codecs() } shouldBe "codecs must name at least one codec, such as JsonCodec"
+        rejectionOf { codecs(JsonCodec, JsonCodec) } shouldBe "codec 'live.v1.json' is listed twice"
     }
 
-    test("codecs are offered in the order given, and the one that the server picks is spoken") {
+    test("codecs are offered in order, and the client uses the one that the server selects") {
         clientTest({ codecs(MessagePackCodec, CborCodec, JsonCodec) }, FakeTransport(CborCodec)) {
             client.topic<Chat>("room").publish(Chat("ann", "hello"))
 
@@ -104,7 +104,7 @@ class LiveClientConfigTest : FunSpec({
         }
     }
 
-    test("headers go with every upgrade") {
+    test("headers are sent with every upgrade") {
         clientTest({
             header("X-Tenant", "a")
             header("X-Tenant", "b")
@@ -115,7 +115,7 @@ class LiveClientConfigTest : FunSpec({
         }
     }
 
-    test("the name of a topic is checked where it is made") {
+    test("topic() validates the name") {
         clientTest {
             shouldThrow<IllegalArgumentException> { client.topic<Chat>("") }.message shouldBe "topic must not be empty"
             shouldThrow<IllegalArgumentException> { client.topic<Chat>("a\nb") }
@@ -125,10 +125,10 @@ class LiveClientConfigTest : FunSpec({
 })
 
 private const val BAD_ESCAPE = "has a '%' that two hexadecimal digits do not follow"
-private const val WAY_OUT = "write '%25' for a percent sign"
+private const val HINT = "write '%25' for a percent sign"
 
-/** What `"ab🌸".take(3)` gives: valid Kotlin that UTF-8 cannot encode. */
+/** The result of `"ab🌸".take(3)`: a valid Kotlin string that UTF-8 cannot encode. */
 private const val CUT = "ab\uD83C"
 
-private fun refused(url: String = "ws://test", configure: LiveClientConfig.() -> Unit): String? =
+private fun rejectionOf(url: String = "ws://test", configure: LiveClientConfig.() -> Unit): String? =
     shouldThrow<IllegalArgumentException> { LiveClient(url, configure) }.message

@@ -19,7 +19,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class LiveClientTest : FunSpec({
 
-    test("a client connects by itself") {
+    test("a client connects automatically") {
         clientTest {
             settle()
 
@@ -27,7 +27,7 @@ class LiveClientTest : FunSpec({
         }
     }
 
-    test("what is published reaches a collector") {
+    test("a published message reaches a collector") {
         clientTest {
             val room = client.topic<Chat>("room/42")
 
@@ -43,7 +43,7 @@ class LiveClientTest : FunSpec({
         }
     }
 
-    test("close says goodbye, ends the state and leaves nothing behind") {
+    test("close sends a close frame, closes the state and releases all resources") {
         val parent = Job()
         clientTest({ context += parent }) {
             settle()
@@ -59,7 +59,7 @@ class LiveClientTest : FunSpec({
         }
     }
 
-    test("closing twice is harmless") {
+    test("a second close has no effect") {
         clientTest {
             settle()
             client.close()
@@ -67,7 +67,7 @@ class LiveClientTest : FunSpec({
         }
     }
 
-    test("closing works before the first step, while connecting and while waiting") {
+    test("close works before connecting, while connecting and while waiting") {
         clientTest {
             client.close()
 
@@ -91,7 +91,7 @@ class LiveClientTest : FunSpec({
         }
     }
 
-    test("a client ends with its parent, and its transport is released") {
+    test("cancelling the parent job closes the client and its transport") {
         runTest {
             val parent = Job()
             val transport = FakeTransport()

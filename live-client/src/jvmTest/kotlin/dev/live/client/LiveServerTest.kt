@@ -28,7 +28,7 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.first
 import kotlin.time.Duration.Companion.minutes
 
-/** The client against the project's own server, on Netty and a real socket. */
+/** The client against a live server, on Netty and a real socket. */
 class LiveServerTest : FunSpec({
 
     for (codec in listOf(JsonCodec, CborCodec, MessagePackCodec)) {
@@ -46,7 +46,7 @@ class LiveServerTest : FunSpec({
         }
     }
 
-    test("publishing while a collector begins is no race") {
+    test("a publish does not race with the start of a collector") {
         withLiveServer { client ->
             repeat(40) { i ->
                 // the server allows a burst of 200 messages, and one round is five at most
@@ -60,36 +60,36 @@ class LiveServerTest : FunSpec({
         }
     }
 
-    test("publishing to a topic that nobody collects is refused") {
+    test("a publish to a topic without a collector is rejected") {
         withLiveServer { client ->
-            val refused = shouldThrow<LiveException> { client.topic<Chat>("room/42").publish(Chat("ann", "hello")) }
+            val error = shouldThrow<LiveException> { client.topic<Chat>("room/42").publish(Chat("ann", "hello")) }
 
-            refused.code shouldBe ErrorCode.NotSubscribed
+            error.code shouldBe ErrorCode.NotSubscribed
         }
     }
 
-    test("a publish that the server cannot read fails at once, with the server's reason") {
+    test("a publish that the server cannot decode fails with the server's reason") {
         val deep = Body.json("[".repeat(100) + "]".repeat(100), DecodeLimits(maxDepth = 100))
         for (codec in listOf(JsonCodec, CborCodec, MessagePackCodec)) {
             withLiveServer(codec) { client ->
-                val refused =
+                val error =
                     shouldThrow<LiveException> { client.topic<Chat>("room/42").publish(deep, timeout = 10.minutes) }
 
-                refused.code shouldBe ErrorCode.BadMessage
-                refused.reason shouldBe "data is nested deeper than 64"
+                error.code shouldBe ErrorCode.BadMessage
+                error.reason shouldBe "data is nested deeper than 64"
             }
         }
     }
 
-    test("a topic that is not declared fails the flow with the server's code") {
+    test("an undeclared topic fails the flow with the code of the server") {
         withLiveServer { client ->
-            val refused = shouldThrow<LiveException> { client.topic<Chat>("nowhere").messages.first() }
+            val error = shouldThrow<LiveException> { client.topic<Chat>("nowhere").messages.first() }
 
-            refused.code shouldBe ErrorCode.UnknownTopic
+            error.code shouldBe ErrorCode.UnknownTopic
         }
     }
 
-    test("a refused token ends the client") {
+    test("a rejected token closes the client") {
         withLiveServer(token = "wrong") { client ->
             val closed = client.state.first { it is ConnectionState.Closed }
 

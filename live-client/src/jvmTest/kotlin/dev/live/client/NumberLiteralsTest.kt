@@ -18,7 +18,7 @@ import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonElement
 import kotlin.time.Duration.Companion.minutes
 
-/** Numbers of JSON keep their text from client to client, in every codec. */
+/** JSON numbers keep their original text from client to client, with every codec. */
 class NumberLiteralsTest : FunSpec({
 
     for (codec in listOf(JsonCodec, CborCodec, MessagePackCodec)) {

@@ -19,16 +19,16 @@ import io.ktor.http.HttpStatusCode
 import kotlinx.coroutines.flow.first
 import kotlin.time.Duration.Companion.milliseconds
 
-/** The whole client on a real socket. */
+/** The complete client on a real socket. */
 class RealSocketTest : FunSpec({
 
     for (engine in Engine.entries) {
-        context("on ${engine.name}") { everyEngine(engine) }
+        context("on ${engine.name}") { testsForEngine(engine) }
     }
 })
 
-private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
-    test("a topic goes on after the server has cut the connection") {
+private suspend fun FunSpecContainerScope.testsForEngine(engine: Engine) {
+    test("a topic continues after the server closes the connection") {
         realTest(engine) { server, client ->
             val room = client.topic<Chat>("room/42")
             room.messages.test(timeout = HANG_TIMEOUT) {
@@ -47,7 +47,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         }
     }
 
-    test("requests are answered and refusals carry the server's code") {
+    test("requests receive replies, and rejections have the code of the server") {
         realTest(engine) { _, client ->
             val count: Int = client.request("count", "room/42")
 
@@ -58,7 +58,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         }
     }
 
-    test("an application's own type comes through messages") {
+    test("application-defined message types arrive in messages") {
         realTest(engine) { _, client ->
             client.messages.test(timeout = HANG_TIMEOUT) {
                 client.send(Message("shout", ref = "mine"))
@@ -68,7 +68,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         }
     }
 
-    test("the bearer token is sent, anew for each connection") {
+    test("each connection sends a fresh bearer token") {
         var issued = 0
         realTest(engine, { bearer { "t${++issued}" } }) { server, client ->
             client.state.first { it is ConnectionState.Connected }
@@ -79,7 +79,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         }
     }
 
-    test("close leaves no connection at the server") {
+    test("close leaves no open connection on the server") {
         realTest(engine) { server, client ->
             client.topic<Chat>("room/42").publish(Chat("ann", "hello"))
 
@@ -89,14 +89,14 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         }
     }
 
-    test("a refused upgrade ends the client with what the server said") {
-        realTest(engine, refusal = Refusal(HttpStatusCode.Forbidden, "origin not allowed")) { _, client ->
+    test("a rejected upgrade closes the client with the reason of the server") {
+        realTest(engine, rejection = Rejection(HttpStatusCode.Forbidden, "origin not allowed")) { _, client ->
             val closed = client.state.first { it is ConnectionState.Closed }
 
             val cause = closed.shouldBeInstanceOf<ConnectionState.Closed>().cause
-            val refused = cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
-            refused.status shouldBe 403
-            refused.reason shouldBe if (engine.readsRefusals) "origin not allowed" else "Forbidden"
+            val rejected = cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
+            rejected.status shouldBe 403
+            rejected.reason shouldBe if (engine.readsRejections) "origin not allowed" else "Forbidden"
         }
     }
 }
@@ -104,11 +104,11 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
 private suspend fun realTest(
     engine: Engine,
     configure: LiveClientConfig.() -> Unit = {},
-    refusal: Refusal? = null,
+    rejection: Rejection? = null,
     block: suspend (TinyServer, LiveClient) -> Unit,
 ) {
     TinyServer().use { server ->
-        server.refusal = refusal
+        server.rejection = rejection
         engine.use { engineClient ->
             val client =
                 LiveClient(server.url) {

@@ -15,8 +15,8 @@ import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.Serializable
 
 /**
- * The server that the JavaScript tests start: says where it listens, and ends when its standard input does, which is
- * when they have.
+ * The server for the JavaScript tests. It prints its port and exits when its standard input is closed, which happens
+ * when the tests have ended.
  */
 fun main() {
     val server =
@@ -26,11 +26,11 @@ fun main() {
             routing {
                 live<String>("/live") {
                     authenticate { call ->
-                        val hasHeader = HttpHeaders.Authorization in call.request.headers // which no page can send
+                        val hasHeader = HttpHeaders.Authorization in call.request.headers // browsers cannot send it
                         call.bearerToken()?.takeIf { it.startsWith("right") && !hasHeader }
                     }
-                    topic<Spoken>("room/{room}")
-                    request<Spoken, Int>("length") { spoken -> spoken.text.length }
+                    topic<Line>("room/{room}")
+                    request<Line, Int>("length") { line -> line.text.length }
                     request<Unit, String>("token") { meta }
                     request<Unit, String>("session") { session.id }
                     request<Unit, List<String>>("sessions") { application.live.sessions.map { it.id } }
@@ -50,4 +50,4 @@ fun main() {
 }
 
 @Serializable
-private data class Spoken(val text: String)
+private data class Line(val text: String)

@@ -38,49 +38,49 @@ import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.LinkedBlockingQueue
 
 /**
- * A real server on a real socket that speaks just enough of the protocol: topics without rules, `count` and `echo`
- * requests, and an application type, `shout`, that it sends back. Public for the test in Java.
+ * A server on a real socket with a minimal implementation of the protocol: topics without rules, `count` and `echo`
+ * requests, and an application-defined type `shout` that it echoes. Public for the tests in Java.
  */
 public class TinyServer : AutoCloseable {
     private val sessions = CopyOnWriteArrayList<DefaultWebSocketServerSession>()
-    private val joined = ConcurrentHashMap<DefaultWebSocketServerSession, MutableSet<String>>()
+    private val subscriptions = ConcurrentHashMap<DefaultWebSocketServerSession, MutableSet<String>>()
     private val tokens = CopyOnWriteArrayList<String>()
-    private val answers = LinkedBlockingQueue<Message>()
+    private val replies = LinkedBlockingQueue<Message>()
     private val refs = CopyOnWriteArrayList<String>()
 
-    /** Answered to every upgrade while it is not null. */
+    /** The response to every upgrade while it is not null. */
     @Volatile
-    internal var refusal: Refusal? = null
+    internal var rejection: Rejection? = null
 
     private val server: EmbeddedServer<*, *> =
         embeddedServer(Netty, port = 0) {
             intercept(ApplicationCallPipeline.Plugins) {
-                val refused = refusal ?: return@intercept
-                refused.retryAfter?.let { call.response.header(HttpHeaders.RetryAfter, it) }
-                call.respondText(refused.body, status = refused.status)
+                val response = rejection ?: return@intercept
+                response.retryAfter?.let { call.response.header(HttpHeaders.RetryAfter, it) }
+                call.respondText(response.body, status = response.status)
                 finish()
             }
             install(WebSockets)
             routing { webSocket("/live", protocol = "live.v1.json") { serve() } }
         }.start(wait = false)
 
-    /** Where the server listens. */
+    /** The URL of the server. */
     public val url: String = "ws://127.0.0.1:${runBlocking { server.engine.resolvedConnectors().first().port }}/live"
 
-    /** The `Authorization` headers and the tokens of `auth` messages that were seen, in order. */
+    /** The received `Authorization` headers and tokens of `auth` messages, in order. */
     public fun tokens(): List<String> = tokens
 
-    /** How many connections are open. */
+    /** Number of open connections. */
     public fun connections(): Int = sessions.size
 
-    /** How many of them have joined [topic]. */
-    public fun subscribers(topic: String): Int = joined.values.count { topic in it }
+    /** Number of connections that are subscribed to [topic]. */
+    public fun subscribers(topic: String): Int = subscriptions.values.count { topic in it }
 
     /** The refs of the requests to `echo`, in order. */
     public fun refs(): List<String> = refs
 
-    /** What clients answered to requests of the server, in order. */
-    public fun answers(): BlockingQueue<Message> = answers
+    /** The replies of clients to requests of the server, in order. */
+    public fun replies(): BlockingQueue<Message> = replies
 
     /** Closes every connection with [code]. */
     public fun closeAll(code: CloseCode): Unit =
@@ -89,7 +89,7 @@ public class TinyServer : AutoCloseable {
     /** Sends [message] to every connection. */
     public fun sendAll(message: Message): Unit = runBlocking { sessions.forEach { it.write(message) } }
 
-    /** Tells every connection that its token runs out in [millis]. */
+    /** Notifies every connection that its token expires in [millis]. */
     public fun expireAll(millis: Long): Unit =
         sendAll(Message(MessageType.EXPIRING, body = Body.of(ExpiringData(millis))))
 
@@ -98,17 +98,17 @@ public class TinyServer : AutoCloseable {
     private suspend fun DefaultWebSocketServerSession.serve() {
         tokens += call.request.header(HttpHeaders.Authorization).orEmpty()
         sessions += this
-        joined[this] = ConcurrentHashMap.newKeySet()
+        subscriptions[this] = ConcurrentHashMap.newKeySet()
         try {
-            for (frame in incoming) answer(codec.decode(frame.data))
+            for (frame in incoming) handle(codec.decode(frame.data))
         } finally {
             sessions -= this
-            joined.remove(this)
+            subscriptions.remove(this)
         }
     }
 
-    private suspend fun DefaultWebSocketServerSession.answer(message: Message) {
-        val topics = joined.getValue(this)
+    private suspend fun DefaultWebSocketServerSession.handle(message: Message) {
+        val topics = subscriptions.getValue(this)
         if (message.type == "echo") refs += message.ref
         when (message.type) {
             MessageType.SUBSCRIBE ->
@@ -125,7 +125,7 @@ public class TinyServer : AutoCloseable {
             MessageType.PUBLISH -> {
                 write(Message(MessageType.ACK, ref = message.ref))
                 val published = Message(MessageType.MESSAGE, message.topic, body = message.body)
-                sessions.filter { message.topic in joined[it].orEmpty() }.forEach { it.write(published) }
+                sessions.filter { message.topic in subscriptions[it].orEmpty() }.forEach { it.write(published) }
             }
             MessageType.AUTH -> {
                 tokens += message.decode<AuthData>().token
@@ -133,7 +133,7 @@ public class TinyServer : AutoCloseable {
             }
             MessageType.PING -> write(Message(MessageType.PONG, ref = message.ref))
             "count" -> write(Message(MessageType.REPLY, ref = message.ref, body = Body.json("7")))
-            MessageType.REPLY, MessageType.ERROR -> answers += message
+            MessageType.REPLY, MessageType.ERROR -> replies += message
             "echo" -> write(Message(MessageType.REPLY, ref = message.ref, body = message.body))
             "shout" -> write(message)
             else -> write(
@@ -150,4 +150,4 @@ public class TinyServer : AutoCloseable {
     }
 }
 
-internal class Refusal(val status: HttpStatusCode, val body: String = "", val retryAfter: String? = null)
+internal class Rejection(val status: HttpStatusCode, val body: String = "", val retryAfter: String? = null)

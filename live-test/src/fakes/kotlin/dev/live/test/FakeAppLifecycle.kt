@@ -5,18 +5,18 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.asStateFlow
 
-/** An application that goes to the background and comes back when a test says so. Any thread. */
+/** An [AppLifecycle] that a test moves to the background and to the foreground. Thread-safe. */
 public class FakeAppLifecycle : AppLifecycle {
     private val state = MutableStateFlow(true)
 
-    /** Whether it is in the foreground, as it is in the beginning. */
+    /** Whether the application is in the foreground. Default true. */
     public var isForeground: Boolean
         get() = state.value
         set(value) {
             state.value = value
         }
 
-    /** How many clients follow it: none once all have been closed. */
+    /** Number of clients that observe this lifecycle; 0 after all of them are closed. */
     public val followers: Int get() = state.subscriptionCount.value
 
     override fun foreground(): Flow<Boolean> = state.asStateFlow()

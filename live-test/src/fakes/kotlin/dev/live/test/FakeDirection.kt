@@ -7,51 +7,52 @@ import kotlin.random.Random
 import kotlin.time.Duration
 
 /**
- * One direction of a [FakeTransport]'s network: how long what is said that way takes. It may be changed at any time, for
- * what is said from then on.
+ * One direction of a [FakeTransport]'s network, with its delays. A change applies to messages sent after it.
  *
- * Nothing is lost out of the middle, as nothing is on TCP: what was said arrives in its order, or the connection ends before.
+ * As with TCP, messages arrive in order and none is lost, unless the connection ends first.
  */
 public class FakeDirection internal constructor(seed: Int) {
     private val random = Random(seed)
-    private val passes = MutableStateFlow(true)
+    private val isFlowing = MutableStateFlow(true)
 
-    /** What everything takes at least, zero or more. Default zero. */
+    /** Minimum delay of each message, zero or more. Default zero. */
     public var latency: Duration = Duration.ZERO
         set(value) {
             require(!value.isNegative()) { "latency must not be negative, was $value" }
             field = value
         }
 
-    /** What it takes beyond the [latency] at most, zero or more; how much is random for each message. Default zero. */
+    /** Maximum additional delay, zero or more. It is random for each message. Default zero. */
     public var jitter: Duration = Duration.ZERO
         set(value) {
             require(!value.isNegative()) { "jitter must not be negative, was $value" }
             field = value
         }
 
-    /** Whether nothing passes. When this is false again, all that waited arrives at once, in its order. Default false. */
+    /**
+     * Whether the direction is blocked. Waiting messages arrive at once, in order, when it is unblocked. Default false.
+     */
     public var isStalled: Boolean
-        get() = !passes.value
+        get() = !isFlowing.value
         set(value) {
-            passes.value = !value
+            isFlowing.value = !value
         }
 
-    /** Whether what is said of different topics may overtake each other. */
+    /** Whether messages of different topics may arrive out of order. */
     internal var reordersTopics = false
 
     internal val isInstant: Boolean get() = latency == Duration.ZERO && jitter == Duration.ZERO && !isStalled
 
-    internal fun timeOfNext(): Duration = latency + jitter * random.nextDouble()
+    internal fun nextDelay(): Duration = latency + jitter * random.nextDouble()
 
-    internal suspend fun awaitPassing() {
-        passes.first { it }
+    internal suspend fun awaitFlowing() {
+        isFlowing.first { it }
     }
 
-    /** Takes as long as a message would. */
+    /** Suspends for the delay of one message. */
     internal suspend fun pass() {
         if (isInstant) return
-        delay(timeOfNext())
-        awaitPassing()
+        delay(nextDelay())
+        awaitFlowing()
     }
 }

@@ -7,21 +7,21 @@ import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.asStateFlow
 
 /**
- * A device whose network is what a test says. Any thread.
+ * A [NetworkMonitor] with a network that a test sets. Thread-safe.
  *
- * It only tells the client: what a [FakeTransport] does meanwhile is up to the test.
+ * It only notifies the client. It does not change the behavior of a [FakeTransport].
  */
 public class FakeNetworkMonitor : NetworkMonitor {
     private val state = MutableStateFlow<Network>(Network.Available("wifi"))
 
-    /** What network there is; in the beginning one called `wifi`. */
+    /** The current network. Default: available, with the id `wifi`. */
     public var network: Network
         get() = state.value
         set(value) {
             state.value = value
         }
 
-    /** How many clients follow it: none once all have been closed. */
+    /** Number of clients that observe this monitor; 0 after all of them are closed. */
     public val followers: Int get() = state.subscriptionCount.value
 
     override fun networks(): Flow<Network> = state.asStateFlow()

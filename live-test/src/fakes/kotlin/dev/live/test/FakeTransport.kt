@@ -13,12 +13,12 @@ import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.first
 
 /**
- * A network and a server in memory, for one client: to test in virtual time what an application does when its network
- * is bad or its server slow.
+ * An in-memory network and server for one client, to test an application's behavior on a bad network or with a slow
+ * server in virtual time.
  *
  * ```
  * @Test
- * fun `a lost connection is shown`() = runTest {
+ * fun `shows a lost connection`() = runTest {
  *     val network = FakeTransport()
  *     val live = LiveClient("ws://test/live") {
  *         transport = network
@@ -33,43 +33,44 @@ import kotlinx.coroutines.flow.first
  * }
  * ```
  *
- * The server acks `subscribe`, `unsubscribe` and `publish`, publishes to those who joined, and answers pings; it has no
- * rules of its own. The knobs change that, and [requests] and [connections] remember what happened. To be used on the
- * client's dispatcher, which in virtual time is the test's.
+ * The server sends an `ack` for `subscribe`, `unsubscribe` and `publish`, delivers publications to subscribers, and
+ * replies to pings. It accepts everything. [onMessage] and the other properties change this behavior; [requests] and
+ * [connections] record the calls. Use it only on the client's dispatcher, which is the test's dispatcher in virtual
+ * time.
  *
- * The network is instant and never fails until it is told to: [toServer] and [toClient] are slow or stalled,
- * [reordersTopics], [outage] and [isUnreachable] keep from connecting, [FakeWire.cut] ends a connection and
- * [FakeWire.isHalfOpen] swallows what is sent over it. Messages are never lost otherwise.
+ * By default the network has no delay and never fails. [toServer] and [toClient] add delays or stalls,
+ * [reordersTopics] changes the order between topics, [outage] and [isUnreachable] prevent connecting, [FakeWire.cut]
+ * ends a connection, and [FakeWire.isHalfOpen] drops messages silently. No other messages are lost.
  *
- * @param codec what the server speaks; the client must offer it
- * @param seed decides all that is random: with the same one, the same happens again
+ * @param codec the codec of the server; the client must offer it
+ * @param seed seed of all random delays. Equal seeds give equal delays
  */
 public class FakeTransport(private val codec: Codec = JsonCodec, seed: Int = 0) : Transport {
-    /** What the network does with what the client says. Connecting takes a way there and one back. */
+    /** The direction from the client to the server. Connecting takes the delay of both directions. */
     public val toServer: FakeDirection = FakeDirection(seed)
 
-    /** What the network does with what the server says. */
+    /** The direction from the server to the client. */
     public val toClient: FakeDirection = FakeDirection(seed.inv())
 
     /**
-     * Whether what the server says of different topics may arrive in another order, as far as the jitter of [toClient]
-     * mixes it: servers promise an order within a topic only. Default false.
+     * Whether the jitter of [toClient] may change the order of messages of different topics. Servers guarantee the
+     * order within a topic only. Default false.
      */
     public var reordersTopics: Boolean by toClient::reordersTopics
 
-    /** What the client asked for, each time that it connected. */
+    /** The connect requests of the client, in order. */
     public val requests: MutableList<ConnectRequest> = mutableListOf()
 
-    /** Every connection that was made, the newest last. */
+    /** All connections, the newest last. */
     public val connections: MutableList<FakeWire> = mutableListOf()
 
-    /** Thrown by the next connects, one each: an [UpgradeRefusedException], or what the network says. */
+    /** Failures of the next connects, one each: an [UpgradeRefusedException] or a network error. */
     public val refusals: ArrayDeque<Exception> = ArrayDeque()
 
-    /** Thrown by every connect while it is not null, after [refusals]: what a network says whose server is down. */
+    /** If not null, the failure of every connect after [refusals], such as the network error of a server outage. */
     public var outage: Exception? = null
 
-    /** Whether connecting does not end; what is under way then goes on when this is false again. */
+    /** Whether a connect hangs. A hanging connect continues when this is false again. */
     public var isUnreachable: Boolean
         get() = !isReachable.value
         set(value) {
@@ -77,30 +78,30 @@ public class FakeTransport(private val codec: Codec = JsonCodec, seed: Int = 0) 
         }
     private val isReachable = MutableStateFlow(true)
 
-    /** The subprotocol that the server names; null names none. */
+    /** The subprotocol in the server's upgrade response; null for none. */
     public var subprotocol: String? = codec.subprotocol
 
-    /** What the server does with a message in place of its own answer; true: nothing more. */
+    /** Handles a message before the server's default reply. Returns true to suppress the default reply. */
     public var onMessage: FakeWire.(Message) -> Boolean = { false }
 
-    /** Whether the client has released the transport, as it does when it is closed. */
+    /** Whether the client has closed the transport. A client does so when it is closed. */
     public var isClosed: Boolean = false
         private set
 
-    /** How many connections there ever were at the same time. */
+    /** The highest number of simultaneous connections so far. */
     public var mostOpenAtOnce: Int = 0
         private set
     private var open = 0
 
     /**
-     * The connection that is open now.
+     * The open connection.
      *
-     * @throws IllegalStateException if none is
+     * @throws IllegalStateException if no connection is open
      */
     public val wire: FakeWire
         get() = checkNotNull(connections.lastOrNull()?.takeIf { it.isOpen }) { "no connection is open" }
 
-    /** The topics that the server knows the client to have joined. */
+    /** The topics that the client is subscribed to, from the server's view. */
     public val joined: Set<String> get() = connections.lastOrNull()?.takeIf { it.isOpen }?.joined.orEmpty()
 
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R {
@@ -112,7 +113,12 @@ public class FakeTransport(private val codec: Codec = JsonCodec, seed: Int = 0) 
         toClient.pass()
         return coroutineScope {
             val wire =
-                FakeWire(codec, subprotocol, FakeLine(this, toServer), FakeLine(this, toClient)) { onMessage(it) }
+                FakeWire(
+                    codec,
+                    subprotocol,
+                    InFlightMessages(this, toServer),
+                    InFlightMessages(this, toClient),
+                ) { onMessage(it) }
             connections += wire
             open++
             mostOpenAtOnce = maxOf(mostOpenAtOnce, open)
@@ -120,26 +126,26 @@ public class FakeTransport(private val codec: Codec = JsonCodec, seed: Int = 0) 
                 use(wire)
             } finally {
                 open--
-                wire.vanish()
+                wire.markClosed()
                 coroutineContext.cancelChildren()
             }
         }
     }
 
-    /** Has nothing pass either way, until [resume]. */
+    /** Blocks both directions until [resume]. */
     public fun stall() {
         toServer.isStalled = true
         toClient.isStalled = true
     }
 
-    /** Ends what [stall] began: all that waited arrives at once. */
+    /** Unblocks both directions after [stall]. All waiting messages arrive at once. */
     public fun resume() {
         toServer.isStalled = false
         toClient.isStalled = false
     }
 
     override fun close() {
-        check(!isClosed) { "closed twice" }
+        check(!isClosed) { "the transport was closed twice" }
         isClosed = true
     }
 }

@@ -14,82 +14,85 @@ import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.channels.Channel
 
 /**
- * The server's end of one connection of a [FakeTransport]: what it was sent, and what to send.
+ * The server's end of one connection of a [FakeTransport]: the received messages, and functions to send.
  *
- * What it says waits for the client, 10,000 messages at most: one more throws an [AssertionError], for in virtual time
- * that is a client that never gets to run.
+ * At most 10,000 messages wait for the client. One more throws an [AssertionError]: in virtual time, this means that
+ * the client is never run.
  */
 public class FakeWire internal constructor(
     private val codec: Codec,
     override val subprotocol: String?,
-    private val toServer: FakeLine,
-    private val toClient: FakeLine,
-    private val override: FakeWire.(Message) -> Boolean,
+    private val toServer: InFlightMessages,
+    private val toClient: InFlightMessages,
+    private val intercept: FakeWire.(Message) -> Boolean,
 ) : Wire {
     private val incoming = Channel<WireEvent>(CAPACITY)
     private val topics = LinkedHashSet<String>()
 
-    /** What the client sent, in order. */
+    /** The messages of the client, in order. */
     public val received: MutableList<Message> = mutableListOf()
 
-    /** The topics that were joined and not left. */
+    /** The topics that the client is subscribed to. */
     public val joined: Set<String> get() = topics
 
-    /** How often the client waited for the network. */
+    /** Number of flushes by the client. */
     public var flushes: Int = 0
         private set
 
-    /** Whether neither side has ended the connection. */
+    /** True until one side ends the connection. */
     public var isOpen: Boolean = true
         private set
 
-    /** The code that the client said goodbye with, or null. */
+    /** The close code sent by the client, or null. */
     public var closedWith: CloseCode? = null
         private set
 
     /**
-     * Whether the socket takes nothing more, and says nothing: a connection that is dead and does not know it, and whose
-     * buffers are full. What is sent waits forever; for a network that goes on later, see [FakeDirection.isStalled].
+     * Whether the socket blocks writes and receives nothing: an undetected dead connection with full buffers. A send
+     * then suspends forever. For a temporary stall, see [FakeDirection.isStalled].
      */
     public var isStalled: Boolean = false
 
     /**
-     * Whether the connection is half-open, as after a NAT has forgotten it: what either side sends is swallowed, an end
-     * too, and neither is told. The client finds out by its heartbeat or a probe.
+     * Whether the connection is half-open, as after a NAT timeout. Messages and closes of both sides are dropped
+     * without an error. The client detects this by its heartbeat or a probe.
      */
     public var isHalfOpen: Boolean = false
 
-    /** What the client sent of [type], in order. */
+    /** The client's messages of [type], in order. */
     public fun sent(type: String): List<Message> = received.filter { it.type == type }
 
     /** Sends [message] to the client. */
     public fun push(message: Message): Unit = push(message, message.topic)
 
-    /** Sends [message] in its place among what is said of [topic]. */
+    /** Sends [message], in order with the other messages of [topic]. */
     private fun push(message: Message, topic: String) {
-        if (isOpen && !isStalled) say(WireEvent.Received(codec.encode(message)), topic)
+        if (isOpen && !isStalled) deliver(WireEvent.Received(codec.encode(message)), topic)
     }
 
-    /** Sends [bytes] to the client, which need not be a message. */
+    /** Sends [bytes] to the client. They need not be a valid message. */
     public fun pushBytes(bytes: ByteArray) {
-        say(WireEvent.Received(bytes), topic = null)
+        deliver(WireEvent.Received(bytes), topic = null)
     }
 
-    /** Says that [message] was carried out. */
+    /** Sends an `ack` for [message]. */
     public fun ack(message: Message): Unit = push(Message(MessageType.ACK, ref = message.ref), message.topic)
 
-    /** Answers [message] with an error; [code] as on the wire, such as `forbidden`. */
+    /** Replies to [message] with an `error`. [code] is the code on the wire, such as `forbidden`. */
     public fun refuse(message: Message, code: String, reason: String): Unit =
         push(Message(MessageType.ERROR, message.topic, message.ref, Body.of(ErrorData(code, reason))))
 
-    /** Ends the connection from the server's side, after what was sent: with a close frame, or by breaking. */
+    /**
+     * Ends the connection from the server's side, after all messages sent so far. Sends a close frame, or, with
+     * [CloseCode.Abnormal], breaks the connection.
+     */
     public fun cut(code: CloseCode = CloseCode.Abnormal, reason: String = "") {
         if (!isOpen) return
         isOpen = false
-        say(WireEvent.Closed(code, reason), topic = null)
+        deliver(WireEvent.Closed(code, reason), topic = null)
     }
 
-    /** Gives [message] the answer that a server without rules gives. */
+    /** Sends the default reply to [message], as a server that accepts everything. */
     public fun answer(message: Message) {
         when (message.type) {
             MessageType.SUBSCRIBE -> {
@@ -109,35 +112,37 @@ public class FakeWire internal constructor(
         }
     }
 
-    internal fun vanish() {
+    internal fun markClosed() {
         isOpen = false
     }
 
-    private fun say(event: WireEvent, topic: String?) {
-        if (toClient.isFull) throw AssertionError("$CAPACITY messages are on their way to the client. Let time pass.")
-        toClient.carry(topic) { arrive(event) }
+    private fun deliver(event: WireEvent, topic: String?) {
+        if (toClient.isFull) {
+            throw AssertionError("$CAPACITY messages are in flight to the client. Advance the virtual time.")
+        }
+        toClient.send(topic) { arrive(event) }
     }
 
     private fun arrive(event: WireEvent) {
         if (isHalfOpen || incoming.trySend(event).isSuccess) return
-        throw AssertionError("the client has $CAPACITY messages to read. Let it run, with runCurrent().")
+        throw AssertionError("$CAPACITY messages wait for the client. Run it with runCurrent().")
     }
 
     override suspend fun receive(): WireEvent = incoming.receive()
 
     override suspend fun send(bytes: ByteArray, isBinary: Boolean) {
-        check(isBinary == codec.isBinary) { "wrong kind of frame" }
+        check(isBinary == codec.isBinary) { "the frame type must match the codec '${codec.subprotocol}'" }
         if (!isOpen) throw WireClosedException()
         if (isStalled) awaitCancellation()
-        toServer.awaitRoom()
+        toServer.awaitCapacity()
         val message = codec.decode(bytes)
-        toServer.carry(message.topic) { take(message) }
+        toServer.send(message.topic) { take(message) }
     }
 
     private fun take(message: Message) {
         if (!isOpen || isHalfOpen) return
         received += message
-        if (!override(message)) answer(message)
+        if (!intercept(message)) answer(message)
     }
 
     override suspend fun flush() {
@@ -152,5 +157,5 @@ public class FakeWire internal constructor(
     }
 }
 
-/** Messages that may wait for the client. */
-private const val CAPACITY = FakeLine.CAPACITY
+/** Maximum number of messages that wait for the client. */
+private const val CAPACITY = InFlightMessages.CAPACITY

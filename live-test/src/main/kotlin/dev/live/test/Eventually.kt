@@ -5,11 +5,11 @@ import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
-/** Looks at [condition] every few milliseconds, for there is nothing that would say that it has changed. */
-internal suspend fun awaitUntil(what: String, timeout: Duration, condition: () -> Boolean) {
+/** Polls [condition] until it is true. Nothing signals a change of the condition, so polling is necessary. */
+internal suspend fun awaitUntil(description: String, timeout: Duration, condition: () -> Boolean) {
     withTimeoutOrNull(timeout) {
-        while (!condition()) delay(LOOK_EVERY)
-    } ?: throw AssertionError("not within $timeout: $what")
+        while (!condition()) delay(POLL_INTERVAL)
+    } ?: throw AssertionError("condition not met within $timeout: $description")
 }
 
-private val LOOK_EVERY = 5.milliseconds
+private val POLL_INTERVAL = 5.milliseconds

@@ -6,8 +6,8 @@ import org.junit.runner.Description
 import org.junit.runners.model.Statement
 
 /**
- * A device and an application for a test of JUnit 4, as tests for Android are: its network comes and goes, and it is put in
- * the background and back, when the test says so.
+ * A JUnit 4 rule with a fake device for Android tests: the test sets the network, and moves the application to the
+ * background and to the foreground.
  *
  * ```
  * @get:Rule
@@ -20,33 +20,33 @@ import org.junit.runners.model.Statement
  * device.offline()
  * ```
  *
- * Each test begins in the foreground, with a network called `wifi`, and fails if it leaves a client open. The rule needs JUnit
- * 4 in the test's class path, which live-test does not bring; [FakeNetworkMonitor] and [FakeAppLifecycle] need nothing. Any
- * thread.
+ * Each test begins in the foreground with a network `wifi`, and fails if it leaves a client open. The rule needs JUnit
+ * 4 on the test class path; live-test does not include it. [FakeNetworkMonitor] and [FakeAppLifecycle] work without
+ * JUnit. Thread-safe.
  */
 public class LiveLifecycleRule : TestRule {
-    /** For `networkMonitor`. */
+    /** The value for the client's `networkMonitor`. */
     public val network: FakeNetworkMonitor = FakeNetworkMonitor()
 
-    /** For `lifecycle`. */
+    /** The value for the client's `lifecycle`. */
     public val app: FakeAppLifecycle = FakeAppLifecycle()
 
-    /** The last activity has stopped: the client goes on for its `backgroundGrace`. */
+    /** Moves the application to the background. The client stays connected for its `backgroundGrace`. */
     public fun background() {
         app.isForeground = false
     }
 
-    /** An activity is seen again. */
+    /** Moves the application to the foreground. */
     public fun foreground() {
         app.isForeground = true
     }
 
-    /** The device loses its network. */
+    /** Removes the device's network. */
     public fun offline() {
         network.network = Network.None
     }
 
-    /** The device has the network called [id], which tells it from others. */
+    /** Connects the device to the network with this [id]. Different networks have different ids. */
     public fun online(id: String = "wifi") {
         network.network = Network.Available(id)
     }
@@ -57,10 +57,10 @@ public class LiveLifecycleRule : TestRule {
                 online()
                 foreground()
                 base.evaluate()
-                val left = maxOf(network.followers, app.followers)
-                if (left == 0) return
+                val open = maxOf(network.followers, app.followers)
+                if (open == 0) return
                 throw AssertionError(
-                    "${description.displayName} left clients open: $left. Close each LiveClient it makes.",
+                    "${description.displayName} left clients open: $open. Close each LiveClient it makes.",
                 )
             }
         }

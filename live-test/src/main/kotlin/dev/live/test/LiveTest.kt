@@ -26,22 +26,22 @@ import kotlinx.serialization.serializer
 import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.time.Duration
 
-/** What a server under test is reached through. */
+/** Access to a server under test. */
 internal interface LiveTestHost {
     val application: Application
     val httpClient: HttpClient
 
-    /** Whose engine the clients connect with. */
+    /** The HTTP client with the engine for the clients' connections. */
     val webSocketClient: HttpClient
 
-    /** Of the server, without a path. */
+    /** The WebSocket URL of the server, without a path. */
     val url: String
 }
 
 /**
- * What the block of [testLive] has at hand: the application, its clients, and waits that end with what they wait for.
+ * The receiver of a [testLive] block: the application, its clients, and functions that wait for a condition.
  *
- * @property timeout how long each wait may take before it fails the test
+ * @property timeout maximum duration of each wait. A longer wait fails the test
  */
 public class LiveTest internal constructor(
     private val host: LiveTestHost,
@@ -51,42 +51,42 @@ public class LiveTest internal constructor(
 ) {
     private val clients = CopyOnWriteArrayList<LiveClient>()
 
-    /** The application under test, which is running. */
+    /** The running application under test. */
     public val application: Application get() = host.application
 
-    /** The application's side of `live`: its sessions and topics. */
+    /** The server side of live: sessions and topics of the application. */
     public val live: LiveServer get() = application.live
 
-    /** A client for the application's ordinary routes. */
+    /** An HTTP client for the application's other routes. */
     public val httpClient: HttpClient get() = host.httpClient
 
     /**
-     * A client that is connected to the endpoint at [path], which may carry a query. Its session has begun, and it is
-     * closed when the test ends.
+     * Connects a client to the endpoint at [path], which may contain a query. Returns after the session has started.
+     * The client is closed when the test ends.
      *
      * ```
      * val ann = connect("/live?name=ann") { codecs(CborCodec) }
      * ```
      *
-     * Where the token comes in a message, nothing can be said before that: use [client] there.
+     * Use [client] for an endpoint that authenticates by message, because this function sends a ping first.
      *
-     * @throws AssertionError if it does not get connected; the message says why
+     * @throws AssertionError if the client does not connect; the message contains the reason
      */
     public suspend fun connect(path: String = this.path, configure: LiveClientConfig.() -> Unit = {}): LiveClient {
         val client = client(path, configure)
         client.awaitConnected()
         try {
-            // the upgrade is answered before there is a session
+            // the server responds to the upgrade before the session starts
             client.requestMessage(MessageType.PING, timeout = timeout)
         } catch (e: LiveException) {
-            throw AssertionError("the client was connected, and then: ${client.state.value}", e)
+            throw AssertionError("the client connected, but its session did not start: ${client.state.value}", e)
         }
         return client
     }
 
     /**
-     * A client that has only begun to connect to the endpoint at [path]: for tests of what comes before a connection,
-     * or in place of one. It is closed when the test ends.
+     * Creates a client that starts to connect to the endpoint at [path], and returns at once. For tests of the
+     * connection phase and of rejected connections. The client is closed when the test ends.
      */
     public fun client(path: String = this.path, configure: LiveClientConfig.() -> Unit = {}): LiveClient {
         val client =
@@ -99,11 +99,11 @@ public class LiveTest internal constructor(
     }
 
     /**
-     * A connection to the endpoint at [path] without a client's own logic: for tests of the messages themselves. It
-     * ends with the test.
+     * Opens a connection to the endpoint at [path] without the logic of a client, for tests of single messages. The
+     * connection is closed when the test ends.
      *
-     * @param headers of the upgrade
-     * @throws dev.live.client.transport.UpgradeRefusedException if the server refuses
+     * @param headers headers of the upgrade request
+     * @throws dev.live.client.transport.UpgradeRefusedException if the server rejects the upgrade
      */
     public suspend fun connectRaw(
         path: String = this.path,
@@ -114,46 +114,47 @@ public class LiveTest internal constructor(
         return openRaw(scope, KtorTransport(host.webSocketClient), request, codec, timeout)
     }
 
-    /** Waits until this client is connected, which it may be already. */
+    /** Waits until this client is connected. Returns at once if it already is. */
     public suspend fun LiveClient.awaitConnected() {
         val end = awaitState("is not connected") { it is ConnectionState.Connected || it is ConnectionState.Closed }
         if (end is ConnectionState.Closed) throw AssertionError("the client is closed: ${end.cause}")
     }
 
-    /** Waits until this client has lost its connection, or failed to get one, and returns the wait for the next. */
+    /** Waits until this client has lost its connection or failed to connect, and returns its state. */
     public suspend fun LiveClient.awaitDisconnected(): ConnectionState.Waiting {
         val end = awaitState("is not disconnected") { it is ConnectionState.Waiting || it is ConnectionState.Closed }
         return end as? ConnectionState.Waiting ?: throw AssertionError("the client is closed: $end")
     }
 
-    /** Waits until this client is closed for good, by whomever, and returns why. */
+    /** Waits until this client is closed permanently, by either side, and returns the cause. */
     public suspend fun LiveClient.awaitClosed(): DisconnectCause =
         (awaitState("is not closed") { it is ConnectionState.Closed } as ConnectionState.Closed).cause
 
-    /** Waits until [condition] holds, for what the server does a moment later, such as a topic's subscribers. */
-    public suspend fun awaitUntil(what: String, condition: () -> Boolean): Unit = awaitUntil(what, timeout, condition)
+    /** Waits until [condition] is true. For asynchronous effects on the server, such as a topic's subscriber count. */
+    public suspend fun awaitUntil(description: String, condition: () -> Boolean): Unit =
+        awaitUntil(description, timeout, condition)
 
     /**
-     * Subscribes to [topic] and records what is published to it, until the test ends. When this returns, the server
-     * has joined the client: whatever is published from then on is recorded. If the server refuses,
-     * [Received.next] throws its error.
+     * Subscribes to [topic] and records its messages until the test ends. When this function returns, the client is
+     * subscribed: all later publications are recorded. If the server rejects the subscription, [Received.next] throws
+     * the server's error.
      */
     public suspend inline fun <reified T> LiveClient.received(topic: String): Received<T> = received(
         topic,
         serializer<T>(),
     )
 
-    /** Records what is published to [topic], as [serializer] reads it; see the other [received]. */
+    /** Subscribes to [topic] and records its messages, decoded with [serializer]. See the other [received]. */
     public suspend fun <T> LiveClient.received(topic: String, serializer: KSerializer<T>): Received<T> =
-        record(topic(topic, serializer).messages, "'$topic'").also { awaitAnswers(this) }
+        record(topic(topic, serializer).messages, "'$topic'").also { awaitReplies(this) }
 
-    /** Records every message of [topic] as it came, those of the application's own types too; see [received]. */
+    /** Records all messages of [topic] undecoded, including those of application-defined types. See [received]. */
     public suspend fun LiveClient.receivedRaw(topic: String): Received<Message> =
-        record(rawTopic(topic).messages, "'$topic'").also { awaitAnswers(this) }
+        record(rawTopic(topic).messages, "'$topic'").also { awaitReplies(this) }
 
-    /** Records the messages that are of no topic that this client collects and answer nothing. */
+    /** Records the client's messages that belong to no collected topic and are not a reply. */
     public suspend fun LiveClient.receivedDirectly(): Received<Message> =
-        record(messages, "the client").also { awaitAnswers(this) }
+        record(messages, "the client").also { awaitReplies(this) }
 
     internal suspend fun closeAll() {
         withContext(NonCancellable) { clients.forEach { it.close() } }
@@ -163,14 +164,14 @@ public class LiveTest internal constructor(
         Received<T>(source, timeout).also { it.record(scope, messages) }
 
     /**
-     * Returns when the server has handled all that the client had to say, for a session is handled in order. Twice: the
-     * first ping may stand before a `subscribe` that waits for the answer to an `unsubscribe`.
+     * Returns when the server has handled all earlier messages of [client]; it handles the messages of a session in
+     * order. Needs two pings: the first may be sent before a `subscribe` that waits for the `ack` of an `unsubscribe`.
      */
-    private suspend fun awaitAnswers(client: LiveClient) {
+    private suspend fun awaitReplies(client: LiveClient) {
         repeat(2) { client.requestMessage(MessageType.PING, timeout = timeout) }
     }
 
-    private suspend fun LiveClient.awaitState(what: String, isWanted: (ConnectionState) -> Boolean): ConnectionState =
-        withTimeoutOrNull(timeout) { state.first { isWanted(it) } }
-            ?: throw AssertionError("after $timeout the client $what, but ${state.value}")
+    private suspend fun LiveClient.awaitState(problem: String, matches: (ConnectionState) -> Boolean): ConnectionState =
+        withTimeoutOrNull(timeout) { state.first { matches(it) } }
+            ?: throw AssertionError("the client $problem after $timeout; its state is ${state.value}")
 }

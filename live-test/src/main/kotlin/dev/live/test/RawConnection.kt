@@ -18,46 +18,49 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.time.Duration
 
-/** One connection, message by message: nothing is answered, restored or hidden. Made by [LiveTest.connectRaw]. */
+/**
+ * One connection with direct access to its messages: no automatic replies, no reconnect. Created by
+ * [LiveTest.connectRaw].
+ */
 public class RawConnection internal constructor(
     private val wire: Wire,
     private val codec: Codec,
     private val timeout: Duration,
     private val job: Job,
 ) {
-    /** The subprotocol that the server picked, or null. */
+    /** The subprotocol that the server selected, or null. */
     public val subprotocol: String? get() = wire.subprotocol
 
     /** Sends [message]. */
     public suspend fun send(message: Message): Unit = sendBytes(codec.encode(message))
 
-    /** Sends [bytes], which need not be a message, in the kind of frame that [isBinary] says. */
+    /** Sends [bytes], which need not be a valid message, in a binary or text frame. */
     public suspend fun sendBytes(bytes: ByteArray, isBinary: Boolean = codec.isBinary) {
         wire.send(bytes, isBinary)
         wire.flush()
     }
 
     /**
-     * The next message of the server.
+     * Receives the next message of the server.
      *
-     * @throws AssertionError if none came in time, or the connection ended instead
+     * @throws AssertionError if no message arrives in time or the connection ends
      */
     public suspend fun next(): Message =
-        when (val event = receive("no message came")) {
+        when (val event = receive("no message arrived")) {
             is WireEvent.Received -> codec.decode(event.bytes)
             is WireEvent.Closed -> throw AssertionError("the server closed with ${event.code} (${event.reason})")
         }
 
-    /** Sends [message] and returns the next message, which on a quiet connection is the answer. */
+    /** Sends [message] and returns the next message. On a connection without other messages, this is the reply. */
     public suspend fun ask(message: Message): Message {
         send(message)
         return next()
     }
 
     /**
-     * Waits until the server ends the connection, skips what it still says, and returns its close code.
+     * Waits until the server closes the connection and returns the close code. Skips messages before the close.
      *
-     * @throws AssertionError if it does not end in time
+     * @throws AssertionError if the connection does not end in time
      */
     public suspend fun awaitClosed(): CloseCode {
         while (true) {
@@ -66,20 +69,20 @@ public class RawConnection internal constructor(
         }
     }
 
-    /** Ends the connection, politely. */
+    /** Closes the connection with a close frame. */
     public suspend fun close() {
         wire.close(CloseCode.Normal, "")
         drop()
     }
 
-    /** Ends the connection without a goodbye. */
+    /** Drops the connection without a close frame. */
     public suspend fun drop(): Unit = job.cancelAndJoin()
 
     private suspend fun receive(failure: String): WireEvent =
         withTimeoutOrNull(timeout) { wire.receive() } ?: throw AssertionError("$failure within $timeout")
 }
 
-/** Connects in [scope], which keeps the connection until it is dropped. */
+/** Connects in a coroutine of [scope]. That coroutine keeps the connection open until it is cancelled. */
 internal suspend fun openRaw(
     scope: CoroutineScope,
     transport: Transport,

@@ -15,22 +15,22 @@ import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.time.Duration
 
 /**
- * What one client was sent, in order, to be taken one by one. Made by `received` in a [LiveTest].
+ * A recording of the messages that one client receives, in order. Created by `received` in a [LiveTest].
  *
- * It takes what comes as it comes, so a test that does not take everything holds up nobody. Nothing fails when
- * something is left over: to show that something did not arrive, publish something else behind it and take that next.
- * Only when 10,000 messages wait to be taken and one more comes does the test fail, with an [AssertionError] that says
- * so: nothing is dropped, and a flood does not end up in the heap.
+ * The recorder collects messages immediately, so a test that takes only some of them does not block the client.
+ * Remaining messages do not fail the test. To verify that a message did not arrive, publish another one after it and
+ * check that [next] returns that one. At most 10,000 messages wait to be taken. One more fails the test with an
+ * [AssertionError]: nothing is dropped, and memory use is bounded.
  */
 public class Received<T> internal constructor(private val source: String, private val timeout: Duration) {
     private val values = Channel<T>(CAPACITY)
     private lateinit var job: Job
 
     /**
-     * Takes the next, and waits for it if need be.
+     * Takes the next message. Waits for it if necessary.
      *
-     * @throws AssertionError if nothing came in time, or the flow ended
-     * @throws LiveException if the flow failed, such as with the server's refusal
+     * @throws AssertionError if no message arrives in time or the flow has ended
+     * @throws LiveException if the flow failed, for example because the server rejected the subscription
      */
     public suspend fun next(): T {
         val result =
@@ -39,18 +39,18 @@ public class Received<T> internal constructor(private val source: String, privat
         return result.valueOrFailure()
     }
 
-    /** Takes the next [count], in order; otherwise as [next]. */
+    /** Takes the next [count] messages, in order. See the other [next]. */
     public suspend fun next(count: Int): List<T> = List(count) { next() }
 
-    /** Takes what is here now, without waiting. */
+    /** Takes all messages received so far, without waiting. */
     public fun taken(): List<T> = generateSequence { values.tryReceive().getOrNull() }.toList()
 
-    /** Stops to collect: of a topic that nobody else of the client collects, that unsubscribes. */
+    /** Stops collecting. The client unsubscribes from the topic if it has no other collector. */
     public suspend fun cancel(): Unit = job.cancelAndJoin()
 
     internal fun record(scope: CoroutineScope, flow: Flow<T>) {
-        // Undispatched: the client has been told of this collector before anything else is asked of it. Unconfined: it
-        // takes a message where that arrives, and so is never found 64 behind because the test's thread is busy.
+        // Undispatched: the collector is registered with the client before record returns. Unconfined: the collector
+        // runs on the client's thread, so it never exceeds its buffer of 64 messages because the test's thread is busy.
         job =
             scope.launch(Dispatchers.Unconfined + CoroutineName("live-received"), CoroutineStart.UNDISPATCHED) {
                 try {
@@ -62,7 +62,7 @@ public class Received<T> internal constructor(private val source: String, privat
             }
     }
 
-    /** Never waits, which would hold up the client; throws in the test's own scope, and so ends the test. */
+    /** Never suspends, which would block the client. Throws in the test's scope, which ends the test. */
     private fun keep(value: T) {
         if (values.trySend(value).isSuccess) return
         throw AssertionError(
@@ -72,9 +72,9 @@ public class Received<T> internal constructor(private val source: String, privat
 
     private fun ChannelResult<T>.valueOrFailure(): T {
         if (isSuccess) return getOrThrow()
-        throw exceptionOrNull() ?: AssertionError("nothing more comes from $source: the flow has ended")
+        throw exceptionOrNull() ?: AssertionError("no more messages from $source: the flow has ended")
     }
 }
 
-/** Messages that may wait to be taken: more than a test looks at one by one, and little enough for any heap. */
+/** Maximum number of waiting messages: more than a test takes one by one, and small enough for any heap. */
 private const val CAPACITY = 10_000

@@ -34,12 +34,11 @@ import kotlinx.io.IOException
 import kotlin.coroutines.CoroutineContext
 
 /**
- * An engine of Ktor's `HttpClient` for the WebSockets of an [application] on Ktor's test host.
+ * A Ktor `HttpClient` engine for WebSocket connections to an [application] on Ktor's test host.
  *
- * The test host has one too, but there what a server answers in place of an upgrade, such as 401, is lost on the way,
- * and a client that vanishes is never noticed; it neither masks frames nor makes a proper key (Ktor 3.5.1,
- * `TestApplicationEngineJvm.kt`). Here both ends of the connection do what they do in production, with bytes between
- * them.
+ * Ktor's own test engine loses the response that a server sends instead of an upgrade, such as 401, and does not detect
+ * a disconnected client. It does not mask frames and sends no valid key (Ktor 3.5.1, `TestApplicationEngineJvm.kt`).
+ * With this engine, both ends run their production code and exchange bytes.
  */
 internal class TestHostEngine(private val application: Application) : HttpClientEngineBase("live-test-host") {
     override val config: HttpClientEngineConfig = HttpClientEngineConfig()
@@ -52,7 +51,7 @@ internal class TestHostEngine(private val application: Application) : HttpClient
         val call = serve(data, toServer)
         val fromServer = call.response.websocketChannel() ?: ByteReadChannel.Empty
         callContext.job.invokeOnCompletion {
-            toServer.cancel(IOException("the client is gone"))
+            toServer.cancel(IOException("the client disconnected"))
             fromServer.cancel()
         }
         val status = call.response.status() ?: HttpStatusCode.NotFound
@@ -66,33 +65,33 @@ internal class TestHostEngine(private val application: Application) : HttpClient
         return HttpResponseData(status, GMTDate(), headers, HttpProtocolVersion.HTTP_1_1, body, callContext)
     }
 
-    /** Hands the request to the application, as an engine does, and returns when it is answered. */
+    /** Passes the request to the application, like a server engine, and returns when the response has started. */
     @InternalAPI
     private suspend fun serve(data: HttpRequestData, body: ByteReadChannel): TestApplicationCall {
         val job = SupervisorJob(application.coroutineContext.job)
-        // the test host's copying of bytes fails with the connection that a server cuts, which is no fault
-        val cut = CoroutineExceptionHandler { _, e -> application.log.debug("A connection was cut.", e) }
-        val serverContext: CoroutineContext = Dispatchers.Default + job + cut
+        // the test host's byte copying fails when the server cuts the connection; this is expected
+        val cutHandler = CoroutineExceptionHandler { _, e -> application.log.debug("A connection was cut.", e) }
+        val serverContext: CoroutineContext = Dispatchers.Default + job + cutHandler
         val call = TestApplicationCall(application, readResponse = false, closeRequest = false, serverContext)
         call.request.uri = data.url.fullPath
         call.request.method = data.method
         call.request.bodyChannel = body
         mergeHeaders(data.headers, data.body) { name, value -> call.request.addHeader(name, value) }
-        val answered = CompletableDeferred<Unit>()
-        // not awaited: a connection that was upgraded is a child of the request it began as
+        val responded = CompletableDeferred<Unit>()
+        // not joined: an upgraded connection is a child of this call and runs as long as the connection
         CoroutineScope(serverContext).launch(CoroutineName("live-test-call")) {
             try {
                 application.execute(call)
             } catch (e: Exception) {
                 ensureActive()
-                application.log.error("The application failed to answer {}.", call.request.uri, e)
+                application.log.error("The application failed to respond to {}.", call.request.uri, e)
                 call.response.status(HttpStatusCode.InternalServerError)
             } finally {
-                answered.complete(Unit)
+                responded.complete(Unit)
             }
         }
-        job.complete() // it ends with the call
-        answered.await()
+        job.complete() // the job ends with the call
+        responded.await()
         return call
     }
 }

@@ -10,36 +10,36 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
 
 /**
- * Runs [test] against the application that [module] makes, with real clients, on Ktor's test host.
+ * Runs [test] with real clients against an application with [module], on Ktor's test host.
  *
  * ```
  * class ChatTest : FunSpec({
- *     test("what ann says reaches bob") {
+ *     test("bob receives a message from ann") {
  *         testLive(Application::chat) {
  *             val ann = connect("/live?name=ann")
  *             val bob = connect("/live?name=bob")
- *             val heardByAnn = ann.received<Chat>("room/lobby")
- *             val heardByBob = bob.received<Chat>("room/lobby")
+ *             val receivedByAnn = ann.received<Chat>("room/lobby")
+ *             val receivedByBob = bob.received<Chat>("room/lobby")
  *
  *             ann.topic<Chat>("room/lobby").publish(Chat("hello"))
  *
- *             heardByBob.next().text shouldBe "hello"
+ *             receivedByBob.next().text shouldBe "hello"
  *         }
  *     }
  * })
  * ```
  *
- * No port is opened: server and clients are the ones of production, and only the network between them is in memory. All
- * of it runs in real time, on several threads; nothing has to be waited for by the clock, for every wait of this kit
- * ends as soon as what it waits for happens, and fails the test after [timeout]. What a client does on a bad network is
- * better tested in virtual time, with [FakeTransport].
+ * Opens no port. Server and clients run their production code; only the network between them is in memory. Everything
+ * runs in real time on several threads. A test needs no fixed delays: each wait of this kit ends as soon as its
+ * condition is met, and fails the test after [timeout]. To test a client on a bad network, use [FakeTransport] in
+ * virtual time instead.
  *
- * When [test] ends, the clients are closed and the application is stopped. As with `testApplication`, an
- * `application.conf` among the test's resources is read. A test that takes more than ten minutes fails.
+ * When [test] ends, the clients are closed and the application is stopped. Like `testApplication`, it reads an
+ * `application.conf` from the test's resources. A test that takes more than ten minutes fails.
  *
- * @param path of the endpoint, for clients that do not say otherwise
- * @param timeout how long each wait may take
- * @throws AssertionError if a wait of this kit was in vain; what [test] throws is thrown on
+ * @param path default path of the endpoint
+ * @param timeout maximum duration of each wait
+ * @throws AssertionError if a wait times out. Exceptions of [test] are rethrown
  */
 public fun testLive(
     module: Application.() -> Unit,
@@ -66,10 +66,10 @@ public fun testLive(
     }
 }
 
-/** Ktor's `testApplication` ends a test after one minute, which a load test can take on a busy machine. */
+/** Ktor's `testApplication` ends a test after one minute. A load test can take longer on a busy machine. */
 private val HANG_TIMEOUT = 10.minutes
 
-/** Runs [test] with clients of [host], which are closed when it ends. */
+/** Runs [test] with clients of [host]. Closes the clients when it ends. */
 internal suspend fun runLiveTest(
     host: LiveTestHost,
     path: String,

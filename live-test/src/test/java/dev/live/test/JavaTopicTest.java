@@ -20,7 +20,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** History, presence and traces as a Java program has them, against a real server on a real socket. */
+/** History, presence and traces in Java, against a server on a real socket. */
 class JavaTopicTest {
     private final JavaRooms rooms = new JavaRooms();
 
@@ -30,7 +30,7 @@ class JavaTopicTest {
     }
 
     @Test
-    void whatWasMissedComesAfterAReconnect() throws Exception {
+    void missedMessagesAreReplayedAfterAReconnect() throws Exception {
         BlockingQueue<TopicUpdate<String>> updates = new LinkedBlockingQueue<>();
         try (JavaLiveClient live = JavaLiveClient.builder(rooms.getUrl()).build();
                 Subscription room = live.topic("room/1").onUpdate(updates::add)) {
@@ -47,7 +47,7 @@ class JavaTopicTest {
     }
 
     @Test
-    void whoComesAndGoesIsTold() throws Exception {
+    void presenceChangesAreNotified() throws Exception {
         BlockingQueue<Presence<String>> presences = new LinkedBlockingQueue<>();
         try (JavaLiveClient ann = JavaLiveClient.builder(rooms.getUrl()).header("X-Name", "ann").build();
                 JavaLiveClient bob = JavaLiveClient.builder(rooms.getUrl()).header("X-Name", "bob").build();
@@ -63,7 +63,7 @@ class JavaTopicTest {
     }
 
     @Test
-    void aTraceOfTheCallersThreadTravels() throws Exception {
+    void theTraceOfTheCallingThreadIsPropagated() throws Exception {
         ThreadLocal<String> current = new ThreadLocal<>();
         BlockingQueue<TopicUpdate<String>> updates = new LinkedBlockingQueue<>();
         try (JavaLiveClient live =
@@ -81,7 +81,7 @@ class JavaTopicTest {
     }
 
     @Test
-    void aTraceThatThrowsFailsThatCall() {
+    void anExceptionOfTheTraceProviderFailsTheCall() {
         try (JavaLiveClient live = JavaLiveClient.builder(rooms.getUrl())
                 .trace(() -> {
                     throw new IllegalStateException("no span");
@@ -98,14 +98,14 @@ class JavaTopicTest {
         return assertInstanceOf(TopicUpdate.Subscribed.class, update).getRecovery();
     }
 
-    @SuppressWarnings("unchecked") // of a TopicUpdate<String>
+    @SuppressWarnings("unchecked") // the update is a TopicUpdate<String>
     private static TopicUpdate.Received<String> received(TopicUpdate<String> update) {
         return assertInstanceOf(TopicUpdate.Received.class, update);
     }
 
     private static <T> T next(BlockingQueue<T> queue) throws InterruptedException {
         T next = queue.poll(2, TimeUnit.MINUTES);
-        assertNotNull(next, "nothing came within 2 min");
+        assertNotNull(next, "nothing received within 2 min");
         return next;
     }
 

@@ -19,30 +19,30 @@ import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
-/** What came of one run. */
+/** The results of one chaos test. */
 internal class Outcomes(
-    val wrong: List<String>,
+    val errors: List<String>,
     val clients: List<WeakReference<LiveClient>>,
     val gaps: Int,
     val recoveries: Int,
     val restarts: Int,
-    val unresolved: Int,
+    val failedLookups: Int,
     val faults: Map<Fault, Int>,
     val ledger: Ledger,
 ) {
     override fun toString(): String =
-        "$faults, $unresolved names not found, at most $gaps gaps of one client in $restarts restarts, " +
+        "$faults, $failedLookups failed DNS lookups, at most $gaps gaps per client in $restarts restarts, " +
             "$recoveries recoveries, published: " +
             Outcome.entries.associateWith { ledger.count(it) }
 }
 
-/** One run: [clients] that publish and collect through a network that does to them, by turns, all that networks do. */
+/** One chaos test: [clients] publish and collect through a network that injects every kind of fault. */
 internal class Chaos(private val clients: Int, private val seed: Int) {
     private val random = Random(seed)
     private val server = ChaosServer()
     private val proxy = ChaosProxy { server.port }
-    private val names = BrokenNames()
-    private val outages = Outages(proxy, names)
+    private val dns = FakeDns()
+    private val outages = Outages(proxy, dns)
     private val ledger = Ledger()
 
     @Volatile
@@ -51,38 +51,40 @@ internal class Chaos(private val clients: Int, private val seed: Int) {
     @Volatile
     private var isServerPublishing = true
 
-    /** Runs rounds of all faults until [duration] has passed, one at least; null: none. */
+    /** Runs rounds of all faults until [duration] has passed, at least one. Null runs no faults. */
     suspend fun run(duration: Duration?): Outcomes {
         server.start()
         val job = SupervisorJob(currentCoroutineContext().job)
         val scope = CoroutineScope(job + Dispatchers.Default)
-        val engines = Engines(names)
-        val around = DeviceConditions(proxy, outages, ledger, engines, seed)
-        val all = List(clients) { ChaosClient(it, around, scope) }
-        awaitUntil("all have subscribed, and know it", PATIENCE) { areAllIn() && all.all { it.isSubscribed } }
-        if (duration != null) rounds(all, around, duration)
+        val engines = Engines(dns)
+        val environment = ChaosEnvironment(proxy, outages, ledger, engines, seed)
+        val all = List(clients) { ChaosClient(it, environment, scope) }
+        awaitUntil("all clients are subscribed and notified", AWAIT_TIMEOUT) {
+            areAllSubscribed() && all.all { it.isSubscribed }
+        }
+        if (duration != null) rounds(all, environment, duration)
         settle(all)
         all.forEach { it.live.close() }
-        // before anything is ended from outside: what the clients leave open is theirs to close
-        awaitUntil("clients and collectors have ended, and all that they began", PATIENCE) { job.children.none() }
-        awaitUntil("every client has closed every socket that it had", PATIENCE) { proxy.openConnections == 0 }
+        // checked before the engines are closed: each client must close its own resources
+        awaitUntil("all coroutines of clients and collectors have ended", AWAIT_TIMEOUT) { job.children.none() }
+        awaitUntil("all client sockets are closed", AWAIT_TIMEOUT) { proxy.openConnections == 0 }
         engines.close()
         server.stop()
         proxy.close()
         job.cancelAndJoin()
         return Outcomes(
-            wrong = all.flatMap { it.wrong() } + unnoticed(proxy.links),
+            errors = all.flatMap { it.errors() } + undetectedFaults(proxy.links),
             clients = all.map { WeakReference(it.live) },
             gaps = all.maxOf { it.gaps },
             recoveries = all.sumOf { it.recoveries },
-            restarts = around.restarts / 2,
-            unresolved = names.failures.get(),
+            restarts = environment.restarts / 2,
+            failedLookups = dns.failures.get(),
             faults = proxy.links.flatMap { it.faults }.groupingBy { it }.eachCount(),
             ledger = ledger,
         )
     }
 
-    private suspend fun rounds(all: List<ChaosClient>, around: DeviceConditions, duration: Duration): Unit =
+    private suspend fun rounds(all: List<ChaosClient>, environment: ChaosEnvironment, duration: Duration): Unit =
         coroutineScope {
             for (client in all) {
                 launch(Dispatchers.Default) { client.publishWhile { isPublishing } }
@@ -90,13 +92,13 @@ internal class Chaos(private val clients: Int, private val seed: Int) {
             }
             val begin = TimeSource.Monotonic.markNow()
             do {
-                round(around)
+                round(environment)
             } while (begin.elapsedNow() < duration)
             isPublishing = false
         }
 
-    /** Everything once, in any order; the pauses are part of it. */
-    private suspend fun round(around: DeviceConditions) {
+    /** Injects each fault once, in random order, with pauses. */
+    private suspend fun round(environment: ChaosEnvironment) {
         val steps: List<suspend () -> Unit> =
             listOf(
                 { proxy.toAll { cut(isReset = false) } },
@@ -106,22 +108,22 @@ internal class Chaos(private val clients: Int, private val seed: Int) {
                 { proxy.toSome(0.3, random) { stall(3.seconds) } },
                 { drip() },
                 { refuse() },
-                { unresolved() },
+                { breakDns() },
             )
         val (before, after) = steps.shuffled(random).chunked(steps.size / 2)
-        for (step in before) pausing(step)
-        restart(around)
-        for (step in after) pausing(step)
+        for (step in before) runThenPause(step)
+        restart(environment)
+        for (step in after) runThenPause(step)
     }
 
-    private suspend fun pausing(step: suspend () -> Unit) {
-        serverPublishingWhile {
+    private suspend fun runThenPause(step: suspend () -> Unit) {
+        whileServerPublishes {
             step()
             delay(random.nextInt(1_000, 2_500).milliseconds)
         }
     }
 
-    private suspend fun serverPublishingWhile(block: suspend () -> Unit): Unit =
+    private suspend fun whileServerPublishes(block: suspend () -> Unit): Unit =
         coroutineScope {
             isServerPublishing = true
             launch(Dispatchers.Default) { server.publishWhile(ledger) { isServerPublishing } }
@@ -142,48 +144,50 @@ internal class Chaos(private val clients: Int, private val seed: Int) {
         proxy.accept()
     }
 
-    private suspend fun unresolved() {
-        names.areBroken = true
+    private suspend fun breakDns() {
+        dns.isDown = true
         proxy.toSome(0.5, random) { cut(isReset = false) }
         delay(1_500.milliseconds)
-        names.areBroken = false
+        dns.isDown = false
     }
 
-    private suspend fun restart(around: DeviceConditions) {
-        outages.isServerAway = true
-        proxy.handicap = Fault.Restart
+    private suspend fun restart(environment: ChaosEnvironment) {
+        outages.isServerDown = true
+        proxy.initialFault = Fault.Restart
         proxy.toAll { faults += Fault.Restart }
-        around.restarts++
+        environment.restarts++
         server.stop()
         delay(500.milliseconds)
         server.start()
-        around.restarts++
-        proxy.handicap = null
-        outages.isServerAway = false
+        environment.restarts++
+        proxy.initialFault = null
+        outages.isServerDown = false
     }
 
-    /** When all are back on connections that nothing is wrong with, everybody publishes once more, for all to get. */
+    /** Waits until all clients have healthy connections. Then every publisher publishes a last message. */
     private suspend fun settle(all: List<ChaosClient>) {
         proxy.toAll { flow() }
-        awaitUntil("all are back", PATIENCE) { proxy.hasNoDeadLinks && areAllIn() && all.all { it.isConnected } }
+        awaitUntil("all clients are connected and subscribed", AWAIT_TIMEOUT) {
+            proxy.hasNoDeadLinks && areAllSubscribed() && all.all { it.isConnected }
+        }
         coroutineScope {
             for (client in all) launch(Dispatchers.Default) { client.publishLast() }
         }
         server.publish(ledger)
         val publishers = all.indices + all.indices.map { it + WITH_KEY } + (0 until LOGS).map { it + SERVER }
-        awaitUntil("all have the last of everybody", PATIENCE) { all.all { it.hasLast(publishers) } }
+        awaitUntil("all clients have received every last message", AWAIT_TIMEOUT) { all.all { it.hasLast(publishers) } }
     }
 
-    private fun areAllIn(): Boolean {
-        val wanted = (0 until clients).flatMap { listOf(logOf(it), logOf(it + 1), journalOf(it)) }
-        return wanted.groupingBy { it }.eachCount().all { (topic, count) -> server.subscribers(topic) == count }
+    private fun areAllSubscribed(): Boolean {
+        val expected = (0 until clients).flatMap { listOf(logOf(it), logOf(it + 1), journalOf(it)) }
+        return expected.groupingBy { it }.eachCount().all { (topic, count) -> server.subscribers(topic) == count }
     }
 
     private companion object {
         /**
-         * Only a run that is broken ever waits for so long. Where nobody answers, OkHttp's sockets are open until its
-         * own timeouts have passed: [Engines] sets 15 s for a close frame, and 10 s for an upgrade are its default.
+         * Only a failing test waits that long. Without a response, OkHttp keeps sockets open until its timeouts:
+         * [Engines] sets 15 s for a close frame, and the default for an upgrade is 10 s.
          */
-        val PATIENCE = 5.minutes
+        val AWAIT_TIMEOUT = 5.minutes
     }
 }

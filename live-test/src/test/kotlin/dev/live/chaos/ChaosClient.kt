@@ -17,48 +17,51 @@ import kotlin.random.Random
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** What all clients of one run share. */
-internal class DeviceConditions(
+/** The objects shared by all clients of one chaos test. */
+internal class ChaosEnvironment(
     val proxy: ChaosProxy,
     val outages: Outages,
     val ledger: Ledger,
     val engines: Engines,
     val seed: Int,
 ) {
-    /** Counts both the stops and the starts of the server. */
+    /** Number of stops plus number of starts of the server. */
     @Volatile
     var restarts: Int = 0
 }
 
-/** Client [number], which publishes to a log and, with keys, to a journal, and collects those and the next log. */
-internal class ChaosClient(private val number: Int, private val around: DeviceConditions, scope: CoroutineScope) {
-    private val random = Random(around.seed * 1_000 + number)
-    private val story = Story(number, around.proxy, around.outages, SILENCE)
+/**
+ * Client [number]. It publishes to a log and, with idempotency keys, to a journal, and collects these two topics and
+ * the next log.
+ */
+internal class ChaosClient(private val number: Int, private val environment: ChaosEnvironment, scope: CoroutineScope) {
+    private val random = Random(environment.seed * 1_000 + number)
+    private val stateChecker = ConnectionStateChecker(number, environment.proxy, environment.outages, HEARTBEAT_TIMEOUT)
     private val collected =
         listOf(logOf(number), logOf(number + 1), journalOf(number)).associateWith { Collected("client $number of $it") }
 
-    private val route = around.engines.routeOf(number)
+    private val route = environment.engines.routeOf(number)
 
     val live: LiveClient =
-        LiveClient("ws://${route.first}:${around.proxy.port}/live?client=$number") {
+        LiveClient("ws://${route.first}:${environment.proxy.port}/live?client=$number") {
             transport = route.second
             context = scope.coroutineContext
             reconnect = ExponentialBackoff(100.milliseconds, 1.seconds, random = Random(random.nextInt()))
             heartbeat {
                 interval = 1_500.milliseconds
-                timeout = SILENCE
+                timeout = HEARTBEAT_TIMEOUT
             }
         }
 
     init {
         scope.launch(Dispatchers.Unconfined, CoroutineStart.UNDISPATCHED) {
             live.state.first {
-                story.take(it)
+                stateChecker.onState(it)
                 it is ConnectionState.Closed
             }
         }
-        for ((topic, into) in collected) {
-            scope.launch { live.topic<Entry>(topic).updates.collect { into.take(it) } }
+        for ((topic, collector) in collected) {
+            scope.launch { live.topic<Entry>(topic).updates.collect { collector.take(it) } }
         }
     }
 
@@ -67,7 +70,7 @@ internal class ChaosClient(private val number: Int, private val around: DeviceCo
     val gaps: Int get() = collected.values.maxOf { it.gaps }
     val recoveries: Int get() = collected.values.sumOf { it.recoveries }
 
-    /** Publishes one after the other as long as [isOn]; no publish is left half done. */
+    /** Publishes messages one after the other while [isOn]. Returns after the last publish has ended. */
     suspend fun publishWhile(isOn: () -> Boolean) {
         while (isOn()) {
             publish()
@@ -75,7 +78,7 @@ internal class ChaosClient(private val number: Int, private val around: DeviceCo
         }
     }
 
-    /** The same with keys. */
+    /** Like [publishWhile], with idempotency keys. */
     suspend fun publishOnceWhile(isOn: () -> Boolean) {
         while (isOn()) {
             publishOnce()
@@ -83,7 +86,7 @@ internal class ChaosClient(private val number: Int, private val around: DeviceCo
         }
     }
 
-    /** Publishes the last of each, until it is acknowledged; then all that came before has had its turn. */
+    /** Publishes a last message of each kind until it is acknowledged. All earlier publishes are then complete. */
     suspend fun publishLast() {
         while (!publish().isAcked) delay(10.milliseconds)
         while (!publishOnce().isAcked) delay(10.milliseconds)
@@ -91,30 +94,31 @@ internal class ChaosClient(private val number: Int, private val around: DeviceCo
 
     fun hasLast(publishers: Iterable<Int>): Boolean =
         publishers.all { publisher ->
-            val into = collected[topicOf(publisher)] ?: return@all true
-            into.has(publisher, around.ledger.of(publisher).lastIndex)
+            val collector = collected[topicOf(publisher)] ?: return@all true
+            collector.hasReceived(publisher, environment.ledger.of(publisher).lastIndex)
         }
 
-    /** What was wrong with this client, story and messages. */
-    fun wrong(): List<String> {
-        collected.values.forEach { it.check(around.ledger) }
-        return story.wrong + collected.values.flatMap { it.wrong }
+    /** Errors in the connection states and in the messages of this client. */
+    fun errors(): List<String> {
+        collected.values.forEach { it.check(environment.ledger) }
+        return stateChecker.errors + collected.values.flatMap { it.errors }
     }
 
     private suspend fun publish(): Outcome {
-        val entry = Entry(number, around.ledger.next(number))
+        val entry = Entry(number, environment.ledger.next(number))
         val topic = live.topic<Entry>(logOf(number))
-        return outcomeOf { topic.publish(entry) }.also { around.ledger.note(entry.publisher, it) }
+        return outcomeOf { topic.publish(entry) }.also { environment.ledger.record(entry.publisher, it) }
     }
 
     private suspend fun publishOnce(): Outcome {
         val publisher = number + WITH_KEY
-        val entry = Entry(publisher, around.ledger.next(publisher))
+        val entry = Entry(publisher, environment.ledger.next(publisher))
         val topic = live.topic<Entry>(journalOf(number))
-        val restarts = around.restarts
+        val restarts = environment.restarts
         val outcome = outcomeOf { topic.publishOnce("${entry.publisher}-${entry.seq}", entry) }
-        val isAcross = around.restarts != restarts || restarts % 2 != 0
-        return (if (isAcross) outcome.acrossRestart else outcome).also { around.ledger.note(publisher, it) }
+        val isAcrossRestart = environment.restarts != restarts || restarts % 2 != 0
+        val recorded = if (isAcrossRestart) outcome.acrossRestart else outcome
+        return recorded.also { environment.ledger.record(publisher, it) }
     }
 
     private suspend fun outcomeOf(publish: suspend () -> Unit): Outcome =
@@ -124,6 +128,6 @@ internal class ChaosClient(private val number: Int, private val around: DeviceCo
         } catch (_: ConnectionLostException) {
             Outcome.Unknown
         } catch (e: LiveException) {
-            if (e.code == ErrorCode.Timeout && "not known" in e.reason) Outcome.Unknown else Outcome.Not
+            if (e.code == ErrorCode.Timeout && "not known" in e.reason) Outcome.Unknown else Outcome.NotPublished
         }
 }

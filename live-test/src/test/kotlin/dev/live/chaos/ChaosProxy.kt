@@ -10,48 +10,49 @@ import java.util.concurrent.atomic.AtomicInteger
 import kotlin.random.Random
 
 /**
- * A network between clients and the server at [target] of this machine, which can do to each connection what networks do.
- * A client names itself in the query of its upgrade: `?client=7`.
+ * A TCP proxy in front of the server at local port [target]. It can inject faults into each connection. A client
+ * identifies itself in the query of the upgrade: `?client=7`.
  */
 internal class ChaosProxy(private val target: () -> Int) : AutoCloseable {
     private val open = ConcurrentHashMap.newKeySet<Link>()
     private val newest = ConcurrentHashMap<Int, Link>()
-    private val unended = AtomicInteger()
+    private val openCount = AtomicInteger()
     private val past = CopyOnWriteArrayList<Link>()
 
     @Volatile
     private var listener: ServerSocket? = null
 
-    /** What connections that begin now have against them from their start, such as a server that restarts. */
+    /** A fault recorded for each new connection, such as a server restart. */
     @Volatile
-    var handicap: Fault? = null
+    var initialFault: Fault? = null
 
     val port: Int = listen(0)
 
-    /** Every connection there ever was. */
+    /** All connections so far. */
     val links: List<Link> get() = past
 
-    /** The connections that are open on both sides, and to which nothing was done but what passes. */
-    private val healthy: List<Link> get() = open.filter { link -> link.isWhole && (link.faults - PASSING).isEmpty() }
+    /** Connections that are open on both sides and have only transient faults. */
+    private val healthy: List<Link>
+        get() = open.filter { link -> link.isWhole && (link.faults - TRANSIENT_FAULTS).isEmpty() }
 
-    /** Whether every connection that is half open has been given up by both sides. */
+    /** True if both sides have closed every half-open connection. */
     val hasNoDeadLinks: Boolean get() = open.none { Fault.HalfOpen in it.faults }
 
     /**
-     * Connections that some side has not ended yet, those over which nothing was asked for included: a client that
-     * keeps its socket keeps its connection here, for what the server ends is ended in one direction only.
+     * Number of connections that at least one side has not closed yet, including those without a request. A client
+     * socket that stays open is counted, because a close by the server closes only one direction.
      */
-    val openConnections: Int get() = unended.get()
+    val openConnections: Int get() = openCount.get()
 
-    /** Whether it takes no connections: they are refused by the machine itself. */
+    /** Whether the proxy does not listen, so that the operating system refuses connections. */
     val isRefusing: Boolean get() = listener == null
 
     fun newestOf(client: Int): Link? = newest[client]
 
-    /** Does [fault] to all connections. */
+    /** Injects [fault] into all connections. */
     fun toAll(fault: Link.() -> Unit): Unit = open.forEach(fault)
 
-    /** Does [fault] to about [share] of the healthy connections, one of them at least. */
+    /** Injects [fault] into about [share] of the healthy connections, at least one. */
     fun toSome(share: Double, random: Random, fault: Link.() -> Unit) {
         val chosen = healthy.sortedBy { it.client }.shuffled(random)
         chosen.take(maxOf(1, (chosen.size * share).toInt())).forEach(fault)
@@ -81,20 +82,20 @@ internal class ChaosProxy(private val target: () -> Int) : AutoCloseable {
     }
 
     private fun acceptAll(socket: ServerSocket) {
-        ignoringEnd {
+        ignoringIoErrors {
             while (true) {
                 val near = socket.accept()
-                unended.incrementAndGet()
-                Thread({ untilEnd(near) }, THREAD_NAME).apply { isDaemon = true }.start()
+                openCount.incrementAndGet()
+                Thread({ handle(near) }, THREAD_NAME).apply { isDaemon = true }.start()
             }
         }
     }
 
-    private fun untilEnd(near: Socket) {
+    private fun handle(near: Socket) {
         try {
-            ignoringEnd { connect(near) }
+            ignoringIoErrors { connect(near) }
         } finally {
-            unended.decrementAndGet()
+            openCount.decrementAndGet()
         }
     }
 
@@ -102,18 +103,18 @@ internal class ChaosProxy(private val target: () -> Int) : AutoCloseable {
         near.tcpNoDelay = true
         near.use {
             val first = firstBytes(near) ?: return
-            val client = checkNotNull(CLIENT.find(first.decodeToString())) { "an upgrade without a client" }
+            val client = checkNotNull(CLIENT.find(first.decodeToString())) { "query parameter 'client' is missing" }
             Socket(InetAddress.getLoopbackAddress(), target()).use { far ->
                 far.tcpNoDelay = true
-                through(client.groupValues[1].toInt(), near, far, first)
+                relay(client.groupValues[1].toInt(), near, far, first)
             }
         }
     }
 
-    private fun through(client: Int, near: Socket, far: Socket, first: ByteArray) {
+    private fun relay(client: Int, near: Socket, far: Socket, first: ByteArray) {
         lateinit var link: Link
         link = Link(client, near, far) { open -= link }
-        handicap?.let { link.faults += it }
+        initialFault?.let { link.faults += it }
         open += link
         past += link
         newest[client] = link
@@ -134,5 +135,5 @@ internal class ChaosProxy(private val target: () -> Int) : AutoCloseable {
     }
 }
 
-/** What a connection may have behind it and be as good as any. */
-internal val PASSING = setOf(Fault.Stall, Fault.Restart)
+/** Faults that a connection survives. */
+internal val TRANSIENT_FAULTS = setOf(Fault.Stall, Fault.Restart)

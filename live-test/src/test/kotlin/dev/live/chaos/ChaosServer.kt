@@ -16,7 +16,7 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-/** The server behind the proxy, which keeps its port when it is restarted, and publishes too. */
+/** The server behind the proxy. It keeps its port after a restart, and publishes messages itself. */
 internal class ChaosServer {
     private val server = RealServer(Netty) { logs() }
 
@@ -28,7 +28,7 @@ internal class ChaosServer {
 
     fun subscribers(topic: String): Int = server.application.live.topic(topic).subscribers
 
-    /** Publishes to all logs as long as [isOn]; a restart has to wait for the end of it. */
+    /** Publishes to all logs while [isOn]. The server must not be restarted before this returns. */
     suspend fun publishWhile(ledger: Ledger, isOn: () -> Boolean) {
         while (isOn()) {
             publish(ledger)
@@ -40,7 +40,7 @@ internal class ChaosServer {
         for (log in 0 until LOGS) {
             val publisher = log + SERVER
             server.application.live.topic(logOf(log)).publish(Entry(publisher, ledger.next(publisher)))
-            ledger.note(publisher, Outcome.Acked)
+            ledger.record(publisher, Outcome.Acked)
         }
     }
 }
@@ -49,13 +49,13 @@ private fun Application.logs() {
     install(Live) {
         heartbeat {
             interval = 1_500.milliseconds
-            timeout = SILENCE
+            timeout = HEARTBEAT_TIMEOUT
         }
         drain {
             timeout = 1.seconds
             reconnectWindow = Duration.ZERO..500.milliseconds
         }
-        session { queueCapacity = 8_192 } // how fast the machine of the test is is not to be part of the story
+        session { queueCapacity = 8_192 } // a slow test machine must not overflow the queue
         limits { messagesPerSecond = Int.MAX_VALUE }
     }
     routing {
@@ -82,9 +82,11 @@ internal fun topicOf(publisher: Int): String =
 internal const val LOGS = 5
 internal const val JOURNALS = 5
 
-/** What a publisher's number has more than its client's, where it publishes with keys; and than a log's, on the server. */
+/** Offset of publisher numbers: a client with idempotency keys has its number plus [WITH_KEY]. */
 internal const val WITH_KEY = 100
+
+/** The server's publisher for a log has the number of the log plus [SERVER]. */
 internal const val SERVER = 200
 
-/** After which both sides give a connection up on which nothing is heard. */
-internal val SILENCE = 6.seconds
+/** Both sides close a connection that received nothing for this time. */
+internal val HEARTBEAT_TIMEOUT = 6.seconds

@@ -16,8 +16,8 @@ import java.nio.file.Files
 import kotlin.time.Duration.Companion.minutes
 
 /**
- * Clients behind a network that fails in every way it can: what they were told is acknowledged all have, once and in
- * order, or were told of a gap; and what they say of their connections is what was done to these.
+ * Clients behind a network with every kind of fault. Each client receives every acknowledged message once and in order,
+ * or is notified of a gap. The connection states of each client match the injected faults.
  */
 @OptIn(ExperimentalCoroutinesApi::class)
 class ChaosTest : FunSpec({
@@ -31,17 +31,17 @@ class ChaosTest : FunSpec({
     val minutes = System.getProperty("live.chaos.minutes", "0").toInt()
     val seed = System.getProperty("live.chaos.seed", "5").toInt()
 
-    test("$CLIENTS clients lose nothing in silence on a network that fails in every way, seed $seed")
+    test("$CLIENTS clients lose no message without a gap on a faulty network, seed $seed")
         .config(timeout = (minutes + 5).minutes, invocationTimeout = (minutes + 5).minutes) {
-            Chaos(clients = 3, seed = 0).run(duration = null) // what the engines keep for good is there from now on
-            val before = Leftovers.now()
+            Chaos(clients = 3, seed = 0).run(duration = null) // warm-up: starts resources that the engines keep
+            val before = ProcessResources.now()
 
             val outcomes = Chaos(CLIENTS, seed).run(minutes.minutes)
 
             withClue("seed $seed: $outcomes") {
-                outcomes.wrong.joinToString("\n") shouldBe ""
+                outcomes.errors.joinToString("\n") shouldBe ""
                 outcomes.faults.keys shouldContainAll Fault.entries
-                outcomes.unresolved shouldBeGreaterThan 0
+                outcomes.failedLookups shouldBeGreaterThan 0
                 outcomes.gaps shouldBeGreaterThan 0
                 outcomes.gaps shouldBeLessThanOrEqual outcomes.restarts
                 outcomes.recoveries shouldBeGreaterThan CLIENTS
@@ -50,7 +50,7 @@ class ChaosTest : FunSpec({
             }
             println("chaos, seed $seed: $outcomes")
             eventually(2.minutes) {
-                val now = Leftovers.now()
+                val now = ProcessResources.now()
                 outcomes.clients.count { it.get() != null } shouldBe 0
                 now.threads - before.threads shouldBe emptySet()
                 withClue(now.coroutines.joinToString("\n")) {
@@ -64,18 +64,23 @@ class ChaosTest : FunSpec({
 
 private const val CLIENTS = 50
 
-/** Bytes: what the outcomes of a run hold themselves, and what the engines' pools do. */
+/** Bytes retained by the outcomes of a test and by the engines' pools. */
 private const val HEAP_MARGIN = 32L * 1024 * 1024
 
-/** What this process holds, to compare with what it held before. */
+/** Resources of this process, compared before and after a test. */
 @OptIn(ExperimentalCoroutinesApi::class)
-private class Leftovers(val threads: Set<String>, val coroutines: List<String>, val sockets: Int, val heap: Long) {
+private class ProcessResources(
+    val threads: Set<String>,
+    val coroutines: List<String>,
+    val sockets: Int,
+    val heap: Long,
+) {
     companion object {
-        fun now(): Leftovers {
+        fun now(): ProcessResources {
             System.gc()
             val runtime = Runtime.getRuntime()
-            return Leftovers(
-                // without those of pools that all share, and that end when idle
+            return ProcessResources(
+                // without the threads of shared pools, which end when idle
                 threads = threadNames().filterNot { it.startsWith("Default") }.toSet(),
                 coroutines = coroutines(),
                 sockets = openSockets(),
@@ -85,7 +90,7 @@ private class Leftovers(val threads: Set<String>, val coroutines: List<String>, 
 
         private fun threadNames(): List<String> = Thread.getAllStackTraces().keys.map { it.name }
 
-        /** All of this process: those of engines, servers and clients have no common name. */
+        /** All coroutines of this process: those of engines, servers and clients have no common name. */
         private fun coroutines(): List<String> =
             DebugProbes.dumpCoroutinesInfo().map {
                 "${it.state} ${it.context} ${it.lastObservedStackTrace().firstOrNull()}"
@@ -96,7 +101,7 @@ private class Leftovers(val threads: Set<String>, val coroutines: List<String>, 
                 try {
                     Files.readSymbolicLink(file.toPath()).toString().startsWith("socket:")
                 } catch (_: IOException) {
-                    false // closed meanwhile
+                    false // closed in the meantime
                 }
             }
     }

@@ -8,28 +8,28 @@ import io.ktor.client.engine.okhttp.OkHttp
 import kotlinx.coroutines.job
 import java.time.Duration
 
-/** What clients connect with, by turns: the engine of servers and desktops, and the one that Android has. */
-internal class Engines(private val names: BrokenNames) {
+/** The client engines, used alternately: CIO for servers and desktops, OkHttp as on Android. */
+internal class Engines(private val dns: FakeDns) {
     private val cio = HttpClient(CIO)
     private val okHttp =
         HttpClient(OkHttp) {
             engine {
                 config {
-                    dns(names)
-                    webSocketCloseTimeout(UNANSWERED)
+                    dns(this@Engines.dns)
+                    webSocketCloseTimeout(CLOSE_TIMEOUT)
                 }
             }
         }
 
-    /** The host of client [number], and how it gets there. */
+    /** The host name and the transport of client [number]. */
     fun routeOf(number: Int): Pair<String, Transport> =
         if (number % 2 == 0) {
-            "127.0.0.1" to names.over(KtorTransport(cio))
+            "127.0.0.1" to dns.wrap(KtorTransport(cio))
         } else {
-            BrokenNames.NAME to KtorTransport(okHttp)
+            FakeDns.NAME to KtorTransport(okHttp)
         }
 
-    /** Ends both, and waits for it. */
+    /** Closes both engines and waits for their end. */
     suspend fun close() {
         for (http in listOf(cio, okHttp)) {
             http.close()
@@ -38,7 +38,7 @@ internal class Engines(private val names: BrokenNames) {
     }
 
     private companion object {
-        /** How long OkHttp keeps a socket whose close frame nobody answers: a minute by itself. */
-        val UNANSWERED: Duration = Duration.ofSeconds(15)
+        /** Time until OkHttp closes a socket if the server sends no close frame. OkHttp's default is one minute. */
+        val CLOSE_TIMEOUT: Duration = Duration.ofSeconds(15)
     }
 }

@@ -6,33 +6,33 @@ import kotlinx.serialization.Serializable
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.ConcurrentLinkedQueue
 
-/** What is published: number [seq] of [publisher], counted from 0. */
+/** A published message: number [seq] of [publisher], counted from 0. */
 @Serializable
 internal data class Entry(val publisher: Int, val seq: Int)
 
 /**
- * What a publisher knows of one of its messages.
+ * The outcome of one publish, from the publisher's view.
  *
- * @property copies how many there may be of it at most
+ * @property copies maximum number of copies in the topic
  */
 internal enum class Outcome(val copies: Int, val isAcked: Boolean = false) {
-    /** It is acknowledged. */
+    /** The server acknowledged the message. */
     Acked(1, isAcked = true),
 
-    /** It may have arrived. */
+    /** The message may have been published. */
     Unknown(1),
 
-    /** The server refused it, or it was never sent. */
-    Not(0),
+    /** The server rejected the message, or it was never sent. */
+    NotPublished(0),
 
-    /** Acknowledged, and sent with a key while the server that knew the key went. */
+    /** Acknowledged, and sent with an idempotency key during a server restart, which loses the keys. */
     AckedAcrossRestart(2, isAcked = true),
 
-    /** Sent so, and may have arrived. */
+    /** Sent with an idempotency key during a server restart; may have been published. */
     UnknownAcrossRestart(2),
     ;
 
-    /** The same for what was sent with a key while the server was restarted. */
+    /** This outcome for a message sent with an idempotency key during a server restart. */
     val acrossRestart: Outcome
         get() =
             when (this) {
@@ -42,14 +42,14 @@ internal enum class Outcome(val copies: Int, val isAcked: Boolean = false) {
             }
 }
 
-/** Who published what, and what became of it. */
+/** Records the outcome of every published message. */
 internal class Ledger {
     private val outcomes = ConcurrentHashMap<Int, MutableList<Outcome>>()
 
-    /** The number of the next message of [publisher], which has one at a time. */
+    /** The number of the next message of [publisher]. A publisher publishes one message at a time. */
     fun next(publisher: Int): Int = outcomes.getOrPut(publisher) { ArrayList() }.size
 
-    fun note(publisher: Int, outcome: Outcome) {
+    fun record(publisher: Int, outcome: Outcome) {
         outcomes.getValue(publisher) += outcome
     }
 
@@ -58,14 +58,14 @@ internal class Ledger {
     fun count(outcome: Outcome): Int = outcomes.values.sumOf { of -> of.count { it == outcome } }
 }
 
-/** What one collector got of one topic, with its gaps. Written by the collector, read when it has ended. */
+/** The messages and gaps that one collector received of one topic. Written by the collector; read after its end. */
 internal class Collected(private val name: String) {
-    /** What came of each publisher, and [GAP] where something may be missing. */
+    /** Per publisher: the received message numbers, and [GAP] where messages may be missing. */
     private val publishers = ConcurrentHashMap<Int, MutableList<Int>>()
     private var offset: Long? = null
 
-    /** What cannot be, as soon as it is seen. */
-    val wrong = ConcurrentLinkedQueue<String>()
+    /** Violations found so far. */
+    val errors = ConcurrentLinkedQueue<String>()
 
     @Volatile
     var gaps = 0
@@ -75,15 +75,15 @@ internal class Collected(private val name: String) {
     var recoveries = 0
         private set
 
-    /** Whether it was told that it is subscribed: what is published from then on is its own. */
+    /** Whether the collector was notified of its subscription. It must receive every later message. */
     @Volatile
     var isSubscribed = false
         private set
 
-    /** The newest of each publisher. */
+    /** Number of the newest message per publisher. */
     private val newest = ConcurrentHashMap<Int, Int>()
 
-    fun has(publisher: Int, seq: Int): Boolean = newest[publisher] == seq
+    fun hasReceived(publisher: Int, seq: Int): Boolean = newest[publisher] == seq
 
     fun take(update: TopicUpdate<Entry>) {
         when (update) {
@@ -91,7 +91,7 @@ internal class Collected(private val name: String) {
             is TopicUpdate.Subscribed ->
                 when (update.recovery) {
                     Recovery.First -> {
-                        if (isSubscribed) wrong += "$name was told twice that it is subscribed for the first time"
+                        if (isSubscribed) errors += "$name received a second Subscribed with Recovery.First"
                         isSubscribed = true
                     }
                     Recovery.Recovered -> recoveries++
@@ -106,14 +106,14 @@ internal class Collected(private val name: String) {
 
     private fun take(entry: Entry, at: Long) {
         val before = offset
-        if (before != null && at != before + 1) wrong += "$name got offset $at behind $before, without a gap"
+        if (before != null && at != before + 1) errors += "$name received offset $at after $before without a gap"
         offset = at
-        // of whom nothing has come before a gap, something may be missing too
+        // a publisher without a message before the gap may also have missing messages
         publishers.getOrPut(entry.publisher) { if (gaps > 0) mutableListOf(GAP) else mutableListOf() } += entry.seq
         newest[entry.publisher] = entry.seq
     }
 
-    /** Holds all of it against [ledger]; what is wrong is in [wrong]. */
+    /** Compares the received messages with [ledger] and adds violations to [errors]. */
     fun check(ledger: Ledger) {
         for ((publisher, seqs) in publishers) check(publisher, seqs, ledger.of(publisher))
     }
@@ -129,11 +129,11 @@ internal class Collected(private val name: String) {
             }
             val outcome = outcomes[seq]
             val count = copies.merge(seq, 1, Int::plus)!!
-            if (count > outcome.copies) wrong += "$name got $count of $publisher/$seq, which is $outcome"
-            if (!outcome.isAcked || count > 1) continue // the rest is for what is acknowledged
-            if (seq < last) wrong += "$name got $publisher/$seq behind $last"
+            if (count > outcome.copies) errors += "$name received $count copies of $publisher/$seq, which is $outcome"
+            if (!outcome.isAcked || count > 1) continue // the remaining checks apply to acknowledged messages only
+            if (seq < last) errors += "$name received $publisher/$seq after $last"
             val missing = (last + 1 until seq).filter { outcomes[it].isAcked }
-            if (missing.isNotEmpty() && !mayMiss) wrong += "$name never got $publisher/$missing, and was told of no gap"
+            if (missing.isNotEmpty() && !mayMiss) errors += "$name missed $publisher/$missing without a gap"
             last = seq
             mayMiss = false
         }

@@ -12,26 +12,28 @@ import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeMark
 import kotlin.time.TimeSource
 
-/** What happens to a connection on its way. */
+/** A fault of a connection. */
 internal enum class Fault { Cut, HalfOpen, Stall, Drip, Restart }
 
 /**
- * One connection through a [ChaosProxy]: two sockets, and a thread for each direction that copies what [near], the side
- * of client number [client], and [far] send. What waits is one buffer in each direction; TCP pushes back.
+ * One connection through a [ChaosProxy]. One thread per direction copies bytes between [near], the socket of client
+ * number [client], and [far], the socket of the server. It buffers one block per direction; TCP applies backpressure.
  */
 internal class Link(val client: Int, private val near: Socket, private val far: Socket, private val onEnd: () -> Unit) {
-    /** What was done to it. */
+    /** The injected faults. */
     val faults: MutableSet<Fault> = CopyOnWriteArraySet()
 
-    /** Whether its client was ever [connected][dev.live.client.connection.ConnectionState.Connected] through it. */
+    /**
+     * Whether the client ever was [connected][dev.live.client.connection.ConnectionState.Connected] on this connection.
+     */
     @Volatile
     var wasConnected: Boolean = false
 
-    /** How it ended, as its client has it; null while it does not know. */
+    /** The cause of the end reported by the client; null until then. */
     @Volatile
     var end: DisconnectCause? = null
 
-    /** Whether its client waited for so short a time that nobody saw the state that says how it ended. */
+    /** Whether the client reconnected so fast that its Waiting state with the cause was not observed. */
     @Volatile
     var isEndUnseen: Boolean = false
 
@@ -44,19 +46,19 @@ internal class Link(val client: Int, private val near: Socket, private val far: 
 
     val isOpen: Boolean get() = ended.count > 0
 
-    /** Whether neither side has ended it. */
+    /** True until one side ends the connection. */
     val isWhole: Boolean get() = ended.count == 2L
 
-    /** Breaks it: with a reset, or as a process that dies does. */
+    /** Breaks the connection: with a TCP reset, or like a process that exits. */
     fun cut(isReset: Boolean) {
         faults += Fault.Cut
         for (socket in listOf(near, far)) {
-            if (isReset) ignoringEnd { socket.setSoLinger(true, 0) }
+            if (isReset) ignoringIoErrors { socket.setSoLinger(true, 0) }
             close(socket)
         }
     }
 
-    /** From here on nothing arrives, and nobody is told: not even of a side that goes. */
+    /** Makes the connection half-open: from now on, data and closes are dropped silently. */
     fun halfOpen() {
         faults += Fault.HalfOpen
     }
@@ -66,7 +68,7 @@ internal class Link(val client: Int, private val near: Socket, private val far: 
         stalledUntil = TimeSource.Monotonic.markNow() + time
     }
 
-    /** One byte per second. */
+    /** Limits the connection to one byte per second. */
     fun drip() {
         faults += Fault.Drip
         isDripping = true
@@ -76,19 +78,19 @@ internal class Link(val client: Int, private val near: Socket, private val far: 
         isDripping = false
     }
 
-    /** Copies both ways until the end; [first] goes to the far side before. */
+    /** Sends [first] to the server, then copies both directions until the end. */
     fun run(first: ByteArray) {
         Thread({ copy(far, near) }, "$THREAD_NAME-far").apply { isDaemon = true }.start()
-        ignoringEnd { pass(first, first.size, far.getOutputStream()) }
+        ignoringIoErrors { pass(first, first.size, far.getOutputStream()) }
         copy(near, far)
     }
 
     fun awaitEnd(): Unit = ended.await()
 
-    /** An end is passed on as what it is, that of one direction; what breaks, breaks both. */
+    /** Forwards an end of stream as a half-close. An error closes both sockets. */
     private fun copy(from: Socket, to: Socket) {
         var isEnded = false
-        ignoringEnd {
+        ignoringIoErrors {
             val buffer = ByteArray(BUFFER)
             val out = to.getOutputStream()
             while (true) {
@@ -121,14 +123,14 @@ internal class Link(val client: Int, private val near: Socket, private val far: 
         if (time.isPositive()) ended.await(time.inWholeMilliseconds + 1, TimeUnit.MILLISECONDS)
     }
 
-    private fun close(socket: Socket): Unit = ignoringEnd { socket.close() }
+    private fun close(socket: Socket): Unit = ignoringIoErrors { socket.close() }
 }
 
 internal const val THREAD_NAME = "chaos-link"
 private const val BUFFER = 8 * 1024
 
-/** Runs [block], which ends early where a socket does: that is what this is for. */
-internal inline fun ignoringEnd(block: () -> Unit) {
+/** Runs [block] and ignores the [IOException] of a socket that ended. */
+internal inline fun ignoringIoErrors(block: () -> Unit) {
     try {
         block()
     } catch (_: IOException) {

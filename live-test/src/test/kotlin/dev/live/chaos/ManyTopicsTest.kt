@@ -36,11 +36,11 @@ import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.TimeSource
 
-/** Many topics and many publishes of one client at once, with the settings that the page on limits names for that. */
+/** Many topics and many concurrent publishes of one client, with the settings that docs/limits.md recommends. */
 class ManyTopicsTest : FunSpec({
 
     for (engine in Engine.entries) {
-        test("1,000 topics are joined again after a cut, and no limit closes the session, on $engine") {
+        test("1,000 topics are resubscribed after a connection loss without exceeding a limit, on $engine") {
             val closes = CopyOnWriteArrayList<Int>()
             val server =
                 RealServer(engine.factory) {
@@ -49,23 +49,23 @@ class ManyTopicsTest : FunSpec({
                         session { maxTopics = 1_000 }
                     }
                 }
-            withClient(server) { place ->
-                val topics = List(1_000) { place.live.topic<Int>("room/$it") }
-                val joins = ConcurrentHashMap<String, Int>()
+            withClient(server) { environment ->
+                val topics = List(1_000) { environment.live.topic<Int>("room/$it") }
+                val subscribes = ConcurrentHashMap<String, Int>()
                 val received = ConcurrentHashMap<String, Int>()
                 val causes = CopyOnWriteArrayList<DisconnectCause>()
                 val watching =
                     launch {
-                        place.live.state.collect { if (it is ConnectionState.Waiting) causes += it.cause }
+                        environment.live.state.collect { if (it is ConnectionState.Waiting) causes += it.cause }
                     }
-                val collecting = topics.map { launch { it.count(joins, received) } }
-                eventually(3.minutes) { joins.size shouldBe 1_000 }
+                val collecting = topics.map { launch { it.count(subscribes, received) } }
+                eventually(3.minutes) { subscribes.size shouldBe 1_000 }
 
                 val cut = TimeSource.Monotonic.markNow()
-                place.proxy.toAll { cut(isReset = true) }
-                eventually(3.minutes) { joins.values.count { it == 2 } shouldBe 1_000 }
-                println("1,000 topics were back on $engine ${cut.elapsedNow()} after the cut")
-                topics.forEach { place.server.application.live.topic(it.name).publish(7) }
+                environment.proxy.toAll { cut(isReset = true) }
+                eventually(3.minutes) { subscribes.values.count { it == 2 } shouldBe 1_000 }
+                println("1,000 topics were resubscribed on $engine ${cut.elapsedNow()} after the connection loss")
+                topics.forEach { environment.server.application.live.topic(it.name).publish(7) }
                 eventually(3.minutes) { received.values.count { it == 7 } shouldBe 1_000 }
 
                 causes.forEach { it.shouldBeInstanceOf<DisconnectCause.ConnectionLost>() }
@@ -75,14 +75,14 @@ class ManyTopicsTest : FunSpec({
         }
     }
 
-    test("200 publishes at once with the default limits are all acked") {
+    test("200 concurrent publishes with the default limits are all acked") {
         val closes = CopyOnWriteArrayList<Int>()
         val published = CopyOnWriteArrayList<Int>()
-        withClient(RealServer(Netty) { rooms(closes, published) }) { place ->
-            // the collector may fall behind, as this is about the acks
-            val room = place.live.topic<Int>("room/0", overflow = CollectorOverflow.DropOldest)
+        withClient(RealServer(Netty) { rooms(closes, published) }) { environment ->
+            // the test checks the acks only, so the collector may drop messages
+            val room = environment.live.topic<Int>("room/0", overflow = CollectorOverflow.DropOldest)
             val collecting = launch { room.messages.collect {} }
-            eventually(1.minutes) { place.server.application.live.topic("room/0").subscribers shouldBe 1 }
+            eventually(1.minutes) { environment.server.application.live.topic("room/0").subscribers shouldBe 1 }
 
             List(200) { n -> launch { room.publish(n) } }.joinAll()
 
@@ -99,15 +99,15 @@ private enum class Engine(val factory: ApplicationEngineFactory<*, *>, val trans
     Cio(CIO, Transport.Auto),
 }
 
-private class Place(val server: RealServer, val proxy: ChaosProxy, val live: LiveClient)
+private class Environment(val server: RealServer, val proxy: ChaosProxy, val live: LiveClient)
 
-private suspend fun withClient(server: RealServer, block: suspend CoroutineScope.(Place) -> Unit) {
+private suspend fun withClient(server: RealServer, block: suspend CoroutineScope.(Environment) -> Unit) {
     withContext(Dispatchers.Default) {
         server.start()
         ChaosProxy { server.port }.use { proxy ->
             val live = LiveClient("ws://127.0.0.1:${proxy.port}/live?client=1") { requestTimeout = 1.minutes }
             try {
-                coroutineScope { block(Place(server, proxy, live)) }
+                coroutineScope { block(Environment(server, proxy, live)) }
             } finally {
                 live.close()
                 withContext(Dispatchers.IO) { server.stop() }
@@ -116,11 +116,11 @@ private suspend fun withClient(server: RealServer, block: suspend CoroutineScope
     }
 }
 
-private suspend fun ClientTopic<Int>.count(joins: MutableMap<String, Int>, received: MutableMap<String, Int>) {
+private suspend fun ClientTopic<Int>.count(subscribes: MutableMap<String, Int>, received: MutableMap<String, Int>) {
     updates.collect { update ->
         when (update) {
             is TopicUpdate.Received -> received[name] = update.value
-            is TopicUpdate.Subscribed -> joins[name] = if (update.recovery == Recovery.First) 1 else 2
+            is TopicUpdate.Subscribed -> subscribes[name] = if (update.recovery == Recovery.First) 1 else 2
         }
     }
 }

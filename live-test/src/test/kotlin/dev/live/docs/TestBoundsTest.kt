@@ -5,21 +5,21 @@ import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldNotBeEmpty
 import java.io.File
 
-/** Tests of all modules wait for conditions. A bound that a busy machine reaches makes such a test fail now and then. */
+/** Checks the timeouts of the tests in all modules. A timeout that a busy machine can reach makes a test flaky. */
 class TestBoundsTest : FunSpec({
     val sources = File("..").walk().onEnter { it.name !in SKIPPED }.filter(::isTest).toList()
 
-    test("no test waits for a condition for less than a minute") {
+    test("no test waits less than a minute for a condition") {
         sources.flatMap { file -> file.readLines().filter(::isTooShort).map { "$file: ${it.trim()}" } }.shouldBeEmpty()
     }
 
-    test("no test measures a duration to compare it with a bound") {
+    test("no test compares a measured duration with a bound") {
         sources.flatMap { file ->
             file.readLines().filter { MEASURED in it }.map { "$file: ${it.trim()}" }
         }.shouldBeEmpty()
     }
 
-    test("there are tests that wait, so that the tests above can fail") {
+    test("there are tests that wait, so that the tests above are effective") {
         sources.filter { "eventually(" in it.readText() }.shouldNotBeEmpty()
         listOf(
             "eventually(10.seconds) {",
@@ -44,7 +44,7 @@ private val SKIPPED = setOf("target", "node_modules", ".git")
 
 private const val MEASURED = "measureTime "
 
-/** A timeout of one second is the subject of a test and not its bound: what it limits never ends. */
+/** A timeout of one second is allowed: it is the subject of a test, because the limited operation never ends. */
 private val TOO_SHORT =
     listOf(
         Regex("""\beventually\(\d+\.(seconds|milliseconds)\)"""),

@@ -36,10 +36,10 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-/** What the network of a [FakeTransport] can be made to do. */
+/** The network faults of a [FakeTransport]. */
 class BadNetworkTest : FunSpec({
 
-    test("a slow network takes its time there and back, for connecting as for what is said") {
+    test("latency delays connecting and messages in both directions") {
         onNetwork({
             toServer.latency = 300.milliseconds
             toClient.latency = 50.milliseconds
@@ -56,24 +56,24 @@ class BadNetworkTest : FunSpec({
         }
     }
 
-    test("jitter makes it uneven and keeps the order, as TCP does") {
+    test("jitter varies the delay and keeps the order, as TCP does") {
         onNetwork({ toClient.jitter = 1.seconds }) { network, live ->
-            val heard = heardOn(live, "room")
+            val received = receivedOn(live, "room")
             pass(3.seconds)
 
-            repeat(100) { network.say("room", "$it") }
+            repeat(100) { network.publish("room", "$it") }
             pass(1.seconds)
 
-            heard shouldContainExactly List(100) { "$it" }
+            received shouldContainExactly List(100) { "$it" }
         }
     }
 
-    test("topics overtake each other where the network mixes them, and none overtakes itself") {
+    test("reordersTopics changes the order between topics but not within a topic") {
         onNetwork({
             toClient.jitter = 1.seconds
             reordersTopics = true
         }) { network, live ->
-            val arrived = arrivalsOf(live)
+            val arrived = messagesOf(live)
             pass(3.seconds)
 
             repeat(30) { n -> listOf("a", "b").forEach { network.wire.push(Message("$n", it)) } }
@@ -85,15 +85,15 @@ class BadNetworkTest : FunSpec({
         }
     }
 
-    test("what is mixed is in order again when the network mixes no longer") {
+    test("messages are in order again after reordersTopics is reset") {
         onNetwork({
             toClient.jitter = 1.seconds
             reordersTopics = true
         }) { network, live ->
-            val arrived = arrivalsOf(live)
+            val arrived = messagesOf(live)
             pass(3.seconds)
 
-            repeat(10) { n -> listOf("a", "b").forEach { network.wire.push(Message("mixed$n", it)) } }
+            repeat(10) { n -> listOf("a", "b").forEach { network.wire.push(Message("reordered$n", it)) } }
             network.reordersTopics = false
             repeat(10) { n -> listOf("a", "b").forEach { network.wire.push(Message("$n", it)) } }
             pass(2.seconds)
@@ -102,33 +102,33 @@ class BadNetworkTest : FunSpec({
         }
     }
 
-    test("the same seed brings the same network, and another one another") {
-        arrivalsWith(seed = 7) shouldBe arrivalsWith(seed = 7)
-        arrivalsWith(seed = 7) shouldNotBe arrivalsWith(seed = 8)
+    test("equal seeds give equal delays and different seeds give different delays") {
+        arrivalTimes(seed = 7) shouldBe arrivalTimes(seed = 7)
+        arrivalTimes(seed = 7) shouldNotBe arrivalTimes(seed = 8)
     }
 
-    test("a stall lets nothing pass either way, and then everything, in order") {
+    test("a stall delays all messages in both directions, and they arrive in order afterwards") {
         onNetwork { network, live ->
-            val heard = heardOn(live, "room")
+            val received = receivedOn(live, "room")
             runCurrent()
             val subscribed = network.wire.received.size
 
             network.stall()
-            network.say("room", "one")
-            val publishing = beside { live.topic<String>("room").publish("two") }
+            network.publish("room", "one")
+            val publishing = inBackground { live.topic<String>("room").publish("two") }
             pass(3.seconds)
-            heard.shouldBeEmpty()
+            received.shouldBeEmpty()
             network.wire.received shouldHaveSize subscribed
 
             network.resume()
             runCurrent()
-            heard shouldContainExactly listOf("one", "two")
+            received shouldContainExactly listOf("one", "two")
             publishing.isCompleted shouldBe true
             network.connections shouldHaveSize 1
         }
     }
 
-    test("nothing connects through a stall") {
+    test("a stall delays connecting") {
         onNetwork({ stall() }) { network, live ->
             pass(1.minutes)
             live.state.value shouldBe ConnectionState.Connecting(0)
@@ -140,12 +140,12 @@ class BadNetworkTest : FunSpec({
         }
     }
 
-    test("a half-open connection swallows what is sent and tells neither side, until its silence is noticed") {
+    test("a half-open connection drops messages silently until the heartbeat times out") {
         onNetwork { network, live ->
             runCurrent()
             val dead = network.wire.apply { isHalfOpen = true }
 
-            val publishing = beside { live.topic<String>("room").publish("lost?", timeout = 5.minutes) }
+            val publishing = inBackground { live.topic<String>("room").publish("lost?", timeout = 5.minutes) }
             dead.cut()
             pass(59.seconds)
             live.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
@@ -158,11 +158,11 @@ class BadNetworkTest : FunSpec({
         }
     }
 
-    test("what is on its way when the connection is cut does not arrive, and its sender is told that it may have") {
+    test("a cut drops messages in flight and fails the publish with ConnectionLostException") {
         onNetwork({ toServer.latency = 1.seconds }) { network, live ->
             pass(1.seconds)
             val wire = network.wire
-            val publishing = beside { live.topic<String>("room").publish("lost?") }
+            val publishing = inBackground { live.topic<String>("room").publish("lost?") }
             pass(500.milliseconds)
 
             wire.cut()
@@ -173,7 +173,7 @@ class BadNetworkTest : FunSpec({
         }
     }
 
-    test("an outage fails every attempt until it is over") {
+    test("an outage fails every connect attempt until it ends") {
         onNetwork({ outage = IOException("connection refused") }) { network, live ->
             pass(9500.milliseconds)
             network.requests shouldHaveSize 10
@@ -187,15 +187,15 @@ class BadNetworkTest : FunSpec({
         }
     }
 
-    test("a client may have 10,000 messages on their way to it, and waits when as many are on theirs to the server") {
+    test("each direction holds 10,000 messages in flight, and the client suspends when its direction is full") {
         onNetwork { network, live ->
             runCurrent()
             network.stall()
             repeat(10_000) { network.wire.push(Message("news")) }
 
             shouldThrow<AssertionError> { network.wire.push(Message("news")) }.message shouldBe
-                "10000 messages are on their way to the client. Let time pass."
-            repeat(10_001) { beside { live.send(Message("x"), timeout = 5.seconds) } }
+                "10000 messages are in flight to the client. Advance the virtual time."
+            repeat(10_001) { inBackground { live.send(Message("x"), timeout = 5.seconds) } }
             pass(1.seconds)
             network.resume()
             pass(1.seconds)
@@ -203,7 +203,7 @@ class BadNetworkTest : FunSpec({
         }
     }
 
-    test("times that make no sense are refused, with the value") {
+    test("negative delays are rejected with the value") {
         val direction = FakeTransport().toServer
 
         shouldThrow<IllegalArgumentException> { direction.latency = (-1).seconds }.message shouldBe
@@ -218,24 +218,24 @@ private fun TestScope.pass(time: Duration) {
     runCurrent()
 }
 
-private fun FakeTransport.say(topic: String, text: String): Unit =
+private fun FakeTransport.publish(topic: String, text: String): Unit =
     wire.push(Message(MessageType.MESSAGE, topic, body = Body.of(text)))
 
 private suspend fun LiveClient.collectInto(topic: String, all: MutableList<String>) {
     topic<String>(topic).messages.collect { all += it }
 }
 
-private fun TestScope.heardOn(live: LiveClient, topic: String): List<String> =
-    mutableListOf<String>().also { heard -> backgroundScope.launch { live.collectInto(topic, heard) } }
+private fun TestScope.receivedOn(live: LiveClient, topic: String): List<String> =
+    mutableListOf<String>().also { received -> backgroundScope.launch { live.collectInto(topic, received) } }
 
-/** The topic and type of each message that comes and is of no topic that is collected. */
-private fun TestScope.arrivalsOf(live: LiveClient): List<String> =
+/** Topic and type of each received message that belongs to no collected topic. */
+private fun TestScope.messagesOf(live: LiveClient): List<String> =
     mutableListOf<String>().also { all ->
         backgroundScope.launch { live.messages.collect { all += it.topic + it.type } }
     }
 
-/** Runs [block] beside the test; its failure is the result's alone. */
-private fun <T> TestScope.beside(block: suspend () -> T): Deferred<T> {
+/** Runs [block] in the background. The result captures its exception. */
+private fun <T> TestScope.inBackground(block: suspend () -> T): Deferred<T> {
     val result = CompletableDeferred<T>()
     backgroundScope.launch {
         try {
@@ -248,8 +248,8 @@ private fun <T> TestScope.beside(block: suspend () -> T): Deferred<T> {
     return result
 }
 
-/** When each of some messages arrives. */
-private fun arrivalsWith(seed: Int): List<Long> {
+/** The arrival times of 20 messages. */
+private fun arrivalTimes(seed: Int): List<Long> {
     val times = mutableListOf<Long>()
     onNetwork({ toClient.jitter = 1.seconds }, seed) { network, live ->
         backgroundScope.launch { live.messages.collect { times += currentTime } }

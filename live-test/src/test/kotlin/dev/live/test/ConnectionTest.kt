@@ -17,63 +17,63 @@ import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
-/** How connections begin, end and come back, on every engine. */
+/** Connecting, closing and reconnecting, on every engine. */
 class ConnectionTest : FunSpec({
 
-    for (place in Place.entries) {
-        context("on $place") {
-            test("closing leaves no session and no subscription") {
-                testLiveOn(place) {
+    for (server in ServerKind.entries) {
+        context("on $server") {
+            test("closing a client ends its session and its subscriptions") {
+                testLiveOn(server) {
                     val ann = connect("/live?name=ann")
                     ann.received<Line>("room/42")
 
                     ann.close()
 
                     ann.awaitClosed() shouldBe DisconnectCause.ClosedByClient
-                    awaitUntil("the session is gone") { live.sessions.isEmpty() }
-                    awaitUntil("nobody is subscribed") { live.topic("room/42").subscribers == 0 }
+                    awaitUntil("the session has ended") { live.sessions.isEmpty() }
+                    awaitUntil("the topic has no subscriber") { live.topic("room/42").subscribers == 0 }
                 }
             }
 
-            test("whoever is kicked stays out, and flows fail") {
-                testLiveOn(place) {
+            test("a kicked client stays closed and its flows fail") {
+                testLiveOn(server) {
                     val ann = connect("/live?name=ann")
-                    val heard = ann.received<Line>("room/42")
+                    val received = ann.received<Line>("room/42")
 
                     live.sessions.single().kick("enough")
 
                     val cause = ann.awaitClosed().shouldBeInstanceOf<DisconnectCause.ClosedByServer>()
                     cause.code shouldBe CloseCode.Kicked
                     cause.reason shouldBe "enough"
-                    shouldThrow<ClientClosedException> { heard.next() }
+                    shouldThrow<ClientClosedException> { received.next() }
                 }
             }
 
-            test("a token that ran out is replaced by a fresh one, and subscriptions come back") {
-                testLiveOn(place) {
+            test("an expired token is replaced by a fresh one, and subscriptions are restored") {
+                testLiveOn(server) {
                     val given = CopyOnWriteArrayList<String>()
                     val ann =
                         connect("/live") {
                             bearer { "token of ann${given.size}".also { given += it } }
-                            reconnect = atOnce
+                            reconnect = immediately
                         }
-                    val heard = ann.received<Line>("room/42")
+                    val received = ann.received<Line>("room/42")
 
                     live.sessionsOf("ann0").single().close(CloseCode.NotAuthenticated, "the token ran out")
-                    awaitUntil("ann is back") { "room/42" in live.sessionsOf("ann1").flatMap { it.topics } }
+                    awaitUntil("ann has reconnected") { "room/42" in live.sessionsOf("ann1").flatMap { it.topics } }
 
                     live.topic("room/42").publish(Line("welcome back"))
-                    heard.next() shouldBe Line("welcome back")
+                    received.next() shouldBe Line("welcome back")
                     given shouldContainExactly listOf("token of ann0", "token of ann1")
                 }
             }
 
-            test("a token that ran out and is the only one ends the client") {
-                testLiveOn(place) {
+            test("an expired token without a replacement closes the client") {
+                testLiveOn(server) {
                     val ann =
                         connect("/live") {
                             bearer { "token of ann" }
-                            reconnect = atOnce
+                            reconnect = immediately
                         }
 
                     live.sessions.single().close(CloseCode.NotAuthenticated, "the token ran out")
@@ -82,17 +82,17 @@ class ConnectionTest : FunSpec({
                 }
             }
 
-            test("a session that ends without a word for the client is opened again") {
-                testLiveOn(place) {
-                    val ann = connect("/live?name=ann") { reconnect = atOnce }
-                    val heard = ann.received<Line>("room/42")
+            test("a client reconnects after GoingAway") {
+                testLiveOn(server) {
+                    val ann = connect("/live?name=ann") { reconnect = immediately }
+                    val received = ann.received<Line>("room/42")
                     val first = live.sessions.single()
 
                     first.close(CloseCode.GoingAway)
-                    awaitUntil("ann is back") { live.sessions.any { it != first && "room/42" in it.topics } }
+                    awaitUntil("ann has reconnected") { live.sessions.any { it != first && "room/42" in it.topics } }
 
                     ann.topic<Line>("room/42").publish(Line("back"))
-                    heard.next() shouldBe Line("back", from = "ann")
+                    received.next() shouldBe Line("back", from = "ann")
                 }
             }
         }
@@ -100,22 +100,22 @@ class ConnectionTest : FunSpec({
 
     for ((name, engine) in listOf("Netty" to Netty, "CIO" to CIO)) {
         context("on a real socket of $name") {
-            test("a server that is stopped and started is found again, with every topic") {
+            test("a client reconnects to a restarted server and restores every topic") {
                 withRealServer(engine) { server ->
                     val ann = connect("/live?name=ann") { reconnect = ReconnectPolicy { 10.milliseconds } }
-                    val heard = listOf("room/1", "room/2").map { ann.received<Line>(it) }
+                    val received = listOf("room/1", "room/2").map { ann.received<Line>(it) }
 
                     server.stop()
                     ann.awaitDisconnected()
                     server.start()
-                    awaitUntil("ann is back") { live.sessions.singleOrNull()?.topics?.size == 2 }
+                    awaitUntil("ann has reconnected") { live.sessions.singleOrNull()?.topics?.size == 2 }
 
                     listOf("room/1", "room/2").forEach { live.topic(it).publish(Line("in $it")) }
-                    heard.map { it.next().text } shouldContainExactly listOf("in room/1", "in room/2")
+                    received.map { it.next().text } shouldContainExactly listOf("in room/1", "in room/2")
                 }
             }
 
-            test("a client comes back within the window of the goodbye, whatever its policy says") {
+            test("the reconnect window of the goodbye overrides the reconnect policy") {
                 val window = 200.milliseconds..300.milliseconds
                 withRealServer(engine, { rooms { drain { reconnectWindow = window } } }) { server ->
                     val ann = connect("/live?name=ann") { reconnect = ReconnectPolicy { Duration.ZERO } }
@@ -131,4 +131,4 @@ class ConnectionTest : FunSpec({
     }
 })
 
-private val atOnce = ReconnectPolicy { Duration.ZERO }
+private val immediately = ReconnectPolicy { Duration.ZERO }

@@ -26,14 +26,14 @@ import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.test.testTimeSource
 import kotlin.time.Duration.Companion.seconds
 
-/** What an application's own tests do with the fake; the client's tests do the rest. */
+/** Typical uses of [FakeTransport] in tests of applications. The client's own tests cover the rest. */
 @OptIn(ExperimentalCoroutinesApi::class)
 class FakeTransportTest : FunSpec({
 
-    test("a connection that breaks comes back with its topics, in virtual time") {
+    test("a client reconnects and restores its topics in virtual time") {
         withFake { network, live ->
-            val heard = mutableListOf<Line>()
-            backgroundScope.launch { live.topic<Line>("room/42").messages.collect { heard += it } }
+            val received = mutableListOf<Line>()
+            backgroundScope.launch { live.topic<Line>("room/42").messages.collect { received += it } }
             runCurrent()
 
             network.wire.cut()
@@ -45,16 +45,16 @@ class FakeTransportTest : FunSpec({
             network.joined shouldBe setOf("room/42")
             live.topic<Line>("room/42").publish(Line("back"))
             runCurrent()
-            heard shouldContainExactly listOf(Line("back"))
+            received shouldContainExactly listOf(Line("back"))
         }
     }
 
-    test("the server can be told to refuse, to hang and to be gone") {
+    test("the server can reject, hang or refuse connections") {
         withFake { network, live ->
             runCurrent()
             network.onMessage = { message -> refuse(message, "forbidden", "not today").let { true } }
-            val refused = shouldThrow<LiveException> { live.topic<Line>("room/42").publish(Line("a")) }
-            refused.code shouldBe ErrorCode.Forbidden
+            val rejected = shouldThrow<LiveException> { live.topic<Line>("room/42").publish(Line("a")) }
+            rejected.code shouldBe ErrorCode.Forbidden
 
             network.onMessage = { it.type == MessageType.PUBLISH }
             val hanging = shouldThrow<LiveException> { live.topic<Line>("room/42").publish(Line("b"), 3.seconds) }
@@ -68,17 +68,17 @@ class FakeTransportTest : FunSpec({
         }
     }
 
-    test("a client that is never let run has 10,000 messages to read at most") {
+    test("at most 10,000 messages wait for a client that does not run") {
         withFake { network, _ ->
             runCurrent()
-            repeat(1 + 10_000) { network.wire.push(Message(MessageType.PONG)) } // the client waits for the first
+            repeat(1 + 10_000) { network.wire.push(Message(MessageType.PONG)) } // the client takes the first
 
             shouldThrow<AssertionError> { network.wire.push(Message(MessageType.PONG)) }.message shouldBe
-                "the client has 10000 messages to read. Let it run, with runCurrent()."
+                "10000 messages wait for the client. Run it with runCurrent()."
         }
     }
 
-    test("what the client says goodbye with is remembered") {
+    test("the close code of the client is recorded") {
         lateinit var network: FakeTransport
         withFake { it, _ ->
             runCurrent()

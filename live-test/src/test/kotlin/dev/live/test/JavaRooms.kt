@@ -10,7 +10,7 @@ import io.ktor.server.netty.Netty
 import io.ktor.server.routing.routing
 import kotlinx.coroutines.runBlocking
 
-/** A real server on a real socket for tests in Java, with what it would be told there in Kotlin. */
+/** A server on a real socket for tests in Java. */
 class JavaRooms : AutoCloseable {
     private val server = RealServer(Netty, Application::javaRooms)
     private val topic get() = server.application.live.topic("room/1")
@@ -24,7 +24,7 @@ class JavaRooms : AutoCloseable {
 
     fun publish(text: String): Unit = runBlocking { topic.publish(text) }
 
-    /** Breaks every connection; the clients come back. */
+    /** Closes every connection. The clients reconnect. */
     fun disconnect(): Unit = server.application.live.sessions.forEach { it.close(CloseCode.GoingAway) }
 
     override fun close(): Unit = server.stop()

@@ -25,7 +25,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class LiveLifecycleRuleTest : FunSpec({
 
-    test("an application that a test puts in the background is disconnected after its grace, and comes back at once") {
+    test("a background application disconnects after its grace period and reconnects in the foreground") {
         val device = LiveLifecycleRule()
         device.run {
             runTest {
@@ -44,7 +44,7 @@ class LiveLifecycleRuleTest : FunSpec({
         }
     }
 
-    test("a device that a test takes its network from waits for one") {
+    test("a device without a network waits for a network") {
         val device = LiveLifecycleRule()
         device.run {
             runTest {
@@ -63,7 +63,7 @@ class LiveLifecycleRuleTest : FunSpec({
         }
     }
 
-    test("each test begins in the foreground and with a network, whatever the one before has left") {
+    test("each test starts in the foreground with a network, regardless of the previous test") {
         val device = LiveLifecycleRule()
         device.run {
             device.background()
@@ -76,7 +76,7 @@ class LiveLifecycleRuleTest : FunSpec({
         }
     }
 
-    test("a client that is left open fails its test") {
+    test("an open client at the end of a test fails the test") {
         val device = LiveLifecycleRule()
 
         val failure = shouldThrow<AssertionError> { device.run { leaveClientOn(device) } }
@@ -84,7 +84,7 @@ class LiveLifecycleRuleTest : FunSpec({
         failure.message shouldBe "chat(ChatTest) left clients open: 1. Close each LiveClient it makes."
     }
 
-    test("what fails a test is what is told, and not what it has left") {
+    test("a failure of the test takes precedence over an open client") {
         val device = LiveLifecycleRule()
 
         val failure =
@@ -107,7 +107,7 @@ private fun LiveLifecycleRule.run(test: () -> Unit) {
     apply(base, Description.createTestDescription("ChatTest", "chat")).evaluate()
 }
 
-/** Lives as long as the test. */
+/** A client that ends with the test. */
 private fun TestScope.clientOn(device: LiveLifecycleRule, network: FakeTransport = FakeTransport()): LiveClient =
     LiveClient("ws://test/live") {
         transport = network
@@ -118,7 +118,7 @@ private fun TestScope.clientOn(device: LiveLifecycleRule, network: FakeTransport
         backgroundGrace = 10.seconds
     }.also { runCurrent() }
 
-/** Nobody closes it; it stands still when its scheduler does. */
+/** Creates a client that is never closed. It stops running when its scheduler does. */
 private fun leaveClientOn(device: LiveLifecycleRule) {
     val scheduler = TestCoroutineScheduler()
     LiveClient("ws://test/live") {

@@ -28,43 +28,44 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 
 /**
- * Random publishes, disconnects, evictions, new histories and reconnects against the numbers from 1 on, which is what
- * is published: each client has all from where it began, none missing and none twice, but where told of a gap.
+ * Random publishes, disconnects, history evictions, new epochs and reconnects. The test publishes the numbers from 1
+ * on. Each client must receive all numbers from its first one, without losses or duplicates, except after a notified
+ * gap.
  */
 class RecoveryModelTest : FunSpec({
 
     for ((seed, topic) in listOf(TOPIC_BY_SIZE, TOPIC_BY_BYTES, TOPIC_BY_SIZE).withIndex()) {
-        test("every client has what was published, or an honest gap, after $STEPS steps of $topic with seed $seed")
+        test("every client receives all messages or a gap after $STEPS steps of $topic with seed $seed")
             .config(timeout = 2.minutes) {
                 val gate = MutableStateFlow(true)
                 testLive({ numbers(gate) }) {
                     val clients = withContext(Dispatchers.Default) { List(CLIENTS) { join(it, seed, topic) } }
-                    awaitUntil("all have subscribed") { live.topic(topic).subscribers == CLIENTS }
-                    val disturbance = Disturbance(this, topic, gate, Random(seed))
+                    awaitUntil("all clients are subscribed") { live.topic(topic).subscribers == CLIENTS }
+                    val faults = FaultInjector(this, topic, gate, Random(seed))
 
-                    repeat(STEPS) { disturbance.step() }
+                    repeat(STEPS) { faults.step() }
 
-                    disturbance.awaitLast(clients)
+                    faults.awaitLast(clients)
                     clients.sumOf { it.recovered.get() } shouldBeGreaterThan STEPS / 200
-                    clients.sumOf { it.gaps.get() } shouldBeGreaterThan disturbance.forgotten
-                    disturbance.forgotten shouldBeGreaterThan 0
-                    clients.map { it.wrong } shouldBe clients.map { null }
+                    clients.sumOf { it.gaps.get() } shouldBeGreaterThan faults.forgotten
+                    faults.forgotten shouldBeGreaterThan 0
+                    clients.map { it.error } shouldBe clients.map { null }
                 }
             }
     }
 })
 
 private suspend fun LiveTest.join(number: Int, seed: Int, topic: String): Model {
-    val random = Random(CLIENTS * seed + number) // its own: a client's thread is not that of the others
+    val random = Random(CLIENTS * seed + number) // not shared, because each client runs on its own thread
     val client = connect { reconnect = ReconnectPolicy { random.nextInt(3_000).microseconds } }
     val model = Model(number, isSlow = number == 0)
     val updates = client.topic<Int>(topic, CollectorOverflow.Recover).updates
-    application.launch(Dispatchers.Default) { updates.collect { model.take(it) } }
+    application.launch(Dispatchers.Default) { updates.collect { model.onUpdate(it) } }
     return model
 }
 
-/** What happens to [topic]; through the [gate] sessions come that want to subscribe. */
-private class Disturbance(
+/** Injects faults into [topic]. Subscribes wait while the [gate] is closed. */
+private class FaultInjector(
     private val test: LiveTest,
     private val topic: String,
     private val gate: MutableStateFlow<Boolean>,
@@ -73,7 +74,7 @@ private class Disturbance(
     private val live = test.live
     private var published = 0
 
-    /** How often the history began anew. */
+    /** Number of new epochs of the history. */
     var forgotten = 0
         private set
 
@@ -82,7 +83,7 @@ private class Disturbance(
             in 0..939 -> publish()
             in 940..978 -> {
                 live.sessions.randomOrNull(random)?.close(CloseCode.GoingAway)
-                repeat(random.nextInt(KEPT * 5 / 4)) { publish() } // now and then too much
+                repeat(random.nextInt(KEPT * 5 / 4)) { publish() } // sometimes more than the history keeps
                 awaitAll()
             }
             979 -> forget()
@@ -91,12 +92,14 @@ private class Disturbance(
         }
     }
 
-    /** Publishes on until all [models] have the last number: whoever is told of a gap may have to wait for the next. */
+    /**
+     * Publishes until all [models] have received the last number. After a gap, a client may have to wait for the next.
+     */
     suspend fun awaitLast(models: List<Model>) {
         do {
             val gaps = models.sumOf { it.gaps.get() }
             publish()
-            test.awaitUntil("all have $published or a gap") {
+            test.awaitUntil("all clients have received $published or a gap") {
                 models.all { it.last == published } || models.sumOf { it.gaps.get() } > gaps
             }
         } while (!models.all { it.last == published })
@@ -104,24 +107,24 @@ private class Disturbance(
 
     private suspend fun publish() = live.topic(topic).publish(++published)
 
-    /** Keeps everybody away until the server, which keeps nothing for nobody, has forgotten the topic. */
+    /** Keeps all clients away until the server drops the topic: it keeps no history for a topic without subscribers. */
     private suspend fun forget() {
         gate.value = false
-        test.awaitUntil("the topic is forgotten") {
+        test.awaitUntil("the topic is removed") {
             for (session in live.sessions) if (session.topics.isNotEmpty()) session.close(CloseCode.GoingAway)
             live.topicCount == 0
         }
-        repeat(random.nextInt(3)) { publish() } // the first of the new history, which is forgotten again, or not
+        repeat(random.nextInt(3)) { publish() } // the first messages of a new epoch, which may be removed again
         gate.value = true
         awaitAll()
         forgotten++
     }
 
     private suspend fun awaitAll() =
-        test.awaitUntil("all are back") { live.topic(topic).subscribers == CLIENTS }
+        test.awaitUntil("all clients are subscribed again") { live.topic(topic).subscribers == CLIENTS }
 }
 
-/** What one client has, and whether that is possible. */
+/** The messages received by one client, checked against the model. */
 private class Model(private val number: Int, private val isSlow: Boolean) {
     val recovered = AtomicInteger()
     val gaps = AtomicInteger()
@@ -130,16 +133,16 @@ private class Model(private val number: Int, private val isSlow: Boolean) {
     var last = 0
 
     @Volatile
-    var wrong: String? = null
+    var error: String? = null
 
     private var mayMiss = true
 
-    suspend fun take(update: TopicUpdate<Int>) {
+    suspend fun onUpdate(update: TopicUpdate<Int>) {
         when (update) {
-            is TopicUpdate.Subscribed -> joined(update.recovery)
+            is TopicUpdate.Subscribed -> onSubscribed(update.recovery)
             is TopicUpdate.Received -> {
                 val isNext = if (mayMiss) update.value > last else update.value == last + 1
-                if (!isNext) wrong = wrong ?: "client $number got ${update.value} behind $last, mayMiss=$mayMiss"
+                if (!isNext) error = error ?: "client $number received ${update.value} after $last, mayMiss=$mayMiss"
                 mayMiss = false
                 last = update.value
                 if (isSlow && last % 100 == 0) yieldOften()
@@ -147,7 +150,7 @@ private class Model(private val number: Int, private val isSlow: Boolean) {
         }
     }
 
-    private fun joined(recovery: Recovery) {
+    private fun onSubscribed(recovery: Recovery) {
         when (recovery) {
             Recovery.First -> Unit
             Recovery.Recovered -> recovered.incrementAndGet()
@@ -158,7 +161,7 @@ private class Model(private val number: Int, private val isSlow: Boolean) {
         }
     }
 
-    /** Falls behind the others. */
+    /** Makes this collector slower than the others. */
     private suspend fun yieldOften() = repeat(1_000) { yield() }
 }
 
@@ -170,7 +173,7 @@ private const val KEPT = 200
 
 private fun Application.numbers(gate: StateFlow<Boolean>) {
     install(Live) {
-        heartbeat { interval = 100.milliseconds } // and so often the server looks for what it may forget
+        heartbeat { interval = 100.milliseconds } // also the interval at which the server removes idle topics
         topics { idleHistoryBytes = 0 }
     }
     routing {
@@ -180,7 +183,7 @@ private fun Application.numbers(gate: StateFlow<Boolean>) {
                 next(message)
             }
             topic<Int>(TOPIC_BY_SIZE) { history(size = KEPT) }
-            topic<Int>(TOPIC_BY_BYTES) { history(size = 100_000, bytes = KEPT * 4) } // of four or five digits
+            topic<Int>(TOPIC_BY_BYTES) { history(size = 100_000, bytes = KEPT * 4) } // 4 or 5 digits each
         }
     }
 }

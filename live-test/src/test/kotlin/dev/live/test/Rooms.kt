@@ -18,7 +18,7 @@ import kotlin.time.Duration.Companion.milliseconds
 @Serializable
 internal data class Line(val text: String, val from: String? = null)
 
-/** The application of these tests: rooms to talk in, two requests, and an application's own message type. */
+/** The application of these tests: chat rooms, requests and an application-defined message type. */
 internal fun Application.rooms(): Unit = rooms { }
 
 internal fun Application.rooms(configure: LiveConfig.() -> Unit) {

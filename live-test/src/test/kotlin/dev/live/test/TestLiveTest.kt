@@ -33,22 +33,22 @@ import kotlin.time.Duration.Companion.seconds
 @OptIn(ExperimentalCoroutinesApi::class)
 class TestLiveTest : FunSpec({
 
-    test("what ann says reaches bob") {
+    test("bob receives a message from ann") {
         testLive(Application::rooms) {
             val ann = connect("/live?name=ann")
             val bob = connect("/live?name=bob")
             ann.received<Line>("room/42")
-            val heard = bob.received<Line>("room/42")
+            val received = bob.received<Line>("room/42")
 
             ann.topic<Line>("room/42").publish(Line("hello"))
 
-            heard.next() shouldBe Line("hello", from = "ann")
+            received.next() shouldBe Line("hello", from = "ann")
             live.topic("room/42").subscribers shouldBe 2
         }
     }
 
     for (codec in listOf(JsonCodec, CborCodec, MessagePackCodec)) {
-        test("a client says which codec it speaks: ${codec.subprotocol}") {
+        test("a client selects its codec: ${codec.subprotocol}") {
             testLive(Application::rooms) {
                 connect("/live?name=ann") { codecs(codec) }
 
@@ -57,7 +57,7 @@ class TestLiveTest : FunSpec({
         }
     }
 
-    test("a client that is refused says so, with the server's answer") {
+    test("a rejected client fails with the response of the server") {
         testLive(Application::rooms) {
             val failure = shouldThrow<AssertionError> { connect("/live") { bearer { "stale" } } }
             failure.message shouldBe "the client is closed: ${DisconnectCause.StaleToken}"
@@ -69,35 +69,35 @@ class TestLiveTest : FunSpec({
         }
     }
 
-    test("ordinary routes have an ordinary client") {
+    test("httpClient calls other routes") {
         testLive(Application::rooms) {
             httpClient.get("/health").bodyAsText() shouldBe "ok"
         }
     }
 
-    test("waiting for what does not come fails the test after the timeout, and says what is there") {
+    test("a wait fails after the timeout and reports the current state") {
         runTest {
-            val heard = Received<Line>("'room/42'", timeout = 3.seconds)
-            heard.record(backgroundScope, flow { awaitCancellation() })
+            val received = Received<Line>("'room/42'", timeout = 3.seconds)
+            received.record(backgroundScope, flow { awaitCancellation() })
 
-            shouldThrow<AssertionError> { heard.next() }.message shouldBe
+            shouldThrow<AssertionError> { received.next() }.message shouldBe
                 "nothing was received from 'room/42' within 3s"
-            shouldThrow<AssertionError> { awaitUntil("nobody is here", 2.seconds) { false } }.message shouldBe
-                "not within 2s: nobody is here"
+            shouldThrow<AssertionError> { awaitUntil("never true", 2.seconds) { false } }.message shouldBe
+                "condition not met within 2s: never true"
 
             currentTime shouldBe 5_000
         }
         testLive(Application::rooms, timeout = 50.milliseconds) {
             shouldThrow<AssertionError> { client("/live?name=ann").awaitClosed() }.message shouldStartWith
-                "after 50ms the client is not closed, but Connect"
+                "the client is not closed after 50ms; its state is Connect"
         }
     }
 
-    test("10,000 messages may wait to be taken, and one more fails the test, which need not look at any") {
+    test("10,000 messages may wait to be taken, and one more fails the test") {
         runTest {
-            val heard = Received<Int>("'room/42'", timeout = 3.seconds)
-            heard.record(backgroundScope, flow { repeat(10_000) { emit(it) } })
-            heard.taken() shouldBe List(10_000) { it }
+            val received = Received<Int>("'room/42'", timeout = 3.seconds)
+            received.record(backgroundScope, flow { repeat(10_000) { emit(it) } })
+            received.taken() shouldBe List(10_000) { it }
 
             val failure =
                 shouldThrow<AssertionError> {
@@ -110,50 +110,50 @@ class TestLiveTest : FunSpec({
         }
     }
 
-    test("a subscription that the server refuses fails what is received") {
+    test("a rejected subscription fails next()") {
         testLive(Application::rooms) {
-            val heard = connect("/live?name=ann").received<Line>("nowhere")
+            val received = connect("/live?name=ann").received<Line>("nowhere")
 
-            shouldThrow<LiveException> { heard.next() }.code shouldBe ErrorCode.UnknownTopic
+            shouldThrow<LiveException> { received.next() }.code shouldBe ErrorCode.UnknownTopic
         }
     }
 
-    test("whoever records again after leaving is joined when that returns") {
+    test("received() returns after the client is subscribed, also after an unsubscribe") {
         testLive(Application::rooms) {
             val ann = connect("/live?name=ann")
             repeat(10) { n ->
-                val heard = ann.received<Line>("room/42")
+                val received = ann.received<Line>("room/42")
                 live.topic("room/42").publish(Line("$n"))
-                heard.next() shouldBe Line("$n")
-                heard.cancel()
+                received.next() shouldBe Line("$n")
+                received.cancel()
             }
         }
     }
 
-    test("a raw connection sees every message, and the close code") {
+    test("a raw connection receives every message and the close code") {
         testLive(Application::rooms) {
             val raw = connectRaw("/live?name=ann", MessagePackCodec)
 
             raw.subprotocol shouldBe MessagePackCodec.subprotocol
             raw.ask(Message(MessageType.PING, ref = "1")) shouldBe Message(MessageType.PONG, ref = "1")
             raw.ask(Message(MessageType.SUBSCRIBE, "room/42", "2")) shouldBe Message(MessageType.ACK, "room/42", "2")
-            live.sessions.single().kick("enough") // there is one, for it has answered
+            live.sessions.single().kick("enough") // the session exists, because it has replied
             raw.awaitClosed() shouldBe CloseCode.Kicked
         }
     }
 
-    test("a raw connection that is dropped leaves no session") {
+    test("dropping a raw connection ends its session") {
         testLive(Application::rooms) {
             val raw = connectRaw("/live?name=ann")
             raw.ask(Message(MessageType.PING))
 
             raw.drop()
 
-            awaitUntil("the session is gone") { live.sessions.isEmpty() }
+            awaitUntil("the session has ended") { live.sessions.isEmpty() }
         }
     }
 
-    test("clients are closed when the test ends, also when it fails") {
+    test("clients are closed at the end of a test, also if it fails") {
         lateinit var application: Application
         lateinit var ann: LiveClient
         shouldThrow<IllegalStateException> {
@@ -165,7 +165,7 @@ class TestLiveTest : FunSpec({
         }.message shouldBe "the test failed"
 
         ann.state.value.shouldBeInstanceOf<ConnectionState.Closed>().cause shouldBe DisconnectCause.ClosedByClient
-        // the server's half of the goodbye runs on threads of its own
-        awaitUntil("no session is left", 10.seconds) { application.openSessions().isEmpty() }
+        // the server handles the close on its own threads
+        awaitUntil("all sessions have ended", 10.seconds) { application.openSessions().isEmpty() }
     }
 })

@@ -22,39 +22,39 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.Instant
 
-/** Tokens that run out, with the server and the client of this project at either end. */
+/** Expiring tokens, with a real server and a real client. */
 class TokenRenewalTest : FunSpec({
 
-    for (place in Place.entries) {
-        context("on $place") {
-            test("a client renews its token by itself, again and again, and keeps its session") {
-                testLiveOn(place, { expiring { authenticateByMessage(::pass) } }) {
+    for (server in ServerKind.entries) {
+        context("on $server") {
+            test("a client renews its token repeatedly and keeps its session") {
+                testLiveOn(server, { expiring { authenticateByMessage(::pass) } }) {
                     val ann = connectWithFreshTokens()
                     val session = live.sessions.single()
 
                     awaitUntil("the third token is in use") { (session.meta as Pass).number >= 3 }
 
                     live.sessions.single() shouldBe session
-                    val heard = ann.received<Line>("room/42")
+                    val received = ann.received<Line>("room/42")
                     live.topic("room/42").publish(Line("still here"))
-                    heard.next() shouldBe Line("still here")
+                    received.next() shouldBe Line("still here")
                 }
             }
 
-            test("where the server takes no token in a message, a client comes back with a fresh one and its topics") {
-                testLiveOn(place, { expiring { } }) {
+            test("without authenticateByMessage, a client reconnects with a fresh token and restores its topics") {
+                testLiveOn(server, { expiring { } }) {
                     val ann = connectWithFreshTokens()
                     ann.received<Line>("room/42")
                     val first = live.sessions.single()
 
-                    awaitUntil("ann is back") { live.sessions.any { it != first && "room/42" in it.topics } }
+                    awaitUntil("ann has reconnected") { live.sessions.any { it != first && "room/42" in it.topics } }
 
                     first.isOpen shouldBe false
                 }
             }
 
-            test("a client that has no other token is closed when it has run out") {
-                testLiveOn(place, { expiring { authenticateByMessage(::pass) } }) {
+            test("a client without a fresh token is closed when its token expires") {
+                testLiveOn(server, { expiring { authenticateByMessage(::pass) } }) {
                     val only = token(1, 1.seconds)
                     val ann = connect { bearer { only } }
 
@@ -62,8 +62,8 @@ class TokenRenewalTest : FunSpec({
                 }
             }
 
-            test("a client without tokens of its own is told the close code") {
-                testLiveOn(place, { expiring { } }) {
+            test("a client without a token provider receives the close code") {
+                testLiveOn(server, { expiring { } }) {
                     val ann = connect { header("Authorization", "Bearer ${token(1, 1_500.milliseconds)}") }
 
                     val cause = ann.awaitClosed().shouldBeInstanceOf<DisconnectCause.ClosedByServer>()
@@ -95,7 +95,7 @@ private suspend fun LiveTest.connectWithFreshTokens(): LiveClient {
 }
 
 private fun Application.expiring(configure: LiveEndpoint<Pass>.() -> Unit) {
-    install(Live) { limits { expiryWarning = 1.seconds } } // and it is looked at eight times as often
+    install(Live) { limits { expiryWarning = 1.seconds } } // checked eight times per period
     routing {
         live<Pass>("/live") {
             authenticate { call -> call.bearerToken()?.let(::pass) }

@@ -14,13 +14,13 @@ import kotlin.time.Duration.Companion.minutes
 
 private const val TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-/** What docs/observing.md shows of traces does what it says, with the real API of OpenTelemetry. */
+/** Tests the tracing example of docs/observing.md with the OpenTelemetry API. */
 class TracingTest : FunSpec({
-    // it makes no spans of its own: those that it is asked for are in the trace of their parent
+    // the no-op tracer propagates the parent context: a new span has the trace of its parent
     val tracer = OpenTelemetry.noop().getTracer("test")
     val module: Application.() -> Unit = { traced(tracer) }
 
-    test("a trace goes from who publishes through the handler to who receives") {
+    test("a trace is propagated from the publisher through the handler to the receiver") {
         testLive(module) {
             val client = connect { trace { Span.current().traceparent() } }
             val room = client.topic<String>("room/1")
@@ -34,15 +34,15 @@ class TracingTest : FunSpec({
         }
     }
 
-    test("a client that does not ask for traces gets none") {
+    test("a client without tracing receives no traces") {
         testLive(module) {
-            val asking = connect { trace { TRACEPARENT } }
+            val traced = connect { trace { TRACEPARENT } }
             val plain = connect()
-            val received = asking.received<String>("room/1")
+            val received = traced.received<String>("room/1")
 
             plain.topic<String>("room/1").updates.test(timeout = 2.minutes) {
                 awaitItem()
-                asking.topic<String>("room/1").publish("hello")
+                traced.topic<String>("room/1").publish("hello")
 
                 (awaitItem() as TopicUpdate.Received).trace shouldBe ""
             }

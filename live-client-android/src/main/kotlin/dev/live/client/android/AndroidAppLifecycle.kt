@@ -9,8 +9,8 @@ import kotlinx.coroutines.flow.conflate
 import kotlinx.coroutines.flow.distinctUntilChanged
 
 /**
- * Tells a client whether its application is in the foreground: whether one of its activities is started, which is also one
- * that is only partly covered.
+ * Reports whether the application is in the foreground: at least one of its activities is started. A partly covered
+ * activity counts as started.
  *
  * ```
  * LiveClient("wss://example.com/live") {
@@ -19,28 +19,28 @@ import kotlinx.coroutines.flow.distinctUntilChanged
  * }
  * ```
  *
- * An activity that Android makes anew for a change of configuration, such as a turned screen, is no trip to the
- * background. Services do not count: a client that is to go on behind a foreground service has no lifecycle. Of
- * several processes, each has its own. Each collector registers one set of callbacks, called on the main thread and taken away when
- * the collector ends.
+ * The recreation of an activity after a configuration change, such as a screen rotation, does not count as background.
+ * Services do not count: set no `lifecycle` for a client that must stay connected during a foreground service. The
+ * state is per process. Each collector registers its own callbacks, which run on the main thread, and unregisters them
+ * when it ends.
  */
 public class AndroidAppLifecycle(private val application: Application) : AppLifecycle {
     /**
-     * Whether the application is in the foreground, at once, and from now on whenever that changes.
+     * Emits the current state immediately, then each change.
      *
-     * Activities that were started before can only be guessed, by asking Android how important this process is; the
-     * first callback of an activity ends the guessing. At the start of a process that is for a visible activity,
-     * that counts as foreground before there is one.
+     * Activities that started before the collection are not known. The initial state is therefore an estimate from the
+     * importance of this process, which the first activity callback replaces. A process that is being started for a
+     * visible activity counts as foreground.
      */
     override fun foreground(): Flow<Boolean> =
         channelFlow {
-            val watch = ActivityWatch { trySend(it) }
-            application.registerActivityLifecycleCallbacks(watch)
+            val tracker = ActivityTracker { trySend(it) }
+            application.registerActivityLifecycleCallbacks(tracker)
             try {
-                watch.begin(isProcessVisible())
+                tracker.begin(isProcessVisible())
                 awaitCancellation()
             } finally {
-                application.unregisterActivityLifecycleCallbacks(watch)
+                application.unregisterActivityLifecycleCallbacks(tracker)
             }
         }.conflate().distinctUntilChanged()
 }

@@ -12,8 +12,8 @@ import kotlinx.coroutines.flow.channelFlow
 import kotlinx.coroutines.flow.conflate
 
 /**
- * Tells a client what network the device has, as Android's `ConnectivityManager` says: the default one of this application
- * from API 24 on, all that reach the internet below.
+ * Reports the network of the device from Android's `ConnectivityManager`: the application's default network from API 24
+ * on, all networks with internet access below API 24.
  *
  * ```
  * LiveClient("wss://example.com/live") {
@@ -21,55 +21,56 @@ import kotlinx.coroutines.flow.conflate
  * }
  * ```
  *
- * The application has to declare `android.permission.ACCESS_NETWORK_STATE`, which no user is asked for. Without it there
- * is one warning in the log (tag `live`), the flow fails with a [SecurityException], and the client finds out for itself, as without
- * a monitor; so it is where Android refuses for another reason, such as more than 100 callbacks of one application.
+ * The application must declare `android.permission.ACCESS_NETWORK_STATE`; the user is not asked for it. Without the
+ * permission, one warning is logged (tag `live`), the flow fails with a [SecurityException], and the client behaves as
+ * without a monitor. The client also does so if Android rejects the callback for another reason, such as more than 100
+ * callbacks of one application.
  *
- * A network counts from when Android announces it, also one behind a login page. From API 29 on one that is blocked for
- * this application, by doze or a saver of data, counts as none. Each collector registers one callback, which is called on a
- * thread of Android's and taken away when the collector ends; between changes it costs nothing.
+ * A network counts as soon as Android reports it, even if it is behind a captive portal. From API 29 on, a network that
+ * is blocked for this application (Doze, Data Saver) counts as none. Each collector registers one callback, which runs
+ * on an Android thread, and unregisters it when it ends. There is no polling.
  *
- * @param context any; what is kept is its application's
+ * @param context any context; only its application context is kept
  */
 public class AndroidNetworkMonitor internal constructor(context: Context, private val api: Int) : NetworkMonitor {
-    private val context = context.applicationContext ?: context // null in attachBaseContext
+    private val context = context.applicationContext ?: context // null during attachBaseContext
 
     public constructor(context: Context) : this(context, Build.VERSION.SDK_INT)
 
     /**
-     * What network there is, at once, and from now on whenever that changes; of changes that come faster than they are
-     * collected, the newest. An id stands for the network that is used, or below API 24 for all that are there, so
-     * that it changes whenever one of them goes.
+     * Emits the current network immediately, then each change. A slow collector receives only the newest change. The id
+     * identifies the default network. Below API 24 it identifies the set of all available networks, so it changes
+     * whenever one of them is added or lost.
      */
     override fun networks(): Flow<Network> =
         channelFlow {
             val manager = context.getSystemService(Context.CONNECTIVITY_SERVICE) as ConnectivityManager
             val source = if (api >= Build.VERSION_CODES.N) DefaultNetwork(manager) else InternetNetworks(manager)
-            val watch = NetworkWatch(source.isOneAtATime) { trySend(it) }
-            source.registerOrExplain(watch)
+            val tracker = NetworkTracker(source.isOneAtATime) { trySend(it) }
+            source.registerOrLog(tracker)
             try {
-                // Android calls back with what there is, and not at all if there is nothing
-                if (!source.hasNetwork()) watch.thereIsNone()
+                // Android calls back for an existing network, but not if there is none
+                if (!source.hasNetwork()) tracker.reportNone()
                 awaitCancellation()
             } finally {
-                manager.unregisterNetworkCallback(watch)
+                manager.unregisterNetworkCallback(tracker)
             }
         }.conflate()
 
-    private fun NetworkSource.registerOrExplain(watch: NetworkWatch) {
+    private fun NetworkSource.registerOrLog(tracker: NetworkTracker) {
         try {
-            register(watch)
+            register(tracker)
         } catch (e: SecurityException) {
-            // logged here, for the client goes on without a word
-            Log.w(LOG_TAG, "$WITHOUT_PERMISSION (${e.message})")
-            throw SecurityException(WITHOUT_PERMISSION, e)
+            // logged here, because the client continues without logging it
+            Log.w(LOG_TAG, "$NO_PERMISSION (${e.message})")
+            throw SecurityException(NO_PERMISSION, e)
         }
     }
 
     private companion object {
         const val LOG_TAG = "live"
-        const val WITHOUT_PERMISSION =
-            "AndroidNetworkMonitor may not ask for networks: declare android.permission.ACCESS_NETWORK_STATE in " +
-                "AndroidManifest.xml. Until then the client finds out for itself, by failing."
+        const val NO_PERMISSION =
+            "AndroidNetworkMonitor has no permission: declare android.permission.ACCESS_NETWORK_STATE in " +
+                "AndroidManifest.xml. Without it, the client detects network changes only by failed connections."
     }
 }

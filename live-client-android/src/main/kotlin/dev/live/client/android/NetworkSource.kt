@@ -4,36 +4,36 @@ import android.net.ConnectivityManager
 import android.net.NetworkCapabilities
 import android.net.NetworkRequest
 
-/** Who calls back about networks: there are two ways, for older and for newer Android. */
+/** A source of network callbacks. There is one implementation for older and one for newer Android versions. */
 internal interface NetworkSource {
-    /** Whether a network that is announced takes the place of the one before, which is then not said to be lost. */
+    /** Whether a new network replaces the previous one without an `onLost` for it. */
     val isOneAtATime: Boolean
 
     /** @throws SecurityException without the permission */
-    fun register(watch: NetworkWatch)
+    fun register(tracker: NetworkTracker)
 
-    /** Whether a first call is to be expected. */
+    /** Whether there is a network, so that a first callback will follow. */
     fun hasNetwork(): Boolean
 }
 
-/** The network that this application uses if it does not choose. The only class that needs API 24. */
+/** The default network of this application. The only class that needs API 24. */
 internal class DefaultNetwork(private val manager: ConnectivityManager) : NetworkSource {
     override val isOneAtATime get() = true
 
-    override fun register(watch: NetworkWatch): Unit = manager.registerDefaultNetworkCallback(watch)
+    override fun register(tracker: NetworkTracker): Unit = manager.registerDefaultNetworkCallback(tracker)
 
     override fun hasNetwork(): Boolean = manager.activeNetwork != null
 }
 
-/** All networks that reach the internet; which of them is used cannot be known below API 24. */
+/** All networks with internet access. Below API 24, the default network is not available. */
 internal class InternetNetworks(private val manager: ConnectivityManager) : NetworkSource {
     override val isOneAtATime get() = false
 
-    override fun register(watch: NetworkWatch) {
+    override fun register(tracker: NetworkTracker) {
         val request = NetworkRequest.Builder().addCapability(NetworkCapabilities.NET_CAPABILITY_INTERNET).build()
-        manager.registerNetworkCallback(request, watch)
+        manager.registerNetworkCallback(request, tracker)
     }
 
-    @Suppress("DEPRECATION") // since API 29; what replaces it is of API 23
+    @Suppress("DEPRECATION") // deprecated since API 29; the replacement needs API 23
     override fun hasNetwork(): Boolean = manager.activeNetworkInfo != null
 }

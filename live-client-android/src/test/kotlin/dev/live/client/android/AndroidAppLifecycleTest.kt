@@ -13,7 +13,7 @@ import kotlin.time.Duration.Companion.minutes
 
 class AndroidAppLifecycleTest : FunSpec({
 
-    test("an application whose first activity starts comes to the foreground, and leaves it with the last that stops") {
+    test("the first started activity begins the foreground, and the last stopped activity ends it") {
         foregroundTest(importance = RunningAppProcessInfo.IMPORTANCE_CACHED) { application ->
             awaitItem() shouldBe false
             val activity = application.launch()
@@ -26,7 +26,7 @@ class AndroidAppLifecycleTest : FunSpec({
         }
     }
 
-    test("going from one activity to another is not leaving") {
+    test("a change between activities stays in the foreground") {
         foregroundTest(importance = RunningAppProcessInfo.IMPORTANCE_CACHED) { application ->
             awaitItem() shouldBe false
             val first = application.launch()
@@ -42,29 +42,29 @@ class AndroidAppLifecycleTest : FunSpec({
         }
     }
 
-    test("a turned screen does not flap") {
+    test("a screen rotation emits no change") {
         foregroundTest(importance = RunningAppProcessInfo.IMPORTANCE_CACHED) { application ->
             awaitItem() shouldBe false
-            val upright = application.launch()
+            val portrait = application.launch()
             awaitItem() shouldBe true
-            upright.isTurning = true
-            application.leave(upright)
-            application.callbacks.onActivityDestroyed(upright)
-            val across = application.launch()
+            portrait.isRotating = true
+            application.leave(portrait)
+            application.callbacks.onActivityDestroyed(portrait)
+            val landscape = application.launch()
             expectNoEvents()
-            application.leave(across)
+            application.leave(landscape)
 
             awaitItem() shouldBe false
         }
     }
 
-    test("an activity that stops beside one that is made anew does not flap either") {
+    test("an activity that stops during the recreation of another emits no change") {
         foregroundTest(importance = RunningAppProcessInfo.IMPORTANCE_CACHED) { application ->
             awaitItem() shouldBe false
             val behind = application.launch()
             awaitItem() shouldBe true
             val front = application.launch()
-            front.isTurning = true
+            front.isRotating = true
             application.leave(front)
             application.leave(behind)
             application.launch()
@@ -73,29 +73,29 @@ class AndroidAppLifecycleTest : FunSpec({
         }
     }
 
-    test("an activity that is made anew, and finishes before it starts, leaves the foreground") {
+    test("a recreated activity that finishes before it starts ends the foreground") {
         foregroundTest(importance = RunningAppProcessInfo.IMPORTANCE_CACHED) { application ->
             awaitItem() shouldBe false
-            val upright = application.launch()
+            val portrait = application.launch()
             awaitItem() shouldBe true
-            upright.isTurning = true
-            application.leave(upright)
-            application.callbacks.onActivityDestroyed(upright)
-            val across = FakeActivity()
-            application.callbacks.onActivityCreated(across, null)
+            portrait.isRotating = true
+            application.leave(portrait)
+            application.callbacks.onActivityDestroyed(portrait)
+            val landscape = FakeActivity()
+            application.callbacks.onActivityCreated(landscape, null)
             expectNoEvents()
-            application.callbacks.onActivityDestroyed(across)
+            application.callbacks.onActivityDestroyed(landscape)
 
             awaitItem() shouldBe false
         }
     }
 
-    context("an application with an activity from before") {
+    context("an application with an activity started before the collection") {
         for (importance in listOf(
             RunningAppProcessInfo.IMPORTANCE_FOREGROUND,
             RunningAppProcessInfo.IMPORTANCE_VISIBLE,
         )) {
-            test("is in the foreground where its process has importance $importance, until that activity stops") {
+            test("is in the foreground with process importance $importance until that activity stops") {
                 foregroundTest(importance) { application ->
                     awaitItem() shouldBe true
                     application.callbacks.onActivityStopped(FakeActivity())
@@ -105,7 +105,7 @@ class AndroidAppLifecycleTest : FunSpec({
             }
         }
 
-        test("stays there while that activity is behind another one, and when it is back") {
+        test("stays in the foreground while that activity is covered and when it returns") {
             foregroundTest(importance = RunningAppProcessInfo.IMPORTANCE_FOREGROUND) { application ->
                 awaitItem() shouldBe true
                 val before = FakeActivity()
@@ -120,12 +120,12 @@ class AndroidAppLifecycleTest : FunSpec({
             }
         }
 
-        test("is not in the foreground where its process only has a service there") {
+        test("is not in the foreground with only a foreground service") {
             foregroundTest(importance = 125) { awaitItem() shouldBe false }
         }
     }
 
-    test("an activity that starts while the callbacks are registered is not taken back") {
+    test("the initial estimate does not override an activity that starts during registration") {
         val application = FakeApplication()
         application.onRegister = { it.onActivityStarted(FakeActivity()) }
         ActivityManager.importance = RunningAppProcessInfo.IMPORTANCE_CACHED
@@ -136,7 +136,7 @@ class AndroidAppLifecycleTest : FunSpec({
         }
     }
 
-    test("the callbacks are taken away when the collector ends") {
+    test("the callbacks are unregistered when the collector ends") {
         val application = FakeApplication()
 
         AndroidAppLifecycle(application).foreground().first()
@@ -154,11 +154,11 @@ private suspend fun foregroundTest(
     AndroidAppLifecycle(application).foreground().test(timeout = 2.minutes) { block(application) }
 }
 
-/** Android's calls in the order in which it makes them. */
+/** Makes the lifecycle callbacks in the same order as Android. */
 private class FakeApplication : Application() {
     var onRegister: (ActivityLifecycleCallbacks) -> Unit = {}
     var registered: ActivityLifecycleCallbacks? = null
-    val callbacks get() = checkNotNull(registered) { "nobody watches" }
+    val callbacks get() = checkNotNull(registered) { "no callbacks are registered" }
 
     fun launch(): FakeActivity {
         val activity = FakeActivity()
@@ -185,7 +185,7 @@ private class FakeApplication : Application() {
 }
 
 private class FakeActivity : Activity() {
-    var isTurning = false
+    var isRotating = false
 
-    override fun isChangingConfigurations(): Boolean = isTurning
+    override fun isChangingConfigurations(): Boolean = isRotating
 }

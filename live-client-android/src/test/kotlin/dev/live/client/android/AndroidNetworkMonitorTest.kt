@@ -15,11 +15,11 @@ import kotlin.time.Duration.Companion.minutes
 class AndroidNetworkMonitorTest : FunSpec({
 
     for (api in listOf(21, 23, 24, 35)) {
-        context("on API level $api") { everyLevel(api) }
+        context("on API level $api") { testsForApi(api) }
     }
 
     context("from API level 24 on") {
-        test("the default network is followed") {
+        test("monitors the default network") {
             val connectivity = FakeConnectivity()
 
             monitor(connectivity, api = 24).networks().test(timeout = 2.minutes) {
@@ -28,7 +28,7 @@ class AndroidNetworkMonitorTest : FunSpec({
             }
         }
 
-        test("a network in the place of another is told once, and the end of the other one is no news") {
+        test("a replaced network emits the new one, and the loss of the old one changes nothing") {
             val connectivity = FakeConnectivity().apply { active = wifi }
 
             monitor(connectivity, api = 24).networks().test(timeout = 2.minutes) {
@@ -45,7 +45,7 @@ class AndroidNetworkMonitorTest : FunSpec({
     }
 
     context("below API level 24") {
-        test("every network that reaches the internet is followed") {
+        test("monitors every network with internet access") {
             val connectivity = FakeConnectivity()
 
             monitor(connectivity, api = 23).networks().test(timeout = 2.minutes) {
@@ -54,7 +54,7 @@ class AndroidNetworkMonitorTest : FunSpec({
             }
         }
 
-        test("each that comes or goes is news, and there is none when the last has gone") {
+        test("each added or lost network is emitted, and None after the last one") {
             val connectivity = FakeConnectivity().apply { active = wifi }
 
             monitor(connectivity, api = 23).networks().test(timeout = 2.minutes) {
@@ -71,7 +71,7 @@ class AndroidNetworkMonitorTest : FunSpec({
         }
     }
 
-    test("the application's context is asked, so that an activity is not held") {
+    test("uses the application context, so that an activity is not leaked") {
         val connectivity = FakeConnectivity()
         val activity = FakeContext(FakeConnectivity(), application = FakeContext(connectivity))
 
@@ -82,8 +82,8 @@ class AndroidNetworkMonitorTest : FunSpec({
     }
 })
 
-private suspend fun FunSpecContainerScope.everyLevel(api: Int) {
-    test("a network that is there is told when Android announces it, and not before") {
+private suspend fun FunSpecContainerScope.testsForApi(api: Int) {
+    test("an existing network is emitted when Android reports it, not earlier") {
         val connectivity = FakeConnectivity().apply { active = wifi }
 
         monitor(connectivity, api).networks().test(timeout = 2.minutes) {
@@ -94,11 +94,11 @@ private suspend fun FunSpecContainerScope.everyLevel(api: Int) {
         }
     }
 
-    test("that there is none is told at once, though Android says nothing") {
+    test("None is emitted immediately if there is no network, without an Android callback") {
         monitor(FakeConnectivity(), api).networks().first() shouldBe Network.None
     }
 
-    test("a network that is announced while the callback is registered is not taken back") {
+    test("the initial None does not override a network reported during registration") {
         val connectivity = FakeConnectivity().apply { onRegister = { it.onAvailable(wifi) } }
 
         monitor(connectivity, api).networks().test(timeout = 2.minutes) {
@@ -107,7 +107,7 @@ private suspend fun FunSpecContainerScope.everyLevel(api: Int) {
         }
     }
 
-    test("a network that is lost and returns is told") {
+    test("a lost and restored network is emitted") {
         val connectivity = FakeConnectivity()
 
         monitor(connectivity, api).networks().test(timeout = 2.minutes) {
@@ -121,7 +121,7 @@ private suspend fun FunSpecContainerScope.everyLevel(api: Int) {
         }
     }
 
-    test("a network that is blocked for the application is none until it is let through again") {
+    test("a network that is blocked for the application counts as None until it is unblocked") {
         val connectivity = FakeConnectivity()
 
         monitor(connectivity, api).networks().test(timeout = 2.minutes) {
@@ -130,26 +130,26 @@ private suspend fun FunSpecContainerScope.everyLevel(api: Int) {
             awaitItem() shouldBe Network.Available("100")
             connectivity.callback?.onBlockedStatusChanged(wifi, true)
             awaitItem() shouldBe Network.None
-            connectivity.callback?.onBlockedStatusChanged(mobile, false) // nobody announced it
+            connectivity.callback?.onBlockedStatusChanged(mobile, false) // never reported as available
             connectivity.callback?.onBlockedStatusChanged(wifi, false)
 
             awaitItem() shouldBe Network.Available("100")
         }
     }
 
-    test("of changes that come faster than they are collected the newest is told") {
+    test("a slow collector receives only the newest change") {
         val connectivity = FakeConnectivity()
         connectivity.onRegister = { callback ->
             repeat(1_000) { callback.onLost(FakeNetwork("$it")) }
             callback.onAvailable(wifi)
         }
 
-        val told = monitor(connectivity, api).networks().take(2).toList()
+        val received = monitor(connectivity, api).networks().take(2).toList()
 
-        told shouldBe listOf(Network.None, Network.Available("100"))
+        received shouldBe listOf(Network.None, Network.Available("100"))
     }
 
-    test("the callback is taken away when the collector ends") {
+    test("the callback is unregistered when the collector ends") {
         val connectivity = FakeConnectivity()
 
         monitor(connectivity, api).networks().first()
@@ -157,17 +157,17 @@ private suspend fun FunSpecContainerScope.everyLevel(api: Int) {
         connectivity.callback shouldBe null
     }
 
-    test("without the permission the flow fails and says which one it is") {
-        val connectivity = FakeConnectivity().apply { refusal = SecurityException("needs ACCESS_NETWORK_STATE") }
+    test("without the permission, the flow fails with the name of the permission") {
+        val connectivity = FakeConnectivity().apply { failure = SecurityException("needs ACCESS_NETWORK_STATE") }
 
-        val failure = shouldThrow<SecurityException> { monitor(connectivity, api).networks().first() }
+        val error = shouldThrow<SecurityException> { monitor(connectivity, api).networks().first() }
 
-        failure.message shouldContain "declare android.permission.ACCESS_NETWORK_STATE in AndroidManifest.xml"
-        generateSequence<Throwable>(failure) { it.cause }.last().message shouldBe "needs ACCESS_NETWORK_STATE"
+        error.message shouldContain "declare android.permission.ACCESS_NETWORK_STATE in AndroidManifest.xml"
+        generateSequence<Throwable>(error) { it.cause }.last().message shouldBe "needs ACCESS_NETWORK_STATE"
     }
 
-    test("another refusal fails the flow as it is") {
-        val connectivity = FakeConnectivity().apply { refusal = IllegalStateException("too many requests") }
+    test("any other registration failure fails the flow unchanged") {
+        val connectivity = FakeConnectivity().apply { failure = IllegalStateException("too many requests") }
 
         shouldThrow<IllegalStateException> { monitor(connectivity, api).networks().first() }.message shouldBe
             "too many requests"

@@ -7,7 +7,7 @@ import java.io.File
 class ArchitectureTest : FunSpec({
     val sources = File("src/main/kotlin").walk().filter { it.extension == "kt" }.toList()
 
-    test("nothing is needed but the platform, coroutines and what the client wants to be told") {
+    test("the module depends only on the platform, coroutines and the client's interfaces") {
         val allowed = listOf("android.", "java.util.", "kotlinx.coroutines.", "dev.live.client.connection.")
 
         sources
@@ -16,11 +16,11 @@ class ArchitectureTest : FunSpec({
             .shouldBeEmpty()
     }
 
-    test("no stub of Android's classes is packaged") {
+    test("the stubs of Android's classes are not packaged") {
         File("target/classes/android").walk().filter { it.isFile }.toList().shouldBeEmpty()
     }
 
-    test("no scope without an owner, no blocking, no unlimited queue") {
+    test("no unowned scope, no blocking call, no unlimited queue") {
         val banned = listOf("GlobalScope", "runBlocking", "Channel.UNLIMITED", "CoroutineScope(", "runCatching")
 
         sources.flatMap { file -> banned.filter { it in file.readText() }.map { "${file.name}: $it" } }.shouldBeEmpty()

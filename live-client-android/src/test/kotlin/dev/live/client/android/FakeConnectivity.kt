@@ -1,4 +1,4 @@
-@file:Suppress("DEPRECATION") // NetworkInfo: Kotlin 2.3 warns of its import, too
+@file:Suppress("DEPRECATION") // NetworkInfo: Kotlin 2.3 also warns about its import
 
 package dev.live.client.android
 
@@ -8,13 +8,13 @@ import android.net.NetworkInfo
 import android.net.NetworkRequest
 import android.net.Network as AndroidNetwork
 
-/** Android's word on networks: [callback] is what was registered. */
+/** A fake `ConnectivityManager`. [callback] is the registered callback. */
 @Suppress("OVERRIDE_DEPRECATION")
 internal class FakeConnectivity : ConnectivityManager() {
     var active: AndroidNetwork? = null
-    var refusal: RuntimeException? = null
+    var failure: RuntimeException? = null
 
-    /** Called while a callback is being registered. */
+    /** Called during the registration of a callback. */
     var onRegister: (NetworkCallback) -> Unit = {}
     var registeredBy: String? = null
     var callback: NetworkCallback? = null
@@ -35,7 +35,7 @@ internal class FakeConnectivity : ConnectivityManager() {
     }
 
     private fun register(by: String, networkCallback: NetworkCallback) {
-        refusal?.let { throw it }
+        failure?.let { throw it }
         registeredBy = by
         callback = networkCallback
         onRegister(networkCallback)

@@ -9,32 +9,32 @@ import kotlin.test.assertTrue
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** The arithmetic of waits, which has to come out alike where a number is a double. */
+/** Backoff arithmetic, which must also be correct on platforms where every number is a double. */
 class BackoffTest {
     @Test
-    fun `waits double up to the longest, and never overflow`() {
-        val backoff = ExponentialBackoff(250.milliseconds, 30.seconds, random = Longest)
+    fun `delays double up to the maximum and never overflow`() {
+        val backoff = ExponentialBackoff(250.milliseconds, 30.seconds, random = MaxRandom)
 
-        val waits = listOf(0, 1, 2, 6, 7, 40, Int.MAX_VALUE - 1).map { backoff.delayBefore(it) }
+        val delays = listOf(0, 1, 2, 6, 7, 40, Int.MAX_VALUE - 1).map { backoff.delayBefore(it) }
 
         assertEquals(
             listOf(250.milliseconds, 500.milliseconds, 1.seconds, 16.seconds) + List(3) { 30.seconds },
-            waits,
+            delays,
         )
     }
 
     @Test
-    fun `waits are spread over the whole window`() {
+    fun `delays are spread over the whole window`() {
         val backoff = ExponentialBackoff(1.seconds, 1.seconds, random = Random(7))
 
-        val waits = List(1_000) { assertNotNull(backoff.delayBefore(0)) }
+        val delays = List(1_000) { assertNotNull(backoff.delayBefore(0)) }
 
-        assertTrue(waits.all { it in 0.seconds..1.seconds })
-        assertTrue((0 until 10).all { tenth -> waits.count { (it.inWholeMilliseconds / 100).toInt() == tenth } > 50 })
+        assertTrue(delays.all { it in 0.seconds..1.seconds })
+        assertTrue((0 until 10).all { tenth -> delays.count { (it.inWholeMilliseconds / 100).toInt() == tenth } > 50 })
     }
 
     @Test
-    fun `after the last attempt there is none`() {
+    fun `there is no delay after the last attempt`() {
         val backoff = ExponentialBackoff(maxAttempts = 2)
 
         assertNotNull(backoff.delayBefore(1))
@@ -42,8 +42,8 @@ class BackoffTest {
     }
 }
 
-private object Longest : Random() {
-    override fun nextBits(bitCount: Int): Int = error("unreachable: only nextDouble is asked for")
+private object MaxRandom : Random() {
+    override fun nextBits(bitCount: Int): Int = error("unreachable: only nextDouble is called")
 
     override fun nextDouble(): Double = 1.0
 }

@@ -14,7 +14,7 @@ import kotlin.test.assertNull
 @OptIn(ExperimentalCoroutinesApi::class)
 class OutboxOrderTest {
     @Test
-    fun `messages leave in order, and whoever finds no room waits for it`(): TestResult =
+    fun `messages leave in order, and put suspends while the outbox is full`(): TestResult =
         runTest {
             val outbox = Outbox(OutboxRoom(messages = 2, bytes = 1_000))
             for (type in listOf("a", "b", "c")) launch { outbox.put(letter(type)) }
@@ -27,7 +27,7 @@ class OutboxOrderTest {
         }
 
     @Test
-    fun `the end fails what waits and what comes later`(): TestResult =
+    fun `end fails waiting and later messages`(): TestResult =
         runTest {
             val outbox = Outbox(OutboxRoom(messages = 1, bytes = 1_000))
             val waiting = letter("waiting")

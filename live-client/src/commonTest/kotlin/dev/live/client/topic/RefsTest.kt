@@ -8,24 +8,24 @@ import kotlin.test.assertTrue
 
 class RefsTest {
     @Test
-    fun `no ref comes twice, and each is known to be the client's own`() {
+    fun `refs are unique and recognized as the client's own`() {
         val refs = Refs()
 
-        val made = List(10_000) { refs.next() }
+        val refsMade = List(10_000) { refs.next() }
 
-        assertEquals(made.size, made.toSet().size)
-        assertTrue(made.all { Refs.isOwn(it) && !Refs.isServers(it) })
+        assertEquals(refsMade.size, refsMade.toSet().size)
+        assertTrue(refsMade.all { Refs.isOwn(it) && !Refs.isServers(it) })
     }
 
     @Test
-    fun `a key's length is counted in bytes`() {
+    fun `the length of a key is counted in bytes`() {
         assertTrue(Refs.isOwn(Refs.ofKey("é".repeat(31))))
         assertFailsWith<IllegalArgumentException> { Refs.ofKey("é".repeat(32)) }
         assertFailsWith<IllegalArgumentException> { Refs.ofKey("") }
     }
 
     @Test
-    fun `an application's own ref is free where it looks like nobody else's`() {
+    fun `an application ref is accepted if it has no reserved prefix`() {
         Refs.requireFree("mine")
 
         assertFalse(Refs.isOwn("mine"))

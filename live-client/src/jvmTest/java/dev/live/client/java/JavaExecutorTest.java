@@ -25,7 +25,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** An executor of the application's that takes no more tasks: nothing that runs on it ends without a word. */
+/** An application executor that rejects tasks. Every callback on it must end with a report. */
 class JavaExecutorTest {
     private final BlockingQueue<Object> events = new LinkedBlockingQueue<>();
     private final BlockingQueue<Throwable> uncaught = new LinkedBlockingQueue<>();
@@ -58,17 +58,17 @@ class JavaExecutorTest {
         server.close();
         executor.shutdownNow();
         Thread.setDefaultUncaughtExceptionHandler(before);
-        Uncaught.forget();
+        Uncaught.clear();
     }
 
-    /** Rejects tasks from now on, and waits for the end of those that were taken: they may take what comes next along. */
+    /** Rejects tasks from now on. Waits for the end of accepted tasks, because they may process later items. */
     private void rejectTasks() throws Exception {
         isFull.set(true);
         await(() -> executor.getActiveCount() == 0 && executor.getQueue().isEmpty());
     }
 
     @Test
-    void aListenerWhoseExecutorRejectsIsToldSoAndLeavesTheTopic() throws Exception {
+    void aListenerWithARejectingExecutorFailsAndUnsubscribes() throws Exception {
         live.topic("room").onMessage(events::add, events::add);
         await(() -> server.subscribers("room") == 1);
 
@@ -81,7 +81,7 @@ class JavaExecutorTest {
     }
 
     @Test
-    void aListenerThatThrowsBecauseAnotherExecutorRejectedGetsItsOwnException() throws Exception {
+    void aListenerThatThrowsWithARejectionOfAnotherExecutorAsCauseGetsItsOwnException() throws Exception {
         IllegalStateException own = new IllegalStateException("not saved", new RejectedExecutionException("another"));
         live.topic("room").onMessage(text -> { throw own; }, events::add);
         await(() -> server.subscribers("room") == 1);
@@ -92,7 +92,7 @@ class JavaExecutorTest {
     }
 
     @Test
-    void aListenerThatBeginsWhileItsExecutorRejectsIsToldSo() throws Exception {
+    void aListenerThatStartsWhileItsExecutorRejectsFails() throws Exception {
         rejectTasks();
 
         live.topic("room").onUpdate(events::add, events::add);
@@ -101,7 +101,7 @@ class JavaExecutorTest {
     }
 
     @Test
-    void aListenerWithoutOnFailureIsHeardOfAsUncaught() throws Exception {
+    void aListenerWithoutOnFailureIsReportedAsUncaught() throws Exception {
         await(() -> live.getStatus().getPhase() == ConnectionStatus.Phase.CONNECTED);
         rejectTasks();
 
@@ -114,7 +114,7 @@ class JavaExecutorTest {
     }
 
     @Test
-    void aListenerThatIsClosedWhileItsExecutorRejectsIsToldNothing() throws Exception {
+    void aListenerThatIsClosedWhileItsExecutorRejectsIsNotNotified() throws Exception {
         Subscription room = live.topic("room").onMessage(events::add, events::add);
         await(() -> server.subscribers("room") == 1);
         rejectTasks();
@@ -157,7 +157,7 @@ class JavaExecutorTest {
     }
 
     @Test
-    void futuresCompleteWithTheAnswerThatCame() throws Exception {
+    void futuresCompleteWithTheReply() throws Exception {
         await(() -> server.connections() == 1);
         rejectTasks();
 
@@ -166,59 +166,59 @@ class JavaExecutorTest {
     }
 
     @Test
-    void whatIsNotPublishedIsToldThough() throws Exception {
-        JavaLiveClient lonely = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor)
+    void aFailedPublishIsReported() throws Exception {
+        JavaLiveClient disconnected = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor)
                 .requestTimeout(Duration.ofMillis(50)).build();
         rejectTasks();
 
-        assertTrue(lonely.topic("room").tryPublish("1", events::add));
+        assertTrue(disconnected.topic("room").tryPublish("1", events::add));
 
         assertInstanceOf(LiveException.class, next(events));
-        lonely.close();
+        disconnected.close();
     }
 
     @Test
-    void whatWasNotSentWhenTheClientIsClosedIsTold() throws Exception {
-        JavaLiveClient lonely = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).build();
-        assertTrue(lonely.topic("room").tryPublish("1", events::add));
+    void anUnsentPublishIsReportedWhenTheClientIsClosed() throws Exception {
+        JavaLiveClient disconnected = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).build();
+        assertTrue(disconnected.topic("room").tryPublish("1", events::add));
 
-        lonely.close();
+        disconnected.close();
 
         assertInstanceOf(LiveException.class, next(events));
     }
 
     @Test
-    void aRequestOfTheServerIsAnsweredWithInternalAndHeardOf() throws Exception {
-        Subscription answering = live.onRequest("ask", text -> text);
+    void aRequestOfTheServerGetsInternalAndIsReported() throws Exception {
+        Subscription handler = live.onRequest("ask", text -> text);
         await(() -> server.connections() == 1);
         rejectTasks();
 
         server.sendAll(new Message("ask", "", "$1", Body.json("7"), null, ""));
 
-        Message answer = server.answers().poll(60, TimeUnit.SECONDS);
-        assertEquals("error", answer.getType());
+        Message reply = server.replies().poll(60, TimeUnit.SECONDS);
+        assertEquals("error", reply.getType());
         assertInstanceOf(RejectedExecutionException.class, next(uncaught));
-        answering.close();
+        handler.close();
     }
 
     @Test
-    void aTokenThatCannotBeAskedForIsTheCauseOfTheWait() throws Exception {
+    void aRejectedTokenCallIsTheCauseOfTheWaitingState() throws Exception {
         rejectTasks();
-        try (JavaLiveClient asking = JavaLiveClient.builder(server.getUrl()).executor(executor).bearer(() -> "t")
+        try (JavaLiveClient withToken = JavaLiveClient.builder(server.getUrl()).executor(executor).bearer(() -> "t")
                 .reconnect(Duration.ofMillis(10), Duration.ofMillis(50)).build()) {
-            await(() -> asking.getStatus().getCause() != null);
+            await(() -> withToken.getStatus().getCause() != null);
             DisconnectCause.NoToken cause =
-                    assertInstanceOf(DisconnectCause.NoToken.class, asking.getStatus().getCause());
+                    assertInstanceOf(DisconnectCause.NoToken.class, withToken.getStatus().getCause());
             assertInstanceOf(RejectedExecutionException.class, cause.getError());
 
             isFull.set(false);
-            await(() -> asking.getStatus().getPhase() == ConnectionStatus.Phase.CONNECTED);
+            await(() -> withToken.getStatus().getPhase() == ConnectionStatus.Phase.CONNECTED);
         }
     }
 
     @Test
-    void anExecutorWithoutAQueueWhoseThreadIsBusyEndsTheListenerWithAWord() throws Exception {
-        // one thread, no queue, and a task that takes it: as java.util.concurrent's own pools reject
+    void anExecutorWithoutAQueueAndWithABusyThreadFailsTheListener() throws Exception {
+        // one busy thread and no queue: the pools of java.util.concurrent reject tasks in this state
         ThreadPoolExecutor small = new ThreadPoolExecutor(1, 1, 1, TimeUnit.SECONDS, new SynchronousQueue<>());
         CompletableFuture<Void> gate = new CompletableFuture<>();
         try (JavaLiveClient other = JavaLiveClient.builder(server.getUrl()).executor(small).build()) {
@@ -230,7 +230,7 @@ class JavaExecutorTest {
                     small.execute(gate::join);
                     isBusy = true;
                 } catch (RejectedExecutionException e) {
-                    TimeUnit.MILLISECONDS.sleep(1); // the listener is just going to rest
+                    TimeUnit.MILLISECONDS.sleep(1); // the listener has not finished yet
                 }
             }
 
@@ -245,14 +245,14 @@ class JavaExecutorTest {
 
     private static <T> T next(BlockingQueue<T> queue) throws InterruptedException {
         T event = queue.poll(60, TimeUnit.SECONDS);
-        if (event == null) throw new AssertionError("nothing came within a minute");
+        if (event == null) throw new AssertionError("nothing received within a minute");
         return event;
     }
 
     private static void await(java.util.function.BooleanSupplier condition) throws InterruptedException {
         long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
         while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) throw new AssertionError("not within a minute");
+            if (System.nanoTime() > deadline) throw new AssertionError("condition not met within a minute");
             TimeUnit.MILLISECONDS.sleep(5);
         }
     }

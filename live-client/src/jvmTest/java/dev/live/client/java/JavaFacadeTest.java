@@ -31,8 +31,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Calls every public method of the facade as a Java program does, against the project's own server on a real socket.
- * FacadeTest compares these calls with what the facade has.
+ * Calls every public method of the facade, with a live server on a real socket. FacadeTest checks that no method is
+ * missing.
  */
 class JavaFacadeTest {
     private static final Duration LONG = Duration.ofSeconds(10);
@@ -49,7 +49,7 @@ class JavaFacadeTest {
     }
 
     @Test
-    void everySettingIsTaken() throws Exception {
+    void everySettingIsAccepted() throws Exception {
         HttpClient http = io.ktor.client.HttpClientJvmKt.HttpClient(config -> kotlin.Unit.INSTANCE);
         JavaLiveClientBuilder builder = JavaLiveClient.builder(server.getUrl())
                 .bearer(() -> "ann")
@@ -78,7 +78,7 @@ class JavaFacadeTest {
     }
 
     @Test
-    void whatIsPublishedIsHeard() throws Exception {
+    void publishedMessagesAreReceived() throws Exception {
         try (JavaLiveClient live = open()) {
             JavaTopic<Word> room = live.topic("room/1", Word.class);
             assertEquals("room/1", room.getName());
@@ -88,12 +88,12 @@ class JavaFacadeTest {
             Subscription words = room.onMessage(events::add);
             Subscription same = room.onMessage(word -> {}, events::add);
 
-            // the listener's subscribe is not on the wire, for the topic is joined already: it may come after a publish
+            // the topic is already subscribed, so the listener sends no subscribe and may start after a publish
             while (events.isEmpty()) done(room.publish(new Word("1")));
             done(room.publish(new Word("2"), LONG));
-            Object heard = next();
-            while (heard.equals(new Word("1"))) heard = next();
-            assertEquals(new Word("2"), heard);
+            Object received = next();
+            while (received.equals(new Word("1"))) received = next();
+            assertEquals(new Word("2"), received);
             assertTrue(room.tryPublish(new Word("3")));
             assertEquals(new Word("3"), next());
             assertTrue(room.tryPublish(new Word("4"), events::add));
@@ -109,14 +109,14 @@ class JavaFacadeTest {
     }
 
     @Test
-    void updatesAndWhoIsThereAreTold() throws Exception {
+    void updatesAndPresenceAreReceived() throws Exception {
         try (JavaLiveClient live = open()) {
             JavaTopic<Word> room = live.topic("room/1", Word.class).withParams(new Word("abroad"));
 
             Subscription people = room.onPresence(Word.class, events::add);
             Map<String, List<Word>> ann = Map.of("ann", List.of(new Word("abroad")));
             while (!ann.equals(next())) {
-                // the first is of nobody
+                // the first presence is empty
             }
             Subscription again = room.onPresence(Word.class, all -> {}, events::add);
             Subscription updates = room.onUpdate(events::add);
@@ -130,21 +130,21 @@ class JavaFacadeTest {
     }
 
     @Test
-    void questionsAreAnsweredBothWays() throws Exception {
+    void requestsGetRepliesInBothDirections() throws Exception {
         try (JavaLiveClient live = open()) {
             Word word = new Word("hi");
             assertEquals(word, done(live.request("echo", word, Word.class, LONG)));
             assertEquals(word, done(live.requestWithKey("echo", "a", word, Word.class)));
             assertEquals(word, done(live.requestWithKey("echo", "b", word, Word.class, LONG)));
 
-            RequestHandler<Word, Word> yes = question -> new Word("yes");
+            RequestHandler<Word, Word> yes = request -> new Word("yes");
             assertEquals("yes", yes.handle(word).text());
-            Subscription heard = live.onMessage(message -> events.add(message.getRef()));
-            Subscription answers = live.onRequest("confirm", Word.class, yes);
+            Subscription received = live.onMessage(message -> events.add(message.getRef()));
+            Subscription handler = live.onRequest("confirm", Word.class, yes);
             done(live.send(new Message("ask", "", "confirm", null, null, "")));
             assertEquals("yes", next());
-            answers.close();
-            heard.close();
+            handler.close();
+            received.close();
         }
         try (JavaLiveClient live = JavaLiveClient.builder(server.getUrl()).build()) {
             assertEquals("\"hi\"", done(live.request("echo", "\"hi\"")));
@@ -152,17 +152,17 @@ class JavaFacadeTest {
             assertEquals("\"hi\"", done(live.requestWithKey("echo", "a", "\"hi\"")));
             assertEquals("\"hi\"", done(live.requestWithKey("echo", "b", "\"hi\"", LONG)));
 
-            Subscription heard = live.onMessage(message -> events.add(message.getRef()));
-            Subscription answers = live.onRequest("confirm", question -> question);
+            Subscription received = live.onMessage(message -> events.add(message.getRef()));
+            Subscription handler = live.onRequest("confirm", request -> request);
             done(live.send(new Message("ask", "", "confirm", null, null, ""), LONG));
             assertEquals("sure?", next());
-            answers.close();
-            heard.close();
+            handler.close();
+            received.close();
         }
     }
 
     @Test
-    void theStatusIsTold() throws Exception {
+    void theStatusIsReported() throws Exception {
         JavaLiveClient live = open();
         Subscription statuses = live.onStatus(events::add);
         ConnectionStatus status = (ConnectionStatus) next();
@@ -181,7 +181,7 @@ class JavaFacadeTest {
     }
 
     @Test
-    void publishersSayTheSameAsListeners() throws Exception {
+    void publishersEmitTheSameAsListeners() throws Exception {
         JavaLiveClient live = open();
         JavaTopic<String> room = live.topic("room/1");
         assertEquals("room/1", room.getName());
@@ -194,8 +194,8 @@ class JavaFacadeTest {
         Publishers.status(live).subscribe(statuses);
         assertInstanceOf(ConnectionStatus.class, statuses.next());
 
-        // the second one's subscribe is not on the wire: the topic is joined already
-        while (messages.heard.isEmpty()) done(room.publish("\"1\""));
+        // the second one sends no subscribe, because the topic is already subscribed
+        while (messages.received.isEmpty()) done(room.publish("\"1\""));
 
         assertEquals("\"1\"", messages.next());
         assertEquals("\"1\"", ((TopicUpdate.Received<?>) updates.next()).getValue());
@@ -204,13 +204,13 @@ class JavaFacadeTest {
     }
 
     @Test
-    void aMapperIsCalledByNobodyElse() throws Exception {
+    void theMapperConvertsBothWays() throws Exception {
         assertEquals("\"hi\"", mapper.toJson(new Word("hi")));
         assertEquals(new Word("hi"), mapper.fromJson("\"hi\"", Word.class));
     }
 
     @Test
-    void whatAMapperCannotWriteIsRefusedAtTheCall() {
+    void aValueThatTheMapperCannotWriteIsRejectedAtTheCall() {
         JsonMapper broken = new JsonMapper() {
             @Override
             public String toJson(Object value) throws IOException {
@@ -225,9 +225,9 @@ class JavaFacadeTest {
         try (JavaLiveClient live = JavaLiveClient.builder(server.getUrl()).mapper(broken).build()) {
             JavaTopic<Word> room = live.topic("room/1", Word.class);
 
-            Exception refused = assertThrows(IllegalArgumentException.class, () -> room.publish(new Word("1")));
-            assertEquals("a Word cannot be written: no such field", refused.getMessage());
-            assertInstanceOf(IOException.class, refused.getCause());
+            Exception rejected = assertThrows(IllegalArgumentException.class, () -> room.publish(new Word("1")));
+            assertEquals("a Word cannot be written: no such field", rejected.getMessage());
+            assertInstanceOf(IOException.class, rejected.getCause());
         }
     }
 
@@ -241,7 +241,7 @@ class JavaFacadeTest {
 
     private Object next() throws InterruptedException {
         Object event = events.poll(2, TimeUnit.MINUTES);
-        assertNotNull(event, "nothing came within 2 min");
+        assertNotNull(event, "nothing received within 2 min");
         return event;
     }
 
@@ -260,7 +260,7 @@ class JavaFacadeTest {
     }
 
     private static final class Collector implements Flow.Subscriber<Object> {
-        final BlockingQueue<Object> heard = new LinkedBlockingQueue<>();
+        final BlockingQueue<Object> received = new LinkedBlockingQueue<>();
         final CompletableFuture<Void> completed = new CompletableFuture<>();
 
         @Override
@@ -270,7 +270,7 @@ class JavaFacadeTest {
 
         @Override
         public void onNext(Object item) {
-            heard.add(item);
+            received.add(item);
         }
 
         @Override
@@ -284,8 +284,8 @@ class JavaFacadeTest {
         }
 
         Object next() throws InterruptedException {
-            Object item = heard.poll(2, TimeUnit.MINUTES);
-            assertNotNull(item, "nothing came within 2 min");
+            Object item = received.poll(2, TimeUnit.MINUTES);
+            assertNotNull(item, "nothing received within 2 min");
             return item;
         }
     }

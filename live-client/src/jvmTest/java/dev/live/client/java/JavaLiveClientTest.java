@@ -35,7 +35,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Calls every public method of the facade as a Java program would, against a real server on a real socket. */
+/** The behavior of the Java facade, with a server on a real socket. */
 class JavaLiveClientTest {
     private final BlockingQueue<Object> events = new LinkedBlockingQueue<>();
     private TinyServer server;
@@ -54,7 +54,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void textGoesToATopicAndBack() throws Exception {
+    void textIsPublishedAndReceived() throws Exception {
         try (JavaLiveClient live = builder().build();
                 Subscription chat = live.topic("room/42").onMessage(events::add)) {
             awaitSubscribers("room/42", 1);
@@ -68,7 +68,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void aMapperGivesClasses() throws Exception {
+    void aMapperConvertsClasses() throws Exception {
         try (JavaLiveClient live = builder().mapper(new WordMapper()).build();
                 Subscription chat = live.topic("room/42", Word.class).onMessage(events::add, events::add)) {
             awaitSubscribers("room/42", 1);
@@ -84,7 +84,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void withoutAMapperClassesAreRefused() {
+    void withoutAMapperClassesAreRejected() {
         try (JavaLiveClient live = builder().build()) {
             IllegalStateException error =
                     assertThrows(IllegalStateException.class, () -> live.topic("a", Word.class).publish(new Word("x")));
@@ -93,20 +93,20 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void requestsHaveFutures() throws Exception {
+    void requestsReturnFutures() throws Exception {
         try (JavaLiveClient live = builder().build()) {
             assertEquals("7", live.request("count", "{}").get(2, TimeUnit.MINUTES));
             assertEquals("7", live.request("count", "{}", Duration.ofSeconds(10)).get(2, TimeUnit.MINUTES));
 
-            ExecutionException refused =
+            ExecutionException error =
                     assertThrows(ExecutionException.class, () -> live.request("nonsense", "{}").get(2, TimeUnit.MINUTES));
-            LiveException cause = assertInstanceOf(LiveException.class, refused.getCause());
+            LiveException cause = assertInstanceOf(LiveException.class, error.getCause());
             assertEquals(ErrorCode.UnknownType, cause.getCode());
         }
     }
 
     @Test
-    void requestsWithAKeyCarryItAsTheirRef() throws Exception {
+    void requestsWithAKeySendItAsTheRef() throws Exception {
         try (JavaLiveClient live = builder().mapper(new WordMapper()).build()) {
             assertEquals("7", live.requestWithKey("echo", "a", "7").get(2, TimeUnit.MINUTES));
             assertEquals("7", live.requestWithKey("echo", "a", "7", Duration.ofSeconds(10)).get(2, TimeUnit.MINUTES));
@@ -120,36 +120,36 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void theServersRequestsAreAnsweredOnTheExecutor() throws Exception {
+    void requestsOfTheServerAreHandledOnTheExecutor() throws Exception {
         try (JavaLiveClient live = builder().mapper(new WordMapper()).build();
                 Subscription text = live.onRequest("text", json -> {
                     events.add(Thread.currentThread().getName());
                     return json;
                 });
-                Subscription word = live.onRequest("word", Word.class, asked -> new Word(asked.text + "!"));
+                Subscription word = live.onRequest("word", Word.class, request -> new Word(request.text + "!"));
                 Subscription none = live.onRequest("none", json -> {
                     throw JavaLiveClient.refusal(ErrorCode.Forbidden, "not you");
                 })) {
             await(() -> server.connections() == 1);
             Body list = Body.json("[1]");
             server.sendAll(new Message("text", "", "$1", list, null, ""));
-            assertEquals("Message(type=reply, ref=$1, body=JSON of 3 characters)", answer());
+            assertEquals("Message(type=reply, ref=$1, body=JSON of 3 characters)", nextReply());
             assertTrue(((String) next()).startsWith("callbacks"));
 
             Body hi = Body.json("\"hi\"");
             server.sendAll(new Message("word", "", "$2", hi, null, ""));
-            assertEquals("Message(type=reply, ref=$2, body=JSON of 5 characters)", answer());
+            assertEquals("Message(type=reply, ref=$2, body=JSON of 5 characters)", nextReply());
             server.sendAll(new Message("none", "", "$3", hi, null, ""));
-            assertTrue(answer().startsWith("Message(type=error, ref=$3"));
+            assertTrue(nextReply().startsWith("Message(type=error, ref=$3"));
 
             word.close();
             server.sendAll(new Message("word", "", "$4", hi, null, ""));
-            assertTrue(answer().startsWith("Message(type=error, ref=$4"));
+            assertTrue(nextReply().startsWith("Message(type=error, ref=$4"));
         }
     }
 
     @Test
-    void aRefusedSubscriptionIsReported() throws Exception {
+    void aRejectedSubscriptionIsReported() throws Exception {
         try (JavaLiveClient live = builder().build();
                 Subscription secret = live.topic("secret").onMessage(events::add, events::add)) {
             assertEquals("forbidden: not for you", ((LiveException) next()).getMessage());
@@ -182,30 +182,30 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void rawMessagesGoOutAndComeIn() throws Exception {
+    void rawMessagesAreSentAndReceived() throws Exception {
         try (JavaLiveClient live = builder().build();
                 Subscription all = live.onMessage(events::add)) {
             Message first = new Message("shout", "", "a", null, null, "");
-            // until the callback is registered an echo is nobody's, so shout until one is heard
-            Object heard = null;
-            while (heard == null) {
+            // an echo before the callback is registered is dropped, so send until one is received
+            Object received = null;
+            while (received == null) {
                 live.send(first).get(2, TimeUnit.MINUTES);
-                heard = events.poll(100, TimeUnit.MILLISECONDS);
+                received = events.poll(100, TimeUnit.MILLISECONDS);
             }
-            assertEquals(first, heard);
+            assertEquals(first, received);
             assertNull(live.send(first, Duration.ofSeconds(10)).get(2, TimeUnit.MINUTES));
         }
     }
 
     @Test
-    void theStatusIsTold() throws Exception {
+    void theStatusIsReported() throws Exception {
         JavaLiveClient live = builder().build();
         Subscription statuses = live.onStatus(status -> events.add(status));
         ConnectionStatus status = (ConnectionStatus) next();
         while (status.getPhase() != ConnectionStatus.Phase.CONNECTED) status = (ConnectionStatus) next();
         assertNull(status.getCause());
 
-        await(() -> server.connections() == 1); // the client knows of the connection before the server's handler does
+        await(() -> server.connections() == 1); // the client is connected before the server's handler runs
         server.closeAll(CloseCode.Kicked);
         while (status.getPhase() != ConnectionStatus.Phase.CLOSED) status = (ConnectionStatus) next();
 
@@ -218,7 +218,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void closingFailsWhatWaitsAndLeavesNoConnection() throws Exception {
+    void closeFailsLaterCallsAndLeavesNoConnection() throws Exception {
         JavaLiveClient live = builder().build();
         live.request("count", "{}").get(2, TimeUnit.MINUTES);
 
@@ -234,7 +234,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void closingFailsWhatWaitsForAConnection() throws Exception {
+    void closeFailsCallsThatWaitForAConnection() throws Exception {
         JavaLiveClient live = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).build();
         CompletableFuture<String> waiting = live.request("count", "{}");
 
@@ -244,7 +244,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void cancellingTheFutureOfAPublishTakesItBack() throws Exception {
+    void cancellingTheFutureOfAPublishCancelsIt() throws Exception {
         try (JavaLiveClient live = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).build()) {
             JavaTopic<String> room = live.topic("room/42");
             CompletableFuture<Void> waiting = room.publishOnce("order 7", "1", Duration.ofMinutes(1));
@@ -261,7 +261,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void whoIsInterruptedClosesAndStaysInterrupted() throws Exception {
+    void closeOnAnInterruptedThreadKeepsTheInterruptFlag() throws Exception {
         JavaLiveClient live = builder().build();
         live.request("count", "{}").get(2, TimeUnit.MINUTES);
 
@@ -274,7 +274,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void closingEndsAListenerToPresenceWithoutAWord() throws Exception {
+    void closeEndsAPresenceListenerWithoutANotification() throws Exception {
         ExecutorService watched = Executors.newSingleThreadExecutor(task -> {
             Thread thread = new Thread(task, "callbacks");
             thread.setUncaughtExceptionHandler((where, failure) -> events.add(failure));
@@ -292,7 +292,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void everySettingCanBeMade() throws Exception {
+    void everySettingIsAccepted() throws Exception {
         try (JavaLiveClient live =
                 builder()
                         .bearer(() -> "token")
@@ -312,7 +312,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void aTokenThatRunsOutIsRenewedByItself() throws Exception {
+    void anExpiringTokenIsRenewedAutomatically() throws Exception {
         AtomicInteger issued = new AtomicInteger();
         try (JavaLiveClient live = builder().bearer(() -> "token-" + issued.incrementAndGet()).build()) {
             live.request("count", "{}").get(2, TimeUnit.MINUTES);
@@ -326,7 +326,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void anHttpClientOfTheApplicationsOwnIsUsed() throws Exception {
+    void theHttpClientOfTheApplicationIsUsed() throws Exception {
         try (HttpClient http = io.ktor.client.HttpClientJvmKt.HttpClient(config -> kotlin.Unit.INSTANCE)) {
             try (JavaLiveClient live = builder().httpClient(http).build()) {
                 assertEquals("7", live.request("count", "{}").get(2, TimeUnit.MINUTES));
@@ -335,7 +335,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void aTopicTellsWhatBecomesOfItAndIsPublishedToWithoutAWait() throws Exception {
+    void updatesAndTryPublishWork() throws Exception {
         try (JavaLiveClient live = builder().outbox(8, 10_000).linger(Duration.ZERO).build();
                 Subscription joined = live.topic("room/42").onUpdate(events::add)) {
             assertInstanceOf(TopicUpdate.Subscribed.class, next());
@@ -357,7 +357,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void whatIsNotPublishedIsToldOnTheExecutor() throws Exception {
+    void aFailedPublishIsReportedOnTheExecutor() throws Exception {
         JavaLiveClient live = builder().requestTimeout(Duration.ofMillis(200)).build();
         live.request("count", "{}", Duration.ofMinutes(2)).get(2, TimeUnit.MINUTES); // connects
         server.close();
@@ -369,7 +369,7 @@ class JavaLiveClientTest {
     }
 
     @Test
-    void aNetworkAndAnApplicationThatSayNothingChangeNothing() throws Exception {
+    void aSilentNetworkMonitorAndLifecycleChangeNothing() throws Exception {
         NetworkMonitor silent = FlowKt::emptyFlow;
         AppLifecycle absent = FlowKt::emptyFlow;
         try (JavaLiveClient live = builder().networkMonitor(silent).lifecycle(absent).build();
@@ -387,14 +387,14 @@ class JavaLiveClientTest {
 
     private Object next() throws InterruptedException {
         Object event = events.poll(2, TimeUnit.MINUTES);
-        if (event == null) throw new AssertionError("nothing came within 2 min");
+        if (event == null) throw new AssertionError("nothing received within 2 min");
         return event;
     }
 
-    private String answer() throws InterruptedException {
-        Message answer = server.answers().poll(2, TimeUnit.MINUTES);
-        if (answer == null) throw new AssertionError("nothing was answered within 2 min");
-        return answer.toString();
+    private String nextReply() throws InterruptedException {
+        Message reply = server.replies().poll(2, TimeUnit.MINUTES);
+        if (reply == null) throw new AssertionError("no reply received within 2 min");
+        return reply.toString();
     }
 
     private static void assertClosed(CompletableFuture<?> call) {
@@ -409,7 +409,7 @@ class JavaLiveClientTest {
     private static void await(java.util.function.BooleanSupplier condition) throws InterruptedException {
         long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
         while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) throw new AssertionError("not within 2 min");
+            if (System.nanoTime() > deadline) throw new AssertionError("condition not met within 2 min");
             TimeUnit.MILLISECONDS.sleep(5);
         }
     }

@@ -43,36 +43,36 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-/** Servers, proxies and token functions that do only wrong, for ten minutes: each is tried again, and none is hammered. */
+/** Servers, proxies and token functions that always fail, for ten minutes: each is retried with backoff. */
 class BadServerTest : FunSpec({
 
-    for ((what, answer) in listOf(
-        "a page" to UpgradeRefusedException(200, "<!DOCTYPE html>"),
+    for ((description, rejection) in listOf(
+        "an HTML page" to UpgradeRefusedException(200, "<!DOCTYPE html>"),
         "a wrong path" to UpgradeRefusedException(404, ""),
         "a proxy without its backend" to UpgradeRefusedException(502, "<html>"),
         "a redirect" to UpgradeRefusedException(302, ""),
-        "a status that is none" to UpgradeRefusedException(999, ""),
+        "an invalid status" to UpgradeRefusedException(999, ""),
     )) {
-        badServer("$what in answer to the upgrade", DisconnectCause.UpgradeRefused::class, { outage = answer })
+        badServer("$description as upgrade response", DisconnectCause.UpgradeRefused::class, { outage = rejection })
     }
-    badServer("nobody there", DisconnectCause.Unreachable::class, { outage = IOException("no route to host") })
+    badServer("an unreachable server", DisconnectCause.Unreachable::class, { outage = IOException("no route to host") })
     badServer(
-        "a certificate that proves nothing",
+        "an expired certificate",
         DisconnectCause.CertificateRejected::class,
         { outage = IOException("handshake", CertificateException("expired")) },
     )
 
-    for ((what, bytes) in listOf(
-        "a page as a message" to "<html>".encodeToByteArray(),
+    for ((description, bytes) in listOf(
+        "an HTML page as a message" to "<html>".encodeToByteArray(),
         "an empty message" to ByteArray(0),
-        "half a message" to """{"type":"ne""".encodeToByteArray(),
+        "a truncated message" to """{"type":"ne""".encodeToByteArray(),
         "a message without a type" to """{"topic":"room"}""".encodeToByteArray(),
         "a message with two payloads" to """{"type":"a","body":"AA==","data":1}""".encodeToByteArray(),
-        "a message that nests without end" to "[".repeat(100_000).encodeToByteArray(),
+        "a deeply nested message" to "[".repeat(100_000).encodeToByteArray(),
         "a message of another codec" to CborCodec.encode(Message("news")),
-        "bytes that are no text" to ByteArray(64) { -1 },
+        "bytes that are not UTF-8" to ByteArray(64) { -1 },
     )) {
-        badServer(what, DisconnectCause.ProtocolError::class) { pushBytes(bytes) }
+        badServer(description, DisconnectCause.ProtocolError::class) { pushBytes(bytes) }
     }
 
     for (code in CloseCode.All.filter { (it.reconnect as? ReconnectRule.Backoff)?.maxInARow == Int.MAX_VALUE }) {
@@ -83,14 +83,14 @@ class BadServerTest : FunSpec({
         } else {
             DisconnectCause.ClosedByServer::class
         }
-        badServer("a close with $code as soon as it is connected", cause) { cut(code) }
+        badServer("a close with $code right after connecting", cause) { cut(code) }
     }
 
     for (window in listOf("[-5,-1]", "[5000,1000]", "[]", "[1,2,3]", "\"soon\"", "null", "[1e400,1e400]")) {
-        badServer("a goodbye whose window is $window", DisconnectCause.ClosedByServer::class) { goodbye(window) }
+        badServer("a goodbye with the window $window", DisconnectCause.ClosedByServer::class) { goodbye(window) }
     }
 
-    test("a goodbye that asks for an eternity is followed by an attempt after one to two hours") {
+    test("after a goodbye with an extreme window, the client retries within one to two hours") {
         val end = Long.MAX_VALUE
         for (window in listOf("[$end,$end]", "[0,$end]", "[${end - 1},$end]")) {
             clientTest {
@@ -106,10 +106,10 @@ class BadServerTest : FunSpec({
     }
 
     test(
-        "a message over the limit of the client ends the connection, says so, and is not taken for the server's close",
+        "a message over the client's limit ends the connection and is not reported as a close by the server",
     ) {
         val fake = FakeTransport()
-        clientTest({ transport = TooMuch(fake) }, fake) {
+        clientTest({ transport = TooLargeMessages(fake) }, fake) {
             settle()
 
             waiting().cause.shouldBeInstanceOf<DisconnectCause.ProtocolError>().reason shouldBe
@@ -120,20 +120,20 @@ class BadServerTest : FunSpec({
     }
 
     context("a token function") {
-        for ((what, give) in listOf<Pair<String, suspend () -> String>>(
+        for ((description, token) in listOf<Pair<String, suspend () -> String>>(
             "that throws" to { error("no session") },
             "that hangs" to { awaitCancellation() },
-            "whose own wait runs out" to { withTimeout(1.seconds) { awaitCancellation() } },
-            "that gives two lines" to { "secret\n" },
-            "that gives what is no header" to { "sécret" },
+            "with a timeout of its own" to { withTimeout(1.seconds) { awaitCancellation() } },
+            "that returns a line break" to { "secret\n" },
+            "that returns an invalid header value" to { "sécret" },
         )) {
-            badServer("a token function $what", DisconnectCause.NoToken::class, configure = {
+            badServer("a token function $description", DisconnectCause.NoToken::class, configure = {
                 bearerTimeout = 5.seconds
-                bearer(give)
+                bearer(token)
             })
         }
 
-        test("that hangs is given up after its timeout, and the cause says so") {
+        test("that hangs fails after its timeout, with that cause") {
             clientTest({ bearer { awaitCancellation() } }) {
                 pass(29.seconds)
                 client.state.value shouldBe ConnectionState.Connecting(0)
@@ -143,20 +143,20 @@ class BadServerTest : FunSpec({
             }
         }
 
-        test("that gives what no header may carry is told where, and the token is not") {
+        test("that returns an invalid header value fails with the position, without the token") {
             clientTest({ bearer { "secret\n" } }) {
                 settle()
 
-                val told = waiting().cause.toString()
-                told shouldBe
+                val cause = waiting().cause.toString()
+                cause shouldBe
                     "the bearer function failed: the token's character 7 of 7, of code 10, is none that a header " +
                     "may have; a line break at its end is to be trimmed"
-                told shouldNotContain "secret"
+                cause shouldNotContain "secret"
                 transport.requests.size shouldBe 0
             }
         }
 
-        test("that fails with an Error ends the client, and the last state says with what") {
+        test("that throws an Error closes the client with that cause") {
             clientTest({
                 bearer { TODO("tokens") }
                 context += CoroutineExceptionHandler { _, _ -> }
@@ -172,19 +172,19 @@ class BadServerTest : FunSpec({
     }
 })
 
-/** Does [act] on every connection of [fake]. */
-private class Acting(private val fake: FakeTransport, private val act: FakeWire.() -> Unit) : Transport {
+/** Runs [action] on every connection of [fake]. */
+private class WithAction(private val fake: FakeTransport, private val action: FakeWire.() -> Unit) : Transport {
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
         fake.connect(request) { wire ->
-            fake.wire.act()
+            fake.wire.action()
             use(wire)
         }
 
     override fun close() = fake.close()
 }
 
-/** Says on every connection of [fake] that there was a message over the limit, as the real one does. */
-private class TooMuch(private val fake: FakeTransport) : Transport {
+/** Reports a message over the limit on every connection of [fake], like the real transport. */
+private class TooLargeMessages(private val fake: FakeTransport) : Transport {
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
         fake.connect(request) { wire ->
             val event = WireEvent.Closed(CloseCode.TooLarge, error = MessageTooLargeException(100))
@@ -198,37 +198,37 @@ private class TooMuch(private val fake: FakeTransport) : Transport {
     override fun close() = fake.close()
 }
 
-/** Whatever it does, it is tried again with growing waits, the state says why, and nothing of the client is left. */
+/** Tests that the client retries with growing delays, reports the cause, and releases all resources on close. */
 private fun FunSpec.badServer(
-    what: String,
+    description: String,
     cause: KClass<out DisconnectCause>,
     setUp: FakeTransport.() -> Unit = {},
     configure: LiveClientConfig.() -> Unit = {},
-    act: FakeWire.() -> Unit = {},
+    action: FakeWire.() -> Unit = {},
 ) {
-    test("$what is tried again, with patience") { keepsTrying(cause, setUp, configure, act) }
+    test("$description is retried with backoff") { assertRetries(cause, setUp, configure, action) }
 }
 
 private suspend fun FunSpecContainerScope.badServer(
-    what: String,
+    description: String,
     cause: KClass<out DisconnectCause>,
     configure: LiveClientConfig.() -> Unit,
 ) {
-    test("$what is tried again, with patience") { keepsTrying(cause, {}, configure, {}) }
+    test("$description is retried with backoff") { assertRetries(cause, {}, configure, {}) }
 }
 
-private fun keepsTrying(
+private fun assertRetries(
     cause: KClass<out DisconnectCause>,
     setUp: FakeTransport.() -> Unit,
     configure: LiveClientConfig.() -> Unit,
-    act: FakeWire.() -> Unit,
+    action: FakeWire.() -> Unit,
 ) {
     val fake = FakeTransport().apply(setUp)
     val parent = Job()
     var attempts = 0
     val causes = mutableSetOf<KClass<*>>()
     clientTest({
-        transport = Acting(fake, act)
+        transport = WithAction(fake, action)
         context += parent
         reconnect = ExponentialBackoff(random = Random(1))
         configure()
@@ -236,7 +236,7 @@ private fun keepsTrying(
         scope.backgroundScope.launch {
             client.state.collect { state ->
                 if (state !is ConnectionState.Waiting) return@collect
-                attempts = state.attempt // never reset: nothing has proved itself
+                attempts = state.attempt // never reset, because no connection is stable
                 causes += state.cause::class
             }
         }

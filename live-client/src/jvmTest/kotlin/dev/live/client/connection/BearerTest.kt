@@ -13,7 +13,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class BearerTest : FunSpec({
 
-    test("the token is asked for anew before every connection and sent as a header") {
+    test("each connection requests a new token and sends it as a header") {
         var issued = 0
         clientTest({ bearer { "token-${++issued}" } }) {
             settle()
@@ -25,11 +25,11 @@ class BearerTest : FunSpec({
         }
     }
 
-    for ((name, refuse) in refusals) {
-        test("$name is answered with a fresh token") {
+    for ((name, reject) in rejections) {
+        test("after $name the client reconnects with a fresh token") {
             var issued = 0
             clientTest({ bearer { "token-${++issued}" } }) {
-                refuse(this)
+                reject(this)
                 pass(1.seconds)
 
                 client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
@@ -37,9 +37,9 @@ class BearerTest : FunSpec({
             }
         }
 
-        test("$name ends the client if the token is still the same") {
+        test("$name closes the client if the token is unchanged") {
             clientTest({ bearer { "token" } }) {
-                refuse(this)
+                reject(this)
                 pass(1.seconds)
 
                 client.state.value.shouldBeInstanceOf<ConnectionState.Closed>().cause shouldBe
@@ -48,9 +48,9 @@ class BearerTest : FunSpec({
             }
         }
 
-        test("$name ends a client that has no tokens") {
+        test("$name closes a client without a token function") {
             clientTest {
-                refuse(this)
+                reject(this)
                 settle()
 
                 client.state.value.shouldBeInstanceOf<ConnectionState.Closed>()
@@ -58,7 +58,7 @@ class BearerTest : FunSpec({
         }
     }
 
-    test("a token that breaks for another reason may be used again") {
+    test("a token may be reused after a connection loss") {
         clientTest({ bearer { "token" } }) {
             settle()
             transport.wire.cut()
@@ -68,7 +68,7 @@ class BearerTest : FunSpec({
         }
     }
 
-    test("a bearer function that throws is a failed attempt, also where it cancels itself") {
+    test("an exception or a cancellation in the bearer function fails the attempt") {
         var calls = 0
         val bearer: suspend () -> String = {
             when (++calls) {
@@ -89,7 +89,7 @@ class BearerTest : FunSpec({
         }
     }
 
-    test("a request never prints its token") {
+    test("toString of a request omits the token") {
         clientTest({ bearer { "secret" } }) {
             settle()
 
@@ -99,7 +99,7 @@ class BearerTest : FunSpec({
     }
 })
 
-private val refusals =
+private val rejections =
     mapOf<String, (dev.live.client.ClientFixture) -> Unit>(
         "close code 4401" to {
             it.settle()

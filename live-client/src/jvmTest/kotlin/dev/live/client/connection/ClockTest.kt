@@ -18,11 +18,14 @@ import kotlin.time.Duration.Companion.seconds
 import kotlin.time.DurationUnit
 import kotlin.time.TimeSource
 
-/** Clocks that jump: the default, `TimeSource.Monotonic`, does not follow the device's, but an application may bring another. */
+/**
+ * Clocks that jump. The default `TimeSource.Monotonic` does not follow the device's clock, but an application can set
+ * another time source.
+ */
 class ClockTest : FunSpec({
 
-    for ((what, jump) in listOf("backwards" to (-1).hours, "forwards" to 1.hours)) {
-        test("a clock that jumps $what leaves a connection that answers alone") {
+    for ((direction, jump) in listOf("backwards" to (-1).hours, "forwards" to 1.hours)) {
+        test("a clock jump $direction does not close a responsive connection") {
             withClock { clock ->
                 pass(10.seconds)
                 clock.offset += jump
@@ -33,7 +36,7 @@ class ClockTest : FunSpec({
             }
         }
 
-        test("a clock that jumps $what does not hide that a connection is dead") {
+        test("a dead connection is detected despite a clock jump $direction") {
             withClock { clock ->
                 pass(10.seconds)
                 transport.wire.isHalfOpen = true
@@ -44,7 +47,7 @@ class ClockTest : FunSpec({
             }
         }
 
-        test("a clock that jumps $what in a wait does not make it longer") {
+        test("a clock jump $direction does not extend a reconnect delay") {
             withClock { clock ->
                 pass(10.seconds)
                 transport.wire.cut()
@@ -58,7 +61,7 @@ class ClockTest : FunSpec({
         }
     }
 
-    test("a clock that jumps backwards in a wait that the network interrupts does not make it longer") {
+    test("a clock jump backwards does not extend a reconnect delay that a network change interrupts") {
         val monitor = FakeNetworkMonitor()
         withClock(monitor) { clock ->
             transport.wire.cut()
@@ -73,7 +76,7 @@ class ClockTest : FunSpec({
         }
     }
 
-    test("a clock that stands still does not keep a connection from its pings") {
+    test("a stopped clock does not stop the pings of a connection") {
         withClock { clock ->
             clock.isStopped = true
             pass(10.minutes)
@@ -98,7 +101,7 @@ private fun withClock(monitor: FakeNetworkMonitor? = null, block: suspend Client
     }
 }
 
-/** As [real], and [offset] beside it. */
+/** The time of [real] plus [offset]. */
 private class Clock(real: TimeSource) : AbstractLongTimeSource(DurationUnit.MILLISECONDS) {
     private val begin = real.markNow()
     private var stoppedAt: Duration? = null

@@ -25,24 +25,24 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-/** `close` at each step of connecting. */
+/** `close` during each step of connecting. */
 class CloseDuringConnectTest : FunSpec({
 
-    closedWhile("its first step has not been taken", isStarted = false)
-    closedWhile("the token is awaited", configure = { bearer { awaitCancellation() } })
-    closedWhile("the server's name or its answer is awaited", setUp = { isUnreachable = true }) {
+    closedWhile("it has not started", isStarted = false)
+    closedWhile("it waits for the token", configure = { bearer { awaitCancellation() } })
+    closedWhile("it waits for DNS or for the upgrade response", setUp = { isUnreachable = true }) {
         client.state.value shouldBe ConnectionState.Connecting(0)
     }
-    closedWhile("the upgrade is on its way through a stalled network", setUp = { stall() }) {
+    closedWhile("the upgrade is in flight on a stalled network", setUp = { stall() }) {
         client.state.value shouldBe ConnectionState.Connecting(0)
     }
-    closedWhile("an answer to subscribe is awaited", setUp = { onMessage = { it.type == MessageType.SUBSCRIBE } }) {
+    closedWhile("it waits for the ack of a subscribe", setUp = { onMessage = { it.type == MessageType.SUBSCRIBE } }) {
         client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
         transport.wire.sent(MessageType.SUBSCRIBE).size shouldBe 1
     }
-    closedWhile("what is said is on its way", setUp = { toServer.latency = 1.seconds }) { pass(1.seconds) }
-    closedWhile("the network swallows all") { transport.wire.isHalfOpen = true }
-    closedWhile("the next attempt is waited for", setUp = { outage = IOException("no route") }) {
+    closedWhile("messages are in flight", setUp = { toServer.latency = 1.seconds }) { pass(1.seconds) }
+    closedWhile("the network drops all messages") { transport.wire.isHalfOpen = true }
+    closedWhile("it waits for the next attempt", setUp = { outage = IOException("no route") }) {
         client.state.value.shouldBeInstanceOf<ConnectionState.Waiting>()
     }
     closedWhile(
@@ -53,7 +53,7 @@ class CloseDuringConnectTest : FunSpec({
         client.state.value shouldBe ConnectionState.Paused(PauseReason.NoNetwork)
     }
 
-    test("a client that is closed while it asks for a token says nothing to anybody") {
+    test("a client that is closed while it waits for a token sends nothing") {
         clientTest({ bearer { awaitCancellation() } }) {
             settle()
             client.close()
@@ -62,7 +62,7 @@ class CloseDuringConnectTest : FunSpec({
         }
     }
 
-    test("a client that is closed while it subscribes says goodbye") {
+    test("a client that is closed while it subscribes sends a close frame") {
         clientTest(transport = FakeTransport().apply { onMessage = { it.type == MessageType.SUBSCRIBE } }) {
             val messages = collect(room().messages)
             client.close()
@@ -74,13 +74,13 @@ class CloseDuringConnectTest : FunSpec({
 })
 
 private fun FunSpec.closedWhile(
-    what: String,
+    step: String,
     configure: LiveClientConfig.() -> Unit = {},
     setUp: FakeTransport.() -> Unit = {},
     isStarted: Boolean = true,
     reach: ClientFixture.() -> Unit = {},
 ) {
-    test("closed while $what, a client ends at once, its flows and calls too, and nothing of it is left") {
+    test("a client closed while $step ends immediately with its flows and calls") {
         val parent = Job()
         val fake = FakeTransport().apply(setUp)
         clientTest({

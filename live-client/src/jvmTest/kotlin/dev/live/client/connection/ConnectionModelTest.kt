@@ -33,21 +33,23 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Random networks, servers and users against the rules: never two connections, never an attempt sooner than its rule
- * or, on a hint, than a second after the last, always a next step until the policy has no more, and in the end the
- * server has joined what is collected.
+ * Tests the client's connection rules with random networks, servers and users:
+ * - There are never two connections at once.
+ * - An attempt is never earlier than its rule allows, or, after a hint, than one second after the previous attempt.
+ * - There is always a next step until the policy gives up.
+ * - At the end, the server's subscriptions match the collectors.
  */
 class ConnectionModelTest : FunSpec({
 
     val seen = mutableSetOf<KClass<*>>()
 
     for (seeds in (1..SCRIPTS).chunked(SCRIPTS / 4)) {
-        test("${seeds.size * STEPS} steps keep the rules, seeds ${seeds.first()} to ${seeds.last()}") {
+        test("${seeds.size * STEPS} steps follow the rules, seeds ${seeds.first()} to ${seeds.last()}") {
             for (seed in seeds) withClue("seed $seed") { Model(Random(seed), seen).run() }
         }
     }
 
-    test("a client whose policy gives up is closed, and takes no step more") {
+    test("a client is closed when its policy gives up") {
         var ends = 0
         for (seed in 1..SCRIPTS / 4) {
             withClue("seed $seed") {
@@ -60,7 +62,7 @@ class ConnectionModelTest : FunSpec({
         ends shouldBeGreaterThan SCRIPTS / 8
     }
 
-    test("the scripts have come to every state but the last, and by every way") {
+    test("the scripts have reached every state except Closed, with every cause") {
         seen shouldContainAll
             listOf(
                 ConnectionState.Connecting::class,
@@ -90,28 +92,28 @@ private class Model(
     private val collectors = HashMap<String, MutableList<Job>>()
     private lateinit var test: ClientFixture
 
-    /** What the client has to keep to before its next attempt. */
+    /** The rule for the next attempt. */
     private val rule = AttemptRule()
     private var lastAttempt = Duration.ZERO
-    private var wrong: String? = null
+    private var violation: String? = null
     private var tokens = 0
-    private val story = StringBuilder()
+    private val log = StringBuilder()
 
     fun run() =
         clientTest({
-            transport = Timed()
-            reconnect = ReconnectPolicy { attempt -> policy(attempt).also { rule.policySaid(it, test.now) } }
+            transport = RecordingTransport()
+            reconnect = ReconnectPolicy { attempt -> policy(attempt).also { rule.policyDelay(it, test.now) } }
             bearer { "token-${++tokens}" }
             networkMonitor = NetworkMonitor { network }
             lifecycle = AppLifecycle { foreground }
             backgroundGrace = 3.seconds
         }, fake) {
             test = this
-            settle() // the monitor has said its first word
+            settle() // the monitor has emitted its first value
             repeat(STEPS) {
                 step()
                 settle()
-                withClue(story.takeLast(900).toString()) { check() }
+                withClue(log.takeLast(900).toString()) { check() }
             }
             if (hasGivenUp) return@clientTest
             networkIs(Network.Available("last"))
@@ -123,7 +125,7 @@ private class Model(
 
             fake.joined shouldBe collectors.filterValues { it.isNotEmpty() }.keys
             collectors.values.flatten().forEach { it.cancel() }
-            pass(1.seconds) // after a close with 4429 the client leaves them one by one
+            pass(1.seconds) // after a close with 4429 the client unsubscribes one by one
             fake.joined shouldBe emptySet()
         }
 
@@ -134,11 +136,11 @@ private class Model(
 
     private fun ClientFixture.step() {
         val choice = random.nextInt(24)
-        story.append("\n$now ${client.state.value}: $choice ${network.value} ${foreground.value}")
+        log.append("\n$now ${client.state.value}: $choice ${network.value} ${foreground.value}")
         when (choice) {
             0 -> ended { it.cut(CODES[random.nextInt(CODES.size)]) }
             1 -> ended {
-                rule.serverAsksFor(5.seconds, now)
+                rule.serverRequestsDelay(5.seconds, now)
                 it.cut(CloseCode.TryAgainLater)
             }
             2 -> goodbye()
@@ -178,9 +180,9 @@ private class Model(
 
     private fun ClientFixture.goodbye() {
         val min = random.nextLong(10_000)
-        if (fake.connections.lastOrNull()?.isStalled == true) return // it would not hear it
+        if (fake.connections.lastOrNull()?.isStalled == true) return // the client would not receive it
         ended { wire ->
-            rule.serverNames(min.milliseconds, now)
+            rule.serverSetsWindow(min.milliseconds, now)
             val data = GoodbyeData(CloseCode.Restart.wire, "deploy", listOf(min, min + random.nextLong(5_000)))
             wire.push(Message(MessageType.GOODBYE, body = Body.of(data)))
             wire.cut(CloseCode.Restart)
@@ -199,13 +201,13 @@ private class Model(
     }
 
     private fun ClientFixture.check() {
-        wrong shouldBe null
+        violation shouldBe null
         fake.mostOpenAtOnce shouldBeLessThanOrEqual 1
         val state = client.state.value
         (state is ConnectionState.Closed) shouldBe hasGivenUp
         seen += state::class
         when (state) {
-            // or it would have come to something, but for the second behind an attempt that a network's change has ended
+            // otherwise it is connected, except in the second after an attempt that a network change ended
             is ConnectionState.Connecting -> (fake.isUnreachable || now - lastAttempt < 1.seconds) shouldBe true
             is ConnectionState.Connected -> fake.wire.isOpen shouldBe true
             is ConnectionState.Waiting -> {
@@ -224,14 +226,14 @@ private class Model(
 
     private fun <T> oneOf(vararg of: T): T = of[random.nextInt(of.size)]
 
-    /** Knows when there was an attempt, and whether there may have been one. */
-    private inner class Timed : Transport {
+    /** Records each attempt and checks whether it was allowed. */
+    private inner class RecordingTransport : Transport {
         override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R {
             val now = test.now
             lastAttempt = now
-            // noted and not thrown: the client would take it for a failure of the network
-            wrong = wrong ?: rule.violationAt(now)
-            if (network.value == Network.None) wrong = wrong ?: "an attempt without a network at $now"
+            // recorded instead of thrown: the client would handle an exception as a network failure
+            violation = violation ?: rule.violationAt(now)
+            if (network.value == Network.None) violation = violation ?: "attempt at $now without a network"
             rule.attemptBegins(now)
             var wasOpen = false
             try {
@@ -240,10 +242,10 @@ private class Model(
                     use(wire)
                 }
             } catch (e: UpgradeRefusedException) {
-                rule.serverAsksFor(e.retryAfter ?: Duration.ZERO, now = test.now)
+                rule.serverRequestsDelay(e.retryAfter ?: Duration.ZERO, now = test.now)
                 throw e
             } finally {
-                if (wasOpen) rule.isHinted = false // the connection was looked at then
+                if (wasOpen) rule.isHinted = false // the hint has led to a probe of the connection
             }
         }
 
@@ -251,7 +253,7 @@ private class Model(
     }
 
     private companion object {
-        /** After which the policy alone says when. */
+        /** Close codes after which only the policy determines the delay. */
         val CODES =
             listOf(
                 CloseCode.Abnormal,
@@ -266,36 +268,36 @@ private class Model(
 }
 
 /**
- * When an attempt may come: not before what the server asked for; nor before what the policy said, but where there was
- * a hint meanwhile and the server has asked for nothing, a second after the last attempt. A connection that the client
- * ended itself, in the background, leaves nothing to wait for but the hint.
+ * The earliest time of an attempt. It is never before the time that the server requested. It is not before the policy's
+ * delay either, except after a hint: then one second after the previous attempt, if the server requested no delay.
+ * After a connection that the client ended itself, in the background, only the hint counts.
  */
 private class AttemptRule {
-    private var asked = Duration.ZERO
+    private var requested = Duration.ZERO
     private var mayBeShorter = true
     private var due: Duration? = Duration.ZERO // of the first attempt
     private var last: Duration? = null
 
-    /** Whether something has happened since the last attempt, or its connection's end, after which it makes sense to look. */
+    /** Whether a hint, such as a network change, occurred since the last attempt or the end of its connection. */
     var isHinted = false
 
-    /** Whether the policy has said that there is to be no attempt any more. */
+    /** Whether the policy has given up. */
     var isOver = false
         private set
 
-    fun serverAsksFor(wait: Duration, now: Duration) {
-        asked = now + wait
+    fun serverRequestsDelay(wait: Duration, now: Duration) {
+        requested = now + wait
         mayBeShorter = wait == Duration.ZERO
     }
 
-    /** A window that begins after [wait], and the policy is not asked. */
-    fun serverNames(wait: Duration, now: Duration) {
-        asked = now + wait
-        due = asked
+    /** The server sent a reconnect window that begins after [wait]; the policy is not used. */
+    fun serverSetsWindow(wait: Duration, now: Duration) {
+        requested = now + wait
+        due = requested
         mayBeShorter = false
     }
 
-    fun policySaid(wait: Duration?, now: Duration) {
+    fun policyDelay(wait: Duration?, now: Duration) {
         due = wait?.let { now + it }
         isOver = isOver || wait == null
     }
@@ -303,20 +305,20 @@ private class AttemptRule {
     fun attemptBegins(now: Duration) {
         last = now
         due = null
-        asked = Duration.ZERO
+        requested = Duration.ZERO
         mayBeShorter = true
         isHinted = false
     }
 
-    /** What is wrong with an attempt at [now], or null. */
+    /** The rule that an attempt at [now] violates, or null. */
     fun violationAt(now: Duration): String? {
         val isDue = due?.let { now >= it } == true
         val isEarly = mayBeShorter && isHinted && last?.let { now - it >= 1.seconds } != false
         return when {
-            isOver -> "an attempt at $now, after the policy gave up"
-            now < asked -> "an attempt at $now, and the server asked for $asked"
+            isOver -> "attempt at $now after the policy gave up"
+            now < requested -> "attempt at $now, but the server requested $requested"
             isDue || isEarly -> null
-            else -> "an attempt at $now, due at $due, the last at $last, hinted: $isHinted"
+            else -> "attempt at $now, due at $due, last at $last, hinted: $isHinted"
         }
     }
 }

@@ -30,13 +30,13 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-/** What a client does when its device's network and its application come and go. */
+/** The client's reactions to network changes, background and foreground, and probes. */
 class DeviceConditionsTest : FunSpec({
 
-    context("the network") {
-        test("that returns is used at once, whatever is left of the backoff") {
+    context("a network") {
+        test("that returns is used immediately, regardless of the backoff") {
             val network = MutableStateFlow<Network>(Network.Available("wifi"))
-            clientTest(slowly(network)) {
+            clientTest(longBackoff(network)) {
                 pass(2.seconds)
                 transport.wire.cut()
                 pass(1.minutes)
@@ -50,9 +50,9 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("that is not there is not tried, and the state says so until it returns") {
+        test("that is missing pauses the client until it returns") {
             val network = MutableStateFlow<Network>(Network.Available("wifi"))
-            clientTest(slowly(network)) {
+            clientTest(longBackoff(network)) {
                 client.state.test(timeout = HANG_TIMEOUT) {
                     awaitItem() shouldBe ConnectionState.Connecting(0)
                     awaitItem().shouldBeInstanceOf<ConnectionState.Connected>()
@@ -60,7 +60,7 @@ class DeviceConditionsTest : FunSpec({
 
                     transport.wire.isStalled = true
                     network.value = Network.None
-                    awaitItem().shouldBeInstanceOf<ConnectionState.Waiting>() // the probe found nobody
+                    awaitItem().shouldBeInstanceOf<ConnectionState.Waiting>() // the probe got no reply
                     now shouldBe 2.seconds
                     awaitItem() shouldBe ConnectionState.Paused(PauseReason.NoNetwork)
                     pass(60.minutes)
@@ -73,9 +73,9 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("that is another one has the connection looked at, and one that still stands is kept") {
+        test("that changes triggers a probe, and a working connection is kept") {
             val network = MutableStateFlow<Network>(Network.Available("wifi"))
-            clientTest(slowly(network)) {
+            clientTest(longBackoff(network)) {
                 settle()
                 network.value = Network.Available("mobile")
                 settle()
@@ -86,9 +86,9 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("that is another one, over which the old connection does not go, costs two seconds and no heartbeat") {
+        test("that changes and breaks the connection is detected after two seconds instead of a heartbeat") {
             val network = MutableStateFlow<Network>(Network.Available("wifi"))
-            clientTest(slowly(network)) {
+            clientTest(longBackoff(network)) {
                 settle()
                 transport.wire.isStalled = true
 
@@ -99,9 +99,9 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("that changes while the client connects ends that attempt, and a second after it the next one begins") {
+        test("that changes while connecting ends that attempt, and the next one begins a second after it") {
             val network = MutableStateFlow<Network>(Network.Available("wifi"))
-            clientTest(slowly(network)) {
+            clientTest(longBackoff(network)) {
                 transport.isUnreachable = true
                 pass(300.milliseconds)
 
@@ -116,9 +116,9 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("that goes while the client connects ends that attempt, and pauses it") {
+        test("that is lost while connecting ends that attempt and pauses the client") {
             val network = MutableStateFlow<Network>(Network.Available("wifi"))
-            clientTest(slowly(network)) {
+            clientTest(longBackoff(network)) {
                 transport.isUnreachable = true
                 settle()
 
@@ -129,9 +129,9 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("that comes and goes is no storm: there is an attempt a second at most") {
+        test("that flaps causes at most one attempt per second") {
             val network = MutableStateFlow<Network>(Network.Available("0"))
-            clientTest(slowly(network)) {
+            clientTest(longBackoff(network)) {
                 repeat(100) { transport.refusals += IOException("no route to host") }
 
                 repeat(100) {
@@ -143,9 +143,9 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("does not make a wait shorter that the server asked for") {
+        test("that changes does not shorten a delay requested by the server") {
             val network = MutableStateFlow<Network>(Network.Available("wifi"))
-            clientTest(slowly(network)) {
+            clientTest(longBackoff(network)) {
                 settle()
                 transport.wire.push(goodbye(30_000))
                 transport.wire.cut(CloseCode.Restart)
@@ -163,13 +163,13 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        for ((what, monitor) in listOf(
-            "says nothing" to NetworkMonitor { flow { } },
+        for ((behavior, monitor) in listOf(
+            "emits nothing" to NetworkMonitor { flow { } },
             "fails" to NetworkMonitor { flow { error("no permission") } },
-            "fails when it is asked" to NetworkMonitor { error("no permission") },
-            "ends in the middle" to NetworkMonitor { flowOf(Network.None) },
+            "throws when it is called" to NetworkMonitor { error("no permission") },
+            "completes" to NetworkMonitor { flowOf(Network.None) },
         )) {
-            test("whose monitor $what leaves the client to find out for itself") {
+            test("with a monitor that $behavior is ignored") {
                 clientTest({ networkMonitor = monitor }) {
                     settle()
                     client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
@@ -179,7 +179,7 @@ class DeviceConditionsTest : FunSpec({
     }
 
     context("an application in the background") {
-        test("stays connected for the grace, then says goodbye; back again it connects at once and goes on") {
+        test("disconnects after the grace period and reconnects immediately in the foreground") {
             val foreground = MutableStateFlow(true)
             clientTest({
                 lifecycle = AppLifecycle { foreground }
@@ -199,13 +199,13 @@ class DeviceConditionsTest : FunSpec({
 
                 foreground.value = true
                 settle()
-                serverSays("room", hello)
+                serverPublishes("room", hello)
                 messages.awaitItem() shouldBe hello
                 messages.cancel()
             }
         }
 
-        test("that is back within the grace has its connection looked at, and nothing else happens") {
+        test("that returns within the grace period only probes its connection") {
             val foreground = MutableStateFlow(true)
             clientTest({ lifecycle = AppLifecycle { foreground } }) {
                 settle()
@@ -215,11 +215,11 @@ class DeviceConditionsTest : FunSpec({
                 pass(60.seconds)
 
                 transport.connections shouldHaveSize 1
-                transport.wire.sent(MessageType.PING).size shouldBe 3 // and two of the heartbeat
+                transport.wire.sent(MessageType.PING).size shouldBe 3 // one probe and two heartbeats
             }
         }
 
-        test("ends an attempt that is under way") {
+        test("ends the current connect attempt") {
             val foreground = MutableStateFlow(true)
             clientTest({
                 lifecycle = AppLifecycle { foreground }
@@ -240,7 +240,7 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("has the attempts counted anew where the connection was good for something") {
+        test("resets the attempt counter after a stable connection") {
             val foreground = MutableStateFlow(true)
             clientTest({
                 lifecycle = AppLifecycle { foreground }
@@ -260,7 +260,7 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("can be closed like any other") {
+        test("can be closed") {
             clientTest({
                 lifecycle = AppLifecycle { MutableStateFlow(false) }
                 backgroundGrace = 0.seconds
@@ -275,7 +275,7 @@ class DeviceConditionsTest : FunSpec({
     }
 
     context("probe") {
-        test("finds a connection that is dead and does not know it within 2 s, and connects again") {
+        test("detects a dead connection within 2 s and reconnects") {
             clientTest {
                 settle()
                 transport.wire.isStalled = true
@@ -289,12 +289,12 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("is remembered while an attempt fails, and makes the wait behind it short") {
+        test("during a failing attempt shortens the following delay") {
             clientTest({ reconnect = ReconnectPolicy { 1.minutes } }) {
                 transport.isUnreachable = true
                 pass(5.seconds)
                 client.probe()
-                pass(5.seconds) // the attempt has run out
+                pass(5.seconds) // the attempt has timed out
 
                 transport.isUnreachable = false
                 settle()
@@ -303,8 +303,8 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("tries at once where the client waits") {
-            clientTest(slowly(null)) {
+        test("ends a reconnect delay") {
+            clientTest(longBackoff(null)) {
                 pass(5.seconds)
                 transport.wire.cut()
                 settle()
@@ -319,18 +319,18 @@ class DeviceConditionsTest : FunSpec({
         }
     }
 
-    context("an answer that does not come in time") {
+    context("a missing reply") {
         test(
-            "has the server asked for a word, which it may owe to a handler: the connection is left to the heartbeat",
+            "triggers one ping; a slow handler is possible, so only the heartbeat closes the connection",
         ) {
             clientTest({ requestTimeout = 5.seconds }) {
                 settle()
                 val busy = transport.wire
                 transport.toClient.isStalled = true
-                val asked = start { shouldThrow<LiveException> { client.request<Unit, Unit>("count", Unit) } }
+                val request = start { shouldThrow<LiveException> { client.request<Unit, Unit>("count", Unit) } }
                 pass(20.seconds)
 
-                asked.await().code shouldBe ErrorCode.Timeout
+                request.await().code shouldBe ErrorCode.Timeout
                 busy.sent(MessageType.PING) shouldHaveSize 1
                 busy.isOpen shouldBe true
                 pass(40.seconds)
@@ -338,7 +338,7 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("is one question, however many there are") {
+        test("triggers one ping for any number of requests") {
             clientTest({ requestTimeout = 5.seconds }) {
                 settle()
                 transport.toClient.isStalled = true
@@ -349,7 +349,7 @@ class DeviceConditionsTest : FunSpec({
             }
         }
 
-        test("of a subscribe is waited for while nothing at all comes, and asked for again on the next connection") {
+        test("to a subscribe on a dead connection is awaited, and the subscribe is repeated on the next connection") {
             clientTest({ requestTimeout = 5.seconds }) {
                 settle()
                 val dead = transport.wire.apply { isStalled = true }
@@ -358,7 +358,7 @@ class DeviceConditionsTest : FunSpec({
 
                 dead.isOpen shouldBe false
                 settle()
-                serverSays("room", hello)
+                serverPublishes("room", hello)
                 messages.awaitItem() shouldBe hello
                 messages.cancel()
             }
@@ -366,7 +366,7 @@ class DeviceConditionsTest : FunSpec({
     }
 })
 
-private fun slowly(network: MutableStateFlow<Network>?): LiveClientConfig.() -> Unit =
+private fun longBackoff(network: MutableStateFlow<Network>?): LiveClientConfig.() -> Unit =
     {
         reconnect = ReconnectPolicy { 10.minutes }
         network?.let { networks -> networkMonitor = NetworkMonitor { networks } }

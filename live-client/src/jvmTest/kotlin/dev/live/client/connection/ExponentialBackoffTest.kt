@@ -50,7 +50,7 @@ class ExponentialBackoffTest : FunSpec({
         List(4) { backoff.delayBefore(it) == null } shouldBe listOf(false, false, true, true)
     }
 
-    test("settings that make no sense are refused, with the value") {
+    test("invalid settings are rejected with the value") {
         shouldThrow<IllegalArgumentException> { ExponentialBackoff(baseDelay = 0.seconds) }.message shouldBe
             "baseDelay must be positive, was 0s"
         shouldThrow<IllegalArgumentException> { ExponentialBackoff(2.seconds, 1.seconds) }.message shouldBe

@@ -13,7 +13,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class HeartbeatTest : FunSpec({
 
-    test("a ping is answered with a pong of the same ref") {
+    test("the client replies to a ping with a pong with the same ref") {
         clientTest {
             settle()
             transport.wire.push(Message(MessageType.PING, ref = "p7"))
@@ -23,7 +23,7 @@ class HeartbeatTest : FunSpec({
         }
     }
 
-    test("of many pings that wait for an answer only the newest gets one, so they fill nothing") {
+    test("only the newest of many waiting pings gets a pong, so that pings do not fill a queue") {
         clientTest {
             settle()
             repeat(1000) { transport.wire.push(Message(MessageType.PING, ref = "p$it")) }
@@ -33,7 +33,7 @@ class HeartbeatTest : FunSpec({
         }
     }
 
-    test("a ping goes out after the interval of silence, and its answer keeps the connection") {
+    test("the client sends a ping after the interval without messages, and the pong keeps the connection open") {
         clientTest {
             pass(24.seconds)
             transport.wire.sent(MessageType.PING).shouldBeEmpty()
@@ -47,7 +47,7 @@ class HeartbeatTest : FunSpec({
         }
     }
 
-    test("whatever is heard puts the ping off") {
+    test("any received message delays the next ping") {
         clientTest {
             settle()
             repeat(10) {
@@ -59,7 +59,7 @@ class HeartbeatTest : FunSpec({
         }
     }
 
-    test("a connection that is silent for the timeout is given up and opened anew") {
+    test("a connection without messages for the timeout is closed and reopened") {
         clientTest {
             settle()
             val dead = transport.wire.apply { isStalled = true }
@@ -76,7 +76,7 @@ class HeartbeatTest : FunSpec({
         }
     }
 
-    test("the times are settings") {
+    test("interval and timeout are configurable") {
         clientTest({
             heartbeat {
                 interval = 2.seconds

@@ -1,6 +1,6 @@
 package dev.live.client.connection
 
-/** Bars of [drawn], arrivals per bin below each other with a title each, as SVG that can be read on white and on black. */
+/** Bar charts of [drawn], one panel per title with the arrivals per bin, as SVG for light and dark backgrounds. */
 internal fun herdPlot(drawn: List<Pair<String, List<Int>>>): String {
     val height = drawn.size * PANEL
     val title = "Arrivals per 100 ms after 10,000 clients were dropped at once"

@@ -28,33 +28,36 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-/** Ten thousand clients, whose connections end in the same instant, in virtual time. `-Dlive.herd.plot=FILE` draws it. */
+/**
+ * Ten thousand clients lose their connections at the same instant, in virtual time. `-Dlive.herd.plot=FILE` writes a
+ * chart.
+ */
 @OptIn(ExperimentalCoroutinesApi::class)
 class HerdTest : FunSpec({
 
     val drawn = ArrayList<Pair<String, List<Int>>>()
 
-    test("after a goodbye a herd comes back spread over the server's window") {
-        val arrivals = herd(watchedFor = 20.seconds) { it.forEach { network -> network.goodbye(0..5_000) } }
+    test("after a goodbye the reconnects are spread over the server's window") {
+        val arrivals = herd(observedFor = 20.seconds) { it.forEach { network -> network.goodbye(0..5_000) } }
 
         drawn += "the server restarts, with a goodbye and a window of 5 s" to arrivals.inBins
         arrivals.shouldFill(5.seconds, by = BIN)
     }
 
-    test("a herd whose connections broke is spread over the first window of the backoff") {
-        val arrivals = herd(watchedFor = 10.seconds) { it.forEach { network -> network.cut() } }
+    test("after connection losses the reconnects are spread over the first window of the backoff") {
+        val arrivals = herd(observedFor = 10.seconds) { it.forEach { network -> network.cut() } }
 
         drawn += "all connections break, the server is there" to arrivals.inBins
         arrivals.shouldFill(250.milliseconds, by = 25.milliseconds)
     }
 
-    test("a herd whose server is away for 10 s is back within 30 s, no second having 3 times the mean of 16 s") {
-        val arrivals = herd(watchedFor = 1.minutes, awayFor = 10.seconds) { it.forEach { network -> network.cut() } }
+    test("after a 10 s outage all clients reconnect within 30 s, no second with more than 3 times the mean over 16 s") {
+        val arrivals = herd(observedFor = 1.minutes, outage = 10.seconds) { it.forEach { network -> network.cut() } }
 
         val back = arrivals.filter { it >= 10.seconds }
         drawn += "all connections break, the server is away for 10 s: those that it takes" to back.inBins
         back.max() shouldBeLessThanOrEqualTo 40.seconds
-        // after 10 s most are in a wait of up to 16 s, and some in one of 8 s or 30 s: the first second has the most
+        // after 10 s most clients have a delay of up to 16 s, some of up to 8 s or 30 s: the first second has the most
         back.map { it - 10.seconds }.shouldBeSpread(over = 16.seconds, by = 1.seconds)
     }
 
@@ -67,20 +70,20 @@ private val BIN = 100.milliseconds
 
 @OptIn(ExperimentalCoroutinesApi::class)
 private fun herd(
-    watchedFor: Duration,
-    awayFor: Duration = Duration.ZERO,
-    drop: (List<Timed>) -> Unit,
+    observedFor: Duration,
+    outage: Duration = Duration.ZERO,
+    drop: (List<TimedTransport>) -> Unit,
 ): List<Duration> {
     val arrivals = ArrayList<Duration>()
-    val jitter = Random(SEED) // one for all: the first numbers of neighbouring seeds are neighbours
+    val jitter = Random(SEED) // shared: adjacent seeds have similar first numbers
     runTest(timeout = 5.minutes) {
         var dropped: Duration? = null
         val networks =
             List(HERD) {
-                Timed { network ->
-                    val since = dropped?.let { testScheduler.currentTime.milliseconds - it } ?: return@Timed
+                TimedTransport { network ->
+                    val since = dropped?.let { testScheduler.currentTime.milliseconds - it } ?: return@TimedTransport
                     arrivals += since
-                    if (since < awayFor) network.refusals += IOException("connection refused")
+                    if (since < outage) network.refusals += IOException("connection refused")
                 }
             }
         val clients =
@@ -93,19 +96,19 @@ private fun herd(
                     random = jitter
                 }
             }
-        testScheduler.advanceTimeBy(STOOD_FOR) // a heartbeat was answered: the connections are proven
+        testScheduler.advanceTimeBy(STABLE_AFTER) // after a heartbeat the connections count as stable
         dropped = currentTime.milliseconds
         drop(networks)
-        testScheduler.advanceTimeBy(watchedFor)
+        testScheduler.advanceTimeBy(observedFor)
         clients.forEach { it.close() }
     }
     return arrivals
 }
 
-private val STOOD_FOR = 30.seconds
+private val STABLE_AFTER = 30.seconds
 
-/** The network of one client, which says when it is reached for. */
-private class Timed(private val onConnect: (FakeTransport) -> Unit) : Transport {
+/** The network of one client. It reports each connect attempt. */
+private class TimedTransport(private val onConnect: (FakeTransport) -> Unit) : Transport {
     private val fake = FakeTransport()
 
     fun cut(): Unit = fake.wire.cut()
@@ -125,23 +128,23 @@ private class Timed(private val onConnect: (FakeTransport) -> Unit) : Transport 
     override fun close(): Unit = fake.close()
 }
 
-/** How many there are in each bin. */
+/** The number of arrivals per bin. */
 private val List<Duration>.inBins: List<Int>
     get() {
         val counts = groupingBy { (it / BIN).toInt() }.eachCount()
         return List(counts.keys.max() + 1) { counts[it] ?: 0 }
     }
 
-/** All arrive within [window], all of which is used: each of its bins has some, and none has too many. */
+/** Checks that all arrive within [window], that each bin has arrivals, and that none has too many. */
 private fun List<Duration>.shouldFill(window: Duration, by: Duration) {
     max() shouldBeLessThanOrEqualTo window
-    // what a clock of milliseconds rounds up to the window's end belongs to its last bin
+    // the millisecond clock can round up to the end of the window; this belongs to the last bin
     val within = map { it.coerceAtMost(window - 1.milliseconds) }
     within.map { (it / by).toInt() }.toSet() shouldBe (0 until (window / by).toInt()).toSet()
     within.shouldBeSpread(window, by)
 }
 
-/** All have arrived, and no bin has more than three times the mean that the bins of [over] have if they take all. */
+/** Checks that all have arrived, and that no bin has more than three times the mean of the bins of [over]. */
 private fun List<Duration>.shouldBeSpread(over: Duration, by: Duration) {
     size shouldBe HERD
     val bins = groupingBy { (it / by).toInt() }.eachCount().toSortedMap()

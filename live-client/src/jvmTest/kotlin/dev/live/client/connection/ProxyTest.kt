@@ -16,10 +16,10 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-/** Proxies that cut what they take for idle, or whatever is old enough. */
+/** Proxies that close idle or old connections. */
 class ProxyTest : FunSpec({
 
-    test("a proxy that cuts after 60 s without traffic never gets to: a ping every 25 s keeps the connection") {
+    test("a ping every 25 s keeps the connection through a proxy with an idle timeout of 60 s") {
         clientTest {
             settle()
             var quiet = Duration.ZERO
@@ -37,9 +37,9 @@ class ProxyTest : FunSpec({
         }
     }
 
-    test("a proxy that cuts every connection after 60 s costs a short wait each time: it had proved itself") {
-        val asked = mutableListOf<Int>()
-        clientTest({ reconnect = counting(asked) }) {
+    test("a proxy that closes every connection after 60 s causes only short delays: each was stable") {
+        val attempts = mutableListOf<Int>()
+        clientTest({ reconnect = counting(attempts) }) {
             repeat(5) {
                 pass(60.seconds)
                 transport.wire.cut()
@@ -48,38 +48,38 @@ class ProxyTest : FunSpec({
                 pass(1.seconds)
             }
 
-            asked shouldContainExactly listOf(0, 0, 0, 0, 0)
+            attempts shouldContainExactly listOf(0, 0, 0, 0, 0)
         }
     }
 
-    test("topics go on behind such a proxy") {
+    test("topics continue behind such a proxy") {
         clientTest {
             val messages = collect(room().messages)
             repeat(5) {
                 pass(60.seconds)
                 transport.wire.cut()
                 pass(1.seconds)
-                serverSays("room", hello)
+                serverPublishes("room", hello)
                 messages.awaitItem() shouldBe hello
             }
             messages.cancel()
         }
     }
 
-    test("a proxy that cuts idle connections before their first ping is tried ever more seldom") {
-        val asked = mutableListOf<Int>()
-        clientTest({ reconnect = counting(asked) }) {
+    test("a proxy that closes connections before the first ping causes growing delays") {
+        val attempts = mutableListOf<Int>()
+        clientTest({ reconnect = counting(attempts) }) {
             repeat(5) {
                 pass(20.seconds)
                 transport.wire.cut()
                 pass(1.seconds)
             }
 
-            asked shouldContainExactly listOf(0, 1, 2, 3, 4)
+            attempts shouldContainExactly listOf(0, 1, 2, 3, 4)
         }
     }
 
-    test("behind it, a heartbeat that is shorter keeps the connection") {
+    test("a shorter heartbeat interval keeps the connection through such a proxy") {
         clientTest({ heartbeat { interval = 15.seconds } }) {
             repeat(30) { passUnlessQuietFor(20.seconds) }
 
@@ -87,7 +87,7 @@ class ProxyTest : FunSpec({
         }
     }
 
-    test("a proxy that goes on taking and gives nothing back any more is found by the silence") {
+    test("a proxy that stops forwarding responses is detected by the heartbeat timeout") {
         clientTest {
             settle()
             transport.wire.isHalfOpen = true
@@ -98,13 +98,13 @@ class ProxyTest : FunSpec({
     }
 })
 
-private fun counting(asked: MutableList<Int>) =
+private fun counting(attempts: MutableList<Int>) =
     ReconnectPolicy { attempt ->
-        asked += attempt
+        attempts += attempt
         1.seconds
     }
 
-/** Lets [idle] pass; the proxy cuts if nothing was sent meanwhile. */
+/** Advances the time by [idle]. The proxy cuts the connection if the client sent nothing in that time. */
 private fun ClientFixture.passUnlessQuietFor(idle: Duration) {
     val before = transport.connections.lastOrNull()?.received?.size
     pass(idle)

@@ -23,10 +23,10 @@ import java.io.IOException
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** How a connection that ended is followed by the next. */
+/** Reconnecting after a connection has ended. */
 class ReconnectTest : FunSpec({
 
-    test("a broken connection is opened again after the policy's delay, and the state tells each step") {
+    test("a lost connection is reopened after the policy's delay, and the state shows each step") {
         clientTest {
             client.state.test(timeout = HANG_TIMEOUT) {
                 awaitItem().toString() shouldBe "Connecting(attempt=0)"
@@ -42,7 +42,7 @@ class ReconnectTest : FunSpec({
         }
     }
 
-    test("a wait tells when it is over") {
+    test("a Waiting state has the time of its end") {
         clientTest {
             settle()
             transport.wire.cut()
@@ -52,30 +52,30 @@ class ReconnectTest : FunSpec({
         }
     }
 
-    test("attempts are counted until a connection has stood for 5 s and was heard on") {
-        val asked = mutableListOf<Int>()
-        clientTest({ reconnect = counting(asked) }) {
+    test("attempts are counted until a connection has been open for 5 s and has received a message") {
+        val attempts = mutableListOf<Int>()
+        clientTest({ reconnect = counting(attempts) }) {
             settle()
-            transport.wire.cut() // at once: proves nothing
+            transport.wire.cut() // immediately: not stable
             pass(1.seconds)
             pass(6.seconds)
-            transport.wire.cut() // stood, but nothing was heard
+            transport.wire.cut() // open long enough, but nothing received
             pass(1.seconds)
             transport.wire.push(Message("news"))
             pass(4.seconds)
-            transport.wire.cut() // heard, but did not stand
+            transport.wire.cut() // a message received, but not open long enough
             pass(1.seconds)
             transport.wire.push(Message("news"))
             pass(5.seconds)
-            transport.wire.cut() // good
+            transport.wire.cut() // stable
             settle()
 
-            asked shouldContainExactly listOf(0, 1, 2, 0)
+            attempts shouldContainExactly listOf(0, 1, 2, 0)
             waiting().attempt shouldBe 1
         }
     }
 
-    test("a server that cannot be reached is tried again, and the cause is what the network said") {
+    test("an unreachable server is retried, and the cause is the network error") {
         clientTest {
             transport.refusals += IOException("connection refused")
             settle()
@@ -88,7 +88,7 @@ class ReconnectTest : FunSpec({
     }
 
     for (code in listOf(CloseCode.Normal, CloseCode.ProtocolViolated, CloseCode.Kicked)) {
-        test("close code $code ends the client") {
+        test("close code $code closes the client") {
             clientTest {
                 settle()
                 transport.wire.cut(code, "enough")
@@ -118,7 +118,7 @@ class ReconnectTest : FunSpec({
     }
 
     for (code in listOf(CloseCode.WebSocketViolated, CloseCode.InvalidText, CloseCode.PolicyViolated)) {
-        test("after close code $code the client connects again five times in a row, and no more") {
+        test("after close code $code the client reconnects at most five times in a row") {
             clientTest {
                 settle()
                 repeat(5) {
@@ -135,7 +135,7 @@ class ReconnectTest : FunSpec({
         }
     }
 
-    test("a connection that was good for something ends a row of violations, and a server that was away does not") {
+    test("a stable connection resets the count of violations, and an unreachable server does not") {
         clientTest {
             settle()
             repeat(4) {
@@ -160,7 +160,7 @@ class ReconnectTest : FunSpec({
 
     for (reported in listOf(CloseCode.WebSocketViolated, CloseCode.of(1005), CloseCode.Abnormal)) {
         for (code in listOf(CloseCode.Restart, CloseCode.TryAgainLater)) {
-            test("of a goodbye with $code that the engine reports as $reported the code in the goodbye counts") {
+            test("the code of a goodbye with $code is used if the engine reports $reported") {
                 clientTest {
                     settle()
                     transport.wire.push(goodbye(code, 7_000, 7_000))
@@ -175,7 +175,7 @@ class ReconnectTest : FunSpec({
     }
 
     test(
-        "of clients that a goodbye before 1013 tells to come back within a second, none comes before 5 s, nor in step",
+        "after a goodbye with 1013 and a window of 1 s, clients reconnect after at least 5 s and not in step",
     ) {
         val delays =
             List(20) {
@@ -194,7 +194,7 @@ class ReconnectTest : FunSpec({
         withClue(delays) { (delays.toSet().size > 1) shouldBe true }
     }
 
-    test("a server over its limit is left alone for at least 5 s, and clients do not come back in step") {
+    test("after TryAgainLater clients reconnect after at least 5 s and not in step") {
         val delays =
             (1..20).map {
                 var delay = 0.seconds
@@ -211,7 +211,7 @@ class ReconnectTest : FunSpec({
         withClue(delays) { (delays.toSet().size > 1) shouldBe true }
     }
 
-    test("a server that restarts is waited for within the window of its goodbye") {
+    test("the client reconnects to a restarting server within the window of its goodbye") {
         clientTest {
             settle()
             transport.wire.push(goodbye(CloseCode.Restart, 2_000, 3_000))
@@ -222,7 +222,7 @@ class ReconnectTest : FunSpec({
         }
     }
 
-    test("a server that said goodbye and fell over without a close frame has still named its window and its code") {
+    test("window and code of a goodbye are used if the connection is lost without a close frame") {
         clientTest {
             settle()
             transport.wire.push(goodbye(CloseCode.Restart, 7_000, 7_000))
@@ -245,7 +245,7 @@ class ReconnectTest : FunSpec({
         }
     }
 
-    test("the last goodbye is forgotten with its connection") {
+    test("a goodbye applies to its own connection only") {
         clientTest {
             settle()
             transport.wire.push(goodbye(CloseCode.Restart, 7_000, 7_000))
@@ -258,7 +258,7 @@ class ReconnectTest : FunSpec({
         }
     }
 
-    test("the policy may give up, and the last state says on what") {
+    test("the policy can give up, and the last state has the cause") {
         clientTest({ reconnect = ReconnectPolicy { attempt -> 1.seconds.takeIf { attempt < 2 } } }) {
             repeat(3) { transport.refusals += IOException("refused $it") }
             pass(2.seconds)
@@ -267,7 +267,7 @@ class ReconnectTest : FunSpec({
         }
     }
 
-    test("a policy that throws ends the client rather than leave it without a state") {
+    test("a policy that throws closes the client") {
         clientTest({ reconnect = ReconnectPolicy { error("broken policy") } }) {
             settle()
             transport.wire.cut()
@@ -277,7 +277,7 @@ class ReconnectTest : FunSpec({
         }
     }
 
-    test("a message that cannot be read ends the connection, not the client") {
+    test("a message that cannot be decoded ends the connection, not the client") {
         clientTest {
             settle()
             val first = transport.wire
@@ -290,9 +290,9 @@ class ReconnectTest : FunSpec({
     }
 })
 
-private fun counting(asked: MutableList<Int>) =
+private fun counting(attempts: MutableList<Int>) =
     ReconnectPolicy { attempt ->
-        asked += attempt
+        attempts += attempt
         1.seconds
     }
 

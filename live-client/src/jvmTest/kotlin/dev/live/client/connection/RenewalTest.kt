@@ -26,7 +26,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class RenewalTest : FunSpec({
 
-    test("a token that runs out is replaced by a fresh one over the same connection") {
+    test("an expiring token is replaced by a fresh one on the same connection") {
         var issued = 0
         clientTest({ bearer { "token-${++issued}" } }) {
             settle()
@@ -40,7 +40,7 @@ class RenewalTest : FunSpec({
         }
     }
 
-    test("the token that was refused later is the one that was renewed to") {
+    test("a later rejection applies to the renewed token") {
         var token = "old"
         clientTest({ bearer { token } }) {
             settle()
@@ -55,13 +55,13 @@ class RenewalTest : FunSpec({
         }
     }
 
-    test("an application that has no other token yet is asked again after half of the time that is left") {
-        val asked = mutableListOf<Duration>()
+    test("if the token is unchanged, the bearer function is called again after half of the remaining time") {
+        val calls = mutableListOf<Duration>()
         var fixture: ClientFixture? = null
         clientTest({
             bearer {
-                fixture?.let { asked += it.now }
-                if (asked.size < 4) "old" else "new"
+                fixture?.let { calls += it.now }
+                if (calls.size < 4) "old" else "new"
             }
         }) {
             fixture = this
@@ -71,16 +71,16 @@ class RenewalTest : FunSpec({
             settle()
             pass(60.seconds)
 
-            asked shouldContainExactly listOf(0.seconds, 0.seconds, 30.seconds, 45.seconds)
+            calls shouldContainExactly listOf(0.seconds, 0.seconds, 30.seconds, 45.seconds)
             tokens() shouldContainExactly listOf("new")
         }
     }
 
-    test("a token that never changes is never sent, and the asking ends with the time") {
-        var asked = 0
+    test("an unchanged token is never sent, and the calls end when the token expires") {
+        var calls = 0
         clientTest({
             bearer {
-                asked++
+                calls++
                 "token"
             }
         }) {
@@ -89,12 +89,12 @@ class RenewalTest : FunSpec({
             expiring(60.seconds)
             pass(10.minutes)
 
-            asked shouldBe 1 + 6 // 60, 30, 15, 7.5, 3.75 and 1.875 seconds before the end
+            calls shouldBe 1 + 6 // 60, 30, 15, 7.5, 3.75 and 1.875 seconds before the end
             tokens().shouldBeEmpty()
         }
     }
 
-    test("a bearer function that fails is asked again, and the connection stays") {
+    test("a failed bearer function is called again, and the connection stays open") {
         var calls = 0
         clientTest({
             bearer {
@@ -112,10 +112,10 @@ class RenewalTest : FunSpec({
         }
     }
 
-    test("a server that is busy is asked again, with yet another token") {
+    test("a renewal rejected with rate_limited is repeated with another token") {
         var issued = 0
         clientTest({ bearer { "token-${++issued}" } }) {
-            answerAuth(refusals = 1, code = "rate_limited")
+            rejectAuth(rejections = 1, code = "rate_limited")
             settle()
 
             expiring(60.seconds)
@@ -125,10 +125,10 @@ class RenewalTest : FunSpec({
         }
     }
 
-    test("a server that takes no tokens in messages is not sent another one") {
+    test("a server without renewal by message receives no second token") {
         var issued = 0
         clientTest({ bearer { "token-${++issued}" } }) {
-            answerAuth(refusals = 9, code = "unknown_type")
+            rejectAuth(rejections = 9, code = "unknown_type")
             settle()
 
             expiring(60.seconds)
@@ -139,7 +139,7 @@ class RenewalTest : FunSpec({
         }
     }
 
-    test("a token that is refused and then closed for is not tried again, and a fresh one connects") {
+    test("a rejected token is not used again, and the client reconnects with a fresh one") {
         val tokens = ArrayDeque(listOf("first", "bad", "fresh"))
         clientTest({ bearer { tokens.removeFirst() } }) {
             transport.onMessage = { message ->
@@ -161,7 +161,7 @@ class RenewalTest : FunSpec({
         }
     }
 
-    test("what is said twice is done once") {
+    test("repeated expiring messages cause one renewal") {
         val held = CompletableDeferred<Unit>()
         var calls = 0
         clientTest({
@@ -181,7 +181,7 @@ class RenewalTest : FunSpec({
         }
     }
 
-    test("a renewal ends with its connection, and its token is not sent over the next one") {
+    test("a renewal ends with its connection, and its token is not sent on the next connection") {
         val held = CompletableDeferred<Unit>()
         var calls = 0
         clientTest({
@@ -204,7 +204,7 @@ class RenewalTest : FunSpec({
         }
     }
 
-    test("a client without tokens hands the news to the application") {
+    test("a client without a token function passes the expiring message to the application") {
         clientTest {
             settle()
             val messages = client.messages.testIn(turbines)
@@ -218,7 +218,7 @@ class RenewalTest : FunSpec({
         }
     }
 
-    test("news without a time is answered once") {
+    test("an expiring message without a time causes one renewal") {
         var issued = 0
         clientTest({ bearer { "token-${++issued}" } }) {
             settle()
@@ -230,10 +230,10 @@ class RenewalTest : FunSpec({
         }
     }
 
-    test("requests go on while a token is renewed") {
+    test("requests work while a token is renewed") {
         var issued = 0
         clientTest({ bearer { "token-${++issued}" } }) {
-            transport.onMessage = { it.type == MessageType.AUTH } // never answered
+            transport.onMessage = { it.type == MessageType.AUTH } // no reply
             settle()
             expiring(60.seconds)
             settle()
@@ -249,17 +249,17 @@ class RenewalTest : FunSpec({
 private fun ClientFixture.expiring(left: Duration) =
     transport.wire.push(Message(MessageType.EXPIRING, body = Body.of(ExpiringData(left.inWholeMilliseconds))))
 
-/** The tokens that the client sent in messages, over the connection that is open. */
+/** The tokens that the client sent in messages on the open connection. */
 private fun ClientFixture.tokens(): List<String> =
     transport.wire.sent(MessageType.AUTH).map { it.decode<AuthData>().token }
 
-/** The server refuses [refusals] times, and then accepts. */
-private fun ClientFixture.answerAuth(refusals: Int, code: String) {
-    var left = refusals
-    transport.onMessage = { message -> message.type == MessageType.AUTH && left-- > 0 && refused(message, code) }
+/** The server rejects [rejections] tokens, then accepts. */
+private fun ClientFixture.rejectAuth(rejections: Int, code: String) {
+    var left = rejections
+    transport.onMessage = { message -> message.type == MessageType.AUTH && left-- > 0 && reject(message, code) }
 }
 
-private fun FakeWire.refused(message: Message, code: String): Boolean {
+private fun FakeWire.reject(message: Message, code: String): Boolean {
     refuse(message, code, "no")
     return true
 }

@@ -10,21 +10,21 @@ import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldHaveSize
 import io.kotest.matchers.shouldBe
 
-/** What may be on its way to a server that takes nothing, over an engine that takes everything. */
+/** The limit of unacknowledged bytes, for a server that does not read and an engine that buffers without limit. */
 class SendWindowTest : FunSpec({
 
-    test("a client that is answered never waits, and asks once for each half of what may be on its way") {
+    test("with replies the client never suspends, and sends one ping per half window") {
         clientTest {
             settle()
             val sending = start { repeat(40) { client.send(large) } }
             settle()
 
             sending.isCompleted shouldBe true
-            transport.wire.sent(MessageType.PING) shouldHaveSize 6 // 40 of 100,000 bytes, six to each half of it
+            transport.wire.sent(MessageType.PING) shouldHaveSize 6 // 40 messages of 100,000 bytes, six per half window
         }
     }
 
-    test("a client that is not answered sends as much as may be on its way, and goes on when it is") {
+    test("without a reply the client sends one window, and continues after the reply") {
         clientTest {
             transport.onMessage = { true }
             settle()
@@ -40,7 +40,7 @@ class SendWindowTest : FunSpec({
         }
     }
 
-    test("a ping that is refused has arrived as well") {
+    test("a rejected ping counts as a reply") {
         clientTest {
             transport.onMessage = { message ->
                 if (message.type == MessageType.PING) refuse(message, "rate_limited", "too many")

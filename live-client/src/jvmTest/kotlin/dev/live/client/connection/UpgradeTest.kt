@@ -15,11 +15,11 @@ import io.kotest.matchers.types.shouldBeInstanceOf
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
-/** What the server may answer to the upgrade. */
+/** Responses of the server to the upgrade. */
 class UpgradeTest : FunSpec({
 
     for (status in listOf(400, 403)) {
-        test("HTTP $status to the upgrade ends the client, with a typed cause") {
+        test("HTTP $status closes the client with a typed cause") {
             clientTest {
                 transport.refusals += UpgradeRefusedException(status, "no")
                 settle()
@@ -29,7 +29,7 @@ class UpgradeTest : FunSpec({
         }
     }
 
-    test("HTTP 503 to the upgrade waits for what Retry-After says, and spreads the clients") {
+    test("after HTTP 503 the client waits for Retry-After plus a random delay") {
         val delays =
             List(20) {
                 var delay = Duration.ZERO
@@ -45,7 +45,7 @@ class UpgradeTest : FunSpec({
         delays.toSet().size shouldBeGreaterThan 1
     }
 
-    test("HTTP 502 to the upgrade is tried again like a server that is not there") {
+    test("HTTP 502 is retried like an unreachable server") {
         clientTest {
             transport.refusals += UpgradeRefusedException(502, "")
             settle()
@@ -54,7 +54,7 @@ class UpgradeTest : FunSpec({
         }
     }
 
-    test("a subprotocol that was not offered ends the client") {
+    test("a subprotocol that was not offered closes the client") {
         clientTest {
             transport.subprotocol = "chat"
             settle()
@@ -63,7 +63,7 @@ class UpgradeTest : FunSpec({
         }
     }
 
-    test("a server that names no subprotocol speaks JSON") {
+    test("without a subprotocol in the response the client uses JSON") {
         clientTest {
             transport.subprotocol = null
             settle()

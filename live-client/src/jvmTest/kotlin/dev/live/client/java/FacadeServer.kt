@@ -14,17 +14,17 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlin.time.Duration.Companion.minutes
 
-/** The project's own server on a real socket, with something for each method of the facade. Public for tests in Java. */
+/** A live server on a real socket with an endpoint for each method of the facade. Public for tests in Java. */
 public class FacadeServer : AutoCloseable {
     private val server: EmbeddedServer<*, *> =
-        embeddedServer(Netty, port = 0, host = "127.0.0.1") { everything() }.start(wait = false)
+        embeddedServer(Netty, port = 0, host = "127.0.0.1") { facadeEndpoints() }.start(wait = false)
 
     public val url: String = "ws://127.0.0.1:${runBlocking { server.engine.resolvedConnectors().first().port }}/live"
 
     override fun close(): Unit = server.stop(gracePeriodMillis = 0, timeoutMillis = 1000)
 }
 
-private fun Application.everything() {
+private fun Application.facadeEndpoints() {
     install(Live) { traceContext = true }
     routing {
         live<String>("/live") {
@@ -40,12 +40,12 @@ private fun Application.everything() {
             }
             request<String, String>("echo", idempotent = 1.minutes) { it }
             onMessage { message ->
-                // "ask": has the client asked what the message's ref says; any other message goes back
-                if (message.type != "ask") session.send(Message("heard", "", message.ref, null, null, ""))
+                // "ask": sends the client a request of the type in the message's ref; any other message is echoed
+                if (message.type != "ask") session.send(Message("note", "", message.ref, null, null, ""))
                 if (message.type == "ask") {
                     session.launch {
-                        val answer: String = session.request(message.ref, "sure?")
-                        session.send(Message("heard", "", answer, null, null, ""))
+                        val reply: String = session.request(message.ref, "sure?")
+                        session.send(Message("note", "", reply, null, null, ""))
                     }
                 }
             }

@@ -15,26 +15,26 @@ import java.lang.reflect.Type
 import java.lang.reflect.WildcardType
 import java.util.spi.ToolProvider
 
-/** What Java sees of the facade: its types are Java's, and JavaFacadeTest calls all of it. */
+/** The facade from Java's view: it uses Java types only, and JavaFacadeTest calls every method. */
 class FacadeTest : FunSpec({
 
-    test("every public method is called by the test in Java") {
+    test("every public method is called by JavaFacadeTest") {
         val calls = callsOf(JavaFacadeTest::class.java)
 
         methods.map { it.signature }.filterNot { it in calls }.shouldBeEmpty()
     }
 
-    test("nothing of Kotlin stands in a signature, nor a name that Java cannot write") {
-        val foreign =
+    test("no signature contains a Kotlin type or a mangled name") {
+        val violations =
             methods.filter { method ->
                 val types = method.genericParameterTypes.toList() + method.genericReturnType + method.exceptionTypes
                 '-' in method.name || types.flatMap(::namesIn).any { it.startsWith("kotlin") }
             }
 
-        foreign.map { it.signature }.shouldBeEmpty()
+        violations.map { it.signature }.shouldBeEmpty()
     }
 
-    test("of what the facade hands out, only these getters cannot be called, and others say the same") {
+    test("in the types returned by the facade only these getters are mangled, and each has an alternative") {
         val reached = methods.flatMap { namesIn(it.genericReturnType) + it.genericParameterTypes.flatMap(::namesIn) }
         val types =
             reached.filter { it.startsWith("dev.live.") }.toSet()
@@ -45,12 +45,12 @@ class FacadeTest : FunSpec({
         mangled.map { "${it.declaringClass.simpleName}.${it.name.substringBefore('-')}" }
             .shouldContainExactlyInAnyOrder(
                 "LiveException.getRetryAfter", // JavaLiveClient.retryAfter
-                "UpgradeRefused.getRetryAfter", // ConnectionStatus.delay is not shorter
+                "UpgradeRefused.getRetryAfter", // ConnectionStatus.delay is at least as long
                 "HeartbeatTimeout.getAfter", // toString has it
             )
     }
 
-    test("the tests above look at all of it") {
+    test("the tests above cover all facade classes") {
         methods.map { it.declaringClass.simpleName }.distinct() shouldContainAll
             listOf("JavaLiveClient", "JavaLiveClientBuilder", "JavaTopic", "Publishers", "JsonMapper")
     }
@@ -60,20 +60,20 @@ private const val FACADE = "dev/live/client/java"
 
 private val methods: List<Method> =
     File("target/classes", FACADE).walk()
-        // nested: a companion, which repeats what its class has, an enum, and what the compiler made
+        // excludes nested classes: companions (duplicates of static methods), an enum, and synthetic classes
         .filter { it.extension == "class" && '$' !in it.name }
         .map { Class.forName(it.toRelativeString(File("target/classes")).removeSuffix(".class").replace('/', '.')) }
         .filter { Modifier.isPublic(it.modifiers) && it !in hidden }
         .flatMap { visible(it) }
         .toList()
 
-/** `internal`, which is public in class files. */
+/** Classes that are `internal` in Kotlin and public in class files. */
 private val hidden: List<Class<*>>
     get() =
         listOf("Callbacks", "FallbackDispatcher", "Payloads", "RejectionKt", "flow.FlowPublisher")
             .map { Class.forName("${FACADE.replace('/', '.')}.$it") }
 
-/** What Java code is offered: not what the compiler made, and not what overrides a method of every object. */
+/** The methods visible to Java code, without synthetic methods and overrides of methods of Object. */
 private fun visible(type: Class<*>): List<Method> =
     type.declaredMethods
         .filter { Modifier.isPublic(it.modifiers) && !it.isSynthetic && '$' !in it.name }
@@ -84,7 +84,7 @@ private val Method.signature: String
         declaringClass.name.replace('.', '/') + "." + name + ":" +
             MethodType.methodType(returnType, parameterTypes).toMethodDescriptorString()
 
-/** The signatures of what [caller] calls, as its class file has them. */
+/** The signatures of the methods that [caller] calls, from its class file. */
 private fun callsOf(caller: Class<*>): Set<String> {
     val text = StringWriter()
     val javap = ToolProvider.findFirst("javap").orElseThrow()

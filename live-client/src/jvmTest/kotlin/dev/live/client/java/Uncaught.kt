@@ -2,15 +2,15 @@ package dev.live.client.java
 
 import kotlinx.coroutines.test.runTest
 
-/** For tests in Java that let exceptions go uncaught on purpose. */
+/** For tests in Java with intentionally uncaught exceptions. */
 public object Uncaught {
-    /** Takes them from kotlinx-coroutines-test, which would report them to the next test in virtual time. */
+    /** Clears the exceptions in kotlinx-coroutines-test, which otherwise reports them in the next `runTest`. */
     @JvmStatic
-    public fun forget() {
+    public fun clear() {
         try {
             runTest {}
         } catch (_: IllegalStateException) {
-            // it has told of them
+            // the expected report
         }
     }
 }

@@ -26,28 +26,28 @@ import kotlin.coroutines.ContinuationInterceptor
 import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration.Companion.seconds
 
-/** A publish that its caller gives up, whenever that is, leaves nothing behind; and one that the server cannot take. */
+/** A cancelled publish releases its outbox space at any time. Also tests publishes over the server's limit. */
 class CancelledPublishTest : FunSpec({
 
-    test("before it was sent: it never is, and its room is free again") {
+    test("cancelled before it is sent: it is never sent, and its space is free again") {
         clientTest {
             transport.isUnreachable = true
             settle()
 
-            repeat(10) { manyCancelled() }
+            repeat(10) { publishAndCancelMany() }
             transport.isUnreachable = false
             pass(1.seconds)
 
             transport.wire.sent(MessageType.PUBLISH).shouldBeEmpty()
-            hasRoom()
+            assertOutboxEmpty()
         }
     }
 
-    test("after it was sent and before its ack: the late ack is for nobody, and its room is free again") {
+    test("cancelled after it is sent: the late ack is ignored, and its space is free again") {
         clientTest {
             settle()
             transport.onMessage = { it.type == MessageType.PUBLISH }
-            repeat(10) { manyCancelled() }
+            repeat(10) { publishAndCancelMany() }
             val sent = transport.wire.sent(MessageType.PUBLISH)
 
             transport.onMessage = { false }
@@ -56,11 +56,11 @@ class CancelledPublishTest : FunSpec({
 
             sent shouldHaveSize 640
             client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
-            hasRoom()
+            assertOutboxEmpty()
         }
     }
 
-    test("in the moment of its ack: it counts as sent, and nothing else happens") {
+    test("cancelled when the ack arrives: nothing else happens") {
         clientTest {
             settle()
             var isAcked = false
@@ -72,19 +72,19 @@ class CancelledPublishTest : FunSpec({
                     }
                 }
             lateinit var publishing: Job
-            val beforeItKnows = Before(scope.testDispatcher) { if (isAcked) publishing.cancel() }
-            publishing = scope.backgroundScope.launch(beforeItKnows) { room().publish(hello) }
+            val cancelOnAck = RunBefore(scope.testDispatcher) { if (isAcked) publishing.cancel() }
+            publishing = scope.backgroundScope.launch(cancelOnAck) { room().publish(hello) }
             settle()
 
-            publishing.isCancelled shouldBe true // and not done before
+            publishing.isCancelled shouldBe true // and not completed before
             transport.wire.sent(MessageType.PUBLISH) shouldHaveSize 1
             client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
             transport.onMessage = { false }
-            hasRoom()
+            assertOutboxEmpty()
         }
     }
 
-    test("while the connection breaks: it is not sent on the next") {
+    test("cancelled when the connection is lost: it is not sent on the next connection") {
         clientTest {
             settle()
             transport.onMessage = { it.type == MessageType.PUBLISH }
@@ -97,7 +97,7 @@ class CancelledPublishTest : FunSpec({
         }
     }
 
-    test("a publish over the server's limit is told that the connection ended over it") {
+    test("a publish over the server's limit fails with the reason of the close") {
         clientTest {
             settle()
             transport.onMessage =
@@ -109,7 +109,7 @@ class CancelledPublishTest : FunSpec({
         }
     }
 
-    test("a publishOnce over the server's limit is not sent again, or it would end every connection") {
+    test("a publishOnce over the server's limit is not resent, because it would end every connection") {
         clientTest {
             settle()
             transport.onMessage =
@@ -126,13 +126,13 @@ class CancelledPublishTest : FunSpec({
 private fun ClientFixture.publishing(): List<Job> =
     List(64) { scope.backgroundScope.launch { room().publish(hello) } }.also { settle() }
 
-private fun ClientFixture.manyCancelled() {
+private fun ClientFixture.publishAndCancelMany() {
     publishing().forEach { it.cancel() }
     settle()
 }
 
-/** All of the outbox. */
-private fun ClientFixture.hasRoom() {
+/** Checks that the whole outbox is free. */
+private fun ClientFixture.assertOutboxEmpty() {
     repeat(64) { room().tryPublish(hello) shouldBe true }
     room().tryPublish(hello) shouldBe false
 }
@@ -140,9 +140,9 @@ private fun ClientFixture.hasRoom() {
 private val TestScope.testDispatcher: CoroutineDispatcher
     get() = coroutineContext[ContinuationInterceptor] as CoroutineDispatcher
 
-/** Does [step] whenever a coroutine is about to go on that waited: what it waited for is there, unknown to it. */
+/** Runs [step] before each resumption of a suspended coroutine: its result is available, but not yet received. */
 @OptIn(InternalCoroutinesApi::class)
-private class Before(private val dispatcher: CoroutineDispatcher, private val step: () -> Unit) :
+private class RunBefore(private val dispatcher: CoroutineDispatcher, private val step: () -> Unit) :
     CoroutineDispatcher(),
     Delay by dispatcher as Delay {
     override fun dispatch(context: CoroutineContext, block: Runnable) {

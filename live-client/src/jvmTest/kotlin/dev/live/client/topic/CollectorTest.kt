@@ -20,39 +20,39 @@ import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
 import kotlinx.coroutines.cancelAndJoin
 
-/** What the collectors of a topic get, and how their flows end. */
+/** Delivery to the collectors of a topic, and the end of their flows. */
 class CollectorTest : FunSpec({
 
     test("messages arrive in the order they were sent") {
         clientTest {
             client.topic<Chat>("room").messages.test(timeout = HANG_TIMEOUT) {
                 settle()
-                repeat(50) { serverSays("room", Chat("ann", "$it")) }
+                repeat(50) { serverPublishes("room", Chat("ann", "$it")) }
 
                 repeat(50) { awaitItem().text shouldBe "$it" }
             }
         }
     }
 
-    test("what comes after the last collector left, or before the ack, belongs to nobody") {
+    test("messages before the ack of the subscribe are not delivered") {
         clientTest {
             transport.onMessage = { it.type == MessageType.SUBSCRIBE }
             val collector = collect(client.topic<Chat>("room").messages)
-            serverSays("room", Chat("ann", "before the ack"))
+            serverPublishes("room", Chat("ann", "before the ack"))
             settle()
             transport.wire.answer(transport.wire.received.single())
-            serverSays("room", hello)
+            serverPublishes("room", hello)
 
             collector.awaitItem() shouldBe hello
             collector.cancel()
         }
     }
 
-    test("messages of a topic that nobody collects are ignored") {
+    test("messages of a topic without a collector are ignored") {
         clientTest {
             client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
-                serverSays("elsewhere", hello)
+                serverPublishes("elsewhere", hello)
                 transport.wire.push(Message("news"))
 
                 awaitItem() shouldBe Message("news")
@@ -60,19 +60,19 @@ class CollectorTest : FunSpec({
         }
     }
 
-    test("a collector that falls 64 messages behind gets those and then fails, and others go on") {
+    test("a collector that exceeds its buffer of 64 messages receives them and then fails, and others continue") {
         clientTest {
             val slow = scope.collectSlowly(client.topic<Chat>("room").messages)
             val quick = collect(client.topic<Chat>("room").messages)
             repeat(100) {
-                serverSays("room", Chat("ann", "$it"))
+                serverPublishes("room", Chat("ann", "$it"))
                 settle()
                 quick.awaitItem().text shouldBe "$it"
             }
-            slow.goOn.complete(Unit)
+            slow.resume.complete(Unit)
             settle()
 
-            slow.texts shouldContainExactly (0..64).map { "$it" } // one in its hands and 64 behind
+            slow.texts shouldContainExactly (0..64).map { "$it" } // one being processed and 64 buffered
             slow.error.shouldBeInstanceOf<SlowCollectorException>().reason shouldBe
                 "a collector of topic 'room' fell 64 messages behind"
             transport.joined shouldContainExactly setOf("room")
@@ -80,15 +80,15 @@ class CollectorTest : FunSpec({
         }
     }
 
-    test("a collector that drops the oldest keeps the newest 64") {
+    test("a collector with DropOldest receives the newest 64 messages") {
         clientTest {
             val slow = scope.collectSlowly(client.topic<Chat>("room", CollectorOverflow.DropOldest).messages)
             settle()
             repeat(100) {
-                serverSays("room", Chat("ann", "$it"))
+                serverPublishes("room", Chat("ann", "$it"))
                 settle()
             }
-            slow.goOn.complete(Unit)
+            slow.resume.complete(Unit)
             settle()
 
             slow.texts shouldContainExactly listOf("0") + (36..99).map { "$it" }
@@ -96,19 +96,19 @@ class CollectorTest : FunSpec({
         }
     }
 
-    test("when the last collector falls behind, the topic is left") {
+    test("the topic is unsubscribed when its last collector exceeds its buffer") {
         clientTest {
             val slow = scope.collectSlowly(client.topic<Chat>("room").messages)
             settle()
-            repeat(100) { serverSays("room", Chat("ann", "$it")) }
+            repeat(100) { serverPublishes("room", Chat("ann", "$it")) }
             settle()
 
             transport.joined.shouldBeEmpty()
-            slow.goOn.complete(Unit)
+            slow.resume.complete(Unit)
         }
     }
 
-    test("when the server ends the client, flows fail; when the application does, they complete") {
+    test("flows fail when the server closes the client, and complete when the application does") {
         clientTest {
             val collector = collect(client.topic<Chat>("room").messages)
             transport.wire.cut(CloseCode.Kicked, "spam")
@@ -130,7 +130,7 @@ class CollectorTest : FunSpec({
             val raw = collect(client.rawTopic("room").messages)
             val messages = collect(client.topic<Chat>("room").messages)
             transport.wire.push(Message("typing", "room"))
-            serverSays("room", hello)
+            serverPublishes("room", hello)
 
             raw.awaitItem() shouldBe Message("typing", "room")
             raw.awaitItem() shouldBe Message(MessageType.MESSAGE, "room", body = Body.of(hello))
@@ -140,13 +140,13 @@ class CollectorTest : FunSpec({
         }
     }
 
-    test("a payload of another type fails the flow, unless it is told to skip") {
+    test("a payload of another type fails the flow, or is skipped with onBadPayload") {
         clientTest {
             val strict = collect(client.topic<Chat>("room").messages)
             val skipped = mutableListOf<String>()
             val lenient = collect(client.topic<Chat>("room", onBadPayload = { skipped += it.reason }).messages)
             transport.wire.push(Message(MessageType.MESSAGE, "room", body = Body.json("7")))
-            serverSays("room", hello)
+            serverPublishes("room", hello)
 
             strict.awaitError().shouldBeInstanceOf<LiveException>().code shouldBe ErrorCode.BadPayload
             lenient.awaitItem() shouldBe hello
@@ -155,7 +155,7 @@ class CollectorTest : FunSpec({
         }
     }
 
-    test("a payload may be null") {
+    test("a payload can be null") {
         clientTest {
             client.topic<String?>("room").messages.test(timeout = HANG_TIMEOUT) {
                 settle()

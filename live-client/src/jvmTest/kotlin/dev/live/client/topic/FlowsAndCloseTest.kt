@@ -29,7 +29,7 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import java.util.concurrent.ConcurrentLinkedQueue
 
-/** How flows end with their client: normally where the application closed it, whenever they began. */
+/** The end of flows with their client. They complete normally if the application closed it, whenever they started. */
 class FlowsAndCloseTest : FunSpec({
 
     for ((name, flowOf) in flows) {
@@ -46,7 +46,7 @@ class FlowsAndCloseTest : FunSpec({
             }
         }
 
-        test("$name completes normally and empty for a collector that begins after the application closed the client") {
+        test("$name completes normally without items for a collector that starts after close") {
             clientTest {
                 settle()
                 client.close()
@@ -56,7 +56,7 @@ class FlowsAndCloseTest : FunSpec({
         }
     }
 
-    test("presence keeps what it has, and does not fail, before and after the application closed the client") {
+    test("presence keeps its value and does not fail when the application closes the client") {
         clientTest {
             val before = start { room().presence<Unit>().collect {} }
             settle()
@@ -72,7 +72,7 @@ class FlowsAndCloseTest : FunSpec({
         }
     }
 
-    test("a client that ends with its parent ends its flows normally") {
+    test("flows complete normally when the parent job of the client is cancelled") {
         val parent = Job()
         clientTest({ context += parent }) {
             settle()
@@ -82,7 +82,7 @@ class FlowsAndCloseTest : FunSpec({
         }
     }
 
-    test("a client that the server ended fails its flows, also those of collectors that begin later") {
+    test("flows fail when the server closed the client, also for later collectors") {
         clientTest {
             val before = start { room().messages.toList() }
             settle()
@@ -95,7 +95,7 @@ class FlowsAndCloseTest : FunSpec({
         }
     }
 
-    test("of 2,000 collectors that begin while the application closes the client none fails") {
+    test("none of 2,000 collectors that start during close fails") {
         val failures = ConcurrentLinkedQueue<Throwable>()
         withContext(Dispatchers.Default) {
             repeat(1_000) {
@@ -120,5 +120,5 @@ private val flows: List<Pair<String, ClientFixture.() -> Flow<*>>> =
         "updates of a topic" to { room().updates },
         "messages of a raw topic" to { client.rawTopic("room").messages },
         "updates of a raw topic" to { client.rawTopic("room").updates },
-        "messages of no topic" to { client.messages },
+        "messages without a topic" to { client.messages },
     )

@@ -15,10 +15,10 @@ import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
 import kotlin.time.Duration.Companion.seconds
 
-/** Requests that carry a key, to be carried out once however often they are sent. */
+/** Requests with an idempotency key, which run once even if they are sent several times. */
 class KeyTest : FunSpec({
 
-    test("the key is the ref, and asking again after a lost connection says it again") {
+    test("the key is the ref, and a retry after a connection loss sends it again") {
         clientTest {
             transport.onMessage = { true }
             val first = start { client.request<Int, Int>("pay", 7, key = "order-17") }
@@ -35,7 +35,7 @@ class KeyTest : FunSpec({
         }
     }
 
-    test("one key asks one thing at a time") {
+    test("only one request per key can be in flight") {
         clientTest {
             transport.onMessage = { true }
             val first = start { client.request<Int, Int>("pay", 7, timeout = 2.seconds, key = "17") }
@@ -52,7 +52,7 @@ class KeyTest : FunSpec({
         }
     }
 
-    test("a late reply to a key is no message of the application's") {
+    test("a late reply to a key is not passed to the application") {
         clientTest {
             client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
@@ -64,7 +64,7 @@ class KeyTest : FunSpec({
         }
     }
 
-    test("a key that is none is refused, and so is a ref that looks like one") {
+    test("an invalid key and a ref with a reserved prefix are rejected") {
         clientTest {
             shouldThrow<IllegalArgumentException> { client.request<Int, Int>("pay", 7, key = "") }.message shouldBe
                 "key must not be empty; without one, leave it out"

@@ -27,27 +27,27 @@ import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.withTimeout
 import kotlin.time.Duration.Companion.seconds
 
-/** What the server asks this client. */
+/** Requests from the server to this client. */
 class OnRequestTest : FunSpec({
 
-    test("a request of the server's has the handler's reply, with its ref and its topic") {
+    test("a request of the server gets the handler's reply with its ref and topic") {
         clientTest {
             client.onRequest<Chat, Int>("length") { it.text.length }
 
-            serverAsks("length", "$1", Body.of(hello), topic = "room")
+            serverRequests("length", "$1", Body.of(hello), topic = "room")
 
-            answers() shouldContainExactly
+            replies() shouldContainExactly
                 listOf(Message(MessageType.REPLY, "room", "$1", Body.json("5")))
         }
     }
 
-    test("a type without a handler is answered with unknown_type, and only if the server asks") {
+    test("a request without a handler gets unknown_type, and other messages get no reply") {
         clientTest {
             client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
-                serverAsks("who", "$1")
-                serverAsks("who", "mine")
-                serverAsks("who", "")
+                serverRequests("who", "$1")
+                serverRequests("who", "mine")
+                serverRequests("who", "")
 
                 errors().map { it.code } shouldContainExactly listOf("unknown_type")
                 awaitItem() shouldBe Message("who", ref = "mine")
@@ -56,12 +56,12 @@ class OnRequestTest : FunSpec({
         }
     }
 
-    test("an answer that nobody waits for is no request, and no message of the application's") {
+    test("an unexpected reply is not a request and is not passed to the application") {
         clientTest {
             client.onRequest<Chat, Int>("length") { it.text.length }
             client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
-                for (type in listOf(MessageType.ERROR, MessageType.REPLY, MessageType.ACK)) serverAsks(type, "$1")
+                for (type in listOf(MessageType.ERROR, MessageType.REPLY, MessageType.ACK)) serverRequests(type, "$1")
 
                 expectNoEvents()
                 transport.wire.received.shouldBeEmpty()
@@ -69,14 +69,14 @@ class OnRequestTest : FunSpec({
         }
     }
 
-    test("what a handler rejects reaches the server with its code") {
+    test("a rejection of a handler reaches the server with its code") {
         clientTest {
             client.onRequest<Chat, Int>("length") { reject("not today", ErrorCode.Forbidden) }
             client.onRequest<Chat, Int>("other") { throw LiveException(ErrorCode.of("quota"), "used up", 3.seconds) }
 
-            serverAsks("length", "$1", Body.of(hello))
-            serverAsks("other", "$2", Body.of(hello))
-            serverAsks("length", "$3", Body.json("7"))
+            serverRequests("length", "$1", Body.of(hello))
+            serverRequests("other", "$2", Body.of(hello))
+            serverRequests("length", "$3", Body.json("7"))
 
             errors().map { listOf(it.code, it.reason, it.retryAfterMs) } shouldContainExactly
                 listOf(
@@ -87,7 +87,7 @@ class OnRequestTest : FunSpec({
         }
     }
 
-    test("any other failure is internal to the server, and is heard of where uncaught exceptions go") {
+    test("any other exception becomes internal and goes to the uncaught exception handler") {
         val uncaught = mutableListOf<Throwable>()
         val handler = CoroutineExceptionHandler { _, e -> uncaught += e }
         clientTest({ context += handler }) {
@@ -95,26 +95,26 @@ class OnRequestTest : FunSpec({
             client.onRequest<Chat, Int>("lose") { throw ConnectionLostException("of another client") }
             client.onRequest<Chat, Int>("wait") { withTimeout(1.seconds) { awaitCancellation() } }
 
-            for ((n, type) in listOf("fail", "lose", "wait").withIndex()) serverAsks(type, "$$n", Body.of(hello))
+            for ((n, type) in listOf("fail", "lose", "wait").withIndex()) serverRequests(type, "$$n", Body.of(hello))
             pass(1.seconds)
 
             errors().map { it.code to it.reason }.toSet() shouldBe setOf("internal" to "the client's handler failed")
             errors().size shouldBe 3
             uncaught.take(2).map { it.message } shouldContainExactly
                 listOf("secret", "connection_lost: of another client")
-            // an exception that is a cancellation would be heard of nowhere
+            // an uncaught CancellationException would not be reported
             uncaught.drop(2).map { it.cause!!::class } shouldContainExactly listOf(TimeoutCancellationException::class)
-            client.send(Message("shout")) // it goes on
+            client.send(Message("shout")) // the client keeps working
             transport.wire.sent("shout").size shouldBe 1
         }
     }
 
-    test("a handler that takes too long is stopped and answered with timeout") {
+    test("a handler that exceeds its timeout is cancelled, and the server gets timeout") {
         clientTest {
             client.onRequest<Chat, Int>("hang") { awaitCancellation() }
             client.onRequest<Chat, Int>("brief", timeout = 2.seconds) { awaitCancellation() }
-            serverAsks("hang", "$1", Body.of(hello))
-            serverAsks("brief", "$2", Body.of(hello))
+            serverRequests("hang", "$1", Body.of(hello))
+            serverRequests("brief", "$2", Body.of(hello))
 
             pass(2.seconds)
             errors().map { it.code to it.reason } shouldContainExactly
@@ -125,7 +125,7 @@ class OnRequestTest : FunSpec({
         }
     }
 
-    test("handlers run beside each other, 64 at most; one more is refused until one has ended") {
+    test("at most 64 handlers run concurrently; one more is rejected until one has ended") {
         clientTest {
             val gate = CompletableDeferred<Unit>()
             var running = 0
@@ -134,19 +134,19 @@ class OnRequestTest : FunSpec({
                 if (it != 64) gate.await()
                 it
             }
-            repeat(65) { serverAsks("wait", "$$it", Body.json("$it")) }
+            repeat(65) { serverRequests("wait", "$$it", Body.json("$it")) }
 
             running shouldBe 64
             errors().map { it.code } shouldContainExactly listOf("rate_limited")
             gate.complete(Unit)
             settle()
-            serverAsks("wait", "\$again", Body.json("7"))
+            serverRequests("wait", "\$again", Body.json("7"))
 
             transport.wire.sent(MessageType.REPLY).size shouldBe 65
         }
     }
 
-    test("a handler is cancelled when its connection ends, and answers on no other") {
+    test("a handler is cancelled with its connection and does not reply on another one") {
         clientTest {
             val ended = CompletableDeferred<Unit>()
             val gate = CompletableDeferred<Unit>()
@@ -161,8 +161,8 @@ class OnRequestTest : FunSpec({
                 gate.await()
                 7
             }
-            serverAsks("hang", "$1", Body.of(hello))
-            serverAsks("late", "$2", Body.of(hello))
+            serverRequests("hang", "$1", Body.of(hello))
+            serverRequests("late", "$2", Body.of(hello))
 
             transport.wire.cut()
             settle()
@@ -172,34 +172,34 @@ class OnRequestTest : FunSpec({
 
             transport.connections.size shouldBe 2
             transport.wire.received.shouldBeEmpty()
-            serverAsks("late", "$3", Body.of(hello))
-            answers().map { it.ref } shouldContainExactly listOf("$3")
+            serverRequests("late", "$3", Body.of(hello))
+            replies().map { it.ref } shouldContainExactly listOf("$3")
         }
     }
 
-    test("a type has one handler, until it is closed") {
+    test("a type has only one handler until that handler is closed") {
         clientTest {
             val first = client.onRequest<Chat, Int>("length") { 1 }
             shouldThrow<IllegalArgumentException> { client.onRequest<Chat, Int>("length") { 2 } }.message shouldBe
                 "requests of type 'length' have a handler already; close that one first"
             first.close()
             client.onRequest<Chat, Int>("length") { 3 }
-            first.close() // again, which is not the second one's business
+            first.close() // a second close has no effect on the new handler
 
-            serverAsks("length", "$1", Body.of(hello))
+            serverRequests("length", "$1", Body.of(hello))
 
-            answers().map { it.body } shouldContainExactly listOf(Body.json("3"))
+            replies().map { it.body } shouldContainExactly listOf(Body.json("3"))
         }
     }
 
-    test("types of the protocol's own are refused") {
+    test("types of the protocol are rejected") {
         clientTest {
             shouldThrow<IllegalArgumentException> { client.onRequestMessage("ack") { null } }.message shouldBe
                 "request type 'ack' is one of the protocol's own; choose another"
         }
     }
 
-    test("refusals that cannot be written are 64 at most, and what has been refused makes room") {
+    test("at most 64 rejections wait to be sent, and a sent one frees its space") {
         runTest {
             val outbox = Outbox(OutboxRoom(messages = 64, bytes = 1_000_000))
             val handlers = RequestHandlers(this, coroutineContext, outbox)
@@ -212,7 +212,7 @@ class OnRequestTest : FunSpec({
         }
     }
 
-    test("a subscription that the server ends is told to its collectors, who may come back") {
+    test("an unsubscribe by the server fails the collectors, which can subscribe again") {
         clientTest {
             val room = client.topic<Chat>("room")
             room.messages.test(timeout = HANG_TIMEOUT) {
@@ -230,7 +230,7 @@ class OnRequestTest : FunSpec({
         }
     }
 
-    test("a topic that the server joined is announced, and its messages are dropped until somebody collects it") {
+    test("a subscribe by the server is announced, and messages are dropped until the topic is collected") {
         clientTest {
             client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
@@ -244,12 +244,12 @@ class OnRequestTest : FunSpec({
     }
 })
 
-private fun ClientFixture.serverAsks(type: String, ref: String, body: Body? = null, topic: String = "") {
+private fun ClientFixture.serverRequests(type: String, ref: String, body: Body? = null, topic: String = "") {
     settle()
     transport.wire.push(Message(type, topic, ref, body))
     settle()
 }
 
-private fun ClientFixture.answers(): List<Message> = transport.wire.sent(MessageType.REPLY)
+private fun ClientFixture.replies(): List<Message> = transport.wire.sent(MessageType.REPLY)
 
 private fun ClientFixture.errors(): List<ErrorData> = transport.wire.sent(MessageType.ERROR).map { it.decode() }

@@ -16,7 +16,7 @@ import java.util.concurrent.atomic.AtomicInteger
 @OptIn(ExperimentalCoroutinesApi::class)
 class OutboxRoomTest : FunSpec({
 
-    test("there is room for so many messages, and for so many bytes") {
+    test("the capacity is limited in messages and in bytes") {
         val room = OutboxRoom(messages = 3, bytes = 10)
 
         listOf(4, 4, 4, 2, 0).map { room.tryTake(it) } shouldContainExactly listOf(true, true, false, true, false)
@@ -25,7 +25,7 @@ class OutboxRoomTest : FunSpec({
         room.tryTake(4) shouldBe true
     }
 
-    test("one alone has room, however large it is") {
+    test("a single message of any size fits into an empty outbox") {
         val room = OutboxRoom(messages = 3, bytes = 10)
 
         room.tryTake(100) shouldBe true
@@ -34,7 +34,7 @@ class OutboxRoomTest : FunSpec({
         room.tryTake(10) shouldBe true
     }
 
-    test("who waits gets the room in the order of coming, and nobody passes") {
+    test("waiters get free space in FIFO order") {
         runTest {
             val room = OutboxRoom(messages = 1, bytes = 10)
             val order = mutableListOf<String>()
@@ -48,7 +48,7 @@ class OutboxRoomTest : FunSpec({
             runCurrent()
 
             room.giveBack(1)
-            room.tryTake(1) shouldBe false // "a" has it, and has not run yet
+            room.tryTake(1) shouldBe false // "a" owns it, but has not run yet
             runCurrent()
             order shouldContainExactly listOf("a")
             room.giveBack(1)
@@ -58,14 +58,14 @@ class OutboxRoomTest : FunSpec({
         }
     }
 
-    test("one that gives up waiting takes no room") {
+    test("a cancelled waiter takes no space") {
         runTest {
             val room = OutboxRoom(messages = 1, bytes = 10)
             room.tryTake(1)
-            val impatient = launch { room.take(1) }
+            val cancelled = launch { room.take(1) }
             runCurrent()
 
-            impatient.cancel()
+            cancelled.cancel()
             runCurrent()
             room.giveBack(1)
 
@@ -73,16 +73,16 @@ class OutboxRoomTest : FunSpec({
         }
     }
 
-    test("of many threads there are never more in it than may be") {
+    test("concurrent threads never exceed the capacity") {
         val room = OutboxRoom(messages = 4, bytes = 100)
         val inside = AtomicInteger()
-        val most = AtomicInteger()
+        val maximum = AtomicInteger()
         withContext(Dispatchers.Default) {
             List(16) {
                 launch {
                     repeat(500) {
                         room.take(30)
-                        most.accumulateAndGet(inside.incrementAndGet(), ::maxOf)
+                        maximum.accumulateAndGet(inside.incrementAndGet(), ::maxOf)
                         inside.decrementAndGet()
                         room.giveBack(30)
                     }
@@ -90,7 +90,7 @@ class OutboxRoomTest : FunSpec({
             }.joinAll()
         }
 
-        most.get() shouldBeLessThanOrEqual 3
+        maximum.get() shouldBeLessThanOrEqual 3
         room.tryTake(100) shouldBe true
     }
 })

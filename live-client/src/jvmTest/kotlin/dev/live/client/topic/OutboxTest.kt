@@ -11,21 +11,21 @@ import kotlinx.coroutines.test.runTest
 @OptIn(ExperimentalCoroutinesApi::class)
 class OutboxTest : FunSpec({
 
-    test("who comes when there is room again does not pass those who wait in line") {
+    test("a new message does not overtake waiting messages when space is free again") {
         runTest {
             val outbox = Outbox(OutboxRoom(messages = 2, bytes = 1_000))
             for (type in listOf("a", "b", "waited")) launch { outbox.put(letter(type)) }
             runCurrent()
 
             val taken = mutableListOf(outbox.tryTake()?.type, outbox.tryTake()?.type)
-            outbox.put(letter("came later")) // "waited" has been woken and has not run yet
+            outbox.put(letter("later")) // "waited" has been resumed, but has not run yet
             repeat(2) { taken += outbox.tryTake()?.type }
 
-            taken shouldContainExactly listOf("a", "b", "waited", "came later")
+            taken shouldContainExactly listOf("a", "b", "waited", "later")
         }
     }
 
-    test("a message is sent once though something is queued before it while it is taken") {
+    test("a message is sent once if another one is queued before it during take") {
         runTest {
             val outbox = Outbox(OutboxRoom(messages = 2, bytes = 1_000))
             val empty =

@@ -24,123 +24,124 @@ import kotlinx.serialization.json.JsonPrimitive
 import kotlin.random.Random
 import kotlin.time.Duration.Companion.seconds
 
-/** Who is on a topic, as a client shows it. */
+/** The presence members of a topic, from the client's view. */
 class PresenceFlowTest : FunSpec({
 
-    test("everybody, then who comes and who goes, each with what its sessions say") {
+    test("presence starts with all members, then applies joins and leaves with the info of each session") {
         clientTest {
-            acked()
-            val people = collect(room().presence<String>())
-            people.awaitItem().shouldBeEmpty()
+            ackSubscribes()
+            val presence = collect(room().presence<String>())
+            presence.awaitItem().shouldBeEmpty()
 
-            says("""{"state":{"ann":["phone"]}}""")
-            people.awaitItem() shouldBe mapOf("ann" to listOf("phone"))
-            says("""{"joins":{"ann":["laptop"],"__proto__":["phone"]}}""")
-            people.awaitItem() shouldBe mapOf("ann" to listOf("phone", "laptop"), "__proto__" to listOf("phone"))
-            says("""{"leaves":{"ann":["phone"],"__proto__":["phone"]},"joins":{"bob":["phone"]}}""")
+            pushPresence("""{"state":{"ann":["phone"]}}""")
+            presence.awaitItem() shouldBe mapOf("ann" to listOf("phone"))
+            pushPresence("""{"joins":{"ann":["laptop"],"__proto__":["phone"]}}""")
+            presence.awaitItem() shouldBe mapOf("ann" to listOf("phone", "laptop"), "__proto__" to listOf("phone"))
+            pushPresence("""{"leaves":{"ann":["phone"],"__proto__":["phone"]},"joins":{"bob":["phone"]}}""")
 
-            people.awaitItem() shouldBe mapOf("ann" to listOf("laptop"), "bob" to listOf("phone"))
-            people.cancel()
+            presence.awaitItem() shouldBe mapOf("ann" to listOf("laptop"), "bob" to listOf("phone"))
+            presence.cancel()
         }
     }
 
-    test("above the server's limit only how many, and below it everybody again") {
+    test("above the server's limit presence has only the count, below it all members") {
         clientTest {
-            acked()
-            val people = collect(room().presence<String>())
-            people.awaitItem()
+            ackSubscribes()
+            val presence = collect(room().presence<String>())
+            presence.awaitItem()
 
-            says("""{"count":5000}""")
-            people.awaitItem().run { Triple(size, count, isListed) } shouldBe Triple(0, 5000, false)
-            says("""{"state":{"ann":["phone"]}}""")
+            pushPresence("""{"count":5000}""")
+            presence.awaitItem().run { Triple(size, count, isListed) } shouldBe Triple(0, 5000, false)
+            pushPresence("""{"state":{"ann":["phone"]}}""")
 
-            people.awaitItem().run { Triple(size, count, isListed) } shouldBe Triple(1, 1, true)
-            people.cancel()
+            presence.awaitItem().run { Triple(size, count, isListed) } shouldBe Triple(1, 1, true)
+            presence.cancel()
         }
     }
 
-    test("however members come and go, it ends with those that are there") {
+    test("after random joins and leaves presence has the current members") {
         clientTest {
-            acked()
+            ackSubscribes()
             val flow = room().presence<Int>()
-            val people = collect(flow)
+            val presence = collect(flow)
             val random = Random(SEED)
-            val truth = HashMap<String, MutableList<Int>>()
-            says("""{"state":{}}""")
+            val expected = HashMap<String, MutableList<Int>>()
+            pushPresence("""{"state":{}}""")
 
             repeat(500) {
-                val left = truth.entries.filter { random.nextInt(5) == 0 }.associate { (key, of) ->
+                val left = expected.entries.filter { random.nextInt(5) == 0 }.associate { (key, of) ->
                     key to List(1 + random.nextInt(of.size)) { of.removeAt(random.nextInt(of.size)) }
                 }
-                truth.values.removeAll { it.isEmpty() }
+                expected.values.removeAll { it.isEmpty() }
                 val joined = List(random.nextInt(4)) { "user ${random.nextInt(20)}" to random.nextInt(3) }
-                joined.forEach { (key, info) -> truth.getOrPut(key) { ArrayList() } += info }
-                says("""{"leaves":${json(left)},"joins":${json(joined.groupBy({ it.first }, { it.second }))}}""")
+                joined.forEach { (key, info) -> expected.getOrPut(key) { ArrayList() } += info }
+                val joins = json(joined.groupBy({ it.first }, { it.second }))
+                pushPresence("""{"leaves":${json(left)},"joins":$joins}""")
             }
 
-            flow.value.mapValues { it.value.sorted() } shouldBe truth.mapValues { it.value.sorted() }
-            people.cancelAndIgnoreRemainingEvents()
+            flow.value.mapValues { it.value.sorted() } shouldBe expected.mapValues { it.value.sorted() }
+            presence.cancelAndIgnoreRemainingEvents()
         }
     }
 
-    test("through a reconnect it stays as it was last known") {
+    test("presence keeps its last value during a reconnect") {
         clientTest {
-            acked()
+            ackSubscribes()
             val flow = room().presence<String>()
-            val people = collect(flow)
-            people.awaitItem()
-            says("""{"state":{"ann":["phone"]}}""")
-            people.awaitItem()
+            val presence = collect(flow)
+            presence.awaitItem()
+            pushPresence("""{"state":{"ann":["phone"]}}""")
+            presence.awaitItem()
 
             transport.wire.cut()
             pass(1.seconds)
             flow.value shouldBe mapOf("ann" to listOf("phone"))
-            says("""{"state":{"bob":["phone"]}}""")
+            pushPresence("""{"state":{"bob":["phone"]}}""")
 
-            people.awaitItem() shouldBe mapOf("bob" to listOf("phone"))
-            people.cancel()
+            presence.awaitItem() shouldBe mapOf("bob" to listOf("phone"))
+            presence.cancel()
         }
     }
 
-    test("one who says the same as another that leaves with it is there") {
+    test("a join and leaves with equal info are counted correctly") {
         clientTest {
-            acked()
-            val people = collect(room().presence<String>())
-            people.awaitItem()
-            says("""{"state":{"ann":["phone","phone"]}}""")
-            people.awaitItem() shouldBe mapOf("ann" to listOf("phone", "phone"))
+            ackSubscribes()
+            val presence = collect(room().presence<String>())
+            presence.awaitItem()
+            pushPresence("""{"state":{"ann":["phone","phone"]}}""")
+            presence.awaitItem() shouldBe mapOf("ann" to listOf("phone", "phone"))
 
-            says("""{"joins":{"ann":["phone"]},"leaves":{"ann":["phone","phone"]}}""")
+            pushPresence("""{"joins":{"ann":["phone"]},"leaves":{"ann":["phone","phone"]}}""")
 
-            people.awaitItem() shouldBe mapOf("ann" to listOf("phone"))
-            people.cancel()
+            presence.awaitItem() shouldBe mapOf("ann" to listOf("phone"))
+            presence.cancel()
         }
     }
 
-    test("whoever collects before the last one's unsubscribe is written is told who is there") {
+    test("a collector that starts before the unsubscribe is sent receives the current members") {
         clientTest {
-            acked()
+            ackSubscribes()
             val first = scope.launch { room().presence<String>().collect { } }
             settle()
-            says("""{"state":{"ann":["phone"],"bob":["phone"]}}""")
+            pushPresence("""{"state":{"ann":["phone"],"bob":["phone"]}}""")
             first.cancel()
 
-            val people = room().presence<String>()
-            val second = scope.launch { people.collect { } }
+            val presence = room().presence<String>()
+            val second = scope.launch { presence.collect { } }
             settle()
-            says("""{"joins":{"eve":["phone"]}}""")
+            pushPresence("""{"joins":{"eve":["phone"]}}""")
 
             transport.wire.sent(MessageType.SUBSCRIBE).size shouldBe 1
-            people.value.keys shouldContainExactly setOf("ann", "bob", "eve")
+            presence.value.keys shouldContainExactly setOf("ann", "bob", "eve")
             second.cancel()
         }
     }
 
-    test("whoever collects after the last one left is told nothing of those who were there") {
+    test("a collector after the unsubscribe does not receive old members") {
         clientTest {
-            acked()
+            ackSubscribes()
             val first = collect(room().presence<String>())
-            says("""{"state":{"ann":["phone"]}}""")
+            pushPresence("""{"state":{"ann":["phone"]}}""")
             first.cancelAndIgnoreRemainingEvents()
             settle()
 
@@ -152,61 +153,61 @@ class PresenceFlowTest : FunSpec({
         }
     }
 
-    test("it stays as it was last known, and does not fail, when the client is closed") {
+    test("presence keeps its last value and does not fail when the client is closed") {
         clientTest {
-            acked()
+            ackSubscribes()
             val flow = room().presence<String>()
-            val people = collect(flow)
-            people.awaitItem()
-            says("""{"state":{"ann":["phone"]}}""")
-            people.awaitItem()
+            val presence = collect(flow)
+            presence.awaitItem()
+            pushPresence("""{"state":{"ann":["phone"]}}""")
+            presence.awaitItem()
 
             client.close()
             settle()
 
-            people.expectNoEvents()
+            presence.expectNoEvents()
             flow.value shouldBe mapOf("ann" to listOf("phone"))
-            people.cancel()
+            presence.cancel()
         }
     }
 
-    test("a server that ends the client fails it") {
+    test("presence fails when the server closes the client permanently") {
         clientTest {
-            acked()
-            val people = collect(room().presence<String>())
-            people.awaitItem()
+            ackSubscribes()
+            val presence = collect(room().presence<String>())
+            presence.awaitItem()
 
             transport.wire.cut(CloseCode.Kicked, "enough")
             settle()
 
-            people.awaitError().shouldBeInstanceOf<ClientClosedException>().reason shouldBe
+            presence.awaitError().shouldBeInstanceOf<ClientClosedException>().reason shouldBe
                 "the client is closed: the server closed with 4403 (enough)"
         }
     }
 
-    test("what a member says that is not what the client expects fails the flow, and says nothing of it") {
+    test("a member info of the wrong type fails the flow, and the error omits the info") {
         clientTest {
-            acked()
-            val people = collect(room().presence<Int>())
-            people.awaitItem()
+            ackSubscribes()
+            val presence = collect(room().presence<Int>())
+            presence.awaitItem()
 
-            says("""{"state":{"ann":["secret"]}}""")
+            pushPresence("""{"state":{"ann":["secret"]}}""")
 
-            people.awaitError().shouldBeInstanceOf<BadPayloadException>().reason shouldBe
+            presence.awaitError().shouldBeInstanceOf<BadPayloadException>().reason shouldBe
                 "what a member says of itself is not what this client expects"
         }
     }
 
-    test("the server is told what a collector wants it to know, again after a reconnect, and the latest one's counts") {
+    test("subscribe params are sent again after a reconnect, and those of the latest collector win") {
         clientTest {
-            val said = acked()
+            val params = ackSubscribes()
             val first = collect(room().withParams("phone").messages)
             val second = collect(room().withParams("laptop").messages)
 
             transport.wire.cut()
             pass(1.seconds)
 
-            said shouldContainExactly listOf("\"phone\"", "\"laptop\"")
+            params shouldContainExactly listOf("\"phone\"", "\"laptop\"")
             first.cancel()
             second.cancel()
         }
@@ -215,21 +216,21 @@ class PresenceFlowTest : FunSpec({
 
 private const val SEED = 7
 
-/** Answers what is subscribed to; the parameters of each. */
-private fun ClientFixture.acked(): List<String?> {
+/** Acks every subscribe. Returns the params of the subscribes. */
+private fun ClientFixture.ackSubscribes(): List<String?> {
     val params = ArrayList<String?>()
     transport.onMessage = { message ->
-        val isJoin = message.type == MessageType.SUBSCRIBE
-        if (isJoin) {
+        val isSubscribe = message.type == MessageType.SUBSCRIBE
+        if (isSubscribe) {
             params += message.body?.let { message.decode<SubscribeData>().params?.toString() }
             transport.wire.push(Message(MessageType.ACK, message.topic, message.ref))
         }
-        isJoin
+        isSubscribe
     }
     return params
 }
 
-private fun ClientFixture.says(data: String) {
+private fun ClientFixture.pushPresence(data: String) {
     transport.wire.push(Message(MessageType.PRESENCE, "room", body = Body.json(data)))
     settle()
 }

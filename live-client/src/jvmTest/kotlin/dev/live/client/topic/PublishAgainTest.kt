@@ -18,12 +18,12 @@ import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.first
 import kotlin.time.Duration.Companion.seconds
 
-/** A publish that came before the subscribe of its own collector. */
+/** A publish that reaches the server before the subscribe of the client's own collector. */
 class PublishAgainTest : FunSpec({
 
-    test("a publish that overtook the subscribe of a collector is published again behind it") {
+    test("a publish that overtakes the subscribe of a collector is repeated after it") {
         clientTest {
-            transport.onMessage = ::refuseUnlessJoined
+            transport.onMessage = ::rejectUnlessSubscribed
             val publishing = start { room().publish(hello) }
             val collecting = start { room().messages.first() }
             settle()
@@ -35,7 +35,7 @@ class PublishAgainTest : FunSpec({
         }
     }
 
-    test("a publish that is refused again is not published a third time") {
+    test("a publish that is rejected again is not repeated a third time") {
         clientTest {
             transport.onMessage = { message ->
                 (message.type == MessageType.PUBLISH).also { if (it) refuse(message, "not_subscribed", "join first") }
@@ -50,7 +50,7 @@ class PublishAgainTest : FunSpec({
         }
     }
 
-    test("only not_subscribed is a reason to publish again, and only with a collector") {
+    test("a publish is repeated only after not_subscribed and only with a collector") {
         for ((code, isCollected) in listOf("forbidden" to true, "not_subscribed" to false)) {
             clientTest {
                 transport.onMessage = { message ->
@@ -67,7 +67,7 @@ class PublishAgainTest : FunSpec({
         }
     }
 
-    test("the timeout of a publish counts for both times together") {
+    test("the timeout of a publish covers both attempts") {
         clientTest {
             transport.onMessage = { it.type == MessageType.PUBLISH }
             val publishing = start { room().publish(hello, timeout = 3.seconds) }
@@ -85,7 +85,7 @@ class PublishAgainTest : FunSpec({
     }
 })
 
-private fun refuseUnlessJoined(wire: FakeWire, message: Message): Boolean {
+private fun rejectUnlessSubscribed(wire: FakeWire, message: Message): Boolean {
     val isTooEarly = message.type == MessageType.PUBLISH && message.topic !in wire.joined
     if (isTooEarly) wire.refuse(message, "not_subscribed", "join first")
     return isTooEarly

@@ -13,12 +13,12 @@ import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
 import kotlin.time.Duration.Companion.seconds
 
-/** What is published with a key, by which a server that keeps them knows it. */
+/** Publishing with an idempotency key. */
 class PublishOnceTest : FunSpec({
 
-    test("it is sent again on the next connection with its key, until it is acked") {
+    test("it is resent with its key on each new connection until it is acked") {
         clientTest {
-            transport.onMessage = { it.type == MessageType.PUBLISH } // carried out, perhaps, and not acked
+            transport.onMessage = { it.type == MessageType.PUBLISH } // possibly published, but not acked
             val publishing = start { room().publishOnce("m1", hello) }
             settle()
             transport.wire.cut()
@@ -33,7 +33,7 @@ class PublishOnceTest : FunSpec({
         }
     }
 
-    test("when its time is over the outcome is not known, also where the last connection was never made") {
+    test("after the timeout the outcome is unknown, also if no new connection was made") {
         clientTest({ requestTimeout = 5.seconds }) {
             transport.onMessage = { it.type == MessageType.PUBLISH }
             val publishing = start { shouldThrow<LiveException> { room().publishOnce("m1", hello) } }
@@ -48,7 +48,7 @@ class PublishOnceTest : FunSpec({
         }
     }
 
-    test("a refusal is final") {
+    test("a rejection is final") {
         clientTest {
             transport.onMessage = { message ->
                 refuse(message, "bad_payload", "the topic does not accept keys").let { true }

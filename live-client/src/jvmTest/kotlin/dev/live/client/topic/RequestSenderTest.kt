@@ -21,10 +21,10 @@ import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.first
 import kotlin.time.Duration.Companion.seconds
 
-/** Publishing: the wait for a connection, for room and for the answer. */
+/** Publishing: waiting for a connection, for outbox space and for the reply. */
 class RequestSenderTest : FunSpec({
 
-    test("publish returns with the server's ack and not before") {
+    test("publish returns when the server's ack arrives") {
         clientTest {
             transport.onMessage = { true }
             val publishing = start { room().publish(hello) }
@@ -38,18 +38,18 @@ class RequestSenderTest : FunSpec({
         }
     }
 
-    test("publish throws the server's code and reason") {
+    test("publish throws an exception with the server's code and reason") {
         clientTest {
             transport.onMessage = { message -> refuse(message, "not_subscribed", "join first").let { true } }
 
-            val refused = shouldThrow<LiveException> { room().publish(hello) }
+            val error = shouldThrow<LiveException> { room().publish(hello) }
 
-            refused.code shouldBe ErrorCode.NotSubscribed
-            refused.reason shouldBe "join first"
+            error.code shouldBe ErrorCode.NotSubscribed
+            error.reason shouldBe "join first"
         }
     }
 
-    test("without a connection publish waits for one") {
+    test("publish waits for a connection") {
         clientTest {
             settle()
             transport.wire.cut()
@@ -62,7 +62,7 @@ class RequestSenderTest : FunSpec({
         }
     }
 
-    test("what could not be sent in time fails, and is not sent later") {
+    test("a message that is not sent in time fails and is not sent later") {
         clientTest {
             transport.isUnreachable = true
 
@@ -83,7 +83,7 @@ class RequestSenderTest : FunSpec({
         }
     }
 
-    test("a publish that is cancelled while it waits is not sent") {
+    test("a publish that is cancelled while waiting is not sent") {
         clientTest {
             settle()
             transport.wire.cut()
@@ -95,7 +95,7 @@ class RequestSenderTest : FunSpec({
         }
     }
 
-    test("without an answer in time it is said that the outcome is not known") {
+    test("without a reply in time, publish fails with an unknown outcome") {
         clientTest({ requestTimeout = 4.seconds }) {
             transport.onMessage = { true }
 
@@ -105,7 +105,7 @@ class RequestSenderTest : FunSpec({
         }
     }
 
-    test("a late answer is nobody's") {
+    test("a late reply is ignored") {
         clientTest {
             transport.onMessage = { true }
             client.messages.test(timeout = HANG_TIMEOUT) {
@@ -118,7 +118,7 @@ class RequestSenderTest : FunSpec({
         }
     }
 
-    test("a publish that is on its way when the connection breaks fails and is not sent again") {
+    test("a publish in flight at a connection loss fails and is not resent") {
         clientTest {
             transport.onMessage = { true }
             val publishing = start { room().publish(hello) }
@@ -133,7 +133,7 @@ class RequestSenderTest : FunSpec({
         }
     }
 
-    test("64 messages wait for a connection; the 65th waits for room, and all go out in order") {
+    test("64 messages wait for a connection, the 65th waits for space, and all are sent in order") {
         clientTest {
             settle()
             transport.wire.cut()
@@ -146,7 +146,7 @@ class RequestSenderTest : FunSpec({
         }
     }
 
-    test("closing the client fails what waits, in the queue and for room in it") {
+    test("close fails queued messages and those that wait for space") {
         clientTest {
             transport.isUnreachable = true
             val all = List(100) { start { room().publish(hello) } }
@@ -159,7 +159,7 @@ class RequestSenderTest : FunSpec({
         }
     }
 
-    test("a closed client refuses at once, and says who closed it") {
+    test("a closed client rejects calls immediately with the cause of the close") {
         clientTest {
             settle()
             transport.wire.cut(CloseCode.Kicked, "spam")
@@ -172,7 +172,7 @@ class RequestSenderTest : FunSpec({
         }
     }
 
-    test("a timeout that is not positive is refused") {
+    test("a timeout that is not positive is rejected") {
         clientTest {
             shouldThrow<IllegalArgumentException> { room().publish(hello, timeout = 0.seconds) }.message shouldBe
                 "timeout must be positive, was 0s"

@@ -17,7 +17,7 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
 
-/** Requests, and messages of the application's own types. */
+/** Requests and messages of application-defined types. */
 class RequestTest : FunSpec({
 
     test("a request returns the reply as its type") {
@@ -39,7 +39,7 @@ class RequestTest : FunSpec({
         }
     }
 
-    test("answers find their requests whatever their order") {
+    test("replies are matched to their requests in any order") {
         clientTest {
             transport.onMessage = { true }
             val requests = List(3) { n -> start { client.request<Int, Int>("double", n) } }
@@ -53,7 +53,7 @@ class RequestTest : FunSpec({
         }
     }
 
-    test("an error that says nothing is still an error") {
+    test("an error without a payload fails with internal") {
         clientTest {
             transport.onMessage = { push(Message(MessageType.ERROR, ref = it.ref)).let { true } }
 
@@ -61,7 +61,7 @@ class RequestTest : FunSpec({
         }
     }
 
-    test("send hands a message over as it is, and its answer comes through messages") {
+    test("send sends a message unchanged, and its reply arrives in messages") {
         clientTest {
             transport.onMessage = { push(Message(MessageType.REPLY, ref = it.ref)).let { true } }
             client.messages.test(timeout = HANG_TIMEOUT) {
@@ -72,7 +72,7 @@ class RequestTest : FunSpec({
         }
     }
 
-    test("a ping of the application's own has its pong as the answer, and no other pong is seen") {
+    test("an application's ping gets its pong, and other pongs are ignored") {
         clientTest {
             client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
@@ -85,7 +85,7 @@ class RequestTest : FunSpec({
         }
     }
 
-    test("a ref of the client's own kind is refused") {
+    test("a ref with the client's prefix is rejected") {
         clientTest {
             shouldThrow<IllegalArgumentException> { client.send(Message("shout", ref = "~1")) }.message shouldBe
                 "ref must not begin with '~', was '~1'"

@@ -7,9 +7,9 @@ import kotlinx.coroutines.Job
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.launch
 
-/** A collector that takes one message and no more until [goOn]. */
+/** A collector that processes one message and then waits for [resume]. */
 internal class SlowCollector {
-    val goOn = CompletableDeferred<Unit>()
+    val resume = CompletableDeferred<Unit>()
     val texts = mutableListOf<String>()
     var error: Exception? = null
     lateinit var job: Job
@@ -22,7 +22,7 @@ internal fun CoroutineScope.collectSlowly(flow: Flow<Chat>): SlowCollector {
             try {
                 flow.collect {
                     collector.texts += it.text
-                    collector.goOn.await()
+                    collector.resume.await()
                 }
             } catch (e: SlowCollectorException) {
                 collector.error = e

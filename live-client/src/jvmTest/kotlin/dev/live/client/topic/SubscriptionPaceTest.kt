@@ -33,10 +33,10 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-/** How many topics are joined at a time, and what a client makes of a server to which that is too many. */
+/** The limit of concurrent subscribes, and the reaction to a server with a lower rate limit. */
 class SubscriptionPaceTest : FunSpec({
 
-    test("of 1,000 topics that are joined again 64 are unanswered at most, and all are joined in the order they were") {
+    test("1,000 topics are resubscribed in order, with at most 64 unacknowledged subscribes") {
         clientTest {
             val held = ArrayDeque<Message>()
             val collectors = collectAll(1_000)
@@ -45,24 +45,24 @@ class SubscriptionPaceTest : FunSpec({
             transport.wire.cut()
             pass(1.seconds)
 
-            val asked = mutableListOf<String>()
+            val subscribed = mutableListOf<String>()
             while (transport.joined.size < 1_000) {
                 held.size shouldBeGreaterThan 0
                 (held.size <= 64).shouldBeTrue()
                 repeat(1 + held.size / 3) {
                     val next = held.removeFirst()
-                    asked += next.topic
+                    subscribed += next.topic
                     transport.wire.answer(next)
                 }
                 settle()
             }
 
-            asked.joinToString() shouldBe List(1_000) { "room/$it" }.joinToString()
+            subscribed.joinToString() shouldBe List(1_000) { "room/$it" }.joinToString()
             collectors.forEach { it.cancel() }
         }
     }
 
-    test("a screen that closes leaves its 1,000 topics 64 at a time") {
+    test("1,000 topics are unsubscribed with at most 64 unacknowledged at a time") {
         clientTest {
             val held = ArrayDeque<Message>()
             val collectors = collectAll(1_000)
@@ -78,7 +78,7 @@ class SubscriptionPaceTest : FunSpec({
         }
     }
 
-    test("what is published to a topic that waits in line goes right behind its subscribe") {
+    test("a publish to a queued topic is sent right after its subscribe") {
         clientTest {
             val collectors = collectAll(200)
             transport.onMessage = { it.type == MessageType.SUBSCRIBE && it.topic != "room/199" }
@@ -89,15 +89,15 @@ class SubscriptionPaceTest : FunSpec({
 
             publishing.isCompleted shouldBe true
             publishing.await()
-            val said = transport.wire.received.map { it.type to it.topic }
-            val at = said.indexOf(MessageType.PUBLISH to "room/199")
-            said[at - 1] shouldBe (MessageType.SUBSCRIBE to "room/199")
-            (at < 150).shouldBeTrue() // and is not behind the whole line
+            val sent = transport.wire.received.map { it.type to it.topic }
+            val at = sent.indexOf(MessageType.PUBLISH to "room/199")
+            sent[at - 1] shouldBe (MessageType.SUBSCRIBE to "room/199")
+            (at < 150).shouldBeTrue() // not after the whole queue
             collectors.forEach { it.cancel() }
         }
     }
 
-    test("a collector that leaves while its topic waits in line leaves no trace") {
+    test("a collector that is cancelled while its topic is queued causes no message") {
         clientTest {
             val collectors = collectAll(200)
             transport.onMessage = { it.type == MessageType.SUBSCRIBE }
@@ -121,7 +121,7 @@ class SubscriptionPaceTest : FunSpec({
         Rate(perSecond = 50, burst = 100),
         Rate(perSecond = 10, burst = 80),
     )) {
-        test("a server that takes $rate is never asked so much that it closes, and has all topics in the end") {
+        test("a server with a limit of $rate never closes the session, and all topics are subscribed") {
             clientTest({ requestTimeout = 30.seconds }) {
                 transport.toServer.latency = 1.milliseconds
                 val collectors = collectAll(1_000)
@@ -129,7 +129,7 @@ class SubscriptionPaceTest : FunSpec({
                 transport.wire.cut()
                 pass(5.minutes)
 
-                server.mostRefused shouldBeLessThan rate.burst
+                server.maxRejected shouldBeLessThan rate.burst
                 transport.connections.size shouldBe 2
                 transport.joined.size shouldBe 1_000
                 server.tooSoon shouldBe emptyList()
@@ -138,7 +138,7 @@ class SubscriptionPaceTest : FunSpec({
         }
     }
 
-    test("after a close with 4429 the next connection begins slowly, so that a small burst is no end") {
+    test("after a close with 4429 the next connection starts slowly enough for a small burst limit") {
         clientTest({ requestTimeout = 30.seconds }) {
             transport.toServer.latency = 1.milliseconds
             val collectors = collectAll(200)
@@ -154,7 +154,7 @@ class SubscriptionPaceTest : FunSpec({
     }
 
     test(
-        "a first subscribe that the server refuses for a moment is asked again within the timeout, and does not fail",
+        "a temporarily rejected first subscribe is retried within the timeout",
     ) {
         clientTest {
             transport.refuse("room", 3, 2.seconds)
@@ -162,27 +162,27 @@ class SubscriptionPaceTest : FunSpec({
             val room = collect(client.topic<Chat>("room").messages)
             pass(10.seconds)
 
-            serverSays("room", hello)
+            serverPublishes("room", hello)
             room.awaitItem() shouldBe hello
             room.cancel()
         }
     }
 
-    test("a first subscribe that is refused for longer than the timeout fails with what the server said") {
+    test("a first subscribe that is rejected longer than the timeout fails with the server's error") {
         clientTest {
             transport.refuse("room", Int.MAX_VALUE, 4.seconds)
 
             val room = start { client.topic<Chat>("room").messages.collect() }
             pass(30.seconds)
 
-            val refused = room.getCompletionExceptionOrNull().shouldBeInstanceOf<LiveException>()
-            refused.code shouldBe ErrorCode.RateLimited
-            refused.retryAfter shouldBe 4.seconds
+            val rejected = room.getCompletionExceptionOrNull().shouldBeInstanceOf<LiveException>()
+            rejected.code shouldBe ErrorCode.RateLimited
+            rejected.retryAfter shouldBe 4.seconds
             transport.wire.sent(MessageType.SUBSCRIBE).size shouldBe 3
         }
     }
 
-    test("a topic that is refused for a minute does not hold up the others") {
+    test("a topic that is rejected for a minute does not delay others") {
         clientTest {
             val collectors = collectAll(300)
             transport.refuse("room/0", 1, 1.minutes)
@@ -196,7 +196,7 @@ class SubscriptionPaceTest : FunSpec({
         }
     }
 
-    test("a topic that is refused again and again slows down neither topics in line nor later ones") {
+    test("a repeatedly rejected topic delays neither queued nor later topics") {
         clientTest {
             val collectors = collectAll(300)
             transport.refuse("room/0", 10, 1.seconds)
@@ -216,7 +216,7 @@ class SubscriptionPaceTest : FunSpec({
         }
     }
 
-    test("one topic that is refused ten times slows down 20 new topics by less than 2 s") {
+    test("one topic that is rejected ten times delays 20 new topics by less than 2 s") {
         clientTest {
             val collectors = collectAll(1)
             transport.refuse("room/0", 10, 1.seconds)
@@ -231,7 +231,7 @@ class SubscriptionPaceTest : FunSpec({
         }
     }
 
-    test("after a refusal with nothing left in line, new topics are sent without a gap") {
+    test("after a rejection with an empty queue, new topics are subscribed without a delay") {
         clientTest {
             val collectors = collectAll(1)
             transport.refuse("room/0", 1, 1.seconds)
@@ -245,7 +245,7 @@ class SubscriptionPaceTest : FunSpec({
         }
     }
 
-    test("an unsubscribe that the server refuses for a moment is said again") {
+    test("a temporarily rejected unsubscribe is retried") {
         clientTest {
             val room = collect(client.topic<Chat>("room").messages)
             transport.refuse("room", 1, 2.seconds)
@@ -260,7 +260,7 @@ class SubscriptionPaceTest : FunSpec({
     }
 
     test(
-        "a subscribe whose params may be what the server closed over as too large fails its flow and is not said again",
+        "a subscribe with large params fails after a close with TooLarge and is not repeated",
     ) {
         clientTest {
             val other = collect(client.topic<Chat>("room").messages)
@@ -274,7 +274,7 @@ class SubscriptionPaceTest : FunSpec({
             val failure = large.getCompletionExceptionOrNull().shouldBeInstanceOf<LiveException>()
             failure.code shouldBe ErrorCode.TooLarge
             transport.connections.size shouldBe 2
-            serverSays("room", hello)
+            serverPublishes("room", hello)
             other.awaitItem() shouldBe hello
             other.cancel()
         }
@@ -288,36 +288,36 @@ private fun ClientFixture.collectAll(
 ): List<Job> =
     List(topics) { n -> turbines.launch { client.topic<Chat>("$prefix/$n").messages.collect() } }.also { pass(within) }
 
-/** The server refuses what is said of [topic] so many [times], and asks to wait for [retryAfter]. */
+/** The server rejects [times] messages of [topic] with [retryAfter]. */
 private fun FakeTransport.refuse(topic: String, times: Int, retryAfter: Duration) {
     var left = times
     onMessage = { message ->
-        val isRefused = message.topic == topic && left > 0
-        if (isRefused) {
+        val isRejected = message.topic == topic && left > 0
+        if (isRejected) {
             left--
             push(LiveException(ErrorCode.RateLimited, "too many", retryAfter).toMessage(message.topic, message.ref))
         }
-        isRefused
+        isRejected
     }
 }
 
 private data class Rate(val perSecond: Int, val burst: Int) {
-    override fun toString(): String = "$perSecond subscribes a second and $burst at once"
+    override fun toString(): String = "$perSecond subscribes a second and $burst in a burst"
 }
 
-/** Holds subscribes to [rate] as the server does: a bucket, and a close where as many were refused as it holds. */
+/** Limits subscribes to [rate] with a token bucket, like the server. Closes after as many rejections as the burst. */
 private class LimitingServer(private val rate: Rate, private val now: () -> Duration) {
     private var wire: FakeWire? = null
     private var tokens = rate.burst.toDouble()
-    private var refused = 0.0
+    private var rejected = 0.0
     private var last = Duration.ZERO
     private val notBefore = HashMap<String, Duration>()
-    var mostRefused = 0
+    var maxRejected = 0
         private set
     var closes = 0
         private set
 
-    /** Topics that were asked for again before it was time. */
+    /** Topics that were retried before their `retryAfter`. */
     val tooSoon = mutableListOf<String>()
 
     fun isHandled(on: FakeWire, message: Message): Boolean {
@@ -326,18 +326,18 @@ private class LimitingServer(private val rate: Rate, private val now: () -> Dura
         val passed = (now() - last).inWholeMicroseconds / 1e6 * rate.perSecond
         last = now()
         tokens = minOf(tokens + passed, rate.burst.toDouble())
-        refused = maxOf(refused - passed, 0.0)
+        rejected = maxOf(rejected - passed, 0.0)
         notBefore[message.topic]?.let { if (now() < it) tooSoon += message.topic }
         if (tokens >= 1) {
             tokens--
             return false
         }
-        refused++
-        mostRefused = maxOf(mostRefused, refused.toInt())
+        rejected++
+        maxRejected = maxOf(maxRejected, rejected.toInt())
         val wait = ((1 - tokens) / rate.perSecond * 1000 + 1).toInt().milliseconds
         notBefore[message.topic] = now() + wait
         on.push(LiveException(ErrorCode.RateLimited, "too many", wait).toMessage(message.topic, message.ref))
-        if (refused >= rate.burst) {
+        if (rejected >= rate.burst) {
             closes++
             on.cut(CloseCode.TooManyMessages)
         }
@@ -347,7 +347,7 @@ private class LimitingServer(private val rate: Rate, private val now: () -> Dura
     private fun begin(on: FakeWire) {
         wire = on
         tokens = rate.burst.toDouble()
-        refused = 0.0
+        rejected = 0.0
         notBefore.clear()
     }
 }

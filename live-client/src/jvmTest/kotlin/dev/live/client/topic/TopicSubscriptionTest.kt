@@ -21,10 +21,10 @@ import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
 import kotlin.time.Duration.Companion.seconds
 
-/** What the server is told of the collectors of a topic. */
+/** Subscribe and unsubscribe messages for the collectors of a topic. */
 class TopicSubscriptionTest : FunSpec({
 
-    test("collecting subscribes, cancelling unsubscribes, and making a topic says nothing") {
+    test("collecting subscribes, cancelling unsubscribes, and creating a topic sends nothing") {
         clientTest {
             val room = client.topic<Chat>("room")
             settle()
@@ -39,12 +39,12 @@ class TopicSubscriptionTest : FunSpec({
         }
     }
 
-    test("two collectors share one subscription, and the last one to leave ends it") {
+    test("two collectors share one subscription, which ends with the last collector") {
         clientTest {
             val first = collect(client.topic<Chat>("room").messages)
             val second = collect(client.topic<Chat>("room").messages)
 
-            serverSays("room", hello)
+            serverPublishes("room", hello)
 
             first.awaitItem() shouldBe hello
             second.awaitItem() shouldBe hello
@@ -58,7 +58,7 @@ class TopicSubscriptionTest : FunSpec({
         }
     }
 
-    test("a subscription survives reconnects, and is restored before anything else is written") {
+    test("a subscription survives reconnects and is restored before any other message") {
         clientTest {
             val collector = collect(client.topic<Chat>("room").messages)
             transport.wire.cut()
@@ -85,7 +85,7 @@ class TopicSubscriptionTest : FunSpec({
         }
     }
 
-    test("what was cancelled while there was no connection is not subscribed again") {
+    test("a collector cancelled while disconnected is not resubscribed") {
         clientTest {
             val collector = collect(client.topic<Chat>("room").messages)
             transport.wire.cut()
@@ -97,18 +97,18 @@ class TopicSubscriptionTest : FunSpec({
         }
     }
 
-    test("a refused subscription fails its flow with the server's code, and nothing else") {
+    test("a rejected subscription fails only its own flow, with the server's code") {
         clientTest {
             transport.onMessage = { message ->
                 (message.topic == "secret").also { if (it) refuse(message, "forbidden", "not for you") }
             }
             val other = collect(client.topic<Chat>("room").messages)
-            val refused = collect(client.topic<Chat>("secret").messages)
+            val rejected = collect(client.topic<Chat>("secret").messages)
 
-            val error = refused.awaitError().shouldBeInstanceOf<LiveException>()
+            val error = rejected.awaitError().shouldBeInstanceOf<LiveException>()
             error.code shouldBe ErrorCode.Forbidden
             error.reason shouldBe "not for you"
-            serverSays("room", hello)
+            serverPublishes("room", hello)
             other.awaitItem() shouldBe hello
             settle()
             transport.wire.sent(MessageType.UNSUBSCRIBE).shouldBeEmpty()
@@ -116,7 +116,7 @@ class TopicSubscriptionTest : FunSpec({
         }
     }
 
-    test("a refused topic can be tried again") {
+    test("a rejected topic can be collected again") {
         clientTest {
             transport.onMessage = { message -> refuse(message, "forbidden", "not yet").let { true } }
             collect(client.topic<Chat>("room").messages).awaitError()
@@ -129,7 +129,7 @@ class TopicSubscriptionTest : FunSpec({
         }
     }
 
-    test("a subscription that is refused after a reconnect fails then") {
+    test("a subscription that is rejected after a reconnect fails its flow") {
         clientTest {
             val collector = collect(client.topic<Chat>("room").messages)
             transport.onMessage = { message -> refuse(message, "forbidden", "no longer").let { true } }
@@ -140,34 +140,34 @@ class TopicSubscriptionTest : FunSpec({
         }
     }
 
-    test("a subscription that is not answered in time fails, and a late ack leaves nobody joined") {
+    test("a subscribe without an ack in time fails, and a late ack is followed by an unsubscribe") {
         clientTest({ requestTimeout = 3.seconds }) {
-            val unanswered = mutableListOf<Message>()
+            val unacked = mutableListOf<Message>()
             transport.onMessage =
-                { message -> (message.type == MessageType.SUBSCRIBE).also { if (it) unanswered += message } }
+                { message -> (message.type == MessageType.SUBSCRIBE).also { if (it) unacked += message } }
             val collector = collect(client.topic<Chat>("room").messages)
             pass(3.seconds)
 
             collector.awaitError().shouldBeInstanceOf<LiveException>().code shouldBe ErrorCode.Timeout
-            transport.wire.answer(unanswered.single())
+            transport.wire.answer(unacked.single())
             settle()
-            transport.wire.said() shouldContainExactly listOf("subscribe", "unsubscribe")
+            transport.wire.sentTypes() shouldContainExactly listOf("subscribe", "unsubscribe")
         }
     }
 
-    test("a subscription that is made on a dead connection finds that out, and is made again on the next") {
+    test("a subscribe on a dead connection is repeated on the next connection") {
         clientTest {
             settle()
             transport.wire.isStalled = true
             val collector = collect(client.topic<Chat>("room").messages)
-            pass(62.seconds) // the heartbeat's, and the wait for the next attempt
+            pass(62.seconds) // the heartbeat timeout and the reconnect delay
 
             transport.joined shouldContainExactly setOf("room")
             collector.cancel()
         }
     }
 
-    test("after an unanswered subscription the next collector subscribes anew") {
+    test("after a subscribe without an ack, the next collector subscribes again") {
         clientTest({ requestTimeout = 3.seconds }) {
             transport.onMessage = { it.type == MessageType.SUBSCRIBE }
             val collector = collect(client.topic<Chat>("room").messages)
@@ -182,7 +182,7 @@ class TopicSubscriptionTest : FunSpec({
         }
     }
 
-    test("cancelling and collecting at once keeps the subscription without a word") {
+    test("cancelling and collecting immediately again keeps the subscription without a message") {
         clientTest {
             val first = collect(client.topic<Chat>("room").messages)
             val job = scope.launch { client.topic<Chat>("room").messages.toList() }
@@ -191,7 +191,7 @@ class TopicSubscriptionTest : FunSpec({
             job.cancelAndJoin()
             val second = client.topic<Chat>("room").messages.testIn(turbines)
             settle()
-            serverSays("room", hello)
+            serverPublishes("room", hello)
 
             second.awaitItem() shouldBe hello
             transport.joined shouldContainExactly setOf("room")
@@ -199,7 +199,7 @@ class TopicSubscriptionTest : FunSpec({
         }
     }
 
-    test("a collector that comes while the unsubscribe is on its way waits for it and subscribes again") {
+    test("a collector that starts during an unsubscribe waits for its ack and subscribes again") {
         clientTest {
             val first = collect(client.topic<Chat>("room").messages)
             val held = mutableListOf<Message>()
@@ -214,13 +214,13 @@ class TopicSubscriptionTest : FunSpec({
             settle()
 
             transport.wire.received.map { it.type } shouldContainExactly listOf("subscribe", "unsubscribe", "subscribe")
-            serverSays("room", hello)
+            serverPublishes("room", hello)
             second.awaitItem() shouldBe hello
             second.cancel()
         }
     }
 
-    test("what the server ended before it carried out a subscribe is not what that subscribe begins") {
+    test("an unsubscribe by the server before the ack does not end the new subscription") {
         clientTest {
             val held = mutableListOf<Message>()
             transport.onMessage =
@@ -230,7 +230,7 @@ class TopicSubscriptionTest : FunSpec({
             transport.wire.push(Message(MessageType.UNSUBSCRIBE, "room"))
             settle()
             transport.wire.answer(held.single())
-            serverSays("room", hello)
+            serverPublishes("room", hello)
 
             collector.awaitItem() shouldBe hello
             collector.cancel()
@@ -240,7 +240,7 @@ class TopicSubscriptionTest : FunSpec({
         }
     }
 
-    test("a server that ends a topic while a subscribe is unanswered is still told that nobody wants it") {
+    test("after an unsubscribe by the server during a subscribe, the client still sends its unsubscribe") {
         clientTest({ requestTimeout = 3.seconds }) {
             val held = mutableListOf<Message>()
             transport.onMessage = { message -> held.add(message) }
@@ -254,13 +254,13 @@ class TopicSubscriptionTest : FunSpec({
         }
     }
 
-    context("a topic whose last collector has gone") {
-        test("stays for the linger, and who collects in that time finds it as it was") {
+    context("a topic without a collector") {
+        test("stays subscribed for the linger, and a new collector reuses the subscription") {
             clientTest({ linger = 5.seconds }) {
                 collect(client.topic<Chat>("room").messages).cancel()
                 pass(4.seconds)
                 val next = collect(client.topic<Chat>("room").messages)
-                serverSays("room", hello)
+                serverPublishes("room", hello)
 
                 next.awaitItem() shouldBe hello
                 pass(10.seconds)
@@ -269,7 +269,7 @@ class TopicSubscriptionTest : FunSpec({
             }
         }
 
-        test("is left when the linger is over") {
+        test("is unsubscribed after the linger") {
             clientTest({ linger = 5.seconds }) {
                 collect(client.topic<Chat>("room").messages).cancel()
                 pass(4.seconds)
@@ -280,7 +280,7 @@ class TopicSubscriptionTest : FunSpec({
             }
         }
 
-        test("is not joined again by a connection that is made meanwhile") {
+        test("is not resubscribed after a reconnect during the linger") {
             clientTest({ linger = 5.seconds }) {
                 collect(client.topic<Chat>("room").messages).cancel()
                 settle()
@@ -293,5 +293,5 @@ class TopicSubscriptionTest : FunSpec({
     }
 })
 
-/** The types of what the client said, but for a look whether the connection stands. */
-private fun FakeWire.said() = received.map { it.type } - MessageType.PING
+/** The types of the client's messages, without pings. */
+private fun FakeWire.sentTypes() = received.map { it.type } - MessageType.PING

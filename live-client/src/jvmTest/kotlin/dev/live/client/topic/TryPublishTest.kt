@@ -16,10 +16,10 @@ import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
 import kotlin.time.Duration.Companion.seconds
 
-/** Publishing without a wait. */
+/** Publishing without suspending. */
 class TryPublishTest : FunSpec({
 
-    test("it is sent in its place among what the client sends, and the answer is nobody's business") {
+    test("messages are sent in order with other publishes, and a successful ack is not reported") {
         clientTest {
             settle()
             val failures = mutableListOf<LiveException>()
@@ -34,7 +34,7 @@ class TryPublishTest : FunSpec({
         }
     }
 
-    test("without a connection it waits for one, and what there is no room for is refused at once") {
+    test("it waits for a connection, and is rejected immediately if the outbox is full") {
         clientTest({ outbox { messages = 2 } }) {
             transport.isUnreachable = true
             settle()
@@ -46,7 +46,7 @@ class TryPublishTest : FunSpec({
         }
     }
 
-    test("bytes that wait are counted as well") {
+    test("the outbox also limits waiting bytes") {
         clientTest({ outbox { bytes = 100 } }) {
             transport.isUnreachable = true
             settle()
@@ -55,7 +55,7 @@ class TryPublishTest : FunSpec({
         }
     }
 
-    test("a trace that is too long is the caller's error, and takes no room") {
+    test("a trace that is too long throws and takes no outbox space") {
         clientTest({
             outbox { messages = 1 }
             trace { "t".repeat(65) }
@@ -66,7 +66,7 @@ class TryPublishTest : FunSpec({
         }
     }
 
-    test("what was not sent within the timeout is not sent any more, makes room, and says so") {
+    test("a message that is not sent within the timeout is dropped, frees its space and is reported") {
         clientTest({
             outbox { messages = 1 }
             requestTimeout = 5.seconds
@@ -81,7 +81,7 @@ class TryPublishTest : FunSpec({
         }
     }
 
-    test("a refusal is told, and so is a connection that broke before the answer") {
+    test("a rejection and a connection loss before the ack are reported") {
         clientTest {
             settle()
             val failures = mutableListOf<LiveException>()
@@ -99,7 +99,7 @@ class TryPublishTest : FunSpec({
         }
     }
 
-    test("what waits when the client is closed is told so, and so is what comes after") {
+    test("close is reported for waiting and later messages") {
         clientTest {
             transport.isUnreachable = true
             val failures = mutableListOf<LiveException>()

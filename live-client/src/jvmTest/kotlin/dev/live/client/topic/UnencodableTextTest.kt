@@ -46,7 +46,7 @@ class UnencodableTextTest : FunSpec({
             val failure = collecting.getCompletionExceptionOrNull().shouldBeInstanceOf<IllegalArgumentException>()
             failure.message shouldContain "unpaired surrogate"
             transport.connections.size shouldBe 1
-            serverSays("room", hello)
+            serverPublishes("room", hello)
             other.awaitItem() shouldBe hello
             other.cancel()
         }

@@ -15,10 +15,10 @@ import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
-/** An unsubscribe that waits for its turn, and a message to the same topic that was queued before it. */
+/** The order of a queued unsubscribe and an earlier message to the same topic. */
 class UnsubscribeOrderTest : FunSpec({
 
-    test("an unsubscribe in line does not overtake a publish to its topic") {
+    test("a queued unsubscribe does not overtake a publish to its topic") {
         runTest {
             val connection = Connection(this)
             val leaving = connection.closeScreen()
@@ -28,14 +28,14 @@ class UnsubscribeOrderTest : FunSpec({
         }
     }
 
-    test("an unsubscribe that leaves the line stays behind a publish to its topic") {
+    test("an unsubscribe that leaves the queue stays behind a publish to its topic") {
         runTest {
             val connection = Connection(this)
             val leaving = connection.closeScreen()
-            val unanswered = connection.unsubscribes.toList()
+            val unacked = connection.unsubscribes.toList()
             connection.publishAndLeave(leaving)
 
-            unanswered.forEach { connection.router.route(Message(MessageType.ACK, it.topic, it.ref)) }
+            unacked.forEach { connection.router.route(Message(MessageType.ACK, it.topic, it.ref)) }
 
             connection.written().filter { it.topic == leaving }.map { it.type } shouldBe
                 listOf(MessageType.PUBLISH, MessageType.UNSUBSCRIBE)
@@ -43,7 +43,7 @@ class UnsubscribeOrderTest : FunSpec({
     }
 })
 
-/** A router of 100 joined topics, whose outbox the test reads as a connection does. */
+/** A router with 100 subscribed topics. The test reads its outbox like a connection. */
 @OptIn(ExperimentalCoroutinesApi::class)
 private class Connection(private val scope: TestScope) {
     private val outbox = Outbox(OutboxRoom(messages = 100, bytes = 100_000))
@@ -72,7 +72,7 @@ private class Connection(private val scope: TestScope) {
 
     fun written(): List<Message> = generateSequence { outbox.tryTake() }.toList()
 
-    /** As many collectors leave as may be unanswered, and the result is a topic that is still collected. */
+    /** Cancels as many collectors as fit into the window. Returns a topic that is still collected. */
     fun closeScreen(): String {
         collectors.values.take(SubscriptionPace.WINDOW).forEach { it.cancel() }
         scope.runCurrent()

@@ -22,10 +22,10 @@ import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.test.testTimeSource
 import kotlinx.serialization.json.JsonPrimitive
 
-/** What a server's application says in the ack of a `subscribe`. */
+/** The welcome payload in the ack of a `subscribe`. */
 class WelcomeTest : FunSpec({
 
-    test("each join says what the server said, and a later collector gets what the last one was told") {
+    test("each subscribe has the server's welcome, and a later collector receives the latest one") {
         welcoming("""{"welcome":1}""") { network, live ->
             val topic = live.topic<String>("t")
             topic.updates.test(timeout = HANG_TIMEOUT) {
@@ -45,7 +45,7 @@ class WelcomeTest : FunSpec({
         }
     }
 
-    test("who collects within the linger, behind messages that nobody collected, is told anew") {
+    test("a collector within the linger, after uncollected messages, resubscribes and receives a new welcome") {
         welcoming("""{"welcome":1}""") { network, live ->
             val topic = live.topic<String>("t")
             val first = launch { topic.messages.collect {} }
@@ -65,7 +65,7 @@ class WelcomeTest : FunSpec({
         }
     }
 
-    test("who collects within the linger where nothing came goes on with the subscription there is") {
+    test("a collector within the linger, without messages in between, reuses the subscription") {
         welcoming("""{"welcome":1}""") { network, live ->
             val topic = live.topic<String>("t")
             val first = launch { topic.messages.collect {} }
@@ -81,7 +81,7 @@ class WelcomeTest : FunSpec({
         }
     }
 
-    test("it stands beside the place of a history") {
+    test("an ack can have a welcome and a history position") {
         welcoming("""{"epoch":"e","offset":3,"recovered":false,"welcome":"hi"}""") { network, live ->
             live.topic<String>("t").updates.test(timeout = HANG_TIMEOUT) {
                 awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().welcome shouldBe JsonPrimitive("hi")
@@ -94,7 +94,7 @@ class WelcomeTest : FunSpec({
         }
     }
 
-    test("an ack that cannot be made sense of says nothing, and the topic is joined") {
+    test("an ack with an invalid payload has no welcome, and the topic is subscribed") {
         for (body in listOf("7", "[]", """{"other":1}""", """{"welcome":null}""")) {
             welcoming(body) { _, live ->
                 live.topic<String>("t").updates.test(timeout = HANG_TIMEOUT) {
@@ -113,7 +113,7 @@ class WelcomeTest : FunSpec({
                     live.rawTopic("t").updates.collect { update ->
                         seen +=
                             when (update) {
-                                is TopicUpdate.Subscribed -> "joined ${update.welcome}"
+                                is TopicUpdate.Subscribed -> "subscribed ${update.welcome}"
                                 is TopicUpdate.Received -> update.value.type
                             }
                     }
@@ -125,7 +125,7 @@ class WelcomeTest : FunSpec({
             network.wire.cut()
             advanceTimeBy(60_000)
 
-            seen shouldBe listOf("joined 1", "message", "tick", "joined 1")
+            seen shouldBe listOf("subscribed 1", "message", "tick", "subscribed 1")
             collecting.cancel()
         }
     }

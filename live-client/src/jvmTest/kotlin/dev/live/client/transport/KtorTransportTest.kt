@@ -2,7 +2,7 @@ package dev.live.client.transport
 
 import dev.live.client.Engine
 import dev.live.client.HANG_TIMEOUT
-import dev.live.client.Refusal
+import dev.live.client.Rejection
 import dev.live.client.TinyServer
 import dev.live.protocol.CloseCode
 import dev.live.protocol.JsonCodec
@@ -31,13 +31,13 @@ import kotlin.time.Duration.Companion.seconds
 class KtorTransportTest : FunSpec({
 
     for (engine in Engine.entries) {
-        context("on ${engine.name}") { everyEngine(engine) }
+        context("on ${engine.name}") { testsForEngine(engine) }
     }
 
     test("the application's HttpClient is used and stays open") {
         HttpClient(CIO).use { httpClient ->
             TinyServer().use { server ->
-                KtorTransport(httpClient).useIt { transport ->
+                KtorTransport(httpClient).useAndClose { transport ->
                     transport.connect(server.request()) { it.subprotocol } shouldBe "live.v1.json"
                 }
             }
@@ -74,7 +74,7 @@ class KtorTransportTest : FunSpec({
         }
     }
 
-    test("settings that make no sense are refused, with the value") {
+    test("invalid settings are rejected with the value") {
         shouldThrow<IllegalArgumentException> { KtorTransport(maxMessageSize = 0) }.message shouldBe
             "maxMessageSize must be at least 1 byte, was 0"
         shouldThrow<IllegalArgumentException> { KtorTransport(connectTimeout = 0.seconds) }.message shouldBe
@@ -82,28 +82,28 @@ class KtorTransportTest : FunSpec({
     }
 })
 
-private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
-    test("messages go out and come in, and leaving closes the connection") {
+private suspend fun FunSpecContainerScope.testsForEngine(engine: Engine) {
+    test("messages are sent and received, and leaving the block closes the connection") {
         withServer(engine) { server, transport ->
-            val answer =
+            val reply =
                 transport.connect(server.request()) { wire ->
                     wire.send(JsonCodec.encode(Message(MessageType.PING, ref = "1")), isBinary = false)
                     wire.flush()
                     wire.receive().shouldBeInstanceOf<WireEvent.Received>().bytes
                 }
 
-            JsonCodec.decode(answer) shouldBe Message(MessageType.PONG, ref = "1")
+            JsonCodec.decode(reply) shouldBe Message(MessageType.PONG, ref = "1")
             eventually(HANG_TIMEOUT) { server.connections() shouldBe 0 }
         }
     }
 
-    test("the subprotocol that the server picked is known") {
+    test("subprotocol is the one that the server selected") {
         withServer(engine) { server, transport ->
             transport.connect(server.request()) { it.subprotocol } shouldBe "live.v1.json"
         }
     }
 
-    test("the server's close code comes out as the end") {
+    test("receive returns the close code of the server") {
         withServer(engine) { server, transport ->
             val end =
                 transport.connect(server.request()) { wire ->
@@ -116,7 +116,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         }
     }
 
-    test("a server that vanishes without a goodbye is an abnormal end") {
+    test("a connection lost without a close frame ends with Abnormal") {
         ServerSocket(0).use { socket ->
             withTransport(engine, connectTimeout = 5.seconds) { transport ->
                 val vanishing = upgradeThenCut(socket)
@@ -130,7 +130,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         }
     }
 
-    test("after the end nothing can be sent") {
+    test("sending fails after the end") {
         withServer(engine) { server, transport ->
             transport.connect(server.request()) { wire ->
                 eventually(HANG_TIMEOUT) { server.connections() shouldBe 1 }
@@ -145,7 +145,7 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         }
     }
 
-    test("a message over the limit ends the connection as too large") {
+    test("a message over the limit ends the connection with TooLarge") {
         withServer(engine, maxMessageSize = 100) { server, transport ->
             val end =
                 transport.connect(server.request()) { wire ->
@@ -158,19 +158,19 @@ private suspend fun FunSpecContainerScope.everyEngine(engine: Engine) {
         }
     }
 
-    test("a refused upgrade says its status, and as far as the engine knows them its reason and when to come back") {
+    test("a rejected upgrade has its status and, if the engine provides them, its reason and Retry-After") {
         withServer(engine) { server, transport ->
-            server.refusal = Refusal(HttpStatusCode.ServiceUnavailable, "over the limit\nmore", retryAfter = "7")
+            server.rejection = Rejection(HttpStatusCode.ServiceUnavailable, "over the limit\nmore", retryAfter = "7")
 
-            val refused = shouldThrow<UpgradeRefusedException> { transport.connect(server.request()) { } }
+            val rejected = shouldThrow<UpgradeRefusedException> { transport.connect(server.request()) { } }
 
-            refused.status shouldBe 503
-            refused.reason shouldBe if (engine.readsRefusals) "over the limit" else "Service Unavailable"
-            refused.retryAfter shouldBe 7.seconds.takeIf { engine.readsRefusals }
+            rejected.status shouldBe 503
+            rejected.reason shouldBe if (engine.readsRejections) "over the limit" else "Service Unavailable"
+            rejected.retryAfter shouldBe 7.seconds.takeIf { engine.readsRejections }
         }
     }
 
-    test("a server that never answers the upgrade is given up after the timeout") {
+    test("an upgrade without a response fails after the timeout") {
         ServerSocket(0).use { socket ->
             withTransport(engine, connectTimeout = 50.milliseconds) { transport ->
                 val request = ConnectRequest("ws://127.0.0.1:${socket.localPort}/live", listOf("live.v1.json"))
@@ -197,10 +197,10 @@ private suspend fun withTransport(
     maxMessageSize: Int = 1024,
     block: suspend (KtorTransport) -> Unit,
 ) {
-    engine.use { KtorTransport(it, connectTimeout, maxMessageSize).useIt(block) }
+    engine.use { KtorTransport(it, connectTimeout, maxMessageSize).useAndClose(block) }
 }
 
-private suspend fun KtorTransport.useIt(block: suspend (KtorTransport) -> Unit) {
+private suspend fun KtorTransport.useAndClose(block: suspend (KtorTransport) -> Unit) {
     try {
         block(this)
     } finally {

@@ -9,19 +9,19 @@ import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.concurrent.thread
 
-/** Does [serve] with every connection of [socket] and with the head of the request that came over it, then ends it. */
+/** Calls [serve] for every connection of [socket], with the head of its request, then closes the connection. */
 internal class RawServer(private val socket: ServerSocket, private val serve: Socket.(String) -> Unit) : AutoCloseable {
     private val connections = CopyOnWriteArrayList<Socket>()
-    private val begun = AtomicInteger()
-    private val over = AtomicInteger()
+    private val acceptedCount = AtomicInteger()
+    private val endedCount = AtomicInteger()
 
     val port: Int get() = socket.localPort
 
-    /** How many connections there were. */
-    val accepted: Int get() = begun.get()
+    /** Number of accepted connections. */
+    val accepted: Int get() = acceptedCount.get()
 
-    /** How many of them are over. */
-    val ended: Int get() = over.get()
+    /** Number of ended connections. */
+    val ended: Int get() = endedCount.get()
 
     init {
         thread(name = "raw-server", isDaemon = true) { untilClosed { while (true) accept(socket.accept()) } }
@@ -33,13 +33,13 @@ internal class RawServer(private val socket: ServerSocket, private val serve: So
     }
 
     private fun accept(connection: Socket) {
-        begun.incrementAndGet()
+        acceptedCount.incrementAndGet()
         connections += connection
         thread(name = "raw-connection", isDaemon = true) {
             try {
                 untilClosed { connection.use { it.serve(it.readHead()) } }
             } finally {
-                over.incrementAndGet()
+                endedCount.incrementAndGet()
             }
         }
     }
@@ -48,11 +48,11 @@ internal class RawServer(private val socket: ServerSocket, private val serve: So
         try {
             block()
         } catch (_: IOException) {
-            // by one side or the other
+            // closed by either side
         }
     }
 
-    /** To the empty line, or as much as there is; nothing more of what is no HTTP, such as a handshake of TLS. */
+    /** Reads up to the empty line or the end. Stops after one byte if it is not HTTP, such as a TLS handshake. */
     private fun Socket.readHead(): String {
         val head = StringBuilder()
         while (!head.endsWith("\r\n\r\n")) {
@@ -65,12 +65,12 @@ internal class RawServer(private val socket: ServerSocket, private val serve: So
     }
 }
 
-/** Makes a WebSocket of the connection that [request] came over. */
+/** Upgrades the connection of [request] to a WebSocket. */
 internal fun Socket.upgrade(request: String, subprotocol: String?) {
     val line = request.lines().find { it.startsWith("Sec-WebSocket-Key:", ignoreCase = true) }
-    val key = line?.substringAfter(':')?.trim() ?: throw IOException("cut off before its key")
+    val key = line?.substringAfter(':')?.trim() ?: throw IOException("the request has no Sec-WebSocket-Key")
     val digest = MessageDigest.getInstance("SHA-1").digest((key + WEBSOCKET_GUID).toByteArray())
-    val answer =
+    val response =
         listOfNotNull(
             "HTTP/1.1 101 Switching Protocols",
             "Upgrade: websocket",
@@ -79,11 +79,11 @@ internal fun Socket.upgrade(request: String, subprotocol: String?) {
             subprotocol?.let { "Sec-WebSocket-Protocol: $it" },
             "\r\n",
         ).joinToString("\r\n")
-    getOutputStream().write(answer.toByteArray())
+    getOutputStream().write(response.toByteArray())
     getOutputStream().flush()
 }
 
-/** A frame of a server, of the kind [opcode], with [payload] of less than 64 KiB. */
+/** An unmasked frame with [opcode] and a [payload] of less than 64 KiB. */
 internal fun frame(opcode: Int, payload: ByteArray): ByteArray {
     val size = payload.size
     val length =

@@ -14,7 +14,7 @@ internal fun upgradeThenCut(socket: ServerSocket): Thread =
             val keyHeader = headers.first { it.startsWith("Sec-WebSocket-Key:", ignoreCase = true) }
             val key = keyHeader.substringAfter(':').trim()
             val digest = MessageDigest.getInstance("SHA-1").digest((key + WEBSOCKET_GUID).toByteArray())
-            val answer =
+            val response =
                 listOf(
                     "HTTP/1.1 101 Switching Protocols",
                     "Upgrade: websocket",
@@ -25,7 +25,7 @@ internal fun upgradeThenCut(socket: ServerSocket): Thread =
                     "",
                 ).joinToString("\r\n")
             connection.getOutputStream().apply {
-                write(answer.toByteArray())
+                write(response.toByteArray())
                 flush()
             }
         }

@@ -4,7 +4,7 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
 import io.ktor.http.Url
 
-/** What a cause says of a page that came in place of a WebSocket: proxies as Debian 12 has them, with their default pages. */
+/** The text of a cause for an HTTP page instead of a WebSocket. The pages are the proxies' defaults in Debian 12. */
 class RefusalTextTest : FunSpec({
 
     for ((proxy, page, text) in listOf(
@@ -39,7 +39,7 @@ class RefusalTextTest : FunSpec({
             "Service Unavailable",
         ),
     )) {
-        test("of a page of $proxy the title is left, or its text, and not the status again") {
+        test("a page of $proxy is reduced to its title or text without the status") {
             shortTextOf(page, isPage = true, text.let { if (proxy.startsWith("nginx")) 502 else 503 }) shouldBe text
         }
     }
@@ -59,7 +59,7 @@ class RefusalTextTest : FunSpec({
         "y".repeat(199) + "🌸" to "y".repeat(199),
         "z".repeat(198) + "🌸🌸" to "z".repeat(198) + "🌸",
     )) {
-        test("of '${body.take(40).replace(Regex("\\p{Cntrl}"), "?")}' is left '${text.take(40)}'") {
+        test("'${body.take(40).replace(Regex("\\p{Cntrl}"), "?")}' is reduced to '${text.take(40)}'") {
             shortTextOf(body, isPage = false, status = 503) shouldBe text
         }
     }
@@ -74,7 +74,7 @@ class RefusalTextTest : FunSpec({
         "/" + "x".repeat(198) + "🌸" to "/" + "x".repeat(198),
         "https://h/" + "x".repeat(189) + "🌸" to "https://h/" + "x".repeat(189),
     )) {
-        test("a redirect to $location leads to $target") {
+        test("the target of a redirect to $location is $target") {
             redirectTarget(location, Url("ws://example.com:8080/live?token=secret")) shouldBe target
         }
     }

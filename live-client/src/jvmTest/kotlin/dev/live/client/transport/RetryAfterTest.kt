@@ -22,7 +22,7 @@ class RetryAfterTest : FunSpec({
         "soon" to null,
         "" to null,
     )) {
-        test("'$value' is $wait") {
+        test("'$value' is parsed as $wait") {
             parseRetryAfter(value, now) shouldBe wait
         }
     }

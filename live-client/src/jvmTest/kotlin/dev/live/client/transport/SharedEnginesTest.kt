@@ -13,7 +13,7 @@ import kotlinx.coroutines.withTimeout
 
 class SharedEnginesTest : FunSpec({
 
-    test("as many clients as there may be engines have one each, and more share those with the fewest") {
+    test("clients get their own engines up to the limit, then share the engines with the fewest clients") {
         val engines = SharedEngines(limit = 2)
         val clients = List(4) { engines.newClient {} }
 
@@ -22,7 +22,7 @@ class SharedEnginesTest : FunSpec({
         clients.forEach { it.close() }
     }
 
-    test("a client goes on when one that shares its engine is closed, however often") {
+    test("a client keeps working when a client with the same engine is closed repeatedly") {
         TinyServer().use { server ->
             val engines = SharedEngines(limit = 1)
             val (first, second) = List(2) { engines.newClient {} }
@@ -36,7 +36,7 @@ class SharedEnginesTest : FunSpec({
         }
     }
 
-    test("an engine ends with the last of its clients, and who comes then has a new one") {
+    test("an engine is closed with its last client, and the next client gets a new one") {
         val engines = SharedEngines(limit = 1)
         val clients = List(2) { engines.newClient {} }
         clients.forEach { it.close() }
@@ -49,7 +49,7 @@ class SharedEnginesTest : FunSpec({
         next.close()
     }
 
-    test("a client that cannot be made leaves no share behind") {
+    test("a client that fails to start does not keep its engine open") {
         val engines = SharedEngines(limit = 1)
         val first = engines.newClient {}
         runCatching { engines.newClient { error("no") } }.isFailure shouldBe true

@@ -9,9 +9,9 @@ import org.reactivestreams.tck.TestEnvironment
 import org.reactivestreams.tck.flow.FlowPublisherVerification
 import java.util.concurrent.Flow
 
-/** The test kit of Reactive Streams, which TestNG runs: see FlowPublisherTest. */
+/** The Reactive Streams TCK. TestNG runs it: see FlowPublisherTest. */
 class FlowPublisherRules : FlowPublisherVerification<Long>(
-    // long where a signal has to come, short where none may
+    // a long timeout for expected signals, a short one for unexpected signals
     TestEnvironment(10_000, 50, 10, false),
     10_000,
 ) {
@@ -23,5 +23,5 @@ class FlowPublisherRules : FlowPublisherVerification<Long>(
     }
 
     override fun createFailedFlowPublisher(): Flow.Publisher<Long> =
-        FlowPublisher(flow { error("it fails") }, callbacks, isNewestOnly = false)
+        FlowPublisher(flow { error("failed by the test") }, callbacks, isNewestOnly = false)
 }

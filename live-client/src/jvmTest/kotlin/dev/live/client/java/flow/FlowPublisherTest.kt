@@ -28,7 +28,7 @@ import java.util.concurrent.Flow.Subscription
 @OptIn(ExperimentalCoroutinesApi::class)
 class FlowPublisherTest : FunSpec({
 
-    test("the rules of Reactive Streams hold, as their own test kit has them") {
+    test("the publisher passes the Reactive Streams TCK") {
         val results = TestListenerAdapter()
         val kit = TestNG(false)
         kit.setTestClasses(arrayOf(FlowPublisherRules::class.java))
@@ -40,140 +40,140 @@ class FlowPublisherTest : FunSpec({
         results.passedTests shouldHaveAtLeastSize 20
     }
 
-    test("no more comes than was requested") {
+    test("the publisher emits no more items than requested") {
         runTest {
-            val heard = heard(flowOf(1, 2, 3))
+            val subscriber = subscriber(flowOf(1, 2, 3))
 
-            heard.subscription.request(2)
+            subscriber.subscription.request(2)
             runCurrent()
-            heard.signals shouldContainExactly listOf("subscribed", "1", "2")
-            heard.subscription.request(1)
+            subscriber.signals shouldContainExactly listOf("subscribed", "1", "2")
+            subscriber.subscription.request(1)
             runCurrent()
 
-            heard.signals shouldContainExactly listOf("subscribed", "1", "2", "3", "complete")
+            subscriber.signals shouldContainExactly listOf("subscribed", "1", "2", "3", "complete")
         }
     }
 
-    test("a request of less than one is told as an error, once, and ends it") {
+    test("a request of less than one ends the subscription with one error") {
         runTest {
-            val heard = heard(flowOf(1, 2, 3))
+            val subscriber = subscriber(flowOf(1, 2, 3))
 
-            heard.subscription.request(0)
-            heard.subscription.request(-1)
+            subscriber.subscription.request(0)
+            subscriber.subscription.request(-1)
             runCurrent()
 
-            heard.signals shouldContainExactly listOf("subscribed", "request must be at least 1, was 0")
+            subscriber.signals shouldContainExactly listOf("subscribed", "request must be at least 1, was 0")
         }
     }
 
-    test("nothing comes after cancel, though it was requested and waits") {
+    test("no item is emitted after cancel, even if requested items are waiting") {
         runTest {
             val values = Channel<Int>(3)
             repeat(3) { values.send(it) }
-            val heard = Heard(afterwards = { it.subscription.cancel() })
-            publisher(values.receiveAsFlow()).subscribe(heard)
+            val subscriber = TestSubscriber(afterNext = { it.subscription.cancel() })
+            publisher(values.receiveAsFlow()).subscribe(subscriber)
             runCurrent()
 
-            heard.subscription.request(3)
+            subscriber.subscription.request(3)
             runCurrent()
-            heard.subscription.request(0)
+            subscriber.subscription.request(0)
             runCurrent()
 
-            heard.signals shouldContainExactly listOf("subscribed", "0")
+            subscriber.signals shouldContainExactly listOf("subscribed", "0")
         }
     }
 
-    test("what fails, fails after what came before") {
+    test("a failure arrives after the items before it") {
         runTest {
             val failing =
                 flow {
                     emit(1)
                     error("no more")
                 }
-            val heard = heard(failing)
+            val subscriber = subscriber(failing)
 
-            heard.subscription.request(9)
+            subscriber.subscription.request(9)
             runCurrent()
 
-            heard.signals shouldContainExactly listOf("subscribed", "1", "no more")
+            subscriber.signals shouldContainExactly listOf("subscribed", "1", "no more")
         }
     }
 
-    test("what onNext throws is told, even if it is somebody's cancellation") {
+    test("an exception of onNext is reported, even a CancellationException") {
         runTest {
-            val heard = Heard(afterwards = { throw CancellationException("a future's") })
-            publisher(flowOf(1, 2)).subscribe(heard)
+            val subscriber = TestSubscriber(afterNext = { throw CancellationException("a future's") })
+            publisher(flowOf(1, 2)).subscribe(subscriber)
             runCurrent()
 
-            heard.subscription.request(9)
+            subscriber.subscription.request(9)
             runCurrent()
 
-            heard.signals shouldContainExactly listOf("subscribed", "1", "a future's")
+            subscriber.signals shouldContainExactly listOf("subscribed", "1", "a future's")
         }
     }
 
-    test("closing the client completes, with and without demand") {
+    test("closing the client completes the publisher, with and without demand") {
         runTest {
             val client = TestScope(testScheduler)
-            val waiting = Heard()
-            val listening = Heard()
-            listOf(waiting, listening).forEach {
+            val waiting = TestSubscriber()
+            val requesting = TestSubscriber()
+            listOf(waiting, requesting).forEach {
                 FlowPublisher(MutableStateFlow(1), Callbacks(client), isNewestOnly = false).subscribe(it)
             }
             runCurrent()
-            listening.subscription.request(2)
+            requesting.subscription.request(2)
             runCurrent()
 
             client.cancel()
             runCurrent()
 
             waiting.signals shouldContainExactly listOf("subscribed", "complete")
-            listening.signals shouldContainExactly listOf("subscribed", "1", "complete")
+            requesting.signals shouldContainExactly listOf("subscribed", "1", "complete")
         }
     }
 
-    test("who subscribes to a client that is closed is told so") {
+    test("a subscription after the client is closed completes") {
         runTest {
             val client = TestScope(testScheduler)
             client.cancel()
-            val heard = Heard()
+            val subscriber = TestSubscriber()
 
-            FlowPublisher(MutableStateFlow(1), Callbacks(client), isNewestOnly = false).subscribe(heard)
-            heard.signals.shouldBeEmpty()
+            FlowPublisher(MutableStateFlow(1), Callbacks(client), isNewestOnly = false).subscribe(subscriber)
+            subscriber.signals.shouldBeEmpty()
             runCurrent()
 
-            heard.signals shouldContainExactly listOf("subscribed", "complete")
+            subscriber.signals shouldContainExactly listOf("subscribed", "complete")
         }
     }
 
-    test("where only the newest counts, what waits gives way to it") {
+    test("with isNewestOnly, a newer item replaces a waiting one") {
         runTest {
             val state = MutableStateFlow(1)
             val client = CoroutineScope(coroutineContext)
-            val heard = Heard()
-            FlowPublisher(state, Callbacks(client), isNewestOnly = true).subscribe(heard)
+            val subscriber = TestSubscriber()
+            FlowPublisher(state, Callbacks(client), isNewestOnly = true).subscribe(subscriber)
             runCurrent()
             state.value = 2
             runCurrent()
 
-            heard.subscription.request(1)
+            subscriber.subscription.request(1)
             runCurrent()
-            heard.subscription.cancel()
+            subscriber.subscription.cancel()
             runCurrent()
 
-            heard.signals shouldContainExactly listOf("subscribed", "2")
+            subscriber.signals shouldContainExactly listOf("subscribed", "2")
         }
     }
 
-    test("more demand than can be counted is all there is") {
+    test("demand beyond Long.MAX_VALUE is unbounded") {
         runTest {
-            val heard = heard((1..5).asFlow())
+            val subscriber = subscriber((1..5).asFlow())
 
-            heard.subscription.request(Long.MAX_VALUE)
-            heard.subscription.request(Long.MAX_VALUE)
+            subscriber.subscription.request(Long.MAX_VALUE)
+            subscriber.subscription.request(Long.MAX_VALUE)
             runCurrent()
 
-            heard.signals.last() shouldBe "complete"
+            subscriber.signals.last() shouldBe "complete"
         }
     }
 })
@@ -182,14 +182,14 @@ private fun <T : Any> TestScope.publisher(source: Flow<T>) =
     FlowPublisher(source, Callbacks(TestScope(testScheduler)), isNewestOnly = false)
 
 @OptIn(ExperimentalCoroutinesApi::class)
-private fun TestScope.heard(source: Flow<Int>): Heard =
-    Heard().also {
+private fun TestScope.subscriber(source: Flow<Int>): TestSubscriber =
+    TestSubscriber().also {
         publisher(source).subscribe(it)
         runCurrent()
     }
 
-/** A subscriber that requests what the test says. */
-private class Heard(private val afterwards: (Heard) -> Unit = {}) : Subscriber<Any> {
+/** A subscriber that records its signals. The test controls its demand. */
+private class TestSubscriber(private val afterNext: (TestSubscriber) -> Unit = {}) : Subscriber<Any> {
     val signals = mutableListOf<String>()
     lateinit var subscription: Subscription
 
@@ -200,7 +200,7 @@ private class Heard(private val afterwards: (Heard) -> Unit = {}) : Subscriber<A
 
     override fun onNext(item: Any) {
         signals += item.toString()
-        afterwards(this)
+        afterNext(this)
     }
 
     override fun onError(throwable: Throwable) {

@@ -9,22 +9,22 @@ import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
 import kotlin.time.Duration.Companion.minutes
 
-/** Where the server of a test runs. */
-internal enum class Place { TestHost, Netty, Cio }
+/** The kind of server for a test. */
+internal enum class ServerKind { TestHost, Netty, Cio }
 
-/** Runs [test] as `testLive` does, with the server at [place]. */
+/** Runs [test] like `testLive`, with a server of this [kind]. */
 internal suspend fun testLiveOn(
-    place: Place,
+    kind: ServerKind,
     module: Application.() -> Unit = Application::rooms,
     test: suspend LiveTest.() -> Unit,
 ): Unit =
-    when (place) {
-        Place.TestHost -> testLive(module, test = test)
-        Place.Netty -> withRealServer(Netty, module) { test() }
-        Place.Cio -> withRealServer(io.ktor.server.cio.CIO, module) { test() }
+    when (kind) {
+        ServerKind.TestHost -> testLive(module, test = test)
+        ServerKind.Netty -> withRealServer(Netty, module) { test() }
+        ServerKind.Cio -> withRealServer(io.ktor.server.cio.CIO, module) { test() }
     }
 
-/** Runs [test] against a server on a real socket, which the test may stop and start. */
+/** Runs [test] against a server on a real socket. The test may stop and start it. */
 internal suspend fun withRealServer(
     engine: ApplicationEngineFactory<*, *>,
     module: Application.() -> Unit = Application::rooms,
@@ -48,7 +48,7 @@ internal suspend fun withRealServer(
     }
 }
 
-/** A server that keeps its port from one start to the next. */
+/** A server that keeps its port after a restart. */
 internal class RealServer(
     private val engine: ApplicationEngineFactory<*, *>,
     private val module: Application.() -> Unit,

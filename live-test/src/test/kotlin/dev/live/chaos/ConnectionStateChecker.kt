@@ -6,38 +6,39 @@ import dev.live.protocol.CloseCode
 import java.util.concurrent.ConcurrentLinkedQueue
 import kotlin.time.Duration
 
-/** What keeps every client away, whatever connection it has. */
-internal class Outages(private val proxy: ChaosProxy, private val names: BrokenNames) {
+/** Outages that affect all clients. */
+internal class Outages(private val proxy: ChaosProxy, private val dns: FakeDns) {
     @Volatile
-    var isServerAway: Boolean = false
+    var isServerDown: Boolean = false
 
-    val isAny: Boolean get() = isServerAway || proxy.isRefusing || names.areBroken
+    val isAny: Boolean get() = isServerDown || proxy.isRefusing || dns.isDown
 }
 
 /**
- * What a client's state says, held against what the proxy did: every end has a fault that explains it, and every fault the
- * end that it must have. [take] is called in place, so that no state is passed over but a wait of nearly no time.
+ * Compares the connection states of a client with the faults of the proxy: each disconnect must have a matching fault,
+ * and each fault must cause the expected disconnect. [onState] is called undispatched, so only very short states are
+ * missed.
  */
-internal class Story(
+internal class ConnectionStateChecker(
     private val client: Int,
     private val proxy: ChaosProxy,
     private val outages: Outages,
-    private val silence: Duration,
+    private val heartbeatTimeout: Duration,
 ) {
     private var last: ConnectionState? = null
     private var link: Link? = null
-    private var wasOutage = false
+    private var wasInOutage = false
 
-    /** What does not fit. */
-    val wrong = ConcurrentLinkedQueue<String>()
+    /** Violations found so far. */
+    val errors = ConcurrentLinkedQueue<String>()
 
     @Synchronized
-    fun take(state: ConnectionState) {
-        if (!mayFollow(last, state)) wrong += "client $client: $state behind $last"
+    fun onState(state: ConnectionState) {
+        if (!mayFollow(last, state)) errors += "client $client: $state after $last"
         when (state) {
             is ConnectionState.Connecting -> {
                 if (last is ConnectionState.Connected) proxy.newestOf(client)?.isEndUnseen = true
-                wasOutage = outages.isAny
+                wasInOutage = outages.isAny
             }
             is ConnectionState.Connected -> link = proxy.newestOf(client)?.also { it.wasConnected = true }
             is ConnectionState.Waiting -> if (last !is ConnectionState.Waiting) ended(state.cause)
@@ -49,30 +50,33 @@ internal class Story(
     private fun ended(cause: DisconnectCause) {
         val ended = proxy.newestOf(client)?.takeIf { it.end == null }
         ended?.end = cause
-        val isOutage = wasOutage || outages.isAny
-        val isExplained = ended?.faults.orEmpty().any { explains(it, cause) } || (isOutage && isOfOutage(cause))
-        if (!isExplained) wrong += "client $client: $cause, after ${ended?.faults} and outage=$isOutage"
+        val isOutage = wasInOutage || outages.isAny
+        val isExplained = ended?.faults.orEmpty().any { explains(it, cause) } || (isOutage && isCausedByOutage(cause))
+        if (!isExplained) errors += "client $client: $cause, after ${ended?.faults} and outage=$isOutage"
     }
 
     private fun explains(fault: Fault, cause: DisconnectCause): Boolean =
         when (fault) {
             Fault.Cut -> cause is DisconnectCause.ConnectionLost || cause is DisconnectCause.Unreachable
-            Fault.HalfOpen -> isSilence(cause) || cause is DisconnectCause.Unreachable
+            Fault.HalfOpen -> isHeartbeatTimeout(cause) || cause is DisconnectCause.Unreachable
             Fault.Stall -> false
-            // the server may be first to find that nothing comes
-            Fault.Drip -> isSilence(cause) || cause is DisconnectCause.ConnectionLost || closedWith(cause) in GIVEN_UP
-            Fault.Restart -> isOfOutage(cause)
+            // the server may detect the missing heartbeat first
+            Fault.Drip ->
+                isHeartbeatTimeout(cause) || cause is DisconnectCause.ConnectionLost ||
+                    closedWith(cause) in TIMEOUT_CODES
+            Fault.Restart -> isCausedByOutage(cause)
         }
 
-    private fun isSilence(cause: DisconnectCause): Boolean = cause is DisconnectCause.HeartbeatTimeout && cause.after <= silence
+    private fun isHeartbeatTimeout(cause: DisconnectCause): Boolean =
+        cause is DisconnectCause.HeartbeatTimeout && cause.after <= heartbeatTimeout
 
-    private fun isOfOutage(cause: DisconnectCause): Boolean =
+    private fun isCausedByOutage(cause: DisconnectCause): Boolean =
         cause is DisconnectCause.Unreachable || cause is DisconnectCause.ConnectionLost ||
-            cause is DisconnectCause.UpgradeRefused || closedWith(cause) in STOPPED
+            cause is DisconnectCause.UpgradeRefused || closedWith(cause) in RESTART_CODES
 
     private companion object {
-        val GIVEN_UP = setOf(CloseCode.HeartbeatTimeout, CloseCode.SlowConsumer)
-        val STOPPED = setOf(CloseCode.Restart, CloseCode.GoingAway)
+        val TIMEOUT_CODES = setOf(CloseCode.HeartbeatTimeout, CloseCode.SlowConsumer)
+        val RESTART_CODES = setOf(CloseCode.Restart, CloseCode.GoingAway)
 
         fun closedWith(cause: DisconnectCause): CloseCode? = (cause as? DisconnectCause.ClosedByServer)?.code
 
@@ -87,15 +91,15 @@ internal class Story(
     }
 }
 
-/** What the clients behind [links] had to notice, each in its own way, and did not. */
-internal fun unnoticed(links: List<Link>): List<String> =
+/** Faults of [links] that the clients had to detect and did not. */
+internal fun undetectedFaults(links: List<Link>): List<String> =
     links.filter { it.wasConnected && !it.isEndUnseen }.mapNotNull { link ->
         val end = link.end
-        val isNoticed =
-            when ((link.faults - PASSING).singleOrNull()) {
+        val isDetected =
+            when ((link.faults - TRANSIENT_FAULTS).singleOrNull()) {
                 Fault.Cut -> end is DisconnectCause.ConnectionLost
                 Fault.HalfOpen -> end is DisconnectCause.HeartbeatTimeout
                 else -> true
             }
-        if (isNoticed) null else "client ${link.client}: ${link.faults} ended as $end"
+        if (isDetected) null else "client ${link.client}: ${link.faults} ended as $end"
     }

@@ -14,16 +14,16 @@ import io.kotest.matchers.types.shouldBeInstanceOf
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-/** A topic that is refused: at first, and when a client that was in comes back. */
-class RejoinTest : FunSpec({
+/** Rejected subscribes: the first subscribe, and the resubscribe after a reconnect. */
+class ResubscribeTest : FunSpec({
 
     for (code in listOf("rate_limited", "internal", "timeout")) {
-        test("one who was in is in again when '$code' has passed, and was told of the gap") {
+        test("a subscribed collector is resubscribed after a temporary '$code', with a gap") {
             clientTest {
                 val updates = collect(room().updates)
                 updates.awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().recovery shouldBe Recovery.First
 
-                transport.refuseSubscribes(code)
+                transport.rejectSubscribes(code)
                 transport.wire.cut()
                 pass(20.seconds)
                 transport.joined shouldBe emptySet()
@@ -32,34 +32,34 @@ class RejoinTest : FunSpec({
                 transport.onMessage = { false }
                 pass(1.minutes)
                 updates.awaitItem().shouldBeInstanceOf<TopicUpdate.Subscribed>().recovery shouldBe Recovery.Gap
-                serverSays("room", hello)
+                serverPublishes("room", hello)
                 updates.awaitItem().shouldBeInstanceOf<TopicUpdate.Received<*>>().value shouldBe hello
                 updates.cancel()
             }
         }
     }
 
-    test("it is asked for less and less often") {
+    test("resubscribes are retried with growing delays") {
         clientTest {
             val messages = collect(room().messages)
-            transport.refuseSubscribes("internal")
+            transport.rejectSubscribes("internal")
             transport.wire.cut()
 
             pass(10.minutes)
 
-            val asked = transport.wire.sent(MessageType.SUBSCRIBE).size
-            (asked in 15..26) shouldBe true
+            val attempts = transport.wire.sent(MessageType.SUBSCRIBE).size
+            (attempts in 15..26) shouldBe true
             messages.cancel()
             settle()
             pass(2.minutes)
-            transport.wire.sent(MessageType.SUBSCRIBE).size shouldBe asked
+            transport.wire.sent(MessageType.SUBSCRIBE).size shouldBe attempts
         }
     }
 
-    test("what does not pass ends the flow of one who was in as well") {
+    test("a permanent rejection also fails the flow of a subscribed collector") {
         clientTest {
             val messages = collect(room().messages)
-            transport.refuseSubscribes("forbidden")
+            transport.rejectSubscribes("forbidden")
             transport.wire.cut()
 
             pass(2.seconds)
@@ -68,9 +68,9 @@ class RejoinTest : FunSpec({
         }
     }
 
-    test("one who was never in is told at once, whatever it is") {
+    test("a first subscribe fails immediately with any code") {
         clientTest {
-            transport.refuseSubscribes("internal")
+            transport.rejectSubscribes("internal")
 
             val messages = collect(room().messages)
 
@@ -78,10 +78,10 @@ class RejoinTest : FunSpec({
         }
     }
 
-    test("one who comes while the others wait is told at once, and they wait on") {
+    test("a new collector fails immediately, while subscribed collectors keep waiting") {
         clientTest {
             val first = collect(room().messages)
-            transport.refuseSubscribes("internal")
+            transport.rejectSubscribes("internal")
             transport.wire.cut()
             pass(2.seconds)
 
@@ -91,14 +91,14 @@ class RejoinTest : FunSpec({
             second.awaitError().shouldBeInstanceOf<LiveException>().code shouldBe ErrorCode.Internal
             transport.onMessage = { false }
             pass(1.minutes)
-            serverSays("room", hello)
+            serverPublishes("room", hello)
             first.awaitItem() shouldBe hello
             first.cancel()
         }
     }
 })
 
-private fun FakeTransport.refuseSubscribes(code: String) {
+private fun FakeTransport.rejectSubscribes(code: String) {
     onMessage = { message ->
         (message.type == MessageType.SUBSCRIBE).also { if (it) refuse(message, code, "not now") }
     }

@@ -31,63 +31,64 @@ import kotlin.time.Duration.Companion.microseconds
 import kotlin.time.Duration.Companion.minutes
 
 /**
- * Clients that publish and subscribe to a topic of which an interceptor refuses both at random, while connections
- * break: what was acked stands in the topic once, what was refused does not, and between refusals nothing is missed.
+ * Clients publish and subscribe to a topic while connections break and an interceptor rejects messages at random. An
+ * acked message is in the topic once, a rejected one never, and a subscription misses nothing between rejections.
  */
-class RefusalModelTest : FunSpec({
+class RejectionModelTest : FunSpec({
 
     for (seed in 1..2) {
-        test("what was acked is published once, what was refused never, and all of it comes, with seed $seed")
+        test("acked messages are published once, rejected messages never, and all arrive, with seed $seed")
             .config(timeout = 2.minutes) {
                 val dice = List(CLIENTS) { Dice(Random(seed * CLIENTS + it)) }
-                testLive({ refusing(dice) }) {
-                    val clients = withContext(Dispatchers.Default) { List(CLIENTS) { talker(it, Random(-seed - it)) } }
+                testLive({ rejecting(dice) }) {
+                    val clients =
+                        withContext(Dispatchers.Default) { List(CLIENTS) { randomClient(it, Random(-seed - it)) } }
                     clients.forEach { application.launch(Dispatchers.Default) { it.collect() } }
 
                     withContext(Dispatchers.Default) {
                         coroutineScope { for (client in clients) launch { repeat(STEPS) { client.step() } } }
                     }
-                    dice.forEach { it.isFair = false }
+                    dice.forEach { it.isEnabled = false }
                     val published = live.topic(TOPIC).history()
-                    awaitUntil("all have everything") { clients.all { it.last == published.position.offset } }
+                    awaitUntil("all clients have received all") { clients.all { it.last == published.position.offset } }
 
-                    val words = published.messages.map { it.decode<String>() }
-                    words.shouldBeUnique()
+                    val texts = published.messages.map { it.decode<String>() }
+                    texts.shouldBeUnique()
                     for (client in clients) {
-                        val refused = client.refused.toSet()
-                        words.filter { it in refused } shouldBe emptyList()
-                        words shouldContainAll client.acked
-                        for ((offset, word) in client.received) word shouldBe words[offset.toInt() - 1]
-                        client.wrong shouldBe null
+                        val rejected = client.rejected.toSet()
+                        texts.filter { it in rejected } shouldBe emptyList()
+                        texts shouldContainAll client.acked
+                        for ((offset, text) in client.received) text shouldBe texts[offset.toInt() - 1]
+                        client.error shouldBe null
                     }
-                    clients.sumOf { it.refused.size } shouldBeGreaterThan STEPS / 20
-                    clients.sumOf { it.refusals.get() } shouldBeGreaterThan 0
+                    clients.sumOf { it.rejected.size } shouldBeGreaterThan STEPS / 20
+                    clients.sumOf { it.rejections.get() } shouldBeGreaterThan 0
                     clients.sumOf { it.recovered.get() } shouldBeGreaterThan 0
                 }
             }
     }
 })
 
-private suspend fun LiveTest.talker(number: Int, random: Random): Talker {
-    val delays = Random(random.nextInt()) // for another thread
+private suspend fun LiveTest.randomClient(number: Int, random: Random): RandomClient {
+    val delays = Random(random.nextInt()) // not shared, because it is used on another thread
     val client = connect("/live?client=$number") { reconnect = ReconnectPolicy { delays.nextInt(3_000).microseconds } }
-    return Talker(number, client.topic(TOPIC), random) {
+    return RandomClient(number, client.topic(TOPIC), random) {
         live.sessions.randomOrNull(random)?.close(CloseCode.GoingAway)
     }
 }
 
-private class Talker(
+private class RandomClient(
     private val number: Int,
     private val topic: ClientTopic<String>,
     private val random: Random,
-    private val breakOne: () -> Unit,
+    private val breakConnection: () -> Unit,
 ) {
     val acked = ArrayList<String>()
-    val refused = ArrayList<String>()
+    val rejected = ArrayList<String>()
     val recovered = AtomicInteger()
 
-    /** How often it was not let in. */
-    val refusals = AtomicInteger()
+    /** Number of rejected subscribes. */
+    val rejections = AtomicInteger()
     val received = ConcurrentHashMap<Long, String>()
     private var count = 0
 
@@ -95,48 +96,48 @@ private class Talker(
     var last = 0L
 
     @Volatile
-    var wrong: String? = null
+    var error: String? = null
 
     private var mayMiss = true
 
     suspend fun step() {
-        if (random.nextInt(100) == 0) breakOne()
-        val word = "$number:${count++}"
+        if (random.nextInt(100) == 0) breakConnection()
+        val text = "$number:${count++}"
         try {
-            topic.publish(word)
-            acked += word
+            topic.publish(text)
+            acked += text
         } catch (_: ConnectionLostException) {
-            // whether it was published nobody knows
+            // the message may or may not have been published
         } catch (e: LiveException) {
-            check(e.code == ErrorCode.Forbidden || e.code == ErrorCode.NotSubscribed) { "$word was refused: $e" }
-            refused += word
+            check(e.code == ErrorCode.Forbidden || e.code == ErrorCode.NotSubscribed) { "$text was rejected: $e" }
+            rejected += text
         }
     }
 
     suspend fun collect() {
         while (true) {
             try {
-                topic.updates.collect { take(it) }
+                topic.updates.collect { onUpdate(it) }
                 return
             } catch (e: LiveException) {
-                if (e.code != ErrorCode.Forbidden) wrong = wrong ?: "client $number was refused: $e"
-                refusals.incrementAndGet()
+                if (e.code != ErrorCode.Forbidden) error = error ?: "client $number was rejected: $e"
+                rejections.incrementAndGet()
             }
         }
     }
 
-    private fun take(update: TopicUpdate<String>) {
+    private fun onUpdate(update: TopicUpdate<String>) {
         when (update) {
             is TopicUpdate.Subscribed ->
                 when (update.recovery) {
                     Recovery.First -> mayMiss = true
                     Recovery.Recovered -> recovered.incrementAndGet()
-                    Recovery.Gap -> wrong = wrong ?: "client $number has a gap behind $last, and all is kept"
+                    Recovery.Gap -> error = error ?: "client $number received a gap after $last despite full history"
                 }
             is TopicUpdate.Received -> {
                 val offset = update.offset!!
                 val isNext = if (mayMiss) offset > last else offset == last + 1
-                if (!isNext) wrong = wrong ?: "client $number got $offset behind $last, mayMiss=$mayMiss"
+                if (!isNext) error = error ?: "client $number received $offset after $last, mayMiss=$mayMiss"
                 mayMiss = false
                 received[offset] = update.value
                 last = offset
@@ -145,20 +146,20 @@ private class Talker(
     }
 }
 
-/** Whether a client is refused; asked by its sessions, of which an old one may not know yet that there is a new one. */
+/** Decides at random whether a client is rejected. Synchronized, because an old and a new session may overlap. */
 private class Dice(private val random: Random) {
     @Volatile
-    var isFair = true
+    var isEnabled = true
 
     @Synchronized
-    fun refuses(oneIn: Int): Boolean = isFair && random.nextInt(oneIn) == 0
+    fun rejects(oneIn: Int): Boolean = isEnabled && random.nextInt(oneIn) == 0
 }
 
 private const val TOPIC = "talk"
 private const val CLIENTS = 4
 private const val STEPS = 2_500
 
-private fun Application.refusing(dice: List<Dice>) {
+private fun Application.rejecting(dice: List<Dice>) {
     install(Live) {
         limits {
             messagesPerSecond = 1_000_000
@@ -172,8 +173,8 @@ private fun Application.refusing(dice: List<Dice>) {
             authenticate { call -> dice[call.request.queryParameters["client"]!!.toInt()] }
             intercept { message, next ->
                 when (message.type) {
-                    MessageType.SUBSCRIBE -> if (meta.refuses(oneIn = 4)) reject("not now", ErrorCode.Forbidden)
-                    MessageType.PUBLISH -> if (meta.refuses(oneIn = 10)) reject("not this", ErrorCode.Forbidden)
+                    MessageType.SUBSCRIBE -> if (meta.rejects(oneIn = 4)) reject("not now", ErrorCode.Forbidden)
+                    MessageType.PUBLISH -> if (meta.rejects(oneIn = 10)) reject("not this", ErrorCode.Forbidden)
                 }
                 next(message)
             }

@@ -30,10 +30,10 @@ import kotlinx.coroutines.coroutineScope
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 
-/** Requests in both directions and joins by the server, between our client and our server. */
-class AskingTest : FunSpec({
+/** Requests in both directions and subscriptions by the server, with a real client and a real server. */
+class RequestTest : FunSpec({
 
-    test("the server asks a client, which answers, refuses and does not know") {
+    test("a client replies to a request, rejects it or reports an unknown type") {
         testLive({ shop(Paid()) }, "/live?name=ann") {
             val ann = connect()
             val handler = confirm(ann) { it == "sure?" }
@@ -50,10 +50,10 @@ class AskingTest : FunSpec({
         }
     }
 
-    test("both sides ask each other at the same time") {
+    test("both sides send requests concurrently") {
         testLive({ shop(Paid()) }, "/live?name=ann") {
             val ann = connect()
-            // the client asks back before it answers
+            // the client sends its own request before it replies
             ann.onRequest<String, Int>("length") { text -> ann.request("count", text) }
             val session = live.sessions.single()
 
@@ -65,7 +65,7 @@ class AskingTest : FunSpec({
         }
     }
 
-    test("a client that does not answer in time is a timeout, and the session goes on") {
+    test("a missing reply of the client times out, and the session stays open") {
         testLive({ shop(Paid()) }, "/live?name=ann") {
             val ann = connect()
             val gate = CompletableDeferred<Boolean>()
@@ -82,7 +82,7 @@ class AskingTest : FunSpec({
         }
     }
 
-    test("what is paid with a key is paid once, though the connection breaks before the receipt") {
+    test("a request with an idempotency key runs once if the connection is lost before the reply") {
         val shop = Paid()
         testLive({ shop(shop) }, "/live?name=ann") {
             val ann = connect { reconnect = ReconnectPolicy { 10.milliseconds } }
@@ -101,7 +101,7 @@ class AskingTest : FunSpec({
         }
     }
 
-    test("a client is told what the server joined it to, collects it without authorize, and is told of its end") {
+    test("a client is notified when the server subscribes it and unsubscribes it, without authorize") {
         testLive({ club() }, "/live?name=ann") {
             val ann = connect()
             val admins = ann.topic<Notice>("room/admins")
@@ -117,7 +117,7 @@ class AskingTest : FunSpec({
             }
 
             admins.messages.test(timeout = 2.minutes) {
-                ann.requestMessage(MessageType.PING) // the subscribe is handled
+                ann.requestMessage(MessageType.PING) // waits until the subscribe is handled
                 live.topic("room/admins").publish(Notice("welcome"))
                 awaitItem() shouldBe Notice("welcome")
 
@@ -128,7 +128,7 @@ class AskingTest : FunSpec({
         }
     }
 
-    test("a client that the server kicks does not come back") {
+    test("a kicked client does not reconnect") {
         testLive({ club() }, "/live?name=ann") {
             val ann = connect()
             ann.request<String, Boolean>("promote", "nobody")

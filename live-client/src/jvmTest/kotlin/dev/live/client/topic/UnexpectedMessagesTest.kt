@@ -26,40 +26,40 @@ import io.kotest.property.arbitrary.list
 import io.kotest.property.checkAll
 import kotlin.time.Duration.Companion.seconds
 
-/** Messages that nobody asked for, and answers that make no sense. */
-class UnaskedTest : FunSpec({
+/** Unexpected messages and invalid replies of the server. */
+class UnexpectedMessagesTest : FunSpec({
 
-    for ((what, message) in nonsense) {
-        test("$what changes nothing: the connection stands, and topics and answers go on") {
+    for ((description, message) in unexpected) {
+        test("$description is ignored: the connection stays open, and topics and replies continue") {
             clientTest {
                 val messages = collect(room().messages)
 
                 transport.wire.push(message)
                 settle()
 
-                goesOn()
+                assertWorks()
                 messages.awaitItem() shouldBe hello
                 messages.cancel()
             }
         }
     }
 
-    test("any row of them changes nothing either") {
-        checkAll(200, Arb.list(Arb.element(nonsense.map { it.second }), 1..60)) { row ->
+    test("any sequence of them is ignored") {
+        checkAll(200, Arb.list(Arb.element(unexpected.map { it.second }), 1..60)) { sequence ->
             clientTest {
                 val messages = collect(room().messages)
 
-                row.forEach(transport.wire::push)
+                sequence.forEach(transport.wire::push)
                 settle()
 
-                goesOn()
+                assertWorks()
                 messages.awaitItem() shouldBe hello
                 messages.cancel()
             }
         }
     }
 
-    test("fields that are not known are ignored") {
+    test("unknown fields are ignored") {
         clientTest {
             val messages = collect(room().messages)
             val text = """{"v":9,"type":"message","topic":"room","data":{"from":"ann","text":"hello"},"x":[{}]}"""
@@ -71,7 +71,7 @@ class UnaskedTest : FunSpec({
         }
     }
 
-    test("a second ack is for nobody, and not for the next message") {
+    test("a second ack is ignored and not used for the next message") {
         clientTest {
             transport.onMessage = {
                 if (it.type == MessageType.PUBLISH && it.ref == "~1") {
@@ -86,7 +86,7 @@ class UnaskedTest : FunSpec({
         }
     }
 
-    test("an error after the ack is for nobody") {
+    test("an error after the ack is ignored") {
         clientTest {
             transport.onMessage = { message ->
                 if (message.type == MessageType.PUBLISH) {
@@ -103,16 +103,16 @@ class UnaskedTest : FunSpec({
         }
     }
 
-    test("what is an answer to nothing of this client's and of no topic goes to messages, for the application to see") {
+    test("messages that are no reply to this client and have no topic arrive in messages") {
         clientTest {
             client.messages.test(timeout = HANG_TIMEOUT) {
                 settle()
                 transport.wire.push(Message(MessageType.ERROR, body = Body.json("""{"code":"bad_message"}""")))
-                transport.wire.push(Message(MessageType.ACK, ref = "~77")) // of its own, given up long ago
-                transport.wire.push(Message(MessageType.ACK, ref = "of-nobody"))
+                transport.wire.push(Message(MessageType.ACK, ref = "~77")) // the client's own ref, no longer pending
+                transport.wire.push(Message(MessageType.ACK, ref = "unknown"))
 
                 awaitItem().type shouldBe MessageType.ERROR
-                awaitItem().ref shouldBe "of-nobody"
+                awaitItem().ref shouldBe "unknown"
             }
         }
     }
@@ -125,12 +125,12 @@ class UnaskedTest : FunSpec({
         "[]",
         "null",
     )) {
-        test("an ack of a subscription with $data counts as one without a history, now and after a reconnect") {
+        test("an ack with $data is treated as an ack without history, also after a reconnect") {
             clientTest {
                 transport.onMessage = { message ->
-                    val isJoin = message.type == MessageType.SUBSCRIBE
-                    if (isJoin) push(Message(MessageType.ACK, ref = message.ref, body = Body.json(data)))
-                    isJoin
+                    val isSubscribe = message.type == MessageType.SUBSCRIBE
+                    if (isSubscribe) push(Message(MessageType.ACK, ref = message.ref, body = Body.json(data)))
+                    isSubscribe
                 }
                 val messages = collect(room().messages)
                 repeat(3) {
@@ -140,14 +140,14 @@ class UnaskedTest : FunSpec({
 
                 transport.requests shouldHaveSize 4
                 transport.wire.sent(MessageType.SUBSCRIBE).single().body shouldBe null
-                serverSays("room", hello)
+                serverPublishes("room", hello)
                 messages.awaitItem() shouldBe hello
                 messages.cancel()
             }
         }
     }
 
-    test("an error that says nothing, or nonsense, still fails what it answers") {
+    test("an error with an invalid payload still fails its request") {
         clientTest {
             for (data in listOf(
                 "{}",
@@ -167,37 +167,38 @@ class UnaskedTest : FunSpec({
     }
 })
 
-private val nonsense =
+private val unexpected =
     listOf(
-        "an ack for nobody" to Message(MessageType.ACK, ref = "~zz"),
+        "an ack for an unknown ref" to Message(MessageType.ACK, ref = "~zz"),
         "an ack for an application's ref" to Message(MessageType.ACK, ref = "mine"),
         "an ack without a ref" to Message(MessageType.ACK),
-        "an ack for a key that nobody waits for" to Message(MessageType.ACK, ref = "=order-1"),
-        "an error for nobody" to Message(MessageType.ERROR, ref = "~zz", body = Body.json("""{"code":"internal"}""")),
+        "an ack for an unknown key" to Message(MessageType.ACK, ref = "=order-1"),
+        "an error for an unknown ref" to
+            Message(MessageType.ERROR, ref = "~zz", body = Body.json("""{"code":"internal"}""")),
         "an error without a ref" to Message(MessageType.ERROR),
-        "a reply for nobody" to Message(MessageType.REPLY, ref = "~zz"),
-        "a reply to a request of the server's" to Message(MessageType.REPLY, ref = "${'$'}1"),
-        "a message for a topic that is not subscribed to" to
+        "a reply for an unknown ref" to Message(MessageType.REPLY, ref = "~zz"),
+        "a reply to a request of the server" to Message(MessageType.REPLY, ref = "${'$'}1"),
+        "a message of an unsubscribed topic" to
             Message(MessageType.MESSAGE, "elsewhere", body = Body.json("1")),
-        "a message for no topic" to Message(MessageType.MESSAGE),
-        "a presence of a topic that is not subscribed to" to Message(MessageType.PRESENCE, "elsewhere"),
-        "a presence that is none" to Message(MessageType.PRESENCE, "room", body = Body.json("7")),
-        "an unsubscribe from elsewhere" to Message(MessageType.UNSUBSCRIBE, "elsewhere"),
-        "a type that is not known" to Message("frobnicate", "elsewhere", body = Body.json("{}")),
-        "a subscribe, which is for clients to say" to Message(MessageType.SUBSCRIBE, "room"),
-        "a publish, which is for clients to say" to Message(MessageType.PUBLISH, "elsewhere"),
-        "a pong that nobody asked for" to Message(MessageType.PONG, ref = "~zz"),
-        "an expiring of a token that there is not" to
+        "a message without a topic" to Message(MessageType.MESSAGE),
+        "a presence message of an unsubscribed topic" to Message(MessageType.PRESENCE, "elsewhere"),
+        "an invalid presence message" to Message(MessageType.PRESENCE, "room", body = Body.json("7")),
+        "an unsubscribe of an unsubscribed topic" to Message(MessageType.UNSUBSCRIBE, "elsewhere"),
+        "an unknown type" to Message("frobnicate", "elsewhere", body = Body.json("{}")),
+        "a subscribe by the server" to Message(MessageType.SUBSCRIBE, "room"),
+        "a publish, which only clients send" to Message(MessageType.PUBLISH, "elsewhere"),
+        "a pong without a ping" to Message(MessageType.PONG, ref = "~zz"),
+        "an expiring message without a token" to
             Message(MessageType.EXPIRING, body = Body.json("""{"inMs":-9}""")),
-        "a goodbye that says nothing" to Message(MessageType.GOODBYE),
+        "a goodbye without a payload" to Message(MessageType.GOODBYE),
     )
 
-/** The connection is the first one, what is published is acked, and what the server says arrives. */
-private suspend fun ClientFixture.goesOn() {
+/** Checks that the first connection is still open, a publish is acked, and a message of the server arrives. */
+private suspend fun ClientFixture.assertWorks() {
     client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
     transport.connections shouldHaveSize 1
-    val asked = start { client.topic<Chat>("other").publish(hello) }
+    val publishing = start { client.topic<Chat>("other").publish(hello) }
     settle()
-    asked.await()
-    serverSays("room", hello)
+    publishing.await()
+    serverPublishes("room", hello)
 }

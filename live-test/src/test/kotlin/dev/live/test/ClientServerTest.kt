@@ -23,44 +23,44 @@ import kotlinx.coroutines.coroutineScope
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 
-/** What the client and the server say to each other, on every engine. */
-class ConversationTest : FunSpec({
+/** Topics, requests, errors and direct messages between client and server, on every engine. */
+class ClientServerTest : FunSpec({
 
-    for (place in Place.entries) {
-        context("on $place") {
+    for (server in ServerKind.entries) {
+        context("on $server") {
             for (codec in listOf(JsonCodec, CborCodec, MessagePackCodec)) {
                 test("topics and requests work over ${codec.subprotocol}") {
-                    testLiveOn(place) {
+                    testLiveOn(server) {
                         val ann = connect("/live?name=ann") { codecs(codec) }
-                        val heard = ann.received<Line>("room/42")
+                        val received = ann.received<Line>("room/42")
 
                         ann.topic<Line>("room/42").publish(Line("grüße"))
 
-                        heard.next() shouldBe Line("grüße", from = "ann")
+                        received.next() shouldBe Line("grüße", from = "ann")
                         ann.request<Line, Int>("length", Line("four")) shouldBe 4
                         live.sessions.single().codec shouldBe codec
                     }
                 }
             }
 
-            test("clients of different codecs hear each other") {
-                testLiveOn(place) {
+            test("clients with different codecs receive each other's messages") {
+                testLiveOn(server) {
                     val ann = connect("/live?name=ann") { codecs(CborCodec) }
                     val bob = connect("/live?name=bob") { codecs(MessagePackCodec, JsonCodec) }
-                    val heardByAnn = ann.received<Line>("room/42")
-                    val heardByBob = bob.received<Line>("room/42")
+                    val receivedByAnn = ann.received<Line>("room/42")
+                    val receivedByBob = bob.received<Line>("room/42")
 
                     ann.topic<Line>("room/42").publish(Line("from ann"))
                     bob.topic<Line>("room/42").publish(Line("from bob"))
 
                     val all = listOf(Line("from ann", "ann"), Line("from bob", "bob"))
-                    heardByAnn.next(2) shouldContainExactly all
-                    heardByBob.next(2) shouldContainExactly all
+                    receivedByAnn.next(2) shouldContainExactly all
+                    receivedByBob.next(2) shouldContainExactly all
                 }
             }
 
-            test("two collectors share one subscription, and the last one to go ends it") {
-                testLiveOn(place) {
+            test("two collectors share one subscription, which ends with the last collector") {
+                testLiveOn(server) {
                     val ann = connect("/live?name=ann")
                     val first = ann.received<Line>("room/42")
                     val second = ann.received<Line>("room/42")
@@ -75,29 +75,29 @@ class ConversationTest : FunSpec({
                     live.topic("room/42").subscribers shouldBe 1
                     second.cancel()
 
-                    awaitUntil("nobody is subscribed") { live.topic("room/42").subscribers == 0 }
-                    awaitUntil("ann is in no topic") { live.sessions.single().topics.isEmpty() }
+                    awaitUntil("the topic has no subscriber") { live.topic("room/42").subscribers == 0 }
+                    awaitUntil("ann has no subscription") { live.sessions.single().topics.isEmpty() }
                 }
             }
 
-            test("what one client publishes at once arrives in order at another") {
-                testLiveOn(place) {
+            test("concurrent publishes of one client arrive in order") {
+                testLiveOn(server) {
                     val ann = connect("/live?name=ann")
                     val room = ann.topic<Line>("room/42")
                     ann.received<Line>("room/42")
-                    val heard = connect("/live?name=bob").received<Line>("room/42")
+                    val received = connect("/live?name=bob").received<Line>("room/42")
 
                     coroutineScope {
                         List(150) { n -> async(start = CoroutineStart.UNDISPATCHED) { room.publish(Line("$n")) } }
                             .awaitAll()
                     }
 
-                    heard.next(150).map { it.text } shouldContainExactly List(150) { "$it" }
+                    received.next(150).map { it.text } shouldContainExactly List(150) { "$it" }
                 }
             }
 
-            test("the server's errors surface with its code and reason") {
-                testLiveOn(place) {
+            test("errors of the server reach the client with code and reason") {
+                testLiveOn(server) {
                     val ann = connect("/live?name=ann")
                     ann.received<Line>("room/42")
 
@@ -114,8 +114,8 @@ class ConversationTest : FunSpec({
                 }
             }
 
-            test("a reply of another shape fails the request, and a payload of another shape its flow") {
-                testLiveOn(place) {
+            test("a mismatched reply fails the request, and a mismatched payload fails the flow") {
+                testLiveOn(server) {
                     val ann = connect("/live?name=ann")
                     shouldThrow<BadPayloadException> { ann.request<Line, Line>("length", Line("four")) }
 
@@ -126,8 +126,8 @@ class ConversationTest : FunSpec({
                 }
             }
 
-            test("a handler that takes too long is a timeout of the server, and one of the client if that is shorter") {
-                testLiveOn(place, { rooms { session { handlerTimeout = 100.milliseconds } } }) {
+            test("a slow handler times out on the server, or on the client if its timeout is shorter") {
+                testLiveOn(server, { rooms { session { handlerTimeout = 100.milliseconds } } }) {
                     val ann = connect("/live?name=ann")
 
                     errorOf { ann.request<Line, Int>("hang", Line("")) }.first shouldBe ErrorCode.Timeout
@@ -137,8 +137,8 @@ class ConversationTest : FunSpec({
                 }
             }
 
-            test("the application sends to a session, to a user and to everybody") {
-                testLiveOn(place) {
+            test("the application sends to a session, to a user and to all sessions") {
+                testLiveOn(server) {
                     val ann = connect("/live?name=ann").receivedDirectly()
                     val bob = connect("/live?name=bob").receivedDirectly()
                     val toAnn = live.sessionsOf("ann").single()
@@ -155,21 +155,21 @@ class ConversationTest : FunSpec({
                 }
             }
 
-            test("an application's own messages go there and back") {
-                testLiveOn(place) {
+            test("application-defined messages are delivered in both directions") {
+                testLiveOn(server) {
                     val ann = connect("/live?name=ann")
-                    val heard = ann.receivedDirectly()
+                    val received = ann.receivedDirectly()
 
                     ann.send(Message("shout", body = Body.bytes(byteArrayOf(1, 2, 3))))
 
-                    heard.next() shouldBe Message("shout", body = Body.bytes(byteArrayOf(1, 2, 3)))
+                    received.next() shouldBe Message("shout", body = Body.bytes(byteArrayOf(1, 2, 3)))
                 }
             }
 
-            test("the application hears a topic in process, and publishes to it") {
-                testLiveOn(place) {
+            test("the application collects a topic in process and publishes to it") {
+                testLiveOn(server) {
                     val ann = connect("/live?name=ann")
-                    val heard = ann.receivedRaw("room/42")
+                    val received = ann.receivedRaw("room/42")
                     live.topic("room/42").messages.test(timeout = 2.minutes) {
                         ann.topic<Line>("room/42").publish(Line("hello"))
                         live.topic("room/42").publish(Line("from the application"))
@@ -177,7 +177,7 @@ class ConversationTest : FunSpec({
                         awaitItem().decode<Line>() shouldBe Line("hello", from = "ann")
                         awaitItem().decode<Line>() shouldBe Line("from the application")
                     }
-                    heard.next(2).map { it.decode<Line>().text } shouldContainExactly
+                    received.next(2).map { it.decode<Line>().text } shouldContainExactly
                         listOf("hello", "from the application")
                 }
             }

@@ -9,27 +9,29 @@ import java.net.UnknownHostException
 import java.nio.channels.UnresolvedAddressException
 import java.util.concurrent.atomic.AtomicInteger
 
-/** Name servers that may be down. They know one name: [NAME], which is this machine. */
-internal class BrokenNames : Dns {
+/** A DNS resolver that resolves only [NAME], to the loopback address. It can be made to fail. */
+internal class FakeDns : Dns {
     @Volatile
-    var areBroken: Boolean = false
+    var isDown: Boolean = false
 
-    /** How often the engine that asks here was told that there is no such name. */
+    /** Number of failed lookups. */
     val failures = AtomicInteger()
 
     override fun lookup(hostname: String): List<InetAddress> {
-        if (areBroken || hostname != NAME) {
+        if (isDown || hostname != NAME) {
             failures.incrementAndGet()
             throw UnknownHostException(hostname)
         }
         return listOf(InetAddress.getLoopbackAddress())
     }
 
-    /** The same for [transport], whose engine cannot be told where to ask: it fails as that engine does. */
-    fun over(transport: Transport): Transport =
+    /**
+     * Adds the outages to [transport], because its engine has no DNS setting. Throws the same exception as that engine.
+     */
+    fun wrap(transport: Transport): Transport =
         object : Transport {
             override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R {
-                if (areBroken) throw UnresolvedAddressException()
+                if (isDown) throw UnresolvedAddressException()
                 return transport.connect(request, use)
             }
 

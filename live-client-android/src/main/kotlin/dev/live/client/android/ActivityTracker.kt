@@ -9,34 +9,35 @@ import java.util.Collections
 import java.util.IdentityHashMap
 
 /**
- * Counts started activities. Called on the main thread, and once from outside.
+ * Tracks started activities. Android calls the callbacks on the main thread; [begin] is called once from another
+ * thread.
  *
- * @param tell whether there is one; must not block
+ * @param onChange receives whether an activity is started; must not block
  */
-internal class ActivityWatch(private val tell: (Boolean) -> Unit) : Application.ActivityLifecycleCallbacks {
-    // Guarded by this. An activity is only held until it is stopped.
+internal class ActivityTracker(private val onChange: (Boolean) -> Unit) : Application.ActivityLifecycleCallbacks {
+    // Guarded by this. A reference to an activity is kept only until it is stopped.
     private val started = Collections.newSetFromMap(IdentityHashMap<Activity, Boolean>())
 
-    /** An activity was stopped only to be made anew, and the new one is not there yet. */
+    /** True while an activity was stopped for recreation and its replacement has not started. */
     private var isRecreating = false
-    private var isTold = false
+    private var hasNotified = false
 
-    /** Says what there seems to be, unless an activity has already said more. */
+    /** Reports the initial state, unless an activity callback has already reported a state. */
     @Synchronized
     fun begin(isVisible: Boolean) {
-        if (!isTold) tell(isVisible)
+        if (!hasNotified) onChange(isVisible)
     }
 
     @Synchronized
     override fun onActivityStarted(activity: Activity) {
         isRecreating = false
-        isThere(activity)
+        addStarted(activity)
     }
 
-    override fun onActivityResumed(activity: Activity): Unit = isThere(activity)
+    override fun onActivityResumed(activity: Activity): Unit = addStarted(activity)
 
-    // the first that is heard of an activity from before, whenever another one comes in front of it
-    override fun onActivityPaused(activity: Activity): Unit = isThere(activity)
+    // for an activity started before registration, this may be the first callback: another activity covers it
+    override fun onActivityPaused(activity: Activity): Unit = addStarted(activity)
 
     @Synchronized
     override fun onActivityStopped(activity: Activity) {
@@ -52,23 +53,26 @@ internal class ActivityWatch(private val tell: (Boolean) -> Unit) : Application.
     @Synchronized
     override fun onActivityDestroyed(activity: Activity) {
         if (!isRecreating || started.isNotEmpty() || activity.isChangingConfigurations) return
-        isRecreating = false // what was made anew has finished before it started, and nothing follows
+        isRecreating = false // the recreated activity finished before it started
         changed()
     }
 
     @Synchronized
-    private fun isThere(activity: Activity) {
+    private fun addStarted(activity: Activity) {
         started += activity
         changed()
     }
 
     private fun changed() {
-        isTold = true
-        tell(started.isNotEmpty() || isRecreating)
+        hasNotified = true
+        onChange(started.isNotEmpty() || isRecreating)
     }
 }
 
-/** Whether this process is shown to the user, or is started to be. A service of its own in the foreground is not. */
+/**
+ * Whether this process is visible to the user, or is being started for a visible activity. A foreground service alone
+ * does not count.
+ */
 internal fun isProcessVisible(): Boolean {
     val process = RunningAppProcessInfo()
     ActivityManager.getMyMemoryState(process)

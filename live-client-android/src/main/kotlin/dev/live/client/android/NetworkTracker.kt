@@ -5,24 +5,24 @@ import dev.live.client.connection.Network
 import android.net.Network as AndroidNetwork
 
 /**
- * Makes of Android's calls about single networks what network there is. Called on a thread of Android's, and once from
- * outside.
+ * Computes the current network from Android's callbacks about single networks. Android calls the callbacks on its own
+ * thread; [reportNone] is called once from another thread.
  *
- * @param isOneAtATime whether a network that is announced takes the place of the one before
- * @param tell must not block
+ * @param isOneAtATime whether a new network replaces the previous one
+ * @param onChange receives the current network; must not block
  */
-internal class NetworkWatch(
+internal class NetworkTracker(
     private val isOneAtATime: Boolean,
-    private val tell: (Network) -> Unit,
+    private val onChange: (Network) -> Unit,
 ) : ConnectivityManager.NetworkCallback() {
-    // Guarded by this. Those that are there, each with whether it is blocked for this application.
+    // Guarded by this. Available networks; true if a network is blocked for this application.
     private val networks = LinkedHashMap<AndroidNetwork, Boolean>()
-    private var isTold = false
+    private var hasNotified = false
 
-    /** Says so, unless Android has already said otherwise. */
+    /** Reports that there is no network, unless a callback has already reported a state. */
     @Synchronized
-    fun thereIsNone() {
-        if (!isTold) tell(Network.None)
+    fun reportNone() {
+        if (!hasNotified) onChange(Network.None)
     }
 
     @Synchronized
@@ -34,7 +34,7 @@ internal class NetworkWatch(
 
     @Synchronized
     override fun onBlockedStatusChanged(network: AndroidNetwork, blocked: Boolean) {
-        // of one that is not there, or not any more, nothing is to be known
+        // the status of an unknown or lost network is ignored
         if (network in networks) {
             networks[network] = blocked
             changed()
@@ -48,8 +48,8 @@ internal class NetworkWatch(
     }
 
     private fun changed() {
-        isTold = true
+        hasNotified = true
         val usable = networks.filterValues { isBlocked -> !isBlocked }.keys
-        tell(if (usable.isEmpty()) Network.None else Network.Available(usable.joinToString("+")))
+        onChange(if (usable.isEmpty()) Network.None else Network.Available(usable.joinToString("+")))
     }
 }
