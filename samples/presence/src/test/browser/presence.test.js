@@ -24,19 +24,20 @@ scene("typing is shown to others, and ends on sending or on expiry", async (stag
   const bob = await enter(stage, "Bob");
   await ann.getByText("2 people").waitFor();
 
-  await bob.getByRole("textbox", { name: "Message" }).pressSequentially("hello");
-  await ann.getByText("Bob is typing…").waitFor();
-  await card(ann, "Bob").locator(".signal i").first().waitFor();
+  await seenDuring(
+    () => bob.getByRole("textbox", { name: "Message" }).pressSequentially("hello"),
+    ann.getByText("Bob is typing…"),
+    card(ann, "Bob").locator(".signal i").first(),
+  );
   await expect(bob.getByText("Bob is typing…")).toHaveCount(0);
   await bob.keyboard.press("Enter");
   await ann.locator("#typing", { hasText: /^$/ }).waitFor({ state: "attached" });
 
-  await bob.keyboard.type("again");
-  await ann.getByText("Bob is typing…").waitFor();
+  await seenDuring(() => bob.keyboard.type("again"), ann.getByText("Bob is typing…"));
   await ann.getByText("Bob is typing…").waitFor({ state: "detached" }); // by expiry
 
-  await ann.getByRole("button", { name: "Wave" }).click();
-  for (const page of [ann, bob]) await page.locator('[data-name="Ann"][data-signal="wave"]').waitFor();
+  const wave = '[data-name="Ann"][data-signal="wave"]';
+  await seenDuring(() => ann.getByRole("button", { name: "Wave" }).click(), ann.locator(wave), bob.locator(wave));
 });
 
 scene("a lost connection is shown with its time, and all users return after the reconnect", async (stage) => {
@@ -70,12 +71,18 @@ scene("takes screenshots of the page", async (stage) => {
   await enter(stage, "Mei Tan");
   for (const name of ["Zoë", "Kim van Dyke"]) await enter(stage, name);
   await ann.getByText("5 people on 6 devices").waitFor();
-  await mei.getByRole("textbox").pressSequentially("hello");
-  await bob.getByRole("button", { name: "Wave" }).click();
-  await ann.locator('[data-name="Bob"][data-signal="wave"]').waitFor();
-  await ann.getByText("Mei Tan is typing…").waitFor();
+  await seenDuring(
+    () => Promise.all([mei.getByRole("textbox").pressSequentially("hello"), bob.getByRole("button", { name: "Wave" }).click()]),
+    ann.locator('[data-name="Bob"][data-signal="wave"]'),
+    ann.getByText("Mei Tan is typing…"),
+  );
   for (const [page, name] of [[ann, "light"], [bob, "dark"], [mei, "phone"]]) await page.screenshot({ path: screenshotFile(name), animations: "disabled" });
 });
+
+/** Runs the action and waits for states that last for seconds: the waits begin first, so that a slow machine misses none. */
+async function seenDuring(action, ...states) {
+  await Promise.all([...states.map((state) => state.waitFor()), action()]);
+}
 
 async function enter(stage, name, options = {}) {
   const page = await stage.blankTab({ viewport: { width: 1000, height: 620 }, ...options });
