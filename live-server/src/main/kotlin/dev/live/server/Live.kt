@@ -53,7 +53,7 @@ public val Live: ApplicationPlugin<LiveConfig> =
                 start.elapsedNow().inWholeMilliseconds
             }
         application.attributes.put(LiveServerKey, server)
-        FastPath.keepEarlyFrames(application)
+        FastPath.installEarlyFrameBuffer(application)
         on(MonitoringEvent(ApplicationStarted)) {
             if (it !== application) return@on
             it.log.info("Live: {}", describe(settings.transport, application.engine.javaClass.name))

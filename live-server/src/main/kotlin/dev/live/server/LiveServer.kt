@@ -171,7 +171,7 @@ public class LiveServer internal constructor(
         for (session in closing) session.state.end(reason, flush = true, goodbye)
         withTimeoutOrNull(timeout) { closing.map { it.state.connection }.joinAll() }
         for (session in sessions) {
-            session.state.cut(CloseReason(CloseCode.GoingAway, "server shutdown", byClient = false))
+            session.state.abort(CloseReason(CloseCode.GoingAway, "server shutdown", byClient = false))
         }
         scope.cancel()
     }

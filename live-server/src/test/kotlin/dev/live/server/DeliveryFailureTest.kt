@@ -38,7 +38,7 @@ class DeliveryFailureTest : FunSpec({
                 var last: Pair<Int, ByteArray>
                 do last = slow.readFrame() while (last.first != CLOSE)
                 last.second.drop(2).toByteArray().decodeToString() shouldBe
-                    "what it had missed took longer than a handler may"
+                    "recovery timed out"
             }
         }
     }

@@ -91,7 +91,7 @@ class PresenceTest : FunSpec({
 
             topic.presence.value shouldBe emptyMap()
             shouldThrow<IllegalStateException> { topic.presence.collect { } }.message shouldBe
-                "topic 'room/1' tells nobody who is there. Declare it: topic(...) { presence { meta.name } }."
+                "topic 'room/1' declares no presence. Declare it: topic(...) { presence { meta.name } }."
         }
     }
 

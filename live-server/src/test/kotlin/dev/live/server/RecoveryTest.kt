@@ -117,7 +117,7 @@ class RecoveryTest : FunSpec({
             topic.history(Position(all.position.epoch, 4)).messages.map { it.offset } shouldContainExactly listOf(5)
             topic.history(Position(all.position.epoch, 1)).isComplete shouldBe false
             shouldThrow<IllegalStateException> { live.topic("elsewhere").history() }.message shouldBe
-                "topic 'elsewhere' keeps no history. Declare it: topic(...) { history(size = 100) }."
+                "topic 'elsewhere' has no history. Declare one: topic(...) { history(size = 100) }."
         }
     }
 })

@@ -190,7 +190,7 @@ class ServerSentEventsTest : FunSpec({
                     "?topic=room/broken" to "500 internal internal error, log id ",
                     "?topic=room/1&name=stranger" to "401 unauthorized Not authenticated.",
                     "?topic=room/1&name=banned" to "403 forbidden go away",
-                    "?topic=room/1&name=late" to "401 unauthorized the token ran out",
+                    "?topic=room/1&name=late" to "401 unauthorized token expired",
                 )
 
             for ((query, expected) in requests) {

@@ -85,7 +85,7 @@ class SlowConsumerTest : FunSpec({
                     session.sendUntilItEnds(message) // send waits for space, so the queue cannot overflow
 
                     val reason = withTimeout(HANG_TIMEOUT) { reasons.receive() }
-                    reason.toString() shouldBe "4508 (took no bytes for 300ms)"
+                    reason.toString() shouldBe "4508 (client accepted no bytes for 300ms)"
                     stalled.close()
                 }
             }

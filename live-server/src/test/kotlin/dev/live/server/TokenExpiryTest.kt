@@ -29,7 +29,7 @@ class TokenExpiryTest : FunSpec({
                         """{"type":"ack","ref":"a"}"""
                     inMs(client.next()) shouldBeInRange 1L..1_000L
 
-                    client.closed() shouldBe (4401 to "the token ran out")
+                    client.closed() shouldBe (4401 to "token expired")
                 }
             }
 
@@ -37,7 +37,7 @@ class TokenExpiryTest : FunSpec({
                 withServer(engine, { expiring() }) {
                     val client = PlainClient.connect(url(), headers = bearer(token(-1)))
 
-                    client.closed() shouldBe (4401 to "the token ran out")
+                    client.closed() shouldBe (4401 to "token expired")
                 }
             }
         }

@@ -69,7 +69,7 @@ class TokenRenewalTest : FunSpec({
                     val cause = ann.awaitClosed().shouldBeInstanceOf<DisconnectCause.ClosedByServer>()
 
                     cause.code shouldBe CloseCode.NotAuthenticated
-                    cause.reason shouldBe "the token ran out"
+                    cause.reason shouldBe "token expired"
                 }
             }
         }

@@ -1,7 +1,7 @@
 package dev.live.benchmarks.jmh
 
 import dev.live.server.frame.OutboundFrame
-import dev.live.server.session.Offer
+import dev.live.server.session.OfferResult
 import dev.live.server.session.QueueBound
 import dev.live.server.session.SessionQueue
 import dev.live.server.topic.CodecTable
@@ -55,7 +55,7 @@ open class FanOutBenchmark {
 }
 
 private class QueueSubscriber(private val queue: SessionQueue) : Subscriber("a session") {
-    override fun offer(message: PreparedMessage): Boolean = queue.offer(message) == Offer.Taken
+    override fun offer(message: PreparedMessage): Boolean = queue.offer(message) == OfferResult.Accepted
 
-    override fun offer(run: MessageBatch): Boolean = queue.offer(run) == Offer.Taken
+    override fun offer(batch: MessageBatch): Boolean = queue.offer(batch) == OfferResult.Accepted
 }

@@ -5,7 +5,7 @@ import dev.live.server.frame.forEachFrame
 import dev.live.server.transport.FrameSource
 import dev.live.server.transport.Inbound
 import dev.live.server.transport.Socket
-import dev.live.server.transport.WriteWatch
+import dev.live.server.transport.WriteListener
 import dev.live.server.transport.pumpByCoroutine
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.channels.Channel
@@ -56,14 +56,19 @@ internal class ScriptedSocket(private val isWoken: Boolean, private val onFrame:
         }
     }
 
-    override fun pump(scope: CoroutineScope, source: FrameSource, watch: WriteWatch, onEnd: (IOException?) -> Unit) {
-        if (!isWoken) return pumpByCoroutine(scope, source, watch, onEnd)
+    override fun pump(
+        scope: CoroutineScope,
+        source: FrameSource,
+        listener: WriteListener,
+        onEnd: (IOException?) -> Unit,
+    ) {
+        if (!isWoken) return pumpByCoroutine(scope, source, listener, onEnd)
         val wake = Channel<Unit>(Channel.CONFLATED)
         source.waker = Runnable { wake.trySend(Unit) }
         wake.trySend(Unit)
         scope.launch {
             try {
-                for (signal in wake) if (drain(source, watch)) return@launch onEnd(null)
+                for (signal in wake) if (drain(source, listener)) return@launch onEnd(null)
             } catch (e: IOException) {
                 onEnd(e)
             }
@@ -71,19 +76,19 @@ internal class ScriptedSocket(private val isWoken: Boolean, private val onFrame:
     }
 
     /** Returns true when the source is closed and empty. */
-    private suspend fun drain(source: FrameSource, watch: WriteWatch): Boolean {
+    private suspend fun drain(source: FrameSource, listener: WriteListener): Boolean {
         val batch = arrayOfNulls<OutboundFrame>(BATCH)
         while (true) {
             val count = source.poll(batch)
             if (count <= 0) return count < 0
-            val number = watch.writing()
-            if (isStalled) watch.blocked(number)
+            val number = listener.writeStarted()
+            if (isStalled) listener.writeBlocked(number)
             write(batch, count)
-            watch.written()
+            listener.writeCompleted()
         }
     }
 
-    override suspend fun close(code: Int, reason: String, answering: Boolean) {
+    override suspend fun close(code: Int, reason: String, closeReceived: Boolean) {
         closeCode = code
     }
 

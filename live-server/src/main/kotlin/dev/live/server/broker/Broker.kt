@@ -5,22 +5,22 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 
 /**
- * Carries publications between nodes. Even on one node every publish goes through it, so one node and ten order
- * messages alike.
+ * Carries publications between nodes. Every publish goes through it even on a single node, so that message order does
+ * not depend on the number of nodes.
  */
 internal fun interface Broker {
-    /** Hands [publication] to every node; suspends while their topics catch up. */
+    /** Sends [publication] to every node; suspends while their topics' buffers are full. */
     suspend fun publish(publication: Publication)
 }
 
 /**
- * A payload on its way to the subscribers of [topic].
+ * A payload for the subscribers of [topic].
  *
- * @property except id of a session that does not get it
- * @property key what it replaces others by, on topics where messages do
- * @property trace what it is a part of; empty for nothing that is known
- * @property type what the message is for; [MessageType.MESSAGE] or the application's own
- * @property wantsPlace whether whoever publishes wants to know [place], which takes a moment longer
+ * @property except id of a session that does not receive it
+ * @property key conflation key of a lossy topic
+ * @property trace W3C trace context; empty if unknown
+ * @property type the message type: [MessageType.MESSAGE] or one defined by the application
+ * @property wantsPosition whether the publisher needs [position], which takes slightly longer
  */
 internal class Publication(
     val topic: String,
@@ -28,12 +28,12 @@ internal class Publication(
     val except: String? = null,
     val key: String? = null,
     val trace: String = "",
-    val wantsPlace: Boolean = false,
+    val wantsPosition: Boolean = false,
     val type: String = MessageType.MESSAGE,
 ) {
-    /** Where it came to stand in the topic's history on this node, once it was published; null if there is none. */
+    /** Its position in the topic's history on this node, set when published; null without a history. */
     @Volatile
-    var place: Position? = null
+    var position: Position? = null
 }
 
 /** The broker of a single node: delivers in the publisher's coroutine, so a slow topic slows its publishers. */

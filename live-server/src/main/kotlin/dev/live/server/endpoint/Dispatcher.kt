@@ -99,7 +99,7 @@ internal class Dispatcher<Meta : Any>(
             MessageType.PONG -> Unit
             MessageType.REPLY, MessageType.ERROR ->
                 // Late or duplicate replies to server requests are dropped, and not passed to onMessage.
-                if (message.ref.startsWith(RefPrefix.SERVER)) session.answered(message) else other(session, message)
+                if (message.ref.startsWith(RefPrefix.SERVER)) session.handleReply(message) else other(session, message)
             MessageType.AUTH ->
                 if (endpoint.authenticateByMessage == null) admit(session, message) else tokens.renew(session, message)
             else -> admit(session, message)

@@ -96,7 +96,7 @@ internal class EndpointServer<Meta : Any>(
         try {
             upgrade = authenticate(call, handshake, permit)
             if (upgrade != null) {
-                context.fastPath.expectHalves(call)
+                context.fastPath.expectHalfClose(call)
                 call.respondIfConnected(disconnect) { call.respond(upgrade) }
             }
         } finally {

@@ -6,7 +6,7 @@ import dev.live.protocol.ReconnectRule
 import dev.live.server.transport.Disconnect
 import dev.live.server.transport.EventSocket
 import dev.live.server.transport.StreamStart
-import dev.live.server.transport.cutConnection
+import dev.live.server.transport.forceCloseConnection
 import dev.live.server.transport.watchDisconnect
 import io.ktor.http.ContentType
 import io.ktor.http.Headers
@@ -88,22 +88,22 @@ internal class EventStreams<Meta : Any>(
         disconnect: Disconnect,
     ) {
         val codec = context.topics.codecs[codecSlot]
-        val socket = EventSocket(request.subscribe, codec, request.since, ::retryAfter, call::cutConnection)
+        val socket = EventSocket(request.subscribe, codec, request.since, ::retryAfter, call::forceCloseConnection)
         val address = call.request.origin.remoteAddress
         val session =
             context.scope.launch(Dispatchers.Default + CoroutineName("live-session")) {
                 server.serve(socket, codecSlot, meta, address)
             }
         session.invokeOnCompletion { socket.abort() } // also if the server's scope was cancelled before the launch
-        disconnect.onSeen(socket::abort)
+        disconnect.onDetected(socket::abort)
         try {
             val start = socket.start.await()
-            if (start !is StreamStart.Begun) {
+            if (start !is StreamStart.Started) {
                 session.join()
                 permit.close()
             }
             when (start) {
-                is StreamStart.Begun -> {
+                is StreamStart.Started -> {
                     val events =
                         EventContent { channel ->
                             socket.attach(channel)

@@ -113,7 +113,7 @@ internal class FirstMessageAuth<Meta : Any>(
 
     private suspend fun close(end: Outcome.Ended) {
         if (end.code == CloseCode.Abnormal) return
-        withTimeoutOrNull(limits.authTimeout) { socket.close(end.code.wire, end.reason, answering = end.byClient) }
+        withTimeoutOrNull(limits.authTimeout) { socket.close(end.code.wire, end.reason, closeReceived = end.byClient) }
     }
 
     private sealed interface Outcome<out Meta> {

@@ -70,7 +70,7 @@ internal class HandlerGuard(
     suspend fun <T : Any> callHandler(session: Session<*>, trace: String = "", block: suspend () -> T): T {
         if (isNested) return block()
         val state = session.state
-        val scope = state.lane?.takeIf { it.isOpen } ?: timeoutScope().also { state.lane = it }
+        val scope = state.timeoutScope?.takeIf { it.isOpen } ?: timeoutScope().also { state.timeoutScope = it }
         return if (trace.isEmpty()) callIn(scope, block) else callIn(scope) { inTrace(trace, block) }
     }
 
@@ -84,12 +84,12 @@ internal class HandlerGuard(
     suspend fun run(name: String, blockedSession: Session<*>? = null, block: suspend () -> Unit): LiveException? =
         isolate(name) {
             val scope = timeoutScope()
-            val previous = blockedSession?.state?.lane
-            blockedSession?.state?.lane = scope
+            val previous = blockedSession?.state?.timeoutScope
+            blockedSession?.state?.timeoutScope = scope
             try {
                 callIn(scope, block)
             } finally {
-                blockedSession?.state?.lane = previous
+                blockedSession?.state?.timeoutScope = previous
                 scope.close()
             }
         }

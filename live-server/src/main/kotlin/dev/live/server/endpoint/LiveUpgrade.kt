@@ -58,15 +58,16 @@ internal class LiveUpgrade(
         userContext: CoroutineContext,
     ): Job {
         val isTest = call.isFromTestHost()
-        val fast = fastPath.take(call, input, limits)
-        val end = if (fast == null) fastPath.outputEnd(call) else null
+        val fast = fastPath.socketFor(call, input, limits)
+        val end = if (fast == null) fastPath.outputCloser(call) else null
         isStarted = true
         if (fast != null) {
             run(fast, server, Dispatchers.Default, serve, onEnd)
             return Job().apply { complete() } // the engine releases the connection at once
         }
         val dispatcher = if (isTest) Dispatchers.Default else sessionDispatcher(engineContext)
-        val socket = KtorSocket(input, output, limits, isMasked = !isTest, readerContext = dispatcher, endOutput = end)
+        val socket =
+            KtorSocket(input, output, limits, isMasked = !isTest, readerContext = dispatcher, closeOutput = end)
         return run(socket, server, dispatcher, serve, onEnd)
     }
 }

@@ -17,10 +17,10 @@ import org.slf4j.LoggerFactory
  */
 internal suspend fun ApplicationCall.respondIfConnected(
     disconnect: Disconnect,
-    isDone: () -> Boolean = { disconnect.isSeen },
+    isDone: () -> Boolean = { disconnect.isDetected },
     respond: suspend () -> Unit,
 ) {
-    if (disconnect.isSeen) {
+    if (disconnect.isDetected) {
         response.status(CLIENT_CLOSED_REQUEST) // for logs and metrics only: the client is disconnected
         return
     }

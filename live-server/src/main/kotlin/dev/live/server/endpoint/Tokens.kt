@@ -31,7 +31,7 @@ internal class Tokens<Meta : Any>(
     /** Starts tracking the token of [session]. Returns the close reason if the token has already expired. */
     fun begin(session: Session<Meta>): CloseReason? {
         val expiry = expiryOf(session.meta) ?: return null
-        if (expiry.at <= now()) return CloseReason(CloseCode.NotAuthenticated, Expiry.RAN_OUT, byClient = false)
+        if (expiry.at <= now()) return CloseReason(CloseCode.NotAuthenticated, Expiry.TOKEN_EXPIRED, byClient = false)
         session.state.expiry = expiry
         return null
     }

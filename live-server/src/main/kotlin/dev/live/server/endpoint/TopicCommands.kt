@@ -12,8 +12,8 @@ import dev.live.protocol.decode
 import dev.live.protocol.of
 import dev.live.server.broker.Broker
 import dev.live.server.observe.inTrace
+import dev.live.server.session.EndpointTopics
 import dev.live.server.session.Session
-import dev.live.server.session.TopicPlaces
 import dev.live.server.topic.Member
 import dev.live.server.topic.TopicRegistry
 import kotlinx.serialization.json.JsonElement
@@ -25,7 +25,7 @@ internal class TopicCommands<Meta : Any>(
     private val maxTopics: Int,
     val guard: HandlerGuard,
     private val topics: TopicRegistry,
-) : TopicPlaces {
+) : EndpointTopics {
     private val counters = topics.counters
     private val mostSpecificFirst = declarations.sortedBy { it.pattern.specificity }
     private val hooks = TopicHooks(declarations, guard)
@@ -33,11 +33,11 @@ internal class TopicCommands<Meta : Any>(
     suspend fun subscribe(session: Session<Meta>, message: Message) {
         val match = find(message.topic)
         val request = message.decode<SubscribeData?>()
-        val memberships = session.state.memberships
+        val subscriptions = session.state.subscriptions
         var member: Member? = null
-        val isNew = memberships[message.topic] == null
+        val isNew = subscriptions[message.topic] == null
         if (isNew) {
-            requireCapacity(memberships.count)
+            requireCapacity(subscriptions.count)
             // Outside the lock: these call application code, which may itself subscribe the session.
             authorize(session, match, request?.params)
             member = member(session, match, request?.params)
@@ -47,17 +47,17 @@ internal class TopicCommands<Meta : Any>(
         val welcome = welcome(session, match, request?.params)
         val ack = ack(message, welcome)
         val isAcked =
-            session.state.inTurn {
-                if (memberships[message.topic] == null) {
+            session.state.withLock {
+                if (subscriptions[message.topic] == null) {
                     wasUnsubscribed = !isNew
-                    if (wasUnsubscribed) return@inTurn true
-                    requireCapacity(memberships.count)
-                    memberships.join(message.topic, match, ack, request?.since, member)
+                    if (wasUnsubscribed) return@withLock true
+                    requireCapacity(subscriptions.count)
+                    subscriptions.subscribe(message.topic, match, ack, request?.since, member)
                     hasSubscribed = true
                     true
                 } else {
                     // Under the lock, so that the server cannot unsubscribe the session before the ack.
-                    memberships.joinAgain(message.topic, ack, request?.since) || session.trySend(ack)
+                    subscriptions.resubscribe(message.topic, ack, request?.since) || session.trySend(ack)
                 }
             }
         // The server unsubscribed the session in the meantime, so it must be authorized again.
@@ -69,11 +69,11 @@ internal class TopicCommands<Meta : Any>(
     }
 
     suspend fun unsubscribe(session: Session<Meta>, message: Message) {
-        val attachment = session.state.memberships[message.topic]?.attachment
+        val attachment = session.state.subscriptions[message.topic]?.attachment
         var hasUnsubscribed = false
         val isAcked =
-            session.state.inTurn {
-                hasUnsubscribed = session.state.memberships.leave(message.topic, ack(message))
+            session.state.withLock {
+                hasUnsubscribed = session.state.subscriptions.unsubscribe(message.topic, ack(message))
                 hasUnsubscribed || session.trySend(ack(message))
             }
         if (!isAcked) session.send(ack(message))
@@ -82,15 +82,15 @@ internal class TopicCommands<Meta : Any>(
         hooks.unsubscribed(session, matchOf(attachment))
     }
 
-    override fun placeFor(topic: String, joined: Int): Any {
+    override fun attachmentFor(topic: String, subscribed: Int): Any {
         val match = find(topic)
-        requireCapacity(joined)
+        requireCapacity(subscribed)
         return match
     }
 
     @Suppress("UNCHECKED_CAST") // a session of this endpoint
-    override suspend fun member(session: Session<*>, place: Any): Member? {
-        val match = matchOf<Meta>(place)
+    override suspend fun member(session: Session<*>, attachment: Any): Member? {
+        val match = matchOf<Meta>(attachment)
         val key = match.declaration.member ?: return null
         val scope = PresenceScope(session as Session<Meta>, match.topic, match.parameters, params = null)
         var member: Member? = null
@@ -99,12 +99,12 @@ internal class TopicCommands<Meta : Any>(
     }
 
     @Suppress("UNCHECKED_CAST") // a session of this endpoint
-    override suspend fun joined(session: Session<*>, place: Any) =
-        hooks.subscribedByServer(session as Session<Meta>, matchOf(place))
+    override suspend fun subscribed(session: Session<*>, attachment: Any) =
+        hooks.subscribedByServer(session as Session<Meta>, matchOf(attachment))
 
     @Suppress("UNCHECKED_CAST") // a session of this endpoint
-    override suspend fun left(session: Session<*>, place: Any) =
-        hooks.unsubscribedByServer(session as Session<Meta>, matchOf(place))
+    override suspend fun unsubscribed(session: Session<*>, attachment: Any) =
+        hooks.unsubscribedByServer(session as Session<Meta>, matchOf(attachment))
 
     private fun requireCapacity(subscribed: Int) {
         if (subscribed < maxTopics) return
@@ -173,7 +173,7 @@ internal class TopicCommands<Meta : Any>(
     }
 
     private suspend fun matchForPublish(session: Session<Meta>, topic: String): TopicMatch<Meta, *> {
-        session.state.memberships[topic]?.let { return matchOf(it.attachment) }
+        session.state.subscriptions[topic]?.let { return matchOf(it.attachment) }
         val match = find(topic)
         if (!match.declaration.publishWithoutSubscribing) {
             throw LiveException(ErrorCode.NotSubscribed, "subscribe to the topic before publishing to it")

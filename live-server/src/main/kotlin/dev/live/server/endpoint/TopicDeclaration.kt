@@ -1,7 +1,7 @@
 package dev.live.server.endpoint
 
 import dev.live.protocol.Message
-import dev.live.server.topic.Delivery
+import dev.live.server.topic.DeliverySettings
 import dev.live.server.topic.HistorySettings
 import dev.live.server.topic.LossyOverflow
 import dev.live.server.topic.PresenceSettings
@@ -191,7 +191,7 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     internal val policy: TopicPolicy
         get() {
             val isLossy = overflow != null || throttle != null
-            val delivery = if (isLossy) Delivery(overflow, throttle) else null
+            val delivery = if (isLossy) DeliverySettings(overflow, throttle) else null
             val keyOf = key?.let { key -> { message: Message -> key(payload.read(message)) } }
             return TopicPolicy(history, presence, delivery, keyOf)
         }

@@ -42,9 +42,9 @@ internal class TopicHooks<Meta : Any>(
      */
     fun topicsWithUnsubscribeHook(session: Session<Meta>): List<TopicMatch<Meta, *>> {
         if (!hasUnsubscribeHook) return emptyList()
-        val memberships = session.state.memberships
-        return memberships.names
-            .mapNotNull { memberships[it] }
+        val subscriptions = session.state.subscriptions
+        return subscriptions.names
+            .mapNotNull { subscriptions[it] }
             .map { matchOf<Meta>(it.attachment) }
             .filter { it.declaration.onUnsubscribe != null }
     }

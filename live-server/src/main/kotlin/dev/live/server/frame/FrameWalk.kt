@@ -1,6 +1,8 @@
 package dev.live.server.frame
 
-/** Calls [visit] for each frame of [this], which may be a run: its opcode, and where in `wire` its payload stands. */
+/**
+ * Calls [visit] for each frame of [this], which may hold several: with its opcode and the payload's range in `wire`.
+ */
 internal inline fun OutboundFrame.forEachFrame(visit: (opcode: Int, start: Int, end: Int) -> Unit) {
     var at = 0
     while (at < wire.size) {

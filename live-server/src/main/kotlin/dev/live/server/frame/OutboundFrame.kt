@@ -1,15 +1,15 @@
 package dev.live.server.frame
 
 /**
- * A frame on its way out, as it stands on the wire: a header and then the payload. Or a run of frames, one behind the
- * other, which sockets take as if it were one.
+ * An outbound frame as bytes of the wire: a header, then the payload. Or several concatenated frames, which sockets
+ * write like one.
  *
- * Framed once, however many sockets it goes to: servers do not mask, so the bytes are the same for all of them.
+ * Encoded once for all sockets: servers do not mask, so the bytes are the same for each.
  *
- * @property opcode of the first frame
+ * @property opcode opcode of the first frame
  * @property wire header and payload (RFC 6455, section 5.2) of each frame. Shared between sockets: read-only
  * @property size bytes of the payloads alone
- * @property count how many frames
+ * @property count number of frames
  */
 internal class OutboundFrame private constructor(
     val opcode: Opcode,
@@ -21,17 +21,17 @@ internal class OutboundFrame private constructor(
         this(opcode, header(opcode, payload.size) + payload, payload.size, count = 1)
 
     companion object {
-        /** No frame at all. */
-        val Nothing = OutboundFrame(Opcode.Text, ByteArray(0), size = 0, count = 0)
+        /** Contains no frame. */
+        val Empty = OutboundFrame(Opcode.Text, ByteArray(0), size = 0, count = 0)
 
-        private const val FIN = 0x80 // nothing is fragmented here
+        private const val FIN = 0x80 // outbound frames are never fragmented
         private const val LENGTH_IS_16_BITS: Byte = 126
         private const val LENGTH_IS_64_BITS: Byte = 127
         private const val MAX_SHORT_LENGTH = 125
         private const val MAX_16_BIT_LENGTH = 0xFFFF
 
-        /** All of [frames], which are at least one, in their order. */
-        fun run(frames: List<OutboundFrame>): OutboundFrame {
+        /** Concatenates [frames], at least one, in their order. */
+        fun concat(frames: List<OutboundFrame>): OutboundFrame {
             val wire = ByteArray(frames.sumOf { it.wire.size })
             var end = 0
             for (frame in frames) {
@@ -56,5 +56,5 @@ internal class OutboundFrame private constructor(
     }
 }
 
-/** The opcodes a server writes (RFC 6455, section 5.2). */
+/** The opcodes that a server writes (RFC 6455, section 5.2). */
 internal enum class Opcode(val wire: Int) { Text(0x1), Binary(0x2), Close(0x8), Ping(0x9), Pong(0xA) }

@@ -4,12 +4,12 @@ import dev.live.protocol.CloseCode
 import dev.live.server.frame.wellFormed
 
 /**
- * Why a session ended.
+ * The reason why a session ended.
  *
- * @property code what was written on the wire, or read from it; [CloseCode.Abnormal] if the connection just broke
- * @property reason one short sentence for a person; empty where the client ended it. U+FFFD stands for halves of
- *   surrogate pairs
- * @property byClient whether the client ended it
+ * @property code the code of the close frame that was sent or received; [CloseCode.Abnormal] if the connection was lost
+ * @property reason one short sentence for a person; empty if the client ended the session. U+FFFD replaces unpaired
+ *   surrogates
+ * @property byClient whether the client ended the session
  */
 public class CloseReason internal constructor(
     public val code: CloseCode,

@@ -8,36 +8,45 @@ import dev.live.protocol.of
 import java.util.concurrent.atomic.AtomicBoolean
 
 /**
- * When the token behind a session runs out, in the server's milliseconds.
+ * When a session's token expires, in the server's milliseconds.
  *
- * @param warnAt when the client is told so, once
+ * @param warnAt when the client is notified, once
  */
 internal class Expiry(val at: Long, private val warnAt: Long) {
-    /** Whether it came to an end: the session's, or a fresh token. Sweeper and reader may be at it together. */
-    private val isSettled = AtomicBoolean()
+    /**
+     * Whether the expiry was handled: by the end of the session or by a new token. The sweeper and the reader may race.
+     */
+    private val isClaimed = AtomicBoolean()
 
-    /** Whether the client was told. Written by the sweeper, and by the reader before the sweeper sees this. */
+    /**
+     * Whether the client was notified. Written by the sweeper, and by the reader before the sweeper sees this object.
+     */
     @Volatile
-    var isAnnounced = false
+    var isNotified = false
 
-    /** True once, for whoever comes first. */
-    fun settle(): Boolean = isSettled.compareAndSet(false, true)
+    /** Returns true for the first caller only. */
+    fun claim(): Boolean = isClaimed.compareAndSet(false, true)
 
-    /** Takes the place of [old]. A token that lasts no longer is no news: telling that again would go on and on. */
-    fun replaces(old: Expiry) {
-        isAnnounced = old.isAnnounced && at <= old.at + SAME_MILLIS
+    /**
+     * Keeps [old]'s notification if this token expires no later; otherwise the client would be notified again and
+     * again.
+     */
+    fun inheritNotification(old: Expiry) {
+        isNotified = old.isNotified && at <= old.at + CLOCK_TOLERANCE_MILLIS
     }
 
-    /** Whether it is time to tell the client. */
-    fun isDue(now: Long): Boolean = !isAnnounced && now >= warnAt
+    /** Whether the client has to be notified now. */
+    fun isWarningDue(now: Long): Boolean = !isNotified && now >= warnAt
 
-    /** What the client is told. */
+    /** The message that notifies the client. */
     fun message(now: Long): Message = Message(MessageType.EXPIRING, body = Body.of(ExpiringData(at - now)))
 
     companion object {
-        const val RAN_OUT = "the token ran out"
+        const val TOKEN_EXPIRED = "token expired"
 
-        /** The time that is left is reckoned anew for each token, with two clocks that are not read in one instant. */
-        private const val SAME_MILLIS = 100L
+        /**
+         * The remaining time is computed anew for each token, from two clocks that are not read at the same instant.
+         */
+        private const val CLOCK_TOLERANCE_MILLIS = 100L
     }
 }

@@ -7,8 +7,8 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.of
 import kotlin.time.Duration
 
-/** The `goodbye` before a close for [why], with the [window] to come back in. */
-internal fun goodbyeMessage(why: CloseReason, window: ClosedRange<Duration>): Message {
-    val bounds = listOf(window.start.inWholeMilliseconds, window.endInclusive.inWholeMilliseconds)
-    return Message(MessageType.GOODBYE, body = Body.of(GoodbyeData(why.code.wire, why.reason, bounds)))
+/** The `goodbye` message before a close for [reason]; the client reconnects at a random time in [reconnectWindow]. */
+internal fun goodbyeMessage(reason: CloseReason, reconnectWindow: ClosedRange<Duration>): Message {
+    val bounds = listOf(reconnectWindow.start.inWholeMilliseconds, reconnectWindow.endInclusive.inWholeMilliseconds)
+    return Message(MessageType.GOODBYE, body = Body.of(GoodbyeData(reason.code.wire, reason.reason, bounds)))
 }

@@ -17,57 +17,60 @@ import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
 import kotlin.time.Duration
 
 /**
- * Where code of the application runs for as long as it may take, one call at a time.
+ * Runs application code with a timeout, one call at a time.
  *
- * A call needs a job to be stopped by, and a timer. One job serves call after call until it has stopped one, and a timer
- * is set when a call suspends: most never do, and what does not suspend could not be stopped by a timer. Both made for
- * each message would take longer than decoding it does.
+ * A call needs a job to cancel, and a timer. The job is reused until a timeout has cancelled it. The timer is set when
+ * a call suspends: most calls never do, and a timer could not stop a call that does not suspend. Creating both for each
+ * message would take longer than decoding it.
  *
- * @param parent the context of whoever calls; what cancels that cancels the call
+ * @param parent the caller's context; cancelling it cancels the call
  */
 internal class HandlerTimeoutScope(parent: CoroutineContext) {
     private val job = SupervisorJob(parent[Job])
     private val context = parent + job
 
-    /** Whether it can take another call. */
+    /** Whether it can run another call. */
     val isOpen: Boolean get() = job.isActive
 
-    /** Whether a call that is under way here is the coroutine of [caller], or has started it and waits for it. */
+    /** Whether [caller] is the job of the current call, or a descendant of it. */
     @OptIn(ExperimentalCoroutinesApi::class)
-    fun runs(caller: Job?): Boolean = generateSequence(caller) { it.parent }.any { it === job }
+    fun contains(caller: Job?): Boolean = generateSequence(caller) { it.parent }.any { it === job }
 
-    /** What [block] returns, or null if it took longer than [timeout]; then it was cancelled and has ended. */
+    /**
+     * Returns the result of [block], or null if it took longer than [timeout]; [block] is then cancelled and has ended.
+     */
     suspend fun <T : Any> call(timeout: Duration, block: suspend () -> T): T? =
         suspendCoroutineUninterceptedOrReturn { caller ->
             val call = Call(timeout, caller)
             val result = block.startCoroutineUninterceptedOrReturn(call)
-            if (result === COROUTINE_SUSPENDED) call.watch()
+            if (result === COROUTINE_SUSPENDED) call.startTimer()
             result
         }
 
-    /** Takes no more calls. */
+    /** Accepts no more calls. */
     fun close() {
         job.complete()
     }
 
     private inner class Call<T : Any>(private val timeout: Duration, private val caller: Continuation<T?>) :
         Continuation<T> {
-        /** The timer, then how it ended; null while there is none. */
+        /** The timer, then [FIRED] or [STOPPED]; null if there is none. */
         private val timer = AtomicReference<Job?>()
 
         override val context: CoroutineContext get() = this@HandlerTimeoutScope.context
 
         override fun resumeWith(result: Result<T>) {
             val timer = timer.getAndSet(STOPPED)
-            if (timer === FIRED) job.cancel() else timer?.cancel() // it may have fired and not come to that yet
+            // it may have fired without having cancelled the job yet
+            if (timer === FIRED) job.cancel() else timer?.cancel()
             caller.resumeWith(if (timer === FIRED) Result.success(null) else result)
         }
 
-        /** Sets the timer, unless the call has gone on on another thread meanwhile and is over. */
-        fun watch() {
+        /** Sets the timer, unless the call has already completed on another thread. */
+        fun startTimer() {
             val fresh = CoroutineScope(context).launch(start = CoroutineStart.LAZY) {
                 delay(timeout)
-                // only whoever is first: the lane may be another call's already
+                // only if the timer won the race: the scope may already run another call
                 if (timer.compareAndSet(coroutineContext.job, FIRED)) job.cancel()
             }
             if (timer.compareAndSet(null, fresh)) fresh.start() else fresh.cancel()

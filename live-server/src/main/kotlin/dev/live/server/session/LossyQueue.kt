@@ -5,130 +5,152 @@ import dev.live.server.topic.DropCounters
 import java.util.concurrent.atomic.AtomicBoolean
 
 /**
- * What waits for one client of topics that may lose messages: for each key the newest, or the newest few of a topic.
+ * The waiting messages of one client for topics that may lose messages: the newest of each key, or the newest few.
  *
- * It takes whatever comes and never closes a session. An entry that is replaced keeps its place, so that a value that
- * changes all the time is written as often as others are; but not where the topic has a history. Its offsets must rise,
- * for a client takes what comes behind a higher one for something that it has.
+ * It accepts every message and never closes a session. A replacement keeps the position of the old entry, so that a
+ * frequently updated key is written as often as others. In topics with a history it moves to the end instead: offsets
+ * must increase, because a client ignores a message with an offset below the last one.
  *
- * Any thread.
+ * Every function may be called from any thread.
  *
- * @param maxBytes payload that may wait in all; the oldest entries make way
+ * @param maxBytes bound of all waiting payloads; the oldest entries are dropped
  */
 internal class LossyQueue(private val maxBytes: Int) {
-    /** One topic's part: what is counted together. */
-    class Part(val drops: DropCounters) {
-        /** Keys of what waits, oldest first, so that nobody looks through other topics' for one. Guarded by the queue. */
+    /** The entries of one topic, with its drop counters. */
+    class TopicEntries(val drops: DropCounters) {
+        /**
+         * Keys of the waiting entries, oldest first, to find one without scanning other topics. Guarded by the queue's
+         * lock.
+         */
         val keys = LinkedHashSet<Any>()
     }
 
-    private class Place(val part: Part, val key: Any) {
-        override fun equals(other: Any?): Boolean = other is Place && part === other.part && key == other.key
+    private class EntryKey(val topic: TopicEntries, val key: Any) {
+        override fun equals(other: Any?): Boolean = other is EntryKey && topic === other.topic && key == other.key
 
-        override fun hashCode(): Int = 31 * System.identityHashCode(part) + key.hashCode()
+        override fun hashCode(): Int = 31 * System.identityHashCode(topic) + key.hashCode()
     }
 
-    /** @property after how many frames of the other queue were to be taken before it: its topic's ack is among them */
-    private class Entry(val frame: OutboundFrame, val after: Long)
+    /**
+     * @property barrier frames that the writer must have taken from the session queue first; they include the topic's
+     *   ack
+     */
+    private class Entry(val frame: OutboundFrame, val barrier: Long)
 
-    private val entries = LinkedHashMap<Place, Entry>()
+    private val entries = LinkedHashMap<EntryKey, Entry>()
     private var bytes = 0L
 
-    /** Entries that wait. */
+    /** Number of waiting entries. */
     val count: Int @Synchronized get() = entries.size
 
-    /** Bytes that wait. */
+    /** Number of waiting bytes. */
     val size: Long @Synchronized get() = bytes
 
-    /** Frames that the writer has taken from the other queue since there is this one. Written by the writer. */
+    /** Frames that the writer has taken from the session queue since this queue exists. Written by the writer. */
     @Volatile
     private var taken = 0L
 
-    /** Whether the writer has been told, and has not heard it yet. */
-    private val isAnnounced = AtomicBoolean()
+    /** Whether the writer was signaled and has not received the signal yet. */
+    private val isSignaled = AtomicBoolean()
 
-    /** Read without the lock by whoever looks whether there is something to do. */
+    /** Read without the lock, to check whether there is work. */
     @Volatile
     var isEmpty = true
         private set
 
     /**
-     * Puts [frame] in the place of what waits under [key] of [part], or behind all that waits.
+     * Stores [frame] under [key] of [topic]: replaces the waiting entry with that key, or appends it.
      *
-     * @param limit entries of [part] that may wait; the oldest makes way
-     * @param isOrdered whether it goes behind all that waits in any case
+     * @param limit maximum number of waiting entries of [topic]; the oldest is dropped
+     * @param isOrdered whether a replacement moves to the end
      */
-    fun put(part: Part, key: Any, frame: OutboundFrame, after: Long, limit: Int, isOrdered: Boolean = false) {
-        val lost = replace(part, key, frame, after, limit, isOrdered)
-        // not under the lock, which the writer needs: an observer is code of the application's
-        if (lost != 0) part.drops.tell(conflated = lost % DROPPED, dropped = lost / DROPPED)
+    fun put(
+        topic: TopicEntries,
+        key: Any,
+        frame: OutboundFrame,
+        barrier: Long,
+        limit: Int,
+        isOrdered: Boolean = false,
+    ) {
+        val lost = replace(topic, key, frame, barrier, limit, isOrdered)
+        // not under the lock, which the writer needs: observers are application code
+        if (lost != 0) topic.drops.report(conflated = lost % DROPPED, dropped = lost / DROPPED)
     }
 
-    /** How many were dropped, times [DROPPED], and one more if one was replaced. */
+    /** Returns the number of dropped entries times [DROPPED], plus one if an entry was replaced. */
     @Synchronized
-    private fun replace(part: Part, key: Any, frame: OutboundFrame, after: Long, limit: Int, isOrdered: Boolean): Int {
+    private fun replace(
+        topic: TopicEntries,
+        key: Any,
+        frame: OutboundFrame,
+        barrier: Long,
+        limit: Int,
+        isOrdered: Boolean,
+    ): Int {
         var lost = 0
-        val place = Place(part, key)
-        val before = if (isOrdered) take(place) else entries[place]
+        val entryKey = EntryKey(topic, key)
+        val before = if (isOrdered) take(entryKey) else entries[entryKey]
         if (before != null) {
             bytes -= before.frame.size
-            part.drops.countConflated()
+            topic.drops.countConflated()
             lost++
-        } else if (part.keys.size == limit) {
-            lost += drop(Place(part, part.keys.first()))
+        } else if (topic.keys.size == limit) {
+            lost += drop(EntryKey(topic, topic.keys.first()))
         }
-        part.keys += key
-        entries[place] = Entry(frame, if (before == null || isOrdered) after else before.after)
+        topic.keys += key
+        entries[entryKey] = Entry(frame, if (before == null || isOrdered) barrier else before.barrier)
         bytes += frame.size
-        while (bytes > maxBytes && entries.size > 1) lost += drop(entries.keys.first { it != place })
+        while (bytes > maxBytes && entries.size > 1) lost += drop(entries.keys.first { it != entryKey })
         isEmpty = false
         return lost
     }
 
-    /** Takes back what waits of [part]: it was left. */
+    /** Discards the entries of [topic], after it was unsubscribed. */
     @Synchronized
-    fun remove(part: Part) {
-        for (key in part.keys) bytes -= checkNotNull(entries.remove(Place(part, key))).frame.size
-        part.keys.clear()
+    fun remove(topic: TopicEntries) {
+        for (key in topic.keys) bytes -= checkNotNull(entries.remove(EntryKey(topic, key))).frame.size
+        topic.keys.clear()
         isEmpty = entries.isEmpty()
     }
 
-    /** Drops everything. */
+    /** Discards everything. */
     @Synchronized
     fun clear() {
-        for (place in entries.keys) place.part.keys.clear()
+        for (entryKey in entries.keys) entryKey.topic.keys.clear()
         entries.clear()
         bytes = 0
         isEmpty = true
     }
 
-    /** The place behind all frames of the other queue, of which [waiting] says how many it has. */
-    inline fun after(waiting: () -> Long): Long {
+    /** The barrier after all frames of the session queue, which holds [waiting] frames. */
+    inline fun barrierAfter(waiting: () -> Long): Long {
         while (true) {
             val before = taken
-            val after = before + waiting()
-            if (taken == before) return after // too many do no harm, for an empty queue is waited for by nobody
+            val barrier = before + waiting()
+            // too high a barrier is harmless: it is ignored once the session queue is empty
+            if (taken == before) return barrier
         }
     }
 
-    /** The writer has taken [frames] of the other queue. */
-    fun taken(frames: Long) {
+    /** The writer has taken [frames] frames from the session queue. */
+    fun onTaken(frames: Long) {
         taken += frames
     }
 
-    /** Whether whoever asks is to tell the writer. */
-    fun announces(): Boolean = isAnnounced.compareAndSet(false, true)
+    /** Returns whether the caller has to signal the writer. */
+    fun markSignaled(): Boolean = isSignaled.compareAndSet(false, true)
 
-    /** The writer has been told. */
-    fun heard() = isAnnounced.set(false)
+    /** The writer has received the signal. */
+    fun clearSignal() = isSignaled.set(false)
 
     /**
-     * Fills [batch] from [from] on with what may be written by now; [isBehindAll]: the other queue has nothing.
+     * Fills [batch], starting at index [from], with the entries that may be written now.
      *
-     * @return the end of what is filled
+     * @param isChannelEmpty whether the session queue is empty
+     * @return the end index of the filled part
      */
-    fun fill(batch: Array<OutboundFrame?>, from: Int, isBehindAll: Boolean): Int =
-        if (isEmpty) from else fillFrom(batch, from, if (isBehindAll) Long.MAX_VALUE else taken)
+    fun fill(batch: Array<OutboundFrame?>, from: Int, isChannelEmpty: Boolean): Int =
+        if (isEmpty) from else fillFrom(batch, from, if (isChannelEmpty) Long.MAX_VALUE else taken)
 
     @Synchronized
     private fun fillFrom(batch: Array<OutboundFrame?>, from: Int, taken: Long): Int {
@@ -136,25 +158,26 @@ internal class LossyQueue(private val maxBytes: Int) {
         var size = 0
         val waiting = entries.entries.iterator()
         while (end < batch.size && size < SessionQueue.MAX_BATCH_BYTES && waiting.hasNext()) {
-            val (place, entry) = waiting.next()
-            if (entry.after > taken) continue
+            val (entryKey, entry) = waiting.next()
+            if (entry.barrier > taken) continue
             batch[end++] = entry.frame
             size += entry.frame.size
             bytes -= entry.frame.size
-            place.part.keys -= place.key
+            entryKey.topic.keys -= entryKey.key
             waiting.remove()
         }
         isEmpty = entries.isEmpty()
         return end
     }
 
-    private fun drop(place: Place): Int {
-        bytes -= checkNotNull(take(place)).frame.size
-        place.part.drops.countDropped()
+    private fun drop(entryKey: EntryKey): Int {
+        bytes -= checkNotNull(take(entryKey)).frame.size
+        entryKey.topic.drops.countDropped()
         return DROPPED
     }
 
-    private fun take(place: Place): Entry? = entries.remove(place)?.also { place.part.keys -= place.key }
+    private fun take(entryKey: EntryKey): Entry? =
+        entries.remove(entryKey)?.also { entryKey.topic.keys -= entryKey.key }
 
     private companion object {
         const val DROPPED = 2

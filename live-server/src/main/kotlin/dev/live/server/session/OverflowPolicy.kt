@@ -1,19 +1,19 @@
 package dev.live.server.session
 
-/** What happens when a message meets a full session queue, and the client does not take what is written to it. */
+/** The action when a session's queue is full and the client accepts no more bytes. */
 public class OverflowPolicy private constructor(private val name: String) {
     override fun toString(): String = name
 
     public companion object {
-        /** The session is closed with 4508: the client reconnects and recovers or reloads. The default. */
+        /** Closes the session with 4508: the client reconnects, and recovers or reloads. The default. */
         public val Close: OverflowPolicy = OverflowPolicy("close")
 
         private val all = listOf(Close)
 
         /**
-         * The policy that a configuration file calls [name].
+         * Returns the policy with the configuration name [name].
          *
-         * @throws IllegalArgumentException if there is none; the message lists those that are
+         * @throws IllegalArgumentException if there is none; the message lists the valid names
          */
         public fun of(name: String): OverflowPolicy =
             requireNotNull(all.find { it.name.equals(name, ignoreCase = true) }) {

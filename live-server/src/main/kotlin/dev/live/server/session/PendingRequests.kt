@@ -19,24 +19,24 @@ import java.util.concurrent.atomic.AtomicLong
 import kotlin.time.Duration
 
 /**
- * What one session's client was asked and has not answered: at most [MAX_PENDING] requests. Every function may be
- * called from any thread.
+ * Requests sent to one session's client that wait for a reply, at most [MAX_PENDING]. Every function may be called from
+ * any thread.
  */
 internal class PendingRequests {
     private val waiting = ConcurrentHashMap<String, CompletableDeferred<Message>>()
     private val count = AtomicInteger()
 
-    // begins anywhere, so that no other client can know a ref and have it answered by this one
+    // starts at a random number, so that another client cannot guess a ref and reply to it
     private val last = AtomicLong(random.nextLong() ushr UNUSED_BITS)
 
     @Volatile
-    private var isOver = false
+    private var isClosed = false
 
-    /** Requests that wait for their answer. */
+    /** Number of requests that wait for a reply. */
     val size: Int get() = count.get()
 
     /** Sends a request of [type] to [session] and returns its `reply`, or throws a [RequestFailedException]. */
-    suspend fun ask(
+    suspend fun request(
         session: Session<*>,
         type: String,
         body: Body?,
@@ -47,17 +47,18 @@ internal class PendingRequests {
             count.decrementAndGet()
             throw RequestFailedException(
                 ErrorCode.RateLimited,
-                "$MAX_PENDING requests of this session wait for their replies; ask again when some have come",
+                "at most $MAX_PENDING requests of a session may wait for a reply; retry when some have completed",
             )
         }
         val ref = RefPrefix.SERVER + last.incrementAndGet().toString(RADIX)
-        val answer = CompletableDeferred<Message>()
-        waiting[ref] = answer
+        val reply = CompletableDeferred<Message>()
+        waiting[ref] = reply
         try {
-            if (isOver) throw lost(type) // looked at after it was put there: whichever is later sees the other
+            // read after the insertion: either this or [close] sees the other one
+            if (isClosed) throw connectionLost(type)
             return withTimeoutOrNull(timeout) {
-                if (!session.send(Message(type, ref = ref, body = body, trace = trace))) throw lost(type)
-                answer.await().orThrow(type)
+                if (!session.send(Message(type, ref = ref, body = body, trace = trace))) throw connectionLost(type)
+                reply.await().orThrow(type)
             } ?: throw RequestFailedException(ErrorCode.Timeout, "no reply to '$type' within $timeout")
         } finally {
             waiting.remove(ref)
@@ -65,58 +66,60 @@ internal class PendingRequests {
         }
     }
 
-    /** Hands [message] to whoever waits for it. One that nobody waits for, or waits for no longer, is dropped. */
-    fun answer(message: Message) {
+    /** Completes the request that waits for [message]. A reply without a waiting request is dropped. */
+    fun handleReply(message: Message) {
         waiting[message.ref]?.complete(message)
     }
 
-    /** The session has ended: nothing is answered any more. */
-    fun end() {
-        isOver = true
-        for (answer in waiting.values) answer.complete(LOST)
+    /** Fails all requests, because the session has ended. */
+    fun close() {
+        isClosed = true
+        for (reply in waiting.values) reply.complete(CONNECTION_LOST)
     }
 
     private fun Message.orThrow(type: String): Message {
-        if (this === LOST) throw lost(type)
+        if (this === CONNECTION_LOST) throw connectionLost(type)
         if (this.type == MessageType.REPLY) return this
         throw try {
             val error = decode<ErrorData>().toException()
-            RequestFailedException(ErrorCode.of(clean(error.code.wire)), clean(error.reason), error.retryAfter)
+            RequestFailedException(ErrorCode.of(sanitize(error.code.wire)), sanitize(error.reason), error.retryAfter)
         } catch (e: BadPayloadException) {
-            RequestFailedException(ErrorCode.Internal, "the client sent an error that says nothing", cause = e)
+            RequestFailedException(ErrorCode.Internal, "the client sent a malformed error", cause = e)
         }
     }
 
-    private fun lost(type: String) =
+    private fun connectionLost(type: String) =
         RequestFailedException(
             ErrorCode.of("connection_lost"),
-            "the session ended before '$type' was answered; whether it was carried out is not known",
+            "the session ended before the reply to '$type'; the client may have processed the request",
         )
 
     companion object {
-        /** Requests of one session that may wait for their replies. */
+        /** Maximum number of requests of one session that wait for a reply. */
         const val MAX_PENDING = 256
 
-        /** Longest text of a client that goes into an exception, in characters. */
-        private const val MAX_TEXT = 256
+        /** Maximum length of client text in an exception, in characters. */
+        private const val MAX_TEXT_LENGTH = 256
 
         private const val UNUSED_BITS = 12
         private const val RADIX = 36
         private val random = SecureRandom()
 
-        /** In place of an answer that will not come. */
-        private val LOST = Message(MessageType.GOODBYE)
+        /** Completes a request that can no longer receive a reply. */
+        private val CONNECTION_LOST = Message(MessageType.GOODBYE)
 
-        /** What a client wrote, so that it can neither fill a log nor forge a line of it. */
-        fun clean(text: String): String = text.wellFormed(MAX_TEXT).filterNot { it.isISOControl() }
+        /** Makes client text safe for logs: bounded, without control characters, so that it cannot forge log lines. */
+        fun sanitize(text: String): String = text.wellFormed(MAX_TEXT_LENGTH).filterNot { it.isISOControl() }
     }
 }
 
-/** Runs [read] on a reply to [type]; what does not fit is the client's failure, and not that of whoever asked. */
-internal inline fun <T> readingReply(type: String, read: () -> T): T =
+/**
+ * Decodes a reply to [type] with [read]; a malformed reply is reported as a failure of the client, not of the caller.
+ */
+internal inline fun <T> decodeReply(type: String, read: () -> T): T =
     try {
         read()
     } catch (e: LiveException) {
-        val reason = "the reply to '$type' does not fit: ${PendingRequests.clean(e.reason)}"
+        val reason = "malformed reply to '$type': ${PendingRequests.sanitize(e.reason)}"
         throw RequestFailedException(ErrorCode.BadPayload, reason, cause = e)
     }

@@ -5,13 +5,14 @@ import dev.live.protocol.LiveException
 import kotlin.time.Duration
 
 /**
- * A client that was asked something by [Session.request] did not reply with what was asked for.
+ * The client did not reply to a [Session.request], or replied with an error or a malformed payload.
  *
- * The code is the client's where it refused; [ErrorCode.BadPayload] for a reply that does not fit its type,
- * [ErrorCode.Timeout] for none in time, [ErrorCode.RateLimited] where too many requests of the session wait for one,
- * and `connection_lost`, which is never on the wire, where the session ended first.
+ * The code is the client's own if it rejected the request. Otherwise it is [ErrorCode.BadPayload] for a reply that does
+ * not match its type, [ErrorCode.Timeout] without a reply in time, [ErrorCode.RateLimited] if too many requests of the
+ * session wait, and `connection_lost`, which is never sent on the wire, if the session ended first.
  *
- * A handler that lets it through answers its own client with `internal`: what another client said is not its answer.
+ * If a handler does not catch it, the handler's own client receives `internal`: another client's error is not
+ * forwarded.
  */
 public class RequestFailedException internal constructor(
     code: ErrorCode,

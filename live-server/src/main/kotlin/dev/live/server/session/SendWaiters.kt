@@ -3,34 +3,37 @@ package dev.live.server.session
 import kotlinx.coroutines.channels.Channel
 import java.util.concurrent.atomic.AtomicInteger
 
-/** Those who wait for room in a queue, one behind the other. Any thread. */
+/** The coroutines that wait for free capacity in a queue. Every function may be called from any thread. */
 internal class SendWaiters {
-    private val room = Channel<Unit>(Channel.CONFLATED)
+    private val signals = Channel<Unit>(Channel.CONFLATED)
 
-    /** The writer signals only if there are any. */
+    /** The writer signals only if this is positive. */
     private val waiting = AtomicInteger()
 
-    /** Tries until [attempt] says how it ended, each time that there is more room; false if the session ended first. */
-    suspend inline fun wait(attempt: () -> Boolean?): Boolean {
-        waiting.incrementAndGet() // before the first attempt: whoever takes from now on signals it
+    /**
+     * Calls [attempt] after each signal until it returns a result; null means try again. Returns false if the session
+     * ended first.
+     */
+    suspend inline fun await(attempt: () -> Boolean?): Boolean {
+        waiting.incrementAndGet() // before the first attempt, so that every later release of capacity is signaled
         try {
             while (true) {
                 attempt()?.let { return it }
-                if (room.receiveCatching().isClosed) return false
+                if (signals.receiveCatching().isClosed) return false
             }
         } finally {
-            // the signal may have been meant for the next one in line
-            if (waiting.decrementAndGet() > 0) room.trySend(Unit)
+            // this coroutine may have consumed a signal that another waiter needs
+            if (waiting.decrementAndGet() > 0) signals.trySend(Unit)
         }
     }
 
-    /** There is more room. */
+    /** Wakes one waiter because capacity was released. */
     fun signal() {
-        if (waiting.get() > 0) room.trySend(Unit)
+        if (waiting.get() > 0) signals.trySend(Unit)
     }
 
-    /** There will be no more. */
+    /** Ends all waits: no more capacity will be released. */
     fun close() {
-        room.close()
+        signals.close()
     }
 }

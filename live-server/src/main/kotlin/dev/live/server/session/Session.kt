@@ -24,16 +24,16 @@ import kotlin.time.Instant
 /**
  * The server side of one connected client, and the coroutine scope of its connection.
  *
- * What is launched in it ends with it, and the first failure of anything launched in it ends all of it (1011). Every
- * function may be called from any thread.
+ * Coroutines launched in this scope end with the session. The first failure of one of them ends the session (1011).
+ * Every function may be called from any thread.
  *
- * @param Meta what the endpoint's `authenticate` made of the client
+ * @param Meta type of the value that the endpoint's `authenticate` returns
  * @property id 128 random bits, 32 hexadecimal digits; never reused
- * @property user what the endpoint's `user` calls the client, or null where it does not say
- * @property remoteAddress where the connection comes from, as Ktor sees it (behind a proxy: install `XForwardedHeaders`)
+ * @property user the user's name from the endpoint's `user`, or null if it returns none
+ * @property remoteAddress the client's address, as Ktor reports it (behind a proxy: install `XForwardedHeaders`)
  * @property connectedSince when the session began
- * @property transport what carries the connection: `netty` (the engine's channel), `portable` (the engine's byte channels)
- *   or `sse` (a stream of server-sent events)
+ * @property transport how the connection is carried: `netty` (the engine's channel), `portable` (the engine's byte
+ *   channels) or `sse` (a stream of server-sent events)
  */
 public class Session<out Meta : Any> internal constructor(
     public val id: String,
@@ -50,64 +50,66 @@ public class Session<out Meta : Any> internal constructor(
     @Volatile
     private var currentMeta: Any = meta
 
-    /** What its client was asked, once it was: most never are. */
+    /** Requests sent to this client; null until the first one, because most sessions send none. */
     @Volatile
     internal var requests: PendingRequests? = null
         private set
 
-    /** What `authenticate` made of the client; replaced when the client renews its token. */
-    @Suppress("UNCHECKED_CAST") // written only with what the same endpoint's authenticate returned
+    /** The value that `authenticate` returned; replaced when the client renews its token. */
+    @Suppress("UNCHECKED_CAST") // only the same endpoint's authenticate writes it
     public val meta: Meta get() = currentMeta as Meta
 
-    /** The codec that was negotiated. */
+    /** The negotiated codec. */
     public val codec: Codec get() = runtime.codec
 
-    /** The topics this session has joined, as of now. */
-    public val topics: Set<String> get() = state.memberships.names
+    /** The topics that this session is subscribed to now. */
+    public val topics: Set<String> get() = state.subscriptions.names
 
-    /** False once the session has begun to end. */
+    /** False once the session has started to end. */
     public val isOpen: Boolean get() = state.endReason == null
 
     /**
      * Puts [message] into the session's queue without suspending.
      *
-     * @return false if the queue is full or the session has ended: the message was not taken
+     * @return false if the queue is full or the session has ended; the message is then not sent
      */
-    public fun trySend(message: Message): Boolean = state.queue.offer(prepare(message)) == Offer.Taken
+    public fun trySend(message: Message): Boolean = state.queue.offer(prepare(message)) == OfferResult.Accepted
 
     /**
-     * Puts [message] into the session's queue; suspends while that is full, which lasts at most until the client reads
-     * on or the write timeout ends the session.
+     * Puts [message] into the session's queue. Suspends while the queue is full: at most until the client reads on, or
+     * the write timeout ends the session.
      *
-     * @return false if the session ended first: the message was not taken
+     * @return false if the session ended first; the message is then not sent
      */
     public suspend fun send(message: Message): Boolean = state.queue.send(prepare(message))
 
     /**
-     * Ends the session, after what waits in its queue has been written. Returns at once; the first reason counts.
+     * Ends the session after its queued messages have been written. Returns at once; only the first reason counts.
      *
-     * @param reason one short sentence for a person, which the client gets; at most 123 bytes of UTF-8 arrive
-     * @throws IllegalArgumentException if [code] is not one that may be written on the wire (RFC 6455, section 7.4)
+     * @param reason one short sentence for a person, sent to the client; at most 123 bytes of UTF-8 are sent
+     * @throws IllegalArgumentException if [code] must not be sent in a close frame (RFC 6455, section 7.4)
      */
     public fun close(code: CloseCode = CloseCode.Normal, reason: String = "") {
         require(isCloseCode(code.wire)) { "a close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, was $code" }
         state.end(CloseReason(code, reason, byClient = false), flush = true)
     }
 
-    /** Throws the client out (4403): it does not reconnect. What waits in the queue is still written. */
+    /** Disconnects the client with 4403: it does not reconnect. Queued messages are still written. */
     public fun kick(reason: String): Unit = close(CloseCode.Kicked, reason)
 
     /**
-     * Asks the client: sends a request of [type] with [query] as its payload, and returns what it replies. A client of
-     * live answers with `onRequest`.
+     * Sends a request of [type] with the payload [query] to the client and returns its reply. A live client handles it
+     * with `onRequest`.
      *
-     * Not from a handler of this session: the reply is read when that has returned. Ask in `session.launch { }` there.
+     * Do not call this from a handler of this session: the reply is read only after the handler returns. Call it in
+     * `session.launch { }` instead.
      *
-     * @param timeout for all of it, the wait for room in the session's queue included; positive
-     * @throws RequestFailedException with the client's code if it refused, or if it did not answer in time, with a
-     *   [Res], or before its session ended; at most 256 requests of a session wait at the same time
+     * @param timeout for the whole request, including the wait for capacity in the session's queue; must be positive
+     * @throws RequestFailedException with the client's code if it rejected the request; also if it did not reply in
+     *   time, its reply is not a [Res], or the session ended first; at most 256 requests of a session wait at the same
+     *   time
      * @throws IllegalStateException if called from a handler of this session
-     * @throws IllegalArgumentException if [type] is one of the protocol's own
+     * @throws IllegalArgumentException if [type] is reserved by the protocol
      */
     public suspend inline fun <reified Req, reified Res> request(
         type: String,
@@ -115,7 +117,7 @@ public class Session<out Meta : Any> internal constructor(
         timeout: Duration = 10.seconds,
     ): Res = request(type, query, serializer<Req>(), serializer<Res>(), timeout)
 
-    /** Asks the client; see the other `request`. */
+    /** Sends a request to the client; see the other `request`. */
     public suspend fun <Req, Res> request(
         type: String,
         query: Req,
@@ -124,52 +126,52 @@ public class Session<out Meta : Any> internal constructor(
         timeout: Duration = 10.seconds,
     ): Res {
         val reply = requestMessage(type, Body.of(requestSerializer, query), timeout)
-        return readingReply(type) { reply.decode(responseSerializer) }
+        return decodeReply(type) { reply.decode(responseSerializer) }
     }
 
-    /** Asks the client with [body] as it is, and returns its reply as it is; otherwise as `request`. */
+    /** Sends a request with an encoded [body] and returns the reply message; otherwise like `request`. */
     public suspend fun requestMessage(
         type: String,
         body: Body? = null,
         timeout: Duration = 10.seconds,
     ): Message {
-        require(type !in MessageType.All) { "request type '$type' is one of the protocol's own; choose another" }
+        require(type !in MessageType.All) { "request type '$type' is reserved by the protocol; choose another" }
         require(timeout.isPositive()) { "timeout must be positive, was $timeout" }
-        check(state.lane?.runs(currentCoroutineContext()[Job]) != true) {
-            "a handler of this session waits for '$type' to be answered, and no answer is read until it returns. " +
-                "Ask in session.launch { ... } instead."
+        check(state.timeoutScope?.contains(currentCoroutineContext()[Job]) != true) {
+            "a handler of this session must not wait for the reply to '$type': replies are read after it returns. " +
+                "Call request in session.launch { ... } instead."
         }
-        REQUESTS.compareAndSet(this, null, requests ?: PendingRequests()) // unless somebody else is first
-        val pending = requests ?: error("unreachable: it is never taken away")
-        if (!isOpen) pending.end() // its end may have come before there was anything to end
-        return pending.ask(this, type, body, timeout, runtime.topics.trace())
+        REQUESTS.compareAndSet(this, null, requests ?: PendingRequests()) // does nothing if another thread was first
+        val pending = requests ?: error("unreachable: requests is never reset")
+        if (!isOpen) pending.close() // the session may have ended before [requests] was set
+        return pending.request(this, type, body, timeout, runtime.topics.trace())
     }
 
-    /** The client's answer to a request of the server's. */
-    internal fun answered(message: Message) {
-        requests?.answer(message)
+    /** Handles the client's reply to a request of the server. */
+    internal fun handleReply(message: Message) {
+        requests?.handleReply(message)
     }
 
     /**
-     * Joins [topic] for the client, as its own `subscribe` would, but for the topic's `authorize`. The client is told
-     * by a `subscribe` message, and gets what is published from then on; it may leave the topic as any other. Where the
-     * topic declares presence or `onSubscribe`, they run before this returns, for at most a handler's timeout each.
+     * Subscribes the client to [topic], like its own `subscribe`, but without the topic's `authorize`. The client is
+     * notified by a `subscribe` message, receives the messages published from then on, and may unsubscribe as usual. If
+     * the topic declares presence or `onSubscribe`, they run before this returns, for at most one handler timeout each.
      *
-     * @return false if the session has joined it already, or has ended
-     * @throws LiveException with `unknown_topic` if the session's endpoint declares no such topic, `too_many_topics` if
-     *   the session has joined as many as it may
+     * @return false if the session is already subscribed, or has ended
+     * @throws LiveException with `unknown_topic` if the session's endpoint declares no such topic, or `too_many_topics`
+     *   if the session is at its topic limit
      */
-    public suspend fun join(topic: String): Boolean = state.joinFor(topic)
+    public suspend fun join(topic: String): Boolean = state.subscribeFromServer(topic)
 
     /**
-     * Leaves [topic] for the client, which is told by an `unsubscribe` message: the last that it gets of it. A topic's
-     * `onUnsubscribe` runs before this returns.
+     * Unsubscribes the client from [topic]. The client is notified by an `unsubscribe` message, the last one it
+     * receives for this topic. A topic's `onUnsubscribe` runs before this returns.
      *
-     * @return false if it was not joined
+     * @return false if it was not subscribed
      */
-    public suspend fun leave(topic: String): Boolean = state.leaveFor(topic)
+    public suspend fun leave(topic: String): Boolean = state.unsubscribeFromServer(topic)
 
-    /** Leaves every topic that is joined now, as [leave] does each. */
+    /** Unsubscribes the client from all its current topics; see [leave]. */
     public suspend fun leaveAll() {
         for (topic in topics) leave(topic)
     }
@@ -186,7 +188,7 @@ public class Session<out Meta : Any> internal constructor(
     override fun toString(): String = "Session($id)"
 
     private companion object {
-        // no object of its own in every session for it
+        // an updater, to avoid one object per session
         private val REQUESTS =
             AtomicReferenceFieldUpdater.newUpdater(Session::class.java, PendingRequests::class.java, "requests")
     }

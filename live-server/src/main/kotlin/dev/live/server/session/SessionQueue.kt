@@ -8,137 +8,139 @@ import kotlinx.coroutines.channels.Channel
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
 
 /**
- * What waits for one client: a bounded [Channel], counted in messages and in bytes. In front of it is a place for what
- * finds nothing waiting, which is nearly every message: it never touches the channel, whose parts are four objects that
- * a fan-out to thousands would have to fetch from memory.
+ * The messages that wait for one client: a [Channel] bounded by messages and bytes, with a one-frame slot before it.
  *
- * A message larger than the bound on bytes is taken by an empty queue only. Offering never suspends and may come from
- * any thread; taking is the session's writer alone. [QueueRoom] counts what waits.
+ * The slot takes a message that finds the queue empty, which is nearly every message. It bypasses the channel, which
+ * consists of four objects that a fan-out to thousands of sessions would have to fetch from memory.
  *
- * @param slot the session's codec in the table
+ * A message larger than the byte bound is accepted only by an empty queue. Any thread may offer, without suspending;
+ * only the session's writer takes. [QueueCapacity] counts the waiting messages.
+ *
+ * @param slot index of the session's codec in the codec table
  */
-internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueRoom(bound), FrameSource {
-    private val channel = Channel<OutboundFrame>(bound.surgeMessages + 1) // and [OutboundFrame.Nothing], at most once
+internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCapacity(bound), FrameSource {
+    private val channel = Channel<OutboundFrame>(bound.burstMessages + 1) // plus one [OutboundFrame.Empty]
 
     /**
-     * What came when nothing waited; older than all in [channel]. Only while there is a [waker]: who waits in the
-     * channel would not notice it. Put here by whoever reserved room in an empty queue, taken by the writer.
+     * The frame that found the queue empty; older than all frames in [channel]. Only used while there is a [waker],
+     * because a writer that waits in the channel would not notice it. Set by the thread that reserved capacity in an
+     * empty queue, cleared by the writer.
      */
     @Volatile
-    private var front: OutboundFrame? = null
+    private var head: OutboundFrame? = null
 
-    /** Taken from [channel] a moment before [front] was seen. Only accessed by the writer. */
+    /** Taken from [channel] just before [head] was noticed. Only accessed by the writer. */
     private var next: OutboundFrame? = null
 
     @Volatile
     override var waker: Runnable? = null
 
-    /** What waits is not wanted any more. */
+    /** Whether the waiting frames are discarded. */
     @Volatile
     private var isCancelled = false
 
-    /** What waits of topics that may lose messages, once there was something. */
+    /** Waiting messages of topics that may lose messages; null until the first one. */
     @Volatile
     private var lossy: LossyQueue? = null
 
-    /** Messages that wait, of topics that may lose them too. */
+    /** Waiting messages, including those of lossy topics. */
     val count: Int get() = waitingMessages.toInt() + (lossy?.count ?: 0)
 
-    /** Bytes that wait, of the same. */
+    /** Waiting bytes, including those of lossy topics. */
     val bytes: Long get() = waitingBytes + (lossy?.size ?: 0)
 
-    fun offer(message: PreparedMessage): Offer = offer(message.frameFor(slot))
+    fun offer(message: PreparedMessage): OfferResult = offer(message.frameFor(slot))
 
-    /** Takes all of [run] or nothing of it; one larger than the bound on bytes is never taken. */
-    fun offer(run: MessageBatch): Offer = offer(run.frameFor(slot))
+    /** Accepts all of [batch] or none of it; a batch larger than the byte bound is never accepted. */
+    fun offer(batch: MessageBatch): OfferResult = offer(batch.frameFor(slot))
 
-    fun offer(frame: OutboundFrame): Offer = offer(frame, bound.messages, bound.bytes)
+    fun offer(frame: OutboundFrame): OfferResult = offer(frame, bound.messages, bound.bytes)
 
-    /** As [offer], but takes more than the bound: what the writer may find when it has its turn. */
-    fun offerSurge(message: PreparedMessage): Offer =
-        offer(message.frameFor(slot), bound.surgeMessages, bound.surgeBytes)
+    /** Like [offer], but accepts up to the burst bound, while the writer has not run yet. */
+    fun offerBurst(message: PreparedMessage): OfferResult =
+        offer(message.frameFor(slot), bound.burstMessages, bound.burstBytes)
 
-    private fun offer(frame: OutboundFrame, most: Int, mostBytes: Int): Offer {
-        val before = reserve(frame, most, mostBytes)
-        if (before == REFUSED) return if (isClosed) Offer.Closed else Offer.Full
-        var isTaken = true
-        if (before == 0L && waker != null) front = frame else isTaken = sent(frame)
-        waker?.run() // looked at again: a writer that began in between has found nothing
-        return if (isTaken) Offer.Taken else Offer.Closed
+    private fun offer(frame: OutboundFrame, maxMessages: Int, maxBytes: Int): OfferResult {
+        val before = reserve(frame, maxMessages, maxBytes)
+        if (before == REFUSED) return if (isClosed) OfferResult.Closed else OfferResult.Full
+        var isAccepted = true
+        if (before == 0L && waker != null) head = frame else isAccepted = sendToChannel(frame)
+        waker?.run() // read again: a writer that started in the meantime has found nothing
+        return if (isAccepted) OfferResult.Accepted else OfferResult.Closed
     }
 
     /**
-     * Keeps [message] in the place of what waits under [key] of [part], at most [limit] of them; there is always room.
-     * False if the session has ended.
+     * Stores [message] under [key] of [topic], replacing the waiting message with that key. At most [limit] messages of
+     * [topic] wait; there is always capacity. Returns false if the session has ended.
      */
-    fun keep(part: LossyQueue.Part, key: Any, message: PreparedMessage, limit: Int): Boolean {
+    fun offerLossy(topic: LossyQueue.TopicEntries, key: Any, message: PreparedMessage, limit: Int): Boolean {
         val frame = message.frameFor(slot)
         if (isClosed) return false
-        val lossy = madeLossy()
-        lossy.put(part, key, frame, lossy.after { waitingMessages }, limit, message.hasPlace)
-        // any other than a writer that waits in the channel looks here before it waits
-        if (waker == null && waiting == 0L && lossy.announces()) channel.trySend(OutboundFrame.Nothing)
+        val lossy = getOrCreateLossy()
+        lossy.put(topic, key, frame, lossy.barrierAfter { waitingMessages }, limit, message.hasOffset)
+        // a writer that does not wait in the channel checks the lossy queue before it waits
+        if (waker == null && waiting == 0L && lossy.markSignaled()) channel.trySend(OutboundFrame.Empty)
         waker?.run()
         return true
     }
 
-    /** Takes back what was kept of [part]. */
-    fun forget(part: LossyQueue.Part): Unit = lossy?.remove(part) ?: Unit
+    /** Discards the waiting messages of [topic]. */
+    fun removeLossy(topic: LossyQueue.TopicEntries): Unit = lossy?.remove(topic) ?: Unit
 
-    private fun madeLossy(): LossyQueue =
+    private fun getOrCreateLossy(): LossyQueue =
         lossy ?: LossyQueue(bound.bytes).let { if (LOSSY.compareAndSet(this, null, it)) it else lossy!! }
 
-    private fun sent(frame: OutboundFrame): Boolean {
+    private fun sendToChannel(frame: OutboundFrame): Boolean {
         val result = channel.trySend(frame).also { if (it.isSuccess) return true }
-        check(result.isClosed) { "unreachable: there is room for what was reserved" }
-        giveBack(frame)
+        check(result.isClosed) { "unreachable: the capacity is reserved" }
+        release(frame)
         return false
     }
 
-    /** Waits for room; false if the session ended first. */
+    /** Suspends until there is capacity; returns false if the session ended first. */
     suspend fun send(message: PreparedMessage): Boolean = send(message.frameFor(slot))
 
     suspend fun send(frame: OutboundFrame): Boolean {
         val first = offer(frame)
-        // in a function of its own, so that this one is none that can suspend: nearly always there is room
-        return if (first == Offer.Full) sendInTurn(frame) else first == Offer.Taken
+        // a separate function, so that this one has no suspension point: there is nearly always capacity
+        return if (first == OfferResult.Full) sendWhenSpace(frame) else first == OfferResult.Accepted
     }
 
-    private suspend fun sendInTurn(frame: OutboundFrame): Boolean =
-        waitInLine { offer(frame).takeIf { it != Offer.Full }?.let { it == Offer.Taken } }
+    private suspend fun sendWhenSpace(frame: OutboundFrame): Boolean =
+        awaitAttempt { offer(frame).takeIf { it != OfferResult.Full }?.let { it == OfferResult.Accepted } }
 
     override suspend fun take(batch: Array<OutboundFrame?>): Int {
         while (true) {
-            val isThereMore = lossy?.isEmpty == false
-            val known = if (isThereMore) poll(batch) else 0
-            if (known != 0) return known
+            val hasLossy = lossy?.isEmpty == false
+            val polled = if (hasLossy) poll(batch) else 0
+            if (polled != 0) return polled
             val first = channel.receiveCatching().getOrNull() ?: return poll(batch)
-            if (first !== OutboundFrame.Nothing) return fill(batch, first)
-            lossy?.heard()
+            if (first !== OutboundFrame.Empty) return fill(batch, first)
+            lossy?.clearSignal()
         }
     }
 
     override fun poll(batch: Array<OutboundFrame?>): Int {
         val before = waiting
         if (isCancelled) return -1
-        val first = if (before and CLOSED.inv() == 0L) null else oldest()
+        val first = if (before and CLOSED.inv() == 0L) null else nextFrame()
         val count = if (first == null) 0 else fill(batch, first)
-        val end = lossy?.fill(batch, count, isBehindAll = waiting and CLOSED.inv() == 0L) ?: count
+        val end = lossy?.fill(batch, count, isChannelEmpty = waiting and CLOSED.inv() == 0L) ?: count
         return if (end == 0 && before == CLOSED) -1 else end
     }
 
-    /** The oldest that waits, or null if it is only about to come in. */
-    private fun oldest(): OutboundFrame? {
-        val earlier = next ?: front
+    /** Returns the oldest waiting frame, or null if its capacity is reserved but the frame has not arrived yet. */
+    private fun nextFrame(): OutboundFrame? {
+        val earlier = next ?: head
         if (earlier != null) {
-            if (next == null) front = null else next = null
+            if (next == null) head = null else next = null
             return earlier
         }
         val later = channel.tryReceive().getOrNull()
-        val came = front ?: return later
-        front = null
+        val arrived = head ?: return later
+        head = null
         next = later
-        return came
+        return arrived
     }
 
     private fun fill(batch: Array<OutboundFrame?>, first: OutboundFrame): Int {
@@ -148,40 +150,40 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueRoo
         var size = 0
         var taken = 0L
         while (frame != null) {
-            if (frame.count > 0) batch[count++] = frame else lossy?.heard()
+            if (frame.count > 0) batch[count++] = frame else lossy?.clearSignal()
             size += frame.size
             taken += weight(frame)
-            frame = if (taken >= waiting || count == batch.size || size >= MAX_BATCH_BYTES) null else oldest()
+            frame = if (taken >= waiting || count == batch.size || size >= MAX_BATCH_BYTES) null else nextFrame()
         }
-        lossy?.taken(messagesOf(taken))
-        took(taken) // after the channel gave them: it never holds more than was reserved
+        lossy?.onTaken(messagesOf(taken))
+        recordTaken(taken) // after the frames have left the channel, so that it never holds more than was reserved
         return count
     }
 
-    /** Takes nothing more; what waits is still handed to the writer. */
+    /** Rejects new messages; the writer still receives the waiting ones. */
     fun close() {
-        closeRoom()
+        closeCapacity()
         channel.close()
-        closeLine()
+        closeWaiters()
         waker?.run()
     }
 
-    /** Takes nothing more and drops what waits. */
+    /** Rejects new messages and discards the waiting ones. */
     fun cancel() {
-        closeRoom()
+        closeCapacity()
         isCancelled = true
         channel.cancel()
         lossy?.clear()
-        front = null
-        closeLine()
+        head = null
+        closeWaiters()
         waker?.run()
     }
 
     internal companion object {
-        /** Bytes after which a batch is written though more waits: a client that reads slowly is seen to read. */
+        /** Bytes that end a batch even if more frames wait, so that progress of a slow reader is noticed. */
         const val MAX_BATCH_BYTES = 64 * 1024
 
-        // no object of its own in every session for it
+        // an updater, to avoid one object per session
         private val LOSSY = AtomicReferenceFieldUpdater.newUpdater(
             SessionQueue::class.java,
             LossyQueue::class.java,

@@ -10,24 +10,24 @@ internal class SessionRegistry {
 
     val all: Collection<Session<*>> get() = byId.values
 
-    // Kotlin's toList() and toSet() ask for the size first and then for a first element, which may be gone by then
+    // Kotlin's toList() and toSet() read the size first and then the first element, which may be removed by then
     fun snapshot(): List<Session<*>> = ArrayList(byId.values)
 
     val size: Int get() = byId.size
 
-    /** Connections that count against the limit: sessions, and upgrades on their way to become one. */
+    /** Connections that count toward the limit: sessions, and upgrades in progress. */
     val connections = AtomicInteger()
 
     private val transports = ConcurrentHashMap<String, AtomicInteger>()
 
-    /** Open sessions by their transport; no entry for one that has none. */
+    /** Number of open sessions by transport; transports without sessions have no entry. */
     val byTransport: Map<String, Int> get() = transports.mapValues { it.value.get() }.filterValues { it > 0 }
 
     fun find(id: String): Session<*>? = byId[id]
 
     fun ofUser(user: String): Set<Session<*>> = byUser[user]?.let { HashSet(it) }.orEmpty()
 
-    /** Adds [session]; false if its user has [perUser] already. */
+    /** Adds [session]; returns false if its user already has [perUser] sessions. */
     fun add(session: Session<*>, perUser: Int): Boolean {
         val user = session.user
         if (user != null) {

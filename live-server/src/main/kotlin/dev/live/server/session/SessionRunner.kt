@@ -24,32 +24,32 @@ import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.io.IOException
 
-/** What an endpoint does with a session. */
+/** The endpoint's callbacks for a session. */
 internal interface SessionHandler<Meta : Any> {
-    /** The session for this connection, in the scope it lives in. */
+    /** Creates the session for this connection in [scope]. */
     fun create(scope: CoroutineScope): Session<Meta>
 
-    /** Whether the session may begin; otherwise why not. Called once, before anything is read. */
+    /** Returns null if the session may start, else the reason to close it. Called once, before the first read. */
     suspend fun open(session: Session<Meta>): CloseReason?
 
-    /** Whether the session may send a ping or a pong now; it is asked for each. */
+    /** Returns whether the session may send a ping or a pong now; called for each one. */
     fun admitsControl(session: Session<Meta>): Boolean
 
-    /** Carries out one message; the next one is read when it returns. */
+    /** Handles one message; the next one is read when this returns. */
     suspend fun handle(session: Session<Meta>, data: Inbound.Data)
 
-    /** Called once, when the session has ended and before it leaves its topics. Must not wait for anything. */
+    /** Called once, after the session has ended and before it unsubscribes from its topics. Must not wait. */
     fun leaving(session: Session<Meta>) {}
 
-    /** Called once, when the session is out of every topic and registry. */
+    /** Called once, after the session has left all topics and registries. */
     suspend fun closed(session: Session<Meta>, reason: CloseReason)
 }
 
 /**
- * Runs one session from handshake to close, and returns when nothing of it is left.
+ * Runs one session from handshake to close, and returns when all its coroutines have ended.
  *
- * The scope is the block in [run] and nothing outlives it: whichever of reader, writer, handlers and the application's
- * own coroutines fails first cancels the others.
+ * The scope is the block in [run]; no coroutine outlives it. The first failure of the reader, the writer, a handler or
+ * an application coroutine cancels the others.
  */
 internal class SessionRunner<Meta : Any>(
     private val socket: Socket,
@@ -66,41 +66,42 @@ internal class SessionRunner<Meta : Any>(
                     val created = handler.create(this)
                     created.state.connection = connection
                     session = created
-                    val reason = converse(created)
+                    val reason = runUntilEnd(created)
                     coroutineContext.cancelChildren()
                     reason
                 }
             } catch (_: CancellationException) {
-                val text = if (connection.isCancelled) "the server stops" else "the session was cancelled"
+                val text = if (connection.isCancelled) "server shutdown" else "session cancelled"
                 session?.state?.endReason ?: CloseReason(CloseCode.GoingAway, text, byClient = false)
             } catch (e: Throwable) {
-                // an assertion in a coroutine of the application must not leave the session in its topics either
-                session?.state?.endReason ?: failed(session, e)
+                // an AssertionError in an application coroutine must not leave the session in its topics either
+                session?.state?.endReason ?: internalError(session, e)
             }
         withContext(NonCancellable) { finish(session, reason) }
-        currentCoroutineContext().ensureActive() // the session's end was no cancellation of its caller, but this may be
+        // the end of the session does not cancel the caller, but the caller may be cancelled
+        currentCoroutineContext().ensureActive()
     }
 
     /**
-     * Returns once the writer has run dry after the session's end, or the session was not to begin; every other end
-     * cancels the scope. The writer comes first, so that there is room for what is sent at the opening.
+     * Returns when the writer has written all frames after the end of the session, or the session was rejected; every
+     * other end cancels the scope. The writer starts first, so that there is capacity for messages sent while opening.
      */
-    private suspend fun CoroutineScope.converse(session: Session<Meta>): CloseReason {
-        val written = Job()
+    private suspend fun CoroutineScope.runUntilEnd(session: Session<Meta>): CloseReason {
+        val writer = Job()
         socket.pump(this, session.state.queue, session.state) { failure ->
-            // also when it was flushing its last words, which now have nowhere to go
-            if (failure != null) session.state.end(BROKEN, flush = false)
-            written.complete()
+            // also while it flushes the last frames, which can no longer be delivered
+            if (failure != null) session.state.end(CONNECTION_LOST, flush = false)
+            writer.complete()
         }
         handler.open(session)?.let { refusal ->
             session.state.end(refusal, flush = true)
-            // in no registry, and so in nobody's sight but this
-            withTimeoutOrNull(settings.closeTimeout) { written.join() }
+            // only this function sees the session: it is in no registry
+            withTimeoutOrNull(settings.closeTimeout) { writer.join() }
             return refusal
         }
         launch(socket.readerContext + CoroutineName("live-reader")) { read(session) }
         try {
-            written.join()
+            writer.join()
         } finally {
             socket.stopReading()
         }
@@ -111,21 +112,21 @@ internal class SessionRunner<Meta : Any>(
         val state = session.state
         try {
             while (true) {
-                state.awaitRoom() // so that a client is never too slow for the answers to its own messages
-                if (state.endReason != null) break // a session that says its last words listens no more
+                state.awaitQueueSpace() // so that a client is never too slow for the replies to its own messages
+                if (state.endReason != null) break // a session that writes its last frames reads no more
                 when (val inbound = socket.read() ?: break) {
                     is Inbound.Data -> {
-                        if (state.endReason != null) break // it ended while it waited for this
-                        state.handling()
+                        if (state.endReason != null) break // it ended while waiting for this message
+                        state.markHandling()
                         handler.handle(session, inbound)
                     }
                     is Inbound.Ping -> pong(session, inbound)
                     is Inbound.Pong -> handler.admitsControl(session)
                     is Inbound.Close -> return endByClient(state, closedByClient(inbound.code))
                 }
-                state.heard(now())
+                state.markReceived(now())
             }
-            if (state.endReason == null) state.end(BROKEN, flush = false)
+            if (state.endReason == null) state.end(CONNECTION_LOST, flush = false)
         } catch (e: SocketViolation) {
             state.end(CloseReason(e.code, e.message.orEmpty(), byClient = false), flush = true)
         }
@@ -133,67 +134,70 @@ internal class SessionRunner<Meta : Any>(
 
     private suspend fun pong(session: Session<Meta>, ping: Inbound.Ping) {
         if (!handler.admitsControl(session)) return
-        session.state.handling() // it may have to wait for room, as any answer
+        session.state.markHandling() // sending a pong may wait for capacity, like any reply
         session.state.queue.send(OutboundFrame(Opcode.Pong, ping.payload))
     }
 
-    /** What came before the client's close frame has been handled: the answers are written before the close frame. */
+    /**
+     * The messages before the client's close frame have been handled: their replies are written before the close frame.
+     */
     private suspend fun endByClient(state: SessionState, reason: CloseReason) {
         state.hasClientClosed = true
         state.end(reason, flush = true)
-        delay(settings.handlerTimeout) // cancelled when the writer has run dry
-        state.cut(reason)
+        delay(settings.handlerTimeout) // cancelled when the writer has written all frames
+        state.abort(reason)
     }
 
-    /** First everything that cannot suspend for long, so that nobody else is held up by a client that is. */
+    /** Runs the steps that cannot suspend for long first, so that a slow client does not delay others. */
     private suspend fun finish(session: Session<Meta>?, reason: CloseReason) {
         if (session != null) {
             session.state.end(reason, flush = false)
             session.state.queue.cancel()
             handler.leaving(session)
-            session.requests?.end()
-            session.state.inTurn { session.state.memberships.leaveAll() } // after whoever lets it join something now
+            session.requests?.close()
+            // after a concurrent subscription from the server
+            session.state.withLock { session.state.subscriptions.unsubscribeAll() }
         }
         coroutineScope {
-            launch { close(reason, answering = reason.byClient || session?.state?.hasClientClosed == true) }
+            launch { close(reason, closeReceived = reason.byClient || session?.state?.hasClientClosed == true) }
             if (session != null) handler.closed(session, reason)
         }
     }
 
-    /** @param answering whether the client has closed too, and so owes no close frame */
-    private suspend fun close(reason: CloseReason, answering: Boolean) {
+    /** @param closeReceived whether the client's close frame was received, so that no other one is expected */
+    private suspend fun close(reason: CloseReason, closeReceived: Boolean) {
         try {
             if (reason.code != CloseCode.Abnormal) {
                 withTimeoutOrNull(settings.closeTimeout) {
-                    socket.close(reason.code.wire, reason.reason, answering)
+                    socket.close(reason.code.wire, reason.reason, closeReceived)
                 }
             }
         } catch (_: IOException) {
-            // gone already, which is what was wanted
+            // already disconnected
         } catch (e: CancellationException) {
             throw e
         } catch (e: Throwable) {
-            // a failure of the transport's must not keep the end of the session from whoever waits for it
-            log.error("A connection could not be closed in order, and was dropped.", e)
+            // a failure in the transport must not hide the end of the session from its waiters
+            log.error("Close handshake failed; connection dropped.", e)
         } finally {
             socket.abort()
         }
     }
 
-    private fun failed(session: Session<Meta>?, cause: Throwable): CloseReason {
+    private fun internalError(session: Session<Meta>?, cause: Throwable): CloseReason {
         log.error("Session {} failed.", session?.id, cause)
         return CloseReason(CloseCode.Internal, "internal error", byClient = false)
     }
 
-    /** The reasons of clients are not echoed. */
+    /** The client's reason is not sent back to it. */
     private fun closedByClient(code: Int): CloseReason =
-        CloseReason(if (code == NO_CODE) CloseCode.Normal else CloseCode.of(code), "", byClient = true)
+        CloseReason(if (code == NO_STATUS_CODE) CloseCode.Normal else CloseCode.of(code), "", byClient = true)
 
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.session")
 
-        const val NO_CODE = 1005
+        const val NO_STATUS_CODE = 1005
 
-        val BROKEN = CloseReason(CloseCode.Abnormal, "the connection broke", byClient = true)
+        val CONNECTION_LOST = CloseReason(CloseCode.Abnormal, "connection lost", byClient = true)
     }
 }

@@ -2,7 +2,7 @@ package dev.live.server.session
 
 import kotlin.time.Duration
 
-/** What `session { }` and `heartbeat { }` set, frozen. */
+/** The validated values of `session { }` and `heartbeat { }`. */
 internal class SessionSettings(
     val queueBound: QueueBound,
     val onOverflow: OverflowPolicy,

@@ -4,7 +4,7 @@ import dev.live.protocol.CloseCode
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.topic.PreparedMessage
-import dev.live.server.transport.WriteWatch
+import dev.live.server.transport.WriteListener
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
@@ -12,74 +12,82 @@ import java.util.concurrent.atomic.AtomicReference
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
-/** The moving parts of a [session], which the application does not see. */
+/** The mutable internal state of a [session]. */
 internal class SessionState(val session: Session<*>, private val runtime: SessionRuntime) :
     SuspendingLock(),
-    WriteWatch {
+    WriteListener {
     val queue = SessionQueue(runtime.settings.queueBound, runtime.codecSlot)
 
-    val memberships = Memberships(session, runtime)
+    val subscriptions = SessionSubscriptions(session, runtime)
 
-    private val reason = AtomicReference<CloseReason?>()
+    private val endReasonRef = AtomicReference<CloseReason?>()
 
-    /** Why the session ends, or null while it does not. */
-    val endReason: CloseReason? get() = reason.get()
+    /** The reason why the session ends, or null while it is open. */
+    val endReason: CloseReason? get() = endReasonRef.get()
 
-    /** The whole connection, which outlives the session by its last words. Set before the session is registered. */
+    /**
+     * The job of the whole connection, which outlives the session until the close handshake ends. Set before the
+     * session is registered.
+     */
     lateinit var connection: Job
 
     /**
-     * When the client was last heard, in the server's milliseconds, or [HANDLING]. Written by the reader, read by the
-     * sweeper.
+     * When the last frame was received from the client, in the server's milliseconds, or [HANDLING]. Written by the
+     * reader, read by the sweeper.
      */
     @Volatile
-    private var lastHeard: Long = runtime.now()
+    private var lastReceived: Long = runtime.now()
 
-    /** Where handlers of this session's messages run, once one did. Written by the reader, or by what it waits for. */
-    var lane: HandlerTimeoutScope? = null
+    /**
+     * Runs this session's handlers; null until the first one. Written by the reader, or by a coroutine it waits for.
+     */
+    var timeoutScope: HandlerTimeoutScope? = null
 
-    /** When the write in progress began, or [IDLE]. Written by the writer, read by the sweeper. */
+    /** When the current write began, or [IDLE]. Written by the writer, read by the sweeper. */
     @Volatile
     private var writingSince: Long = IDLE
 
-    /** The number of the last write, and of the last that found the client's socket full. */
+    /** Sequence number of the last write, and of the last write that found the client's socket full. */
     @Volatile
-    private var writes = 0
+    private var writeCount = 0
 
     @Volatile
     private var blockedWrite = 0
 
-    /** The client's close frame was read, even if the session was ending by then. Written by the reader, read after it. */
+    /**
+     * Whether the client's close frame was read, even while the session was ending. Written by the reader, read after
+     * it has ended.
+     */
     var hasClientClosed: Boolean = false
 
-    /** When the session's token runs out, if it does. Written by the reader, read by the sweeper. */
+    /** When the session's token expires; null if never. Written by the reader, read by the sweeper. */
     @Volatile
     var expiry: Expiry? = null
 
     /** When the last ping was sent. Only accessed by the sweeper. */
-    private var lastPing: Long = lastHeard
+    private var lastPing: Long = lastReceived
 
-    /** How long joining or leaving may take where no handler's timeout holds. */
+    /** Time limit for a subscription change outside a handler. */
     val changeTimeout: Duration get() = runtime.settings.handlerTimeout
 
-    val places: TopicPlaces
-        get() = runtime.places ?: error("unreachable: every session of an endpoint knows what that declares")
+    val endpointTopics: EndpointTopics
+        get() = runtime.endpointTopics ?: error("unreachable: sessions of an endpoint have EndpointTopics")
 
-    /** What a membership of [topic] carries; throws if the session may not join it. */
-    fun placeFor(topic: String): Any = places.placeFor(topic, memberships.count)
+    /** Returns the attachment of a subscription to [topic]; throws if the session may not subscribe to it. */
+    fun attachmentFor(topic: String): Any = endpointTopics.attachmentFor(topic, subscriptions.count)
 
     /**
-     * Ends the session for [why]; only the first reason counts.
+     * Ends the session for [reason]; only the first reason counts.
      *
-     * @param flush whether what waits in the queue is still written, and [goodbye] behind it
+     * @param flush whether queued messages are still written, followed by [goodbye]
      */
-    fun end(why: CloseReason, flush: Boolean, goodbye: PreparedMessage? = goodbyeBefore(why)) {
-        if (!reason.compareAndSet(null, why)) return
+    fun end(reason: CloseReason, flush: Boolean, goodbye: PreparedMessage? = goodbyeFor(reason)) {
+        if (!endReasonRef.compareAndSet(null, reason)) return
         if (flush) {
             try {
-                if (goodbye != null) queue.offerSurge(goodbye)
+                if (goodbye != null) queue.offerBurst(goodbye)
             } finally {
-                queue.close() // the writer runs dry, and that ends the session
+                queue.close() // the session ends when the writer has emptied the queue
             }
         } else {
             queue.cancel()
@@ -87,142 +95,151 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
         }
     }
 
-    /** What a client is told in words, because many a WebSocket library reports 1012 and 1013 as 1002 or 1006. */
-    private fun goodbyeBefore(why: CloseReason): PreparedMessage? {
-        if (why.byClient) return null
-        val window =
-            when (why.code) {
+    /**
+     * A `goodbye` repeats the close reason in a message, because many WebSocket libraries report 1012 and 1013 as 1002
+     * or 1006.
+     */
+    private fun goodbyeFor(reason: CloseReason): PreparedMessage? {
+        if (reason.byClient) return null
+        val reconnectWindow =
+            when (reason.code) {
                 CloseCode.Restart -> runtime.settings.reconnectWindow
-                CloseCode.TryAgainLater -> LATER
+                CloseCode.TryAgainLater -> RETRY_LATER_WINDOW
                 else -> return null
             }
-        return PreparedMessage(goodbyeMessage(why, window), runtime.codecs)
+        return PreparedMessage(goodbyeMessage(reason, reconnectWindow), runtime.codecs)
     }
 
-    /** Ends the session for [why] even while it is writing its last words. */
-    fun cut(why: CloseReason) {
-        end(why, flush = false)
+    /** Ends the session for [reason] at once, even while it writes its last frames. */
+    fun abort(reason: CloseReason) {
+        end(reason, flush = false)
         queue.cancel()
         session.cancel(SessionEndedException())
     }
 
-    /** The client was heard, and no handler is at work. */
-    fun heard(now: Long) {
-        lastHeard = now
+    /** A frame was received from the client, and no handler is running. */
+    fun markReceived(now: Long) {
+        lastReceived = now
     }
 
-    /** A handler is at work: nothing is read meanwhile, so nothing can be heard, and it has a timeout of its own. */
-    fun handling() {
-        lastHeard = HANDLING
-    }
-
-    /** A fresh token runs out at [fresh], or never; false if it came too late. Called by the reader alone. */
-    fun renew(fresh: Expiry?): Boolean {
-        val old = expiry
-        if (old?.settle() == false) return false
-        if (old != null) fresh?.replaces(old)
-        expiry = fresh
-        return true
-    }
-
-    /** For how many milliseconds the client has not taken what is being written, at [now]; 0 if nothing is. */
-    fun writingFor(now: Long): Long = writingSince.let { if (it == IDLE) 0 else (now - it).coerceAtLeast(0) }
-
-    override fun writing(): Int {
-        writes++ // nobody else writes it
-        writingSince = runtime.now()
-        return writes
-    }
-
-    override fun blocked(number: Int) {
-        blockedWrite = number
-        queue.signal() // nobody is to wait for this client
-    }
-
-    override fun written() {
-        writingSince = IDLE
-    }
-
-    /** Whether the client does not take what is written to it. Otherwise a full queue waits for its writer's turn. */
-    val isBlocked: Boolean
-        get() {
-            val since = writingSince
-            return since != IDLE && (blockedWrite == writes || runtime.now() - since >= LONGEST_WRITE_MILLIS)
-        }
-
-    /** Offers [message], and ends the session if its client is too slow for it; false if it was not taken. */
-    fun deliver(message: PreparedMessage): Boolean {
-        val offer = queue.offer(message)
-        return if (offer == Offer.Full) deliverToFull(message) else offer == Offer.Taken
+    /** A handler is running. No frame is read meanwhile, and the handler has its own timeout. */
+    fun markHandling() {
+        lastReceived = HANDLING
     }
 
     /**
-     * As [deliver], of a [message] that found the queue full: takes it above the queue's bound as long as the client is
-     * not [isBlocked], or if it [isAnswer], for a client is never closed for what it asked for itself.
+     * Replaces the token's expiry with [renewed], null for none; returns false if the old token has already expired.
+     * Only called by the reader.
      */
-    fun deliverToFull(message: PreparedMessage, isAnswer: Boolean = false): Boolean {
-        if (isAnswer || !isBlocked) {
-            val offer = queue.offerSurge(message)
-            if (offer != Offer.Full) return offer == Offer.Taken
+    fun renew(renewed: Expiry?): Boolean {
+        val old = expiry
+        if (old?.claim() == false) return false
+        if (old != null) renewed?.inheritNotification(old)
+        expiry = renewed
+        return true
+    }
+
+    /** How long the client has not accepted the current write, in milliseconds at [now]; 0 if there is no write. */
+    fun writingFor(now: Long): Long = writingSince.let { if (it == IDLE) 0 else (now - it).coerceAtLeast(0) }
+
+    override fun writeStarted(): Int {
+        writeCount++ // only the writer writes it
+        writingSince = runtime.now()
+        return writeCount
+    }
+
+    override fun writeBlocked(number: Int) {
+        blockedWrite = number
+        queue.signal() // senders must not wait for a blocked client
+    }
+
+    override fun writeCompleted() {
+        writingSince = IDLE
+    }
+
+    /** Whether the client accepts no more bytes. If not, a full queue only waits for its writer to run. */
+    val isBlocked: Boolean
+        get() {
+            val since = writingSince
+            return since != IDLE && (blockedWrite == writeCount || runtime.now() - since >= BLOCKED_AFTER_MILLIS)
         }
-        overflowed()
+
+    /**
+     * Offers [message], and ends the session if its client is too slow; returns false if the message was not accepted.
+     */
+    fun deliver(message: PreparedMessage): Boolean {
+        val result = queue.offer(message)
+        return if (result == OfferResult.Full) deliverToFull(message) else result == OfferResult.Accepted
+    }
+
+    /**
+     * Like [deliver], for a [message] that found the queue full. Accepts it above the queue's bound while the client is
+     * not [isBlocked], or if it [isReply]: a client is never closed because of replies to its own requests.
+     */
+    fun deliverToFull(message: PreparedMessage, isReply: Boolean = false): Boolean {
+        if (isReply || !isBlocked) {
+            val result = queue.offerBurst(message)
+            if (result != OfferResult.Full) return result == OfferResult.Accepted
+        }
+        endForOverflow()
         return false
     }
 
-    /** Ends the session because its queue was full. */
-    private fun overflowed() {
+    /** Ends the session because its queue overflowed. */
+    private fun endForOverflow() {
         check(runtime.settings.onOverflow == OverflowPolicy.Close) { "unreachable: there is no other policy" }
-        if (!reason.compareAndSet(null, OVERFLOWED)) return
-        val lost = queue.count + 1 // what waits, and the one that found no room
+        if (!endReasonRef.compareAndSet(null, OVERFLOWED)) return
+        val lost = queue.count + 1 // the waiting messages and the rejected one
         queue.cancel()
         runtime.topics.counters.dropped(OverflowPolicy.Close.toString(), lost)
-        // not here: cancelling may run code of the application, and this is the fan-out of a topic
-        runtime.topics.aside { session.cancel(SessionEndedException()) }
+        // not in the topic's coroutine: cancelling may run application code
+        runtime.topics.launchDetached { session.cancel(SessionEndedException()) }
     }
 
-    /** Waits until the writer has had its turn, or the client is known to be slow. */
+    /** Waits until the writer has run, or the client is known to be slow. */
     suspend fun awaitWriter() {
-        queue.awaitRoomOr { isBlocked }
+        queue.awaitHalfEmptyOr { isBlocked }
     }
 
-    /** Waits until there is room for what the next message of the client may be answered with. */
-    suspend fun awaitRoom() {
+    /** Waits until there is capacity for the replies to the client's next message. */
+    suspend fun awaitQueueSpace() {
         if (queue.isHalfEmpty) return
-        handling() // nothing is read meanwhile
-        queue.awaitTurnover()
-        heard(runtime.now())
+        markHandling() // no frame is read meanwhile
+        queue.awaitHalfEmptyOrWritten()
+        markReceived(runtime.now())
     }
 
-    /** Looks at the clock for everything about this session that can run out. Called by the sweeper alone. */
+    /** Checks every timeout of this session. Only called by the sweeper. */
     fun sweep(now: Long) {
         val settings = runtime.settings
         val writing = writingSince
         if (writing != IDLE && now - writing >= settings.writeTimeout.inWholeMilliseconds) {
-            cut(CloseReason(CloseCode.SlowConsumer, "took no bytes for ${settings.writeTimeout}", byClient = false))
+            val text = "client accepted no bytes for ${settings.writeTimeout}"
+            abort(CloseReason(CloseCode.SlowConsumer, text, byClient = false))
             return
         }
         expiry?.let { sweep(it, now) }
-        val heard = lastHeard
-        if (heard == HANDLING) return
-        val silent = now - heard
-        if (silent >= settings.heartbeatTimeout.inWholeMilliseconds) {
-            val text = "nothing heard for ${settings.heartbeatTimeout}"
+        val received = lastReceived
+        if (received == HANDLING) return
+        val idle = now - received
+        if (idle >= settings.heartbeatTimeout.inWholeMilliseconds) {
+            val text = "no frame received for ${settings.heartbeatTimeout}"
             end(CloseReason(CloseCode.HeartbeatTimeout, text, byClient = false), flush = false)
             return
         }
         val interval = settings.heartbeatInterval.inWholeMilliseconds
-        if (silent >= interval && now - lastPing >= interval) {
+        if (idle >= interval && now - lastPing >= interval) {
             lastPing = now
-            queue.offer(PING) // a full queue needs no ping: the write timeout watches it
+            queue.offer(PING) // a full queue needs no ping: the write timeout covers it
         }
     }
 
     private fun sweep(expiry: Expiry, now: Long) {
         if (now >= expiry.at) {
-            val reason = CloseReason(CloseCode.NotAuthenticated, Expiry.RAN_OUT, byClient = false)
-            if (expiry.settle()) end(reason, flush = true)
-        } else if (expiry.isDue(now)) {
-            expiry.isAnnounced = session.trySend(expiry.message(now)) // where there was no room, at the next look
+            val reason = CloseReason(CloseCode.NotAuthenticated, Expiry.TOKEN_EXPIRED, byClient = false)
+            if (expiry.claim()) end(reason, flush = true)
+        } else if (expiry.isWarningDue(now)) {
+            expiry.isNotified = session.trySend(expiry.message(now)) // if the queue is full, the next sweep tries again
         }
     }
 
@@ -230,15 +247,15 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
         private const val IDLE = -1L
         private const val HANDLING = -1L
 
-        /** A write that takes longer found a full socket, also where the transport cannot say so at once. */
-        private const val LONGEST_WRITE_MILLIS = 100L
-        private val OVERFLOWED = CloseReason(CloseCode.SlowConsumer, "the queue overflowed", byClient = false)
-        private val LATER = 5.seconds..10.seconds
+        /** A write that takes longer has found a full socket, also on transports that cannot report it at once. */
+        private const val BLOCKED_AFTER_MILLIS = 100L
+        private val OVERFLOWED = CloseReason(CloseCode.SlowConsumer, "session queue overflowed", byClient = false)
+        private val RETRY_LATER_WINDOW = 5.seconds..10.seconds
         private val PING = OutboundFrame(Opcode.Ping, ByteArray(0))
     }
 }
 
-/** Cancels a session's scope when [SessionState.end] has said why. */
+/** Cancels a session's scope after [SessionState.end] has set the reason. */
 internal class SessionEndedException : CancellationException("the session has ended") {
-    override fun fillInStackTrace(): Throwable = this // a signal, thrown once per session
+    override fun fillInStackTrace(): Throwable = this // control flow only, thrown once per session
 }

@@ -5,13 +5,16 @@ import dev.live.protocol.of
 import dev.live.server.topic.Topic
 
 /**
- * The sessions that have joined this topic on this node: those that get what is published next. In no order.
+ * The sessions on this node that are subscribed to this topic, in no order. They receive the next published message.
  *
- * Suspends until the topic's delivery has caught up with what was published before.
+ * Suspends until the topic has delivered all messages published before.
  */
-public suspend fun Topic.subscribedSessions(): List<Session<*>> = subscribersNow().map { (it as Membership).owner }
+public suspend fun Topic.subscribedSessions(): List<Session<*>> =
+    subscribersNow().map { (it as TopicSubscription).owner }
 
-/** Publishes [body] to every subscriber but [except], wherever they are; otherwise as [Topic.publish]. */
+/**
+ * Publishes [body] to every subscriber on every node, but not to the session [except]; otherwise like [Topic.publish].
+ */
 public suspend fun Topic.publish(body: Body?, except: Session<*>): Unit = publishExcept(body, except.id)
 
 /** Publishes [value] as JSON to every subscriber but [except]; see [Topic.publish]. */
@@ -19,17 +22,18 @@ public suspend inline fun <reified T> Topic.publish(value: T, except: Session<*>
     publish(Body.of(value), except)
 
 /**
- * Sends [body] as a message of this topic to those of its [members] for which [where] is true; how many took it.
+ * Sends [body] as a message of this topic to the subscribers on this node for which [where] is true. Returns the number
+ * of sessions that accepted it.
  *
- * [where] runs in the caller, once for each member, before anybody gets anything: what it throws is thrown here. It
- * reaches this node's members only, is in no history and in nobody's [Topic.messages], and has no place of its own
- * among what others publish at the same time. Who leaves meanwhile does not get it.
+ * [where] runs in the caller, once per subscriber, before the first delivery; its exceptions are thrown to the caller.
+ * The message is not stored in the history or emitted by [Topic.messages], and its order relative to concurrent
+ * publishes is not defined. A session that unsubscribes meanwhile does not receive it.
  */
 public suspend fun Topic.publish(body: Body?, where: (Session<*>) -> Boolean): Int {
-    val chosen = subscribersNow().filter { where((it as Membership).owner) }
-    return if (chosen.isEmpty()) 0 else deliverTo(chosen, body)
+    val selected = subscribersNow().filter { where((it as TopicSubscription).owner) }
+    return if (selected.isEmpty()) 0 else deliverTo(selected, body)
 }
 
-/** Sends [value] as JSON to the members for which [where] is true; see the other `publish`. */
+/** Sends [value] as JSON to the subscribers for which [where] is true; see the other `publish`. */
 public suspend inline fun <reified T> Topic.publish(value: T, noinline where: (Session<*>) -> Boolean): Int =
     publish(Body.of(value), where)

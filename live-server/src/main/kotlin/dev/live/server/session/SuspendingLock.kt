@@ -5,49 +5,50 @@ import kotlinx.coroutines.Job
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
 
 /**
- * Lets one at a time change what a session has joined: the client's own commands, the server's, and the end.
+ * Serializes changes to a session's subscriptions: by the client, by the server, and at the end of the session.
  *
- * A lock whose waiting suspends, and which is one field while nobody waits: a `Mutex` would take 200 bytes of every
- * session. It cannot lock up: what runs in a turn is [Memberships] and nothing else, which takes no second turn, calls
- * no code of the application's, and waits only for the fan-out of a topic, which waits for no session, and for the
- * session's own client to take what it has missed, which the write timeout bounds.
+ * A suspending lock that takes one field while uncontended; a `Mutex` would take 200 bytes per session. It cannot
+ * deadlock. Only [SessionSubscriptions] runs under it, which takes no second lock and calls no application code. It
+ * waits only for a topic's coroutine, which waits for no session, and for the session's own client to receive missed
+ * messages, which the write timeout bounds.
  */
 internal abstract class SuspendingLock {
-    /** Null while it is nobody's, [TAKEN], or what they wait for who came meanwhile. */
+    /** Null if unlocked, [LOCKED], or a job that the waiting coroutines join. */
     @Volatile
-    private var turn: Job? = null
+    private var state: Job? = null
 
-    /** Runs [change] when nobody else's does. Not from within one. */
-    suspend inline fun <T> inTurn(change: () -> T): T {
-        await()
+    /** Runs [change] exclusively. Not reentrant. */
+    suspend inline fun <T> withLock(change: () -> T): T {
+        lock()
         try {
             return change()
         } finally {
-            pass()
+            unlock()
         }
     }
 
-    private suspend fun await() {
+    private suspend fun lock() {
         while (true) {
-            if (TURN.compareAndSet(this, null, TAKEN)) return
-            val before = turn ?: continue
-            if (before !== TAKEN) {
-                before.join()
+            if (STATE.compareAndSet(this, null, LOCKED)) return
+            val current = state ?: continue
+            if (current !== LOCKED) {
+                current.join()
                 continue
             }
-            val line = Job()
-            if (TURN.compareAndSet(this, TAKEN, line)) line.join()
+            val unlocked = Job()
+            if (STATE.compareAndSet(this, LOCKED, unlocked)) unlocked.join()
         }
     }
 
-    private fun pass() {
-        val line = TURN.getAndSet(this, null)
-        if (line !== TAKEN) (line as CompletableJob).complete() // they all wake, and the first one has it
+    private fun unlock() {
+        val unlocked = STATE.getAndSet(this, null)
+        // wakes all waiters; the first one takes the lock
+        if (unlocked !== LOCKED) (unlocked as CompletableJob).complete()
     }
 
     private companion object {
-        val TAKEN: Job = Job().apply { complete() }
-        val TURN: AtomicReferenceFieldUpdater<SuspendingLock, Job> =
-            AtomicReferenceFieldUpdater.newUpdater(SuspendingLock::class.java, Job::class.java, "turn")
+        val LOCKED: Job = Job().apply { complete() }
+        val STATE: AtomicReferenceFieldUpdater<SuspendingLock, Job> =
+            AtomicReferenceFieldUpdater.newUpdater(SuspendingLock::class.java, Job::class.java, "state")
     }
 }

@@ -7,9 +7,9 @@ import org.slf4j.LoggerFactory
 import kotlin.time.Duration
 
 /**
- * Looks at every session and topic once a [period]: heartbeats, stalled writes and topics that nobody uses any more.
+ * Checks every session and topic once per [period]: heartbeats, stalled writes, token expiry and unused topics.
  *
- * One coroutine for all of them instead of timers for each; what runs out is noticed up to [period] late.
+ * One coroutine for all of them instead of a timer each; a timeout is noticed up to [period] late.
  */
 internal class Sweeper(
     private val sessions: SessionRegistry,
@@ -31,8 +31,8 @@ internal class Sweeper(
         try {
             session.state.sweep(time)
         } catch (e: Exception) {
-            // a fault in one session must not stop the clock of all others
-            log.error("Could not look after session {}.", session.id, e)
+            // a failure in one session must not stop the checks of the others
+            log.error("Failed to check the timeouts of session {}.", session.id, e)
         }
     }
 

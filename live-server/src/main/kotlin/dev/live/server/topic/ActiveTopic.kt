@@ -18,12 +18,12 @@ import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
 import kotlin.coroutines.CoroutineContext
 
 /**
- * One topic while it is in use on this node: a [MutableSharedFlow] of what happens to it, and the one coroutine in
- * [scope] that collects it and offers each message to the subscribers.
+ * A topic that is in use on this node: a [MutableSharedFlow] of events, and one coroutine in the runtime's scope that
+ * collects them and offers each message to the subscribers.
  *
  * Every function may be called from any thread.
  *
- * @param policy what its declarations ask of it
+ * @param policy the settings from the topic's declarations
  */
 internal class ActiveTopic(
     val name: String,
@@ -35,57 +35,65 @@ internal class ActiveTopic(
     private val features: TopicFeatures? =
         if (policy == TopicPolicy.None) null else TopicFeatures(name, policy, runtime) { events.emit(TimerFired) }
 
-    private val topic = TopicActor(name, runtime, features)
+    private val actor = TopicActor(name, runtime, features)
 
-    /** Subscribers on this node, as the fan-out coroutine last saw them. */
-    val size: Int get() = topic.size
+    /** Number of subscribers on this node, as of the last processed event. */
+    val size: Int get() = actor.size
 
-    /** Messages that were published to it since it has been in use, and the payload that it keeps. */
-    val published: Long get() = topic.published
+    /** Messages published since the topic became active, and the payload bytes in its history. */
+    val published: Long get() = actor.published
     val historyBytes: Long get() = features?.history?.bytes ?: 0
 
-    /** Who keeps this hub alive: subscribers and collectors. Written only under the registry's lock for [name]. */
+    /**
+     * Number of users that keep this topic active: subscribers and collectors. Written only under the registry's lock
+     * for [name].
+     */
     @Volatile
-    var users: Int = 0
+    var useCount: Int = 0
 
-    /** When [users] fell to zero, in milliseconds of the server's clock. Guarded as [users]. */
+    /** When [useCount] fell to zero, in milliseconds of the server's clock. Guarded like [useCount]. */
     @Volatile
     var idleSince: Long = 0
 
-    /** Of a thread that reads from a subscriber. Written by those who join. */
+    /** The read loop of a thread that reads from a subscriber's socket. Written by subscribing threads. */
     @Volatile
-    private var home: ReadLoop? = null
+    private var readLoop: ReadLoop? = null
 
-    /** Messages that were emitted. Written by publishers. */
+    /** Number of messages emitted. Written by publishers. */
     @Volatile
-    private var counted = 0
+    private var emitted = 0
 
-    /** How many of them the fan-out has taken. Only accessed by it, like what follows. */
-    private var taken = 0
+    /**
+     * Number of those messages that the topic's coroutine has consumed. Only accessed by that coroutine, like the next
+     * fields.
+     */
+    private var consumed = 0
 
-    /** Events that the fan-out has taken since its thread became its own. */
-    private var done = 0
+    /** Events handled since the coroutine last switched threads. */
+    private var handledEvents = 0
 
-    /** Whose writers the next message waits for. Only accessed by the fan-out. */
-    val turns: WriterBacklog = WriterBacklog()
+    /** Subscribers whose writers must run before the next message. Only accessed by the topic's coroutine. */
+    val backlog: WriterBacklog = WriterBacklog()
 
-    // undispatched: the collector must be there before the first event is emitted, or the flow would drop it
-    private val actor: Job =
-        runtime.scope.launch(runtime.actor ?: InPublisher(), CoroutineStart.UNDISPATCHED) {
+    // undispatched: the flow drops events emitted before the collector has started
+    private val job: Job =
+        runtime.scope.launch(runtime.actor ?: PublisherDispatcher(), CoroutineStart.UNDISPATCHED) {
             events.collect {
-                take(it)
-                if (isTimeToMove() || !turns.isEmpty) withContext(Dispatchers.Default) { turns.await() }
+                handle(it)
+                if (shouldYield() || !backlog.isEmpty) withContext(Dispatchers.Default) { backlog.await() }
             }
         }
 
-    /** Messages for collectors in this process. A slow one loses the oldest and never slows the fan-out. */
-    fun messages(): SharedFlow<Message> = topic.messages()
+    /**
+     * Messages for collectors in this process. A slow collector loses the oldest messages and never slows the topic.
+     */
+    fun messages(): SharedFlow<Message> = actor.messages()
 
-    /** Suspends while the fan-out is more than the buffer behind. */
+    /** Suspends while the topic's buffer is full. */
     suspend fun publish(message: PreparedMessage) {
         message.isCounted = true
         if (events.tryEmit(message)) {
-            COUNTED.incrementAndGet(this) // when it is there for certain: the fan-out waits for what is counted
+            EMITTED.incrementAndGet(this) // only once it is in the flow: the coroutine waits for every counted message
             return
         }
         message.isCounted = false
@@ -93,157 +101,169 @@ internal class ActiveTopic(
     }
 
     /**
-     * Puts [subscriber] in, right after [ack] and what it has missed [since] were offered to it, unless that is more than
-     * it has [room] for. Returns when that is done.
+     * Adds [subscriber], right after offering it [ack] and the messages it missed [since], unless those exceed
+     * [capacity]. Returns when this is done.
      *
-     * @param ack null where an earlier join gave it
-     * @throws dev.live.protocol.BadPayloadException if nobody can have [since]
+     * @param ack null if an earlier call has already offered it
+     * @throws dev.live.protocol.BadPayloadException if [since] is not a position of this topic
      */
-    suspend fun join(
+    suspend fun subscribe(
         subscriber: Subscriber,
         ack: Message?,
         since: Position? = null,
-        room: Int = 0,
+        capacity: Int = 0,
         member: Member? = null,
-    ): Joining {
-        ReadLoop.current?.let { home = it }
-        return Join(subscriber, ack, since, room, member).also { events.emit(it) }.done.await()
+    ): SubscribeResult {
+        ReadLoop.current?.let { readLoop = it }
+        return Subscribe(subscriber, ack, since, capacity, member).also { events.emit(it) }.done.await()
     }
 
-    /** Takes [subscriber] out, then offers [ack] as its last word of this topic. Returns when that is done. */
-    suspend fun leave(subscriber: Subscriber, ack: Message) {
+    /** Removes [subscriber], then offers it [ack] as the last message of this topic. Returns when this is done. */
+    suspend fun unsubscribe(subscriber: Subscriber, ack: Message) {
         val done = CompletableDeferred<Unit>()
-        events.emit(Leave(subscriber, PreparedMessage(ack, runtime.codecs), done))
+        events.emit(Unsubscribe(subscriber, PreparedMessage(ack, runtime.codecs), done))
         done.await()
     }
 
-    /** Takes [subscriber] out in silence, because its session has ended. */
-    suspend fun leave(subscriber: Subscriber): Unit = events.emit(Leave(subscriber, ack = null, done = null))
+    /** Removes [subscriber] without an ack, because its session has ended. */
+    suspend fun unsubscribe(subscriber: Subscriber): Unit =
+        events.emit(Unsubscribe(subscriber, ack = null, done = null))
 
-    /** Has the fan-out call [look], code of live's own, in its place among the messages; not if it has ended. */
-    suspend fun visit(look: (SubscriberSet) -> Unit) {
-        val event = Inspect(look, CompletableDeferred())
-        val end = actor.invokeOnCompletion { event.done.complete(Unit) }
+    /**
+     * Runs [block] in the topic's coroutine, in order with the messages; not if the coroutine has ended. Only for
+     * internal code, which must be fast.
+     */
+    suspend fun inspect(block: (SubscriberSet) -> Unit) {
+        val event = Inspect(block, CompletableDeferred())
+        val completionHandle = job.invokeOnCompletion { event.done.complete(Unit) }
         try {
             events.emit(event)
             event.done.await()
         } finally {
-            end.dispose()
+            completionHandle.dispose()
         }
     }
 
-    /** Where [message], which was published here, has come to stand; null if there is no history. */
-    suspend fun placeOf(message: PreparedMessage): Position? {
+    /** Returns the history position of [message], which was published here; null without a history. */
+    suspend fun positionOf(message: PreparedMessage): Position? {
         val history = features?.history ?: return null
-        visit {} // behind the message: then it has its offset
+        inspect {} // queued behind the message, which then has its offset
         return message.message.offset?.let { Position(history.epoch, it) }
     }
 
     /**
-     * What the history holds [since] then, or all of it; null if there is no history.
+     * Returns the history after [since], or all of it; null without a history.
      *
-     * @throws IllegalStateException if the server has ended
+     * @throws IllegalStateException if the server has stopped
      */
-    suspend fun recall(since: Position?): HistoryPage? {
+    suspend fun readHistory(since: Position?): HistoryPage? {
         val event = ReadHistory(since)
-        val end =
-            actor.invokeOnCompletion {
-                event.done.completeExceptionally(IllegalStateException("the server has ended"))
+        val completionHandle =
+            job.invokeOnCompletion {
+                event.done.completeExceptionally(IllegalStateException("the server has stopped"))
             }
         try {
             events.emit(event)
             return event.done.await()
         } finally {
-            end.dispose()
+            completionHandle.dispose()
         }
     }
 
-    /** Whether at [time] nobody has used it since [before], and nothing is kept in it. */
-    fun isForgettable(before: Long, time: Long): Boolean =
-        users == 0 && idleSince <= before && features?.isForgettable(idleSince, time) != false
+    /** Whether the topic has been unused since [before] and holds no state at [time]. */
+    fun isRemovable(before: Long, time: Long): Boolean =
+        useCount == 0 && idleSince <= before && features?.isRemovable(idleSince, time) != false
 
-    /** Whether its ack says where its history stands, or it tells who is there. */
-    val isDescribed: Boolean get() = features != null && (features.history != null || features.presenceTracker != null)
+    /** Whether its ack carries a history position or is followed by presence. */
+    val hasAckData: Boolean get() = features != null && (features.history != null || features.presenceTracker != null)
 
-    /** Who is there, as last told; null if nobody is to know. */
+    /** The presence last sent to the subscribers; null if the topic declares none. */
     val presence: StateFlow<Map<String, List<JsonElement>>>? get() = features?.presenceTracker?.state
 
-    /** What subscribers did not get; null if they get everything. */
+    /** Counts the messages that subscribers did not receive; null if the topic is lossless. */
     val drops: DropCounters? get() = features?.drops
 
-    /** How it delivers where that is not everything. */
+    /** The overflow setting of a lossy topic; null if the topic is lossless. */
     val lossy: LossyOverflow? get() = features?.lossy
 
-    /** What is kept for nobody: payload, and about what messages and a topic take themselves. 0 if somebody uses it. */
+    /**
+     * Approximate memory held by an unused topic: payloads, plus estimates for messages and the topic. 0 while it is in
+     * use.
+     */
     val idleBytes: Long
         get() {
             val history = features?.history ?: return 0
-            return if (users > 0) 0 else history.bytes + history.count * MESSAGE_BYTES + TOPIC_BYTES
+            return if (useCount > 0) 0 else history.bytes + history.count * MESSAGE_BYTES + TOPIC_BYTES
         }
 
-    /** Lets go of what is too old at [time]. */
+    /** Evicts history entries that have expired at [time]. */
     fun expire(time: Long) {
-        // no room: then a message is there, and does the same
-        if (features?.history?.isOutdated(time) == true) events.tryEmit(Expire)
+        // if the buffer is full, a message follows that evicts them too
+        if (features?.history?.hasExpired(time) == true) events.tryEmit(Expire)
     }
 
-    /** Ends the fan-out. Only when nobody uses the hub. */
-    fun stop(): Unit = actor.cancel()
+    /** Ends the topic's coroutine. Only for an unused topic. */
+    fun stop(): Unit = job.cancel()
 
-    /** Whether the publisher in whose thread this runs has done enough for others that publish meanwhile. */
-    private fun isTimeToMove(): Boolean {
-        done++
-        if (done + topic.offers < runtime.maxInPlace) return false
-        begin()
+    /** Whether the current publisher's thread has delivered enough messages of other publishers. */
+    private fun shouldYield(): Boolean {
+        handledEvents++
+        if (handledEvents + actor.offers < runtime.maxInlineOffers) return false
+        resetWork()
         return true
     }
 
-    /** The thread that goes on from here has done nothing for others yet. */
-    private fun begin() {
-        done = 0
-        topic.offers = 0
+    /** Resets the work counters, because the coroutine continues on another thread. */
+    private fun resetWork() {
+        handledEvents = 0
+        actor.offers = 0
     }
 
-    /** A codec of the application's that throws, be it an error, must not end the topic for everybody. */
-    private fun take(event: TopicEvent) {
-        if (event is PreparedMessage && event.isCounted) taken++
+    /** An exception or error from an application codec must not end the topic. */
+    private fun handle(event: TopicEvent) {
+        if (event is PreparedMessage && event.isCounted) consumed++
         try {
-            topic.handle(event, isLast = taken - counted >= 0) // more if one was taken before its publisher counted it
+            // consumed exceeds emitted if a message is consumed before its publisher has counted it
+            actor.handle(event, isLast = consumed - emitted >= 0)
         } catch (e: Throwable) {
-            val isToldToCaller = event.done?.completeExceptionally(e) ?: false
-            if (!isToldToCaller) topic.failed(e)
+            val isReportedToCaller = event.done?.completeExceptionally(e) ?: false
+            if (!isReportedToCaller) actor.deliveryFailed(e)
         }
     }
 
     /**
-     * In whoever publishes, at once. If there are many subscribers, when the turn of a thread that reads from sockets
-     * ends: what has been published meanwhile then goes out in the same run, and most writes need no change of threads.
+     * Runs the topic's coroutine in the publisher's thread. With many subscribers, runs it at the end of the current
+     * read of a Netty event loop: messages published meanwhile are then delivered in the same batch, and most writes
+     * need no thread switch.
      */
-    private inner class InPublisher : CoroutineDispatcher() {
-        // asked by whoever is about to resume the fan-out, once for each time that it had nothing to do
+    private inner class PublisherDispatcher : CoroutineDispatcher() {
+        // called once each time the idle coroutine is about to resume
         override fun isDispatchNeeded(context: CoroutineContext): Boolean {
-            begin()
-            return size >= MANY && turn != null
+            resetWork()
+            return size >= MIN_DEFERRED_SUBSCRIBERS && targetLoop != null
         }
 
         override fun dispatch(context: CoroutineContext, block: Runnable) {
-            turn?.afterwards(block) ?: Dispatchers.Default.dispatch(context, block)
+            targetLoop?.runAfterRead(block) ?: Dispatchers.Default.dispatch(context, block)
         }
 
-        private val turn: ReadLoop? get() = ReadLoop.current ?: home
+        private val targetLoop: ReadLoop? get() = ReadLoop.current ?: readLoop
     }
 
     private companion object {
-        // no object of its own in every topic for one number
-        val COUNTED: AtomicIntegerFieldUpdater<ActiveTopic> =
-            AtomicIntegerFieldUpdater.newUpdater(ActiveTopic::class.java, "counted")
+        // an updater, to avoid one object per topic
+        val EMITTED: AtomicIntegerFieldUpdater<ActiveTopic> =
+            AtomicIntegerFieldUpdater.newUpdater(ActiveTopic::class.java, "emitted")
 
-        /** Subscribers from which on waiting for a run is worth the detour. */
-        const val MANY = 32
+        /** Minimum number of subscribers for deferred, batched delivery. */
+        const val MIN_DEFERRED_SUBSCRIBERS = 32
 
         private const val TOPIC_BYTES = 1024
 
-        /** An entry, a message and its body: a hundred and some bytes, and the text of its topic may be its own. */
+        /**
+         * Estimate for an entry, a message and its body: over a hundred bytes, and perhaps its own copy of the topic
+         * name.
+         */
         private const val MESSAGE_BYTES = 256L
     }
 }

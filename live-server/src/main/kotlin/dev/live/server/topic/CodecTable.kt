@@ -4,9 +4,9 @@ import dev.live.protocol.Codec
 import dev.live.protocol.TracedCodec
 
 /**
- * The codecs a server speaks, in its order of preference; a session knows its codec by its slot here.
+ * The server's codecs in order of preference; a session refers to its codec by its index here, its slot.
  *
- * @property isTraced whether it speaks each of them with traces too
+ * @property isTraced whether each codec also has a variant with trace context
  */
 internal class CodecTable(plain: List<Codec>, val isTraced: Boolean = false) {
     private val codecs = if (isTraced) plain + plain.map(::TracedCodec) else plain
@@ -17,6 +17,6 @@ internal class CodecTable(plain: List<Codec>, val isTraced: Boolean = false) {
 
     operator fun get(slot: Int): Codec = codecs[slot]
 
-    /** The slot of [subprotocol], or -1 if the server does not speak it. */
+    /** Returns the slot of [subprotocol], or -1 if the server does not support it. */
     fun slotOf(subprotocol: String): Int = subprotocols.indexOf(subprotocol)
 }

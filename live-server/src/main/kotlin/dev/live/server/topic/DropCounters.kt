@@ -3,27 +3,27 @@ package dev.live.server.topic
 import dev.live.server.observe.ServerCounters
 import java.util.concurrent.atomic.LongAdder
 
-/** What the subscribers of a topic did not get, because of what the topic declares. Any thread. */
+/** Counts messages that a topic's subscribers did not receive because of its delivery settings. Any thread. */
 internal class DropCounters(private val counters: ServerCounters = ServerCounters()) {
     private val conflations = LongAdder()
     private val drops = LongAdder()
 
     fun conflated() {
         countConflated()
-        tell(conflated = 1, dropped = 0)
+        report(conflated = 1, dropped = 0)
     }
 
     fun dropped() {
         countDropped()
-        tell(conflated = 0, dropped = 1)
+        report(conflated = 0, dropped = 1)
     }
 
     fun countConflated() = conflations.increment()
 
     fun countDropped() = drops.increment()
 
-    /** Tells the server's observers, code of the application's, of what was counted, of this topic and others. */
-    fun tell(conflated: Int, dropped: Int) {
+    /** Reports drops of any topic to the server's observers, which are application code. */
+    fun report(conflated: Int, dropped: Int) {
         if (conflated > 0) counters.dropped("conflate", conflated)
         if (dropped > 0) counters.dropped("dropOldest", dropped)
     }
@@ -32,11 +32,11 @@ internal class DropCounters(private val counters: ServerCounters = ServerCounter
 }
 
 /**
- * Messages that subscribers of a topic on this node did not get, since the topic has been in use, because it declares
- * that they need not.
+ * Messages that a topic's subscribers on this node did not receive because of its delivery settings, since the topic
+ * became active.
  *
- * @property conflated replaced by a newer one of the same key before they were written
- * @property dropped gone to make room
+ * @property conflated messages replaced by a newer one of the same key before they were written
+ * @property dropped messages dropped because of a limit
  */
 public class TopicDrops internal constructor(public val conflated: Long, public val dropped: Long) {
     override fun toString(): String = "TopicDrops(conflated=$conflated, dropped=$dropped)"

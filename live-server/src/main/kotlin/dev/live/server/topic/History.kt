@@ -6,88 +6,90 @@ import dev.live.protocol.Position
 import java.security.SecureRandom
 import kotlin.time.Duration
 
-/** What a topic keeps: at most [size] messages, with at most [bytes] of payload in all, none of them older than [age]. */
+/** Bounds of a topic's history: [size] messages, [bytes] of payload in all, and the [age] of the oldest message. */
 internal data class HistorySettings(val size: Int, val age: Duration, val bytes: Int)
 
 /**
  * The newest messages of one topic, numbered from 1.
  *
- * Whoever asks for what came after a place gets all of it or is told that it is gone, and never a part.
+ * A read after a position returns every later message, or reports that some were evicted; never a part of them.
  *
- * Only accessed by the topic's fan-out coroutine, but for what is said to be otherwise.
+ * Only accessed by the topic's coroutine, unless noted otherwise.
  */
 internal class History(private val settings: HistorySettings, private val now: () -> Long) {
-    /** Names this history: see [Position]. Any thread. */
+    /** Identifies this history; see [Position]. Any thread. */
     val epoch: String = newEpoch()
     private val entries = ArrayDeque<Entry>()
-    private var last = 0L
+    private var lastOffset = 0L
 
-    /** Payload that is kept. Read by any thread. */
+    /** Stored payload bytes. Read by any thread. */
     @Volatile
     var bytes = 0L
         private set
 
-    /** Messages that are kept. Read by any thread. */
+    /** Number of stored messages. Read by any thread. */
     @Volatile
     var count = 0
         private set
 
-    /** When the oldest message came, in the server's milliseconds; null while there is none. Read by any thread. */
+    /** When the oldest message was stored, in the server's milliseconds; null if empty. Read by any thread. */
     @Volatile
-    private var oldest: Long? = null
+    private var oldestTime: Long? = null
 
-    /** The newest message's place. */
-    val position: Position get() = Position(epoch, last)
+    /** The position of the newest message. */
+    val position: Position get() = Position(epoch, lastOffset)
 
-    /** Whether there is nothing that somebody could ask for. Any thread. */
-    val isEmpty: Boolean get() = oldest == null
+    /** Whether no message is stored. Any thread. */
+    val isEmpty: Boolean get() = oldestTime == null
 
     /**
-     * Whether nobody can ask for anything at [time] if nobody has used the topic since [idleSince]. An empty history is
-     * kept for as long as a message would be: who comes back to it has missed nothing, and is to hear that. Any thread.
+     * Whether the history can be removed at [time], with the topic unused since [idleSince]. An empty history is kept
+     * for as long as a message would be, so that a returning client can recover from it. Any thread.
      */
-    fun isForgettable(idleSince: Long, time: Long): Boolean =
+    fun isRemovable(idleSince: Long, time: Long): Boolean =
         isEmpty && time - idleSince > settings.age.inWholeMilliseconds
 
-    /** Whether a message has become older than it may, at [time]. Any thread. */
-    fun isOutdated(time: Long): Boolean = oldest?.let { time - it > settings.age.inWholeMilliseconds } == true
+    /** Whether the oldest message exceeds the maximum age at [time]. Any thread. */
+    fun hasExpired(time: Long): Boolean = oldestTime?.let { time - it > settings.age.inWholeMilliseconds } == true
 
     /**
-     * Keeps [message], with the offset that is its place from now on.
+     * Stores [message] and returns it with its offset.
      *
-     * @param key what it replaces others by, where a message may
+     * @param key conflation key; null without one
      */
     fun append(message: Message, key: String? = null): Message {
-        val placed = Message(message.type, message.topic, message.ref, message.body, offset = ++last, message.trace)
+        val offset = ++lastOffset
+        val stored = Message(message.type, message.topic, message.ref, message.body, offset, message.trace)
         val size = message.body?.size ?: 0
-        entries.addLast(Entry(placed, key, now(), size))
+        entries.addLast(Entry(stored, key, now(), size))
         bytes += size
         evict()
-        return placed
+        return stored
     }
 
     /**
-     * All that came after [position], oldest first; null if not all of it is here any more.
+     * Returns all messages after [position], oldest first; null if some of them were evicted.
      *
-     * @throws BadPayloadException if [position] is one that nobody can have
+     * @throws BadPayloadException if [position] is after the newest message
      */
     fun since(position: Position): List<Entry>? {
         if (position.epoch != epoch) return null
-        if (position.offset > last) {
-            throw BadPayloadException("offset must be at most $last, the topic's newest, was ${position.offset}")
+        if (position.offset > lastOffset) {
+            throw BadPayloadException("offset must be at most $lastOffset, the topic's newest, was ${position.offset}")
         }
         evict()
-        val missing = (last - position.offset).toInt().takeIf { last - position.offset <= entries.size } ?: return null
-        return entries.subList(entries.size - missing, entries.size).toList()
+        val missing = lastOffset - position.offset
+        if (missing > entries.size) return null
+        return entries.subList(entries.size - missing.toInt(), entries.size).toList()
     }
 
-    /** All that is here, oldest first. */
+    /** Returns all stored messages, oldest first. */
     fun all(): List<Entry> {
         evict()
         return entries.toList()
     }
 
-    /** Lets go of what is too much or too old. */
+    /** Removes entries that exceed the bounds. */
     fun evict() {
         val time = now()
         while (entries.isNotEmpty()) {
@@ -98,7 +100,7 @@ internal class History(private val settings: HistorySettings, private val now: (
             bytes -= first.size
         }
         count = entries.size
-        oldest = entries.firstOrNull()?.time
+        oldestTime = entries.firstOrNull()?.time
     }
 
     class Entry(val message: Message, val key: String?, val time: Long, val size: Int)
@@ -106,7 +108,7 @@ internal class History(private val settings: HistorySettings, private val now: (
     private companion object {
         private val random = SecureRandom()
 
-        /** 64 random bits: two histories of one name, one after the other or on two nodes, must not be taken for one. */
+        /** 64 random bits: histories of one topic on two nodes, or one after the other, must not be confused. */
         fun newEpoch(): String = random.nextLong().toULong().toString(radix = 36)
     }
 }

@@ -4,12 +4,12 @@ import dev.live.protocol.Message
 import dev.live.protocol.Position
 
 /**
- * What a topic's history holds.
+ * Messages read from a topic's history.
  *
- * @property position the newest message's place; asked for what came since then, the history has nothing to give yet
+ * @property position the position of the newest message; a later read can start after it
  * @property messages oldest first, each with its offset
- * @property isComplete whether [messages] are all that came since what was asked for: false if the oldest are gone, or
- *   the history began anew
+ * @property isComplete whether [messages] contains every message after the requested position: false if the oldest were
+ *   evicted, or the history was restarted
  */
 public class HistoryPage internal constructor(
     public val position: Position,

@@ -8,13 +8,13 @@ import dev.live.server.frame.OutboundFrame
 import java.util.concurrent.atomic.AtomicReferenceArray
 
 /**
- * A message on its way to many sessions, encoded at most once per codec.
+ * A message for many sessions, encoded at most once per codec.
  *
- * The same instance sits in the queue of every subscriber of a topic, so a broadcast to 10,000 sessions that speak
- * two codecs costs two encodings, not 10,000.
+ * The same instance is in the queue of every subscriber of a topic, so a broadcast to 10,000 sessions that use two
+ * codecs costs two encodings, not 10,000.
  *
- * @property except id of the session that does not get it, or null
- * @property key what it replaces others by, on topics where messages do; null: all of them
+ * @property except id of the session that does not receive it, or null
+ * @property key conflation key of a lossy topic; null: the message replaces any other
  */
 internal class PreparedMessage(
     message: Message,
@@ -22,32 +22,31 @@ internal class PreparedMessage(
     val except: String? = null,
     val key: String? = null,
 ) : TopicEvent {
-    /** Replaced by the fan-out of a topic that gives it its offset, before anybody has asked for a frame. */
+    /** Replaced by the topic's coroutine, which sets the offset before the first frame is encoded. */
     var message: Message = message
 
-    /** Whether it has a place in a history. */
-    val hasPlace: Boolean get() = message.offset != null
+    /** Whether it is stored in a history. */
+    val hasOffset: Boolean get() = message.offset != null
 
-    /** Whether it was published, rather than said by the topic: then others of the topic may replace it. */
+    /** Whether it is a publication, not a control message of the topic: only publications can replace each other. */
     val isPublished: Boolean = message.type == MessageType.MESSAGE || message.type !in MessageType.All
 
-    /** Whether it says that its client has joined or left. */
-    val isAnswer: Boolean get() = message.type in ANSWERS
+    /** Whether it acknowledges that its client subscribed or unsubscribed. */
+    val isSubscriptionReply: Boolean get() = message.type in SUBSCRIPTION_REPLIES
 
     /** Whether its topic counts it. Written before it is emitted. */
     var isCounted = false
 
-    // Racing writers make the same frame, so the slowest one overwriting is harmless; what must not happen is a
-    // lock on the fan-out path.
+    // Racing writers encode the same frame, so overwriting is harmless. A lock on the fan-out path would not be.
     private val frames = AtomicReferenceArray<OutboundFrame>(codecs.size)
 
-    /** The frame that carries [message] in the codec at [slot] of the table. Shared between sessions. */
+    /** The frame of [message] in the codec at [slot] of the table. Shared between sessions. */
     fun frameFor(slot: Int): OutboundFrame = frames[slot] ?: frame(codecs[slot]).also { frames[slot] = it }
 
     private fun frame(codec: Codec) =
         OutboundFrame(if (codec.isBinary) Opcode.Binary else Opcode.Text, codec.encode(message))
 
     private companion object {
-        val ANSWERS = setOf(MessageType.ACK, MessageType.SUBSCRIBE, MessageType.UNSUBSCRIBE)
+        val SUBSCRIPTION_REPLIES = setOf(MessageType.ACK, MessageType.SUBSCRIBE, MessageType.UNSUBSCRIBE)
     }
 }

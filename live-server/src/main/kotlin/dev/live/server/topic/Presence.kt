@@ -5,47 +5,53 @@ import kotlinx.serialization.json.JsonElement
 import kotlin.time.Duration
 
 /**
- * Who is on a topic is told to its subscribers.
+ * Settings of a topic that sends presence to its subscribers.
  *
- * @property grace how long a member whose connection is gone counts as there
- * @property interval the least time between two tellings
- * @property maxListed members above which only their number is told
+ * @property grace how long a disconnected member stays present
+ * @property interval minimum time between two presence messages
+ * @property maxListed number of members above which only the count is sent
  */
 internal data class PresenceSettings(val grace: Duration, val interval: Duration, val maxListed: Int)
 
 /**
- * One session's presence on a topic. Compared by identity: two devices of one [key] may say the same.
+ * One session's presence on a topic. Compared by identity: two devices of one [key] may have the same [info].
  *
  * @property info compact JSON
  */
 internal class Member(val key: String, val info: String) {
-    /** Bytes that it takes in the list of everybody, at most: the quotes and escapes of a key are rarely more than it. */
+    /**
+     * Approximate upper bound of its bytes in the list of all members: quotes and escapes rarely double the size of a
+     * key.
+     */
     val size: Int = 2 * utf8Bytes(key) + utf8Bytes(info) + PUNCTUATION
 
-    /** [info], read once: the whole of a topic's presence is shown again whenever one comes or goes. */
+    /** [info], parsed once: the whole list is published again with every change. */
     val shown: JsonElement by lazy(LazyThreadSafetyMode.NONE) { Json.parseToJsonElement(info) }
 }
 
 /**
- * Who is on one topic, and what of it has not been told yet.
+ * The members present on one topic, and the changes that were not sent yet.
  *
- * A member whose connection is gone stays for the grace; one that comes back under the same key takes its place, and if
- * it says the same about itself, nothing has happened.
+ * A disconnected member stays for the grace period. A member that reconnects with the same key replaces it; with the
+ * same info, nothing has changed.
  *
- * Only accessed by the topic's fan-out coroutine.
+ * Only accessed by the topic's coroutine.
  */
 internal class Presence(private val settings: PresenceSettings) {
     private val members = LinkedHashMap<String, ArrayList<Member>>()
 
-    /** Whose connection is gone, and when their grace ends. In the order in which they went, which is that of the ends. */
-    private val leaving = LinkedHashMap<Member, Long>()
+    /**
+     * Disconnected members and when their grace period ends, in the order of disconnection, which is also the order of
+     * the end times.
+     */
+    private val disconnectedUntil = LinkedHashMap<Member, Long>()
     private val joins = LinkedHashSet<Member>()
     private val leaves = LinkedHashSet<Member>()
 
-    /** When the last change was told, or null if none was. */
-    private var toldAt: Long? = null
+    /** When changes were last sent, or null if never. */
+    private var notifiedAt: Long? = null
 
-    /** Members, those in their grace too. Read by any thread. */
+    /** Number of members, including those in their grace period. Read by any thread. */
     @Volatile
     var count = 0
         private set
@@ -57,64 +63,65 @@ internal class Presence(private val settings: PresenceSettings) {
     val hasChanged: Boolean get() = joins.isNotEmpty() || leaves.isNotEmpty()
 
     fun join(member: Member) {
-        val gone = members[member.key].orEmpty().filter { it in leaving }
-        val before = gone.find { it.info == member.info } ?: gone.firstOrNull()
-        if (before != null) leaving -= before
-        if (before != null && before.info == member.info && before !in joins) return replace(before, member)
-        if (before != null) drop(before)
+        val disconnected = members[member.key].orEmpty().filter { it in disconnectedUntil }
+        val previous = disconnected.find { it.info == member.info } ?: disconnected.firstOrNull()
+        if (previous != null) disconnectedUntil -= previous
+        if (previous != null && previous.info == member.info && previous !in joins) return replace(previous, member)
+        if (previous != null) drop(previous)
         members.getOrPut(member.key) { ArrayList(1) } += member
         bytes += member.size
         count++
         joins += member
     }
 
-    /** [isGone]: its connection is, and it may come back; otherwise it has said that it leaves. */
-    fun leave(member: Member, isGone: Boolean, now: Long) {
+    /** @param isConnectionLost true if the member may reconnect within the grace period, false if it unsubscribed */
+    fun leave(member: Member, isConnectionLost: Boolean, now: Long) {
         if (members[member.key]?.any { it === member } != true) return
-        if (isGone && settings.grace.isPositive()) {
-            leaving[member] = now + settings.grace.inWholeMilliseconds
+        if (isConnectionLost && settings.grace.isPositive()) {
+            disconnectedUntil[member] = now + settings.grace.inWholeMilliseconds
         } else {
             drop(member)
         }
     }
 
-    /** Ends the grace of those whose time has come. */
+    /** Removes members whose grace period has ended. */
     fun expire(now: Long) {
         while (true) {
-            val (member, due) = leaving.entries.firstOrNull() ?: return
+            val (member, due) = disconnectedUntil.entries.firstOrNull() ?: return
             if (due > now) return
-            leaving -= member
+            disconnectedUntil -= member
             drop(member)
         }
     }
 
-    /** When there is something to do next: to tell what has changed, or to end a grace; null if there is nothing. */
+    /** When the next step is due: sending changes or ending a grace period; null if there is none. */
     fun nextAt(now: Long, isAwaited: Boolean): Long? {
-        val telling = if (hasChanged || isAwaited) maxOf(now, (toldAt ?: now) + intervalFrom(toldAt)) else null
-        val grace = leaving.values.firstOrNull()
-        return listOfNotNull(telling, grace).minOrNull()
+        val notifyAt = if (hasChanged || isAwaited) maxOf(now, (notifiedAt ?: now) + intervalFrom(notifiedAt)) else null
+        val grace = disconnectedUntil.values.firstOrNull()
+        return listOfNotNull(notifyAt, grace).minOrNull()
     }
 
-    /** Whether what has changed may be told at [now]. */
-    fun mayTell(now: Long): Boolean = toldAt.let { it == null || now - it >= settings.interval.inWholeMilliseconds }
+    /** Whether changes may be sent at [now]. */
+    fun canNotify(now: Long): Boolean =
+        notifiedAt.let { it == null || now - it >= settings.interval.inWholeMilliseconds }
 
-    /** What has changed since this was last asked for. */
-    fun told(now: Long): Change {
-        toldAt = now
-        val change = Change(joins.grouped(), leaves.grouped())
+    /** Returns the changes since the last call. */
+    fun takeChanges(now: Long): Changes {
+        notifiedAt = now
+        val changes = Changes(joins.grouped(), leaves.grouped())
         joins.clear()
         leaves.clear()
-        return change
+        return changes
     }
 
-    /** Everybody, as told: [what] of each. */
-    fun <T> all(what: (Member) -> T): Map<String, List<T>> = members.mapValues { (_, of) -> of.map(what) }
+    /** All members by key, each converted by [transform]. */
+    fun <T> all(transform: (Member) -> T): Map<String, List<T>> = members.mapValues { (_, of) -> of.map(transform) }
 
     private fun intervalFrom(last: Long?) = if (last == null) 0 else settings.interval.inWholeMilliseconds
 
-    private fun replace(before: Member, after: Member) {
-        val devices = members.getValue(before.key)
-        devices[devices.indexOfFirst { it === before }] = after
+    private fun replace(previous: Member, after: Member) {
+        val devices = members.getValue(previous.key)
+        devices[devices.indexOfFirst { it === previous }] = after
     }
 
     private fun drop(member: Member) {
@@ -123,21 +130,21 @@ internal class Presence(private val settings: PresenceSettings) {
         if (devices.isEmpty()) members -= member.key
         bytes -= member.size
         count--
-        if (!joins.remove(member)) leaves += member // who was never told of need not be taken back
+        if (!joins.remove(member)) leaves += member // the subscribers were never notified of this member
     }
 
     private fun Set<Member>.grouped(): Map<String, List<String>> = groupBy({ it.key }, { it.info })
 
     companion object {
         /**
-         * Bytes of the longest list: an eighth of a queue's default bound and of what our clients take as one message. More
-         * would be a topic that a slow client cannot enter.
+         * Maximum bytes of a list: an eighth of the default bound of a queue and of the message size that our clients
+         * accept. A slow client could not subscribe to a topic with a longer list.
          */
         const val MAX_LISTED_BYTES = 128 * 1024
     }
 
-    /** What is different since the last telling: what each key has more, and what it has less. */
-    class Change(val joins: Map<String, List<String>>, val leaves: Map<String, List<String>>)
+    /** The members added and removed since the last notification, by key. */
+    class Changes(val joins: Map<String, List<String>>, val leaves: Map<String, List<String>>)
 }
 
 private fun utf8Bytes(text: String): Int = text.encodeToByteArray().size

@@ -9,10 +9,10 @@ import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonPrimitive
 
 /**
- * Tells a topic's subscribers who is there: everybody to those who have just come, what has changed to the others, at
- * most once an interval. Above the limit only how many.
+ * Creates presence messages: the whole list for new subscribers and the changes for the others, at most once per
+ * interval. Above the limit, only the count.
  *
- * Only accessed by the topic's fan-out coroutine, but for [state].
+ * Only accessed by the topic's coroutine, except for [state].
  */
 internal class PresenceNotifier(
     private val topic: String,
@@ -22,37 +22,37 @@ internal class PresenceNotifier(
     private var wasListed = true
     private val mutableState = MutableStateFlow<Map<String, List<JsonElement>>>(emptyMap())
 
-    /** Who is there, as last told, on this node. Any thread. */
+    /** The members on this node, as last sent to the subscribers. Any thread. */
     val state: StateFlow<Map<String, List<JsonElement>>> get() = mutableState
 
-    /** What those have to be told who were not told yet, and what the others, if anything. */
-    class Telling(val toNew: PreparedMessage?, val toOthers: PreparedMessage?)
+    /** The message for new subscribers and the one for the others; null if there is none. */
+    class Notification(val forNew: PreparedMessage?, val forOthers: PreparedMessage?)
 
-    /** [hasNew]: whether anybody was not told yet. */
-    fun tell(now: Long, hasNew: Boolean): Telling {
+    /** @param hasNew whether there are new subscribers */
+    fun nextNotification(now: Long, hasNew: Boolean): Notification {
         val hasChanged = presence.hasChanged
-        val change = presence.told(now)
+        val changes = presence.takeChanges(now)
         if (hasChanged) mutableState.value = presence.all { it.shown }
         val isListed = presence.isListed
         val isDiff = isListed && wasListed
         wasListed = isListed
-        // everybody is many: only where somebody is to get it
-        val whole = if (hasNew || (hasChanged && !isDiff)) message(whole(isListed)) else null
-        val toOthers =
+        // the whole list can be long: encoded only if it is sent
+        val snapshot = if (hasNew || (hasChanged && !isDiff)) message(snapshot(isListed)) else null
+        val forOthers =
             when {
                 !hasChanged -> null
-                isDiff -> message(diff(change))
-                else -> whole
+                isDiff -> message(diff(changes))
+                else -> snapshot
             }
-        return Telling(whole, toOthers)
+        return Notification(snapshot, forOthers)
     }
 
-    private fun whole(isListed: Boolean): String =
+    private fun snapshot(isListed: Boolean): String =
         if (isListed) """{"state":${json(presence.all { it.info })}}""" else """{"count":${presence.count}}"""
 
-    private fun diff(change: Presence.Change): String {
+    private fun diff(changes: Presence.Changes): String {
         val parts =
-            listOf("joins" to change.joins, "leaves" to change.leaves)
+            listOf("joins" to changes.joins, "leaves" to changes.leaves)
                 .filter { it.second.isNotEmpty() }
                 .joinToString(",") { (name, infos) -> """"$name":${json(infos)}""" }
         return "{$parts}"

@@ -1,61 +1,61 @@
 package dev.live.server.topic
 
 /**
- * The presence of a topic's subscribers: which member each of them is, and who has not been told yet who is there.
+ * The presence of a topic's subscribers: the member of each, and the new subscribers that need the whole list.
  *
- * Only accessed by the topic's fan-out coroutine, but for what is said to be otherwise.
+ * Only accessed by the topic's coroutine, unless noted otherwise.
  */
 internal class PresenceTracker(
     topic: String,
     settings: PresenceSettings,
     codecs: CodecTable,
-    private val alarm: TopicTimer,
+    private val timer: TopicTimer,
     private val now: () -> Long,
 ) {
     private val presence = Presence(settings)
     private val members = HashMap<Subscriber, Member>()
-    private val fresh = LinkedHashSet<Subscriber>()
+    private val newSubscribers = LinkedHashSet<Subscriber>()
 
-    private val teller = PresenceNotifier(topic, presence, codecs)
+    private val notifier = PresenceNotifier(topic, presence, codecs)
 
-    /** Who is there, as last told. Any thread. */
-    val state get() = teller.state
+    /** The members as last sent to the subscribers. Any thread. */
+    val state get() = notifier.state
 
-    /** Whether nobody is there. Any thread. */
+    /** Whether no member is present. Any thread. */
     val isEmpty: Boolean get() = presence.count == 0
 
-    /** [subscriber] is in, as [member] or as one that only wants to know. */
-    fun join(subscriber: Subscriber, member: Member?) {
-        fresh += subscriber
+    /** Adds [subscriber] with its [member]; null for one that only receives presence. */
+    fun subscribed(subscriber: Subscriber, member: Member?) {
+        newSubscribers += subscriber
         if (member != null && subscriber !in members) {
             members[subscriber] = member
             presence.join(member)
         }
-        setAlarm()
+        scheduleTimer()
     }
 
-    /** [subscriber] is out; [isGone]: because its connection is. */
-    fun leave(subscriber: Subscriber, isGone: Boolean) {
-        fresh -= subscriber
+    /** Removes [subscriber]; [isConnectionLost] if it may reconnect. */
+    fun unsubscribed(subscriber: Subscriber, isConnectionLost: Boolean) {
+        newSubscribers -= subscriber
         val member = members.remove(subscriber) ?: return
-        presence.leave(member, isGone, now())
-        setAlarm()
+        presence.leave(member, isConnectionLost, now())
+        scheduleTimer()
     }
 
-    /** Tells [subscribers] what there is to tell by now. */
-    fun tell(subscribers: SubscriberSet) {
+    /** Sends [subscribers] the presence messages that are due. */
+    fun notify(subscribers: SubscriberSet) {
         val time = now()
         presence.expire(time)
-        if ((presence.hasChanged || fresh.isNotEmpty()) && presence.mayTell(time)) {
-            val telling = teller.tell(time, hasNew = fresh.isNotEmpty())
-            if (telling.toOthers != null) subscribers.deliver(telling.toOthers, fresh)
-            if (telling.toNew != null) for (subscriber in fresh) subscriber.offer(telling.toNew)
-            fresh.clear()
+        if ((presence.hasChanged || newSubscribers.isNotEmpty()) && presence.canNotify(time)) {
+            val notification = notifier.nextNotification(time, hasNew = newSubscribers.isNotEmpty())
+            if (notification.forOthers != null) subscribers.deliver(notification.forOthers, newSubscribers)
+            if (notification.forNew != null) for (subscriber in newSubscribers) subscriber.offer(notification.forNew)
+            newSubscribers.clear()
         }
-        setAlarm()
+        scheduleTimer()
     }
 
-    private fun setAlarm() {
-        presence.nextAt(now(), isAwaited = fresh.isNotEmpty())?.let(alarm::setTo)
+    private fun scheduleTimer() {
+        presence.nextAt(now(), isAwaited = newSubscribers.isNotEmpty())?.let(timer::schedule)
     }
 }

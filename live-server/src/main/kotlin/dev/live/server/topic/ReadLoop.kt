@@ -1,20 +1,20 @@
 package dev.live.server.topic
 
 /**
- * What a thread is in the middle of, if that is reading from many sockets: it may have read the next message for a
- * topic already, and both can then be delivered in one go.
+ * The loop of a thread that reads from many sockets. It may already have read the next message for a topic, so that
+ * both can be delivered in one batch.
  */
 internal fun interface ReadLoop {
-    /** Runs [task] on this thread, soon: when what it has read has been handled. */
-    fun afterwards(task: Runnable)
+    /** Runs [task] on this thread after the current read has been processed. */
+    fun runAfterRead(task: Runnable)
 
     companion object {
-        private val turns = ThreadLocal<ReadLoop?>()
+        private val loops = ThreadLocal<ReadLoop?>()
 
-        /** That of the calling thread, or null if it is not one that reads from sockets. */
-        val current: ReadLoop? get() = turns.get()
+        /** The loop of the calling thread, or null if the thread does not read from sockets. */
+        val current: ReadLoop? get() = loops.get()
 
-        /** The calling thread reads from sockets, for as long as it lives. */
-        fun begin(turn: ReadLoop): Unit = turns.set(turn)
+        /** Marks the calling thread as one that reads from sockets, for its lifetime. */
+        fun register(loop: ReadLoop): Unit = loops.set(loop)
     }
 }

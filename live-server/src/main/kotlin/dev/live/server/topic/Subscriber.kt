@@ -1,28 +1,33 @@
 package dev.live.server.topic
 
 /**
- * What a topic delivers to on this node: one session's place in one topic.
+ * The receiver of a topic's messages on this node: one session's subscription.
  *
- * @property session id of the session behind it
+ * @property sessionId id of the session
  */
-internal abstract class Subscriber(val session: String) {
-    /** Place in the [SubscriberSet], -1 while in none. Only accessed by the topic's fan-out coroutine. */
+internal abstract class Subscriber(val sessionId: String) {
+    /** Index in the [SubscriberSet], -1 if in none. Only accessed by the topic's coroutine. */
     var index: Int = -1
 
-    /** Takes [message] without suspending, or ends its session; false if it was not taken. Any thread. */
+    /** Accepts [message] without suspending, or ends its session; returns false if it was not accepted. Any thread. */
     abstract fun offer(message: PreparedMessage): Boolean
 
-    /** Next in [WriterBacklog], or itself at the end; null while it is not in. Only accessed by the topic's fan-out. */
+    /**
+     * Next in [WriterBacklog], or itself at the end; null if not in the list. Only accessed by the topic's coroutine.
+     */
     var nextInBacklog: Subscriber? = null
 
-    /** Returns when the writer of the session has had its turn, or its client is too slow for that. */
+    /** Returns when the session's writer has run, or its client is too slow. */
     open suspend fun awaitWriter() {}
 
-    /** Takes [message] as the last of this topic: nothing of it that waits is written behind it. */
-    open fun lastWord(message: PreparedMessage) {
+    /** Accepts [message] as the last one of this topic: no waiting message of the topic is written after it. */
+    open fun offerFinal(message: PreparedMessage) {
         offer(message)
     }
 
-    /** Takes all of [run] without suspending, or nothing of it, which ends nothing; whether it did. Any thread. */
-    abstract fun offer(run: MessageBatch): Boolean
+    /**
+     * Accepts all of [batch] without suspending, or none of it, which does not end the session. Returns whether it was
+     * accepted. Any thread.
+     */
+    abstract fun offer(batch: MessageBatch): Boolean
 }

@@ -3,108 +3,109 @@ package dev.live.server.topic
 /**
  * The subscribers of one topic on this node, in no order.
  *
- * Only accessed by the topic's fan-out coroutine, which also carries out joins and leaves: so there is no lock and no
- * copy, and both cost the same at ten and at a hundred thousand subscribers.
+ * Only accessed by the topic's coroutine, which also adds and removes subscribers. So there is no lock and no copy, and
+ * both cost the same for ten and for a hundred thousand subscribers.
  *
- * Not a collector of a `SharedFlow` for each subscriber on purpose: its `collect` scans all slots under one lock for
- * each value a collector takes, which is quadratic in subscribers (kotlinx.coroutines#4030).
+ * Not a collector of a `SharedFlow` per subscriber on purpose: its `collect` scans all slots under one lock for each
+ * value a collector takes, which is quadratic in subscribers (kotlinx.coroutines#4030).
  */
 internal class SubscriberSet {
-    private var members = arrayOfNulls<Subscriber>(INITIAL_CAPACITY)
+    private var subscribers = arrayOfNulls<Subscriber>(INITIAL_CAPACITY)
 
     var size: Int = 0
         private set
 
-    /** Offers that were made since this was last set to 0. */
+    /** Number of offers since this was last set to 0. */
     var offers: Int = 0
 
-    /** Adds [subscriber]; nothing happens if it is in already. */
+    /** Adds [subscriber], unless it is already in the set. */
     fun add(subscriber: Subscriber) {
         if (subscriber.index >= 0) return
-        if (size == members.size) members = members.copyOf(size * 2)
+        if (size == subscribers.size) subscribers = subscribers.copyOf(size * 2)
         subscriber.index = size
-        members[size++] = subscriber
+        subscribers[size++] = subscriber
     }
 
-    /** Removes [subscriber], whose place the last one takes; nothing happens if it is not in. */
+    /** Removes [subscriber], if present; the last subscriber moves to its index. */
     fun remove(subscriber: Subscriber) {
-        val place = subscriber.index
-        if (place < 0) return
-        val last = members[--size]!!
-        members[place] = last
-        last.index = place
-        members[size] = null
+        val index = subscriber.index
+        if (index < 0) return
+        val last = subscribers[--size]!!
+        subscribers[index] = last
+        last.index = index
+        subscribers[size] = null
         subscriber.index = -1
-        if (members.size > INITIAL_CAPACITY && size < members.size / SHRINK_BELOW) {
-            members = members.copyOf(members.size / 2)
+        if (subscribers.size > INITIAL_CAPACITY && size < subscribers.size / SHRINK_BELOW) {
+            subscribers = subscribers.copyOf(subscribers.size / 2)
         }
     }
 
     /**
-     * Offers [message] to every subscriber but the session it excepts. What the last of them to fail throws, such as a
-     * codec that cannot write the message, is thrown when all have been offered it.
+     * Offers [message] to every subscriber but the excluded session. After all offers, throws the last failure, such as
+     * that of a codec that cannot encode the message.
      */
     fun deliver(message: PreparedMessage) {
         var failure: Throwable? = null
-        for (i in 0 until size) failure = members[i]!!.tryOffer(message) ?: failure
+        for (i in 0 until size) failure = subscribers[i]!!.tryOffer(message) ?: failure
         if (failure != null) throw failure
     }
 
-    /** As the other [deliver], but not to those who are in [others]. */
+    /** Like the other [deliver], but skips the subscribers in [others]. */
     fun deliver(message: PreparedMessage, others: Set<Subscriber>) {
         var failure: Throwable? = null
         for (i in 0 until size) {
-            val subscriber = members[i]!!
+            val subscriber = subscribers[i]!!
             if (subscriber !in others) failure = subscriber.tryOffer(message) ?: failure
         }
         if (failure != null) throw failure
     }
 
-    /** As [deliver] of each message in [run], but those that have room for all of it get it as one. */
-    fun deliver(run: MessageBatch) {
+    /** Like [deliver] for each message of [batch]; a subscriber with capacity for all of them receives them as one. */
+    fun deliver(batch: MessageBatch) {
         var failure: Throwable? = null
         for (i in 0 until size) {
-            val subscriber = members[i]!!
+            val subscriber = subscribers[i]!!
             offers++
-            if (subscriber.tookAll(run)) continue
-            for (message in run.messages) failure = subscriber.tryOffer(message) ?: failure
+            if (subscriber.offerBatch(batch)) continue
+            for (message in batch.messages) failure = subscriber.tryOffer(message) ?: failure
         }
         if (failure != null) throw failure
     }
 
-    /** Who is in now. */
-    fun all(): List<Subscriber> = List(size) { members[it]!! }
+    /** The current subscribers. */
+    fun all(): List<Subscriber> = List(size) { subscribers[it]!! }
 
     /**
-     * Offers [message] to those of [chosen] that are still in, and returns how many took it; fails as [deliver] does.
+     * Offers [message] to the subscribers in [chosen] that are still in the set, and returns how many accepted it.
+     * Throws like [deliver].
      */
     fun deliver(message: PreparedMessage, chosen: List<Subscriber>): Int {
         var failure: Throwable? = null
-        var taken = 0
+        var accepted = 0
         for (subscriber in chosen) {
             if (subscriber.index < 0) continue
             try {
                 offers++
-                if (subscriber.offer(message)) taken++
+                if (subscriber.offer(message)) accepted++
             } catch (e: Throwable) {
-                failure = e // the others still get it
+                failure = e // the other subscribers still receive it
             }
         }
         if (failure != null) throw failure
-        return taken
+        return accepted
     }
 
-    private fun Subscriber.tookAll(run: MessageBatch): Boolean =
+    private fun Subscriber.offerBatch(batch: MessageBatch): Boolean =
         try {
-            run.isAllFor(session) && offer(run)
+            batch.isFor(sessionId) && offer(batch)
         } catch (_: Throwable) {
-            false // a codec that cannot write one of them: that one fails again, alone, and the others do not
+            false // a codec that cannot encode one message: that one fails again on its own, the others are delivered
         }
 
     private fun Subscriber.tryOffer(message: PreparedMessage): Throwable? =
         try {
             offers++
-            if (message.except == null || message.except != session) offer(message)
+            if (message.except == null || message.except != sessionId) offer(message)
             null
         } catch (e: Throwable) {
             e

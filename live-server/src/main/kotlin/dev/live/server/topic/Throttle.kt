@@ -3,31 +3,31 @@ package dev.live.server.topic
 import kotlin.time.Duration
 
 /**
- * Holds back what comes too soon after the last delivery, the newest of each key.
+ * Holds back messages that follow the last delivery too soon, the newest of each key.
  *
- * Only accessed by the topic's fan-out coroutine.
+ * Only accessed by the topic's coroutine.
  *
- * @param maxKeys keys of which one may be held back each; the oldest makes way
+ * @param maxKeys maximum number of keys with a held-back message; the oldest is dropped
  */
 internal class Throttle(
     private val interval: Duration,
     private val maxKeys: Int,
     private val drops: DropCounters,
-    private val alarm: TopicTimer,
+    private val timer: TopicTimer,
     private val now: () -> Long,
 ) {
-    /** In the order in which they were published, which for those with offsets is the one that clients may get them in. */
+    /** In the order of publication, so that offsets increase. */
     private val held = LinkedHashMap<String, PreparedMessage>()
     private var nextAt = Long.MIN_VALUE
 
-    /** Whether there is something that comes later. */
+    /** Whether messages are held back. */
     val isHolding: Boolean get() = held.isNotEmpty()
 
-    /** The offset up to which all has been delivered or replaced, where the topic has a history. */
+    /** The offset up to which all messages were delivered or replaced; only with a history. */
     var delivered = 0L
         private set
 
-    /** Whether [message] may be delivered now; otherwise it is held back. */
+    /** Whether [message] may be delivered now; if not, holds it back. */
     fun admits(message: PreparedMessage): Boolean {
         val time = now()
         if (held.isEmpty() && time >= nextAt) {
@@ -44,16 +44,16 @@ internal class Throttle(
             held.remove(held.keys.first())
             drops.dropped()
         }
-        alarm.setTo(nextAt)
+        timer.schedule(nextAt)
         return false
     }
 
-    /** What is to be delivered by now, oldest key first. */
+    /** Returns the held-back messages that are due, oldest key first. */
     fun due(): List<PreparedMessage> {
         if (held.isEmpty()) return emptyList()
         val time = now()
         if (time < nextAt) {
-            alarm.setTo(nextAt)
+            timer.schedule(nextAt)
             return emptyList()
         }
         nextAt = time + interval.inWholeMilliseconds

@@ -11,9 +11,9 @@ import kotlinx.coroutines.flow.StateFlow
 import kotlinx.serialization.json.JsonElement
 
 /**
- * A topic as the application sees it: a name to publish to and to listen on, from any thread.
+ * A topic as the application uses it: publishes messages and receives them, from any thread.
  *
- * A light handle. It keeps nothing alive and may be held for as long as the application likes.
+ * A lightweight handle: it does not keep the topic active and may be stored for any time.
  *
  * @property name the topic's name, as clients subscribe to it
  */
@@ -22,13 +22,13 @@ public class Topic internal constructor(
     private val registry: TopicRegistry,
     private val broker: Broker,
 ) {
-    /** Sessions subscribed on this node, as of the last join or leave. */
+    /** Sessions subscribed on this node, as of the last change. */
     public val subscribers: Int get() = registry.find(name)?.size ?: 0
 
     /**
-     * What is published to this topic from now on, for use in this process.
+     * The messages published to this topic from now on, for this process.
      *
-     * A collector that falls a full buffer (`topics { buffer }`, 64 messages by default) behind loses the oldest
+     * A collector that is more than one buffer behind (`topics { buffer }`, 64 messages by default) loses the oldest
      * messages: it never slows the subscribers down. No replay.
      */
     public val messages: SharedFlow<Message> = TopicMessages(name, registry)
@@ -36,87 +36,92 @@ public class Topic internal constructor(
     /**
      * Publishes [body] to every subscriber; best effort.
      *
-     * Returns when the message has its place in the topic's order, which is before it has reached anybody. Suspends
-     * while the topic's delivery is a full buffer behind.
+     * Returns when the message's order within the topic is fixed, which is before it is delivered. Suspends while the
+     * topic's buffer is full.
      *
-     * With 32 subscribers or more an event loop of the engine's that reads from one of them delivers, when it has
-     * handled what it has read: what the caller does next, such as an answer or a close, may come first. Never block such
-     * a thread until this returns. Otherwise the caller's thread delivers to the queues of this node's subscribers, for
-     * about a millisecond also what others publish meanwhile: from a thread that must not be kept, such as a user
-     * interface's, publish in a coroutine on `Dispatchers.Default`.
+     * With 32 or more subscribers, delivery runs on a Netty event loop at the end of its current read. Later actions of
+     * the caller, such as a reply or a close, may then be written first. Never block such a thread until this returns.
+     *
+     * Otherwise the caller's thread puts the message into the queues of this node's subscribers. For about a
+     * millisecond it also delivers messages published meanwhile by others. From a thread that must not be delayed, such
+     * as a UI thread, publish in a coroutine on `Dispatchers.Default`.
      */
     public suspend fun publish(body: Body?): Unit = broker.publish(registry.publication(name, body))
 
     /**
-     * Publishes [body] as a message of [type], one of the application's own, for subscribers that know it; otherwise as
+     * Publishes [body] as a message of an application-defined [type], for subscribers that support it; otherwise like
      * the other [publish].
      *
-     * @throws IllegalArgumentException if [type] is empty, over 64 bytes of UTF-8, no valid Unicode, or one of the
-     *   protocol's own
+     * @throws IllegalArgumentException if [type] is empty, over 64 bytes of UTF-8, not valid Unicode, or reserved by
+     *   the protocol
      */
     public suspend fun publish(type: String, body: Body?) {
         require(type !in MessageType.All) {
-            "type '$type' is one of the protocol's own; choose another, or leave it out"
+            "type '$type' is reserved by the protocol; choose another, or omit it"
         }
-        Message(type, name) // checks the rest, also where nobody is there to get it
+        Message(type, name) // validates the type, also without subscribers
         broker.publish(registry.publication(name, body, type = type))
     }
 
-    /** What subscribers on this node did not get, because the topic declares that they need not; see [TopicDrops]. */
+    /**
+     * Messages that subscribers on this node did not receive because of the topic's delivery settings; see
+     * [TopicDrops].
+     */
     public val drops: TopicDrops get() = registry.find(name)?.drops?.snapshot() ?: TopicDrops(0, 0)
 
     /**
-     * Who is on the topic, on this node: what each member says of itself, by key. As last told to the subscribers; empty
-     * where nobody is, and while nobody uses the topic. Collecting fails with an [IllegalStateException] if the topic
-     * declares no presence.
+     * The members present on this node: the info of each, by key, as last sent to the subscribers. Empty without
+     * members, and while the topic is not in use. Collecting throws an [IllegalStateException] if the topic declares no
+     * presence.
      */
     public val presence: StateFlow<Map<String, List<JsonElement>>> = TopicPresence(name, registry)
 
     /**
-     * What the topic's history holds on this node: all of it, or what came after [since].
+     * Reads the topic's history on this node: all of it, or the messages after [since].
      *
-     * @throws IllegalStateException if the topic keeps no history
-     * @throws dev.live.protocol.BadPayloadException if [since] is behind the newest message
+     * @throws IllegalStateException if the topic has no history
+     * @throws dev.live.protocol.BadPayloadException if [since] is after the newest message
      */
     public suspend fun history(since: Position? = null): HistoryPage {
-        val hub = registry.retain(name)
+        val topic = registry.retain(name)
         try {
-            return checkNotNull(hub.recall(since)) {
-                "topic '$name' keeps no history. Declare it: topic(...) { history(size = 100) }."
+            return checkNotNull(topic.readHistory(since)) {
+                "topic '$name' has no history. Declare one: topic(...) { history(size = 100) }."
             }
         } finally {
             registry.release(name)
         }
     }
 
-    /** Publishes [body] to every subscriber but the session with the id [except], on every node. */
+    /** Publishes [body] to every subscriber on every node, but not to the session with the id [except]. */
     internal suspend fun publishExcept(body: Body?, except: String): Unit =
         broker.publish(registry.publication(name, body, except))
 
-    /** Who is subscribed on this node, at one place in the topic's order. */
+    /** The subscribers on this node, at one point in the topic's message order. */
     internal suspend fun subscribersNow(): List<Subscriber> {
         var found = emptyList<Subscriber>()
-        visit { found = it.all() }
+        inspect { found = it.all() }
         return found
     }
 
     /**
-     * Delivers [body] to [chosen], as far as they are still subscribed, as one message of the topic; how many took it.
+     * Delivers [body] as one message of the topic to those [chosen] that are still subscribed. Returns how many
+     * accepted it.
      */
     internal suspend fun deliverTo(chosen: List<Subscriber>, body: Body?): Int {
         val publication = registry.publication(name, body)
         val message = Message(MessageType.MESSAGE, name, body = body, trace = publication.trace)
         val prepared = PreparedMessage(message, registry.codecs, key = publication.key)
-        var taken = 0
-        visit { taken = it.deliver(prepared, chosen) }
-        return taken
+        var accepted = 0
+        inspect { accepted = it.deliver(prepared, chosen) }
+        return accepted
     }
 
-    private suspend fun visit(look: (SubscriberSet) -> Unit) {
-        if (registry.find(name) == null) return // nobody is there
-        val hub = registry.retain(name)
+    private suspend fun inspect(block: (SubscriberSet) -> Unit) {
+        if (registry.find(name) == null) return // no subscribers
+        val topic = registry.retain(name)
         try {
-            hub.visit(look)
+            topic.inspect(block)
         } finally {
             registry.release(name)
         }

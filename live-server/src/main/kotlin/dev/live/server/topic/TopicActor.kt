@@ -14,27 +14,31 @@ import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
 /**
- * What a topic does with what happens to it: keeps it where it has a history, and delivers it to the subscribers.
+ * Handles the events of a topic: stores messages in its history and delivers them to the subscribers.
  *
- * Only accessed by the topic's fan-out coroutine, but for what is said to be otherwise.
+ * Only accessed by the topic's coroutine, unless noted otherwise.
  */
-internal class TopicActor(private val name: String, private val runtime: TopicRuntime, private val features: TopicFeatures?) {
+internal class TopicActor(
+    private val name: String,
+    private val runtime: TopicRuntime,
+    private val features: TopicFeatures?,
+) {
     private val subscribers = SubscriberSet()
 
-    /** Taken, and not delivered yet because more is there already. */
-    private var gathered: ArrayList<PreparedMessage>? = null
-    private var gatheredBytes = 0
+    /** Messages not delivered yet, because more are already queued. */
+    private var pending: ArrayList<PreparedMessage>? = null
+    private var pendingBytes = 0
 
-    /** Where messages go for collectors in this process; null as long as nobody has asked. Written by whoever does. */
+    /** The flow of messages for collectors in this process; null until the first one. Written by any thread. */
     @Volatile
-    private var inProcess: MutableSharedFlow<Message>? = null
+    private var localFlow: MutableSharedFlow<Message>? = null
 
-    /** Subscribers, as of now. Read by any thread. */
+    /** Number of subscribers. Read by any thread. */
     @Volatile
     var size: Int = 0
         private set
 
-    /** Messages that were published. Any thread may read what is about the last value: exact is not worth a fence. */
+    /** Number of published messages. Any thread may read it without a fence; the value may be slightly stale. */
     var published: Long = 0
         private set
 
@@ -45,99 +49,103 @@ internal class TopicActor(private val name: String, private val runtime: TopicRu
             subscribers.offers = value
         }
 
-    /** See [inProcess]. Any thread. */
+    /** See [localFlow]. Any thread. */
     fun messages(): SharedFlow<Message> =
-        inProcess ?: synchronized(this) {
-            inProcess
-                ?: MutableSharedFlow<Message>(0, runtime.buffer, BufferOverflow.DROP_OLDEST).also { inProcess = it }
+        localFlow ?: synchronized(this) {
+            localFlow
+                ?: MutableSharedFlow<Message>(0, runtime.buffer, BufferOverflow.DROP_OLDEST).also { localFlow = it }
         }
 
-    /** Carries out [event]; [isLast] says whether no message is there behind it. */
+    /**
+     * Handles [event].
+     *
+     * @param isLast whether no message is queued behind it
+     */
     fun handle(event: TopicEvent, isLast: Boolean) {
         when (event) {
             is PreparedMessage -> {
                 published++
-                features?.keep(event)
-                inProcess?.tryEmit(event.message)
+                features?.store(event)
+                localFlow?.tryEmit(event.message)
                 // last, because it may throw
                 if (features == null || features.admits(event)) {
-                    gather(event, isLast)
+                    enqueue(event, isLast)
                 } else if (isLast) {
                     flush()
                 }
             }
-            is Join -> {
+            is Subscribe -> {
                 flush()
-                event.done.complete(join(event))
+                event.done.complete(subscribe(event))
             }
-            is Leave -> {
+            is Unsubscribe -> {
                 flush()
                 subscribers.remove(event.subscriber)
                 size = subscribers.size
-                features?.presenceTracker?.leave(event.subscriber, isGone = event.ack == null)
-                event.ack?.let(event.subscriber::lastWord)
+                features?.presenceTracker?.unsubscribed(event.subscriber, isConnectionLost = event.ack == null)
+                event.ack?.let(event.subscriber::offerFinal)
                 event.done?.complete(Unit)
             }
-            is ReadHistory -> event.done.complete(recalled(event.since))
+            is ReadHistory -> event.done.complete(readHistory(event.since))
             is Inspect -> {
                 flush()
-                event.done.complete(event.look(subscribers))
+                event.done.complete(event.block(subscribers))
             }
             is Expire -> features?.history?.evict()
             is TimerFired -> {
                 flush()
-                features?.rang(subscribers) { message -> safely { deliver(message) } }
+                features?.timerFired(subscribers) { message -> logFailure { deliver(message) } }
             }
         }
     }
 
-    private fun join(event: Join): Joining {
+    private fun subscribe(event: Subscribe): SubscribeResult {
         val history = features?.history
         val missed = event.since?.let { features?.missed(it) }
-        if (missed == null && event.ack == null) return Joining.HistoryEvicted
-        val ack = event.ack?.let { described(it, isRecovered = missed != null) }
-        if (history != null && missed != null && missed.size > event.room) {
-            subscribers.remove(event.subscriber) // it may be in, and ask again: what comes now is behind what it missed
+        if (missed == null && event.ack == null) return SubscribeResult.HistoryEvicted
+        val ack = event.ack?.let { withTopicState(it, isRecovered = missed != null) }
+        if (history != null && missed != null && missed.size > event.capacity) {
+            subscribers.remove(event.subscriber) // a repeated subscribe: newer messages come after the missed ones
             size = subscribers.size
-            return Joining.Behind(ack, missed.map { it.message }, features.position(history))
+            return SubscribeResult.CatchUp(ack, missed.map { it.message }, features.position(history))
         }
-        val isThere = ack == null || event.subscriber.offer(PreparedMessage(ack, runtime.codecs))
-        // one that does not take the first takes none: its session is at its end
-        if (isThere &&
+        val isAccepted = ack == null || event.subscriber.offer(PreparedMessage(ack, runtime.codecs))
+        // a rejected ack means that the session is ending
+        if (isAccepted &&
             missed.orEmpty().all {
                 event.subscriber.offer(PreparedMessage(it.message, runtime.codecs, key = it.key))
             }
         ) {
             subscribers.add(event.subscriber)
             size = subscribers.size
-            features?.presenceTracker?.join(event.subscriber, event.member)
+            features?.presenceTracker?.subscribed(event.subscriber, event.member)
         }
-        return Joining.In
+        return SubscribeResult.Subscribed
     }
 
-    private fun described(ack: Message, isRecovered: Boolean): Message {
+    private fun withTopicState(ack: Message, isRecovered: Boolean): Message {
         val position = features?.history?.let { features.position(it) } ?: return ack
         val welcome = if (ack.body == null) null else ack.decode<WelcomeData>().welcome
         val data = SubscribedData(position.epoch, position.offset, isRecovered, welcome)
         return Message(ack.type, ack.topic, ack.ref, Body.of(data))
     }
 
-    private fun recalled(since: Position?): HistoryPage? {
+    private fun readHistory(since: Position?): HistoryPage? {
         val history = features?.history ?: return null
         val entries = if (since == null) history.all() else history.since(since)
-        // not what a throttle holds back: who goes on from this page gets that when it is time
+        // excludes messages that a throttle holds back: a reader that continues from this page receives them when due
         val position = features.position(history)
         val messages = (entries ?: history.all()).map { it.message }.filter { it.offset!! <= position.offset }
         return HistoryPage(position, messages, isComplete = entries != null)
     }
 
-    /** Delivers [message], together with those before and after it that are there at the same time. */
-    private fun gather(message: PreparedMessage, isLast: Boolean) {
-        if (isLast && gathered == null) return deliver(message)
-        val messages = gathered ?: ArrayList<PreparedMessage>().also { gathered = it }
+    /** Delivers [message], in one batch with the messages queued before and after it. */
+    private fun enqueue(message: PreparedMessage, isLast: Boolean) {
+        if (isLast && pending == null) return deliver(message)
+        val messages = pending ?: ArrayList<PreparedMessage>().also { pending = it }
         messages += message
-        gatheredBytes += message.message.body?.size ?: 0
-        if (isLast || messages.size == MAX_RUN || gatheredBytes >= MAX_RUN_BYTES) flush()
+        pendingBytes += message.message.body?.size ?: 0
+        if (isLast || messages.size == MAX_BATCH || pendingBytes >= MAX_BATCH_BYTES) flush()
     }
 
     private fun deliver(message: PreparedMessage) {
@@ -146,35 +154,39 @@ internal class TopicActor(private val name: String, private val runtime: TopicRu
     }
 
     private fun flush() {
-        val messages = gathered ?: return
-        runtime.counters.delivering(name, messages.size, subscribers.size, gatheredBytes)
-        gathered = null
-        gatheredBytes = 0
-        safely {
-            // whoever joins or leaves behind them is not to be told
-            val only = messages.singleOrNull()
-            if (only != null) subscribers.deliver(only) else subscribers.deliver(MessageBatch(messages, runtime.codecs))
+        val messages = pending ?: return
+        runtime.counters.delivering(name, messages.size, subscribers.size, pendingBytes)
+        pending = null
+        pendingBytes = 0
+        logFailure {
+            // a failed delivery must not be reported to the next event's caller
+            val single = messages.singleOrNull()
+            if (single != null) {
+                subscribers.deliver(single)
+            } else {
+                subscribers.deliver(MessageBatch(messages, runtime.codecs))
+            }
         }
     }
 
-    private inline fun safely(block: () -> Unit) {
+    private inline fun logFailure(block: () -> Unit) {
         try {
             block()
         } catch (e: Throwable) {
-            failed(e)
+            deliveryFailed(e)
         }
     }
 
-    /** What was to be delivered could not be, and nobody waits to be told. */
-    fun failed(cause: Throwable): Unit = log.error("Topic {} could not deliver a message.", name, cause)
+    /** Logs a delivery failure that no caller waits for. */
+    fun deliveryFailed(cause: Throwable): Unit = log.error("Failed to deliver a message of topic {}.", name, cause)
 
     companion object {
         private val log: Logger = LoggerFactory.getLogger("dev.live.server.topic")
 
-        /** Messages of one run: an eighth of a queue's default bound. */
-        const val MAX_RUN = 32
+        /** Maximum messages of one batch: an eighth of a queue's default bound. */
+        const val MAX_BATCH = 32
 
-        /** Payload bytes of one run. With larger messages, what sharing a write spares is small beside the write. */
-        private const val MAX_RUN_BYTES = 16 * 1024
+        /** Maximum payload bytes of one batch. With larger messages, a shared write saves little. */
+        private const val MAX_BATCH_BYTES = 16 * 1024
     }
 }

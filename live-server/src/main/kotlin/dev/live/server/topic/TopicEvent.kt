@@ -5,66 +5,71 @@ import dev.live.protocol.Position
 import kotlinx.coroutines.CompletableDeferred
 
 /**
- * What happens to a topic, in the one order in which its fan-out coroutine takes it.
+ * An event of a topic; the topic's coroutine handles events in order.
  *
- * Joining and leaving travel with the messages: so a subscriber's `ack` has an exact place among them, with nothing
- * before it and nothing missed after it.
+ * Subscribe and unsubscribe events are queued with the messages. So a subscriber's `ack` has an exact position among
+ * them: no message comes before it, and none is missed after it.
  */
 internal sealed interface TopicEvent {
-    /** Completed when the event has been taken, for whoever waits for that; fails if it could not be carried out. */
+    /** Completed when the event was handled, for callers that wait; completed exceptionally if handling failed. */
     val done: CompletableDeferred<*>? get() = null
 }
 
 /**
- * [subscriber] gets [ack], then every message that follows; [done] completes once it is in, or with why it is not.
+ * Offers [ack] to [subscriber], then every later message; [done] completes with the result.
  *
- * @property ack null: it has been given, with a [since] that reaches back to it
- * @property since what the subscriber has; null if it is to get what comes from now on
- * @property room messages that the subscriber can take at once
- * @property member what it is to the others; null if they are not to be told
+ * @property ack null if it was already offered, with a [since] that continues from it
+ * @property since the subscriber's last position; null to receive only new messages
+ * @property capacity number of messages that the subscriber can accept at once
+ * @property member its presence member; null if it is not shown to others
  */
-internal class Join(
+internal class Subscribe(
     val subscriber: Subscriber,
     val ack: Message?,
     val since: Position? = null,
-    val room: Int = 0,
+    val capacity: Int = 0,
     val member: Member? = null,
 ) : TopicEvent {
-    override val done = CompletableDeferred<Joining>()
+    override val done = CompletableDeferred<SubscribeResult>()
 }
 
-/** [subscriber] gets nothing more of this topic but [ack], if there is one. */
-internal class Leave(
+/** Removes [subscriber], which then receives only [ack], if there is one. */
+internal class Unsubscribe(
     val subscriber: Subscriber,
     val ack: PreparedMessage?,
     override val done: CompletableDeferred<Unit>?,
 ) : TopicEvent
 
-/** Somebody wants what the history holds since then, or all of it; null if there is no history. */
+/** Reads the history after [since], or all of it; the result is null without a history. */
 internal class ReadHistory(val since: Position?) : TopicEvent {
     override val done = CompletableDeferred<HistoryPage?>()
 }
 
-/** Time has passed: what is kept for a while may be too old by now. */
+/** Evicts history entries that are too old. */
 internal data object Expire : TopicEvent
 
-/** A time has come that the topic wanted to hear of. */
+/** The topic's timer fired. */
 internal data object TimerFired : TopicEvent
 
-/** [look] is shown who is subscribed at this place among the messages. It runs in the fan-out, so it is live's own. */
+/**
+ * Runs [block] with the subscribers, in order with the messages. It runs in the topic's coroutine, so it must be
+ * internal code.
+ */
 internal class Inspect(
-    val look: (SubscriberSet) -> Unit,
+    val block: (SubscriberSet) -> Unit,
     override val done: CompletableDeferred<Unit>,
 ) : TopicEvent
 
-/** What became of a [Join]. */
-internal sealed interface Joining {
-    /** The subscriber is in. */
-    data object In : Joining
+/** The result of a [Subscribe] event. */
+internal sealed interface SubscribeResult {
+    /** The subscriber was added. */
+    data object Subscribed : SubscribeResult
 
-    /** It has to take [ack] and [messages] first, at its own pace, and then to join again with [position]. */
-    class Behind(val ack: Message?, val messages: List<Message>, val position: Position) : Joining
+    /**
+     * The subscriber must first accept [ack] and [messages] at its own pace, and then subscribe again with [position].
+     */
+    class CatchUp(val ack: Message?, val messages: List<Message>, val position: Position) : SubscribeResult
 
-    /** It has an ack that says it misses nothing, and took so long that the history has gone past it. */
-    data object HistoryEvicted : Joining
+    /** The subscriber was promised that it misses nothing, but took so long that the history was evicted. */
+    data object HistoryEvicted : SubscribeResult
 }

@@ -3,56 +3,56 @@ package dev.live.server.topic
 import dev.live.protocol.Position
 
 /**
- * What a topic does beyond delivering everything to everybody: only where it declares that. One object, so that a topic
- * that declares nothing carries one field.
+ * Optional features that a topic declares: history, presence, lossy delivery. One object, so that a topic without
+ * features needs one field.
  *
- * Only accessed by the topic's fan-out coroutine, but for what is said to be otherwise.
+ * Only accessed by the topic's coroutine, unless noted otherwise.
  */
-internal class TopicFeatures(name: String, policy: TopicPolicy, runtime: TopicRuntime, ring: suspend () -> Unit) {
-    private val alarm = TopicTimer(runtime.scope, runtime.now, ring)
+internal class TopicFeatures(name: String, policy: TopicPolicy, runtime: TopicRuntime, onTimer: suspend () -> Unit) {
+    private val timer = TopicTimer(runtime.scope, runtime.now, onTimer)
 
-    /** What is kept, or null. */
+    /** Null without a history. */
     val history: History? = policy.history?.let { History(it, runtime.now) }
 
-    /** What subscribers did not get, or null if they get everything. Any thread. */
+    /** Counts messages that subscribers did not receive; null if the topic is lossless. Any thread. */
     val drops: DropCounters? = policy.delivery?.let { DropCounters(runtime.counters) }
 
     private val throttle: Throttle? =
-        policy.delivery?.throttle?.let { Throttle(it, policy.delivery.maxKeys, drops!!, alarm, runtime.now) }
+        policy.delivery?.throttle?.let { Throttle(it, policy.delivery.maxKeys, drops!!, timer, runtime.now) }
 
-    /** Who is there, or null if nobody is to know. */
+    /** Null without presence. */
     val presenceTracker: PresenceTracker? =
-        policy.presence?.let { PresenceTracker(name, it, runtime.codecs, alarm, runtime.now) }
+        policy.presence?.let { PresenceTracker(name, it, runtime.codecs, timer, runtime.now) }
 
-    /** How it delivers where that is not everything. Any thread. */
+    /** The overflow setting of a lossy topic; null if the topic is lossless. Any thread. */
     val lossy: LossyOverflow? = policy.delivery?.overflow
 
-    /** Whether nothing is kept and nobody is there, at [time] and unused since [idleSince]. Any thread. */
-    fun isForgettable(idleSince: Long, time: Long): Boolean =
-        history?.isForgettable(idleSince, time) != false && presenceTracker?.isEmpty != false
+    /** Whether the topic, unused since [idleSince], holds no history and no presence at [time]. Any thread. */
+    fun isRemovable(idleSince: Long, time: Long): Boolean =
+        history?.isRemovable(idleSince, time) != false && presenceTracker?.isEmpty != false
 
-    /** Keeps [message], which then says where it stands. */
-    fun keep(message: PreparedMessage) {
+    /** Stores [message] in the history, which sets its offset. */
+    fun store(message: PreparedMessage) {
         if (history != null) message.message = history.append(message.message, message.key)
     }
 
-    /** Up to where the history is delivered: not further than to what a throttle holds back, which comes yet. */
+    /** The position up to which [history] was delivered; excludes messages that a throttle holds back. */
     fun position(history: History): Position =
         if (throttle?.isHolding != true) history.position else Position(history.epoch, throttle.delivered)
 
-    /** What came after [since] and has been delivered; null if not all of it is here any more. */
+    /** Returns the delivered messages after [since]; null if some of them were evicted. */
     fun missed(since: Position): List<History.Entry>? {
         val all = history?.since(since)
         return if (throttle?.isHolding != true) all else all?.filter { it.message.offset!! <= throttle.delivered }
     }
 
-    /** Whether [message] may be delivered now; otherwise it is held back. */
+    /** Whether [message] may be delivered now; if not, holds it back. */
     fun admits(message: PreparedMessage): Boolean = throttle?.admits(message) != false
 
-    /** The alarm rang: tells [subscribers] who is there, and has what was held back [deliver]ed. */
-    fun rang(subscribers: SubscriberSet, deliver: (PreparedMessage) -> Unit) {
-        alarm.rang()
+    /** Handles the timer: delivers the held-back messages with [deliver], and sends presence to [subscribers]. */
+    fun timerFired(subscribers: SubscriberSet, deliver: (PreparedMessage) -> Unit) {
+        timer.fired()
         throttle?.due()?.forEach(deliver)
-        presenceTracker?.tell(subscribers)
+        presenceTracker?.notify(subscribers)
     }
 }

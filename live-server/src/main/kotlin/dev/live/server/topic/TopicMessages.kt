@@ -10,19 +10,19 @@ import kotlinx.coroutines.flow.buffer
 import kotlinx.coroutines.flow.flowOn
 
 /**
- * The messages of a topic, whichever hub stands behind its name.
+ * The messages of a topic, across its activations.
  *
- * A hub goes when nobody uses it and another takes its place; whoever collects here keeps the hub for that time.
+ * A topic that becomes unused ends, and a later use creates a new one. A collector of this flow keeps the topic active.
  */
 @OptIn(ExperimentalForInheritanceCoroutinesApi::class)
 internal class TopicMessages(private val name: String, private val registry: TopicRegistry) : SharedFlow<Message> {
     override val replayCache: List<Message> get() = emptyList()
 
     override suspend fun collect(collector: FlowCollector<Message>): Nothing {
-        val hub = registry.retain(name)
+        val topic = registry.retain(name)
         try {
-            // a hop of its own: a collector that is resumed in place would run in the fan-out
-            hub.messages().buffer(Channel.RENDEZVOUS).flowOn(Dispatchers.Default).collect(collector)
+            // a separate coroutine: a collector resumed in place would run in the topic's coroutine
+            topic.messages().buffer(Channel.RENDEZVOUS).flowOn(Dispatchers.Default).collect(collector)
             error("unreachable: a shared flow does not complete")
         } finally {
             registry.release(name)

@@ -3,31 +3,31 @@ package dev.live.server.topic
 import dev.live.protocol.Message
 
 /**
- * What the declarations of all endpoints ask of a topic.
+ * The settings of a topic, from the declarations of all endpoints.
  *
- * @property history null: none is kept
- * @property presence null: nobody is told who is there
- * @property delivery null: whatever is published is delivered, or the session ends
- * @property key what messages replace each other by; null: each replaces the one before, where they do
+ * @property history null without a history
+ * @property presence null without presence
+ * @property delivery null for lossless delivery: a message is delivered, or the session ends
+ * @property key computes the conflation key; null: each message replaces the one before, in lossy topics
  */
 internal data class TopicPolicy(
     val history: HistorySettings? = null,
     val presence: PresenceSettings? = null,
-    val delivery: Delivery? = null,
+    val delivery: DeliverySettings? = null,
     val key: ((Message) -> String)? = null,
 ) {
-    /** Whether what is published has to be kept though nobody listens. */
-    val isKept: Boolean get() = history != null
+    /** Whether published messages are stored even without subscribers. */
+    val keepsHistory: Boolean get() = history != null
 
     companion object {
         val None = TopicPolicy()
     }
 }
 
-/** What is asked of the topic called so; the same for a name at any time. */
+/** Returns the settings of a topic; always the same for the same name. */
 internal fun interface TopicPolicies {
     fun of(name: String): TopicPolicy
 
-    /** Asked for each message that is published: no more work than there are declarations with a key. */
+    /** Called for each published message: must cost no more than one match per declaration with a key. */
     fun keyOf(name: String): ((Message) -> String)? = of(name).key
 }

@@ -9,7 +9,7 @@ import kotlinx.coroutines.flow.buffer
 import kotlinx.coroutines.flow.flowOn
 import kotlinx.serialization.json.JsonElement
 
-/** Who is on a topic, whichever hub stands behind its name; whoever collects here keeps the hub for that time. */
+/** The presence of a topic, across its activations. A collector keeps the topic active. */
 @OptIn(ExperimentalForInheritanceCoroutinesApi::class)
 internal class TopicPresence(private val name: String, private val registry: TopicRegistry) :
     StateFlow<Map<String, List<JsonElement>>> {
@@ -18,13 +18,13 @@ internal class TopicPresence(private val name: String, private val registry: Top
     override val replayCache: List<Map<String, List<JsonElement>>> get() = listOf(value)
 
     override suspend fun collect(collector: FlowCollector<Map<String, List<JsonElement>>>): Nothing {
-        val hub = registry.retain(name)
+        val topic = registry.retain(name)
         try {
             val presence =
-                checkNotNull(hub.presence) {
-                    "topic '$name' tells nobody who is there. Declare it: topic(...) { presence { meta.name } }."
+                checkNotNull(topic.presence) {
+                    "topic '$name' declares no presence. Declare it: topic(...) { presence { meta.name } }."
                 }
-            // a hop of its own: a collector that is resumed in place would run in the fan-out
+            // a separate coroutine: a collector resumed in place would run in the topic's coroutine
             presence.buffer(Channel.CONFLATED).flowOn(Dispatchers.Default).collect(collector)
             error("unreachable: a state flow does not complete")
         } finally {

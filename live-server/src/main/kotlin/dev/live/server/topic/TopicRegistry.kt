@@ -13,10 +13,10 @@ import java.util.concurrent.ConcurrentHashMap
 import kotlin.time.Duration
 
 /**
- * The topics in use on this node, by name.
+ * The active topics on this node, by name.
  *
- * A topic is here from its first subscriber or collector until the last one has left and [linger] has passed. Nothing
- * is lost by its going: without history, a message to a topic that nobody uses has nowhere to be delivered.
+ * A topic is active from its first subscriber or collector until [linger] after the last one has left. Removing it
+ * loses no message: without a history, a message to a topic without subscribers is dropped anyway.
  */
 internal class TopicRegistry(
     private val runtime: TopicRuntime,
@@ -24,116 +24,121 @@ internal class TopicRegistry(
     private val policies: TopicPolicies = TopicPolicies { TopicPolicy.None },
     private val maxIdleBytes: Long = Long.MAX_VALUE,
 ) {
-    private val hubs = ConcurrentHashMap<String, ActiveTopic>()
+    private val topics = ConcurrentHashMap<String, ActiveTopic>()
 
     val codecs: CodecTable get() = runtime.codecs
 
     val counters: ServerCounters get() = runtime.counters
 
-    /** Topics in use, or lingering. */
-    val size: Int get() = hubs.size
+    /** Number of active topics, including lingering ones. */
+    val size: Int get() = topics.size
 
-    /** The hub of [name], which stays at least until the matching [release]. */
+    /** Returns the active topic [name], which stays active at least until the matching [release]. */
     fun retain(name: String): ActiveTopic {
         var isNew = false
-        val hub = hubs.compute(name) { _, found ->
-            val hub = found ?: hub(name, policies.of(name)).also { isNew = true }
-            hub.users++
-            hub
+        val active = topics.compute(name) { _, found ->
+            val active = found ?: newTopic(name, policies.of(name)).also { isNew = true }
+            active.useCount++
+            active
         }!!
-        if (isNew) counters.topicCreated(name) // here: an observer is not to run under the map's lock
-        return hub
+        if (isNew) counters.topicCreated(name) // not inside compute: observers must not run under the map's lock
+        return active
     }
 
-    private fun hub(name: String, policy: TopicPolicy) = ActiveTopic(name, runtime, policy)
+    private fun newTopic(name: String, policy: TopicPolicy) = ActiveTopic(name, runtime, policy)
 
     fun release(name: String) {
-        hubs.computeIfPresent(name) { _, hub ->
-            if (--hub.users == 0) hub.idleSince = runtime.now()
-            hub
+        topics.computeIfPresent(name) { _, active ->
+            if (--active.useCount == 0) active.idleSince = runtime.now()
+            active
         }
     }
 
-    /** Runs [block] soon, and not in the caller's place; at once if the server has ended. */
-    fun aside(block: () -> Unit) {
-        if (runtime.scope.isActive) runtime.scope.launch(CoroutineName("live-aside")) { block() } else block()
+    /** Runs [block] in a new coroutine; in place if the server has ended. */
+    fun launchDetached(block: () -> Unit) {
+        if (runtime.scope.isActive) runtime.scope.launch(CoroutineName("live-detached")) { block() } else block()
     }
 
-    fun find(name: String): ActiveTopic? = hubs[name]
+    fun find(name: String): ActiveTopic? = topics[name]
 
-    /** The topics in use, or lingering, as of now. */
-    fun snapshot(): List<ActiveTopic> = ArrayList(hubs.values)
+    /** The active topics, including lingering ones. */
+    fun snapshot(): List<ActiveTopic> = ArrayList(topics.values)
 
     /**
-     * What the caller publishes; calls code of the application where messages replace each other by a key.
+     * Creates the publication of a message. Calls application code if the topic has conflation keys.
      *
-     * @param trace what it is a part of if the caller's coroutine does not say
+     * @param trace trace context to use if the caller's coroutine has none
      */
     suspend fun publication(
         topic: String,
         body: Body?,
         except: String? = null,
         trace: String = "",
-        wantsPlace: Boolean = false,
+        wantsPosition: Boolean = false,
         type: String = MessageType.MESSAGE,
     ): Publication {
         val key = policies.keyOf(topic)?.invoke(Message(type, topic, body = body))
-        return Publication(topic, body, except, key, trace().ifEmpty { trace }, wantsPlace, type)
+        return Publication(topic, body, except, key, trace().ifEmpty { trace }, wantsPosition, type)
     }
 
-    /** What the caller works for, where anybody is to know. */
+    /** The caller's trace context; empty if no codec carries it. */
     suspend fun trace(): String = if (codecs.isTraced) currentTrace() else ""
 
-    /** Hands [publication] to its topic's fan-out; suspends while that is a full buffer behind. */
+    /** Hands [publication] to its topic's coroutine; suspends while the topic's buffer is full. */
     suspend fun deliver(publication: Publication) {
-        val hub = hubs[publication.topic] ?: kept(publication.topic)
-        counters.published(publication.topic, hub?.size ?: 0, publication.body?.size ?: 0)
-        if (hub == null) return
+        val active = topics[publication.topic] ?: createIfStored(publication.topic)
+        counters.published(publication.topic, active?.size ?: 0, publication.body?.size ?: 0)
+        if (active == null) return
         val message = publication.run { Message(type, topic, body = body, trace = trace) }
         val prepared = PreparedMessage(message, codecs, publication.except, publication.key)
-        hub.publish(prepared)
-        if (publication.wantsPlace) publication.place = hub.placeOf(prepared)
+        active.publish(prepared)
+        if (publication.wantsPosition) publication.position = active.positionOf(prepared)
     }
 
-    /** A hub for a topic that nobody uses and that keeps what is published all the same; null if it does not. */
-    private fun kept(name: String): ActiveTopic? {
+    /** Activates an unused topic that stores its messages; returns null if it stores none. */
+    private fun createIfStored(name: String): ActiveTopic? {
         val policy = policies.of(name)
-        if (!policy.isKept) return null
+        if (!policy.keepsHistory) return null
         var isNew = false
-        val hub = hubs.computeIfAbsent(name) {
-            hub(it, policy).apply { idleSince = runtime.now() }.also { isNew = true }
+        val active = topics.computeIfAbsent(name) {
+            newTopic(it, policy).apply { idleSince = runtime.now() }.also { isNew = true }
         }
         if (isNew) counters.topicCreated(name)
-        return hub
+        return active
     }
 
-    /** Ends the topics that nobody has used for [linger], and that keep nothing. */
+    /** Removes topics that have been unused for [linger] and hold no state. */
     fun sweep() {
         val time = runtime.now()
         val before = time - linger.inWholeMilliseconds
         var idleBytes = 0L
-        for ((name, candidate) in hubs) {
+        for ((name, candidate) in topics) {
             candidate.expire(time)
-            if (candidate.isForgettable(before, time)) forget(name) { it.isForgettable(before, time) }
+            if (candidate.isRemovable(before, time)) remove(name) { it.isRemovable(before, time) }
             idleBytes += candidate.idleBytes
         }
-        if (idleBytes > maxIdleBytes) forgetIdle(idleBytes)
+        if (idleBytes > maxIdleBytes) removeIdle(idleBytes)
     }
 
-    /** Ends topics that only keep something, longest unused first, until that is no more than it may be. */
-    private fun forgetIdle(total: Long) {
-        var left = total
-        val longestIdleFirst = hubs.filterValues { it.idleBytes > 0 }.entries.sortedBy { it.value.idleSince }
+    /** Removes unused topics that only hold a history, longest unused first, until they fit into the bound. */
+    private fun removeIdle(total: Long) {
+        var remaining = total
+        val longestIdleFirst = topics.filterValues { it.idleBytes > 0 }.entries.sortedBy { it.value.idleSince }
         for ((name, candidate) in longestIdleFirst) {
-            if (left <= maxIdleBytes) return
-            left -= candidate.idleBytes
-            forget(name) { it.users == 0 }
+            if (remaining <= maxIdleBytes) return
+            remaining -= candidate.idleBytes
+            remove(name) { it.useCount == 0 }
         }
     }
 
-    /** Ends the topic if it [isForgettable] under the map's lock too: a subscriber may just have come. */
-    private inline fun forget(name: String, crossinline isForgettable: (ActiveTopic) -> Boolean) {
-        val left = hubs.computeIfPresent(name) { _, hub -> if (isForgettable(hub)) null.also { hub.stop() } else hub }
-        if (left == null) counters.topicEnded(name) // nobody else takes topics out
+    /**
+     * Removes the topic if it is still [isRemovable] under the map's lock: a subscriber may have been added meanwhile.
+     */
+    private inline fun remove(name: String, crossinline isRemovable: (ActiveTopic) -> Boolean) {
+        val remaining =
+            topics.computeIfPresent(name) { _, active ->
+                if (isRemovable(active)) null.also { active.stop() } else active
+            }
+        if (remaining == null) counters.topicEnded(name) // only this function removes topics
     }
 }

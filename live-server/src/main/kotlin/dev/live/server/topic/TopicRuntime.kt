@@ -7,20 +7,22 @@ import kotlinx.coroutines.plus
 import kotlin.coroutines.CoroutineContext
 
 /**
- * What all topics of a server run with. One object that they share, because topics are many.
+ * The context shared by all topics of a server; one object, because there are many topics.
  *
- * @param scope what their fan-outs live in
- * @param buffer messages that may wait for a topic's fan-out, or for a collector in this process
- * @param actor where fan-outs run; if null, in whoever publishes, which spares two changes of threads for each message
- * @param maxInPlace offers to subscribers after which a fan-out looks for a thread of its own: about a millisecond of them
- * @param now milliseconds of the server's clock
+ * @param scope scope of the topics' coroutines
+ * @param buffer messages that may wait for a topic's coroutine, or for a collector in this process
+ * @param actor context of the topics' coroutines; null runs them in the publisher, which saves two thread switches per
+ *   message
+ * @param maxInlineOffers offers to subscribers after which a topic's coroutine leaves the publisher's thread: about one
+ *   millisecond of work
+ * @param now the server's clock in milliseconds
  */
 internal class TopicRuntime(
     scope: CoroutineScope,
     val codecs: CodecTable,
     val buffer: Int,
     val actor: CoroutineContext? = null,
-    val maxInPlace: Int = 16_384,
+    val maxInlineOffers: Int = 16_384,
     val counters: ServerCounters = ServerCounters(),
     val now: () -> Long,
 ) {

@@ -8,35 +8,36 @@ import kotlinx.coroutines.launch
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * Lets a topic hear when a time has come. There is one coroutine while there is something to wait for, and none
- * otherwise.
+ * Fires at a scheduled time for one topic. Uses one coroutine while a time is scheduled, and none otherwise.
  *
- * Only accessed by the topic's fan-out coroutine.
+ * Only accessed by the topic's coroutine.
  */
 internal class TopicTimer(
     private val scope: CoroutineScope,
     private val now: () -> Long,
-    private val ring: suspend () -> Unit,
+    private val onFired: suspend () -> Unit,
 ) {
-    private var waiting: Job? = null
+    private var job: Job? = null
     private var due = NEVER
 
-    /** Rings at [time], or earlier if it is set to that already: whoever is woken looks what is next. */
-    fun setTo(time: Long) {
+    /**
+     * Fires at [time], or earlier if an earlier time is already scheduled; the receiver then schedules the next time.
+     */
+    fun schedule(time: Long) {
         if (time >= due) return
-        waiting?.cancel()
+        job?.cancel()
         due = time
-        waiting =
-            scope.launch(CoroutineName("live-topic-alarm")) {
+        job =
+            scope.launch(CoroutineName("live-topic-timer")) {
                 delay((time - now()).milliseconds)
-                ring()
+                onFired()
             }
     }
 
-    /** It rang. */
-    fun rang() {
+    /** Must be called after the timer has fired. */
+    fun fired() {
         due = NEVER
-        waiting = null
+        job = null
     }
 
     private companion object {

@@ -4,12 +4,12 @@ import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * Subscribers whose queues are full because their writers have not had their turn yet: a topic's next message waits for
- * that, and so do its publishers, once the topic's own buffer is full.
+ * Subscribers whose queues are full because their writers have not run yet. The topic's next message waits for those
+ * writers, and so do its publishers once the topic's buffer is full.
  *
- * A client that does not take what is written to it is not in here: nobody waits for a slow client.
+ * A blocked client is not in this list: no publisher waits for a slow client.
  *
- * Only accessed by the topic's fan-out coroutine. A linked list, so that the fan-out loop allocates nothing.
+ * Only accessed by the topic's coroutine. A linked list, so that the fan-out path allocates nothing.
  */
 internal class WriterBacklog {
     private var first: Subscriber? = null
@@ -22,10 +22,10 @@ internal class WriterBacklog {
         first = subscriber
     }
 
-    /** Waits until they all had their turn, for [LONGEST] at most: what comes then finds room above the bound. */
+    /** Waits until all these writers have run, for at most [MAX_WAIT]; later messages then use the burst capacity. */
     suspend fun await() {
         if (isEmpty) return
-        withTimeoutOrNull(LONGEST) {
+        withTimeoutOrNull(MAX_WAIT) {
             var next = first
             while (next != null) {
                 val subscriber = next
@@ -47,7 +47,7 @@ internal class WriterBacklog {
     }
 
     private companion object {
-        /** A turn takes microseconds, and on a busy machine some milliseconds. */
-        val LONGEST = 20.milliseconds
+        /** A writer runs within microseconds, on a busy machine within some milliseconds. */
+        val MAX_WAIT = 20.milliseconds
     }
 }

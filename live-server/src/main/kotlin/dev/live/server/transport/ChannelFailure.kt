@@ -6,15 +6,15 @@ import kotlinx.coroutines.ensureActive
 import java.io.IOException
 
 /**
- * Runs [block], which uses an engine's byte channels, so that their end is an [IOException].
+ * Runs [block], which uses an engine's byte channels, and reports their failure as an [IOException].
  *
- * Ktor's Netty engine ends the channels of a connection that was reset with a [CancellationException]. Taken for a
- * cancellation of ours, it would end the coroutine that reads without a word, and leave its session behind.
+ * Ktor's Netty engine closes the channels of a reset connection with a [CancellationException]. Taken for a
+ * cancellation of the session, it would end the reader's coroutine silently and leak the session.
  */
 internal suspend inline fun <T> channelIo(block: () -> T): T =
     try {
         block()
     } catch (e: CancellationException) {
         currentCoroutineContext().ensureActive()
-        throw IOException("the connection is gone", e)
+        throw IOException("connection closed", e)
     }

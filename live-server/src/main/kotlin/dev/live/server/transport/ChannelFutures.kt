@@ -9,29 +9,29 @@ import java.io.IOException
 import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
 
-/** Why a write or a close failed: the connection has ended. */
-internal fun ChannelFuture.gone(): IOException = IOException("the connection is gone", cause())
+/** The failure of a write or a close, because the connection was closed. */
+internal fun ChannelFuture.toIOException(): IOException = IOException("connection closed", cause())
 
 /**
- * Waits for what Netty does.
+ * Suspends until the Netty operation has completed.
  *
  * @throws IOException if it failed
  */
-internal suspend fun ChannelFuture.awaited(): Unit =
+internal suspend fun ChannelFuture.awaitCompletion(): Unit =
     suspendCancellableCoroutine { continuation ->
         addListener {
-            if (isSuccess) continuation.resume(Unit) else continuation.resumeWithException(gone())
+            if (isSuccess) continuation.resume(Unit) else continuation.resumeWithException(toIOException())
         }
     }
 
 /**
- * Writes [bytes]; null if the socket took all of it at once, which spares most writes a promise. That is seen only
- * where the channel [isBare]: no other handler of what is written stands before it.
+ * Writes [bytes] and flushes. Returns null if the socket accepted all of them at once, which saves most writes a
+ * promise. This can only be detected if this handler [isFirstInPipeline], so that no other outbound handler follows.
  */
-internal fun ChannelHandlerContext.written(bytes: ByteBuf, isBare: Boolean): ChannelFuture? {
-    if (!isBare) return writeAndFlush(bytes)
+internal fun ChannelHandlerContext.writeOrPending(bytes: ByteBuf, isFirstInPipeline: Boolean): ChannelFuture? {
+    if (!isFirstInPipeline) return writeAndFlush(bytes)
     writeAndFlush(bytes, voidPromise())
-    val waiting = channel().unsafe().outboundBuffer()
-    if (waiting != null && waiting.isEmpty) return null
-    return writeAndFlush(Unpooled.EMPTY_BUFFER) // behind what waits, and fails with it
+    val outbound = channel().unsafe().outboundBuffer()
+    if (outbound != null && outbound.isEmpty) return null
+    return writeAndFlush(Unpooled.EMPTY_BUFFER) // completes after the pending bytes, and fails with them
 }

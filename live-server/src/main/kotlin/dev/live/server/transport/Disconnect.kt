@@ -7,19 +7,22 @@ import io.ktor.utils.io.InternalAPI
 import kotlinx.coroutines.Job
 
 /**
- * Whether the client of a call is gone, as far as the engine reports it.
+ * Detects that the client of a call has disconnected, as far as the engine reports it.
  *
- * Netty and CIO report a client that goes while a request is handled; other engines find out when they write. CIO does
- * not look while a request for an upgrade is handled.
+ * Netty and CIO report a client that disconnects while its request is handled; other engines notice it when they write.
+ * CIO does not check while it handles an upgrade request.
  */
 internal class Disconnect(private val call: ApplicationCall) {
     private val reported = Job()
 
-    /** True once the client is gone. */
-    val isSeen: Boolean get() = reported.isCompleted || call.hasClosedChannel()
+    /** True once the client has disconnected. */
+    val isDetected: Boolean get() = reported.isCompleted || call.hasClosedChannel()
 
-    /** Runs [block] once when the engine reports it, at once if it has. From any thread; must not block. */
-    fun onSeen(block: () -> Unit) {
+    /**
+     * Runs [block] once when the engine reports the disconnect; at once if it already has. Runs on any thread; must not
+     * block.
+     */
+    fun onDetected(block: () -> Unit) {
         reported.invokeOnCompletion { block() }
     }
 
@@ -29,10 +32,10 @@ internal class Disconnect(private val call: ApplicationCall) {
 }
 
 /**
- * Watches the connection of this call from here on.
+ * Watches the connection of this call from now on.
  *
- * Ktor's plugin for this, `HttpRequestLifecycle`, cancels the call, and a cancelled call is a failure to every plugin
- * around it. This takes the engine's report alone, and the place of that plugin.
+ * Ktor's plugin for this, `HttpRequestLifecycle`, cancels the call, which every surrounding plugin treats as a failure.
+ * This function only receives the engine's report, and takes the slot of that plugin.
  */
 @OptIn(InternalAPI::class)
 internal fun ApplicationCall.watchDisconnect(): Disconnect {
@@ -40,13 +43,13 @@ internal fun ApplicationCall.watchDisconnect(): Disconnect {
     try {
         attributes.put(HttpRequestCloseHandlerKey, disconnect::report)
     } catch (_: LinkageError) {
-        // a release of Ktor without this key: then a write that fails shows that the client is gone
+        // a Ktor version without this key: a failing write then shows the disconnect
     }
     return disconnect
 }
 
 private fun ApplicationCall.hasClosedChannel(): Boolean {
-    if (!FastPath.isNettyThere) return false
+    if (!FastPath.isNettyAvailable) return false
     val engineCall = engineCall()
     return engineCall is NettyApplicationCall && !engineCall.context.channel().isActive
 }

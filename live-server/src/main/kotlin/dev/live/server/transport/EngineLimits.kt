@@ -3,10 +3,10 @@ package dev.live.server.transport
 import io.ktor.server.application.ApplicationCall
 
 /**
- * Refuses an engine on which no session works.
+ * Rejects an engine that cannot run sessions.
  *
- * @throws IllegalStateException on Tomcat, whose engine ends the request's call before the upgrade, reads by blocking, and
- *   does not write what a session says last
+ * @throws IllegalStateException on Tomcat: its engine ends the request's call before the upgrade, blocks a thread to
+ *   read, and does not write the last frames of a session
  */
 internal fun requireSupported(engine: String) {
     check(!engine.startsWith("io.ktor.server.tomcat.")) {
@@ -15,7 +15,7 @@ internal fun requireSupported(engine: String) {
     }
 }
 
-/** What sessions on [engine] will be carried by: one sentence for the log. */
+/** Describes the transport of sessions on [engine]: one sentence for the log. */
 internal fun describe(transport: Transport, engine: String): String {
     val isNetty = engine.startsWith("io.ktor.server.netty.")
     val name = engine.substringAfterLast('.')
@@ -27,8 +27,8 @@ internal fun describe(transport: Transport, engine: String): String {
 }
 
 /**
- * Whether the engine of this call upgrades only where the first `Connection` header names it. CIO does: it ignores a
- * second one, and throws when a response is an upgrade all the same.
+ * Whether the engine of this call only checks the first `Connection` header for the upgrade. CIO does: it ignores a
+ * second one, and throws if the response is an upgrade anyway.
  */
 internal fun ApplicationCall.ignoresLaterConnectionHeaders(): Boolean =
     engineCall().javaClass.name.startsWith("io.ktor.server.cio.")

@@ -26,83 +26,89 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * The socket of a client that only listens: what its session sends becomes a stream of server-sent events, and all that
- * the client ever says is [subscribe].
+ * The socket of a receive-only client: converts the session's frames into a stream of server-sent events. The only
+ * message from the client is [subscribe], which is part of the request.
  *
- * Nothing is written before that is answered, so that a refusal can be the status of an HTTP response; [start] says which
- * of the two it is to be.
+ * Nothing is written before the reply to [subscribe], so that a rejection can become the status of the HTTP response;
+ * [start] reports which of the two happens.
  *
- * @param since what the client has of the topic's history
- * @param retryAfter how long the client is to wait after a stream that ended with a code, or with none
- * @param cut ends the connection under a response that its client does not take
+ * @param since the client's last position in the topic's history
+ * @param retryAfter the client's reconnect delay after a stream that ended with a close code, or null for a lost
+ *   connection
+ * @param forceClose closes the connection during a response that its client does not read
  */
 internal class EventSocket(
     private val subscribe: Message,
     private val codec: Codec,
     private val since: Position?,
     private val retryAfter: (CloseCode?) -> Duration,
-    private val cut: () -> Unit,
+    private val forceClose: () -> Unit,
 ) : Socket {
     private val decided = CompletableDeferred<StreamStart>()
     private val writer = CompletableDeferred<EventWriter>()
 
-    /** What the session hears besides [subscribe]. The last counts: a refusal is followed by nothing. */
-    private val heard = Channel<Inbound>(1, BufferOverflow.DROP_OLDEST)
+    /**
+     * Inbound events of the session after [subscribe]. Only the latest counts: after a rejection there are no others.
+     */
+    private val inbound = Channel<Inbound>(1, BufferOverflow.DROP_OLDEST)
 
-    /** What was said before it was decided, and its bytes. Only accessed by the writer, as what follows. */
+    /**
+     * Frames written before [decided] was completed, and their bytes. Only accessed by the writer, like the next
+     * fields.
+     */
     private val held = ArrayList<OutboundFrame>()
     private var heldBytes = 0
     private var epoch: String? = null
 
-    /** Where in the history the client is once it has the answer to [subscribe]; written with that one. */
-    private var place: Position? = null
+    /** The client's history position after the reply to [subscribe]; written with that reply. */
+    private var position: Position? = null
     private var wasPinged = false
 
-    /** How far the one message got that the client is said to have sent. Only accessed by the reader. */
-    private var said = 0
+    /** Number of simulated inbound messages that were read. Only accessed by the reader. */
+    private var readCount = 0
 
     @Volatile
-    private var isBegun = false
+    private var isStarted = false
 
     @Volatile
     private var output: ByteWriteChannel? = null
 
     @Volatile
-    private var isTaken = false
+    private var isFlushed = false
 
     override val transport: String get() = "sse"
 
-    /** Whether there is to be a stream. */
+    /** Whether the response is a stream. */
     val start: Deferred<StreamStart> get() = decided
 
-    /** The response has begun, and its body goes into [channel]. */
+    /** Sets [channel] as the body of the response, which has started. */
     fun attach(channel: ByteWriteChannel) {
         output = channel
         writer.complete(EventWriter(channel, subscribe.topic, codec))
     }
 
     override suspend fun receive(): Inbound? =
-        when (said++) {
+        when (readCount++) {
             0 -> Inbound.Data(codec.encode(subscribe), isText = true)
-            // its pong stands behind the answer to [subscribe], if there is any: an interceptor may have swallowed that
+            // its pong follows the reply to [subscribe], if there is any: an interceptor may have dropped that
             1 -> Inbound.Ping(ByteArray(0))
-            else -> heard.receiveCatching().getOrNull()
+            else -> inbound.receiveCatching().getOrNull()
         }
 
     override suspend fun write(frames: Array<OutboundFrame?>, count: Int) {
         for (i in 0 until count) {
             val frame = frames[i]!!
-            frames[i] = null // lets the bytes go while the client is slow
-            if (decided.isCompleted) put(frame) else hold(frame)
+            frames[i] = null // lets the bytes be collected while the client is slow
+            if (decided.isCompleted) writeFrame(frame) else hold(frame)
         }
-        if (!isBegun) return
+        if (!isStarted) return
         channelIo {
             val writer = writer.await()
             writer.flush()
-            if (output?.isClosedForWrite == true) throw IOException("the connection is gone")
+            if (output?.isClosedForWrite == true) throw IOException("connection closed")
         }
-        // whoever takes what is written is there: no client of a stream can say so itself
-        if (wasPinged) heard.trySend(Inbound.Pong)
+        // a client that accepts the bytes is alive: it cannot send a pong itself
+        if (wasPinged) inbound.trySend(Inbound.Pong)
         wasPinged = false
     }
 
@@ -112,46 +118,46 @@ internal class EventSocket(
         frame.forEachFrame { opcode, start, end ->
             if (!decided.isCompleted) decide(opcode, frame.wire, start, end)
         }
-        if (heldBytes > MAX_HELD_BYTES) begin()
+        if (heldBytes > MAX_HELD_BYTES) startStream()
         if (!decided.isCompleted) return
-        val first = held.toList()
+        val heldFrames = held.toList()
         held.clear()
-        if (isBegun) channelIo { writer.await().retry(retryAfter(null)) }
-        for (one in first) put(one)
+        if (isStarted) channelIo { writer.await().retry(retryAfter(null)) }
+        for (heldFrame in heldFrames) writeFrame(heldFrame)
     }
 
     private fun decide(opcode: Int, bytes: ByteArray, start: Int, end: Int) {
         if (opcode != Opcode.Text.wire) {
-            begin()
+            startStream()
             return
         }
         val message = codec.decodeOrNull(bytes.copyOfRange(start, end)) ?: return
         if (message.type == MessageType.ACK && message.ref == subscribe.ref) {
-            message.dataOrNull<SubscribedData>()?.let(::joined)
-            begin()
+            message.dataOrNull<SubscribedData>()?.let(::subscribed)
+            startStream()
         } else if (message.type == MessageType.ERROR && (message.ref == subscribe.ref || message.ref.isEmpty())) {
-            decided.complete(StreamStart.Refused(message.dataOrNull() ?: UNSAID))
-            heard.trySend(Inbound.Close(CloseCode.Normal.wire))
+            decided.complete(StreamStart.Refused(message.dataOrNull() ?: DEFAULT_REFUSAL))
+            inbound.trySend(Inbound.Close(CloseCode.Normal.wire))
         }
     }
 
-    private fun begin() {
-        isBegun = decided.complete(StreamStart.Begun)
+    private fun startStream() {
+        isStarted = decided.complete(StreamStart.Started)
     }
 
-    private fun joined(data: SubscribedData) {
+    private fun subscribed(data: SubscribedData) {
         epoch = data.epoch
-        // what was missed follows, and has not come yet: a connection that breaks now goes on from the same place
-        place = since?.takeIf { data.recovered } ?: Position(data.epoch, data.offset)
+        // the missed messages were not sent yet: after a lost connection the client resumes from the same position
+        position = since?.takeIf { data.recovered } ?: Position(data.epoch, data.offset)
     }
 
-    private suspend fun put(frame: OutboundFrame) {
-        if (!isBegun) return
+    private suspend fun writeFrame(frame: OutboundFrame) {
+        if (!isStarted) return
         channelIo {
             val writer = writer.await()
             frame.forEachFrame { opcode, start, end ->
                 when (opcode) {
-                    Opcode.Text.wire -> writer.put(frame.wire, start, end)
+                    Opcode.Text.wire -> writer.writeEvent(frame.wire, start, end)
                     Opcode.Ping.wire -> {
                         writer.comment()
                         wasPinged = true
@@ -161,51 +167,51 @@ internal class EventSocket(
         }
     }
 
-    private suspend fun EventWriter.put(bytes: ByteArray, start: Int, end: Int) {
-        val first = place?.takeIf { codec.decodeOrNull(bytes.copyOfRange(start, end))?.ref == subscribe.ref }
+    private suspend fun EventWriter.writeEvent(bytes: ByteArray, start: Int, end: Int) {
+        val first = position?.takeIf { codec.decodeOrNull(bytes.copyOfRange(start, end))?.ref == subscribe.ref }
         if (first == null) {
             message(bytes, start, end)
         } else {
             message(bytes, start, end, first)
-            place = null
+            position = null
             epoch = this@EventSocket.epoch
         }
     }
 
-    /** Returns when the engine has taken all of it; that a client has closed a stream it does not say. */
-    override suspend fun close(code: Int, reason: String, answering: Boolean) {
-        if (decided.complete(StreamStart.Ended(CloseCode.of(code), reason)) || !isBegun) return
+    /** Returns when the engine has written all of the stream. The close of a stream by its client is not reported. */
+    override suspend fun close(code: Int, reason: String, closeReceived: Boolean) {
+        if (decided.complete(StreamStart.Ended(CloseCode.of(code), reason)) || !isStarted) return
         channelIo {
             val writer = writer.await()
             if (writer.isInsideEvent) return
             writer.close(code, reason, retryAfter(CloseCode.of(code)))
             writer.end()
             val source = output as? ByteReadChannel ?: return
-            while (!source.isClosedForRead) delay(LOOK_AGAIN) // nobody tells
+            while (!source.isClosedForRead) delay(POLL_INTERVAL) // polls, because there is no notification
         }
-        isTaken = true
+        isFlushed = true
     }
 
     override fun abort() {
         val cause = IOException("the session has ended")
         decided.complete(StreamStart.Ended(CloseCode.Abnormal, ""))
         writer.completeExceptionally(cause)
-        heard.close()
+        inbound.close()
         val channel = output
-        if (channel == null || isTaken) return
+        if (channel == null || isFlushed) return
         channel.cancel(cause)
-        cut()
+        forceClose()
     }
 
     private companion object {
-        /** What is held until it is decided: much more than handlers say at a session's beginning. */
+        /** Bound of the frames held before the decision: far more than handlers send at the start of a session. */
         const val MAX_HELD_BYTES = 64 * 1024
 
-        val LOOK_AGAIN = 20.milliseconds
+        val POLL_INTERVAL = 20.milliseconds
 
-        val UNSAID = ErrorData(ErrorCode.Forbidden.wire, "this session may not use the topic")
+        val DEFAULT_REFUSAL = ErrorData(ErrorCode.Forbidden.wire, "this session may not use the topic")
 
-        /** An interceptor may answer in the place of live, with whatever it likes. */
+        /** An interceptor may have replaced the reply with any payload. */
         inline fun <reified T> Message.dataOrNull(): T? =
             try {
                 if (body == null) null else decode<T>()
@@ -215,14 +221,14 @@ internal class EventSocket(
     }
 }
 
-/** How a request for a stream goes on. */
+/** The outcome of a request for an event stream. */
 internal sealed interface StreamStart {
-    /** With a stream. */
-    object Begun : StreamStart
+    /** The stream has started. */
+    object Started : StreamStart
 
-    /** With [error] as the answer to its subscribe. */
+    /** The subscribe request was rejected with [error]. */
     class Refused(val error: ErrorData) : StreamStart
 
-    /** With the end of the session, before there was an answer. */
+    /** The session ended before the reply. */
     class Ended(val code: CloseCode, val reason: String) : StreamStart
 }

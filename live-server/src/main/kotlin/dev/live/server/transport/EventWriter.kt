@@ -12,24 +12,27 @@ import kotlinx.serialization.json.put
 import kotlin.time.Duration
 
 /**
- * Writes messages as server-sent events (HTML Living Standard, section 9.2.6) to [output]: each is the data of an event
- * without a name, which is what `onmessage` of a page's `EventSource` gets. Only accessed by the session's writer, and
- * then by whoever closes.
+ * Writes messages as server-sent events (HTML Living Standard, section 9.2.6) to [output]. Each message is the data of
+ * an unnamed event, which a page's `EventSource` receives in `onmessage`. Only accessed by the session's writer, and
+ * after that by the coroutine that closes the socket.
  *
- * Named after their types they would be in the way of the events `open` and `error`, which `EventSource` has itself.
+ * Events named after message types would conflict with the events `open` and `error` of `EventSource` itself.
  */
 internal class EventWriter(private val output: ByteWriteChannel, private val topic: String, private val codec: Codec) {
-    /** Names the history that offsets are of; null where none is kept. */
+    /** The epoch of the offsets in event ids; null without a history. */
     var epoch: String? = null
 
-    /** A write was cancelled inside an event: what follows would become part of it. */
+    /** Whether a write was cancelled inside an event: later output would become part of that event. */
     var isInsideEvent = false
         private set
 
-    /** The client waits for [retry] before it connects again. */
+    /** Sets the client's reconnect delay. */
     suspend fun retry(retry: Duration): Unit = put("retry: ${retry.inWholeMilliseconds}\n\n")
 
-    /** The payload at [start] until [end] of [bytes], with the [id] that the client comes back with, if it is given. */
+    /**
+     * Writes the payload in [bytes] from [start] to [end], with [id] as the event id that a reconnecting client sends
+     * back.
+     */
     suspend fun message(bytes: ByteArray, start: Int, end: Int, id: Position? = idOf(bytes, start, end)) {
         isInsideEvent = true
         output.writeFully((if (id == null) "data: " else "id: $id\ndata: ").encodeToByteArray())
@@ -42,10 +45,12 @@ internal class EventWriter(private val output: ByteWriteChannel, private val top
         isInsideEvent = false
     }
 
-    /** Nothing: a line that keeps proxies from closing the connection, and that fails to be written if it is gone. */
+    /**
+     * Writes an empty comment, which keeps proxies from closing the connection, and fails if the connection is lost.
+     */
     suspend fun comment(): Unit = put(":\n\n")
 
-    /** The last event: why the stream ends, and when to come back. */
+    /** Writes the last event: the reason why the stream ends, and the reconnect delay. */
     suspend fun close(code: Int, reason: String, retry: Duration) {
         val data = buildJsonObject {
             put("code", code)
@@ -80,7 +85,7 @@ internal class EventWriter(private val output: ByteWriteChannel, private val top
             return true
         }
 
-        /** Between the tokens of JSON a space is as good as a line break, and inside of them there is none. */
+        /** JSON allows line breaks only between tokens, where a space is equivalent. */
         fun withoutLineBreaks(bytes: ByteArray, start: Int, end: Int): ByteArray =
             bytes.copyOfRange(start, end).also { copy ->
                 for (i in copy.indices) if (copy[i] == LF || copy[i] == CR) copy[i] = ' '.code.toByte()
@@ -88,7 +93,7 @@ internal class EventWriter(private val output: ByteWriteChannel, private val top
     }
 }
 
-/** The message that the server itself wrote as [bytes]; null if its codec cannot read what it writes. */
+/** Decodes a message that the server itself encoded; null if the codec cannot decode it. */
 internal fun Codec.decodeOrNull(bytes: ByteArray): Message? =
     try {
         decode(bytes, ANY_DEPTH)
@@ -96,5 +101,5 @@ internal fun Codec.decodeOrNull(bytes: ByteArray): Message? =
         null
     }
 
-/** What a server publishes may nest deeper than what it lets clients send. */
+/** Published messages may nest deeper than the limit for messages from clients. */
 private val ANY_DEPTH = DecodeLimits(DecodeLimits.MAX_DEPTH)

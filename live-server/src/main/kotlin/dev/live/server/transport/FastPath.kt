@@ -11,103 +11,105 @@ import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.util.concurrent.atomic.AtomicBoolean
 
-/** Finds the fastest socket for an upgraded connection. */
+/** Selects the fastest socket for an upgraded connection. */
 internal class FastPath(private val transport: Transport) {
     private val hasWarned = AtomicBoolean()
-    private val hasTurns = AtomicBoolean()
-    private val hasNoHalves = AtomicBoolean()
+    private val hasRegisteredLoops = AtomicBoolean()
+    private val hasNoHalfClose = AtomicBoolean()
 
-    /** Called before [call] is answered with an upgrade: its client may end its side of the connection at any time. */
-    fun expectHalves(call: ApplicationCall) {
-        if (!isNettyThere) return
+    /** Allows half-close after the upgrade of [call]. Called before the response to the upgrade. */
+    fun expectHalfClose(call: ApplicationCall) {
+        if (!isNettyAvailable) return
         val engineCall = call.engineCall()
         if (engineCall !is NettyApplicationCall) return
         try {
-            EarlyFrames.expectHalves(engineCall)
+            EarlyFrameBuffer.expectHalfClose(engineCall)
         } catch (e: LinkageError) {
-            log.debug("This version of Ktor's Netty engine hides its channels.", e)
+            log.debug("This version of Ktor's Netty engine does not expose its channels.", e)
         }
     }
 
     /**
-     * The socket that takes [call]'s connection over, or null if it is to be carried by the engine's byte channels.
+     * Takes over the connection of [call] and returns its socket; null if the engine's byte channels have to carry it.
      *
-     * @throws java.io.IOException if the connection broke meanwhile
+     * @throws java.io.IOException if the connection was lost meanwhile
      */
-    suspend fun take(call: ApplicationCall, input: ByteReadChannel, limits: FrameLimits): Socket? {
-        if (!isNettyThere) return null
+    suspend fun socketFor(call: ApplicationCall, input: ByteReadChannel, limits: FrameLimits): Socket? {
+        if (!isNettyAvailable) return null
         val engineCall = call.engineCall()
         if (engineCall !is NettyApplicationCall) return null
-        if (transport == Transport.Auto) takenOver(engineCall, input, limits)?.let { return it }
-        beginTurns(engineCall)
+        if (transport == Transport.Auto) takeOver(engineCall, input, limits)?.let { return it }
+        registerReadLoops(engineCall)
         return null
     }
 
     /**
-     * What ends a portable socket's side of [call]'s connection, or null where closing its byte channel is enough. From
-     * then on the client may end its side first.
+     * Returns the function that closes the server's side of a portable connection; null if closing the byte channel is
+     * enough. From then on the client may close its side first.
      */
-    suspend fun outputEnd(call: ApplicationCall): (suspend (ByteWriteChannel) -> Unit)? {
-        if (!isNettyThere || hasNoHalves.get()) return null
+    suspend fun outputCloser(call: ApplicationCall): (suspend (ByteWriteChannel) -> Unit)? {
+        if (!isNettyAvailable || hasNoHalfClose.get()) return null
         val engineCall = call.engineCall()
         if (engineCall !is NettyApplicationCall) return null
         return try {
-            NettyHalves(engineCall).run {
-                separate()
-                ::endOutput
+            NettyHalfClose(engineCall).run {
+                allowHalfClose()
+                ::closeOutput
             }
         } catch (e: LinkageError) {
-            if (!hasNoHalves.getAndSet(true)) log.debug("This version of Ktor's Netty engine hides its channels.", e)
+            if (!hasNoHalfClose.getAndSet(true)) {
+                log.debug("This version of Ktor's Netty engine does not expose its channels.", e)
+            }
             null
         }
     }
 
-    private suspend fun takenOver(call: NettyApplicationCall, input: ByteReadChannel, limits: FrameLimits): Socket? {
+    private suspend fun takeOver(call: NettyApplicationCall, input: ByteReadChannel, limits: FrameLimits): Socket? {
         try {
             val takeover = NettyTakeover(call, limits)
             takeover.socket(input)?.let { return it }
-            if (!takeover.isGone) warn(cause = null)
+            if (!takeover.isConnectionClosed) warn(cause = null)
         } catch (e: LinkageError) {
             warn(e)
         }
         return null
     }
 
-    /** A portable socket reads on any of the engine's loops. Without this, topics deliver message by message. */
-    private fun beginTurns(call: NettyApplicationCall) {
-        if (hasTurns.getAndSet(true)) return
+    /** A portable socket reads on any of the engine's loops. Without this, topics deliver each message separately. */
+    private fun registerReadLoops(call: NettyApplicationCall) {
+        if (hasRegisteredLoops.getAndSet(true)) return
         try {
             val executor = call.context.executor()
-            for (loop in executor.parent() ?: listOf(executor)) NettyLoop.begin(loop)
+            for (loop in executor.parent() ?: listOf(executor)) NettyLoop.register(loop)
         } catch (e: LinkageError) {
-            log.debug("This version of Ktor's Netty engine does not show its event loops.", e)
+            log.debug("This version of Ktor's Netty engine does not expose its event loops.", e)
         }
     }
 
     private fun warn(cause: LinkageError?) {
         if (hasWarned.getAndSet(true)) return
         log.warn(
-            "This version of Ktor's Netty engine is not one that live knows; sessions take the portable transport, " +
-                "which is slower. Set transport = Transport.Portable to be rid of this line.",
+            "Unsupported version of Ktor's Netty engine: sessions use the slower portable transport. " +
+                "Set transport = Transport.Portable to disable this warning.",
             cause,
         )
     }
 
     companion object {
-        /** Keeps what clients of [application] send before they have read the answer to their upgrade. */
-        fun keepEarlyFrames(application: Application) {
-            if (!isNettyThere) return
+        /** Buffers frames that clients of [application] send before they receive the response to their upgrade. */
+        fun installEarlyFrameBuffer(application: Application) {
+            if (!isNettyAvailable) return
             try {
-                EarlyFrames.watch(application)
+                EarlyFrameBuffer.install(application)
             } catch (e: LinkageError) {
-                log.debug("This version of Ktor's Netty engine does not show its configuration.", e)
+                log.debug("This version of Ktor's Netty engine does not expose its configuration.", e)
             }
         }
 
         private val log: Logger = LoggerFactory.getLogger("dev.live.server.transport")
 
-        /** Netty's engine is an optional dependency: an application on another one does not have it. */
-        val isNettyThere: Boolean =
+        /** Ktor's Netty engine is an optional dependency, missing in applications with another engine. */
+        val isNettyAvailable: Boolean =
             try {
                 Class.forName("io.ktor.server.netty.NettyApplicationCall", false, FastPath::class.java.classLoader)
                 true
@@ -117,7 +119,7 @@ internal class FastPath(private val transport: Transport) {
     }
 }
 
-/** The call as the engine made it. */
+/** The engine's own call object. */
 internal fun ApplicationCall.engineCall(): ApplicationCall {
     val routed = (this as? RoutingCall)?.pipelineCall ?: this
     return (routed as? RoutingPipelineCall)?.engineCall ?: routed

@@ -3,20 +3,20 @@ package dev.live.server.transport
 import dev.live.protocol.CloseCode
 
 /**
- * WriterBacklog the bytes of one client into messages and control frames, as strict as RFC 6455 is, and assembles fragments.
+ * Decodes a client's bytes into messages and control frames, as strictly as RFC 6455 requires, and assembles fragments.
  *
- * Bytes may arrive in any pieces. Each is checked when it is read: a violation is reported at the first byte that shows
- * it, before the frame is complete. A message that is not complete takes the memory of the bytes that have arrived (at
- * most twice as much), whatever length its frame claims and however many fragments it has.
+ * Bytes may arrive in chunks of any size. Each byte is checked when it is read: a violation is reported at the first
+ * byte that shows it, before the frame is complete. An incomplete message takes at most twice the memory of its
+ * received bytes, whatever length its frame declares and however many fragments it has.
  *
- * Transports say where bytes come from. Not thread-safe.
+ * Subclasses supply the bytes. Not thread-safe.
  *
- * @param isMasked whether the client masks its frames, as every client on a network must
+ * @param isMasked whether the client masks its frames, as every network client must
  */
 internal abstract class FrameDecoder(private val limits: FrameLimits, private val isMasked: Boolean) {
     private var step = FIRST_BYTE
 
-    // the frame that is being read
+    // state of the current frame
     private var isFinal = false
     private var opcode = 0
     private var lengthForm = 0
@@ -25,39 +25,39 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
     private var mask = 0
     private var maskBytes = 0
 
-    /** How much of the payload has arrived. */
+    /** Number of payload bytes received. */
     private var arrived = 0
 
-    /** The payload of a control frame; those may stand between the fragments of a message. */
-    private var control: ByteArray = NONE
+    /** The payload of a control frame, which may come between the fragments of a message. */
+    private var control: ByteArray = EMPTY
 
-    // the message that is being assembled
+    // state of the message that is being assembled
     private var isInMessage = false
     private var isText = false
     private var fragments = 0
-    private var message: ByteArray = NONE
+    private var message: ByteArray = EMPTY
     private var size = 0
     private val text = Utf8Check()
 
     private var violation: SocketViolation? = null
 
-    /** How many bytes can be read now. */
+    /** Number of bytes that can be read now. */
     protected abstract val available: Int
 
-    /** The next byte; there is one. */
+    /** Reads the next byte; only called if one is available. */
     protected abstract fun readByte(): Byte
 
-    /** The next [count] bytes into [target]; there are as many. */
+    /** Reads the next [count] bytes into [target]; only called if they are available. */
     protected abstract fun readBytes(target: ByteArray, offset: Int, count: Int)
 
-    /** Reads past [count] bytes; there are as many. */
+    /** Skips [count] bytes; only called if they are available. */
     protected abstract fun skip(count: Int)
 
     /**
-     * The next message or control frame in the bytes that are available; null if there are not enough of them. Nothing
-     * follows a close frame: later bytes are skipped.
+     * Returns the next message or control frame in the available bytes; null if they are not enough. Bytes after a
+     * close frame are skipped.
      *
-     * @throws SocketViolation if the client violated RFC 6455 or a limit; from then on at every call
+     * @throws SocketViolation if the client violated RFC 6455 or a limit; then on every later call too
      */
     protected fun decode(): Inbound? {
         violation?.let { throw it }
@@ -77,30 +77,30 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
     }
 
     private fun firstByte(byte: Int) {
-        if (byte and RESERVED != 0) violated("a frame used extension bits, and no extension was negotiated")
+        if (byte and RESERVED != 0) violated("extension bits set without a negotiated extension")
         isFinal = byte and FIN != 0
         opcode = byte and OPCODE
         when (opcode) {
-            CONTINUATION -> if (!isInMessage) violated("a continuation frame continued no message")
-            TEXT, BINARY -> if (isInMessage) violated("a message began before the last fragment of the one before it")
-            CLOSE, PING, PONG -> if (!isFinal) violated("a control frame was fragmented")
-            else -> violated("a frame had the unknown opcode $opcode")
+            CONTINUATION -> if (!isInMessage) violated("continuation frame without an open message")
+            TEXT, BINARY -> if (isInMessage) violated("new message before the final fragment of the previous one")
+            CLOSE, PING, PONG -> if (!isFinal) violated("fragmented control frame")
+            else -> violated("unknown opcode $opcode")
         }
         step = SECOND_BYTE
     }
 
     private fun secondByte(byte: Int) {
         val hasMask = byte and MASKED != 0
-        if (isMasked && !hasMask) violated("frames of a client must be masked")
+        if (isMasked && !hasMask) violated("client frames must be masked")
         mask = 0
         maskBytes = if (hasMask) MASK_BYTES else 0
         length = 0
         lengthForm = byte and SHORT_LENGTH
         if (lengthForm < LENGTH_IS_16_BITS) {
             length = lengthForm.toLong()
-            return headerRead()
+            return headerCompleted()
         }
-        if (opcode >= CLOSE) violated("a control frame was longer than 125 bytes")
+        if (opcode >= CLOSE) violated("control frame longer than 125 bytes")
         lengthBytes = if (lengthForm == LENGTH_IS_16_BITS) 2 else 8
         step = LENGTH
     }
@@ -108,17 +108,17 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
     private fun lengthByte(byte: Int) {
         length = (length shl 8) or byte.toLong()
         if (--lengthBytes > 0) return
-        if (length < 0) violated("a frame claimed a length of more than 63 bits")
+        if (length < 0) violated("frame length of more than 63 bits")
         val shortest = if (lengthForm == LENGTH_IS_16_BITS) LENGTH_IS_16_BITS.toLong() else MAX_16_BITS + 1
-        if (length < shortest) violated("the length $length was not in its shortest form")
-        headerRead()
+        if (length < shortest) violated("frame length $length not in its shortest form")
+        headerCompleted()
     }
 
-    /** All of the header but the mask. What is not allowed is refused here: it costs no memory. */
-    private fun headerRead() {
+    /** The header is complete except for the mask. Limits are checked here, before any memory is allocated. */
+    private fun headerCompleted() {
         arrived = 0
         if (opcode >= CLOSE) {
-            control = if (length == 0L) NONE else ByteArray(length.toInt())
+            control = if (length == 0L) EMPTY else ByteArray(length.toInt())
         } else {
             if (!isInMessage) beginMessage()
             if (++fragments > limits.fragments) {
@@ -151,9 +151,9 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
     }
 
     private fun dataPayload(available: Int) {
-        val rest = length.toInt() - arrived
-        val count = minOf(available, rest)
-        ensureRoom(count, rest)
+        val remaining = length.toInt() - arrived
+        val count = minOf(available, remaining)
+        ensureCapacity(count, remaining)
         readBytes(message, size, count)
         val isAscii = unmask(message, size, count, mask, arrived)
         if (isText && !(isAscii && text.isComplete) && !text.accepts(message, size, size + count)) invalidText()
@@ -161,12 +161,15 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
         arrived += count
     }
 
-    /** Makes room for [count] bytes of the [rest] of this frame: exactly as much as the message needs, if that is known. */
-    private fun ensureRoom(count: Int, rest: Int) {
+    /**
+     * Ensures capacity for [count] of the [remaining] bytes of this frame: exactly the size of the message, if it is
+     * known.
+     */
+    private fun ensureCapacity(count: Int, remaining: Int) {
         val needed = size + count
         if (needed <= message.size) return
-        val end = if (isFinal) size + rest else limits.maxMessageSize
-        val capacity = if (isFinal && count == rest) needed else maxOf(needed, message.size * 2, MIN_ROOM)
+        val end = if (isFinal) size + remaining else limits.maxMessageSize
+        val capacity = if (isFinal && count == remaining) needed else maxOf(needed, message.size * 2, MIN_CAPACITY)
         message = message.copyOf(minOf(capacity, end))
     }
 
@@ -176,35 +179,35 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
             PING -> Inbound.Ping(control)
             PONG -> Inbound.Pong
             CLOSE -> closed()
-            else -> fragmentRead()
+            else -> fragmentCompleted()
         }
     }
 
-    private fun fragmentRead(): Inbound? {
+    private fun fragmentCompleted(): Inbound? {
         isInMessage = !isFinal
         if (isInMessage) return null
         if (isText && !text.isComplete) invalidText()
-        val whole = if (message.size == size) message else message.copyOf(size)
-        message = NONE
-        return Inbound.Data(whole, isText)
+        val bytes = if (message.size == size) message else message.copyOf(size)
+        message = EMPTY
+        return Inbound.Data(bytes, isText)
     }
 
     private fun closed(): Inbound {
-        if (control.isEmpty()) return Inbound.Close(NO_CODE).also { step = DONE }
-        if (control.size == 1) violated("a close frame carried half a code")
+        if (control.isEmpty()) return Inbound.Close(NO_STATUS_CODE).also { step = DONE }
+        if (control.size == 1) violated("close frame with a one-byte payload")
         val code = (control[0].toInt() and 0xFF shl 8) or (control[1].toInt() and 0xFF)
-        if (!isCloseCode(code)) violated("a close frame carried the code $code")
+        if (!isCloseCode(code)) violated("close frame with the invalid code $code")
         text.reset()
         if (!text.accepts(control, 2, control.size) || !text.isComplete) {
-            fail(CloseCode.InvalidText, "the reason in a close frame was not valid UTF-8")
+            fail(CloseCode.InvalidText, "close reason is not valid UTF-8")
         }
         step = DONE
         return Inbound.Close(code)
     }
 
-    private fun invalidText(): Nothing = fail(CloseCode.InvalidText, "a text message was not valid UTF-8")
+    private fun invalidText(): Nothing = fail(CloseCode.InvalidText, "text message is not valid UTF-8")
 
-    private fun violated(what: String): Nothing = fail(CloseCode.WebSocketViolated, what)
+    private fun violated(reason: String): Nothing = fail(CloseCode.WebSocketViolated, reason)
 
     private fun fail(code: CloseCode, reason: String): Nothing =
         throw SocketViolation(code, reason).also { violation = it }
@@ -235,8 +238,8 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
         const val PING = 0x9
         const val PONG = 0xA
 
-        const val MIN_ROOM = 256
-        const val NO_CODE = 1005
-        val NONE = ByteArray(0)
+        const val MIN_CAPACITY = 256
+        const val NO_STATUS_CODE = 1005
+        val EMPTY = ByteArray(0)
     }
 }

@@ -1,9 +1,9 @@
 package dev.live.server.transport
 
 /**
- * What a client may send in one message.
+ * Limits of one inbound message.
  *
  * @property maxMessageSize bytes
- * @property fragments how many frames
+ * @property fragments number of frames
  */
 internal class FrameLimits(val maxMessageSize: Int, val fragments: Int = maxMessageSize)

@@ -5,7 +5,7 @@ import io.ktor.utils.io.readAvailable
 import java.io.IOException
 import java.nio.ByteBuffer
 
-/** Reads a client's frames from one of Ktor's byte channels. Only accessed by the session's reader. */
+/** Reads a client's frames from a Ktor byte channel. Only accessed by the session's reader. */
 internal class FrameReader(
     private val input: ByteReadChannel,
     limits: FrameLimits,
@@ -13,25 +13,25 @@ internal class FrameReader(
 ) {
     private val decoder = BufferDecoder(limits, isMasked)
 
-    /** What the decoder found in the last bytes. */
+    /** The frame decoded from the last bytes. */
     private var found: Inbound? = null
 
     /**
-     * The next message or control frame, or null when the connection has ended. Cancelled half-way, it can be called
-     * again and goes on where it was.
+     * Returns the next message or control frame, or null when the connection has ended. After a cancellation it can be
+     * called again and continues where it stopped.
      *
-     * @throws SocketViolation if the client violated RFC 6455 or a limit; from then on at every call
+     * @throws SocketViolation if the client violated RFC 6455 or a limit; then on every later call too
      */
     suspend fun next(): Inbound? =
         try {
-            channelIo { nextWhole() }
+            channelIo { nextComplete() }
         } catch (_: IOException) {
-            null // also in the middle of a frame: the connection broke
+            null // also in the middle of a frame: the connection was lost
         }
 
-    private suspend fun nextWhole(): Inbound? {
+    private suspend fun nextComplete(): Inbound? {
         while (true) {
-            decode(NOTHING) // throws again what it threw before
+            decode(EMPTY) // throws an earlier violation again
             if (input.readAvailable(::decode) > 0) {
                 found?.let { return it }
             } else if (!input.awaitContent()) {
@@ -40,7 +40,7 @@ internal class FrameReader(
         }
     }
 
-    /** How many of [bytes] were read. */
+    /** Returns the number of [bytes] read. */
     private fun decode(bytes: ByteBuffer): Int {
         val start = bytes.position()
         found = decoder.decode(bytes)
@@ -48,13 +48,13 @@ internal class FrameReader(
     }
 
     private companion object {
-        val NOTHING: ByteBuffer = ByteBuffer.allocate(0)
+        val EMPTY: ByteBuffer = ByteBuffer.allocate(0)
     }
 }
 
-/** Decodes the frames in byte buffers. */
+/** Decodes frames from byte buffers. */
 internal class BufferDecoder(limits: FrameLimits, isMasked: Boolean) : FrameDecoder(limits, isMasked) {
-    private var source: ByteBuffer = NOTHING
+    private var source: ByteBuffer = EMPTY
 
     override val available: Int get() = source.remaining()
 
@@ -68,17 +68,17 @@ internal class BufferDecoder(limits: FrameLimits, isMasked: Boolean) : FrameDeco
         source.position(source.position() + count)
     }
 
-    /** The next message or control frame in [bytes]; see [FrameDecoder.decode]. */
+    /** Returns the next message or control frame in [bytes]; see [FrameDecoder.decode]. */
     fun decode(bytes: ByteBuffer): Inbound? {
         source = bytes
         try {
             return decode()
         } finally {
-            source = NOTHING
+            source = EMPTY
         }
     }
 
     private companion object {
-        val NOTHING: ByteBuffer = ByteBuffer.allocate(0)
+        val EMPTY: ByteBuffer = ByteBuffer.allocate(0)
     }
 }

@@ -9,42 +9,45 @@ import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
 import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
 import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
 
-/** Where a socket's pump takes its frames from: what waits for one client. */
+/** The waiting frames of one client, from which a socket's pump takes them. */
 internal interface FrameSource {
-    /** What is called, on any thread, after something came in or the source was closed; for pumps that do not wait. */
+    /** Called on any thread after a frame was added or the source was closed; for pumps that do not suspend. */
     var waker: Runnable?
 
     /**
-     * Fills [batch] with what waits, without waiting, up to its size or until they are 64 KiB or more.
+     * Fills [batch] with waiting frames without suspending, up to its size or until they are 64 KiB or more.
      *
-     * @return how many frames, 0 if nothing waits, or -1 once the source is closed and empty
+     * @return the number of frames, 0 if none wait, or -1 once the source is closed and empty
      */
     fun poll(batch: Array<OutboundFrame?>): Int
 
-    /** As [poll], but waits for something first. */
+    /** Like [poll], but suspends until there is a frame. */
     suspend fun take(batch: Array<OutboundFrame?>): Int
 }
 
-/** Who looks after what a pump writes. Called by whoever writes, but for what is said to be otherwise. */
-internal interface WriteWatch {
-    /** What was taken is on its way: from now on the client can be too slow. Returns the number of this write. */
-    fun writing(): Int
+/** Observes the writes of a pump. Called by the writer, unless noted otherwise. */
+internal interface WriteListener {
+    /** A write has started: from now on the client can be too slow. Returns the sequence number of the write. */
+    fun writeStarted(): Int
 
-    /** The client's socket has no room for all of write [number]. From any thread, also when it has taken it since. */
-    fun blocked(number: Int)
+    /**
+     * The client's socket cannot accept all of write [number]. Called on any thread, perhaps after the write has
+     * completed.
+     */
+    fun writeBlocked(number: Int)
 
-    /** The client took it. */
-    fun written()
+    /** The write has completed. */
+    fun writeCompleted()
 }
 
-/** Frames per write: enough to fill a socket with small ones, few enough to stay fair. */
+/** Maximum frames per write: enough to fill a socket with small frames, few enough to stay fair. */
 internal const val MAX_BATCH = 64
 
-/** A pump for sockets that can only wait: one coroutine that writes. */
+/** A pump for sockets that only support suspending writes: one writer coroutine. */
 internal fun Socket.pumpByCoroutine(
     scope: CoroutineScope,
     source: FrameSource,
-    watch: WriteWatch,
+    listener: WriteListener,
     onEnd: (IOException?) -> Unit,
 ) {
     scope.launch(CoroutineName("live-writer")) {
@@ -53,7 +56,7 @@ internal fun Socket.pumpByCoroutine(
             while (true) {
                 val count = source.take(batch)
                 if (count < 0) break
-                writeWatched(batch, count, watch)
+                writeAndNotify(batch, count, listener)
             }
             onEnd(null)
         } catch (e: IOException) {
@@ -62,14 +65,14 @@ internal fun Socket.pumpByCoroutine(
     }
 }
 
-/** Writes, and tells [watch] where that suspends: then the socket, and what is before it, is full. */
-private suspend fun Socket.writeWatched(batch: Array<OutboundFrame?>, count: Int, watch: WriteWatch) {
-    val number = watch.writing()
+/** Writes, and notifies [listener] if the write suspends, because the socket and the buffers before it are full. */
+private suspend fun Socket.writeAndNotify(batch: Array<OutboundFrame?>, count: Int, listener: WriteListener) {
+    val number = listener.writeStarted()
     val write: suspend () -> Unit = { write(batch, count) }
     suspendCoroutineUninterceptedOrReturn<Unit> { writer ->
         val result = write.startCoroutineUninterceptedOrReturn(writer)
-        if (result === COROUTINE_SUSPENDED) watch.blocked(number)
+        if (result === COROUTINE_SUSPENDED) listener.writeBlocked(number)
         result
     }
-    watch.written()
+    listener.writeCompleted()
 }

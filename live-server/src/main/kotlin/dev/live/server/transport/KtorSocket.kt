@@ -12,15 +12,15 @@ import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.EmptyCoroutineContext
 
 /**
- * A socket over the byte channels that every Ktor engine hands to an upgraded connection.
+ * A socket on the byte channels that every Ktor engine provides for an upgraded connection.
  *
- * Ktor's own `WebSocketSession` is not used: its frame queues add a second, unlimited buffer on each side and two
- * coroutines. Here nothing stands between the session's queue and the engine's pipe, which Ktor bounds at 1 MiB on the
- * way to the socket and as much again in the hands of the engine.
+ * It does not use Ktor's `WebSocketSession`, whose frame queues add a second, unlimited buffer and a coroutine in each
+ * direction. Here there is only the engine's pipe between the session's queue and the engine. Ktor limits the pipe to 1
+ * MiB, and the engine's own buffer to as much again.
  *
- * @param isMasked whether the client masks its frames, as every client on a network must
- * @param endOutput ends the server's side of the connection behind all of the output, where the engine does not do so
- *   when the output is closed
+ * @param isMasked whether the client masks its frames, as every network client must
+ * @param closeOutput closes the server's side of the connection after all output, on engines that do not do this when
+ *   the output is closed
  */
 internal class KtorSocket(
     private val input: ByteReadChannel,
@@ -28,7 +28,7 @@ internal class KtorSocket(
     limits: FrameLimits,
     isMasked: Boolean = true,
     override val readerContext: CoroutineContext = EmptyCoroutineContext,
-    private val endOutput: (suspend (ByteWriteChannel) -> Unit)? = null,
+    private val closeOutput: (suspend (ByteWriteChannel) -> Unit)? = null,
 ) : Socket {
     override val transport: String get() = "portable"
 
@@ -40,34 +40,34 @@ internal class KtorSocket(
         channelIo {
             for (i in 0 until count) {
                 val frame = frames[i]!!
-                frames[i] = null // lets the bytes go while the socket is slow
+                frames[i] = null // lets the bytes be collected while the socket is slow
                 write(frame)
             }
             output.flush()
-            if (output.isClosedForWrite) throw IOException("the connection is gone")
+            if (output.isClosedForWrite) throw IOException("connection closed")
         }
 
-    override suspend fun close(code: Int, reason: String, answering: Boolean): Unit =
-        channelIo { shakeHands(code, reason, answering) }
+    override suspend fun close(code: Int, reason: String, closeReceived: Boolean): Unit =
+        channelIo { closeHandshake(code, reason, closeReceived) }
 
-    private suspend fun shakeHands(code: Int, reason: String, answering: Boolean) {
+    private suspend fun closeHandshake(code: Int, reason: String, closeReceived: Boolean) {
         write(OutboundFrame(Opcode.Close, closePayload(code, reason)))
         output.flush()
-        if (!answering) awaitAnswer()
-        // the server ends its side of the connection behind the last byte, and the client then ends the other
+        if (!closeReceived) awaitCloseFrame()
+        // the server closes its side of the connection after the last byte, and the client then closes the other side
         output.flushAndClose()
-        endOutput?.invoke(output)
+        closeOutput?.invoke(output)
         input.discard()
     }
 
-    private suspend fun awaitAnswer() {
+    private suspend fun awaitCloseFrame() {
         try {
             while (true) {
                 val inbound = frames.next()
                 if (inbound == null || inbound is Inbound.Close) return
             }
         } catch (_: SocketViolation) {
-            // whatever the client says now, the connection ends
+            // the connection is closed in any case
         }
     }
 
@@ -77,6 +77,6 @@ internal class KtorSocket(
         output.cancel(cause)
     }
 
-    /** The pipe takes the whole frame before it suspends: a write that is cancelled has not cut the frame. */
+    /** The pipe accepts a whole frame before it suspends, so a cancelled write never truncates one. */
     private suspend fun write(frame: OutboundFrame) = output.writeFully(frame.wire)
 }

@@ -3,29 +3,29 @@ package dev.live.server.transport
 import java.nio.ByteBuffer
 
 /**
- * Unmasks [count] of [bytes] in place, beginning at [from]; [done] bytes of the same payload came before them. The four
- * bytes of [mask] are in the order of the wire, the first one at the top. True if all of the bytes are ASCII.
+ * Unmasks [count] of [bytes] in place, starting at index [from], which is offset [payloadOffset] of the payload. The
+ * four bytes of [mask] are in wire order, the first one in the highest bits. Returns true if all bytes are ASCII.
  */
-internal fun unmask(bytes: ByteArray, from: Int, count: Int, mask: Int, done: Int): Boolean {
-    var turned = mask.rotateLeft(Byte.SIZE_BITS * (done and 3))
-    var all = 0L // what "or" makes of all bytes
+internal fun unmask(bytes: ByteArray, from: Int, count: Int, mask: Int, payloadOffset: Int): Boolean {
+    var rotated = mask.rotateLeft(Byte.SIZE_BITS * (payloadOffset and 3))
+    var all = 0L // bitwise "or" of all bytes
     var i = from
     val end = from + count
     if (count >= Long.SIZE_BYTES) {
-        val twice = (turned.toLong() shl Int.SIZE_BITS) or (turned.toLong() and LOWER_HALF)
+        val mask64 = (rotated.toLong() shl Int.SIZE_BITS) or (rotated.toLong() and LOWER_HALF)
         val longs = ByteBuffer.wrap(bytes)
         while (i <= end - Long.SIZE_BYTES) {
-            val eight = longs.getLong(i) xor twice
+            val eight = longs.getLong(i) xor mask64
             longs.putLong(i, eight)
             all = all or eight
             i += Long.SIZE_BYTES
         }
     }
     while (i < end) {
-        val byte = (bytes[i].toInt() xor (turned ushr FIRST_BYTE)).toByte()
+        val byte = (bytes[i].toInt() xor (rotated ushr FIRST_BYTE)).toByte()
         bytes[i++] = byte
         all = all or byte.toLong()
-        turned = turned.rotateLeft(Byte.SIZE_BITS)
+        rotated = rotated.rotateLeft(Byte.SIZE_BITS)
     }
     return all and TOP_BITS == 0L
 }

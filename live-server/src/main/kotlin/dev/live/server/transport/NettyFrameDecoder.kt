@@ -3,7 +3,7 @@ package dev.live.server.transport
 import io.netty.buffer.ByteBuf
 import io.netty.buffer.Unpooled
 
-/** Decodes the frames in buffers of Netty's. */
+/** Decodes frames from Netty buffers. */
 internal class NettyFrameDecoder(limits: FrameLimits) : FrameDecoder(limits, isMasked = true) {
     private var source: ByteBuf = Unpooled.EMPTY_BUFFER
 
@@ -20,10 +20,9 @@ internal class NettyFrameDecoder(limits: FrameLimits) : FrameDecoder(limits, isM
     }
 
     /**
-     * The next message or control frame in [bytes], or null if they hold none that is complete. What follows it is left
-     * in [bytes].
+     * Returns the next message or control frame in [bytes], or null if none is complete. Later bytes stay in [bytes].
      *
-     * @throws SocketViolation if the client violated RFC 6455 or a limit; from then on at every call
+     * @throws SocketViolation if the client violated RFC 6455 or a limit; then on every later call too
      */
     fun decode(bytes: ByteBuf): Inbound? {
         source = bytes

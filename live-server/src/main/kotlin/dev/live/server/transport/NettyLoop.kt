@@ -17,37 +17,37 @@ import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.EmptyCoroutineContext
 
 /**
- * What the sockets of one event loop share: whose turn it is to write, and what the last of them wrote.
+ * State shared by the sockets of one event loop: the list of sockets ready to write, and the last write buffer.
  *
- * A fan-out makes sockets ready by the thousand. They wait in one list for one task of the loop, so that waking it
- * costs once for all of them; and what several messages left for one socket goes out in one write.
+ * A fan-out makes thousands of sockets ready. They share one list and one task of the loop, so that it is woken once
+ * for all of them, and several messages for one socket go out in one write.
  */
 internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLoop {
-    /** Newest first, linked by [NettySocket.nextReady]: at most each socket of this loop once. */
+    /** Sockets ready to write, newest first, linked by [NettySocket.nextReady]; each at most once. */
     private val ready = AtomicReference<NettySocket?>()
 
-    /** As [ready], of those that the loop itself made so, but oldest first. Only accessed by the loop. */
+    /** Like [ready], for sockets made ready by the loop itself, but oldest first. Only accessed by the loop. */
     private var ownFirst: NettySocket? = null
     private var ownLast: NettySocket? = null
 
     /**
-     * Whether sockets are being drained, or topics delivered. Written by the loop; another thread that reads it dispatches
-     * in any case.
+     * Whether the loop drains sockets or delivers topics. Written by the loop; other threads that read it dispatch in
+     * any case.
      */
     private var isBusy = false
 
-    private val stopped by lazy { Dispatchers.Default.limitedParallelism(1) }
+    private val fallbackDispatcher by lazy { Dispatchers.Default.limitedParallelism(1) }
 
-    /** What is being written. Only accessed by the loop. */
+    /** The current batch. Only accessed by the loop. */
     val batch: Array<OutboundFrame?> = arrayOfNulls(MAX_BATCH)
-    private val run = SharedWriteBuffer()
+    private val writeBuffer = SharedWriteBuffer()
 
-    /** Runs coroutines on the loop; in place where they are there already. */
+    /** Runs coroutines on the loop; in place if they are already there. */
     val dispatcher: CoroutineDispatcher = Dispatcher()
 
     val isCurrent: Boolean get() = executor.inEventLoop()
 
-    /** Lets [socket] write soon. From any thread; not again before it has begun to write. */
+    /** Schedules [socket] for writing. Any thread; a socket must not be added again before it starts writing. */
     fun add(socket: NettySocket) {
         if (isCurrent) return addOwn(socket)
         while (true) {
@@ -75,11 +75,11 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
         val own = ownFirst
         ownFirst = null
         ownLast = null
-        busy {
+        whileBusy {
             drain(own)
             drain(reversed(ready.getAndSet(null)))
         }
-        run.release()
+        writeBuffer.release()
     }
 
     private fun drain(oldest: NettySocket?) {
@@ -92,24 +92,27 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
         }
     }
 
-    /** What fails in one socket, such as an allocation, ends that one: what it had taken is lost, and its session. */
+    /**
+     * A failure in one socket, such as a failed allocation, closes only that socket and its session; its current batch
+     * is lost.
+     */
     private fun drainOne(socket: NettySocket) {
         try {
             socket.drain()
         } catch (e: Throwable) {
             batch.fill(null)
-            log.error("A socket could not be written to, and is closed.", e)
+            log.error("Failed to write to a socket; closing it.", e)
             socket.fail(e)
         }
     }
 
-    /** The first [count] frames of [batch] in one buffer, which is the caller's to release. Empties [batch]. */
-    fun concatenated(count: Int, context: ChannelHandlerContext): ByteBuf = run.of(batch, count, context)
+    /** Returns the first [count] frames of [batch] in one buffer, which the caller must release. Clears [batch]. */
+    fun concatenate(count: Int, context: ChannelHandlerContext): ByteBuf = writeBuffer.of(batch, count, context)
 
-    /** Lets go of the buffer that was last made: no other socket will write the same. */
-    fun forget(): Unit = run.release()
+    /** Releases the last buffer: no other socket will write the same frames. */
+    fun releaseBuffer(): Unit = writeBuffer.release()
 
-    /** WriterBacklog the list around, so that the first to be ready writes first. */
+    /** Reverses the list, so that the first socket that was ready writes first. */
     private fun reversed(newest: NettySocket?): NettySocket? {
         var rest = newest
         var oldest: NettySocket? = null
@@ -122,9 +125,10 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
         return oldest
     }
 
-    override fun afterwards(task: Runnable): Unit = execute { if (isCurrent) busy { task.run() } else task.run() }
+    override fun runAfterRead(task: Runnable): Unit =
+        execute { if (isCurrent) whileBusy { task.run() } else task.run() }
 
-    private inline fun busy(work: () -> Unit) {
+    private inline fun whileBusy(work: () -> Unit) {
         isBusy = true
         try {
             work()
@@ -137,14 +141,14 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
         try {
             executor.execute(task)
         } catch (_: RejectedExecutionException) {
-            // the engine has stopped, and what runs on its loops still has to end, one thing after the other
-            stopped.dispatch(EmptyCoroutineContext, task)
+            // the engine has stopped; tasks of its loops must still complete, one at a time
+            fallbackDispatcher.dispatch(EmptyCoroutineContext, task)
         }
     }
 
     private inner class Dispatcher : CoroutineDispatcher() {
-        // not in the midst of others' work either: a reader resumed there would run its handlers in it, and a writer take
-        // its turn before others
+        // not during other work either: a resumed reader would run its handlers in it, and a writer would overtake
+        // others
         override fun isDispatchNeeded(context: CoroutineContext): Boolean = isBusy || !executor.inEventLoop()
 
         override fun dispatch(context: CoroutineContext, block: Runnable) = execute(block)
@@ -154,18 +158,18 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
         private val log: Logger = LoggerFactory.getLogger("dev.live.server.transport")
         private val current = FastThreadLocal<NettyLoop>()
 
-        /** That of [executor], on whose thread this is called. */
+        /** The loop of [executor]; must be called on its thread. */
         fun of(executor: EventExecutor): NettyLoop {
             val known = current.get()
             if (known != null && known.executor === executor) return known
             return NettyLoop(executor).also {
                 current.set(it)
-                ReadLoop.begin(it)
+                ReadLoop.register(it)
             }
         }
 
-        /** Lets the fan-out know the turns of [executor]'s thread. From any thread. */
-        fun begin(executor: EventExecutor) {
+        /** Registers the thread of [executor] as a read loop for topics. Any thread. */
+        fun register(executor: EventExecutor) {
             if (executor.inEventLoop()) {
                 of(executor)
                 return
@@ -173,7 +177,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
             try {
                 executor.execute { of(executor) }
             } catch (_: RejectedExecutionException) {
-                // the engine has stopped: there are no turns any more
+                // the engine has stopped
             }
         }
     }

@@ -23,44 +23,44 @@ import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
 
 /**
- * A socket in the pipeline of Netty's channel: no coroutine and no pipe between the session's queue and the channel.
+ * A socket in the pipeline of a Netty channel, without a coroutine or a pipe between the session's queue and the
+ * channel.
  *
- * All of its state belongs to the channel's event loop, but for what is said to be otherwise. First comes what is read,
- * then what is written, then the end. What it writes goes to the channel one batch at a time, and the next one only when
- * the socket took all of it: what waits, waits in the session's queue.
+ * Its state is only accessed by the channel's event loop, unless noted otherwise. It writes one batch at a time to the
+ * channel, and the next one only after the socket has accepted all of it; other frames wait in the session's queue.
  */
 internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
     ChannelInboundHandlerAdapter(), Socket, ChannelFutureListener, Runnable {
     private lateinit var context: ChannelHandlerContext
     private val decoder = NettyFrameDecoder(limits)
-    private val inbound = Inbox()
+    private val inbound = InboundQueue()
 
-    /** Set by [pump] before it makes the socket ready; from then on the loop's, like what follows. */
+    /** Set by [pump] before the socket is made ready; then only accessed by the loop, like the next fields. */
     private var source: FrameSource? = null
-    private var watch: WriteWatch? = null
+    private var listener: WriteListener? = null
     private var onEnd: ((IOException?) -> Unit)? = null
 
-    /** A batch is on its way to the client. */
+    /** Whether a batch is being written. */
     private var isWriting = false
 
     /**
-     * Nothing stands between this and the channel that could hold back what is written, as TLS does. As of [pump]:
-     * behind a handler put there later, a batch that it holds back counts as taken.
+     * Whether no handler that may buffer output, such as TLS, is between this one and the channel. Determined by
+     * [pump]: a batch buffered by a handler that is added later counts as written.
      */
-    private var isBare = false
+    private var isFirstInPipeline = false
 
-    /** A write that is not done at once found the socket full: not so on io_uring, which writes later in any case. */
+    /** Whether an incomplete write means a full socket. False for io_uring, which always completes writes later. */
     private var isSynchronous = false
 
-    /** 1 if [drain] is to come, else 0. Set from any thread. */
+    /** 1 if [drain] is scheduled, else 0. Set by any thread. */
     @Volatile
     private var ready = 0
 
-    /** Completed when the client has ended its side of the connection; only while [close] waits for that. */
+    /** Completed when the client has closed its side of the connection; only while [close] waits for that. */
     private var inputEnd: CompletableJob? = null
     private var isInputEnded = false
 
-    /** The next one in the loop's list. Written by whoever set [ready], then by the loop. */
+    /** The next socket in the loop's list. Written by the thread that set [ready], then by the loop. */
     var nextReady: NettySocket? = null
 
     override val transport: String get() = "netty"
@@ -71,31 +71,39 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
         this.context = context
     }
 
-    /** Called off the loop and cancelled, it may lose what it was about to return. */
+    /** If called off the loop and cancelled, it may lose the message that it was about to return. */
     override suspend fun receive(): Inbound? =
-        if (loop.isCurrent) polled() ?: awaited() else withContext(loop.dispatcher) { polled() ?: awaited() }
+        if (loop.isCurrent) {
+            pollInbound() ?: awaitInbound()
+        } else {
+            withContext(loop.dispatcher) { pollInbound() ?: awaitInbound() }
+        }
 
-    // nothing is made for a message that comes while the reader waits: this is once for each of them
+    // allocates nothing for a message that arrives while the reader waits: this runs once per message
     override suspend fun read(): Inbound? =
-        if (loop.isCurrent) polled() ?: next() else withContext(loop.dispatcher) { polled() ?: next() }
+        if (loop.isCurrent) {
+            pollInbound() ?: awaitNext()
+        } else {
+            withContext(loop.dispatcher) { pollInbound() ?: awaitNext() }
+        }
 
-    private suspend fun next(): Inbound? = suspendCoroutineUninterceptedOrReturn { inbound.read(it) }
+    private suspend fun awaitNext(): Inbound? = suspendCoroutineUninterceptedOrReturn { inbound.read(it) }
 
     override fun stopReading() {
         if (loop.isCurrent) inbound.stop() else loop.dispatcher.dispatch(EmptyCoroutineContext) { inbound.stop() }
     }
 
-    private fun polled(): Inbound? {
+    private fun pollInbound(): Inbound? {
         val next = inbound.poll() ?: return null
-        if (inbound.isLow) readOn(true)
+        if (inbound.isLow) setAutoRead(true)
         return next
     }
 
-    private suspend fun awaited(): Inbound? = suspendCancellableCoroutine { inbound.await(it) }
+    private suspend fun awaitInbound(): Inbound? = suspendCancellableCoroutine { inbound.await(it) }
 
     override fun channelRead(context: ChannelHandlerContext, message: Any) {
         try {
-            if (message is ByteBuf && !inbound.isBroken) take(message)
+            if (message is ByteBuf && !inbound.hasViolation) take(message)
         } catch (e: SocketViolation) {
             inbound.fail(e)
         } finally {
@@ -106,31 +114,33 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
     private fun take(bytes: ByteBuf) {
         while (bytes.isReadable) {
             inbound.add(decoder.decode(bytes) ?: return)
-            if (inbound.isFull) readOn(false)
+            if (inbound.isFull) setAutoRead(false)
         }
     }
 
-    private fun readOn(isOn: Boolean) {
+    private fun setAutoRead(enabled: Boolean) {
         val config = context.channel().config()
-        if (config.isAutoRead != isOn) config.isAutoRead = isOn
+        if (config.isAutoRead != enabled) config.isAutoRead = enabled
     }
 
     override fun exceptionCaught(context: ChannelHandlerContext, cause: Throwable) {
-        context.close() // the connection broke: that it is gone comes next
+        context.close() // the connection was lost: channelInactive follows
     }
 
-    /** The client has ended its side of the connection. It may still read, such as the answer to its close frame. */
+    /**
+     * The client has closed its side of the connection. It can still read, for example the reply to its close frame.
+     */
     override fun userEventTriggered(context: ChannelHandlerContext, event: Any) {
         if (event === ChannelInputShutdownEvent.INSTANCE) inputEnded()
         context.fireUserEventTriggered(event)
     }
 
     override fun channelInactive(context: ChannelHandlerContext) {
-        inputEnded() // a write fails by itself
+        inputEnded() // writes fail on their own
         context.fireChannelInactive()
     }
 
-    /** Nothing more comes from the client. */
+    /** The client will send no more bytes. */
     fun inputEnded() {
         isInputEnded = true
         inbound.end()
@@ -143,62 +153,67 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
                 loop.batch[i] = frames[i]
                 frames[i] = null
             }
-            val own = loop.concatenated(count, context)
-            loop.forget()
-            context.writeAndFlush(own).awaited()
+            val own = loop.concatenate(count, context)
+            loop.releaseBuffer()
+            context.writeAndFlush(own).awaitCompletion()
         }
 
-    override fun pump(scope: CoroutineScope, source: FrameSource, watch: WriteWatch, onEnd: (IOException?) -> Unit) {
+    override fun pump(
+        scope: CoroutineScope,
+        source: FrameSource,
+        listener: WriteListener,
+        onEnd: (IOException?) -> Unit,
+    ) {
         this.source = source
-        this.watch = watch
+        this.listener = listener
         this.onEnd = onEnd
-        isBare = context.pipeline().first() === this
+        isFirstInPipeline = context.pipeline().first() === this
         isSynchronous = !context.channel().javaClass.name.startsWith("io.netty.channel.uring.")
         source.waker = this
         run()
     }
 
-    /** Something came into the queue. From any thread. */
+    /** The queue has new frames. Any thread. */
     override fun run() {
         if (ready == 0 && READY.compareAndSet(this, 0, 1)) loop.add(this)
     }
 
-    /** Writes what waits, until the client does not take it at once. */
+    /** Writes waiting frames until the client does not accept them at once. */
     fun drain() {
-        ready = 0 // first: what comes in from here on makes it ready again
+        ready = 0 // first: frames added from now on make the socket ready again
         val source = source ?: return
         if (isWriting) return
         repeat(MAX_BATCHES) {
             val count = source.poll(loop.batch)
-            if (count < 0) return ended(null)
+            if (count < 0) return finish(null)
             if (count == 0) return
-            val written = context.written(loop.concatenated(count, context), isBare) ?: return@repeat
-            if (!written.isDone) {
+            val pending = context.writeOrPending(loop.concatenate(count, context), isFirstInPipeline) ?: return@repeat
+            if (!pending.isDone) {
                 isWriting = true
-                watch?.run { writing().let { if (isSynchronous) blocked(it) } }
-                written.addListener(this)
+                listener?.run { writeStarted().let { if (isSynchronous) writeBlocked(it) } }
+                pending.addListener(this)
                 return
             }
-            if (!written.isSuccess) return ended(written.gone())
+            if (!pending.isSuccess) return finish(pending.toIOException())
         }
-        run() // others on this loop have waited long enough
+        run() // lets the other sockets of this loop write first
     }
 
-    /** The batch that was on its way has left. */
+    /** The current batch was written, or failed. */
     override fun operationComplete(written: ChannelFuture) {
         isWriting = false
-        if (!written.isSuccess) return ended(written.gone())
-        watch?.written()
+        if (!written.isSuccess) return finish(written.toIOException())
+        listener?.writeCompleted()
         run()
     }
 
-    /** Gives up: what was taken from the queue is lost. */
+    /** Closes the connection; frames already taken from the queue are lost. */
     fun fail(cause: Throwable) {
-        ended(IOException("the socket failed", cause))
+        finish(IOException("write failed", cause))
         context.close()
     }
 
-    private fun ended(cause: IOException?) {
+    private fun finish(cause: IOException?) {
         val end = onEnd ?: return
         onEnd = null
         source?.waker = null
@@ -206,24 +221,26 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
         end(cause)
     }
 
-    override suspend fun close(code: Int, reason: String, answering: Boolean): Unit =
+    override suspend fun close(code: Int, reason: String, closeReceived: Boolean): Unit =
         withContext(loop.dispatcher) {
             write(arrayOf(OutboundFrame(Opcode.Close, closePayload(code, reason))), 1)
-            readOn(true)
-            if (!answering) awaitAnswer()
+            setAutoRead(true)
+            if (!closeReceived) awaitCloseFrame()
             val channel = context.channel()
             if (channel is DuplexChannel && context.pipeline().get(SslHandler::class.java) == null) {
-                // behind the last byte; the client then ends the other side. Closing both at once may lose that byte
-                channel.shutdownOutput().awaited()
-                // what the client still sends is skipped by [channelRead]: its close frame or a violation has come
+                // after the last byte; the client then closes the other side. Closing both at once may lose that byte
+                channel.shutdownOutput().awaitCompletion()
+                // [channelRead] discards later bytes: the close frame or a violation was already received
                 if (!isInputEnded) Job().also { inputEnd = it }.join()
             } else {
-                context.close().awaited()
+                context.close().awaitCompletion()
             }
         }
 
-    /** Discards what the client sends, until its close frame, its end, or what is no frame: no answer follows that. */
-    private suspend fun awaitAnswer() {
+    /**
+     * Discards messages until the client's close frame, the end of the connection or a violation, which gets no reply.
+     */
+    private suspend fun awaitCloseFrame() {
         try {
             do {
                 val inbound = receive()
@@ -238,11 +255,11 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
     }
 
     private companion object {
-        // no object of its own in every session for one bit
+        // an updater, to avoid one object per session
         val READY: AtomicIntegerFieldUpdater<NettySocket> =
             AtomicIntegerFieldUpdater.newUpdater(NettySocket::class.java, "ready")
 
-        /** Batches that one socket writes before it is another's turn. */
+        /** Maximum batches that one socket writes before others get the loop. */
         const val MAX_BATCHES = 4
     }
 }

@@ -29,42 +29,43 @@ import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Takes a connection that Ktor's Netty engine has upgraded out of Ktor's hands.
+ * Takes over a connection that Ktor's Netty engine has upgraded.
  *
- * Ktor joins an upgraded channel to two pipes and keeps the call with all that belongs to it until the connection ends.
- * Here Ktor's handlers leave the channel's pipeline, and a [NettySocket] takes their place; the call can then end, and only what the session needs is left. Relied upon, and looked for before anything is changed:
+ * Ktor connects an upgraded channel to two pipes, and keeps the call and all its objects until the connection ends.
+ * This class replaces Ktor's handlers in the channel's pipeline with a [NettySocket]. The call can then end, and only
+ * the session's own objects remain. It checks these conditions before it changes the pipeline:
  *
  * - the engine's call is a [NettyApplicationCall], whose `responseWriteJob` ends when the 101 was written;
- * - by then [HttpServerCodec] has left the pipeline, and `RequestBodyHandler` takes what comes in.
+ * - by then [HttpServerCodec] is removed from the pipeline, and `RequestBodyHandler` receives the input.
  *
- * Relied upon, and held to by a test on the real engine alone, for it cannot be seen beforehand:
+ * It also relies on these, which cannot be checked in advance and are only verified by a test on the real engine:
  *
- * - that handler, removed, hands the bytes it has to the upgrade's input, and ends it;
- * - what Ktor does to the channel when the upgrade's job has ended is to close it once, from the pipeline's tail.
+ * - `RequestBodyHandler`, when removed, passes its bytes to the upgrade's input and ends it;
+ * - when the upgrade's job has ended, Ktor only closes the channel, once, from the tail of the pipeline.
  */
 internal class NettyTakeover(private val call: NettyApplicationCall, private val limits: FrameLimits) {
     private val channel = call.context.channel()
     private val pipeline: ChannelPipeline = channel.pipeline()
 
-    /** Whether the engine has let go of the connection already: there is nothing to take, and nothing wrong with that. */
-    val isGone: Boolean get() = !channel.isActive
+    /** Whether the connection was closed before the takeover, which is not an error. */
+    val isConnectionClosed: Boolean get() = !channel.isActive
 
     /**
-     * The socket, or null: then nothing was changed. [input] is what the upgrade was given to read from.
+     * Returns the socket, or null if nothing was changed. [input] is the input channel of the upgrade.
      *
-     * What goes wrong after the change closes the connection: Ktor no longer would.
+     * A failure after the change closes the connection, because Ktor no longer does.
      */
     suspend fun socket(input: ByteReadChannel): NettySocket? {
         call.responseWriteJob.join()
-        val early = EarlyBytes()
+        val early = HandoverBuffer()
         var isChanged = false
         try {
-            val socket = withContext(LoopOnly(channel.eventLoop())) {
-                isChanged = isAsExpected()
-                if (isChanged) installed(early) else null
+            val socket = withContext(EventLoopDispatcher(channel.eventLoop())) {
+                isChanged = isSupportedPipeline()
+                if (isChanged) install(early) else null
             } ?: return null
-            // what came in between the 101 and the change: the frames of a client in a hurry
-            val bytes = withTimeout(HAND_OVER) { channelIo { input.readRemaining().readByteArray() } }
+            // bytes received between the 101 and the change: frames that the client sent early
+            val bytes = withTimeout(HANDOVER_TIMEOUT) { channelIo { input.readRemaining().readByteArray() } }
             withContext(socket.readerContext) {
                 early.release(bytes)
                 if ((channel as? DuplexChannel)?.isInputShutdown == true) socket.inputEnded()
@@ -77,29 +78,29 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
         }
     }
 
-    private fun isAsExpected(): Boolean =
+    private fun isSupportedPipeline(): Boolean =
         pipeline.get(HttpServerCodec::class.java) == null &&
             pipeline.any { (_, handler) -> handler.javaClass.name == "$KTOR.cio.RequestBodyHandler" } &&
             pipeline.none { (_, handler) -> handler.javaClass.name == "$KTOR.http1.NettyHttp1Handler" }
 
-    private fun installed(early: EarlyBytes): NettySocket {
+    private fun install(early: HandoverBuffer): NettySocket {
         val socket = NettySocket(NettyLoop.of(channel.eventLoop()), limits)
         channel.config().isAutoRead = false
-        // a client that has sent its close frame may end its side, and still gets the answer
+        // a client that has sent its close frame may close its side and still receives the reply
         channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true)
         channel.config().setRecvByteBufAllocator(readSizes)
         for ((name, handler) in pipeline.toList()) {
-            if (handler.isOfHttp()) pipeline.remove(name)
+            if (handler.isHttpHandler()) pipeline.remove(name)
         }
-        // behind what the application put there: that sees the bytes, as it does with Ktor's own upgrades
+        // after the application's own handlers, which see the bytes as they do with Ktor's own upgrades
         pipeline.addLast(EARLY, early)
         pipeline.addLast(SOCKET, socket)
-        pipeline.addLast(CloseOnce())
+        pipeline.addLast(IgnoreFirstClose())
         return socket
     }
 
-    /** Handlers that an application put there itself stay. */
-    private fun ChannelHandler.isOfHttp(): Boolean =
+    /** Handlers added by the application stay. */
+    private fun ChannelHandler.isHttpHandler(): Boolean =
         javaClass.name.startsWith("$KTOR.") || this is HttpServerExpectContinueHandler || this is WriteTimeoutHandler
 
     companion object {
@@ -109,16 +110,16 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
         /** The handler's name in the pipeline. */
         const val SOCKET: String = "live-socket"
 
-        /** How long Ktor may take to hand over what it has read; it has it in memory. */
-        private val HAND_OVER = 10.seconds
+        /** Time limit for Ktor to hand over the bytes that it has read, which are in memory. */
+        private val HANDOVER_TIMEOUT = 10.seconds
 
-        /** At most 16 KiB a read: what one read brings waits in memory while a handler is busy. */
+        /** At most 16 KiB per read: the bytes of a read wait in memory while a handler is busy. */
         private val readSizes = AdaptiveRecvByteBufAllocator(64, 2_048, 16_384)
     }
 }
 
-/** Holds back what the channel reads until [release] has put what was read before it in front. */
-private class EarlyBytes : ChannelInboundHandlerAdapter() {
+/** Buffers the channel's input until [release] has passed on the bytes that were read earlier. */
+private class HandoverBuffer : ChannelInboundHandlerAdapter() {
     private lateinit var context: ChannelHandlerContext
     private val held = ArrayDeque<Any>()
 
@@ -142,23 +143,24 @@ private class EarlyBytes : ChannelInboundHandlerAdapter() {
     }
 }
 
-/** Swallows the one `close` with which Ktor ends an upgrade; the channel is not Ktor's any more. */
-private class CloseOnce : ChannelOutboundHandlerAdapter() {
+/** Ignores the single `close` with which Ktor ends an upgrade; Ktor no longer owns the channel. */
+private class IgnoreFirstClose : ChannelOutboundHandlerAdapter() {
     override fun close(context: ChannelHandlerContext, promise: ChannelPromise) {
         context.pipeline().remove(this)
         promise.trySuccess()
     }
 }
 
-/** Runs what has to be on the channel's loop before there is a [NettyLoop] for it. */
-private class LoopOnly(private val loop: EventLoop) : CoroutineDispatcher() {
+/** Runs code on the channel's event loop before its [NettyLoop] exists. */
+private class EventLoopDispatcher(private val loop: EventLoop) : CoroutineDispatcher() {
     override fun isDispatchNeeded(context: CoroutineContext): Boolean = !loop.inEventLoop()
 
     override fun dispatch(context: CoroutineContext, block: Runnable) {
         try {
             loop.execute(block)
         } catch (_: RejectedExecutionException) {
-            Dispatchers.Default.dispatch(context, block) // the engine has stopped: to find just that
+            // the engine has stopped; the block then finds the channel closed
+            Dispatchers.Default.dispatch(context, block)
         }
     }
 }

@@ -5,10 +5,10 @@ import io.netty.buffer.ByteBuf
 import io.netty.channel.ChannelHandlerContext
 
 /**
- * Puts a run of frames into one buffer, and keeps that buffer for the next socket that writes the same run.
+ * Concatenates a batch of frames into one buffer, and keeps the buffer for the next socket that writes the same frames.
  *
- * After a fan-out thousands of sockets write the same few frames one after the other. They share one buffer: it is
- * copied together once, and clients that are slow to take it hold one copy and not thousands.
+ * After a fan-out, thousands of sockets write the same few frames one after the other. They share one buffer: its bytes
+ * are copied once, and slow clients hold one copy instead of thousands.
  *
  * Only accessed by the event loop.
  */
@@ -17,28 +17,29 @@ internal class SharedWriteBuffer {
     private var count = 0
     private var buffer: ByteBuf? = null
 
-    /** The first [count] frames of [batch] in one buffer, which is the caller's to release. Empties [batch]. */
+    /** Returns the first [count] frames of [batch] in one buffer, which the caller must release. Clears [batch]. */
     fun of(batch: Array<OutboundFrame?>, count: Int, context: ChannelHandlerContext): ByteBuf {
-        val known = buffer
-        if (known != null && isSame(batch, count)) {
+        val shared = buffer
+        if (shared != null && isSame(batch, count)) {
             batch.fill(null, 0, count)
-            return known.retainedDuplicate().setIndex(0, known.capacity()) // whatever the first of them has written
+            // regardless of how much the first socket has written
+            return shared.retainedDuplicate().setIndex(0, shared.capacity())
         }
         release()
         var size = 0
         for (i in 0 until count) size += batch[i]!!.wire.size
-        val fresh = context.alloc().directBuffer(size, size)
+        val combined = context.alloc().directBuffer(size, size)
         for (i in 0 until count) {
-            fresh.writeBytes(batch[i]!!.wire)
+            combined.writeBytes(batch[i]!!.wire)
             frames[i] = batch[i]
             batch[i] = null
         }
         this.count = count
-        buffer = fresh
-        return fresh.retain()
+        buffer = combined
+        return combined.retain()
     }
 
-    /** Lets the last run go. */
+    /** Releases the last buffer. */
     fun release() {
         buffer?.release()
         buffer = null

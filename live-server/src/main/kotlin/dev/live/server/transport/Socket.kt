@@ -8,72 +8,73 @@ import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.EmptyCoroutineContext
 
 /**
- * The server's end of one WebSocket, whatever carries it.
+ * The server's side of one WebSocket, independent of its transport.
  *
- * One coroutine receives, and one thing writes: a [pump], or whoever calls [write] while there is none. [close] and
- * [abort] come when both are done.
+ * One coroutine receives. There is one writer: a [pump], or the caller of [write] while there is none. [close] and
+ * [abort] are called after both have finished.
  */
 internal interface Socket {
-    /** What carries it, for operators: "netty", "portable" or "sse". */
+    /** The transport's name, for operators: "netty", "portable" or "sse". */
     val transport: String
 
-    /** Where whoever receives from this socket should run, to be spared a change of threads for each message. */
+    /** The context in which the reader should run, to save a thread switch per message. */
     val readerContext: CoroutineContext get() = EmptyCoroutineContext
 
     /**
-     * The next thing the client sent, or null when its end of the connection is gone.
+     * Returns the next message or control frame from the client, or null when the client's side of the connection is
+     * closed.
      *
-     * Control frames are handed out too: answering them is the session's business, because its queue bounds the answers.
+     * Control frames are returned too: the session replies to them, because its queue bounds the replies.
      *
      * @throws SocketViolation if the client violated RFC 6455 or a limit
      */
     suspend fun receive(): Inbound?
 
     /**
-     * As [receive], for a reader that goes on until [stopReading]: cancelling it need not end its wait, which is then
+     * Like [receive], for a reader that runs until [stopReading]. Cancellation need not end its wait, which makes it
      * cheaper.
      */
     suspend fun read(): Inbound? = receive()
 
-    /** Cancels whoever waits in [read], now and later. To be called when the scope of the reader ends; from any thread. */
+    /** Cancels current and later calls of [read]. Called when the scope of the reader ends; any thread. */
     fun stopReading() {}
 
     /**
-     * Writes the first [count] frames of [frames] in one go, and returns once there is room for more: this is where
-     * backpressure is.
+     * Writes the first [count] frames of [frames] in one write, and returns when there is capacity for more. This
+     * provides the backpressure.
      *
-     * @throws java.io.IOException if the connection is gone
+     * @throws java.io.IOException if the connection is lost
      */
     suspend fun write(frames: Array<OutboundFrame?>, count: Int)
 
     /**
-     * Writes what [source] holds, as it comes and no faster than the client takes it, and tells [watch] of writes that the
-     * client does not take at once. Returns at once; [onEnd] is called when the source is closed and all of it was
-     * written, or with why the connection is gone.
+     * Writes the frames of [source] as they arrive, no faster than the client reads, and notifies [listener] of writes
+     * that the client does not accept at once. Returns at once. [onEnd] is called with null after the source is closed
+     * and all its frames are written, or with the failure of the connection.
      *
-     * @param scope where a pump has its coroutine if it needs one; its owner cancels the source too when it ends
+     * @param scope for the coroutine of a pump that needs one; its owner also cancels the source when it ends
      */
-    fun pump(scope: CoroutineScope, source: FrameSource, watch: WriteWatch, onEnd: (IOException?) -> Unit): Unit =
-        pumpByCoroutine(scope, source, watch, onEnd)
+    fun pump(scope: CoroutineScope, source: FrameSource, listener: WriteListener, onEnd: (IOException?) -> Unit): Unit =
+        pumpByCoroutine(scope, source, listener, onEnd)
 
     /**
-     * Says goodbye and returns when the connection is closed on both sides: writes a close frame, waits for the client's
-     * unless [answering] it, and ends the stream. What the client sends meanwhile is discarded.
+     * Runs the close handshake and returns when the connection is closed on both sides: sends a close frame, waits for
+     * the client's unless [closeReceived], and ends the stream. Other frames from the client are discarded.
      *
-     * Takes as long as the client does: callers set the limit, and [abort] after it.
+     * The client determines how long it takes: callers limit the time, and then [abort].
      */
-    suspend fun close(code: Int, reason: String, answering: Boolean)
+    suspend fun close(code: Int, reason: String, closeReceived: Boolean)
 
-    /** Drops the connection at once; what has not been written is lost. */
+    /** Drops the connection at once; unwritten frames are lost. */
     fun abort()
 }
 
-/** What a client sent. */
+/** A message or control frame from the client. */
 internal sealed interface Inbound {
-    /** Bytes of what it carries. */
+    /** Number of payload bytes. */
     val size: Int get() = 0
 
-    /** A whole message, its fragments put together. */
+    /** A complete message, assembled from its fragments. */
     class Data(val bytes: ByteArray, val isText: Boolean) : Inbound {
         override val size: Int get() = bytes.size
     }
@@ -84,12 +85,12 @@ internal sealed interface Inbound {
 
     object Pong : Inbound
 
-    /** The client's close frame; [code] is 1005 if it carried none. */
+    /** The client's close frame; [code] is 1005 if it has none. */
     class Close(val code: Int) : Inbound
 }
 
 /**
- * The client violated RFC 6455 or a limit on its messages, and nothing it sends is read any more. The connection is to be
- * closed with [code]; [message] is fit for the close frame.
+ * The client violated RFC 6455 or a limit on its messages; its later input is ignored. The connection is to be closed
+ * with [code]; [message] is suitable for the close frame.
  */
 internal class SocketViolation(val code: CloseCode, message: String) : Exception(message)

@@ -1,19 +1,19 @@
 package dev.live.server.transport
 
-/** What carries the bytes of a connection. Nothing else about a session depends on it. */
+/** How the bytes of a connection are carried. Sessions behave the same on each transport. */
 public enum class Transport {
-    /** The engine's own channel where live knows how to take it over, which is on Netty; otherwise [Portable]. */
+    /** The engine's own channel where live supports it, which is on Netty; otherwise [Portable]. */
     Auto,
 
-    /** The byte channels that every engine of Ktor's has. Slower, and works without knowing the engine. */
+    /** The byte channels that every Ktor engine has. Slower, but independent of the engine. */
     Portable,
     ;
 
     internal companion object {
         /**
-         * The transport that a configuration file calls [name].
+         * Returns the transport with the configuration name [name].
          *
-         * @throws IllegalArgumentException if there is none; the message lists those that are
+         * @throws IllegalArgumentException if there is none; the message lists the valid names
          */
         fun of(name: String): Transport =
             requireNotNull(entries.find { it.name.equals(name, ignoreCase = true) }) {

@@ -1,23 +1,25 @@
 package dev.live.server.transport
 
 /**
- * Checks that bytes are UTF-8 (RFC 3629) while they arrive, and finds the first byte that cannot be.
+ * Validates UTF-8 (RFC 3629) incrementally, and detects the first invalid byte.
  *
- * A character may be split over several calls of [accepts]. Not thread-safe.
+ * A character may be split across calls of [accepts]. Not thread-safe.
  */
 internal class Utf8Check {
-    /** Bytes of the character that has begun which are still to come. */
+    /** Number of bytes that are missing from the current character. */
     private var missing = 0
 
-    /** The range that the next of them must be in: narrower behind a first byte that allows overlong forms, halves of
-     * surrogate pairs or code points above U+10FFFF. */
+    /**
+     * The valid range of the next byte. It is narrower after a first byte that would allow overlong forms, surrogates
+     * or code points above U+10FFFF.
+     */
     private var low = CONTINUATION_LOW
     private var high = CONTINUATION_HIGH
 
-    /** Whether no character has begun that is not complete. */
+    /** Whether the input ends at a character boundary. */
     val isComplete: Boolean get() = missing == 0
 
-    /** Reads [bytes] from [from] until [to]; false at the first byte that is not UTF-8. */
+    /** Validates [bytes] from index [from] until [to]; returns false at the first invalid byte. */
     fun accepts(bytes: ByteArray, from: Int, to: Int): Boolean {
         var i = from
         while (i < to) {
@@ -36,7 +38,7 @@ internal class Utf8Check {
         return true
     }
 
-    /** Forgets the last text. */
+    /** Starts a new text. */
     fun reset() {
         missing = 0
         low = CONTINUATION_LOW
@@ -49,7 +51,7 @@ internal class Utf8Check {
         return i
     }
 
-    /** Takes the first byte of a character that is not ASCII. */
+    /** Handles the first byte of a character that is not ASCII. */
     private fun begins(first: Int): Boolean {
         when (first) {
             in 0xC2..0xDF -> missing = 1

@@ -75,7 +75,7 @@ class TokensTest : FunSpec({
                 runCurrent()
 
                 one.reasons.single().code shouldBe CloseCode.NotAuthenticated
-                one.reasons.single().reason shouldBe "the token ran out"
+                one.reasons.single().reason shouldBe "token expired"
             }
         }
     }
@@ -189,7 +189,7 @@ class TokensTest : FunSpec({
             one.socket.sendText("good")
             advanceTo(320_000)
 
-            one.reasons.single().run { code to reason } shouldBe (CloseCode.NotAuthenticated to "the token ran out")
+            one.reasons.single().run { code to reason } shouldBe (CloseCode.NotAuthenticated to "token expired")
         }
     }
 

@@ -23,19 +23,19 @@ class WellFormedTest : FunSpec({
     }
 
     test("text over the limit is cut between code points") {
-        "ab🌸".wellFormed(most = 3) shouldBe "ab"
-        "ab🌸c".wellFormed(most = 4) shouldBe "ab🌸"
-        "abc".wellFormed(most = 2) shouldBe "ab"
+        "ab🌸".wellFormed(maxLength = 3) shouldBe "ab"
+        "ab🌸c".wellFormed(maxLength = 4) shouldBe "ab🌸"
+        "abc".wellFormed(maxLength = 2) shouldBe "ab"
     }
 
     test("the result is valid UTF-16 within the limit and loses only lone surrogates") {
-        checkAll(Arb.list(Arb.element("a", "🌸", "\uD83C", "\uDF38"), 0..12), Arb.int(1..24)) { parts, most ->
+        checkAll(Arb.list(Arb.element("a", "🌸", "\uD83C", "\uDF38"), 0..12), Arb.int(1..24)) { parts, maxLength ->
             val text = parts.joinToString("")
 
-            val result = text.wellFormed(most)
+            val result = text.wellFormed(maxLength)
 
             result.encodeToByteArray(throwOnInvalidSequence = true).decodeToString() shouldBe result
-            (result.length <= most) shouldBe true
+            (result.length <= maxLength) shouldBe true
             text.wellFormed().length shouldBe text.length
             if ("\uD83C" !in parts && "\uDF38" !in parts) result shouldNotContain "\uFFFD"
         }

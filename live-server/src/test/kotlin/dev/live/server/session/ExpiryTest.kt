@@ -36,7 +36,7 @@ class ExpiryTest : FunSpec({
             advanceTimeTo(100_000)
 
             one.reasons.single().code shouldBe CloseCode.NotAuthenticated
-            one.reasons.single().reason shouldBe "the token ran out"
+            one.reasons.single().reason shouldBe "token expired"
             one.socket.closings.single().code shouldBe 4401
         }
     }

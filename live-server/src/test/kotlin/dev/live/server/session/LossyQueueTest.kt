@@ -33,7 +33,7 @@ class LossyQueueTest : FunSpec({
         test("the newest message per key is returned, never before messages offered earlier, for a writer $writer") {
             checkAll(Arb.list(Arb.int(0..5), 0..60)) { steps ->
                 val queue = queue(isWoken = isWoken)
-                val part = LossyQueue.Part(DropCounters())
+                val part = LossyQueue.TopicEntries(DropCounters())
                 val newest = HashMap<String, Int>()
                 val before = HashMap<String, Int>() // main messages offered before the first pending one of the key
                 var offered = 0
@@ -54,11 +54,11 @@ class LossyQueueTest : FunSpec({
                 }
                 for ((number, step) in steps.withIndex()) {
                     when (step) {
-                        0, 1 -> queue.offer(prepared(textMessage("m${offered++}"))) shouldBe Offer.Taken
+                        0, 1 -> queue.offer(prepared(textMessage("m${offered++}"))) shouldBe OfferResult.Accepted
                         5 -> takeAll()
                         else -> {
                             val key = "k$step"
-                            queue.keep(part, key, prepared(textMessage("$key:$number")), limit = 3).shouldBeTrue()
+                            queue.offerLossy(part, key, prepared(textMessage("$key:$number")), limit = 3).shouldBeTrue()
                             newest[key] = number
                             before.putIfAbsent(key, offered)
                         }
@@ -74,7 +74,7 @@ class LossyQueueTest : FunSpec({
             withContext(Dispatchers.Default) {
                 repeat(300) {
                     val queue = queue(isWoken = isWoken)
-                    val part = LossyQueue.Part(DropCounters())
+                    val part = LossyQueue.TopicEntries(DropCounters())
                     val seen = HashMap<String, Int>()
                     val reader = launch {
                         while (seen.size < 3 || seen.values.any { it < LAST }) {
@@ -87,7 +87,7 @@ class LossyQueueTest : FunSpec({
                     val others = async {
                         repeat(LAST) {
                             while (queue.offer(prepared(textMessage("main"))) ==
-                                Offer.Full
+                                OfferResult.Full
                             ) {
                                 yield()
                             }
@@ -95,7 +95,9 @@ class LossyQueueTest : FunSpec({
                     }
                     repeat(3) { key ->
                         launch {
-                            for (i in 0..LAST) queue.keep(part, "$key", prepared(textMessage("$key:$i")), limit = 3)
+                            for (i in 0..LAST) {
+                                queue.offerLossy(part, "$key", prepared(textMessage("$key:$i")), limit = 3)
+                            }
                         }
                     }
                     reader.join() // suspends forever if a value is lost
@@ -109,10 +111,10 @@ class LossyQueueTest : FunSpec({
         runTest {
             val queue = queue(maxBytes = 10, isWoken = true)
             val drops = DropCounters()
-            val part = LossyQueue.Part(drops)
+            val part = LossyQueue.TopicEntries(drops)
 
-            for (text in listOf("a", "b", "c")) queue.keep(part, text, prepared(textMessage(text)), limit = 2)
-            queue.keep(LossyQueue.Part(drops), "x", prepared(textMessage("xxxxxxxxx")), limit = 2)
+            for (text in listOf("a", "b", "c")) queue.offerLossy(part, text, prepared(textMessage(text)), limit = 2)
+            queue.offerLossy(LossyQueue.TopicEntries(drops), "x", prepared(textMessage("xxxxxxxxx")), limit = 2)
 
             queue.take(8) shouldContainExactly listOf("c", "xxxxxxxxx")
             drops.snapshot().dropped shouldBe 2
@@ -122,11 +124,11 @@ class LossyQueueTest : FunSpec({
     test("a replacement over the byte limit is kept, and older messages are dropped") {
         runTest {
             val queue = queue(maxBytes = 10, isWoken = true)
-            val part = LossyQueue.Part(DropCounters())
+            val part = LossyQueue.TopicEntries(DropCounters())
 
-            queue.keep(part, "a", prepared(textMessage("a")), limit = 8)
-            queue.keep(part, "b", prepared(textMessage("bbbbbbbb")), limit = 8)
-            queue.keep(part, "a", prepared(textMessage("aaa")), limit = 8)
+            queue.offerLossy(part, "a", prepared(textMessage("a")), limit = 8)
+            queue.offerLossy(part, "b", prepared(textMessage("bbbbbbbb")), limit = 8)
+            queue.offerLossy(part, "a", prepared(textMessage("aaa")), limit = 8)
 
             queue.take(8) shouldContainExactly listOf("aaa")
         }
@@ -142,11 +144,11 @@ class LossyQueueTest : FunSpec({
                 }
             }
         val drops = DropCounters(ServerCounters(observer))
-        val part = LossyQueue.Part(drops)
-        val other = LossyQueue.Part(drops)
+        val part = LossyQueue.TopicEntries(drops)
+        val other = LossyQueue.TopicEntries(drops)
 
-        fun put(part: LossyQueue.Part, key: String, text: String) =
-            queue.put(part, key, prepared(textMessage(text)).frameFor(0), after = 0, limit = 2)
+        fun put(part: LossyQueue.TopicEntries, key: String, text: String) =
+            queue.put(part, key, prepared(textMessage(text)).frameFor(0), barrier = 0, limit = 2)
         put(part, "a", "a")
         put(part, "a", "b")
         put(part, "b", "c")
@@ -160,14 +162,14 @@ class LossyQueueTest : FunSpec({
     test("with history a replacement moves behind pending messages, so offsets only increase") {
         checkAll(Arb.list(Arb.int(0..4), 0..60)) { steps ->
             val queue = queue(isWoken = true)
-            val part = LossyQueue.Part(DropCounters())
+            val part = LossyQueue.TopicEntries(DropCounters())
             val taken = ArrayList<Int>()
 
             for ((number, step) in steps.withIndex()) {
                 when (step) {
                     0 -> queue.offer(prepared(textMessage("main")))
                     1 -> taken += queue.take(2).numbers()
-                    else -> queue.keep(part, "k$step", prepared(withOffset(number)), limit = 3)
+                    else -> queue.offerLossy(part, "k$step", prepared(withOffset(number)), limit = 3)
                 }
             }
             queue.close()
@@ -180,20 +182,20 @@ class LossyQueueTest : FunSpec({
     test("forget discards a part, close delivers pending messages, cancel discards them") {
         runTest {
             val queue = queue(isWoken = true)
-            val left = LossyQueue.Part(DropCounters())
-            val other = LossyQueue.Part(DropCounters())
-            queue.keep(left, "a", prepared(textMessage("a")), limit = 2)
-            queue.keep(other, "b", prepared(textMessage("b")), limit = 2)
+            val left = LossyQueue.TopicEntries(DropCounters())
+            val other = LossyQueue.TopicEntries(DropCounters())
+            queue.offerLossy(left, "a", prepared(textMessage("a")), limit = 2)
+            queue.offerLossy(other, "b", prepared(textMessage("b")), limit = 2)
 
-            queue.forget(left)
+            queue.removeLossy(left)
             queue.close()
 
-            queue.keep(other, "c", prepared(textMessage("c")), limit = 2) shouldBe false
+            queue.offerLossy(other, "c", prepared(textMessage("c")), limit = 2) shouldBe false
             queue.take(8) shouldContainExactly listOf("b")
             queue.takenFrames(8) shouldBe null
 
             val cancelled = queue(isWoken = true)
-            cancelled.keep(other, "b", prepared(textMessage("b")), limit = 2)
+            cancelled.offerLossy(other, "b", prepared(textMessage("b")), limit = 2)
             cancelled.cancel()
             cancelled.takenFrames(8) shouldBe null
         }

@@ -14,7 +14,7 @@ import dev.live.server.support.payload
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.testSession
 import dev.live.server.topic.CodecTable
-import dev.live.server.topic.Delivery
+import dev.live.server.topic.DeliverySettings
 import dev.live.server.topic.HistorySettings
 import dev.live.server.topic.LossyOverflow
 import dev.live.server.topic.TopicPolicy
@@ -48,12 +48,13 @@ class LossyRecoveryModelTest : FunSpec({
     val throttle = 100.milliseconds
     val deliveries =
         mapOf(
-            "a conflated topic" to Delivery(LossyOverflow.Conflate(limit = 1)),
-            "a topic conflated by key" to Delivery(LossyOverflow.Conflate(limit = KEYS)),
-            "a throttled topic" to Delivery(throttle = throttle),
-            "a topic throttled by key" to Delivery(LossyOverflow.Conflate(limit = KEYS), throttle),
-            "a topic throttled by more keys than may wait" to Delivery(LossyOverflow.Conflate(limit = 2), throttle),
-            "a topic that drops the oldest" to Delivery(LossyOverflow.DropOldest(limit = 3)),
+            "a conflated topic" to DeliverySettings(LossyOverflow.Conflate(limit = 1)),
+            "a topic conflated by key" to DeliverySettings(LossyOverflow.Conflate(limit = KEYS)),
+            "a throttled topic" to DeliverySettings(throttle = throttle),
+            "a topic throttled by key" to DeliverySettings(LossyOverflow.Conflate(limit = KEYS), throttle),
+            "a topic throttled by more keys than may wait" to
+                DeliverySettings(LossyOverflow.Conflate(limit = 2), throttle),
+            "a topic that drops the oldest" to DeliverySettings(LossyOverflow.DropOldest(limit = 3)),
         )
 
     for ((topic, delivery) in deliveries) {
@@ -77,7 +78,7 @@ private const val KEYS = 3
 private class LossyRecoveryModel(
     private val test: TestScope,
     private val random: Random,
-    private val delivery: Delivery,
+    private val delivery: DeliverySettings,
 ) {
     private val history = HistorySettings(size = 30, age = 1.hours, bytes = 1_000_000)
     private val topics =
@@ -154,14 +155,14 @@ private class LossyRecoveryModel(
             val since = position
             subscribing =
                 test.launch(start = CoroutineStart.UNDISPATCHED) {
-                    session.state.memberships.join(TOPIC, Unit, Message(MessageType.ACK), since)
+                    session.state.subscriptions.subscribe(TOPIC, Unit, Message(MessageType.ACK), since)
                 }
         }
 
         suspend fun leave() {
             val session = session ?: return
             subscribing!!.cancelAndJoin()
-            session.state.memberships.leaveAll()
+            session.state.subscriptions.unsubscribeAll()
             session.state.queue.cancel()
             this.session = null
         }

@@ -61,9 +61,9 @@ class SessionQueueRaceTest : FunSpec({
                             var count = 0
                             while (count < SENT) {
                                 when (queue.offer(prepared(textMessage("$sender:$count")))) {
-                                    Offer.Taken -> count++
-                                    Offer.Full -> yield()
-                                    Offer.Closed -> break
+                                    OfferResult.Accepted -> count++
+                                    OfferResult.Full -> yield()
+                                    OfferResult.Closed -> break
                                 }
                             }
                             count
@@ -91,7 +91,9 @@ class SessionQueueRaceTest : FunSpec({
         withContext(Dispatchers.Default) {
             val queue = queue(isWoken = true)
             val sender = launch {
-                for (number in 0 until POLLED) while (queue.offer(frames[number % frames.size]) == Offer.Full) yield()
+                for (number in 0 until POLLED) {
+                    while (queue.offer(frames[number % frames.size]) == OfferResult.Full) yield()
+                }
             }
             var number = 0
             val batch = arrayOfNulls<OutboundFrame>(64)

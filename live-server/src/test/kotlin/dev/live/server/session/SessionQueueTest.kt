@@ -43,7 +43,8 @@ class SessionQueueTest : FunSpec({
                         val text = ('a' + number % 26).toString().repeat(size)
                         val bytes = model.sumOf { it.length }
                         val fits = model.size < capacity && (bytes == 0 || bytes + size <= maxBytes)
-                        queue.offer(prepared(textMessage(text))) shouldBe if (fits) Offer.Taken else Offer.Full
+                        val expected = if (fits) OfferResult.Accepted else OfferResult.Full
+                        queue.offer(prepared(textMessage(text))) shouldBe expected
                         if (fits) model += text
                     } else if (model.isNotEmpty()) {
                         val most = size % 5 + 1
@@ -58,19 +59,19 @@ class SessionQueueTest : FunSpec({
     test("only an empty queue accepts a message larger than the byte bound") {
         val queue = queue(maxBytes = 10)
 
-        queue.offer(messageOfSize(1)) shouldBe Offer.Taken
-        queue.offer(messageOfSize(11)) shouldBe Offer.Full
+        queue.offer(messageOfSize(1)) shouldBe OfferResult.Accepted
+        queue.offer(messageOfSize(11)) shouldBe OfferResult.Full
         queue.take()
-        queue.offer(messageOfSize(11)) shouldBe Offer.Taken
-        queue.offer(messageOfSize(1)) shouldBe Offer.Full
+        queue.offer(messageOfSize(11)) shouldBe OfferResult.Accepted
+        queue.offer(messageOfSize(1)) shouldBe OfferResult.Full
     }
 
     test("pongs count as messages and keep their opcode") {
         val queue = queue(capacity = 1)
         val pong = OutboundFrame(Opcode.Pong, ByteArray(3))
 
-        queue.offer(pong) shouldBe Offer.Taken
-        queue.offer(pong) shouldBe Offer.Full
+        queue.offer(pong) shouldBe OfferResult.Accepted
+        queue.offer(pong) shouldBe OfferResult.Full
 
         queue.bytes shouldBe 3
         queue.takeFrames().single() shouldBe pong
@@ -133,44 +134,44 @@ class SessionQueueTest : FunSpec({
         }
     }
 
-    test("offerSurge accepts up to four times the bound, until the writer has run") {
+    test("offerBurst accepts up to four times the bound, until the writer has run") {
         val queue = queue(capacity = 2, maxBytes = 10)
-        repeat(2) { queue.offer(messageOfSize(5)) shouldBe Offer.Taken }
+        repeat(2) { queue.offer(messageOfSize(5)) shouldBe OfferResult.Accepted }
 
-        repeat(6) { queue.offerSurge(messageOfSize(5)) shouldBe Offer.Taken }
+        repeat(6) { queue.offerBurst(messageOfSize(5)) shouldBe OfferResult.Accepted }
 
-        queue.offerSurge(messageOfSize(0)) shouldBe Offer.Full
+        queue.offerBurst(messageOfSize(0)) shouldBe OfferResult.Full
         queue.take(64).size shouldBe 8
-        repeat(2) { queue.offer(messageOfSize(5)) shouldBe Offer.Taken }
-        queue.offerSurge(messageOfSize(31)) shouldBe Offer.Full
-        queue.offerSurge(messageOfSize(30)) shouldBe Offer.Taken
+        repeat(2) { queue.offer(messageOfSize(5)) shouldBe OfferResult.Accepted }
+        queue.offerBurst(messageOfSize(31)) shouldBe OfferResult.Full
+        queue.offerBurst(messageOfSize(30)) shouldBe OfferResult.Accepted
     }
 
     test("bounds of Int.MAX_VALUE do not overflow") {
         val queue = queue(capacity = Int.MAX_VALUE, maxBytes = Int.MAX_VALUE)
 
-        repeat(1_000) { queue.offer(messageOfSize(5)) shouldBe Offer.Taken }
-        queue.offerSurge(messageOfSize(5)) shouldBe Offer.Taken
+        repeat(1_000) { queue.offer(messageOfSize(5)) shouldBe OfferResult.Accepted }
+        queue.offerBurst(messageOfSize(5)) shouldBe OfferResult.Accepted
 
         queue.isHalfEmpty shouldBe true
         queue.bytes shouldBe 5_005
     }
 
-    test("awaitTurnover waits for the messages present, not for later ones") {
+    test("awaitHalfEmptyOrWritten waits for the messages present, not for later ones") {
         runTest {
             val queue = queue(capacity = 4)
             repeat(4) { queue.offer(messageOfSize(1)) }
-            val reader = async { queue.awaitTurnover() }
+            val reader = async { queue.awaitHalfEmptyOrWritten() }
             runCurrent()
 
             repeat(3) {
                 queue.take()
-                queue.offer(messageOfSize(2)) shouldBe Offer.Taken
+                queue.offer(messageOfSize(2)) shouldBe OfferResult.Accepted
                 runCurrent()
                 reader.isCompleted shouldBe false
             }
             queue.take()
-            queue.offer(messageOfSize(2)) shouldBe Offer.Taken
+            queue.offer(messageOfSize(2)) shouldBe OfferResult.Accepted
 
             reader.await() shouldBe true
         }
@@ -179,17 +180,17 @@ class SessionQueueTest : FunSpec({
     test("a batch is accepted completely or not at all, and counts as its messages") {
         val queue = queue(capacity = 4, maxBytes = 10, isWoken = true)
 
-        queue.offer(batchOf("aa", "bb")) shouldBe Offer.Taken
-        queue.offer(batchOf("c", "d", "e")) shouldBe Offer.Full // three messages do not fit
-        queue.offer(batchOf("cccc", "ddd")) shouldBe Offer.Full // one byte too many
-        queue.offer(batchOf("ccc", "ddd")) shouldBe Offer.Taken
-        queue.offer(messageOfSize(0)) shouldBe Offer.Full
+        queue.offer(batchOf("aa", "bb")) shouldBe OfferResult.Accepted
+        queue.offer(batchOf("c", "d", "e")) shouldBe OfferResult.Full // three messages do not fit
+        queue.offer(batchOf("cccc", "ddd")) shouldBe OfferResult.Full // one byte too many
+        queue.offer(batchOf("ccc", "ddd")) shouldBe OfferResult.Accepted
+        queue.offer(messageOfSize(0)) shouldBe OfferResult.Full
         queue.bytes shouldBe 10
         queue.takeFrames(64).map { it.count } shouldBe listOf(2, 2)
 
         queue.bytes shouldBe 0
         // rejected even by an empty queue: the messages may fit one by one
-        queue.offer(batchOf("cccccc", "ddddd")) shouldBe Offer.Full
+        queue.offer(batchOf("cccccc", "ddddd")) shouldBe OfferResult.Full
     }
 
     for (isWoken in listOf(false, true)) {
@@ -207,7 +208,7 @@ class SessionQueueTest : FunSpec({
                     if (isCancelled) queue.cancel() else queue.close()
 
                     waiting.await() shouldBe false
-                    queue.offer(messageOfSize(1)) shouldBe Offer.Closed
+                    queue.offer(messageOfSize(1)) shouldBe OfferResult.Closed
                     queue.send(messageOfSize(1)) shouldBe false
                     if (!isCancelled) queue.take(64).size shouldBe 2
                     queue.takenFrames(1) shouldBe null

@@ -47,7 +47,7 @@ class SessionRequestTest : FunSpec({
             val pending = start { session.request<String, Int>("count", "room") }
 
             val request = sent()
-            session.answered(Message(MessageType.REPLY, ref = request.ref, body = Body.json("7")))
+            session.handleReply(Message(MessageType.REPLY, ref = request.ref, body = Body.json("7")))
 
             pending.await() shouldBe 7
             request.type shouldBe "count"
@@ -63,7 +63,7 @@ class SessionRequestTest : FunSpec({
             val requests = List(3) { sent() }
             for (one in requests.reversed()) {
                 val reply = Body.json("${2 * one.decode<Int>()}")
-                session.answered(Message(MessageType.REPLY, ref = one.ref, body = reply))
+                session.handleReply(Message(MessageType.REPLY, ref = one.ref, body = reply))
             }
 
             pending.map { it.await() } shouldBe listOf(0, 2, 4)
@@ -87,7 +87,7 @@ class SessionRequestTest : FunSpec({
             val pending = start { session.request<String, Int>("count", "room") }
 
             val error = LiveException(ErrorCode.Forbidden, "not you", 3.seconds)
-            session.answered(error.toMessage(ref = sent().ref))
+            session.handleReply(error.toMessage(ref = sent().ref))
 
             val failure = shouldThrow<RequestFailedException> { pending.await() }
             failure.code shouldBe ErrorCode.Forbidden
@@ -102,7 +102,7 @@ class SessionRequestTest : FunSpec({
 
             val code = ErrorCode.of("x\n" + "y".repeat(1000))
             val hostile = LiveException(code, "no\r\nERROR all is lost" + "!".repeat(1000))
-            session.answered(hostile.toMessage(ref = sent().ref))
+            session.handleReply(hostile.toMessage(ref = sent().ref))
 
             val failure = shouldThrow<RequestFailedException> { pending.await() }
             failure.message.orEmpty() shouldNotContain Regex("[\\r\\n]")
@@ -113,13 +113,13 @@ class SessionRequestTest : FunSpec({
     test("an empty error reply is internal, and a reply of another type is a bad payload") {
         withClient {
             val first = start { session.request<String, Int>("count", "room") }
-            session.answered(Message(MessageType.ERROR, ref = sent().ref))
+            session.handleReply(Message(MessageType.ERROR, ref = sent().ref))
             val second = start { session.request<String, Int>("count", "room") }
-            session.answered(Message(MessageType.REPLY, ref = sent().ref, body = Body.json("[]")))
+            session.handleReply(Message(MessageType.REPLY, ref = sent().ref, body = Body.json("[]")))
 
             shouldThrow<RequestFailedException> { first.await() }.code shouldBe ErrorCode.Internal
             shouldThrow<RequestFailedException> { second.await() }.reason shouldBe
-                "the reply to 'count' does not fit: data must be a number"
+                "malformed reply to 'count': data must be a number"
         }
     }
 
@@ -129,7 +129,7 @@ class SessionRequestTest : FunSpec({
             val request = sent()
 
             val late = shouldThrow<RequestFailedException> { pending.await() }
-            session.answered(Message(MessageType.REPLY, ref = request.ref, body = Body.json("7")))
+            session.handleReply(Message(MessageType.REPLY, ref = request.ref, body = Body.json("7")))
 
             late.code shouldBe ErrorCode.Timeout
             late.reason shouldBe "no reply to 'count' within 3s"
@@ -144,7 +144,7 @@ class SessionRequestTest : FunSpec({
             val pending = start { session.request<String, Int>("count", "room") }
 
             val ref = sent().ref
-            for (n in listOf("7", "8")) session.answered(Message(MessageType.REPLY, ref = ref, body = Body.json(n)))
+            for (n in listOf("7", "8")) session.handleReply(Message(MessageType.REPLY, ref = ref, body = Body.json(n)))
 
             pending.await() shouldBe 7
             session.isOpen shouldBe true
@@ -153,7 +153,7 @@ class SessionRequestTest : FunSpec({
 
     test("a reply without a request is ignored, and a session without requests allocates no table") {
         withClient {
-            session.answered(Message(MessageType.REPLY, ref = "$1"))
+            session.handleReply(Message(MessageType.REPLY, ref = "$1"))
 
             session.requests.shouldBeNull()
         }
@@ -175,12 +175,12 @@ class SessionRequestTest : FunSpec({
             val waiting = List(256) { start { session.requestMessage("who") }.also { test.runCurrent() } to sent() }
 
             val rejection = shouldThrow<RequestFailedException> { session.requestMessage("who") }
-            session.answered(Message(MessageType.REPLY, ref = waiting.first().second.ref))
+            session.handleReply(Message(MessageType.REPLY, ref = waiting.first().second.ref))
             waiting.first().first.await()
             val next = start { session.requestMessage("who") }
 
             rejection.code shouldBe ErrorCode.RateLimited
-            session.answered(Message(MessageType.REPLY, ref = sent().ref))
+            session.handleReply(Message(MessageType.REPLY, ref = sent().ref))
             next.await().type shouldBe MessageType.REPLY
             waiting.forEach { it.first.cancel() }
         }
@@ -209,7 +209,8 @@ class SessionRequestTest : FunSpec({
 
             val lost = shouldThrow<RequestFailedException> { pending.await() }
             lost.code.wire shouldBe "connection_lost"
-            lost.reason shouldBe "the session ended before 'who' was answered; whether it was carried out is not known"
+            lost.reason shouldBe
+                "the session ended before the reply to 'who'; the client may have processed the request"
             val late = shouldThrow<RequestFailedException> { one.session.requestMessage("who") }
             late.code.wire shouldBe "connection_lost"
             one.session.requests.shouldNotBeNull().size shouldBe 0
@@ -229,7 +230,7 @@ class SessionRequestTest : FunSpec({
     test("reserved types and invalid timeouts are rejected") {
         withClient {
             shouldThrow<IllegalArgumentException> { session.requestMessage("ack") }.message shouldBe
-                "request type 'ack' is one of the protocol's own; choose another"
+                "request type 'ack' is reserved by the protocol; choose another"
             shouldThrow<IllegalArgumentException> { session.requestMessage("who", timeout = 0.seconds) }
                 .message shouldBe "timeout must be positive, was 0s"
             session.requests shouldBe null

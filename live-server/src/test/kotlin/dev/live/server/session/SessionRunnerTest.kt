@@ -41,7 +41,7 @@ class SessionRunnerTest : FunSpec({
                         if (text ==
                             "join"
                         ) {
-                            session.state.memberships.join("t", "", ack)
+                            session.state.subscriptions.subscribe("t", "", ack)
                         } else {
                             error("the handler failed")
                         }
@@ -79,7 +79,7 @@ class SessionRunnerTest : FunSpec({
                 one.socket.sendClose(sent)
                 runCurrent()
 
-                one.socket.closings shouldBe listOf(Closing(echoed, "", answering = true))
+                one.socket.closings shouldBe listOf(Closing(echoed, "", closeReceived = true))
                 one.reasons.single().byClient shouldBe true
             }
         }
@@ -101,7 +101,7 @@ class SessionRunnerTest : FunSpec({
             runCurrent()
 
             one.socket.texts() shouldContainExactly List(200) { "$it" }
-            one.socket.closings shouldBe listOf(Closing(1001, "bye", answering = false))
+            one.socket.closings shouldBe listOf(Closing(1001, "bye", closeReceived = false))
         }
     }
 
@@ -109,7 +109,7 @@ class SessionRunnerTest : FunSpec({
         runTest {
             val observer = RecordingObserver()
             val one = TestSession(this, sessionSettings(queueCapacity = 4), counters = ServerCounters(observer))
-            one.onMessage = { session, _ -> session.state.memberships.join("t", "", ack) }
+            one.onMessage = { session, _ -> session.state.subscriptions.subscribe("t", "", ack) }
             one.start()
             one.socket.sendText("join")
             runCurrent()
@@ -121,7 +121,7 @@ class SessionRunnerTest : FunSpec({
             }
 
             one.socket.texts() shouldContainExactly listOf("ack")
-            one.socket.closings shouldBe listOf(Closing(4508, "the queue overflowed", answering = false))
+            one.socket.closings shouldBe listOf(Closing(4508, "session queue overflowed", closeReceived = false))
             one.topics.find("t")!!.size shouldBe 0
             // counts queued and rejected messages, but not those being written, which may arrive
             observer.events() shouldContain "dropped 5 by close"
@@ -203,7 +203,7 @@ class SessionRunnerTest : FunSpec({
             runCurrent()
 
             one.socket.texts() shouldContainExactly listOf("0", "1", "2")
-            one.socket.closings shouldBe listOf(Closing(1000, "", answering = true))
+            one.socket.closings shouldBe listOf(Closing(1000, "", closeReceived = true))
         }
     }
 
@@ -236,7 +236,7 @@ class SessionRunnerTest : FunSpec({
                 runCurrent()
 
                 one.socket.texts().last() shouldBe "goodbye"
-                one.socket.closings shouldBe listOf(Closing(code.wire, "later", answering = false))
+                one.socket.closings shouldBe listOf(Closing(code.wire, "later", closeReceived = false))
             }
         }
 
@@ -247,7 +247,7 @@ class SessionRunnerTest : FunSpec({
                 one.start()
 
                 one.socket.texts() shouldBe listOf("goodbye")
-                one.socket.closings shouldBe listOf(Closing(code.wire, "later", answering = false))
+                one.socket.closings shouldBe listOf(Closing(code.wire, "later", closeReceived = false))
             }
         }
     }
@@ -279,7 +279,7 @@ class SessionRunnerTest : FunSpec({
             one.socket.dropConnection()
             runCurrent()
 
-            one.socket.closings shouldBe listOf(Closing(4403, "first", answering = false))
+            one.socket.closings shouldBe listOf(Closing(4403, "first", closeReceived = false))
             one.reasons.map { "$it" } shouldBe listOf("4403 (first)")
         }
     }
@@ -313,7 +313,7 @@ class SessionRunnerTest : FunSpec({
             one.start()
 
             handled.shouldBeEmpty()
-            one.socket.closings shouldBe listOf(Closing(1013, "too many", answering = false))
+            one.socket.closings shouldBe listOf(Closing(1013, "too many", closeReceived = false))
             one.sessions.size shouldBe 0
         }
     }
@@ -330,7 +330,7 @@ class SessionRunnerTest : FunSpec({
             one.start()
 
             one.socket.texts() shouldBe listOf("hello")
-            one.socket.closings shouldBe listOf(Closing(1000, "that was all", answering = false))
+            one.socket.closings shouldBe listOf(Closing(1000, "that was all", closeReceived = false))
         }
     }
 
@@ -401,7 +401,7 @@ class SessionRunnerTest : FunSpec({
             runCurrent()
 
             handled.shouldBeEmpty()
-            one.socket.closings shouldBe listOf(Closing(4403, "enough", answering = false))
+            one.socket.closings shouldBe listOf(Closing(4403, "enough", closeReceived = false))
         }
     }
 
@@ -420,7 +420,7 @@ class SessionRunnerTest : FunSpec({
             runCurrent()
 
             one.socket.texts() shouldBe listOf("last")
-            one.socket.closings shouldBe listOf(Closing(4403, "enough", answering = true))
+            one.socket.closings shouldBe listOf(Closing(4403, "enough", closeReceived = true))
             one.reasons.single().byClient shouldBe false
         }
     }
@@ -458,13 +458,13 @@ private fun ending(
     code: CloseCode,
     name: String,
     reason: String?,
-    answering: Boolean = false,
+    closeReceived: Boolean = false,
     end: suspend TestScope.(TestSession, Job) -> Unit,
-) = Ending(code, name, listOfNotNull(reason?.let { Closing(code.wire, it, answering) }), end)
+) = Ending(code, name, listOfNotNull(reason?.let { Closing(code.wire, it, closeReceived) }), end)
 
 private val endings =
     listOf(
-        ending(CloseCode.Normal, "the client closed", "", answering = true) { one, _ -> one.socket.sendClose() },
+        ending(CloseCode.Normal, "the client closed", "", closeReceived = true) { one, _ -> one.socket.sendClose() },
         ending(CloseCode.Kicked, "the application kicked it", "enough") { one, _ -> one.session.kick("enough") },
         ending(CloseCode.Normal, "the application closed it in a session coroutine", "done") { one, _ ->
             one.session.launch { one.session.close(CloseCode.Normal, "done") }
@@ -501,8 +501,8 @@ private val endings =
             one.codec.broken = true
             one.session.launch { one.session.send(textMessage("a")) }
         },
-        ending(CloseCode.GoingAway, "the call was cancelled", "the server stops") { _, run -> run.cancel() },
-        ending(CloseCode.GoingAway, "the call was cancelled during a write", "the server stops") {
+        ending(CloseCode.GoingAway, "the call was cancelled", "server shutdown") { _, run -> run.cancel() },
+        ending(CloseCode.GoingAway, "the call was cancelled during a write", "server shutdown") {
             one,
             run,
             ->
@@ -511,7 +511,7 @@ private val endings =
             runCurrent()
             run.cancel()
         },
-        ending(CloseCode.SlowConsumer, "the queue overflowed", "the queue overflowed") { one, _ ->
+        ending(CloseCode.SlowConsumer, "session queue overflowed", "session queue overflowed") { one, _ ->
             one.socket.stalled = true
             while (one.session.isOpen) one.session.state.deliver(one.session.prepare(textMessage("a")))
         },

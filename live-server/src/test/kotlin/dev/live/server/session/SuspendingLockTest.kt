@@ -28,7 +28,7 @@ class SuspendingLockTest : FunSpec({
             repeat(16) {
                 launch(Dispatchers.Default) {
                     repeat(2_000) { round ->
-                        lock.inTurn {
+                        lock.withLock {
                             most = maxOf(most, ++inside)
                             if (round % 3 == 0) yield()
                             inside--
@@ -47,11 +47,11 @@ class SuspendingLockTest : FunSpec({
         runTest {
             val lock = lock()
             val seen = mutableListOf<String>()
-            shouldThrow<IllegalStateException> { lock.inTurn { error("failed") } }
-            val first = launch { lock.inTurn { CompletableDeferred<Unit>().await() } }
+            shouldThrow<IllegalStateException> { lock.withLock { error("failed") } }
+            val first = launch { lock.withLock { CompletableDeferred<Unit>().await() } }
             runCurrent()
-            val second = launch { lock.inTurn { seen += "second" } }
-            launch { lock.inTurn { seen += "third" } }
+            val second = launch { lock.withLock { seen += "second" } }
+            launch { lock.withLock { seen += "third" } }
             runCurrent()
             seen.size shouldBe 0
 

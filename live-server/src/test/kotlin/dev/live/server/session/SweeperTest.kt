@@ -73,7 +73,8 @@ class SweeperTest : FunSpec({
             advanceTimeTo(60_000)
 
             run.isCompleted shouldBe true
-            one.socket.closings shouldBe listOf(FakeSocket.Closing(4408, "nothing heard for 1m", answering = false))
+            one.socket.closings shouldBe
+                listOf(FakeSocket.Closing(4408, "no frame received for 1m", closeReceived = false))
         }
     }
 
@@ -89,7 +90,8 @@ class SweeperTest : FunSpec({
             one.session.isOpen shouldBe true
             advanceTimeTo(13_000)
 
-            one.socket.closings shouldBe listOf(FakeSocket.Closing(4508, "took no bytes for 10s", answering = false))
+            one.socket.closings shouldBe
+                listOf(FakeSocket.Closing(4508, "client accepted no bytes for 10s", closeReceived = false))
         }
     }
 
@@ -176,15 +178,17 @@ class SweeperTest : FunSpec({
             runCurrent()
             val queue = one.session.state.queue
             one.session.trySend(textMessage("word"))
-            val part = LossyQueue.Part(DropCounters())
+            val part = LossyQueue.TopicEntries(DropCounters())
             val table = CodecTable(listOf(one.codec))
-            for (text in listOf("a", "bc")) queue.keep(part, text, PreparedMessage(textMessage(text), table), limit = 9)
+            for (text in listOf("a", "bc")) {
+                queue.offerLossy(part, text, PreparedMessage(textMessage(text), table), limit = 9)
+            }
             backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 1.seconds) { currentTime }.run() }
 
             advanceTimeTo(1_000)
 
             observer.samples.last() shouldBe listOf(1L, 3L, 7L, 3L)
-            queue.forget(part)
+            queue.removeLossy(part)
             (queue.count to queue.bytes) shouldBe (1 to 4L)
             run.cancel()
         }

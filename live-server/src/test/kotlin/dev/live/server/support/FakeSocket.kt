@@ -75,9 +75,9 @@ internal class FakeSocket : Socket {
         }
     }
 
-    override suspend fun close(code: Int, reason: String, answering: Boolean) {
-        closings += Closing(code, reason, answering)
-        if (!this.answering) CompletableDeferred<Unit>().await()
+    override suspend fun close(code: Int, reason: String, closeReceived: Boolean) {
+        closings += Closing(code, reason, closeReceived)
+        if (!answering) CompletableDeferred<Unit>().await()
     }
 
     override fun abort() {
@@ -85,7 +85,7 @@ internal class FakeSocket : Socket {
     }
 
     /** A written close frame; [answering] is true for a reply to the client's. */
-    data class Closing(val code: Int, val reason: String, val answering: Boolean)
+    data class Closing(val code: Int, val reason: String, val closeReceived: Boolean)
 }
 
 /** The payload of the frame, without its header. */

@@ -30,12 +30,12 @@ internal class FakeSubscriber(session: String = "s") : Subscriber(session) {
         return !full
     }
 
-    override fun offer(run: MessageBatch): Boolean {
+    override fun offer(batch: MessageBatch): Boolean {
         failure?.let { throw it }
-        run.frameFor(0) // fails like a real queue if the codec does
-        if (full || run.messages.size > maxBatch) return false
-        batchSizes += run.messages.size
-        for (message in run.messages) taken += message.message.text()
+        batch.frameFor(0) // fails like a real queue if the codec does
+        if (full || batch.messages.size > maxBatch) return false
+        batchSizes += batch.messages.size
+        for (message in batch.messages) taken += message.message.text()
         return true
     }
 

@@ -4,6 +4,7 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.server.observe.ServerCounters
 import dev.live.server.session.CloseReason
+import dev.live.server.session.EndpointTopics
 import dev.live.server.session.OverflowPolicy
 import dev.live.server.session.QueueBound
 import dev.live.server.session.Session
@@ -12,7 +13,6 @@ import dev.live.server.session.SessionRegistry
 import dev.live.server.session.SessionRunner
 import dev.live.server.session.SessionRuntime
 import dev.live.server.session.SessionSettings
-import dev.live.server.session.TopicPlaces
 import dev.live.server.topic.CodecTable
 import dev.live.server.topic.Member
 import dev.live.server.topic.TopicRegistry
@@ -78,17 +78,17 @@ internal class TestSession(
 
     /** Topics whose names start with `un` are not declared. */
     private val places =
-        object : TopicPlaces {
-            override fun placeFor(topic: String, joined: Int): Any {
+        object : EndpointTopics {
+            override fun attachmentFor(topic: String, subscribed: Int): Any {
                 if (topic.startsWith("un")) throw LiveException(ErrorCode.UnknownTopic, "not declared")
                 return topic
             }
 
-            override suspend fun member(session: Session<*>, place: Any): Member? = null
+            override suspend fun member(session: Session<*>, attachment: Any): Member? = null
 
-            override suspend fun joined(session: Session<*>, place: Any) = Unit
+            override suspend fun subscribed(session: Session<*>, attachment: Any) = Unit
 
-            override suspend fun left(session: Session<*>, place: Any) = Unit
+            override suspend fun unsubscribed(session: Session<*>, attachment: Any) = Unit
         }
 
     private val runtime = SessionRuntime(settings, topics, codecSlot = 0, places) { test.currentTime }

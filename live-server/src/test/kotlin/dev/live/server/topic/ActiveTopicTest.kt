@@ -37,10 +37,10 @@ class ActiveTopicTest : FunSpec({
             val ann = FakeSubscriber()
 
             hub.publish(prepared(textMessage("before")))
-            hub.join(ann, ack)
+            hub.subscribe(ann, ack)
             hub.publish(prepared(textMessage("a")))
             hub.publish(prepared(textMessage("b")))
-            hub.leave(ann, ack)
+            hub.unsubscribe(ann, ack)
             hub.publish(prepared(textMessage("after")))
             runCurrent()
 
@@ -53,8 +53,8 @@ class ActiveTopicTest : FunSpec({
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber()
 
-            hub.join(ann, ack)
-            hub.leave(ann)
+            hub.subscribe(ann, ack)
+            hub.unsubscribe(ann)
             hub.publish(prepared(textMessage("after")))
             runCurrent()
 
@@ -68,7 +68,7 @@ class ActiveTopicTest : FunSpec({
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber().apply { full = true }
 
-            hub.join(ann, ack)
+            hub.subscribe(ann, ack)
 
             hub.size shouldBe 0
         }
@@ -81,14 +81,14 @@ class ActiveTopicTest : FunSpec({
                     repeat(ROUNDS) {
                         val hub = hub(this, actor = actor, inPlace = 100)
                         val started = AtomicIntegerArray(PUBLISHERS)
-                        repeat(OTHER_SUBSCRIBERS) { hub.join(FakeSubscriber(), ack) } // enough to defer delivery
+                        repeat(OTHER_SUBSCRIBERS) { hub.subscribe(FakeSubscriber(), ack) } // enough to defer delivery
                         val publishers =
                             List(PUBLISHERS) { publisher ->
                                 launch(contexts[publisher % contexts.size]) { publishAll(hub, publisher, started) }
                             }
                         val joined = List(SUBSCRIBERS) { async { joinDuringPublishes(hub, started) } }.awaitAll()
                         publishers.joinAll()
-                        hub.join(FakeSubscriber(), ack) // everything before its ack has been delivered
+                        hub.subscribe(FakeSubscriber(), ack) // everything before its ack has been delivered
 
                         for (one in joined) {
                             one.subscriber.texts().first() shouldBe "ack"
@@ -108,7 +108,7 @@ class ActiveTopicTest : FunSpec({
         test("a subscriber leaving during publishes gets nothing after its ack, $setup").config(timeout = 5.minutes) {
             withContext(Dispatchers.Default) {
                 val hub = hub(this, actor = actor, inPlace = 100)
-                repeat(OTHER_SUBSCRIBERS) { hub.join(FakeSubscriber(), ack) }
+                repeat(OTHER_SUBSCRIBERS) { hub.subscribe(FakeSubscriber(), ack) }
                 val started = AtomicIntegerArray(PUBLISHERS)
                 val publishers =
                     List(PUBLISHERS) { publisher ->
@@ -118,14 +118,14 @@ class ActiveTopicTest : FunSpec({
                 val left = List(SUBSCRIBERS) {
                     async {
                         val subscriber = FakeSubscriber()
-                        hub.join(subscriber, textMessage("in"))
+                        hub.subscribe(subscriber, textMessage("in"))
                         repeat(Random.nextInt(20)) { yield() }
-                        hub.leave(subscriber, textMessage("out"))
+                        hub.unsubscribe(subscriber, textMessage("out"))
                         subscriber to subscriber.texts().size
                     }
                 }.awaitAll()
                 publishers.joinAll()
-                hub.join(FakeSubscriber(), ack)
+                hub.subscribe(FakeSubscriber(), ack)
 
                 for ((subscriber, countAtAck) in left) {
                     subscriber.texts().size shouldBe countAtAck
@@ -178,7 +178,7 @@ private val setups =
 /** A thread that counts as reading from sockets. */
 private fun socketReadingThread(): CoroutineContext {
     val executor = Executors.newSingleThreadExecutor { Thread(it).apply { isDaemon = true } }
-    executor.execute { ReadLoop.begin(executor::execute) }
+    executor.execute { ReadLoop.register(executor::execute) }
     return executor.asCoroutineDispatcher()
 }
 
@@ -197,6 +197,6 @@ private suspend fun joinDuringPublishes(hub: ActiveTopic, started: AtomicInteger
     coroutineScope {
         repeat(Random.nextInt(50)) { yield() }
         val subscriber = FakeSubscriber()
-        hub.join(subscriber, ack)
+        hub.subscribe(subscriber, ack)
         Joined(subscriber, List(PUBLISHERS) { started.get(it) })
     }

@@ -24,12 +24,13 @@ class HistoryCombinationsTest : FunSpec({
 
     test("recovered messages keep their keys, so they do not conflate each other") {
         runTest {
-            val hub = hub(this, TopicPolicy(history = history, delivery = Delivery(LossyOverflow.Conflate(limit = 8))))
+            val delivery = DeliverySettings(LossyOverflow.Conflate(limit = 8))
+            val hub = hub(this, TopicPolicy(history = history, delivery = delivery))
             hub.publish(keyed("a1", "a"))
             hub.publish(keyed("b1", "b"))
             val ann = RecordingSubscriber()
 
-            hub.join(ann, ack, Position(hub.epoch(), 0), room = 32)
+            hub.subscribe(ann, ack, Position(hub.epoch(), 0), capacity = 32)
 
             ann.messages.drop(1).map { it.key } shouldContainExactly listOf("a", "b")
         }
@@ -37,13 +38,13 @@ class HistoryCombinationsTest : FunSpec({
 
     test("a throttled message is not recovered too: it arrives once and in order") {
         runTest {
-            val hub = hub(this, TopicPolicy(history = history, delivery = Delivery(throttle = 1.seconds)))
+            val hub = hub(this, TopicPolicy(history = history, delivery = DeliverySettings(throttle = 1.seconds)))
             for (text in listOf("1", "2", "3")) hub.publish(keyed(text))
             val ann = RecordingSubscriber()
             val bob = RecordingSubscriber()
 
-            hub.join(ann, ack, Position(hub.epoch(), 0), room = 32)
-            hub.join(bob, ack)
+            hub.subscribe(ann, ack, Position(hub.epoch(), 0), capacity = 32)
+            hub.subscribe(bob, ack)
             advanceTimeBy(2.seconds)
 
             ann.texts() shouldContainExactly listOf("1@1", "3@3")
@@ -56,12 +57,12 @@ class HistoryCombinationsTest : FunSpec({
         "history ends at the last unthrottled message, so a subscriber that resumes there receives later ones once",
     ) {
         runTest {
-            val hub = hub(this, TopicPolicy(history = history, delivery = Delivery(throttle = 1.seconds)))
+            val hub = hub(this, TopicPolicy(history = history, delivery = DeliverySettings(throttle = 1.seconds)))
             for (text in listOf("1", "2", "3")) hub.publish(keyed(text))
             val ann = RecordingSubscriber()
 
-            val page = hub.recall(null)!!
-            hub.join(ann, ack, page.position, room = 32)
+            val page = hub.readHistory(null)!!
+            hub.subscribe(ann, ack, page.position, capacity = 32)
             advanceTimeBy(2.seconds)
 
             page.messages.map { it.text() } + ann.texts() shouldContainExactly listOf("1", "3@3")
@@ -73,7 +74,7 @@ class HistoryCombinationsTest : FunSpec({
             val hub = hub(this, TopicPolicy(history = history))
             hub.stop()
 
-            shouldThrow<IllegalStateException> { hub.recall(null) }.message shouldBe "the server has ended"
+            shouldThrow<IllegalStateException> { hub.readHistory(null) }.message shouldBe "the server has stopped"
         }
     }
 
@@ -81,10 +82,10 @@ class HistoryCombinationsTest : FunSpec({
         runTest {
             val hub = hub(this, TopicPolicy(history = history))
             val ann = RecordingSubscriber()
-            hub.join(ann, ack)
+            hub.subscribe(ann, ack)
             hub.publish(keyed("1"))
 
-            hub.join(ann, ack, Position(hub.epoch(), 0), room = 32)
+            hub.subscribe(ann, ack, Position(hub.epoch(), 0), capacity = 32)
             hub.publish(keyed("2"))
 
             ann.texts() shouldContainExactly listOf("1@1", "1@1", "2@2")
@@ -96,7 +97,7 @@ class HistoryCombinationsTest : FunSpec({
 private fun keyed(text: String, key: String? = null) =
     PreparedMessage(textMessage(text), CodecTable(listOf(FakeCodec())), key = key)
 
-private suspend fun ActiveTopic.epoch(): String = recall(null)!!.position.epoch
+private suspend fun ActiveTopic.epoch(): String = readHistory(null)!!.position.epoch
 
 private class RecordingSubscriber : Subscriber("seen") {
     val messages = ArrayList<PreparedMessage>()
@@ -104,7 +105,7 @@ private class RecordingSubscriber : Subscriber("seen") {
     fun texts() =
         messages.map { it.message }.filter { it.type != MessageType.ACK }.map { "${it.text()}@${it.offset}" }
 
-    override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
+    override fun offer(batch: MessageBatch): Boolean = batch.messages.all(::offer)
 
     override fun offer(message: PreparedMessage): Boolean = messages.add(message)
 }

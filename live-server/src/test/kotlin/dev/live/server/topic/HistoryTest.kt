@@ -74,8 +74,8 @@ class HistoryTest : FunSpec({
         history.append(textMessage("a"))
         history.isEmpty shouldBe false
 
-        history.isOutdated(5_000) shouldBe false
-        history.isOutdated(5_001) shouldBe true
+        history.hasExpired(5_000) shouldBe false
+        history.hasExpired(5_001) shouldBe true
         now = 5_001
         history.evict()
 

@@ -108,17 +108,17 @@ private class PresenceModel(
     private fun member(number: Int) = Member("user-${number % (members * 4 / 5)}", """{"device":${number % 3}}""")
 
     private suspend fun join(watcher: Watcher, member: Member) {
-        hub.join(watcher, Message(MessageType.ACK), member = member)
+        hub.subscribe(watcher, Message(MessageType.ACK), member = member)
         watchers[watcher] = member
     }
 
     private suspend fun drop(watcher: Watcher) {
-        hub.leave(watcher)
+        hub.unsubscribe(watcher)
         watchers -= watcher
     }
 
     private suspend fun leave(watcher: Watcher) {
-        hub.leave(watcher, Message(MessageType.ACK))
+        hub.unsubscribe(watcher, Message(MessageType.ACK))
         watchers -= watcher
     }
 
@@ -135,7 +135,7 @@ private class PresenceModel(
         var error: String? = null
             private set
 
-        override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
+        override fun offer(batch: MessageBatch): Boolean = batch.messages.all(::offer)
 
         override fun offer(message: PreparedMessage): Boolean {
             if (message.message.type == MessageType.PRESENCE) {

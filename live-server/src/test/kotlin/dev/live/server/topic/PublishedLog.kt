@@ -29,7 +29,7 @@ internal class PublishedLog(val name: String, private val settings: HistorySetti
     val position: Position get() = Position(epoch!!, last)
 
     suspend fun checkEpoch(hub: ActiveTopic) {
-        val found = hub.recall(null)!!.position.epoch
+        val found = hub.readHistory(null)!!.position.epoch
         if (epoch == null) {
             epochs shouldNotContain found
             epochs += found
@@ -78,7 +78,7 @@ internal class PublishedLog(val name: String, private val settings: HistorySetti
 internal class RecoveringReader(val log: PublishedLog) : Subscriber("reader") {
     /** The topic that it is subscribed to or catching up with; null while disconnected. */
     var hub: ActiveTopic? = null
-    var behind: Joining.Behind? = null
+    var behind: SubscribeResult.CatchUp? = null
     var isSubscribed = false
 
     /** The position of its last message; null before the first subscribe. */
@@ -127,5 +127,5 @@ internal class RecoveringReader(val log: PublishedLog) : Subscriber("reader") {
 
     override fun offer(message: PreparedMessage): Boolean = received.add(message.message)
 
-    override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
+    override fun offer(batch: MessageBatch): Boolean = batch.messages.all(::offer)
 }

@@ -92,26 +92,26 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
         if (quiet-- > 0) return
         val size = if (random.nextInt(50) == 0) random.nextInt(400) else random.nextInt(40)
         val body = "${log.number++}:".padEnd(size, '.').encodeToByteArray()
-        val users = registry.find(log.name)?.users ?: 0
+        val users = registry.find(log.name)?.useCount ?: 0
 
         registry.deliver(Publication(log.name, Body.bytes(body)))
 
         log.add(registry.find(log.name).shouldNotBeNull(), body)
-        registry.find(log.name)!!.users shouldBe users
+        registry.find(log.name)!!.useCount shouldBe users
     }
 
     private suspend fun reconnect(reader: RecoveringReader) {
         val hub = registry.retain(reader.log.name).also { reader.log.checkEpoch(it) }
         if (random.nextInt(50) == 0) {
             val impossible = Position(reader.log.epoch!!, reader.log.last + 1 + random.nextInt(3))
-            shouldThrow<BadPayloadException> { hub.join(reader, ack, impossible, random.nextInt(ROOM)) }
+            shouldThrow<BadPayloadException> { hub.subscribe(reader, ack, impossible, random.nextInt(ROOM)) }
             registry.release(reader.log.name)
             seen += "impossible"
             return
         }
         reader.hub = hub
         recordSituation(reader)
-        onJoin(reader, hub.join(reader, ack, reader.recoveryPosition(), random.nextInt(ROOM)))
+        onJoin(reader, hub.subscribe(reader, ack, reader.recoveryPosition(), random.nextInt(ROOM)))
     }
 
     private fun recordSituation(reader: RecoveringReader) {
@@ -125,31 +125,31 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
     private suspend fun catchUp(reader: RecoveringReader) {
         val behind = reader.behind!!
         val isThere = reader.log.contains(behind.position)
-        val joining = reader.hub!!.join(reader, ack = null, behind.position, random.nextInt(ROOM))
-        (joining != Joining.HistoryEvicted) shouldBe isThere
-        if (joining is Joining.Behind) seen += "behind again"
-        if (joining == Joining.HistoryEvicted) seen += "${reader.log.name} went past one that caught up"
+        val joining = reader.hub!!.subscribe(reader, ack = null, behind.position, random.nextInt(ROOM))
+        (joining != SubscribeResult.HistoryEvicted) shouldBe isThere
+        if (joining is SubscribeResult.CatchUp) seen += "behind again"
+        if (joining == SubscribeResult.HistoryEvicted) seen += "${reader.log.name} went past one that caught up"
         onJoin(reader, joining)
     }
 
-    private suspend fun onJoin(reader: RecoveringReader, joining: Joining) {
+    private suspend fun onJoin(reader: RecoveringReader, joining: SubscribeResult) {
         reader.drain()
-        reader.behind = joining as? Joining.Behind
+        reader.behind = joining as? SubscribeResult.CatchUp
         when (joining) {
-            is Joining.Behind -> {
+            is SubscribeResult.CatchUp -> {
                 seen += "behind"
                 listOfNotNull(joining.ack).plus(joining.messages).forEach(reader::onMessage)
                 reader.offset shouldBe joining.position.offset
                 joining.position shouldBe reader.log.position
             }
-            Joining.In -> reader.isSubscribed = true
-            Joining.HistoryEvicted -> leave(reader)
+            SubscribeResult.Subscribed -> reader.isSubscribed = true
+            SubscribeResult.HistoryEvicted -> leave(reader)
         }
     }
 
     private suspend fun leave(reader: RecoveringReader) {
         val hub = reader.hub ?: return
-        if (reader.isSubscribed && random.nextBoolean()) hub.leave(reader, ack) else hub.leave(reader)
+        if (reader.isSubscribed && random.nextBoolean()) hub.unsubscribe(reader, ack) else hub.unsubscribe(reader)
         reader.drain()
         registry.release(reader.log.name)
         reader.onDisconnect()
@@ -166,7 +166,7 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
         for (log in logs) {
             val hub = before[log.name] ?: continue
             if (registry.find(log.name) != null) continue
-            hub.users shouldBe 0
+            hub.useCount shouldBe 0
             if (!isTooMuch) log.isOutdated(hub.idleSince) shouldBe true
             seen += if (isTooMuch) "topic over the bound" else "outdated topic"
             log.forget()

@@ -22,8 +22,8 @@ class ThrottleTest : FunSpec({
 
     test("the first message is sent at once, then the newest one per interval") {
         runTest {
-            val hub = throttled(Delivery(throttle = 100.milliseconds))
-            val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }
+            val hub = throttled(DeliverySettings(throttle = 100.milliseconds))
+            val ann = FakeSubscriber().also { hub.subscribe(it, Message(MessageType.ACK)) }
 
             for (text in listOf("a", "b", "c")) hub.publish(text)
             runCurrent()
@@ -43,8 +43,8 @@ class ThrottleTest : FunSpec({
 
     test("throttled messages are sent in publish order") {
         runTest {
-            val hub = throttled(Delivery(LossyOverflow.Conflate(limit = 3), throttle = 100.milliseconds))
-            val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }
+            val hub = throttled(DeliverySettings(LossyOverflow.Conflate(limit = 3), throttle = 100.milliseconds))
+            val ann = FakeSubscriber().also { hub.subscribe(it, Message(MessageType.ACK)) }
 
             for (text in listOf("x0", "a1", "b1", "c1", "a2", "b2")) hub.publish(text, key = text.take(1))
             advanceTimeBy(101.milliseconds)
@@ -55,8 +55,8 @@ class ThrottleTest : FunSpec({
 
     test("with keys the newest message of each key is sent, and the oldest key is dropped over the limit") {
         runTest {
-            val hub = throttled(Delivery(LossyOverflow.Conflate(limit = 2), throttle = 100.milliseconds))
-            val ann = FakeSubscriber().also { hub.join(it, Message(MessageType.ACK)) }
+            val hub = throttled(DeliverySettings(LossyOverflow.Conflate(limit = 2), throttle = 100.milliseconds))
+            val ann = FakeSubscriber().also { hub.subscribe(it, Message(MessageType.ACK)) }
 
             for (text in listOf("x0", "a1", "b1", "a2", "b2", "c1")) hub.publish(text, key = text.take(1))
             advanceTimeBy(101.milliseconds)
@@ -67,7 +67,7 @@ class ThrottleTest : FunSpec({
     }
 })
 
-private fun TestScope.throttled(delivery: Delivery) = hub(this, TopicPolicy(delivery = delivery))
+private fun TestScope.throttled(delivery: DeliverySettings) = hub(this, TopicPolicy(delivery = delivery))
 
 private suspend fun ActiveTopic.publish(text: String, key: String? = null) =
     publish(PreparedMessage(textMessage(text), CodecTable(listOf(FakeCodec())), key = key))

@@ -25,7 +25,7 @@ class TopicBatchesTest : FunSpec({
         runTest {
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber()
-            hub.join(ann, ack)
+            hub.subscribe(ann, ack)
 
             for (text in listOf("a", "b", "c")) hub.publish(prepared(textMessage(text)))
             runCurrent()
@@ -42,14 +42,14 @@ class TopicBatchesTest : FunSpec({
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber("ann")
             val bob = FakeSubscriber("bob")
-            hub.join(ann, ack)
+            hub.subscribe(ann, ack)
 
             launch(start = CoroutineStart.UNDISPATCHED) {
                 hub.publish(prepared(textMessage("a")))
-                hub.join(bob, ack)
+                hub.subscribe(bob, ack)
             }
             hub.publish(prepared(textMessage("b")))
-            launch(start = CoroutineStart.UNDISPATCHED) { hub.leave(ann, ack) }
+            launch(start = CoroutineStart.UNDISPATCHED) { hub.unsubscribe(ann, ack) }
             hub.publish(prepared(textMessage("c")))
             runCurrent()
 
@@ -62,7 +62,7 @@ class TopicBatchesTest : FunSpec({
         runTest {
             val hub = hub(backgroundScope)
             val ann = FakeSubscriber()
-            hub.join(ann, ack)
+            hub.subscribe(ann, ack)
 
             repeat(40) { hub.publish(prepared(textMessage("$it"))) }
             runCurrent()
@@ -77,7 +77,7 @@ class TopicBatchesTest : FunSpec({
         runTest {
             val hub = hub(backgroundScope, buffer = 2)
             val ann = FakeSubscriber()
-            hub.join(ann, ack)
+            hub.subscribe(ann, ack)
             repeat(2) { hub.publish(prepared(textMessage("$it"))) }
 
             val waiting = launch(start = CoroutineStart.UNDISPATCHED) { hub.publish(prepared(textMessage("late"))) }
@@ -97,12 +97,12 @@ class TopicBatchesTest : FunSpec({
                 val ann = FakeSubscriber("ann")
                 val bob = FakeSubscriber("bob")
                 val eve = FakeSubscriber("eve")
-                hub.join(eve, ack)
-                hub.join(ann, ack)
+                hub.subscribe(eve, ack)
+                hub.subscribe(ann, ack)
                 eve.failure = failure
 
                 for (text in listOf("a", "b")) hub.publish(prepared(textMessage(text)))
-                val joining = launch(start = CoroutineStart.UNDISPATCHED) { hub.join(bob, ack) }
+                val joining = launch(start = CoroutineStart.UNDISPATCHED) { hub.subscribe(bob, ack) }
                 hub.publish(prepared(textMessage("c")))
                 runCurrent()
 
@@ -118,17 +118,17 @@ class TopicBatchesTest : FunSpec({
         thread.asCoroutineDispatcher().use { reader ->
             withContext(reader) {
                 val readLoop = FakeReadLoop()
-                ReadLoop.begin(readLoop)
+                ReadLoop.register(readLoop)
                 val hub = hub(this, actor = null)
                 try {
                     val subscribers = List(32) { FakeSubscriber("s$it") }
-                    for (subscriber in subscribers.drop(1)) hub.join(subscriber, ack)
+                    for (subscriber in subscribers.drop(1)) hub.subscribe(subscriber, ack)
 
                     hub.publish(prepared(textMessage("a")))
                     hub.publish(prepared(textMessage("b")))
                     subscribers[1].texts() shouldBe listOf("ack", "a", "b")
 
-                    hub.join(subscribers[0], ack)
+                    hub.subscribe(subscribers[0], ack)
                     hub.publish(prepared(textMessage("c")))
                     hub.publish(prepared(textMessage("d")))
                     subscribers[1].texts() shouldBe listOf("ack", "a", "b")
@@ -153,8 +153,8 @@ class TopicBatchesTest : FunSpec({
                 try {
                     val subscribers = List(32) { FakeSubscriber("s$it") }
                     withContext(reader) {
-                        ReadLoop.begin(readLoop)
-                        for (subscriber in subscribers) hub.join(subscriber, ack)
+                        ReadLoop.register(readLoop)
+                        for (subscriber in subscribers) hub.subscribe(subscriber, ack)
                     }
 
                     hub.publish(prepared(textMessage("a")))
@@ -176,7 +176,7 @@ class TopicBatchesTest : FunSpec({
         runTest {
             val hub = hub(backgroundScope, actor = null, inPlace = 10)
             val ann = FakeSubscriber("ann")
-            hub.join(ann, ack)
+            hub.subscribe(ann, ack)
 
             val delivered =
                 List(1_000) {
@@ -193,7 +193,7 @@ class TopicBatchesTest : FunSpec({
 private class FakeReadLoop : ReadLoop {
     private val tasks = ArrayDeque<Runnable>()
 
-    override fun afterwards(task: Runnable) {
+    override fun runAfterRead(task: Runnable) {
         tasks += task
     }
 

@@ -26,7 +26,7 @@ class TopicFailuresTest : FunSpec({
                     for (index in 0..2) {
                         val hub = hub(backgroundScope)
                         val subscribers = List(3) { FakeSubscriber("s$it") }
-                        for (subscriber in subscribers) hub.join(subscriber, ack)
+                        for (subscriber in subscribers) hub.subscribe(subscriber, ack)
 
                         subscribers[index].failure = failure
                         hub.publish(prepared(textMessage("a")))
@@ -43,7 +43,7 @@ class TopicFailuresTest : FunSpec({
                     val hub = hub(backgroundScope)
                     val ann = FakeSubscriber().apply { this.failure = failure }
 
-                    shouldThrowAny { hub.join(ann, ack) }.message shouldBe failure.message
+                    shouldThrowAny { hub.subscribe(ann, ack) }.message shouldBe failure.message
 
                     hub.size shouldBe 0
                 }
@@ -53,10 +53,10 @@ class TopicFailuresTest : FunSpec({
                 runTest {
                     val hub = hub(backgroundScope)
                     val ann = FakeSubscriber()
-                    hub.join(ann, ack)
+                    hub.subscribe(ann, ack)
                     ann.failure = failure
 
-                    shouldThrowAny { hub.leave(ann, ack) }.message shouldBe failure.message
+                    shouldThrowAny { hub.unsubscribe(ann, ack) }.message shouldBe failure.message
 
                     hub.size shouldBe 0
                 }
@@ -67,10 +67,10 @@ class TopicFailuresTest : FunSpec({
     test("a throttled message that cannot be delivered does not prevent the delivery of the others") {
         runTest {
             val policy =
-                TopicPolicy(delivery = Delivery(LossyOverflow.Conflate(limit = 8), throttle = 100.milliseconds))
+                TopicPolicy(delivery = DeliverySettings(LossyOverflow.Conflate(limit = 8), throttle = 100.milliseconds))
             val hub = hub(this, policy)
             val ann = FailingSubscriber(failingText = "b")
-            hub.join(ann, ack)
+            hub.subscribe(ann, ack)
 
             for (text in listOf("first", "a", "b", "c")) {
                 hub.publish(PreparedMessage(textMessage(text), CodecTable(listOf(FakeCodec())), key = text))
@@ -86,7 +86,7 @@ class TopicFailuresTest : FunSpec({
 private class FailingSubscriber(private val failingText: String) : Subscriber("picky") {
     val texts = ArrayList<String>()
 
-    override fun offer(run: MessageBatch): Boolean = run.messages.all(::offer)
+    override fun offer(batch: MessageBatch): Boolean = batch.messages.all(::offer)
 
     override fun offer(message: PreparedMessage): Boolean {
         check(message.message.text() != failingText) { "broken" }

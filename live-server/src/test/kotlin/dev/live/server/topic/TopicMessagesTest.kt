@@ -44,7 +44,7 @@ class TopicMessagesTest : FunSpec({
             val topics = TestTopics(backgroundScope, buffer = 3)
             val topic = topic(topics)
             val subscriber = FakeSubscriber()
-            topics.registry.retain("t").join(subscriber, textMessage("ack"))
+            topics.registry.retain("t").subscribe(subscriber, textMessage("ack"))
             val collected = mutableListOf<String>()
             val gate = CompletableDeferred<Unit>()
             backgroundScope.launch {
@@ -102,7 +102,7 @@ class TopicMessagesTest : FunSpec({
             val topic = topic(topics)
             topic.subscribers shouldBe 0
 
-            topics.registry.retain("t").join(FakeSubscriber(), textMessage("ack"))
+            topics.registry.retain("t").subscribe(FakeSubscriber(), textMessage("ack"))
 
             topic.subscribers shouldBe 1
         }

@@ -156,9 +156,9 @@ class TopicRegistryTest : FunSpec({
                     repeat(500) {
                         val subscriber = FakeSubscriber()
                         val hub = topics.retain("t")
-                        hub.join(subscriber, Message(MessageType.ACK)) // would suspend forever on a removed topic
+                        hub.subscribe(subscriber, Message(MessageType.ACK)) // would suspend forever on a removed topic
                         topics.deliver(Publication("t", body = null))
-                        hub.leave(subscriber, Message(MessageType.ACK))
+                        hub.unsubscribe(subscriber, Message(MessageType.ACK))
                         topics.release("t")
                         check("message" in subscriber.texts()) { "the publication went to another topic instance" }
                     }

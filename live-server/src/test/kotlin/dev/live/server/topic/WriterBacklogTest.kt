@@ -53,7 +53,7 @@ private class WaitingSubscriber : Subscriber("s") {
 
     override fun offer(message: PreparedMessage): Boolean = true
 
-    override fun offer(run: MessageBatch): Boolean = true
+    override fun offer(batch: MessageBatch): Boolean = true
 
     override suspend fun awaitWriter() {
         waits++

@@ -61,7 +61,7 @@ internal class EmbeddedEnd(
             runTasks()
             val more = channel.readOutbound<ByteBuf>()
             if (more == null) {
-                if (channel.isOutputShutdown || !channel.isOpen) throw IOException("the server has ended")
+                if (channel.isOutputShutdown || !channel.isOpen) throw IOException("the server has stopped")
                 continue
             }
             received.writeBytes(more)
@@ -167,7 +167,7 @@ internal class TwoWayChannel : EmbeddedChannel(), DuplexChannel {
 }
 
 /** A frame source filled by the test. */
-internal class FakeSource : FrameSource, WriteWatch {
+internal class FakeSource : FrameSource, WriteListener {
     private val frames = ArrayDeque<OutboundFrame>()
     private var isClosed = false
     var isWriting = false
@@ -198,14 +198,14 @@ internal class FakeSource : FrameSource, WriteWatch {
 
     override suspend fun take(batch: Array<OutboundFrame?>): Int = error("not used in this test")
 
-    override fun writing(): Int {
+    override fun writeStarted(): Int {
         isWriting = true
         return 1
     }
 
-    override fun blocked(number: Int) = Unit
+    override fun writeBlocked(number: Int) = Unit
 
-    override fun written() {
+    override fun writeCompleted() {
         isWriting = false
     }
 }

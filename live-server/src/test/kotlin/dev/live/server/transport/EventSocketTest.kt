@@ -60,7 +60,7 @@ class EventSocketTest : FunSpec({
             stream.socket.start.isCompleted shouldBe false
             stream.write(text(ACK), text(Message("hello")))
 
-            stream.socket.start.await() shouldBe StreamStart.Begun
+            stream.socket.start.await() shouldBe StreamStart.Started
             stream.events().data() shouldContainExactly
                 listOf(
                     """{"type":"welcome"}""",
@@ -80,7 +80,7 @@ class EventSocketTest : FunSpec({
             val rejected = stream.socket.start.await().shouldBeInstanceOf<StreamStart.Refused>()
             rejected.error.code shouldBe "forbidden"
             stream.socket.receive().shouldBeInstanceOf<Inbound.Close>().code shouldBe 1000
-            stream.socket.close(1000, "", answering = true)
+            stream.socket.close(1000, "", closeReceived = true)
             stream.output.availableForRead shouldBe 0
         }
     }
@@ -91,7 +91,7 @@ class EventSocketTest : FunSpec({
 
             stream.write(OutboundFrame(Opcode.Pong, ByteArray(0)))
 
-            stream.socket.start.await() shouldBe StreamStart.Begun
+            stream.socket.start.await() shouldBe StreamStart.Started
         }
     }
 
@@ -101,7 +101,7 @@ class EventSocketTest : FunSpec({
 
             stream.write(text(Message("big", body = Body.of("x".repeat(70_000)))))
 
-            stream.socket.start.await() shouldBe StreamStart.Begun
+            stream.socket.start.await() shouldBe StreamStart.Started
         }
     }
 
@@ -109,7 +109,7 @@ class EventSocketTest : FunSpec({
         runTest {
             val stream = Stream()
 
-            stream.socket.close(4403, "enough", answering = false)
+            stream.socket.close(4403, "enough", closeReceived = false)
 
             val ended = stream.socket.start.await().shouldBeInstanceOf<StreamStart.Ended>()
             ended.code shouldBe CloseCode.Kicked
@@ -122,7 +122,9 @@ class EventSocketTest : FunSpec({
             val stream = Stream()
             stream.write(text(joined(recovered = false)))
             val batch =
-                OutboundFrame.run(listOf(text(message(5)), text(message(1, topic = "room/2")), text(Message("other"))))
+                OutboundFrame.concat(
+                    listOf(text(message(5)), text(message(1, topic = "room/2")), text(Message("other"))),
+                )
 
             stream.write(batch, text(message(6, size = 200)), text(message(7, size = 70_000)))
 
@@ -183,7 +185,7 @@ class EventSocketTest : FunSpec({
             stream.write(text(ACK))
             stream.events()
 
-            val closing = launch { stream.socket.close(4508, "a \"reason\"\n", answering = false) }
+            val closing = launch { stream.socket.close(4508, "a \"reason\"\n", closeReceived = false) }
             runCurrent()
 
             closing.isActive shouldBe true

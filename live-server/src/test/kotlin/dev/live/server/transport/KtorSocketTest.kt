@@ -61,7 +61,7 @@ class KtorSocketTest : FunSpec({
             writing.cancel()
             runCurrent()
 
-            val closing = launch { client.socket.close(4508, "too slow", answering = true) }
+            val closing = launch { client.socket.close(4508, "too slow", closeReceived = true) }
 
             client.take(10 + 5_000_000).last() shouldBe 0
             client.take(2 + 10).toList() shouldBe listOf(0x88.toByte(), 10) + closePayload(4508, "too slow").toList()

@@ -27,7 +27,7 @@ class NettyLoopTest : FunSpec({
                     ReadLoop.current.shouldBeNull()
                     val loop = NettyLoop.of(executor)
                     ReadLoop.current shouldBeSameInstanceAs loop
-                    loop.afterwards {
+                    loop.runAfterRead {
                         steps += if (executor.inEventLoop()) "afterwards" else "elsewhere"
                         isDone.countDown()
                     }
@@ -56,7 +56,7 @@ class NettyLoopTest : FunSpec({
                     steps += if (executor.inEventLoop()) "resumed" else "resumed elsewhere"
                 }
 
-            loop.afterwards {
+            loop.runAfterRead {
                 gate.complete(Unit)
                 steps += "delivered"
             }

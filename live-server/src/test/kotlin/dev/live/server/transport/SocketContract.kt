@@ -180,7 +180,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
                     client.send(violation.bytes)
                     shouldThrow<SocketViolation> { while (true) client.socket.receive()!! }
 
-                    val closing = launch { client.socket.close(1002, "why", answering = false) }
+                    val closing = launch { client.socket.close(1002, "why", closeReceived = false) }
                     runCurrent()
                     client.take(7).toList() shouldBe frame(0x88, closePayload(1002, "why"))
                     client.isEnded() shouldBe true // no reply of the client is expected
@@ -273,7 +273,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
         test("a close by the server waits for the client's close frame and end, and discards other frames") {
             runTest {
                 val client = connect(limits)
-                val closing = launch { client.socket.close(1001, "bye", answering = false) }
+                val closing = launch { client.socket.close(1001, "bye", closeReceived = false) }
                 runCurrent()
 
                 client.take(7).toList() shouldBe frame(0x88, closePayload(1001, "bye"))
@@ -298,7 +298,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
                 client.send(clientFrame(0x8, closePayload(1000, "")))
                 client.socket.receive().shouldBeInstanceOf<Inbound.Close>()
 
-                val closing = launch { client.socket.close(1000, "", answering = true) }
+                val closing = launch { client.socket.close(1000, "", closeReceived = true) }
                 client.take(4).toList() shouldBe frame(0x88, closePayload(1000, ""))
                 client.isEnded() shouldBe true
                 client.end()
@@ -311,7 +311,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
         test("end of stream instead of a close frame ends the handshake") {
             runTest {
                 val client = connect(limits)
-                val closing = launch { client.socket.close(1001, "", answering = false) }
+                val closing = launch { client.socket.close(1001, "", closeReceived = false) }
                 runCurrent()
 
                 client.end()
@@ -324,7 +324,7 @@ internal abstract class SocketContract(connect: (limits: FrameLimits) -> ClientE
         test("invalid frames during the handshake are ignored, and end of stream ends it") {
             runTest {
                 val client = connect(limits)
-                val closing = launch { client.socket.close(1001, "", answering = false) }
+                val closing = launch { client.socket.close(1001, "", closeReceived = false) }
                 runCurrent()
 
                 client.send(clientFrame(3))

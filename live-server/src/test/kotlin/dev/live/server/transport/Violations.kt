@@ -17,11 +17,11 @@ internal class Violation(
     val code: CloseCode = CloseCode.WebSocketViolated,
 )
 
-private const val EXTENSION = "a frame used extension bits, and no extension was negotiated"
-private const val UNMASKED = "frames of a client must be masked"
+private const val EXTENSION = "extension bits set without a negotiated extension"
+private const val UNMASKED = "client frames must be masked"
 private const val TOO_LARGE = "a message must be at most $LIMIT bytes"
-private const val NO_MESSAGE = "a continuation frame continued no message"
-private const val NOT_TEXT = "a text message was not valid UTF-8"
+private const val NO_MESSAGE = "continuation frame without an open message"
+private const val NOT_TEXT = "text message is not valid UTF-8"
 
 internal val violations =
     listOf(
@@ -33,22 +33,22 @@ internal val violations =
         Violation(
             "a length with its top bit set",
             clientFrame(2, claimedLength = Long.MIN_VALUE + 1, lengthBytes = 8),
-            "a frame claimed a length of more than 63 bits",
+            "frame length of more than 63 bits",
         ),
         Violation(
             "a length of 125 in two bytes",
             clientFrame(2, ByteArray(125), lengthBytes = 2),
-            "the length 125 was not in its shortest form",
+            "frame length 125 not in its shortest form",
         ),
         Violation(
             "a length of 0 in eight bytes",
             clientFrame(2, lengthBytes = 8),
-            "the length 0 was not in its shortest form",
+            "frame length 0 not in its shortest form",
         ),
         Violation(
             "a length of 65535 in eight bytes",
             clientFrame(2, ByteArray(65_535), lengthBytes = 8),
-            "the length 65535 was not in its shortest form",
+            "frame length 65535 not in its shortest form",
         ),
         Violation(
             "a frame over the limit, header only",
@@ -68,14 +68,14 @@ internal val violations =
             TOO_LARGE,
             CloseCode.TooLarge,
         ),
-        Violation("an unknown data opcode", clientFrame(3), "a frame had the unknown opcode 3"),
-        Violation("an unknown control opcode", clientFrame(0xB), "a frame had the unknown opcode 11"),
-        Violation("the last opcode", clientFrame(0xF), "a frame had the unknown opcode 15"),
-        Violation("a fragmented control frame", clientFrame(0x9, fin = false), "a control frame was fragmented"),
+        Violation("an unknown data opcode", clientFrame(3), "unknown opcode 3"),
+        Violation("an unknown control opcode", clientFrame(0xB), "unknown opcode 11"),
+        Violation("the last opcode", clientFrame(0xF), "unknown opcode 15"),
+        Violation("a fragmented control frame", clientFrame(0x9, fin = false), "fragmented control frame"),
         Violation(
             "a control frame over 125 bytes",
             clientFrame(0x9, ByteArray(126)),
-            "a control frame was longer than 125 bytes",
+            "control frame longer than 125 bytes",
         ),
         Violation("a continuation frame with no open message", clientFrame(0), NO_MESSAGE),
         Violation(
@@ -86,24 +86,24 @@ internal val violations =
         Violation(
             "a message that starts within another",
             clientFrame(1, fin = false) + clientFrame(1),
-            "a message began before the last fragment of the one before it",
+            "new message before the final fragment of the previous one",
         ),
-        Violation("half a close code", clientFrame(0x8, byteArrayOf(3)), "a close frame carried half a code"),
+        Violation("half a close code", clientFrame(0x8, byteArrayOf(3)), "close frame with a one-byte payload"),
         Violation(
             "a close code that must not be on the wire",
             clientFrame(0x8, closePayload(1005, "")),
-            "a close frame carried the code 1005",
+            "close frame with the invalid code 1005",
         ),
         Violation(
             "a close reason that is not UTF-8",
             clientFrame(0x8, closePayload(1000, "why") + 0x80.toByte()),
-            "the reason in a close frame was not valid UTF-8",
+            "close reason is not valid UTF-8",
             CloseCode.InvalidText,
         ),
         Violation(
             "a close reason that ends inside a character",
             clientFrame(0x8, closePayload(1000, "why") + 0xC3.toByte()),
-            "the reason in a close frame was not valid UTF-8",
+            "close reason is not valid UTF-8",
             CloseCode.InvalidText,
         ),
         Violation(

@@ -24,21 +24,21 @@ import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 
-class MembershipsTest : FunSpec({
+class SessionSubscriptionsTest : FunSpec({
 
     test("a session has its topics from join to leave") {
         withSession { one ->
-            val memberships = one.session.state.memberships
-            memberships.join("a", "attached", ack)
-            memberships.join("b", "attached", ack)
+            val subscriptions = one.session.state.subscriptions
+            subscriptions.subscribe("a", "attached", ack)
+            subscriptions.subscribe("b", "attached", ack)
 
             one.session.topics shouldBe setOf("a", "b")
-            memberships["a"].shouldNotBeNull().attachment shouldBe "attached"
-            memberships.leave("a", ack) shouldBe true
-            memberships.leave("a", ack) shouldBe false
+            subscriptions["a"].shouldNotBeNull().attachment shouldBe "attached"
+            subscriptions.unsubscribe("a", ack) shouldBe true
+            subscriptions.unsubscribe("a", ack) shouldBe false
 
             one.session.topics shouldBe setOf("b")
-            one.topics.find("a")!!.users shouldBe 0
+            one.topics.find("a")!!.useCount shouldBe 0
             runCurrent()
             one.socket.texts() shouldContainExactly listOf("ack", "ack", "ack")
         }
@@ -46,10 +46,10 @@ class MembershipsTest : FunSpec({
 
     test("a session that ends leaves all topics without a message") {
         withSession { one ->
-            one.session.state.memberships.join("a", "", ack)
-            one.session.state.memberships.join("b", "", ack)
+            one.session.state.subscriptions.subscribe("a", "", ack)
+            one.session.state.subscriptions.subscribe("b", "", ack)
 
-            one.session.state.memberships.leaveAll()
+            one.session.state.subscriptions.unsubscribeAll()
             runCurrent()
 
             one.session.topics shouldBe emptySet()
@@ -60,11 +60,11 @@ class MembershipsTest : FunSpec({
 
     test("a batch that does not fit leaves the session open; the single message that does not fit ends it") {
         withSession(sessionSettings(queueCapacity = 3)) { one ->
-            val memberships = one.session.state.memberships
-            memberships.join("t", "", ack)
+            val subscriptions = one.session.state.subscriptions
+            subscriptions.subscribe("t", "", ack)
             runCurrent()
             one.socket.stalled = true
-            val membership = memberships["t"].shouldNotBeNull()
+            val membership = subscriptions["t"].shouldNotBeNull()
             val messages = List(4) { prepared(textMessage("$it")) }
             membership.offer(prepared(textMessage("being written")))
             runCurrent()
@@ -79,13 +79,13 @@ class MembershipsTest : FunSpec({
 
     test("a queue takes more than its bound until its writer has run, and the topic waits for the writer") {
         withSession(sessionSettings(queueCapacity = 3)) { one ->
-            val memberships = one.session.state.memberships
-            memberships.join("t", "", ack)
+            val subscriptions = one.session.state.subscriptions
+            subscriptions.subscribe("t", "", ack)
             runCurrent()
-            val membership = memberships["t"].shouldNotBeNull()
+            val membership = subscriptions["t"].shouldNotBeNull()
 
             List(12) { membership.offer(prepared(textMessage("$it"))) } shouldContainExactly List(12) { true }
-            membership.hub.turns.isEmpty shouldBe false
+            membership.topic.backlog.isEmpty shouldBe false
             membership.offer(prepared(textMessage("over the limit"))) shouldBe false
 
             one.session.state.endReason.shouldNotBeNull().code shouldBe CloseCode.SlowConsumer
@@ -97,7 +97,7 @@ class MembershipsTest : FunSpec({
             one.socket.stalled = true
             while (one.session.trySend(textMessage("a"))) runCurrent()
 
-            one.session.state.memberships.join("t", "", ack)
+            one.session.state.subscriptions.subscribe("t", "", ack)
             runCurrent()
 
             one.session.isOpen shouldBe true
@@ -113,16 +113,16 @@ class MembershipsTest : FunSpec({
 
         test("a join cancelled $situation leaves the session unsubscribed, and it can join again") {
             withSession { one ->
-                val memberships = one.session.state.memberships
+                val subscriptions = one.session.state.subscriptions
                 if (isBehind) fallBehind(one)
-                val joining = launch(start = CoroutineStart.UNDISPATCHED) { memberships.join("t", "", ack) }
+                val joining = launch(start = CoroutineStart.UNDISPATCHED) { subscriptions.subscribe("t", "", ack) }
 
                 joining.cancel()
                 runCurrent()
 
                 one.session.topics shouldBe emptySet()
                 one.topics.find("t")!!.size shouldBe 0
-                memberships.join("t", "", textMessage("again"))
+                subscriptions.subscribe("t", "", textMessage("again"))
                 one.topics.deliver(Publication("t", body = null))
                 runCurrent()
                 one.socket.texts().takeLast(2) shouldContainExactly listOf("again", "message")
@@ -131,10 +131,10 @@ class MembershipsTest : FunSpec({
 
         test("a leave cancelled $situation still unsubscribes the session") {
             withSession { one ->
-                val memberships = one.session.state.memberships
-                memberships.join("t", "", ack)
+                val subscriptions = one.session.state.subscriptions
+                subscriptions.subscribe("t", "", ack)
                 if (isBehind) fallBehind(one)
-                val leaving = launch(start = CoroutineStart.UNDISPATCHED) { memberships.leave("t", ack) }
+                val leaving = launch(start = CoroutineStart.UNDISPATCHED) { subscriptions.unsubscribe("t", ack) }
 
                 leaving.cancel()
                 runCurrent()

@@ -8,7 +8,7 @@ import dev.live.server.support.prepared
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.testSession
 import dev.live.server.support.textMessage
-import dev.live.server.topic.Delivery
+import dev.live.server.topic.DeliverySettings
 import dev.live.server.topic.LossyOverflow
 import dev.live.server.topic.TopicPolicy
 import io.kotest.core.spec.style.FunSpec
@@ -17,22 +17,22 @@ import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 
-/** Memberships in topics with lossy delivery. */
+/** SessionSubscriptions in topics with lossy delivery. */
 @OptIn(ExperimentalCoroutinesApi::class)
-class LossyMembershipTest : FunSpec({
+class LossySubscriptionTest : FunSpec({
 
     for (last in listOf(MessageType.ACK, MessageType.UNSUBSCRIBE)) {
         test("$last is the last message of the topic: queued lossy messages are discarded") {
             runTest {
-                val policy = TopicPolicy(delivery = Delivery(LossyOverflow.Conflate(limit = 8)))
+                val policy = TopicPolicy(delivery = DeliverySettings(LossyOverflow.Conflate(limit = 8)))
                 val topics = TestTopics(backgroundScope, policy = policy).registry
                 val session =
                     testSession(SessionRuntime(sessionSettings(), topics, codecSlot = 0) { 0 }, backgroundScope)
-                session.state.memberships.join("t", "place", Message(MessageType.SUBSCRIBE, "t"))
+                session.state.subscriptions.subscribe("t", "place", Message(MessageType.SUBSCRIBE, "t"))
                 topics.find("t")!!.publish(prepared(textMessage("value")))
                 runCurrent()
 
-                session.state.memberships.leave("t", Message(last, "t"))
+                session.state.subscriptions.unsubscribe("t", Message(last, "t"))
                 runCurrent()
 
                 session.state.queue.written() shouldContainExactly listOf("subscribe", last)
@@ -42,10 +42,10 @@ class LossyMembershipTest : FunSpec({
 
     test("messages of application types are conflated like any other") {
         runTest {
-            val policy = TopicPolicy(delivery = Delivery(LossyOverflow.Conflate(limit = 1)))
+            val policy = TopicPolicy(delivery = DeliverySettings(LossyOverflow.Conflate(limit = 1)))
             val topics = TestTopics(backgroundScope, policy = policy).registry
             val session = testSession(SessionRuntime(sessionSettings(), topics, codecSlot = 0) { 0 }, backgroundScope)
-            session.state.memberships.join("t", "place", Message(MessageType.SUBSCRIBE, "t"))
+            session.state.subscriptions.subscribe("t", "place", Message(MessageType.SUBSCRIBE, "t"))
 
             repeat(3) { topics.find("t")!!.publish(prepared(Message("tick", "t"))) }
             runCurrent()

@@ -16,51 +16,52 @@ import java.util.concurrent.RejectedExecutionException
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * Ends the two sides of a portable socket's connection separately, where the engine is Netty: by itself, Ktor closes both
- * when the call ends, and Netty closes both when the client ends its own.
+ * Closes the two sides of a portable connection separately on Netty. Otherwise Ktor closes both when the call ends, and
+ * Netty closes both when the client closes its side.
  */
-internal class NettyHalves(private val call: NettyApplicationCall) {
+internal class NettyHalfClose(private val call: NettyApplicationCall) {
     private val channel = call.context.channel()
 
-    /** From now on a client that has ended its side can still read, such as the answer to its close frame. */
-    suspend fun separate() {
-        call.responseWriteJob.join() // what came before the 101 is in the upgrade's input then
+    /** From now on a client that has closed its side can still read, for example the reply to its close frame. */
+    suspend fun allowHalfClose() {
+        call.responseWriteJob.join() // all bytes before the 101 are then in the upgrade's input
         try {
-            channel.eventLoop().execute(::separateOnLoop)
+            channel.eventLoop().execute(::allowHalfCloseOnLoop)
         } catch (_: RejectedExecutionException) {
             return // the engine has stopped
         }
     }
 
-    private fun separateOnLoop() {
+    private fun allowHalfCloseOnLoop() {
         if (!channel.isActive || !channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true)) return
-        channel.pipeline().addFirst(InputEnd())
+        channel.pipeline().addFirst(InputShutdownHandler())
         if ((channel as? DuplexChannel)?.isInputShutdown == true) channel.pipeline().endInput()
     }
 
-    /** Ends the server's side of the connection behind all of [output], which is closed. */
-    suspend fun endOutput(output: ByteWriteChannel) {
-        awaitTaken(output)
-        channel.writeAndFlush(Unpooled.EMPTY_BUFFER).awaited() // behind what the engine has written
+    /** Closes the server's side of the connection after all of [output], which is already closed. */
+    suspend fun closeOutput(output: ByteWriteChannel) {
+        awaitDrained(output)
+        // completes after all bytes that the engine has written
+        channel.writeAndFlush(Unpooled.EMPTY_BUFFER).awaitCompletion()
         val channel = channel
         if (channel is DuplexChannel && channel.pipeline().get(SslHandler::class.java) == null) {
-            channel.shutdownOutput().awaited()
+            channel.shutdownOutput().awaitCompletion()
         } else {
-            channel.close().awaited()
+            channel.close().awaitCompletion()
         }
     }
 
-    /** Nothing reports that the engine has taken everything. */
-    private suspend fun awaitTaken(output: ByteWriteChannel) {
+    /** Polls, because there is no notification that the engine has taken all output. */
+    private suspend fun awaitDrained(output: ByteWriteChannel) {
         val source = output as? ByteReadChannel ?: return
-        var pause = SHORTEST_PAUSE
+        var interval = MIN_POLL_INTERVAL
         while (!source.isClosedForRead) {
-            delay(pause)
-            pause = minOf(pause * 2, LONGEST_PAUSE)
+            delay(interval)
+            interval = minOf(interval * 2, MAX_POLL_INTERVAL)
         }
     }
 
-    private class InputEnd : ChannelInboundHandlerAdapter() {
+    private class InputShutdownHandler : ChannelInboundHandlerAdapter() {
         override fun userEventTriggered(context: ChannelHandlerContext, event: Any) {
             context.fireUserEventTriggered(event)
             if (event === ChannelInputShutdownEvent.INSTANCE) context.pipeline().endInput()
@@ -68,14 +69,14 @@ internal class NettyHalves(private val call: NettyApplicationCall) {
     }
 
     private companion object {
-        /** Removed, Ktor's handler ends the upgrade's input behind what it has read. */
+        /** Removing Ktor's handler ends the upgrade's input after the bytes already read. */
         fun ChannelPipeline.endInput() {
             val body = find { (_, handler) -> handler.javaClass.name == BODY_HANDLER } ?: return
             remove(body.value)
         }
 
         const val BODY_HANDLER = "io.ktor.server.netty.cio.RequestBodyHandler"
-        val SHORTEST_PAUSE = 1.milliseconds
-        val LONGEST_PAUSE = 20.milliseconds
+        val MIN_POLL_INTERVAL = 1.milliseconds
+        val MAX_POLL_INTERVAL = 20.milliseconds
     }
 }

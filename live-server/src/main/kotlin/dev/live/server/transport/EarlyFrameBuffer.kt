@@ -18,50 +18,51 @@ import java.io.ByteArrayOutputStream
 import java.util.concurrent.TimeUnit
 
 /**
- * Holds back the frames of a client that does not wait for the answer to its upgrade, until the connection is upgraded.
+ * Buffers frames that a client sends before it receives the response to its upgrade, until the upgrade has completed.
  *
- * Netty's HTTP codec would take them for the next request, and skip some of their bytes. This handler stands in front of
- * the codec. It reads the head of the first request on a connection: if that is no WebSocket upgrade, the handler leaves
- * the pipeline at once. Otherwise everything behind the head waits here until the response has been written: behind a
- * 101 it goes to whatever took the codec's place, and behind any other response to the codec. From the head on, a client
- * may end its side of the connection without ending the other: that too may come before the 101. Behind the 101 this is
- * so for [expectHalves] alone. A WebSocket of the application's own is Ktor's, whose handlers do not hear of such an end:
- * the connection is closed then, as it is without live.
+ * Netty's HTTP codec would parse them as the next request and skip some of their bytes. This handler is placed before
+ * the codec. It parses the head of the first request on a connection, and removes itself if that is not a WebSocket
+ * upgrade. Otherwise it buffers all bytes after the head until the response is written. After a 101 they go to the
+ * handler that replaced the codec; after any other response they go to the codec.
  *
- * A connection that carried other requests before is not watched: clients open one for a WebSocket, and proxies wait for
- * the 101.
+ * From the head on, half-close is allowed: a client may close its side before it receives the 101. After the 101 it
+ * stays allowed only if [expectHalfClose] was called. The application's own WebSockets use Ktor's handlers, which do
+ * not handle a half-close; their connection is closed then, as without live.
+ *
+ * A connection that carried an earlier request is not buffered: clients open a new one for a WebSocket, and proxies
+ * wait for the 101.
  */
-internal class EarlyFrames(private val codec: HttpServerCodec) : ChannelDuplexHandler() {
+internal class EarlyFrameBuffer(private val codec: HttpServerCodec) : ChannelDuplexHandler() {
     private var state = State.Head
     private val head = ByteArrayOutputStream(HEAD_SIZE)
 
-    /** Characters in the last line of [head]. */
+    /** Number of characters in the last line of [head]. */
     private var lineSize = 0
     private val held = ArrayDeque<Any>()
     private var heldBytes = 0
 
     override fun channelRead(context: ChannelHandlerContext, message: Any) {
         when {
-            isUpgraded(context) -> leave(context, message)
+            isUpgraded(context) -> removeSelf(context, message)
             state != State.Head -> hold(context, message)
-            message is ByteBuf -> headRead(context, message)
-            else -> leave(context, message)
+            message is ByteBuf -> readHead(context, message)
+            else -> removeSelf(context, message)
         }
     }
 
     private fun hold(context: ChannelHandlerContext, message: Any) {
         held += message
         if (message is ByteBuf) heldBytes += message.readableBytes()
-        if (heldBytes > MAX_HELD) context.close() // a client that sends as much waits for nothing
+        if (heldBytes > MAX_HELD_BYTES) context.close() // a client that sends this much does not wait for the response
     }
 
-    private fun headRead(context: ChannelHandlerContext, bytes: ByteBuf) {
+    private fun readHead(context: ChannelHandlerContext, bytes: ByteBuf) {
         val start = bytes.readerIndex()
         for (i in start until bytes.writerIndex()) {
             val byte = bytes.getByte(i).toInt()
             head.write(byte)
             val isOther = head.size() == 1 && byte != 'G'.code
-            if (isOther || head.size() > MAX_HEAD) return leave(context, bytes)
+            if (isOther || head.size() > MAX_HEAD) return removeSelf(context, bytes)
             when (byte) {
                 '\n'.code -> {
                     if (lineSize == 0) return split(context, bytes, i + 1)
@@ -74,11 +75,11 @@ internal class EarlyFrames(private val codec: HttpServerCodec) : ChannelDuplexHa
         context.fireChannelRead(bytes)
     }
 
-    /** The head ends before [end] in [bytes]. */
+    /** Forwards the request head, which ends before index [end] of [bytes], and buffers the rest. */
     private fun split(context: ChannelHandlerContext, bytes: ByteBuf, end: Int) {
         val isUpgrade = isUpgrade(head.toString(Charsets.ISO_8859_1))
         head.reset()
-        if (!isUpgrade) return leave(context, bytes)
+        if (!isUpgrade) return removeSelf(context, bytes)
         state = State.Held
         context.channel().config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true)
         if (end == bytes.writerIndex()) {
@@ -97,23 +98,23 @@ internal class EarlyFrames(private val codec: HttpServerCodec) : ChannelDuplexHa
         when {
             status == null -> return
             status == SWITCHING -> state = State.Upgrading
-            // refused; later, as the codec is in the middle of a write
-            status > INTERIM -> context.executor().execute { refused(context) }
+            // rejected; deferred, because the codec is in the middle of a write
+            status > INTERIM -> context.executor().execute { upgradeRefused(context) }
         }
     }
 
-    private fun refused(context: ChannelHandlerContext) {
+    private fun upgradeRefused(context: ChannelHandlerContext) {
         val channel = context.channel()
         channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false)
-        val isLeft = channel is DuplexChannel && channel.isInputShutdown
-        if (isLeft) context.executor().schedule(channel::close, LINGER_SECONDS, TimeUnit.SECONDS)
-        if (!context.isRemoved) leave(context)
+        val isInputEnded = channel is DuplexChannel && channel.isInputShutdown
+        if (isInputEnded) context.executor().schedule(channel::close, LINGER_SECONDS, TimeUnit.SECONDS)
+        if (!context.isRemoved) removeSelf(context)
     }
 
-    /** Ktor flushes the 101 when it has put what reads frames in the codec's place. */
+    /** Ktor flushes the 101 after it has replaced the codec with a frame handler. */
     override fun flush(context: ChannelHandlerContext) {
         context.flush()
-        if (isUpgraded(context)) leave(context)
+        if (isUpgraded(context)) removeSelf(context)
     }
 
     private fun isUpgraded(context: ChannelHandlerContext) =
@@ -123,17 +124,17 @@ internal class EarlyFrames(private val codec: HttpServerCodec) : ChannelDuplexHa
         while (true) ReferenceCountUtil.release(held.removeFirstOrNull() ?: break)
     }
 
-    private fun leave(context: ChannelHandlerContext, message: Any? = null) {
+    private fun removeSelf(context: ChannelHandlerContext, message: Any? = null) {
         if (message != null) held += message
-        val hadAny = held.isNotEmpty()
+        val hadMessages = held.isNotEmpty()
         while (true) context.fireChannelRead(held.removeFirstOrNull() ?: break)
-        if (hadAny && message == null) context.fireChannelReadComplete()
-        if (state == State.Upgrading) upgraded(context.channel())
+        if (hadMessages && message == null) context.fireChannelReadComplete()
+        if (state == State.Upgrading) upgradeCompleted(context.channel())
         if (!context.isRemoved) context.pipeline().remove(this)
     }
 
-    private fun upgraded(channel: Channel) {
-        if (channel.attr(HAS_HALVES).get() == true) return
+    private fun upgradeCompleted(channel: Channel) {
+        if (channel.attr(ALLOWS_HALF_CLOSE).get() == true) return
         channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false)
         if (channel is DuplexChannel && channel.isInputShutdown) channel.close()
     }
@@ -142,44 +143,47 @@ internal class EarlyFrames(private val codec: HttpServerCodec) : ChannelDuplexHa
 
     companion object {
         private const val NAME = "live-early-frames"
-        private val HAS_HALVES = AttributeKey.valueOf<Boolean>("live-has-halves")
+        private val ALLOWS_HALF_CLOSE = AttributeKey.valueOf<Boolean>("live-allows-half-close")
         private const val HEAD_SIZE = 512
 
-        /** A longer head is refused by Netty's codec. */
+        /** Netty's codec rejects a longer head. */
         private const val MAX_HEAD = 32 * 1024
 
         /**
-         * What Ktor's engine lets in before the upgrade: it reads once for each request, and Netty's loop then takes up to
-         * 16 pieces of 64 KiB. The largest message that the default limits allow fits.
+         * The most that Ktor's engine reads before the upgrade: one read per request, for which Netty's loop takes up
+         * to 16 chunks of 64 KiB. The largest message within the default limits fits.
          */
-        private const val MAX_HELD = 1024 * 1024
+        private const val MAX_HELD_BYTES = 1024 * 1024
 
-        /** How long a client that has ended its side can read why its upgrade was refused. */
+        /** How long a client that has closed its side can still read the response that rejects its upgrade. */
         private const val LINGER_SECONDS = 5L
         private const val SWITCHING = 101
         private const val INTERIM = 199
 
-        /** [call] is about to be answered with an upgrade of live's, whose client may end its side of the connection. */
-        fun expectHalves(call: NettyApplicationCall) {
-            call.context.channel().attr(HAS_HALVES).set(true)
+        /** Allows half-close after the upgrade of [call], which live is about to accept. */
+        fun expectHalfClose(call: NettyApplicationCall) {
+            call.context.channel().attr(ALLOWS_HALF_CLOSE).set(true)
         }
 
-        /** Watches the connections of [application], if its engine is Ktor's Netty. Called before the engine starts. */
-        fun watch(application: Application) {
+        /**
+         * Adds the buffer to the connections of [application], if its engine is Ktor's Netty. Called before the engine
+         * starts.
+         */
+        fun install(application: Application) {
             val engine = application.engine as? NettyApplicationEngine ?: return
             val configured = engine.configuration.channelPipelineConfig
             engine.configuration.channelPipelineConfig = {
                 configured()
-                addEarlyFrames()
+                addEarlyFrameBuffer()
             }
         }
 
-        private fun ChannelPipeline.addEarlyFrames() {
+        private fun ChannelPipeline.addEarlyFrameBuffer() {
             val codec = context(HttpServerCodec::class.java) ?: return
-            if (get(NAME) == null) addBefore(codec.name(), NAME, EarlyFrames(codec.handler() as HttpServerCodec))
+            if (get(NAME) == null) addBefore(codec.name(), NAME, EarlyFrameBuffer(codec.handler() as HttpServerCodec))
         }
 
-        /** Whether [head] asks for an upgrade to WebSocket, and announces no body. */
+        /** Whether [head] requests a WebSocket upgrade and declares no body. */
         private fun isUpgrade(head: String): Boolean {
             val lines = head.lineSequence()
             val hasBody =
@@ -194,7 +198,7 @@ internal class EarlyFrames(private val codec: HttpServerCodec) : ChannelDuplexHa
                 }
         }
 
-        /** The status in the head of a response. */
+        /** The status code in a response head. */
         private fun ByteBuf.status(): Int? {
             val start = readerIndex() + "HTTP/1.1 ".length
             if (readableBytes() < "HTTP/1.1 200".length) return null

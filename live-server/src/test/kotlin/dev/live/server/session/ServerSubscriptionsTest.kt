@@ -26,7 +26,7 @@ import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 
 /** Subscribes and unsubscribes by the server, in virtual time. */
-class ServerMembershipsTest : FunSpec({
+class ServerSubscriptionsTest : FunSpec({
 
     test("the client receives subscribe first, then publications, and unsubscribe last") {
         withSession { one ->
@@ -51,14 +51,14 @@ class ServerMembershipsTest : FunSpec({
             runCurrent()
 
             one.socket.texts() shouldContainExactly listOf("subscribe")
-            one.topics.find("t")!!.users shouldBe 1
+            one.topics.find("t")!!.useCount shouldBe 1
         }
     }
 
     test("leaveAll also leaves topics that the client joined") {
         withSession { one ->
             one.session.join("a")
-            one.session.state.memberships.join("b", "", Message(MessageType.ACK))
+            one.session.state.subscriptions.subscribe("b", "", Message(MessageType.ACK))
 
             one.session.leaveAll()
             runCurrent()

@@ -1,0 +1,121 @@
+package dev.live.server.transport
+
+import kotlinx.coroutines.CancellableContinuation
+import kotlinx.coroutines.CancellationException
+import kotlin.coroutines.Continuation
+import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
+import kotlin.coroutines.resume
+import kotlin.coroutines.resumeWithException
+
+/**
+ * Received frames of one client that wait for its reader. Only accessed by the channel's event loop.
+ *
+ * The socket stops reading from the channel when the queue [isFull], and resumes when it [isLow]. So it holds at most
+ * [HIGH_WATERMARK] messages of [HIGH_WATERMARK_BYTES] in total, or one larger message, plus one read of the channel.
+ */
+internal class InboundQueue {
+    private var waiter: CancellableContinuation<Inbound?>? = null
+
+    /** Like [waiter], but can only be cancelled by [stop]. */
+    private var reader: Continuation<Inbound?>? = null
+
+    private var isStopped = false
+
+    /** Created on demand: usually the reader waits and receives each message at once. */
+    private var waiting: ArrayDeque<Inbound>? = null
+
+    /** No more messages will arrive. */
+    var isEnded: Boolean = false
+        private set
+
+    /** The client's violation; later bytes are ignored. */
+    private var violation: SocketViolation? = null
+
+    val hasViolation: Boolean get() = violation != null
+    val isFull: Boolean get() = (waiting?.size ?: 0) >= HIGH_WATERMARK || bytes >= HIGH_WATERMARK_BYTES
+    val isLow: Boolean get() = (waiting?.size ?: 0) <= LOW_WATERMARK && bytes <= LOW_WATERMARK_BYTES
+
+    /** Bytes of the waiting messages. */
+    private var bytes = 0
+
+    /** Returns the oldest waiting message, or null if there is none. */
+    fun poll(): Inbound? {
+        val queued = waiting ?: return null
+        val first = queued.removeFirst()
+        bytes -= first.size
+        if (queued.isEmpty()) waiting = null // an idle session holds no buffer
+        return first
+    }
+
+    fun add(message: Inbound) {
+        val reader = takeReader()
+        if (reader != null) return reader.resume(message)
+        val waiter = takeWaiter()
+        if (waiter != null) return resume(waiter, message)
+        queue().addLast(message)
+        bytes += message.size
+    }
+
+    /** Resumes [waiter] with the next message. A waiter cancelled before it was resumed has consumed no message. */
+    fun await(waiter: CancellableContinuation<Inbound?>) {
+        val failure = violation
+        when {
+            failure != null -> waiter.resumeWithException(failure)
+            isEnded -> waiter.resume(null)
+            else -> this.waiter = waiter
+        }
+    }
+
+    /** Resumes [reader] with the next message, if one can still arrive, directly on the event loop's thread. */
+    fun read(reader: Continuation<Inbound?>): Any? {
+        violation?.let { throw it }
+        if (isStopped) throw cancellation()
+        if (isEnded) return null
+        this.reader = reader
+        return COROUTINE_SUSPENDED
+    }
+
+    /** Cancels the current and all later calls of [read]. */
+    fun stop() {
+        isStopped = true
+        takeReader()?.resumeWithException(cancellation())
+    }
+
+    fun fail(violation: SocketViolation) {
+        if (hasViolation) return
+        this.violation = violation
+        takeReader()?.resumeWithException(violation)
+        takeWaiter()?.resumeWithException(violation)
+    }
+
+    fun end() {
+        isEnded = true
+        takeReader()?.resume(null)
+        takeWaiter()?.resume(null)
+    }
+
+    private fun resume(waiter: CancellableContinuation<Inbound?>, message: Inbound) =
+        waiter.resume(message) { _, _, _ ->
+            queue().addFirst(message)
+            bytes += message.size
+        }
+
+    private fun takeReader(): Continuation<Inbound?>? = reader.also { reader = null }
+
+    private fun takeWaiter(): CancellableContinuation<Inbound?>? {
+        val taken = waiter ?: return null
+        waiter = null
+        return taken.takeIf { it.isActive }
+    }
+
+    private fun cancellation() = CancellationException("the session has ended")
+
+    private fun queue() = waiting ?: ArrayDeque<Inbound>(HIGH_WATERMARK).also { waiting = it }
+
+    private companion object {
+        const val HIGH_WATERMARK = 16
+        const val LOW_WATERMARK = 4
+        const val HIGH_WATERMARK_BYTES = 64 * 1024
+        const val LOW_WATERMARK_BYTES = 16 * 1024
+    }
+}
