@@ -10,7 +10,7 @@ internal class QueueBound(val messages: Int, val bytes: Int) {
     val burstMessages: Int = times(messages, MAX_MESSAGES)
     val burstBytes: Int = times(bytes, Int.MAX_VALUE)
 
-    private fun times(bound: Int, most: Int): Int = minOf(bound.toLong() * BURST_FACTOR, most.toLong()).toInt()
+    private fun times(bound: Int, max: Int): Int = minOf(bound.toLong() * BURST_FACTOR, max.toLong()).toInt()
 
     companion object {
         const val BURST_FACTOR = 4

@@ -38,7 +38,7 @@ class ServerSubscriptionsTest : FunSpec({
 
             one.socket.texts() shouldContainExactly listOf("subscribe", "hello", "unsubscribe")
             one.session.topics.shouldBeEmpty()
-            one.topics.find("t")!!.run { listOf(size, users) } shouldBe listOf(0, 0)
+            one.topics.find("t")!!.run { listOf(size, useCount) } shouldBe listOf(0, 0)
         }
     }
 
@@ -100,7 +100,7 @@ class ServerSubscriptionsTest : FunSpec({
             joining.await()
             runCurrent()
             one.session.topics.shouldBeEmpty()
-            hub.run { listOf(size, users) } shouldBe listOf(0, 1) // the remaining user is this test
+            hub.run { listOf(size, useCount) } shouldBe listOf(0, 1) // the remaining user is this test
             one.reasons.size shouldBe 1
         }
     }

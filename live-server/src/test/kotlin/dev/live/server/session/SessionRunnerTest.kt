@@ -61,7 +61,7 @@ class SessionRunnerTest : FunSpec({
                     one.session.topics.shouldBeEmpty()
                     one.sessions.size shouldBe 0
                     one.sessions.ofUser("ann").shouldBeEmpty()
-                    one.topics.find("t")!!.run { listOf(size, users) } shouldBe listOf(0, 0)
+                    one.topics.find("t")!!.run { listOf(size, useCount) } shouldBe listOf(0, 0)
                     one.socket.closings shouldBe ending.closings
                     one.socket.isAborted shouldBe true
                     one.session.coroutineContext.job.isCompleted shouldBe true

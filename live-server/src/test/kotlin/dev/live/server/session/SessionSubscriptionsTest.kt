@@ -53,7 +53,7 @@ class SessionSubscriptionsTest : FunSpec({
             runCurrent()
 
             one.session.topics shouldBe emptySet()
-            for (topic in listOf("a", "b")) one.topics.find(topic)!!.run { listOf(size, users) } shouldBe listOf(0, 0)
+            for (topic in listOf("a", "b")) one.topics.find(topic)!!.run { listOf(size, useCount) } shouldBe listOf(0, 0)
             one.socket.texts() shouldContainExactly listOf("ack", "ack")
         }
     }
@@ -140,7 +140,7 @@ class SessionSubscriptionsTest : FunSpec({
                 runCurrent()
 
                 one.session.topics shouldBe emptySet()
-                one.topics.find("t")!!.run { listOf(size, users - if (isBehind) 1 else 0) } shouldBe listOf(0, 0)
+                one.topics.find("t")!!.run { listOf(size, useCount - if (isBehind) 1 else 0) } shouldBe listOf(0, 0)
             }
         }
     }
