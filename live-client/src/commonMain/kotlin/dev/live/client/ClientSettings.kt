@@ -1,10 +1,10 @@
 package dev.live.client
 
 import dev.live.client.connection.ConnectionSettings
+import dev.live.client.connection.DeviceSettings
 import dev.live.client.connection.HeartbeatSettings
 import dev.live.client.connection.ReconnectPolicy
-import dev.live.client.connection.SurroundingsSettings
-import dev.live.client.topic.OutboxRoom
+import dev.live.client.topic.OutboxCapacity
 import dev.live.client.transport.Transport
 import dev.live.protocol.Codec
 import kotlin.coroutines.CoroutineContext
@@ -13,10 +13,10 @@ import kotlin.time.Duration
 import kotlin.time.TimeSource
 
 /**
- * A [LiveClientConfig] that has been checked and no longer changes.
+ * The validated, immutable settings from a [LiveClientConfig].
  *
- * @property parent whose job the client's scope is a child of, where the application has one
- * @property transport makes the transport, which the client then owns
+ * @property parent context with the parent job of the client's scope, or null
+ * @property transport creates the transport, which the client owns
  */
 internal class ClientSettings(
     val url: String,
@@ -29,15 +29,14 @@ internal class ClientSettings(
     val heartbeat: HeartbeatSettings,
     val requestTimeout: Duration,
     val linger: Duration,
-    val outbox: () -> OutboxRoom,
+    val outbox: () -> OutboxCapacity,
     val context: CoroutineContext,
     val parent: CoroutineContext?,
     val transport: () -> Transport,
     val timeSource: TimeSource,
     val random: Random,
-    val surroundings: SurroundingsSettings,
+    val device: DeviceSettings,
 ) {
-    /** What every connection is made with. */
-    fun ofConnections(): ConnectionSettings =
+    fun connectionSettings(): ConnectionSettings =
         ConnectionSettings(url, codecs, headers, reconnect, heartbeat, timeSource, random)
 }

@@ -32,8 +32,8 @@ import kotlinx.serialization.serializer
 import kotlin.time.Duration
 
 /**
- * A topic on the client side. Created by [LiveClient.topic] or [LiveClient.rawTopic]; all instances of one client with the
- * same name share one subscription.
+ * A topic on the client side. Created by [LiveClient.topic] or [LiveClient.rawTopic]; all instances of one client
+ * with the same name share one subscription.
  *
  * @property name the routing key, as the server declares it
  */
@@ -43,7 +43,7 @@ public class ClientTopic<T> internal constructor(
     private val overflow: CollectorOverflow,
     private val onBadPayload: (BadPayloadException) -> Unit,
     private val router: Router,
-    private val exchange: RequestSender,
+    private val requestSender: RequestSender,
     private val requestTimeout: Duration,
     private val params: JsonElement? = null,
 ) {
@@ -53,25 +53,26 @@ public class ClientTopic<T> internal constructor(
     }
 
     /**
-     * The messages of the topic and the status of the subscription, in order: a [TopicUpdate.Received] for each message, and
-     * a [TopicUpdate.Subscribed] each time that the server accepts the subscription, with the result of the recovery.
+     * The messages of the topic and the status of the subscription, in order: a [TopicUpdate.Received] for each
+     * message, and a [TopicUpdate.Subscribed] each time that the server accepts the subscription, with the result of
+     * the recovery.
      *
      * Cold: the first collector subscribes, cancelling the last one unsubscribes. The subscription survives reconnects.
      * Payloads are decoded in the collector's coroutine. Each collector has a buffer of 64 updates and never delays the
      * connection or another collector.
      *
-     * The flow fails with a [LiveException]: with the server's code if the server rejects the subscription, at first or
-     * after a reconnect, unless the error is temporary; [SlowCollectorException] if the buffer overflows;
-     * [BadPayloadException] for a payload that is no [T], unless `onBadPayload` skips it; [ClientClosedException] if the
-     * server ended the client. It completes when the application closes the client, and immediately if the client is
-     * already closed.
+     * The flow fails with a [LiveException]: with the server's code if the server rejects the subscription, at first
+     * or after a reconnect, unless the error is temporary; [SlowCollectorException] if the buffer overflows;
+     * [BadPayloadException] for a payload that is no [T], unless `onBadPayload` skips it; [ClientClosedException] if
+     * the server ended the client. It completes when the application closes the client, and immediately if the client
+     * is already closed.
      */
     public val updates: Flow<TopicUpdate<T>> =
-        router.arrivals(name, overflow, params, converter::accepts).mapNotNull { event ->
+        router.events(name, overflow, params, converter::accepts).mapNotNull { event ->
             when (event) {
-                is SubscriptionEvent.Arrived -> received(event.message)
-                is SubscriptionEvent.Joined -> TopicUpdate.Subscribed(event.recovery, event.welcome)
-                is SubscriptionEvent.Present -> null
+                is SubscriptionEvent.Received -> received(event.message)
+                is SubscriptionEvent.Subscribed -> TopicUpdate.Subscribed(event.recovery, event.welcome)
+                is SubscriptionEvent.PresenceChanged -> null
             }
         }
 
@@ -91,9 +92,9 @@ public class ClientTopic<T> internal constructor(
      * The sessions on the topic, if the server declares presence for it: the info of each session, decoded with
      * [serializer].
      *
-     * Updated only while it is collected. Collecting subscribes, as with [messages]. During a reconnect it keeps the last
-     * known value. Collecting fails as [messages] does but never completes: after the client is closed, no more values are
-     * emitted and the collecting coroutine must be cancelled.
+     * Updated only while it is collected. Collecting subscribes, as with [messages]. During a reconnect it keeps the
+     * last known value. Collecting fails as [messages] does but never completes: after the client is closed, no more
+     * values are emitted and the collecting coroutine must be cancelled.
      */
     public fun <M> presence(serializer: KSerializer<M>): StateFlow<Presence<M>> =
         PresenceFlow(router.presence(name, params), serializer)
@@ -102,12 +103,12 @@ public class ClientTopic<T> internal constructor(
     public inline fun <reified M> presence(): StateFlow<Presence<M>> = presence(serializer<M>())
 
     /**
-     * The same topic with [value] as its subscribe parameters: the client sends them with each `subscribe`, and the server's
-     * `authorize` and `presence` read them as `params`. A subscription has one set of parameters, those of the collector
-     * that started last before the `subscribe` was sent.
+     * The same topic with [value] as its subscribe parameters: the client sends them with each `subscribe`, and the
+     * server's `authorize` and `presence` read them as `params`. A subscription has one set of parameters, those of
+     * the collector that started last before the `subscribe` was sent.
      *
-     * @throws SerializationException if [serializer] cannot encode [value], or the result cannot be sent: it contains an
-     *   unpaired surrogate, as `"🌸".take(1)` does, or is nested too deeply
+     * @throws SerializationException if [serializer] cannot encode [value], or the result cannot be sent: it contains
+     *   an unpaired surrogate, as `"🌸".take(1)` does, or is nested too deeply
      */
     public fun <P> withParams(serializer: KSerializer<P>, value: P): ClientTopic<T> {
         val params =
@@ -117,15 +118,15 @@ public class ClientTopic<T> internal constructor(
             } catch (e: MalformedMessageException) {
                 throw SerializationException("params of topic '$name' cannot be sent: ${e.reason}", e)
             }
-        return ClientTopic(name, converter, overflow, onBadPayload, router, exchange, requestTimeout, params)
+        return ClientTopic(name, converter, overflow, onBadPayload, router, requestSender, requestTimeout, params)
     }
 
     /** The same topic with [value] as its subscribe parameters; see the other [withParams]. */
     public inline fun <reified P> withParams(value: P): ClientTopic<T> = withParams(serializer<P>(), value)
 
     /**
-     * Publishes [value] and returns when the server has acked it. The ack confirms that the server accepted the message, not
-     * which subscribers received it.
+     * Publishes [value] and returns when the server has acked it. The ack confirms that the server accepted the
+     * message, not which subscribers received it.
      *
      * Most topics accept messages only from subscribers; without a subscription the server rejects them with
      * [ErrorCode.NotSubscribed]. If a collector starts at the same time, the message may reach the server before the
@@ -133,10 +134,10 @@ public class ClientTopic<T> internal constructor(
      * `subscribe`.
      *
      * @param timeout limit for the whole call, including the wait for a connection; null: the client's `requestTimeout`
-     * @throws LiveException with the server's code and reason if the server rejects the message, [ErrorCode.Timeout] if no
-     *   ack arrives in time; a message that is not sent by then is never sent
-     * @throws ConnectionLostException if the connection broke before the ack; the message may have been published, and the
-     *   client does not publish it again
+     * @throws LiveException with the server's code and reason if the server rejects the message, [ErrorCode.Timeout]
+     *   if no ack arrives in time; a message that is not sent by then is never sent
+     * @throws ConnectionLostException if the connection broke before the ack; the message may have been published,
+     *   and the client does not publish it again
      * @throws ClientClosedException if the client is closed, by the application or by the server
      * @throws MalformedMessageException if [value] cannot be sent: it contains an unpaired surrogate, as `"🌸".take(1)`
      *   does, or is nested too deeply
@@ -149,20 +150,21 @@ public class ClientTopic<T> internal constructor(
     public suspend fun publish(body: Body, timeout: Duration? = null) {
         require(timeout == null || timeout.isPositive()) { "timeout must be positive, was $timeout" }
         var isRetried = false
-        exchange.ask(MessageType.PUBLISH, name, body, timeout ?: requestTimeout) { failure ->
+        requestSender.request(MessageType.PUBLISH, name, body, timeout ?: requestTimeout) { failure ->
             // cannot publish twice: the server did not process the message that it rejected
             !isRetried && precededSubscribe(failure).also { isRetried = it }
         }
     }
 
     /**
-     * Publishes [value] exactly once, across reconnects: if the connection breaks before the ack, the client sends the
-     * message again on the next connection with the same [key], and the server drops duplicates. Requires a topic that the
-     * server declares idempotent; other topics reject a key.
+     * Publishes [value] exactly once, across reconnects: if the connection breaks before the ack, the client sends
+     * the message again on the next connection with the same [key], and the server drops duplicates. Requires a topic
+     * that the server declares idempotent; other topics reject a key.
      *
-     * Returns and throws as the other [publish], except for [ConnectionLostException]: it is thrown only if the server closes
-     * the connection because a message, possibly this one, is too large (1009), and then the message is not sent again. A
-     * message that is sent again is queued last and needs space in the outbox again, so later messages may overtake it.
+     * Returns and throws as the other [publish], except for [ConnectionLostException]: it is thrown only if the
+     * server closes the connection because a message, possibly this one, is too large (1009), and then the message is
+     * not sent again. A message that is sent again is queued last and needs space in the outbox again, so later
+     * messages may overtake it.
      *
      * @param key identifies this message, such as a generated id, at most 63 bytes
      * @throws IllegalStateException if another message with [key] waits for its ack
@@ -175,23 +177,25 @@ public class ClientTopic<T> internal constructor(
     public suspend fun publishOnce(key: String, body: Body, timeout: Duration? = null) {
         require(timeout == null || timeout.isPositive()) { "timeout must be positive, was $timeout" }
         var isRetried = false
-        exchange.askOnce(key, MessageType.PUBLISH, name, body, timeout ?: requestTimeout) { failure ->
+        requestSender.requestOnce(key, MessageType.PUBLISH, name, body, timeout ?: requestTimeout) { failure ->
             (failure is ConnectionLostException && !failure.wasTooLarge) ||
                 (!isRetried && precededSubscribe(failure).also { isRetried = it })
         }
     }
 
-    /** Whether the message reached the server before the `subscribe` of a collector that exists now or starts shortly. */
+    /**
+     * Whether the message reached the server before the `subscribe` of a collector that exists now or starts shortly.
+     */
     private suspend fun precededSubscribe(failure: LiveException): Boolean =
         failure.code == ErrorCode.NotSubscribed && router.awaitCollected(name)
 
     /**
-     * Queues [value] for sending without suspending. Returns false if the outbox is full or other messages already wait for
-     * space in it. The client sends the message once, in order with its other messages, unless there is no connection for the
-     * `requestTimeout`.
+     * Queues [value] for sending without suspending. Returns false if the outbox is full or other messages already
+     * wait for space in it. The client sends the message once, in order with its other messages, unless there is no
+     * connection for the `requestTimeout`.
      *
-     * @param onFailure called in the client's `context` with the exception that [publish] would throw, if the server rejects
-     *   the message, it was not sent, or it may not have arrived; must not block
+     * @param onFailure called in the client's `context` with the exception that [publish] would throw, if the server
+     *   rejects the message, it was not sent, or it may not have arrived; must not block
      * @throws kotlinx.serialization.SerializationException if [value] cannot be encoded
      */
     public fun tryPublish(value: T, onFailure: (LiveException) -> Unit = {}): Boolean =
@@ -199,7 +203,7 @@ public class ClientTopic<T> internal constructor(
 
     /** Queues [body] unchanged; otherwise the same as the other [tryPublish]. */
     public fun tryPublish(body: Body, onFailure: (LiveException) -> Unit = {}): Boolean =
-        exchange.tell(MessageType.PUBLISH, name, body, requestTimeout, onFailure)
+        requestSender.trySend(MessageType.PUBLISH, name, body, requestTimeout, onFailure)
 
     override fun toString(): String = "ClientTopic($name)"
 }

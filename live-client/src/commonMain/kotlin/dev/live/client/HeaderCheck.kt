@@ -1,20 +1,21 @@
 package dev.live.client
 
 /**
- * Checks a header where the application sets it: engines reject it at every connection, some with its value in their
- * message, and others send what the server reads as another header.
+ * Validates a header when the application sets it. Otherwise engines would reject it at each connection, some with
+ * its value in the error message, and others would send it so that the server reads another header.
  *
- * @throws IllegalArgumentException if a header may not have [name] or [value]; the message does not hold the value
+ * @throws IllegalArgumentException if [name] or [value] is not valid in a header; the message does not contain the
+ *   value
  */
 internal fun requireHeader(name: String, value: String) {
     require(name.isNotEmpty()) { "header name must not be empty" }
     require(name.all { it in TOKEN }) {
-        "header name must have letters, digits and ${TOKEN.filterNot { it.isLetterOrDigit() }} only, was '$name'"
+        "header name must consist of letters, digits and ${TOKEN.filterNot { it.isLetterOrDigit() }}, was '$name'"
     }
-    val wrong = value.indexOfFirst { it !in ' '..'~' && it != '\t' }
-    require(wrong < 0) {
-        "header '$name' has a value whose character ${wrong + 1} of ${value.length}, of code ${value[wrong].code}, " +
-            "no header may have: percent-encode it, or use base64"
+    val invalid = value.indexOfFirst { it !in ' '..'~' && it != '\t' }
+    require(invalid < 0) {
+        "the value of header '$name' is not valid: character ${invalid + 1} of ${value.length} has code " +
+            "${value[invalid].code}. Percent-encode the value or use base64."
     }
 }
 

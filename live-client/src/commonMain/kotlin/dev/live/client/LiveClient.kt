@@ -1,11 +1,11 @@
 package dev.live.client
 
-import dev.live.client.connection.Bearer
 import dev.live.client.connection.ConnectionLoop
 import dev.live.client.connection.ConnectionState
-import dev.live.client.connection.DisconnectCause
-import dev.live.client.connection.Renewal
 import dev.live.client.connection.DeviceConditions
+import dev.live.client.connection.DisconnectCause
+import dev.live.client.connection.TokenProvider
+import dev.live.client.connection.TokenRenewal
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.CollectorOverflow
 import dev.live.client.topic.ConnectionLostException
@@ -48,18 +48,18 @@ import kotlin.coroutines.ContinuationInterceptor
 import kotlin.time.Duration
 
 /**
- * One connection to a server that outlives its sockets: topics as flows, `publish` and `request` as suspending calls.
+ * A client with one logical connection to a server: topics as flows, `publish` and `request` as suspending functions.
  *
- * Thread-safe. When the connection breaks, the client connects again by itself and restores every subscription; flows
- * go on, what was published meanwhile is missed unless the topic keeps a history, and requests without an answer fail
- * with [ConnectionLostException] rather than be sent twice. [state] tells how it stands. Everything runs in a scope of the
- * client's own, which [close] ends.
+ * Thread-safe. After a lost connection the client reconnects automatically and restores all subscriptions. Flows
+ * continue; messages published meanwhile are missed unless the topic keeps a history. Requests without a reply fail
+ * with [ConnectionLostException] and are not sent again. [state] reports the connection state. All coroutines run in
+ * the client's own scope, which [close] cancels.
  */
 public class LiveClient internal constructor(private val settings: ClientSettings) {
     private val workers: CoroutineDispatcher =
         settings.context[ContinuationInterceptor] as? CoroutineDispatcher ?: Dispatchers.Default
 
-    // All state of the client is touched on this dispatcher only, which runs one thing at a time: there are no locks.
+    // All state of the client is only accessed on this dispatcher, which runs one task at a time: there are no locks.
     private val dispatcher = workers.limitedParallelism(1, "live-client")
     private val scope =
         CoroutineScope(
@@ -73,38 +73,39 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     private val requests = RequestHandlers(scope, workers, outbox)
     private val router =
         Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, settings.linger, requests)
-    private val exchange =
-        RequestSender(scope, dispatcher, workers, refs, outbox, pending, router::suspect) {
+    private val requestSender =
+        RequestSender(scope, dispatcher, workers, refs, outbox, pending, router::probe) {
             settings.trace?.invoke().orEmpty()
         }
-    private val bearer = Bearer(workers, settings.bearer, settings.bearerTimeout)
-    private val renewal = Renewal(bearer, exchange, settings.requestTimeout)
+    private val tokens = TokenProvider(workers, settings.bearer, settings.bearerTimeout)
+    private val renewal = TokenRenewal(tokens, requestSender, settings.requestTimeout)
     private val transport = settings.transport()
-    private val surroundings = DeviceConditions(settings.surroundings)
+    private val conditions = DeviceConditions(settings.device)
     private val loop =
-        ConnectionLoop(settings.ofConnections(), transport, bearer, renewal, outbox, router, surroundings)
+        ConnectionLoop(settings.connectionSettings(), transport, tokens, renewal, outbox, router, conditions)
 
-    // atomic: closed before its first step, it still has to take its last
+    // atomic: the cleanup in run() must execute even if the client is closed before the first step
     @OptIn(DelicateCoroutinesApi::class)
     private val running = scope.launch(CoroutineName("live-connection"), CoroutineStart.ATOMIC) { run() }
 
-    /** How the client stands with its server, now and from now on. */
+    /** The state of the connection. */
     public val state: StateFlow<ConnectionState> get() = loop.state
 
     /**
-     * Messages that answer nothing and are of no topic that is collected: an endpoint's own types. Each collector has a
-     * buffer of 64, and what it misses is dropped, the oldest first; nothing is kept for later collectors.
+     * Messages that are no replies and belong to no collected topic, such as an endpoint's own message types. Each
+     * collector has a buffer of 64 messages; when it is full, the oldest is dropped. There is no replay for later
+     * collectors.
      */
     public val messages: Flow<Message> = router.unrouted(CollectorOverflow.DropOldest)
 
     /**
-     * The topic called [name], with payloads of the type that [serializer] reads and writes. Cheap, and says nothing to
-     * the server: that is for its [ClientTopic.messages] and [ClientTopic.publish].
+     * The topic called [name], with payloads encoded and decoded by [serializer]. This call is cheap and sends
+     * nothing to the server; collecting [ClientTopic.messages] subscribes.
      *
-     * @param overflow what happens to a collector that is 64 messages behind
-     * @param onBadPayload called by a collector with what it cannot read; the message is skipped if it returns, and the
-     *   flow fails if it throws, which is the default
-     * @throws IllegalArgumentException if [name] is empty, over 256 bytes or has control characters
+     * @param overflow behavior when a collector's buffer of 64 updates is full
+     * @param onBadPayload called in a collector's coroutine for a payload that cannot be decoded. If it returns, the
+     *   message is skipped; if it throws, which is the default, the flow fails.
+     * @throws IllegalArgumentException if [name] is empty, longer than 256 bytes or contains control characters
      */
     public fun <T> topic(
         name: String,
@@ -124,8 +125,8 @@ public class LiveClient internal constructor(private val settings: ClientSetting
      * The topic called [name] with its messages as received: of every type, those of the application's own types and
      * `presence` included. Shares the subscription of [topic].
      *
-     * [ClientTopic.publish] sends only the body of a message, and requires a body and the type `message` or `publish`. Use
-     * [send] for messages of other types.
+     * [ClientTopic.publish] sends only the body of a message, and requires a body and the type `message` or
+     * `publish`. Use [send] for messages of other types.
      *
      * @param overflow behavior when a collector's buffer of 64 updates is full
      * @throws IllegalArgumentException if [name] is empty, longer than 256 bytes or contains control characters
@@ -138,18 +139,20 @@ public class LiveClient internal constructor(private val settings: ClientSetting
         converter: MessageConverter<T>,
         overflow: CollectorOverflow = CollectorOverflow.Recover,
         onBadPayload: (BadPayloadException) -> Unit = { throw it },
-    ): ClientTopic<T> = ClientTopic(name, converter, overflow, onBadPayload, router, exchange, settings.requestTimeout)
+    ): ClientTopic<T> =
+        ClientTopic(name, converter, overflow, onBadPayload, router, requestSender, settings.requestTimeout)
 
     /**
-     * Sends a request of [type] with [query] as its payload and returns what the server replies.
+     * Sends a request of [type] with the payload [query] and returns the server's reply.
      *
-     * @param timeout for all of it, the wait for a connection included; null: the client's `requestTimeout`
-     * @param key stands for one operation, such as an order's number, in at most 63 bytes: where the server declares
-     *   [type] idempotent, what is asked again with its key, after a [ConnectionLostException], gets the first one's
-     *   reply
-     * @throws LiveException with the server's code if it refused, [ErrorCode.Timeout] if there was no reply in time,
-     *   [ErrorCode.BadPayload] if the reply is no [R]
-     * @throws ConnectionLostException if the connection broke before the reply; it may have been carried out
+     * @param timeout limit for the whole call, including the wait for a connection; null: the client's `requestTimeout`
+     * @param key idempotency key, such as an order number, at most 63 bytes. If the server declares [type]
+     *   idempotent, a retry with the same key, such as after a [ConnectionLostException], returns the reply of the
+     *   first request.
+     * @throws LiveException with the server's code if the server rejects the request, [ErrorCode.Timeout] if no reply
+     *   arrives in time, [ErrorCode.BadPayload] if the reply is no [R]
+     * @throws ConnectionLostException if the connection broke before the reply; the server may have processed the
+     *   request
      * @throws ClientClosedException if the client is closed
      * @throws IllegalStateException if another request with [key] waits for its reply
      */
@@ -161,8 +164,8 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     ): R = requestMessage(type, body = Body.of(query), timeout = timeout, key = key).decode()
 
     /**
-     * Sends a request of [type] with [body], to [topic] if it is not empty, and returns the server's reply as it is.
-     * Throws as [request]. Has a name of its own so that a query that is text is never taken for a topic.
+     * Sends a request of [type] with [body], to [topic] unless that is empty, and returns the reply message. Throws as
+     * [request]. It is not an overload of [request], so that a text query cannot be mistaken for a topic.
      */
     public suspend fun requestMessage(
         type: String,
@@ -172,20 +175,20 @@ public class LiveClient internal constructor(private val settings: ClientSetting
         key: String? = null,
     ): Message {
         val limit = checked(timeout)
-        if (key != null) return exchange.askOnce(key, type, topic, body, limit)
-        return exchange.ask(type, topic, body, limit)
+        if (key != null) return requestSender.requestOnce(key, type, topic, body, limit)
+        return requestSender.request(type, topic, body, limit)
     }
 
     /**
-     * Answers requests of [type] that the server sends with what [handler] returns, until the result is closed.
-     * Handlers run on the client's `context`, several at a time, 64 at most; one is cancelled when its connection ends.
+     * Handles requests of [type] from the server with [handler], until the result is closed. Handlers run in the
+     * client's `context`, at most 64 concurrently. A handler is cancelled when its connection ends.
      *
-     * What [handler] rejects, or throws as a [LiveException], reaches the server with its code. Anything else is
-     * answered with `internal`, and goes to the `CoroutineExceptionHandler` of the client's `context`, or to the
-     * thread's.
+     * A rejection, or a [LiveException] thrown by [handler], is sent to the server with its code. For any other
+     * exception the server receives `internal`, and the exception goes to the `CoroutineExceptionHandler` of the
+     * client's `context`, or to the thread's uncaught exception handler.
      *
-     * @param timeout how long [handler] may take before it is cancelled; null: the client's `requestTimeout`
-     * @throws IllegalArgumentException if [type] is one of the protocol's own, or has a handler already
+     * @param timeout time limit for [handler], after which it is cancelled; null: the client's `requestTimeout`
+     * @throws IllegalArgumentException if [type] is reserved by the protocol or already has a handler
      */
     public inline fun <reified Q, reified R> onRequest(
         type: String,
@@ -193,7 +196,10 @@ public class LiveClient internal constructor(private val settings: ClientSetting
         noinline handler: suspend RequestScope.(Q) -> R,
     ): AutoCloseable = onRequestMessage(type, timeout) { Body.of(handler(it.decode())) }
 
-    /** Answers requests of [type] with the payload that [handler] returns, or none; otherwise as [onRequest]. */
+    /**
+     * Handles requests of [type] with the payload that [handler] returns, or none if null; otherwise the same as
+     * [onRequest].
+     */
     public fun onRequestMessage(
         type: String,
         timeout: Duration? = null,
@@ -201,45 +207,46 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     ): AutoCloseable = requests.add(type, checked(timeout), handler)
 
     /**
-     * Sends [message] as it is. Returns when it has been handed to the connection, which is no proof that it arrived.
-     * An answer to a [Message.ref] of the caller's own comes through [messages].
+     * Sends [message] unchanged. Returns when the connection has taken it for writing, which does not confirm its
+     * delivery. A reply to the message's own [Message.ref] is emitted by [messages].
      *
-     * @param timeout for the wait for a connection and for room among the messages that may wait
-     * @throws IllegalArgumentException if the ref begins with `~` or `=`, as the client's own do, or `$`, as the
-     *   server's
-     * @throws LiveException with [ErrorCode.Timeout] if it was not sent in time; it will not be sent later
+     * @param timeout limit for the wait for a connection and for space in the outbox; null: the client's
+     *   `requestTimeout`
+     * @throws IllegalArgumentException if the ref begins with `~` or `=`, which are reserved for the client, or `$`,
+     *   which is reserved for the server
+     * @throws LiveException with [ErrorCode.Timeout] if the message was not sent in time; it is not sent later
      * @throws ClientClosedException if the client is closed
      */
     public suspend fun send(message: Message, timeout: Duration? = null) {
-        Refs.requireFree(message.ref)
-        exchange.send(message, checked(timeout))
+        Refs.requireUnreserved(message.ref)
+        requestSender.send(message, checked(timeout))
     }
 
     /**
-     * Looks whether the connection still stands, because something suggests that it may not: if nothing is heard within
-     * 2 s of a ping, it is opened anew. Where there is none, tries to connect now rather than at the end of a wait, at most
-     * once a second and not before the end of a wait that the server asked for. For a button that says "try again".
+     * Checks the connection: sends a ping, and reconnects if nothing is received within 2 s. Without a connection,
+     * ends the current wait and connects now, at most once per second. A wait that the server requested is not
+     * shortened. Use it for a "try again" button.
      */
-    public fun probe(): Unit = surroundings.hint()
+    public fun probe(): Unit = conditions.requestCheck()
 
     /**
-     * Says goodbye to the server, which takes a second or two at most, and leaves nothing behind: no coroutine, no
-     * socket. Flows complete, also those that are collected only then. Calls that wait, and later ones, fail with
-     * [ClientClosedException], or with [ConnectionLostException] where the message was sent and its answer has not come.
-     * Closing twice is harmless.
+     * Closes the connection and releases all coroutines and sockets. The close handshake takes one or two seconds at
+     * most. Flows complete, including those collected later. Pending and later calls fail with
+     * [ClientClosedException], or with [ConnectionLostException] if the message was sent and its reply has not
+     * arrived. May be called more than once.
      */
     public suspend fun close() {
         withContext(NonCancellable) { beginClose().join() }
     }
 
-    /** Starts to close; the job that is returned completes when nothing is left. */
+    /** Starts to close. The returned job completes when all resources are released. */
     internal fun beginClose(): Job {
         running.cancel()
         return running
     }
 
     private suspend fun run() {
-        scope.launch(workers + CoroutineName("live-surroundings")) { surroundings.watch() }
+        scope.launch(workers + CoroutineName("live-device-conditions")) { conditions.watch() }
         var cause: DisconnectCause = DisconnectCause.ClosedByClient
         try {
             cause = loop.run()
@@ -247,20 +254,20 @@ public class LiveClient internal constructor(private val settings: ClientSetting
             throw e
         } catch (e: Exception) {
             scope.ensureActive()
-            cause = DisconnectCause.ConnectionLost(e) // the reconnect policy is the application's and may throw
+            cause = DisconnectCause.ConnectionLost(e) // the application's reconnect policy may throw
         } catch (e: Error) {
-            cause = DisconnectCause.ConnectionLost(Exception(e)) // of the application's code, and its to hear of
+            cause = DisconnectCause.ConnectionLost(Exception(e)) // thrown by application code, and rethrown for it
             throw e
         } finally {
             end(cause)
         }
     }
 
-    /** Whoever ended it, nothing is left waiting. */
+    /** Fails everything that waits, and releases all resources. */
     private fun end(cause: DisconnectCause) {
         val reason = "the client is closed: $cause"
-        router.end(if (cause == DisconnectCause.ClosedByClient) null else { -> ClientClosedException(reason) })
-        outbox.end(ClientClosedException(reason))
+        router.close(if (cause == DisconnectCause.ClosedByClient) null else { -> ClientClosedException(reason) })
+        outbox.close(ClientClosedException(reason))
         loop.closed(cause)
         transport.close()
         scope.cancel()

@@ -1,12 +1,12 @@
 package dev.live.client
 
 import dev.live.client.connection.AppLifecycle
+import dev.live.client.connection.DeviceSettings
 import dev.live.client.connection.ExponentialBackoff
 import dev.live.client.connection.HeartbeatSettings
 import dev.live.client.connection.NetworkMonitor
 import dev.live.client.connection.ReconnectPolicy
-import dev.live.client.connection.SurroundingsSettings
-import dev.live.client.topic.OutboxRoom
+import dev.live.client.topic.OutboxCapacity
 import dev.live.client.transport.KtorTransport
 import dev.live.client.transport.Transport
 import dev.live.client.transport.defaultCodecs
@@ -22,7 +22,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
-/** What `LiveClient(url) { ... }` can set. */
+/** Settings of `LiveClient(url) { ... }`. */
 @KtorDsl
 public class LiveClientConfig internal constructor() {
     private var codecs: List<Codec> = defaultCodecs
@@ -32,28 +32,29 @@ public class LiveClientConfig internal constructor() {
     private var bearer: (suspend () -> String)? = null
     private var trace: (() -> String?)? = null
 
-    /** How long to wait before connecting again. Default [ExponentialBackoff] from 250 ms to 30 s, without an end. */
+    /** Delays between reconnects. Default [ExponentialBackoff] from 250 ms to 30 s, without a limit on attempts. */
     public var reconnect: ReconnectPolicy = ExponentialBackoff()
 
     /**
-     * The Ktor client whose engine and plugins to use, such as `HttpClient(OkHttp)` on Android below API 24. It stays
-     * the application's to close, after this one; if its job is cancelled, so is this client. What came and waits to be
-     * read has no bound in it. Its plugins run on threads of `Dispatchers.IO` on the JVM, not on [context]. Default: one
-     * on CIO, whose engine it may share with other such clients; after 16 frames the socket is not read there.
+     * The Ktor client that provides the engine and plugins, such as `HttpClient(OkHttp)` on Android below API 24. The
+     * application closes it, after this client; if its job is cancelled, this client is cancelled too. Its queue of
+     * received frames is not bounded. On the JVM its plugins run on threads of `Dispatchers.IO`, not in [context].
+     * Default: a client on CIO, which may share its engine with other live clients, and stops reading the socket
+     * while 16 frames wait.
      */
     public var httpClient: HttpClient? = null
 
-    /** Replaces [httpClient] and everything below it, for tests. Default null: [KtorTransport]. */
+    /** Replaces [httpClient] and all networking, for tests. Default null: [KtorTransport]. */
     public var transport: Transport? = null
 
-    /** How long the server may take to answer the upgrade. Default 10 s. Not for a [transport] of one's own. */
+    /** Time limit for the response to the upgrade. Default 10 s. Ignored with a custom [transport]. */
     public var connectTimeout: Duration = 10.seconds
         set(value) {
             require(value.isPositive()) { "connectTimeout must be positive, was $value" }
             field = value
         }
 
-    /** How long the [bearer] function may take, which must heed being cancelled. Default 30 s. */
+    /** Time limit for the [bearer] function, which must be cancellable. Default 30 s. */
     public var bearerTimeout: Duration = 30.seconds
         set(value) {
             require(value.isPositive()) { "bearerTimeout must be positive, was $value" }
@@ -61,8 +62,8 @@ public class LiveClientConfig internal constructor() {
         }
 
     /**
-     * How long `publish`, `request` and `send` take at most where they do not say otherwise, the wait for a connection
-     * included, and how long the server may take to answer a subscription. Default 10 s.
+     * Default timeout of `publish`, `request` and `send`, including the wait for a connection, and the time limit for
+     * the reply to a `subscribe`. Default 10 s.
      */
     public var requestTimeout: Duration = 10.seconds
         set(value) {
@@ -71,8 +72,8 @@ public class LiveClientConfig internal constructor() {
         }
 
     /**
-     * How long a topic stays subscribed when its last collector has gone, zero or more: a screen that is drawn again finds
-     * it as it was. Default 1 s.
+     * How long a topic stays subscribed after its last collector has gone, such as during the redraw of a screen.
+     * Zero or more. Default 1 s.
      */
     public var linger: Duration = 1.seconds
         set(value) {
@@ -81,8 +82,9 @@ public class LiveClientConfig internal constructor() {
         }
 
     /**
-     * Bytes of the largest message that is read, at least 1; a larger one ends the connection. Must be at least 4/3 of
-     * the server's `maxMessageSize` and 1 KiB: a body of CBOR is base64 in JSON. Default 1 MiB.
+     * Maximum size of a received message in bytes, at least 1; a larger message closes the connection. Must be at
+     * least 4/3 of the server's `maxMessageSize` plus 1 KiB, because JSON encodes a CBOR body as base64. Default 1
+     * MiB.
      */
     public var maxMessageSize: Int = 1024 * 1024
         set(value) {
@@ -91,24 +93,28 @@ public class LiveClientConfig internal constructor() {
         }
 
     /**
-     * Where the client's coroutines and the [bearer] function run: a dispatcher, and a parent job where one is wanted.
-     * Not `Dispatchers.Unconfined`, for the client needs one whose parallelism can be limited. Default
+     * Context of the client's coroutines and of the [bearer] function: a dispatcher, and optionally a parent job. The
+     * client needs a dispatcher with `limitedParallelism`, so `Dispatchers.Unconfined` is not supported. Default
      * `Dispatchers.Default`.
      */
     public var context: CoroutineContext = Dispatchers.Default
 
-    /** What time is measured with; a test in virtual time sets its scheduler's. Default [TimeSource.Monotonic]. */
+    /**
+     * Clock of the client. A test with virtual time sets the time source of its scheduler. Default
+     * [TimeSource.Monotonic].
+     */
     public var timeSource: TimeSource = TimeSource.Monotonic
 
-    /** Where the jitter of waits comes from, other than [reconnect]'s own. */
+    /** Source of jitter, except the jitter of [reconnect]. */
     internal var random: Random = Random.Default
 
-    /** Tells whether the device has a network. Default null: nobody does. */
+    /** Reports the network of the device. Default null: none. */
     public var networkMonitor: NetworkMonitor? = null
 
     /**
-     * Tells whether the application is in use. Default null: nobody does, and the client stays connected. In the background
-     * it stays so for the [backgroundGrace], and is then [paused][dev.live.client.connection.ConnectionState.Paused].
+     * Reports whether the application is in the foreground. In the background the client stays connected for the
+     * [backgroundGrace], and is then [paused][dev.live.client.connection.ConnectionState.Paused]. Default null: the
+     * client always stays connected.
      */
     public var lifecycle: AppLifecycle? = null
 
@@ -120,10 +126,10 @@ public class LiveClientConfig internal constructor() {
         }
 
     /**
-     * The codecs to offer, the most wanted first; the server picks the first that it speaks. Default
-     * CBOR and JSON on the JVM, JSON elsewhere.
+     * The offered codecs in order of preference; the server selects the first one that it supports. Default CBOR and
+     * JSON on the JVM, JSON on other platforms.
      *
-     * @throws IllegalArgumentException if there is none, or one is listed twice
+     * @throws IllegalArgumentException if [codecs] is empty or lists a codec twice
      */
     public fun codecs(vararg codecs: Codec) {
         require(codecs.isNotEmpty()) { "codecs must name at least one codec, such as JsonCodec" }
@@ -133,9 +139,9 @@ public class LiveClientConfig internal constructor() {
     }
 
     /**
-     * A header of every upgrade request. The last one with a [name] counts.
+     * Adds a header to every upgrade request. A header with the same [name] is replaced.
      *
-     * @throws IllegalArgumentException if a header may not have [name], or [value] is not printable ASCII
+     * @throws IllegalArgumentException if [name] is not a valid header name, or [value] is not printable ASCII
      */
     public fun header(name: String, value: String) {
         requireHeader(name, value)
@@ -143,30 +149,31 @@ public class LiveClientConfig internal constructor() {
     }
 
     /**
-     * Where the bearer token comes from. [token] is called before every connection and may suspend; it is sent as
-     * `Authorization: Bearer`. Where the server refuses it, the client connects again only with another one. If [token]
-     * throws, takes longer than [bearerTimeout] or gives what no header may carry, that counts as a failed attempt.
+     * Provides the bearer token. [token] is called before every connection and may suspend; its result is sent as
+     * `Authorization: Bearer`. After a rejected token the client reconnects only with a different one. If [token]
+     * throws, takes longer than [bearerTimeout] or returns a value that is not valid in a header, the attempt fails.
      *
-     * It is called too when the server says that the token in use runs out: another one is sent over the connection
-     * that there is. While it gives the same one again, it is asked again after half of the time that is left.
+     * [token] is also called when the server announces that the token expires soon; a new token is sent on the open
+     * connection. As long as [token] returns the old one, it is called again after half of the remaining time.
      */
     public fun bearer(token: suspend () -> String) {
         bearer = token
     }
 
     /**
-     * What `publish` and `request` are a part of: a `traceparent` of W3C Trace Context, at most 64 bytes of UTF-8, or null for
-     * nothing. [current] is called in the coroutine of whoever publishes or asks, on its thread; what it throws, they throw.
-     * It travels only to a server that wants it (`traceContext`), and what such a server sends has one too.
+     * Adds W3C Trace Context to the messages of `publish` and `request`. [current] returns the `traceparent`, at most
+     * 64 bytes of UTF-8, or null for none. It is called on the thread and in the coroutine of the caller, which also
+     * receives its exceptions. The trace is sent only to a server that enables `traceContext`; messages of such a
+     * server have one too.
      */
     public fun trace(current: () -> String?) {
         trace = current
     }
 
-    /** How much may wait to be sent, while there is no connection or the network is slower than the application. */
+    /** Limits of the messages that wait to be sent, while there is no connection or the network is too slow. */
     public fun outbox(configure: OutboxConfig.() -> Unit): Unit = outbox.configure()
 
-    /** How a dead connection is found. */
+    /** Detection of dead connections. */
     public fun heartbeat(configure: HeartbeatConfig.() -> Unit): Unit = heartbeat.configure()
 
     internal fun build(url: String): ClientSettings {
@@ -188,22 +195,22 @@ public class LiveClientConfig internal constructor() {
             transport = { transport ?: KtorTransport(httpClient, connectTimeout, maxMessageSize) },
             timeSource = timeSource,
             random = random,
-            surroundings = SurroundingsSettings(networkMonitor, lifecycle, backgroundGrace),
+            device = DeviceSettings(networkMonitor, lifecycle, backgroundGrace),
         )
     }
 }
 
-/** What `heartbeat { ... }` can set. */
+/** Settings of `heartbeat { ... }`. */
 @KtorDsl
 public class HeartbeatConfig internal constructor() {
-    /** Silence after which the client sends a `ping`. Default 25 s. */
+    /** Time without a received message after which the client sends a `ping`. Default 25 s. */
     public var interval: Duration = 25.seconds
         set(value) {
             require(value.isPositive()) { "heartbeat interval must be positive, was $value" }
             field = value
         }
 
-    /** Silence after which the connection is given up and opened anew. Longer than [interval]. Default 60 s. */
+    /** Time without a received message after which the client reconnects. Longer than [interval]. Default 60 s. */
     public var timeout: Duration = 60.seconds
         set(value) {
             require(value.isPositive()) { "heartbeat timeout must be positive, was $value" }
@@ -217,24 +224,29 @@ public class HeartbeatConfig internal constructor() {
 }
 
 /**
- * What `outbox { ... }` can set. What waits longer than its `publish` or `request` may take (`requestTimeout`, unless that
- * says otherwise) is not sent any more.
+ * Settings of `outbox { ... }`. A message that waits longer than the timeout of its `publish` or `request` is no
+ * longer sent.
  */
 @KtorDsl
 public class OutboxConfig internal constructor() {
-    /** Messages that may wait, at least 1. When they do, `publish` suspends and `tryPublish` returns false. Default 64. */
+    /**
+     * Maximum number of messages, at least 1. When it is reached, `publish` suspends and `tryPublish` returns false.
+     * Default 64.
+     */
     public var messages: Int = 64
         set(value) {
             require(value >= 1) { "outbox messages must be at least 1, was $value" }
             field = value
         }
 
-    /** Bytes of payload that may wait in all, at least 1; a larger one waits alone. Default 1 MiB. */
+    /**
+     * Maximum total payload in bytes, at least 1. A larger payload is accepted if the outbox is empty. Default 1 MiB.
+     */
     public var bytes: Int = 1024 * 1024
         set(value) {
             require(value >= 1) { "outbox bytes must be at least 1, was $value" }
             field = value
         }
 
-    internal fun build() = OutboxRoom(messages, bytes)
+    internal fun build() = OutboxCapacity(messages, bytes)
 }

@@ -1,7 +1,7 @@
 package dev.live.client
 
 /**
- * Makes a client of the server at [url], which starts to connect at once and keeps connecting until it is closed.
+ * Creates a client of the server at [url]. It connects immediately and reconnects until it is closed.
  *
  * ```
  * val live = LiveClient("wss://example.com/live") {
@@ -13,8 +13,8 @@ package dev.live.client
  * ```
  *
  * @param url `ws://` or `wss://`
- * @throws IllegalArgumentException if [url] is not a WebSocket URL, or a setting does not go with another; the message
- *   names the part of the URL that is wrong
+ * @throws IllegalArgumentException if [url] is not a WebSocket URL, or settings contradict each other; the message
+ *   names the invalid part of the URL
  */
 public fun LiveClient(url: String, configure: LiveClientConfig.() -> Unit = {}): LiveClient =
     LiveClient(LiveClientConfig().apply(configure).build(url))

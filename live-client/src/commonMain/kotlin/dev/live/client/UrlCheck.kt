@@ -3,11 +3,13 @@ package dev.live.client
 import io.ktor.http.Url
 
 /**
- * Checks [url] part by part: Ktor's own errors name none, and it repairs silently what another program meant differently.
- * Messages name the part and the place. They quote only the scheme, and a port if the URL has no user info: a URL that is
- * cut in the wrong place, such as at a '/' in a password, may show a secret as any other part.
+ * Validates [url] part by part, because Ktor's errors do not name the invalid part, and Ktor silently repairs some
+ * URLs that other programs interpret differently.
  *
- * @throws IllegalArgumentException if it is not the URL of a WebSocket; the message names the part
+ * Error messages name the part and the position. They quote only the scheme, and the port if the URL has no user
+ * info: if the URL is split at the wrong character, such as a '/' in a password, any other part may contain a secret.
+ *
+ * @throws IllegalArgumentException if [url] is not a WebSocket URL; the message names the invalid part
  */
 internal fun requireWebSocketUrl(url: String) {
     val scheme = url.substringBefore("://", missingDelimiterValue = "")
@@ -15,7 +17,8 @@ internal fun requireWebSocketUrl(url: String) {
         "url must begin with ws:// or wss://, " + if (isScheme(scheme)) "was '$scheme://…'" else "but has no scheme"
     }
     require('#' !in url) {
-        "the url must have no fragment, which no server gets: write '%23' for a '#' in its path or query"
+        "url must not have a fragment, because it is never sent to a server. " +
+            "Write '%23' for a '#' in the path or query."
     }
     val hierarchy = url.substringAfter("://").substringBefore('?')
     val authority = hierarchy.substringBefore('/')
@@ -26,7 +29,7 @@ internal fun requireWebSocketUrl(url: String) {
     try {
         Url(url)
     } catch (_: Exception) {
-        // Ktor's exceptions have no type in common, and quote the whole URL
+        // Ktor's exceptions have no common type, and quote the whole URL
         throw IllegalArgumentException("url is not a URL")
     }
 }
@@ -36,14 +39,14 @@ private fun isScheme(text: String): Boolean =
 
 private fun requireHostAndPort(url: String, text: String) {
     val isBracketed = text.startsWith('[')
-    require(!isBracketed || ']' in text) { "the host of the url has a '[' without a ']'" }
+    require(!isBracketed || ']' in text) { "the host of the url contains a '[' without a ']'" }
     val host = if (isBracketed) text.substringBefore(']') + "]" else text.substringBefore(':')
-    // Ktor reads a missing host as localhost
+    // Ktor replaces a missing host with localhost
     require(host.isNotBlank()) { "url must name a host" }
     if (!isBracketed) requireText("host", host)
-    val wrong = host.indexOfFirst { it == ' ' || it.isISOControl() }
-    require(wrong < 0) {
-        "the host of the url has a space or a control character, at character ${wrong + 1} of the host"
+    val invalid = host.indexOfFirst { it == ' ' || it.isISOControl() }
+    require(invalid < 0) {
+        "the host of the url contains a space or a control character at character ${invalid + 1} of the host"
     }
     val rest = text.removePrefix(host)
     if (rest.isEmpty()) return
@@ -54,10 +57,12 @@ private fun requireHostAndPort(url: String, text: String) {
     }
 }
 
-/** Refuses what UTF-8 or percent-encoding cannot say. */
+/** Rejects unpaired surrogates and invalid percent-encoding. */
 private fun requireText(part: String, text: String) {
-    val half = indexOfHalfPair(text)
-    require(half < 0) { "the $part of the url holds half of a surrogate pair, at character ${half + 1} of the $part" }
+    val surrogate = indexOfUnpairedSurrogate(text)
+    require(surrogate < 0) {
+        "the $part of the url contains an unpaired surrogate at character ${surrogate + 1} of the $part"
+    }
     var at = text.indexOf('%')
     while (at >= 0) {
         val end = endOfEscapes(part, text, at)
@@ -66,14 +71,14 @@ private fun requireText(part: String, text: String) {
     }
 }
 
-/** Where the escapes that follow each other from [start] end. */
+/** The end of the consecutive escapes from [start]. */
 private fun endOfEscapes(part: String, text: String, start: Int): Int {
     var at = start
     while (at < text.length && text[at] == '%') {
         val isEscape = at + 2 < text.length && text[at + 1].isHexDigit() && text[at + 2].isHexDigit()
         require(isEscape) {
-            "the $part of the url has a '%' that two hexadecimal digits do not follow, at character ${at + 1} of the " +
-                "$part: write '%25' for a percent sign"
+            "the $part of the url contains a '%' without two hexadecimal digits after it, at character ${at + 1} of " +
+                "the $part. Write '%25' for a percent sign."
         }
         at += ESCAPE_LENGTH
     }
@@ -90,12 +95,12 @@ private fun requireUtf8(part: String, text: String, start: Int, end: Int) {
         bytes.decodeToString(throwOnInvalidSequence = true)
     } catch (e: CharacterCodingException) {
         val where = "from character ${start + 1} of the $part"
-        throw IllegalArgumentException("the $part of the url has escapes that are not UTF-8, $where", e)
+        throw IllegalArgumentException("the $part of the url contains escapes that are not UTF-8, $where", e)
     }
 }
 
-/** Where [text] has a surrogate without its other half, or -1. */
-private fun indexOfHalfPair(text: String): Int {
+/** The index of the first unpaired surrogate in [text], or -1. */
+private fun indexOfUnpairedSurrogate(text: String): Int {
     var i = 0
     while (i < text.length) {
         when {

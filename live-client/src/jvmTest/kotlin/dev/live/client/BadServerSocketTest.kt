@@ -56,7 +56,7 @@ private suspend fun FunSpecContainerScope.rejectedUpgrades(engine: Engine) {
 
     test("the cause has the status of a proxy's page and a short text without markup (nginx 1.22.1)") {
         withBadServer(engine, { respond("502 Bad Gateway", "", NGINX_502) }) { _, client ->
-            client.firstCause().toString() shouldBe "the server refused the upgrade with HTTP 502 (Bad Gateway)"
+            client.firstCause().toString() shouldBe "the server rejected the upgrade with HTTP 502 (Bad Gateway)"
         }
     }
 
@@ -131,7 +131,7 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
 
     test("an upgrade without a response fails after the timeout") {
         withBadServer(engine, { getInputStream().read() }, { connectTimeout = 100.milliseconds }) { server, client ->
-            client.firstCause().toString() shouldBe "the server was not reached: the server did not answer within 100ms"
+            client.firstCause().toString() shouldBe "the server is unreachable: the server did not respond within 100ms"
 
             server.awaitAnother()
         }
@@ -166,7 +166,7 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
             val cause = client.lastCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
 
             cause.status shouldBe 101
-            cause.reason shouldBe "it chose chat, offered were [live.v1.cbor, live.v1.json]"
+            cause.reason shouldBe "the server selected chat, the client offered [live.v1.cbor, live.v1.json]"
         }
     }
 
@@ -180,7 +180,7 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
         }
         withBadServer(engine, silent, { codecs(CborCodec) }) { _, client ->
             client.lastCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().reason shouldContain
-                "it chose no subprotocol"
+                "the server selected no subprotocol"
         }
     }
 
@@ -222,8 +222,8 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
         withBadServer(engine, { upgradeAndSend(it, large) }, { maxMessageSize = 999 }) { server, client ->
             val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.ProtocolError>()
 
-            cause.reason shouldBe "a message was over the maxMessageSize of 999 bytes; " +
-                "it must be at least 4/3 of the server's maxMessageSize and 1 KiB"
+            cause.reason shouldBe "a message exceeded the maxMessageSize of 999 bytes; " +
+                "it must be at least 4/3 of the server's maxMessageSize plus 1 KiB"
             server.awaitAnother()
         }
     }

@@ -18,22 +18,23 @@ class LiveClientConfigTest : FunSpec({
         "example.com/live" to "url must begin with ws:// or wss://, but has no scheme",
         "" to "url must begin with ws:// or wss://, but has no scheme",
         "ws:///live" to "url must name a host",
-        "ws://h/live?name=100%" to "the query of the url $BAD_ESCAPE, at character 9 of the query: $HINT",
-        "ws://h/live?name=%2" to "the query of the url $BAD_ESCAPE, at character 6 of the query: $HINT",
-        "ws://h/50%off/live" to "the path of the url $BAD_ESCAPE, at character 4 of the path: $HINT",
-        "ws://ann:1%@h/live" to "the user info of the url $BAD_ESCAPE, at character 6 of the user info: $HINT",
-        "ws://h%/live" to "the host of the url $BAD_ESCAPE, at character 2 of the host: $HINT",
+        "ws://h/live?name=100%" to "the query of the url $BAD_ESCAPE, at character 9 of the query. $HINT",
+        "ws://h/live?name=%2" to "the query of the url $BAD_ESCAPE, at character 6 of the query. $HINT",
+        "ws://h/50%off/live" to "the path of the url $BAD_ESCAPE, at character 4 of the path. $HINT",
+        "ws://ann:1%@h/live" to "the user info of the url $BAD_ESCAPE, at character 6 of the user info. $HINT",
+        "ws://h%/live" to "the host of the url $BAD_ESCAPE, at character 2 of the host. $HINT",
         "ws://h/live?name=%ED%A0%BC" to
-            "the query of the url has escapes that are not UTF-8, from character 6 of the query",
-        "ws://h/live?name=$CUT" to "the query of the url holds half of a surrogate pair, at character 8 of the query",
-        "ws://h/$CUT/live" to "the path of the url holds half of a surrogate pair, at character 4 of the path",
-        "ws://$CUT/live" to "the host of the url holds half of a surrogate pair, at character 3 of the host",
-        "ws://h h/live" to "the host of the url has a space or a control character, at character 2 of the host",
+            "the query of the url contains escapes that are not UTF-8, from character 6 of the query",
+        "ws://h/live?name=$CUT" to "the query of the url contains an unpaired surrogate at character 8 of the query",
+        "ws://h/$CUT/live" to "the path of the url contains an unpaired surrogate at character 4 of the path",
+        "ws://$CUT/live" to "the host of the url contains an unpaired surrogate at character 3 of the host",
+        "ws://h h/live" to "the host of the url contains a space or a control character at character 2 of the host",
         "ws://h:port/live" to "the port of the url must be a number from 1 to 65535",
         "ws://h:99999/live" to "the port of the url must be a number from 1 to 65535, was '99999'",
-        "ws://[::1/live" to "the host of the url has a '[' without a ']'",
+        "ws://[::1/live" to "the host of the url contains a '[' without a ']'",
         "ws://h/live?room=#general" to
-            "the url must have no fragment, which no server gets: write '%23' for a '#' in its path or query",
+            "url must not have a fragment, because it is never sent to a server. " +
+            "Write '%23' for a '#' in the path or query.",
     )) {
         test("the url '${url.replace(CUT, "ab?")}' is rejected") {
             rejectionOf(url) { } shouldBe message
@@ -124,8 +125,8 @@ class LiveClientConfigTest : FunSpec({
     }
 })
 
-private const val BAD_ESCAPE = "has a '%' that two hexadecimal digits do not follow"
-private const val HINT = "write '%25' for a percent sign"
+private const val BAD_ESCAPE = "contains a '%' without two hexadecimal digits after it"
+private const val HINT = "Write '%25' for a percent sign."
 
 /** The result of `"ab🌸".take(3)`: a valid Kotlin string that UTF-8 cannot encode. */
 private const val CUT = "ab\uD83C"

@@ -178,7 +178,7 @@ class BadNetworkTest : FunSpec({
             pass(9500.milliseconds)
             network.requests shouldHaveSize 10
             live.state.value.shouldBeInstanceOf<ConnectionState.Waiting>().cause.toString() shouldBe
-                "the server was not reached: connection refused"
+                "the server is unreachable: connection refused"
 
             network.outage = null
             pass(1.seconds)

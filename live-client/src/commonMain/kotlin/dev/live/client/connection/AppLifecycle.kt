@@ -3,15 +3,15 @@ package dev.live.client.connection
 import kotlinx.coroutines.flow.Flow
 
 /**
- * Tells a client whether its application is in use: it disconnects a while after that has gone to the background, and
- * connects at once when it is back.
+ * Reports whether the application is in the foreground. The client disconnects some time after the application has
+ * gone to the background (`backgroundGrace`) and connects immediately when it returns.
  *
- * One that never emits, or whose flow ends or fails, leaves the client connected.
+ * If the flow never emits, completes or fails, the client stays connected.
  */
 public fun interface AppLifecycle {
     /**
-     * Whether the application is in the foreground, and from now on whenever that changes. Collected on the client's
-     * `context` from its start to its close.
+     * Whether the application is in the foreground: the current value, and every change. Collected in the client's
+     * `context` from its start until it is closed.
      */
     public fun foreground(): Flow<Boolean>
 }

@@ -33,7 +33,7 @@ import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
 /**
- * One open connection: a reader, a writer and a heartbeat, until the first of them ends. Only used on the client's
+ * An open connection: a reader, a writer and a heartbeat, until the first of them ends. Only used on the client's
  * dispatcher.
  */
 internal class Connection(
@@ -41,27 +41,29 @@ internal class Connection(
     private val codec: Codec,
     private val router: Router,
     private val outbox: Outbox,
-    private val renewal: Renewal,
-    private val surroundings: DeviceConditions,
+    private val renewal: TokenRenewal,
+    private val conditions: DeviceConditions,
     heartbeat: HeartbeatSettings,
     timeSource: TimeSource,
 ) {
     private val openedAt = timeSource.markNow()
-    private val hintsBefore = surroundings.known.value.hints
+    private val checkRequestsBefore = conditions.state.value.checkRequests
     private val heartbeat = Heartbeat(heartbeat.interval, heartbeat.timeout, timeSource) { sendPing() }
-    private val pong = PongOnItsWay()
-    private val window = SendWindow(MAX_ON_ITS_WAY, router::nextRef)
+    private val pong = PendingPong()
+    private val window = SendWindow(MAX_BYTES_IN_FLIGHT, router::nextRef)
     private var renewing: Job? = null
-    private var provenBy = 0 // messages from the server that were no goodbye
+
+    /** Messages received from the server, except `goodbye`. */
+    private var messagesReceived = 0
     private var goodbye: GoodbyeData? = null
 
-    /** Whether it was good for something. */
-    val isProven: Boolean get() = provenBy > 0 && openedAt.elapsedNow() >= PROVEN_AFTER
+    /** Whether the connection has been open for [STABLE_AFTER] and has received a message. */
+    val isStable: Boolean get() = messagesReceived > 0 && openedAt.elapsedNow() >= STABLE_AFTER
 
-    /** What [run] left behind. */
-    fun endedBy(cause: DisconnectCause): ConnectionEnd = ConnectionEnd(cause, isProven, goodbye)
+    /** The result of this connection after a disconnect with [cause]. */
+    fun endWith(cause: DisconnectCause): ConnectionEnd = ConnectionEnd(cause, isStable, goodbye)
 
-    /** Runs the connection and returns why it ended. */
+    /** Runs the connection and returns the cause of its end. */
     suspend fun run(): DisconnectCause =
         try {
             coroutineScope {
@@ -70,23 +72,23 @@ internal class Connection(
                 launch(CoroutineName("live-probe")) { probe() }
                 read().also { currentCoroutineContext().cancelChildren() }
             }
-        } catch (e: SilenceException) {
+        } catch (e: HeartbeatTimeoutException) {
             DisconnectCause.HeartbeatTimeout(e.after)
         } catch (e: MessageTooLargeException) {
-            val reason = "a message was over the maxMessageSize of ${e.limit} bytes"
+            val reason = "a message exceeded the maxMessageSize of ${e.limit} bytes"
             wire.close(CloseCode.TooLarge, reason)
-            DisconnectCause.ProtocolError("$reason; it must be at least 4/3 of the server's maxMessageSize and 1 KiB")
-        } catch (e: UnreadableException) {
+            DisconnectCause.ProtocolError("$reason; it must be at least 4/3 of the server's maxMessageSize plus 1 KiB")
+        } catch (e: UndecodableException) {
             wire.close(CloseCode.ProtocolViolated, e.reason)
             DisconnectCause.ProtocolError(e.reason)
         }
 
-    /** Looks whether the connection still stands whenever something suggests that it may not. */
+    /** Checks the connection whenever [conditions] request it. */
     private suspend fun probe() {
-        surroundings.known
-            .map { it.hints }
+        conditions.state
+            .map { it.checkRequests }
             .distinctUntilChanged()
-            .dropWhile { it == hintsBefore }
+            .dropWhile { it == checkRequestsBefore }
             .collect { heartbeat.probe() }
     }
 
@@ -104,29 +106,29 @@ internal class Connection(
 
     private fun decode(bytes: ByteArray): Message =
         try {
-            codec.decode(bytes, ANY_DEPTH)
+            codec.decode(bytes, MAX_NESTING)
         } catch (e: MalformedMessageException) {
-            throw UnreadableException(e.reason)
+            throw UndecodableException(e.reason)
         }
 
     private fun CoroutineScope.receive(message: Message) {
-        heartbeat.heard()
-        router.heard()
-        if (window.isOpenedBy(message)) {
-            provenBy++
+        heartbeat.received()
+        router.received()
+        if (window.confirm(message)) {
+            messagesReceived++
             return
         }
         when (message.type) {
-            MessageType.PING -> answer(message)
+            MessageType.PING -> reply(message)
             MessageType.PONG -> {
-                provenBy++
-                router.routeAnswer(message) // the application may ping too, to see that all before it was handled
+                messagesReceived++
+                router.routeReply(message) // the application may also ping, to wait for its earlier messages
             }
             MessageType.GOODBYE -> goodbye = goodbyeIn(message)
             else -> {
-                provenBy++
-                val isOurs = message.type == MessageType.EXPIRING && renewal.isPossible
-                if (isOurs) renew(message) else router.route(message)
+                messagesReceived++
+                val isRenewal = message.type == MessageType.EXPIRING && renewal.isPossible
+                if (isRenewal) renew(message) else router.route(message)
             }
         }
     }
@@ -137,7 +139,7 @@ internal class Connection(
             try {
                 expiring.decode<ExpiringData>().inMs.milliseconds
             } catch (_: BadPayloadException) {
-                Duration.ZERO // whenever that is: one try, at once
+                Duration.ZERO // the time is unknown: one attempt, immediately
             }
         renewing = launch(CoroutineName("live-renewal")) { renewal.run(left) }
     }
@@ -146,7 +148,7 @@ internal class Connection(
         try {
             while (true) {
                 var next: Message? = outbox.take()
-                while (next != null) { // all that waits goes out in one flush
+                while (next != null) { // all queued messages are sent in one flush
                     send(next)
                     next = if (window.isOpen) outbox.tryTake() else null
                 }
@@ -154,7 +156,7 @@ internal class Connection(
                 window.awaitOpen()
             }
         } catch (_: WireClosedException) {
-            // the reader is told how it ended
+            // the reader receives the cause
         }
     }
 
@@ -166,24 +168,24 @@ internal class Connection(
 
     private fun sendPing() {
         val ping = Message(MessageType.PING)
-        outbox.putOwn(
+        outbox.addControl(
             object : Outgoing {
                 override fun take(): Message = ping
             },
         )
     }
 
-    private fun answer(ping: Message) {
-        provenBy++
-        if (pong.answer(ping)) outbox.putOwn(pong)
+    private fun reply(ping: Message) {
+        messagesReceived++
+        if (pong.replyTo(ping)) outbox.addControl(pong)
     }
 
     /**
-     * The code in the `goodbye` counts where the engine reports none of its own: one that does not know 1012 and 1013
-     * reports them as 1002 or 1006, and some proxies drop the code.
+     * Prefers the code of the `goodbye` if the reported close code is unreliable: engines that do not know 1012 and
+     * 1013 report them as 1002 or 1006, and some proxies drop the code.
      */
     private fun causeOf(event: WireEvent.Closed): DisconnectCause {
-        val announced = goodbye?.takeIf { event.code in UNCERTAIN }
+        val announced = goodbye?.takeIf { event.code in UNRELIABLE_CODES }
         return when {
             announced != null -> DisconnectCause.ClosedByServer(CloseCode.of(announced.code), announced.reason)
             event.code == CloseCode.Abnormal -> DisconnectCause.ConnectionLost(event.error)
@@ -195,41 +197,41 @@ internal class Connection(
         try {
             message.decode<GoodbyeData>()
         } catch (_: BadPayloadException) {
-            null // it still closes, and then with backoff
+            null // the server still closes, and the client reconnects with backoff
         }
 
     private companion object {
-        /** How long a connection stands before it counts as proof that the server is well. */
-        val PROVEN_AFTER = 5.seconds
+        /** Open time after which a connection counts as stable. */
+        val STABLE_AFTER = 5.seconds
 
-        /** A server sends what its application made, and what its own limit lets through. */
-        val ANY_DEPTH = DecodeLimits(DecodeLimits.MAX_DEPTH)
+        /** The maximum: the server's application and its own limits decide how deep messages are nested. */
+        val MAX_NESTING = DecodeLimits(DecodeLimits.MAX_DEPTH)
 
-        /** 1005: a close frame without a code. */
-        val UNCERTAIN = setOf(CloseCode.WebSocketViolated, CloseCode.of(1005), CloseCode.Abnormal)
+        /** 1005 stands for a close frame without a code. */
+        val UNRELIABLE_CODES = setOf(CloseCode.WebSocketViolated, CloseCode.of(1005), CloseCode.Abnormal)
 
-        /** Bytes; a sixteenth of what OkHttp queues before it drops. */
-        const val MAX_ON_ITS_WAY = 1024 * 1024
+        /** A sixteenth of the bytes that OkHttp queues before it drops data. */
+        const val MAX_BYTES_IN_FLIGHT = 1024 * 1024
     }
 }
 
-/** What the server sent cannot be read. Has a type of its own, for what this client sends may be malformed too. */
-private class UnreadableException(val reason: String) : Exception(reason)
+/** The server sent a message that cannot be decoded. A separate type, because encoding an own message may also fail. */
+private class UndecodableException(val reason: String) : Exception(reason)
 
-/** The `pong` to the newest `ping`. It waits in the outbox at most once, so a flood of pings fills nothing. */
-private class PongOnItsWay : Outgoing {
+/** The `pong` to the newest `ping`. It is in the outbox at most once, so a flood of pings does not fill the outbox. */
+private class PendingPong : Outgoing {
     private var ref: String? = null
 
-    /** True if this has to be queued. */
-    fun answer(ping: Message): Boolean {
+    /** Returns true if the caller must add this to the outbox. */
+    fun replyTo(ping: Message): Boolean {
         val isNew = ref == null
         ref = ping.ref
         return isNew
     }
 
     override fun take(): Message? {
-        val answered = ref ?: return null
+        val pingRef = ref ?: return null
         ref = null
-        return Message(MessageType.PONG, ref = answered)
+        return Message(MessageType.PONG, ref = pingRef)
     }
 }

@@ -6,7 +6,7 @@ import dev.live.client.transport.ConnectRequest
 import dev.live.client.transport.Transport
 import dev.live.client.transport.UpgradeRefusedException
 import dev.live.client.transport.Wire
-import dev.live.client.transport.isOfCertificate
+import dev.live.client.transport.isCertificateError
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Codec
 import dev.live.protocol.ReconnectRule
@@ -23,10 +23,10 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
-/** When to ask a silent server for a sign of life, and when to stop waiting for one. */
+/** Time without a message after which the client sends a ping, and after which it closes the connection. */
 internal class HeartbeatSettings(val interval: Duration, val timeout: Duration)
 
-/** What the connection loop is told once. */
+/** The immutable settings of all connections of a client. */
 internal class ConnectionSettings(
     val url: String,
     val codecs: List<Codec>,
@@ -38,48 +38,48 @@ internal class ConnectionSettings(
 )
 
 /**
- * Keeps one connection: connects, restores what is subscribed to, pumps messages until it ends, waits, and again. There
- * are never two. Runs on the client's dispatcher.
+ * Keeps one connection open: connects, restores the subscriptions, exchanges messages until the connection ends,
+ * waits, and reconnects. There is never more than one connection. Runs on the client's dispatcher.
  */
 internal class ConnectionLoop(
     private val settings: ConnectionSettings,
     private val transport: Transport,
-    private val bearer: Bearer,
-    private val renewal: Renewal,
+    private val tokens: TokenProvider,
+    private val renewal: TokenRenewal,
     private val outbox: Outbox,
     private val router: Router,
-    private val surroundings: DeviceConditions,
+    private val conditions: DeviceConditions,
 ) {
     private val states = MutableStateFlow<ConnectionState>(ConnectionState.Connecting(attempt = 0))
-    private val reconnection = Reconnection(settings.reconnect, bearer.canRefresh, settings.random)
-    private val patience =
-        ReconnectTimer(surroundings, settings.timeSource, ::isConnecting) { states.value = it }
+    private val reconnection = Reconnection(settings.reconnect, tokens.canRefresh, settings.random)
+    private val timer =
+        ReconnectTimer(conditions, settings.timeSource, ::isConnecting) { states.value = it }
 
-    /** The connection that there is, or was last. */
+    /** The current connection, or the connection of the last attempt; null if that attempt opened none. */
     private var connection: Connection? = null
 
     val state: StateFlow<ConnectionState> = states.asStateFlow()
 
     private val isConnecting: Boolean get() = states.value is ConnectionState.Connecting
 
-    /** Runs until the server, the token or the policy ends it, and returns what it was. */
+    /** Runs until the server, the token or the reconnect policy ends the loop, and returns the cause. */
     suspend fun run(): DisconnectCause {
         while (true) {
-            currentCoroutineContext().ensureActive() // closed before its first step, it takes none
-            patience.awaitWriter(reconnection.attempt)
+            currentCoroutineContext().ensureActive() // the client may be closed before the first attempt
+            timer.awaitReady(reconnection.attempt)
             states.value = ConnectionState.Connecting(reconnection.attempt)
-            val end = patience.attempt { connectOnce() }
-            if (end == null) { // the surroundings ended it
-                if (connection?.isProven == true) reconnection.startAnew()
+            val end = timer.run { connectOnce() }
+            if (end == null) { // aborted because of the device conditions
+                if (connection?.isStable == true) reconnection.resetAttempts()
                 continue
             }
-            if (end.cause.rule == ReconnectRule.FreshToken) bearer.refuse()
-            val wait = reconnection.waitAfter(end) ?: return end.cause
-            patience.sitOut(wait, reconnection.attempt, end.cause)
+            if (end.cause.rule == ReconnectRule.FreshToken) tokens.reject()
+            val delay = reconnection.delayAfter(end) ?: return end.cause
+            timer.await(delay, reconnection.attempt, end.cause)
         }
     }
 
-    /** Makes [cause] the last state. */
+    /** Sets the final state. */
     fun closed(cause: DisconnectCause) {
         states.value = ConnectionState.Closed(cause)
     }
@@ -97,57 +97,61 @@ internal class ConnectionLoop(
                         router,
                         outbox,
                         renewal,
-                        surroundings,
+                        conditions,
                         settings.heartbeat,
                         settings.timeSource,
                     )
                 connection = opened
-                opened.endedBy(pump(wire, opened, codec))
+                opened.endWith(runConnection(wire, opened, codec))
             }
         } catch (e: NoTokenException) {
-            return ConnectionEnd(e.why)
+            return ConnectionEnd(e.disconnectCause)
         } catch (e: UpgradeRefusedException) {
             return ConnectionEnd(DisconnectCause.UpgradeRefused(e))
         } catch (e: Exception) {
-            currentCoroutineContext().ensureActive() // throws if it is the client that was closed
-            return connection?.endedBy(DisconnectCause.ConnectionLost(e)) ?: ConnectionEnd(notReached(e))
+            currentCoroutineContext().ensureActive() // throws if the client was closed
+            return connection?.endWith(DisconnectCause.ConnectionLost(e)) ?: ConnectionEnd(connectFailure(e))
         }
     }
 
-    private fun notReached(error: Exception): DisconnectCause =
-        if (isOfCertificate(error)) DisconnectCause.CertificateRejected(error) else DisconnectCause.Unreachable(error)
+    private fun connectFailure(error: Exception): DisconnectCause =
+        when {
+            isCertificateError(error) -> DisconnectCause.CertificateRejected(error)
+            else -> DisconnectCause.Unreachable(error)
+        }
 
-    private suspend fun pump(wire: Wire, connection: Connection, codec: Codec): DisconnectCause {
+    private suspend fun runConnection(wire: Wire, connection: Connection, codec: Codec): DisconnectCause {
         states.value = ConnectionState.Connected(settings.timeSource.markNow(), codec.subprotocol)
         router.connected()
-        var end: DisconnectCause? = null
+        var cause: DisconnectCause? = null
         try {
-            return connection.run().also { end = it }
+            return connection.run().also { cause = it }
         } finally {
-            router.disconnected((end as? DisconnectCause.ClosedByServer)?.code)
+            router.disconnected((cause as? DisconnectCause.ClosedByServer)?.code)
             withContext(NonCancellable) {
-                withTimeoutOrNull(GOODBYE_TIMEOUT) { wire.close(CloseCode.Normal, "") }
+                withTimeoutOrNull(CLOSE_TIMEOUT) { wire.close(CloseCode.Normal, "") }
             }
         }
     }
 
     private suspend fun headers(): Map<String, String> {
-        val token = bearer.next() ?: return settings.headers
+        val token = tokens.next() ?: return settings.headers
         return settings.headers + ("Authorization" to "Bearer $token")
     }
 
-    /** A server that names no subprotocol speaks JSON, if that was offered. */
+    /** Without a subprotocol in the response, the server uses JSON, if the client offered it. */
     private fun codecOf(subprotocol: String?): Codec {
         val name = subprotocol ?: JSON_SUBPROTOCOL
         return settings.codecs.find { it.subprotocol == name }
             ?: throw UpgradeRefusedException(
                 SWITCHING_PROTOCOLS,
-                "it chose ${subprotocol ?: "no subprotocol"}, offered were ${settings.codecs.map { it.subprotocol }}",
+                "the server selected ${subprotocol ?: "no subprotocol"}, " +
+                    "the client offered ${settings.codecs.map { it.subprotocol }}",
             )
     }
 
     private companion object {
-        val GOODBYE_TIMEOUT = 2.seconds
+        val CLOSE_TIMEOUT = 2.seconds
         const val JSON_SUBPROTOCOL = "live.v1.json"
         const val SWITCHING_PROTOCOLS = 101
     }

@@ -4,19 +4,19 @@ import kotlin.time.Duration
 import kotlin.time.TimeMark
 
 /**
- * How a client stands with its server. It begins at [Connecting], and [Closed] is the last.
+ * State of a client's connection. The first state is [Connecting], the last one is [Closed].
  *
  * ```
  * Connecting -> Connected -> Waiting -> Connecting -> ... -> Closed
  * ```
  *
- * [Paused] may stand before any [Connecting], and in place of a [Waiting].
+ * [Paused] may precede any [Connecting], and may replace a [Waiting].
  */
 public sealed class ConnectionState {
     /**
-     * A connection is being opened.
+     * The client is opening a connection.
      *
-     * @property attempt 0 for the first; n for the n-th reconnect since a connection last proved itself
+     * @property attempt 0 for the first connection; n for the n-th reconnect since the last stable connection
      */
     public class Connecting(public val attempt: Int) : ConnectionState() {
         override fun equals(other: Any?): Boolean = other is Connecting && attempt == other.attempt
@@ -27,22 +27,22 @@ public sealed class ConnectionState {
     }
 
     /**
-     * A connection stands; subscriptions are being restored on it or already are.
+     * The connection is open. The subscriptions are being restored, or are restored already.
      *
-     * @property since when it was opened
-     * @property subprotocol of the codec that client and server agreed on, such as `live.v1.json`
+     * @property since time when the connection was opened
+     * @property subprotocol subprotocol of the negotiated codec, such as `live.v1.json`
      */
     public class Connected(public val since: TimeMark, public val subprotocol: String) : ConnectionState() {
         override fun toString(): String = "Connected($subprotocol)"
     }
 
     /**
-     * There is no connection, and the next attempt has its time.
+     * There is no connection. The next attempt is scheduled.
      *
-     * @property attempt the number of that attempt, as in [Connecting]
-     * @property delay how long the whole wait is
-     * @property until when it is over
-     * @property cause cause there is no connection
+     * @property attempt the number of the next attempt, as in [Connecting]
+     * @property delay total length of the wait
+     * @property until time of the next attempt
+     * @property cause why there is no connection
      */
     public class Waiting(
         public val attempt: Int,
@@ -54,10 +54,10 @@ public sealed class ConnectionState {
     }
 
     /**
-     * There is no connection, and no attempt as long as [cause] holds. Then one is made at once, or after what is left of
-     * a wait that the server asked for.
+     * There is no connection, and the client does not try to connect while [cause] lasts. After that it connects
+     * immediately, or after the rest of a wait that the server requested.
      *
-     * @property cause what it waits for the end of
+     * @property cause why the client does not connect
      */
     public class Paused(public val cause: PauseReason) : ConnectionState() {
         override fun equals(other: Any?): Boolean = other is Paused && cause == other.cause
@@ -68,9 +68,9 @@ public sealed class ConnectionState {
     }
 
     /**
-     * There is no connection and there will be none.
+     * There is no connection, and the client does not reconnect.
      *
-     * @property cause who or what ended it; where the [ReconnectPolicy] gave up, what it gave up on
+     * @property cause why the client is closed; if the [ReconnectPolicy] gave up, the last disconnect cause
      */
     public class Closed(public val cause: DisconnectCause) : ConnectionState() {
         override fun toString(): String = "Closed($cause)"
@@ -79,9 +79,9 @@ public sealed class ConnectionState {
 
 /** Why a client does not try to connect. */
 public enum class PauseReason {
-    /** The device has no network, as its [NetworkMonitor] says. */
+    /** The [NetworkMonitor] reports no network. */
     NoNetwork,
 
-    /** The application has been in the background for long enough, as its [AppLifecycle] says. */
+    /** The [AppLifecycle] has reported the background for longer than the client's `backgroundGrace`. */
     Background,
 }

@@ -15,29 +15,27 @@ import kotlinx.coroutines.flow.withIndex
 import kotlinx.coroutines.launch
 import kotlin.time.Duration
 
-/** Who tells a client of its device and application; null where nobody does. */
-internal class SurroundingsSettings(
+/** The sources of [DeviceConditions]; null where the application sets none. */
+internal class DeviceSettings(
     val network: NetworkMonitor? = null,
     val lifecycle: AppLifecycle? = null,
-    val keepFor: Duration = Duration.ZERO,
+    val backgroundGrace: Duration = Duration.ZERO,
 )
 
 /**
- * What is known of a client's surroundings: whether it makes sense to be connected, and when something happened after
- * which it makes sense to look. Any thread.
+ * Conditions of the device and the application that affect the connection: whether to be connected at all, and when
+ * to check the connection or to reconnect early. Thread-safe.
  */
-internal class DeviceConditions(private val settings: SurroundingsSettings) {
+internal class DeviceConditions(private val settings: DeviceSettings) {
     /**
-     * What is known.
-     *
-     * @property hints how often something said that it makes sense to look whether the connection stands, or to try now
+     * @property checkRequests number of requests to check the connection, or to connect now
      */
-    data class Known(
+    data class State(
         val network: Network? = null,
         val isInBackground: Boolean = false,
-        val hints: Int = 0,
+        val checkRequests: Int = 0,
     ) {
-        /** Why there is to be no attempt, or null. */
+        /** Why the client must not connect, or null. */
         val pause: PauseReason?
             get() =
                 when {
@@ -47,37 +45,43 @@ internal class DeviceConditions(private val settings: SurroundingsSettings) {
                 }
     }
 
-    private val state = MutableStateFlow(Known())
+    private val states = MutableStateFlow(State())
 
-    val known: StateFlow<Known> = state.asStateFlow()
+    val state: StateFlow<State> = states.asStateFlow()
 
-    fun hint(): Unit = state.update { it.copy(hints = it.hints + 1) }
+    fun requestCheck(): Unit = states.update { it.copy(checkRequests = it.checkRequests + 1) }
 
-    /** Follows what is told until cancelled, or until nobody tells any more. */
+    /** Collects the sources until cancelled, or until all of them have ended. */
     suspend fun watch(): Unit =
         coroutineScope {
-            settings.network?.run { launch { follow(::networks, ::networkIs) { it.copy(network = null) } } }
+            settings.network?.run { launch { collect(::networks, ::onNetwork) { it.copy(network = null) } } }
             settings.lifecycle?.run {
-                launch { follow(::foreground, ::foregroundIs) { it.copy(isInBackground = false) } }
+                launch { collect(::foreground, ::onForeground) { it.copy(isInBackground = false) } }
             }
         }
 
-    /** Calls [take] with what [flow] tells; [unknown] is what is known when it tells no more. */
-    private suspend fun <T> follow(flow: () -> Flow<T>, take: suspend (T, Int) -> Unit, unknown: (Known) -> Known) {
+    /** Passes the values of [flow] to [onValue]; applies [reset] to the state when the flow has ended. */
+    private suspend fun <T> collect(flow: () -> Flow<T>, onValue: suspend (T, Int) -> Unit, reset: (State) -> State) {
         try {
-            // the first word on how things are is no news
-            flow().distinctUntilChanged().withIndex().collectLatest { (n, value) -> take(value, if (n == 0) 0 else 1) }
+            // the first value is the initial state, not a change
+            flow().distinctUntilChanged().withIndex()
+                .collectLatest { (n, value) -> onValue(value, if (n == 0) 0 else 1) }
         } catch (_: Exception) {
-            currentCoroutineContext().ensureActive() // its failure is no reason to fail, but our cancellation is
+            currentCoroutineContext().ensureActive() // the client continues without this source, unless it is cancelled
         }
-        state.update { unknown(it).copy(hints = it.hints + 1) }
+        states.update { reset(it).copy(checkRequests = it.checkRequests + 1) }
     }
 
-    private fun networkIs(network: Network, news: Int): Unit =
-        state.update { it.copy(network = network, hints = it.hints + news) }
+    private fun onNetwork(network: Network, newChecks: Int): Unit =
+        states.update { it.copy(network = network, checkRequests = it.checkRequests + newChecks) }
 
-    private suspend fun foregroundIs(isForeground: Boolean, news: Int) {
-        if (!isForeground) delay(settings.keepFor)
-        state.update { it.copy(isInBackground = !isForeground, hints = it.hints + if (isForeground) news else 0) }
+    private suspend fun onForeground(isForeground: Boolean, newChecks: Int) {
+        if (!isForeground) delay(settings.backgroundGrace)
+        states.update {
+            it.copy(
+                isInBackground = !isForeground,
+                checkRequests = it.checkRequests + if (isForeground) newChecks else 0,
+            )
+        }
     }
 }

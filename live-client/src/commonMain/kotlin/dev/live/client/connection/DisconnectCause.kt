@@ -6,16 +6,16 @@ import dev.live.protocol.CloseCode
 import dev.live.protocol.ReconnectRule
 import kotlin.time.Duration
 
-/** Why there is no connection. [toString] is one sentence for a log or a person, without tokens. */
+/** Why there is no connection. [toString] is a message for logs and users; it contains no tokens. */
 public sealed class DisconnectCause {
-    /** Whether and when this allows another try. */
+    /** Whether and when the client reconnects. */
     internal abstract val rule: ReconnectRule
 
     /**
-     * The server ended the connection.
+     * The server closed the connection.
      *
-     * @property code of its close frame
-     * @property reason what it said, may be empty
+     * @property code close code
+     * @property reason close reason, may be empty
      */
     public class ClosedByServer(public val code: CloseCode, public val reason: String) : DisconnectCause() {
         override val rule: ReconnectRule get() = code.reconnect
@@ -24,13 +24,13 @@ public sealed class DisconnectCause {
     }
 
     /**
-     * The server answered the upgrade with something other than a WebSocket: 401 not authenticated, 403 origin refused,
-     * 400 no subprotocol in common, 503 over its limit. A redirect is not followed, as browsers do not.
+     * The server rejected the WebSocket upgrade: 401 not authenticated, 403 origin not allowed, 400 no common
+     * subprotocol, 503 connection limit reached. The client does not follow redirects, like browsers.
      *
-     * @property status the HTTP status
-     * @property reason the beginning of the answer's body as one line without markup, or "redirected to" and where to; may
-     *   be empty
-     * @property retryAfter what the server asked to wait, or null
+     * @property status HTTP status of the response
+     * @property reason the beginning of the response body as one line without markup, or "redirected to" and the
+     *   target; may be empty
+     * @property retryAfter the `Retry-After` of the response, or null
      */
     public class UpgradeRefused(
         public val status: Int,
@@ -44,35 +44,36 @@ public sealed class DisconnectCause {
                 when (status) {
                     UNAUTHORIZED -> ReconnectRule.FreshToken
                     SWITCHING_PROTOCOLS, BAD_REQUEST, FORBIDDEN -> ReconnectRule.Never
-                    // a 404 may be a proxy whose backend is being deployed, so it is tried again like the 5xx
+                    // a 404 may come from a proxy during a deploy of its backend, so the client retries as for 5xx
                     else -> ReconnectRule.Backoff(retryAfter ?: Duration.ZERO)
                 }
 
         override fun toString(): String =
             when {
                 reason.startsWith(REDIRECTED_TO) -> "the server $reason (HTTP $status)"
-                reason.isEmpty() -> "the server refused the upgrade with HTTP $status"
-                else -> "the server refused the upgrade with HTTP $status ($reason)"
+                reason.isEmpty() -> "the server rejected the upgrade with HTTP $status"
+                else -> "the server rejected the upgrade with HTTP $status ($reason)"
             }
     }
 
     /**
-     * No server was reached.
+     * The client could not connect to the server.
      *
-     * @property error what the network said
+     * @property error the network error
      */
     public class Unreachable(public val error: Exception) : DisconnectCause() {
         override val rule: ReconnectRule get() = CloseCode.Abnormal.reconnect
 
-        override fun toString(): String = "the server was not reached: ${error.message ?: error}"
+        override fun toString(): String = "the server is unreachable: ${error.message ?: error}"
     }
 
     /**
-     * Something answered, but its certificate does not prove that it is the server: it has expired, is for another name or
-     * signed by nobody whom this device trusts. Or the device's clock is wrong, or a network's login page is in between: so
-     * it is tried again, as if nobody were there. On JavaScript this is [Unreachable], for a browser does not tell.
+     * The server's TLS certificate is not valid: it has expired, is issued for another name, or is not signed by a
+     * trusted authority. The client retries as for [Unreachable], because the cause may be temporary, such as a wrong
+     * device clock or a captive portal. On JavaScript this is [Unreachable], because browsers do not report
+     * certificate errors.
      *
-     * @property error what was wrong with the certificate
+     * @property error the certificate error
      */
     public class CertificateRejected(public val error: Exception) : DisconnectCause() {
         override val rule: ReconnectRule get() = CloseCode.Abnormal.reconnect
@@ -81,43 +82,43 @@ public sealed class DisconnectCause {
     }
 
     /**
-     * The connection broke without a goodbye.
+     * The connection broke without a close frame.
      *
-     * @property error what broke it, where something is known
+     * @property error the network error, if known
      */
     public class ConnectionLost(public val error: Exception?) : DisconnectCause() {
         override val rule: ReconnectRule get() = CloseCode.Abnormal.reconnect
 
         override fun toString(): String =
-            if (error == null) "the connection broke" else "the connection broke: ${error.message ?: error}"
+            if (error == null) "the connection was lost" else "the connection was lost: ${error.message ?: error}"
     }
 
     /**
-     * Nothing was heard from the server, not even an answer to a ping.
+     * The client received nothing from the server, not even a pong.
      *
-     * @property after how long the silence was
+     * @property after time without a message
      */
     public class HeartbeatTimeout(public val after: Duration) : DisconnectCause() {
         override val rule: ReconnectRule get() = CloseCode.HeartbeatTimeout.reconnect
 
-        override fun toString(): String = "nothing was heard from the server for $after"
+        override fun toString(): String = "heartbeat timeout: nothing received from the server for $after"
     }
 
     /**
-     * The server said something that this client cannot read, or that is over its `maxMessageSize`.
+     * The server sent a message that the client cannot decode, or that exceeds the client's `maxMessageSize`.
      *
-     * @property reason what was wrong with it
+     * @property reason description of the error
      */
     public class ProtocolError(public val reason: String) : DisconnectCause() {
         override val rule: ReconnectRule get() = CloseCode.Internal.reconnect
 
-        override fun toString(): String = "the server was not understood: $reason"
+        override fun toString(): String = "protocol error: $reason"
     }
 
     /**
-     * The application gave no bearer token.
+     * The application provided no bearer token.
      *
-     * @property error what its token function threw
+     * @property error the exception of the token function
      */
     public class NoToken(public val error: Exception) : DisconnectCause() {
         override val rule: ReconnectRule get() = ReconnectRule.Backoff()
@@ -125,14 +126,15 @@ public sealed class DisconnectCause {
         override fun toString(): String = "the bearer function failed: ${error.message ?: error}"
     }
 
-    /** The server refused the token and the application had only the same one again. */
+    /** The server rejected the token, and the application provided the same token again. */
     public object StaleToken : DisconnectCause() {
         override val rule: ReconnectRule get() = ReconnectRule.Never
 
-        override fun toString(): String = "the server refused the token, and the bearer function gave the same again"
+        override fun toString(): String =
+            "the server rejected the token, and the bearer function returned the same token again"
     }
 
-    /** This client was closed. */
+    /** The application closed this client. */
     public object ClosedByClient : DisconnectCause() {
         override val rule: ReconnectRule get() = ReconnectRule.Never
 
@@ -140,7 +142,7 @@ public sealed class DisconnectCause {
     }
 
     private companion object {
-        const val SWITCHING_PROTOCOLS = 101 // to a subprotocol that was not offered
+        const val SWITCHING_PROTOCOLS = 101 // with a subprotocol that the client did not offer
         const val BAD_REQUEST = 400
         const val UNAUTHORIZED = 401
         const val FORBIDDEN = 403

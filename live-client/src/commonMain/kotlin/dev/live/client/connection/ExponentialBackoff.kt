@@ -9,7 +9,7 @@ import kotlin.time.Duration.Companion.seconds
  * Exponential backoff with full jitter: attempt *n* waits a random time between zero and
  * `min(maxDelay, baseDelay * 2^n)`.
  *
- * The jitter is what keeps ten thousand clients from reconnecting in step after a deploy. Source of the formula:
+ * The jitter prevents ten thousand clients from reconnecting at the same time after a deploy. Source of the formula:
  * "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  *
  * @param maxAttempts attempts before giving up; [Int.MAX_VALUE] never gives up
@@ -35,6 +35,6 @@ public class ExponentialBackoff(
     }
 
     private companion object {
-        const val MAX_DOUBLINGS = 30 // past this every realistic maxDelay has been reached
+        const val MAX_DOUBLINGS = 30 // enough to reach every realistic maxDelay
     }
 }

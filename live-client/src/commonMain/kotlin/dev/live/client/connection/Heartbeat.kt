@@ -5,12 +5,12 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
-/** Nothing was heard for [after]. */
-internal class SilenceException(val after: Duration) : Exception("nothing was heard for $after")
+/** The client received nothing for [after]. */
+internal class HeartbeatTimeoutException(val after: Duration) : Exception("nothing received for $after")
 
 /**
- * Finds connections that are dead without knowing it: after [interval] of silence it asks, after [timeout] it gives up.
- * Only used on the client's dispatcher.
+ * Detects dead connections: sends a ping when the client has received nothing for [interval], and fails after
+ * [timeout]. Only used on the client's dispatcher.
  */
 internal class Heartbeat(
     private val interval: Duration,
@@ -18,53 +18,53 @@ internal class Heartbeat(
     private val timeSource: TimeSource,
     private val ping: () -> Unit,
 ) {
-    private var lastHeard = timeSource.markNow()
+    private var lastReceived = timeSource.markNow()
 
-    /** How often something was heard: two times may be the same. */
-    private var timesHeard = 0L
+    /** Number of received messages. Two messages may have the same time. */
+    private var messagesReceived = 0L
 
-    /** Something came from the server. */
-    fun heard() {
-        lastHeard = timeSource.markNow()
-        timesHeard++
+    /** A message arrived from the server. */
+    fun received() {
+        lastReceived = timeSource.markNow()
+        messagesReceived++
     }
 
     /**
-     * Asks now, because something suggests trouble. Returns when anything was heard.
+     * Sends a ping now and returns after [PROBE_TIMEOUT] if a message has arrived by then.
      *
-     * @throws SilenceException if nothing was within [PROBE_TIMEOUT]
+     * @throws HeartbeatTimeoutException if nothing was received within [PROBE_TIMEOUT]
      */
     suspend fun probe() {
-        val before = timesHeard
+        val before = messagesReceived
         ping()
         delay(PROBE_TIMEOUT)
-        if (timesHeard == before) throw SilenceException(PROBE_TIMEOUT)
+        if (messagesReceived == before) throw HeartbeatTimeoutException(PROBE_TIMEOUT)
     }
 
     /**
      * Runs until cancelled.
      *
-     * @throws SilenceException when the silence has lasted for the timeout
+     * @throws HeartbeatTimeoutException if nothing was received for [timeout]
      */
     suspend fun run(): Nothing {
         while (true) {
-            val before = timesHeard
+            val before = messagesReceived
             delay(interval - silence())
-            if (timesHeard != before) continue
+            if (messagesReceived != before) continue
             ping()
-            // a clock that has jumped past the timeout says nothing of the connection: it gets the time of a probe
+            // a clock that jumped past the timeout does not mean a dead connection: wait as long as a probe does
             val rest = (timeout - silence()).takeIf { it.isPositive() } ?: PROBE_TIMEOUT
-            // in two steps: whoever has answered is asked again after the interval, which proxies count too
+            // in two steps: after a pong the next ping follows in one interval, because proxies also count idle time
             val first = minOf(rest, interval)
             delay(first)
-            if (timesHeard != before) continue
+            if (messagesReceived != before) continue
             delay(rest - first)
-            if (timesHeard == before) throw SilenceException(timeout)
+            if (messagesReceived == before) throw HeartbeatTimeoutException(timeout)
         }
     }
 
-    /** At least zero: a clock that goes backwards must not put the ping off. */
-    private fun silence(): Duration = lastHeard.elapsedNow().coerceAtLeast(Duration.ZERO)
+    /** At least zero: a clock that goes backwards must not delay the ping. */
+    private fun silence(): Duration = lastReceived.elapsedNow().coerceAtLeast(Duration.ZERO)
 
     private companion object {
         val PROBE_TIMEOUT = 2.seconds

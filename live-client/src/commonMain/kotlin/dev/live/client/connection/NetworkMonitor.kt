@@ -3,25 +3,25 @@ package dev.live.client.connection
 import kotlinx.coroutines.flow.Flow
 
 /**
- * Tells a client whether its device has a network: it then connects at once when one returns, looks whether its
- * connection still stands when it is another one, and does not try in vain while there is none.
+ * Reports the network of the device. The client connects immediately when a network becomes available, checks its
+ * connection when the network changes, and does not try to connect without a network.
  *
- * One that never emits, or whose flow ends or fails, leaves the client to find out for itself.
+ * If the flow never emits, completes or fails, the client works without this information.
  */
 public fun interface NetworkMonitor {
     /**
-     * What network there is, and from now on whenever that changes. Collected on the client's `context` from its start to
-     * its close.
+     * The network of the device: the current one, and every change. Collected in the client's `context` from its
+     * start until it is closed.
      */
     public fun networks(): Flow<Network>
 }
 
-/** What network a device has. */
+/** The network of a device. */
 public sealed class Network {
     /**
-     * There is one.
+     * The device has a network.
      *
-     * @property id tells it from others for as long as it is there; never sent anywhere
+     * @property id distinguishes this network from others while it is available; never sent anywhere
      */
     public class Available(public val id: String) : Network() {
         override fun equals(other: Any?): Boolean = other is Available && id == other.id
@@ -31,7 +31,7 @@ public sealed class Network {
         override fun toString(): String = "Available($id)"
     }
 
-    /** There is none: nothing can be reached. */
+    /** The device has no network. */
     public object None : Network() {
         override fun toString(): String = "None"
     }

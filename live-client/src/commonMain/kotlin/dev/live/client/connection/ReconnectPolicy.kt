@@ -3,16 +3,16 @@ package dev.live.client.connection
 import kotlin.time.Duration
 
 /**
- * Decides how long to wait before a connection is tried again.
+ * Decides how long to wait before a reconnect.
  *
- * It has the say only where the close code leaves it one: after a code that forbids it there is no reconnect, and the
- * window of a server that restarts is kept whatever this answers.
+ * It applies only where the close code permits it: some codes forbid a reconnect, and the reconnect window in the
+ * `goodbye` of a restarting server takes precedence.
  */
 public fun interface ReconnectPolicy {
     /**
-     * The wait before reconnect number [attempt], or null to give up. The count starts at 0 and starts again once a
-     * connection has stood for 5 s and the server was heard on it, so a server that accepts and then fails at once is
-     * not hammered.
+     * The delay before reconnect number [attempt], or null to give up. The first attempt has number 0. The count
+     * restarts after a connection that was open for 5 s and received a message, so a server that accepts connections
+     * and then fails immediately is not overloaded.
      */
     public fun delayBefore(attempt: Int): Duration?
 }

@@ -16,105 +16,108 @@ import kotlin.time.TimeMark
 import kotlin.time.TimeSource
 
 /**
- * Says when it is time for an attempt to connect: after the wait that the last end asks for, sooner where something in the
- * [surroundings] says that it is worth it, and never while they forbid it. Only used by the connection loop.
+ * Schedules connection attempts: after the reconnect delay, earlier if the [conditions] request it, and never while
+ * they forbid it. Only used by the connection loop.
  *
- * @param isConnecting whether the attempt that runs has not opened a connection
- * @param show called with the states that there are meanwhile
+ * @param isConnecting whether the running attempt has not opened a connection yet
+ * @param onState called with the connection states in between
  */
 internal class ReconnectTimer(
-    private val surroundings: DeviceConditions,
+    private val conditions: DeviceConditions,
     private val timeSource: TimeSource,
     private val isConnecting: () -> Boolean,
-    private val show: (ConnectionState) -> Unit,
+    private val onState: (ConnectionState) -> Unit,
 ) {
     private var lastAttempt: TimeMark? = null
 
-    /** The hints that were given when the last attempt had its chance; what comes later is worth another one. */
-    private var hintsBefore = 0
+    /** The check requests that the last attempt already covers. A later one justifies another attempt. */
+    private var coveredChecks = 0
 
-    /** Whether the last attempt was ended, and no wait is behind it. */
-    private var wasEnded = false
+    /** Whether the last attempt was aborted and no wait followed. */
+    private var wasAborted = false
 
     /**
-     * What [attempt] returns, or null if that ended it which makes it pointless: the application went to the background,
-     * or the network changed on which it has not connected yet.
+     * Runs [attempt] and returns its result. Returns null if the attempt was aborted because it became pointless: the
+     * application went to the background, or the network changed before the connection was open.
      */
-    suspend fun <T : Any> attempt(attempt: suspend () -> T): T? =
+    suspend fun <T : Any> run(attempt: suspend () -> T): T? =
         coroutineScope {
             lastAttempt = timeSource.markNow()
-            hintsBefore = surroundings.known.value.hints
+            coveredChecks = conditions.state.value.checkRequests
             val running = async { attempt() }
             val watch =
                 launch {
-                    awaitPointless()
+                    awaitAbort()
                     running.cancel()
                 }
             try {
-                running.await().also { if (!isConnecting()) hintsBefore = surroundings.known.value.hints }
+                running.await().also { if (!isConnecting()) coveredChecks = conditions.state.value.checkRequests }
             } catch (_: CancellationException) {
-                currentCoroutineContext().ensureActive() // throws if it is the client that was closed
-                wasEnded = true
+                currentCoroutineContext().ensureActive() // throws if the client was closed
+                wasAborted = true
                 null
             } finally {
                 watch.cancel()
             }
         }
 
-    private suspend fun awaitPointless() {
-        var network: Network? = null // the first word on it is no change
-        surroundings.known.first { known ->
-            val isOther = network != null && known.network != null && known.network != network
-            network = known.network ?: network
-            // what is open looks for itself whether it stands; what is to open would wait for the old network's answer
-            known.pause == PauseReason.Background || (isOther && isConnecting())
+    private suspend fun awaitAbort() {
+        var network: Network? = null // the first value is not a change
+        conditions.state.first { state ->
+            val isOther = network != null && state.network != null && state.network != network
+            network = state.network ?: network
+            // an open connection is checked by a probe; a pending attempt would wait for a reply on the old network
+            state.pause == PauseReason.Background || (isOther && isConnecting())
         }
     }
 
-    /** Returns when it is time for attempt number [attempt], as far as the surroundings and the attempt before go. */
-    suspend fun awaitWriter(attempt: Int) {
+    /**
+     * Suspends while the conditions forbid attempt number [attempt], and keeps the minimum interval after an aborted
+     * one.
+     */
+    suspend fun awaitReady(attempt: Int) {
         awaitAllowed()
-        if (!wasEnded) return
-        wasEnded = false
-        show(ConnectionState.Connecting(attempt))
+        if (!wasAborted) return
+        wasAborted = false
+        onState(ConnectionState.Connecting(attempt))
         delay(untilNextAttempt())
         awaitAllowed()
     }
 
     private suspend fun awaitAllowed(): Unit =
-        surroundings.known.takeWhile { it.pause != null }.collect { known ->
-            known.pause?.let { show(ConnectionState.Paused(it)) }
+        conditions.state.takeWhile { it.pause != null }.collect { state ->
+            state.pause?.let { onState(ConnectionState.Paused(it)) }
         }
 
-    /** Sits out [wait], which stands before attempt number [attempt] because of [cause]. */
-    suspend fun sitOut(wait: Wait, attempt: Int, cause: DisconnectCause) {
+    /** Waits for [wait] before attempt number [attempt], which follows a disconnect with [cause]. */
+    suspend fun await(wait: ReconnectDelay, attempt: Int, cause: DisconnectCause) {
         val begin = timeSource.markNow()
-        var hints = hintsBefore
+        var checks = coveredChecks
         var total = wait.delay
         while (begin.passed() < total) {
-            show(ConnectionState.Waiting(attempt, total, begin + total, cause))
-            if (!awaitNews(total - begin.passed(), hints, wait.mayBeShorter)) return
+            onState(ConnectionState.Waiting(attempt, total, begin + total, cause))
+            if (!awaitChange(total - begin.passed(), checks, wait.canShorten)) return
             awaitAllowed()
-            hints = surroundings.known.value.hints
-            if (wait.mayBeShorter) total = minOf(total, begin.passed() + untilNextAttempt())
+            checks = conditions.state.value.checkRequests
+            if (wait.canShorten) total = minOf(total, begin.passed() + untilNextAttempt())
         }
     }
 
-    /** False if there was none in [time] that matters. */
-    private suspend fun awaitNews(time: Duration, hints: Int, isHintNews: Boolean): Boolean =
+    /** Returns false if no relevant change happened within [time]. */
+    private suspend fun awaitChange(time: Duration, checks: Int, includesChecks: Boolean): Boolean =
         withTimeoutOrNull(time) {
-            surroundings.known.first { it.pause != null || (isHintNews && it.hints != hints) }
+            conditions.state.first { it.pause != null || (includesChecks && it.checkRequests != checks) }
         } != null
 
-    /** However often something says that it is worth it: a network that comes and goes is not to be a storm. */
+    /** Enforces the minimum interval, so that a network that comes and goes does not cause a reconnect storm. */
     private fun untilNextAttempt(): Duration =
-        lastAttempt?.let { LEAST_INTERVAL - it.passed() }?.coerceAtLeast(Duration.ZERO) ?: Duration.ZERO
+        lastAttempt?.let { MIN_INTERVAL - it.passed() }?.coerceAtLeast(Duration.ZERO) ?: Duration.ZERO
 
-    /** At least zero: a clock that goes backwards must not make a wait longer. */
+    /** At least zero: a clock that goes backwards must not extend a wait. */
     private fun TimeMark.passed(): Duration = elapsedNow().coerceAtLeast(Duration.ZERO)
 
     private companion object {
         /** Between two attempts. */
-        val LEAST_INTERVAL = 1.seconds
+        val MIN_INTERVAL = 1.seconds
     }
 }

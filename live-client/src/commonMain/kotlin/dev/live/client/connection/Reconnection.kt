@@ -8,90 +8,99 @@ import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * What is left of a connection, or of the attempt to open one.
+ * The result of a connection, or of an attempt to open one.
  *
- * @property isProven whether it was good for something, so that the next attempts start counting anew
- * @property goodbye what the server announced before, or null
+ * @property wasStable whether the connection was stable, which resets the attempt count
+ * @property goodbye the server's `goodbye` before the close, or null
  */
 internal class ConnectionEnd(
     val cause: DisconnectCause,
-    val isProven: Boolean = false,
+    val wasStable: Boolean = false,
     val goodbye: GoodbyeData? = null,
 )
 
 /**
- * What comes before an attempt.
+ * The delay before an attempt.
  *
- * @property mayBeShorter whether an attempt may come sooner where something says that it is worth it: not where the
- *   server asked for the wait
+ * @property canShorten whether [DeviceConditions] may end the delay early; false if the server requested the delay
  */
-internal class Wait(val delay: Duration, val mayBeShorter: Boolean)
+internal class ReconnectDelay(val delay: Duration, val canShorten: Boolean)
 
-/** Counts attempts and turns the end of a connection into the wait for the next. Only used by the connection loop. */
+/** Counts attempts and computes the delay before each reconnect. Only used by the connection loop. */
 internal class Reconnection(
     private val policy: ReconnectPolicy,
     private val canRefreshToken: Boolean,
     private val random: Random,
 ) {
-    /** The attempt that is under way or comes next; 0 is the first connection. */
+    /** The number of the current or next attempt; 0 is the first connection. */
     var attempt = 0
         private set
 
-    /** How many connections in a row ended with a code that only so many may end with. */
-    private var inARow = 0
+    /** Consecutive connections that ended with a code for which the number of reconnects is limited. */
+    private var consecutive = 0
 
-    /** The wait before the next attempt, which is counted; null if there is to be none. */
-    fun waitAfter(end: ConnectionEnd): Wait? {
-        if (end.isProven) startAnew()
-        if (isOneTooMany(end.cause)) return null
-        val wait =
+    /** Returns the delay before the next attempt, and counts that attempt. Returns null to stop. */
+    fun delayAfter(end: ConnectionEnd): ReconnectDelay? {
+        if (end.wasStable) resetAttempts()
+        if (exceedsLimit(end.cause)) return null
+        val delay =
             when (val rule = end.cause.rule) {
                 ReconnectRule.Never -> null
-                ReconnectRule.FreshToken -> if (canRefreshToken) byPolicy() else null
-                ReconnectRule.GoodbyeWindow -> inWindow(end.goodbye)?.let { Wait(it, mayBeShorter = false) }
-                    ?: byPolicy()
-                // a server that said goodbye and then fell over without a close frame has still named its window
+                ReconnectRule.FreshToken -> if (canRefreshToken) policyDelay() else null
+                ReconnectRule.GoodbyeWindow ->
+                    delayInWindow(end.goodbye)?.let { ReconnectDelay(it, canShorten = false) } ?: policyDelay()
+                // the window also applies if the server sent a goodbye and then crashed without a close frame
                 is ReconnectRule.Backoff ->
-                    inWindow(end.goodbye)?.let { Wait(maxOf(it, spread(rule.minDelay)), mayBeShorter = false) }
-                        ?: atLeast(rule.minDelay)
+                    delayInWindow(end.goodbye)
+                        ?.let { ReconnectDelay(maxOf(it, withJitter(rule.minDelay)), canShorten = false) }
+                        ?: delayOfAtLeast(rule.minDelay)
             }
-        if (wait != null) attempt++
-        return wait
+        if (delay != null) attempt++
+        return delay
     }
 
-    /** A connection was good for something: what failed before it counts no longer. */
-    fun startAnew() {
+    /** Called after a stable connection: earlier failures no longer count. */
+    fun resetAttempts() {
         attempt = 0
-        inARow = 0
+        consecutive = 0
     }
 
-    /** A row ends with another code or a useful connection. An attempt that opened no connection does not end it. */
-    private fun isOneTooMany(cause: DisconnectCause): Boolean {
+    /**
+     * Whether too many connections in a row ended with the code of [cause]. Another code or a stable connection
+     * restarts the count; an attempt that opened no connection does not.
+     */
+    private fun exceedsLimit(cause: DisconnectCause): Boolean {
         if (cause !is DisconnectCause.ClosedByServer) return false
-        val most = (cause.rule as? ReconnectRule.Backoff)?.maxInARow ?: Int.MAX_VALUE
-        inARow = if (most == Int.MAX_VALUE) 0 else inARow + 1
-        return inARow > most
+        val limit = (cause.rule as? ReconnectRule.Backoff)?.maxInARow ?: Int.MAX_VALUE
+        consecutive = if (limit == Int.MAX_VALUE) 0 else consecutive + 1
+        return consecutive > limit
     }
 
-    private fun byPolicy(): Wait? = policy.delayBefore(attempt)?.let { Wait(it, mayBeShorter = true) }
+    private fun policyDelay(): ReconnectDelay? =
+        policy.delayBefore(attempt)?.let { ReconnectDelay(it, canShorten = true) }
 
-    private fun atLeast(minDelay: Duration): Wait? {
+    private fun delayOfAtLeast(minDelay: Duration): ReconnectDelay? {
         val backoff = policy.delayBefore(attempt) ?: return null
-        return Wait(maxOf(backoff, spread(minDelay)), mayBeShorter = minDelay == Duration.ZERO)
+        return ReconnectDelay(maxOf(backoff, withJitter(minDelay)), canShorten = minDelay == Duration.ZERO)
     }
 
-    /** Up to its double, or every client that was told "5 s" would be back in the same instant. */
-    private fun spread(minDelay: Duration): Duration = minDelay + minDelay * random.nextDouble()
+    /**
+     * Between [minDelay] and its double. Without jitter, all clients with the same `minDelay` reconnect
+     * simultaneously.
+     */
+    private fun withJitter(minDelay: Duration): Duration = minDelay + minDelay * random.nextDouble()
 
-    private fun inWindow(goodbye: GoodbyeData?): Duration? {
+    private fun delayInWindow(goodbye: GoodbyeData?): Duration? {
         val (min, max) = goodbye?.reconnectInMs?.takeIf { it.size == 2 } ?: return null
         if (min < 0 || max < min) return null
-        val width = (max - min).milliseconds.coerceAtMost(LONGEST)
-        return min.milliseconds.coerceAtMost(LONGEST) + width * random.nextDouble()
+        val width = (max - min).milliseconds.coerceAtMost(MAX_WINDOW)
+        return min.milliseconds.coerceAtMost(MAX_WINDOW) + width * random.nextDouble()
     }
 
     private companion object {
-        /** Of the window's begin and of its width: what a server gets wrong must not be the end of a client. */
-        val LONGEST = 1.hours
+        /**
+         * Limit for the begin and for the width of the window, so that a faulty server cannot stop a client for long.
+         */
+        val MAX_WINDOW = 1.hours
     }
 }

@@ -5,48 +5,53 @@ import dev.live.protocol.MessageType
 import kotlinx.coroutines.channels.Channel
 
 /**
- * Bounds what has been handed to the engine and has not reached the server: some engines queue without a bound, or drop
- * what does not fit into theirs, and say nothing of it. A `ping` behind the first half of what may be on its way, whose
- * `pong` says that it has arrived, keeps a connection that is fast enough from ever waiting.
+ * Limits the bytes in flight: handed to the HTTP engine, but not received by the server. Some engines queue without a
+ * limit, or silently drop data that does not fit.
  *
- * Only used on the client's dispatcher.
+ * After the first half of the window the client sends a `ping`. Its `pong` confirms that these bytes have arrived. A
+ * connection that is fast enough therefore never waits. Only used on the client's dispatcher.
  *
- * @param limit bytes that may be on their way
- * @param nextRef makes the ref of a ping
+ * @param limit bytes in flight
+ * @param nextRef generates the ref of a ping
  */
 internal class SendWindow(private val limit: Int, private val nextRef: () -> String) {
-    private var sent = 0L
-    private var arrived = 0L
+    private var sentBytes = 0L
+    private var confirmedBytes = 0L
 
-    /** The ref of the ping whose answer is awaited, and what had been sent when it was. */
-    private var ref: String? = null
-    private var sentBefore = 0L
-    private val news = Channel<Unit>(Channel.CONFLATED)
+    /** The ref of the unanswered ping, or null. */
+    private var pingRef: String? = null
 
-    /** Counts [bytes] that were sent; a ping to send behind them, or null if there is no need. */
+    /** [sentBytes] at the time of that ping. */
+    private var sentBeforePing = 0L
+    private val confirmed = Channel<Unit>(Channel.CONFLATED)
+
+    /** Counts [bytes] that were sent. Returns a ping that must be sent next, or null. */
     fun sent(bytes: Int): Message? {
-        sent += bytes
-        if (ref != null || sent - arrived < limit / 2) return null
+        sentBytes += bytes
+        if (pingRef != null || sentBytes - confirmedBytes < limit / 2) return null
         val ping = Message(MessageType.PING, ref = nextRef())
-        ref = ping.ref
-        sentBefore = sent
+        pingRef = ping.ref
+        sentBeforePing = sentBytes
         return ping
     }
 
-    /** Whether [answer] is to this window's ping; a refusal says too that it has arrived. */
-    fun isOpenedBy(answer: Message): Boolean {
-        if (answer.ref != ref) return false
-        arrived = sentBefore
-        ref = null
-        news.trySend(Unit)
+    /**
+     * Whether [reply] belongs to the window's ping, and opens the window. An error also confirms that the ping
+     * arrived.
+     */
+    fun confirm(reply: Message): Boolean {
+        if (reply.ref != pingRef) return false
+        confirmedBytes = sentBeforePing
+        pingRef = null
+        confirmed.trySend(Unit)
         return true
     }
 
-    /** Whether more may be sent. */
-    val isOpen: Boolean get() = sent - arrived < limit
+    /** Whether more bytes may be sent. */
+    val isOpen: Boolean get() = sentBytes - confirmedBytes < limit
 
-    /** Suspends while it is not. */
+    /** Suspends until the window is open. */
     suspend fun awaitOpen() {
-        while (!isOpen) news.receive()
+        while (!isOpen) confirmed.receive()
     }
 }

@@ -4,26 +4,31 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 
 /**
- * The connection broke between sending and the answer: whether the server carried it out is not known, and the client
- * does not send it again. The code, `connection_lost`, is this client's own and never on the wire.
+ * The connection broke after the message was sent and before the reply arrived. The server may have processed the
+ * message; the client does not send it again. The code `connection_lost` is local to the client and never sent on the
+ * wire.
  */
 public class ConnectionLostException internal constructor(
     reason: String,
-    /** Whether it ended over a message that was too large, which may be this one: then it is never sent again. */
+    /**
+     * Whether the server closed because of a message that was too large, possibly this one. It is never sent again
+     * then.
+     */
     internal val wasTooLarge: Boolean,
 ) : LiveException(ErrorCode.of("connection_lost"), reason) {
     public constructor(reason: String) : this(reason, wasTooLarge = false)
 }
 
 /**
- * The client is closed and will not connect again. The code, `closed`, is this client's own and never on the wire.
+ * The client is closed and does not reconnect. The code `closed` is local to the client and never sent on the wire.
  *
- * [reason] says who closed it and why.
+ * [reason] contains the cause of the close.
  */
 public class ClientClosedException(reason: String) : LiveException(ErrorCode.of("closed"), reason)
 
 /**
- * A collector was too slow: [CollectorOverflow.Fail] ended its flow rather than lose a message in silence. What had
- * been buffered was delivered first. The code, `slow_collector`, is this client's own and never on the wire.
+ * The buffer of a slow collector overflowed, and its flow failed instead of dropping messages silently. The buffered
+ * messages were delivered first. See [CollectorOverflow]. The code `slow_collector` is local to the client and never
+ * sent on the wire.
  */
 public class SlowCollectorException(reason: String) : LiveException(ErrorCode.of("slow_collector"), reason)

@@ -9,44 +9,47 @@ import kotlinx.serialization.json.JsonElement
 import kotlin.concurrent.Volatile
 
 /**
- * What happens to a collector whose 64 buffered messages are full when one more arrives, or the topic is joined again.
- * The socket never waits for it.
+ * Behavior when a collector's buffer of 64 updates is full. The client never stops reading the socket for a
+ * collector.
  */
 public enum class CollectorOverflow {
     /**
-     * On a topic that keeps a history the client leaves the topic until the collector has taken what is buffered, and
-     * then recovers what came meanwhile; other collectors of the topic wait with it, and others see it leave where the
-     * topic has presence. On a topic that keeps none, as [Fail].
+     * On a topic with history, the client unsubscribes until the collector has emptied its buffer, and then recovers
+     * the missed messages. Other collectors of the topic wait too, and presence shows the client as gone meanwhile.
+     * On a topic without history, the same as [Fail].
      */
     Recover,
 
-    /** Its flow delivers what is buffered and then fails with [SlowCollectorException]. Nothing is lost unnoticed. */
+    /**
+     * The flow delivers the buffered messages and then fails with [SlowCollectorException]. No message is lost
+     * silently.
+     */
     Fail,
 
-    /** The oldest buffered message is dropped: for values of which only the newest matters. */
+    /** Drops the oldest buffered message. For topics of which only the newest values matter. */
     DropOldest,
 }
 
-/** What a collector gets. */
+/** An entry of a [CollectorBuffer]. */
 internal sealed interface SubscriptionEvent {
-    class Arrived(val message: Message) : SubscriptionEvent
+    class Received(val message: Message) : SubscriptionEvent
 
-    /** The topic was joined: from here on nothing is missing. */
-    class Joined(val recovery: Recovery, val welcome: JsonElement? = null) : SubscriptionEvent
+    /** The server accepted the subscription. */
+    class Subscribed(val recovery: Recovery, val welcome: JsonElement? = null) : SubscriptionEvent
 
-    /** Who is there, for those who want to know. */
-    class Present(val presence: Presence<JsonElement>) : SubscriptionEvent
+    class PresenceChanged(val presence: Presence<JsonElement>) : SubscriptionEvent
 }
 
 /**
- * The messages that wait for one collector. Used on the client's dispatcher, but for [arrivals] and [isBehind].
+ * The buffer of one collector. Only used on the client's dispatcher, except [events], [isEmpty] and [isOverflowed].
  *
- * @property params what it has the server know when the topic is joined
+ * @param source describes the collected flow in error messages
+ * @property params subscribe parameters of the collector
  */
 internal class CollectorBuffer(
     private val source: String,
     val overflow: CollectorOverflow,
-    private val wantsPresence: Boolean = false,
+    private val acceptsPresence: Boolean = false,
     val params: JsonElement? = null,
     private val accepts: (Message) -> Boolean,
 ) {
@@ -54,76 +57,81 @@ internal class CollectorBuffer(
         Channel<SubscriptionEvent>(
             CAPACITY,
             if (overflow == CollectorOverflow.DropOldest) BufferOverflow.DROP_OLDEST else BufferOverflow.SUSPEND,
-        ) { dropped -> if ((dropped as? SubscriptionEvent.Joined)?.recovery == Recovery.Gap) hasDroppedGap = true }
+        ) { dropped ->
+            if ((dropped as? SubscriptionEvent.Subscribed)?.recovery == Recovery.Gap) hasDroppedGap = true
+        }
 
-    /** What the collector reads, in the order of arrival. */
-    val arrivals: ReceiveChannel<SubscriptionEvent> get() = channel
+    /** The buffered events in order, for the collector. */
+    val events: ReceiveChannel<SubscriptionEvent> get() = channel
 
-    /** Whether the collector has taken all that is here. Any thread. */
+    /** Whether the collector has taken all events. Thread-safe. */
     @OptIn(ExperimentalCoroutinesApi::class)
-    val isDrained: Boolean get() = channel.isEmpty
+    val isEmpty: Boolean get() = channel.isEmpty
 
-    /** How far it is in the topic's history, where there is one. */
+    /** Offset of the collector in the topic's history, if the topic keeps one. */
     var offset = 0L
 
-    /** A message found it full: it gets nothing until the topic is joined again, from [offset]. Read by any thread. */
+    /**
+     * Whether a message did not fit. The buffer then receives nothing until the client has subscribed again from
+     * [offset]. Read by any thread.
+     */
     @Volatile
-    var isBehind = false
+    var isOverflowed = false
 
-    /** A gap made room for something before it was read. */
+    /** Whether an unread gap was dropped from the buffer. */
     private var hasDroppedGap = false
 
-    /** Whether it was ever told that the topic is joined. */
-    var wasJoined = false
+    /** Whether the collector was ever notified of a subscription. */
+    var wasSubscribed = false
         private set
 
-    /** There was a gap, and no room to say so: no later recovery may hide it. */
-    private var owesGap = false
+    /** Whether a gap did not fit into the buffer. A later recovery must still be reported as a gap. */
+    private var hasPendingGap = false
 
-    /** Never suspends; false if there is no room. */
-    fun offer(message: Message): Boolean = !accepts(message) || put(SubscriptionEvent.Arrived(message))
+    /** Adds [message] without suspending. Returns false if the buffer is full. */
+    fun offer(message: Message): Boolean = !accepts(message) || add(SubscriptionEvent.Received(message))
 
-    /** Says who is there, to those who want to know; the newest is enough. */
-    fun present(presence: Presence<JsonElement>) {
-        if (wantsPresence) put(SubscriptionEvent.Present(presence))
+    /** Adds [presence] if the collector accepts presence. Older values may be dropped. */
+    fun offer(presence: Presence<JsonElement>) {
+        if (acceptsPresence) add(SubscriptionEvent.PresenceChanged(presence))
     }
 
-    /** The topic was joined; false if there is no room to say so. */
-    fun joined(recovery: Recovery, welcome: JsonElement?): Boolean {
-        val mine =
+    /** Notifies the collector that the server accepted the subscription. Returns false if the buffer is full. */
+    fun subscribed(recovery: Recovery, welcome: JsonElement?): Boolean {
+        val reported =
             when {
-                !wasJoined -> Recovery.First
-                owesGap -> Recovery.Gap
+                !wasSubscribed -> Recovery.First
+                hasPendingGap -> Recovery.Gap
                 else -> recovery
             }
-        wasJoined = true
-        val isSaid = put(SubscriptionEvent.Joined(mine, welcome))
-        owesGap = !isSaid && mine == Recovery.Gap
-        return isSaid
+        wasSubscribed = true
+        val isAdded = add(SubscriptionEvent.Subscribed(reported, welcome))
+        hasPendingGap = !isAdded && reported == Recovery.Gap
+        return isAdded
     }
 
-    /** What makes room may be a gap that was not read yet: it is said again, for nothing else tells of it. */
-    private fun put(arrival: SubscriptionEvent): Boolean {
-        val isThere = channel.trySend(arrival).isSuccess
-        if (isThere && hasDroppedGap) {
+    /** Adds [event]. If this dropped an unread gap, the gap is added again, because no other event reports it. */
+    private fun add(event: SubscriptionEvent): Boolean {
+        val isAdded = channel.trySend(event).isSuccess
+        if (isAdded && hasDroppedGap) {
             hasDroppedGap = false
-            channel.trySend(SubscriptionEvent.Joined(Recovery.Gap))
+            channel.trySend(SubscriptionEvent.Subscribed(Recovery.Gap))
         }
-        return isThere
+        return isAdded
     }
 
-    /** Ends the flow, after what is buffered, because there was no room. */
-    fun overflowed() {
-        end(SlowCollectorException("a collector of $source fell $CAPACITY messages behind"))
+    /** Fails the flow with [SlowCollectorException] after the buffered events. */
+    fun failSlow() {
+        close(SlowCollectorException("a collector of $source is too slow: its buffer of $CAPACITY updates is full"))
     }
 
-    /** Ends the flow after what is buffered: normally, or with [cause]. */
-    fun end(cause: Throwable?) {
+    /** Completes the flow after the buffered events, or fails it with [cause]. */
+    fun close(cause: Throwable?) {
         channel.close(cause)
     }
 
     companion object {
-        /** Messages that may wait for one collector. */
+        /** Capacity of a collector's buffer, in events. */
         const val CAPACITY = 64
     }
 }

@@ -4,126 +4,127 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import kotlinx.coroutines.channels.Channel
 
-/** Something that waits for its turn to be written. Called on the client's dispatcher. */
+/** An entry of the [Outbox]. Called on the client's dispatcher. */
 internal interface Outgoing {
-    /** What to write, decided only now that it is written; null if there is nothing left to say. */
+    /** Called when the entry is written. Returns the message, or null if there is nothing to send any more. */
     fun take(): Message?
 }
 
-/** A `ping` of the client's. It waits in the outbox at most once, however many reasons there are for it. */
+/** A `ping` that checks the connection. It is in the outbox at most once, however often it is requested. */
 internal class ProbePing : Outgoing {
-    private var isWaiting = false
+    private var isQueued = false
 
-    /** True if this has to be queued. */
-    fun isNew(): Boolean = !isWaiting.also { isWaiting = true }
+    /** Marks the ping as queued. Returns true if the caller must add it to the outbox. */
+    fun markQueued(): Boolean = !isQueued.also { isQueued = true }
 
+    /** The outbox dropped the ping. */
     fun dropped() {
-        isWaiting = false
+        isQueued = false
     }
 
     override fun take(): Message {
-        isWaiting = false
+        isQueued = false
         return Message(MessageType.PING)
     }
 }
 
 /**
- * What waits to be written, in order; it outlives connections.
+ * The queue of messages to write, in order. It is kept across connections.
  *
- * Messages of the application take [room]. The client's own (subscriptions, heartbeat) take none, for there is at most one
- * per topic. Only used on the client's dispatcher, but for [room].
+ * Application messages count against [capacity]. The client's control messages (subscribe, unsubscribe, heartbeat) do
+ * not, because there is at most one per topic. Only used on the client's dispatcher, except [capacity].
  */
-internal class Outbox(val room: OutboxRoom) {
+internal class Outbox(val capacity: OutboxCapacity) {
     private val queue = ArrayDeque<Outgoing>()
 
-    /** What has to be written before the first message of the application to a topic; null if nothing has. */
-    var ahead: (topic: String) -> Outgoing? = { null }
-    private val news = Channel<Unit>(Channel.CONFLATED)
-    private var end: ClientClosedException? = null
+    /** Returns the entry that must be written before an application message to a topic, or null. */
+    var prerequisite: (topic: String) -> Outgoing? = { null }
+    private val added = Channel<Unit>(Channel.CONFLATED)
+    private var closeCause: ClientClosedException? = null
 
     /**
-     * Queues [letter], after waiting for room.
+     * Queues [send]; suspends until there is capacity.
      *
-     * @throws ClientClosedException if the client is closed, or is while this waits
+     * @throws ClientClosedException if the client is closed before or during the wait
      */
-    suspend fun put(letter: PendingSend) {
-        room.take(letter.size)
-        add(letter)
+    suspend fun put(send: PendingSend) {
+        capacity.acquire(send.size)
+        add(send)
     }
 
     /**
-     * Queues [letter], which has its room already.
+     * Queues [send], for which the caller has acquired the capacity.
      *
      * @throws ClientClosedException if the client is closed
      */
-    fun add(letter: PendingSend) {
-        end?.let {
-            room.giveBack(letter.size) // for the next in line, who learns the same
+    fun add(send: PendingSend) {
+        closeCause?.let {
+            capacity.release(send.size) // resumes the next waiter, which fails in the same way
             throw ClientClosedException(it.reason)
         }
-        queue.addLast(letter)
-        news.trySend(Unit)
+        queue.addLast(send)
+        added.trySend(Unit)
     }
 
-    /** Queues something of the client's own, behind what waits already. */
-    fun putOwn(outgoing: Outgoing) {
+    /** Queues a control message at the end. */
+    fun addControl(outgoing: Outgoing) {
         queue.addLast(outgoing)
-        news.trySend(Unit)
+        added.trySend(Unit)
     }
 
-    /** Queues [outgoing] before everything that waits, in the order given. */
-    fun putOwnFirst(outgoing: List<Outgoing>) {
+    /** Queues control messages at the front, in the given order. */
+    fun addControlFirst(outgoing: List<Outgoing>) {
         queue.addAll(0, outgoing)
-        news.trySend(Unit)
+        added.trySend(Unit)
     }
 
-    /** Queues [outgoing] before the messages of the application, and behind what is the client's own there. */
-    fun putOwnBeforeLetters(outgoing: List<Outgoing>) {
+    /** Queues control messages before the first application message, and after the control messages in front of it. */
+    fun addControlBeforeSends(outgoing: List<Outgoing>) {
         val first = queue.indexOfFirst { it is PendingSend }
         queue.addAll(if (first < 0) queue.size else first, outgoing)
-        news.trySend(Unit)
+        added.trySend(Unit)
     }
 
-    /** Takes [letter] back, if it still waits: it will not be written. */
-    fun withdraw(letter: PendingSend) {
-        if (queue.remove(letter)) room.giveBack(letter.size)
+    /** Removes [send] if it is still queued. It is not written then. */
+    fun remove(send: PendingSend) {
+        if (queue.remove(send)) capacity.release(send.size)
     }
 
-    /** Drops what is the client's own: a new connection begins with its own. */
-    fun dropOwn() {
+    /** Drops all control messages. A new connection queues its own. */
+    fun dropControl() {
         queue.removeAll { it !is PendingSend }
     }
 
-    /** The next message to write. Waits for one. */
+    /** Returns the next message to write; suspends until there is one. */
     suspend fun take(): Message {
         while (true) {
             tryTake()?.let { return it }
-            news.receive()
+            added.receive()
         }
     }
 
-    /** The next message to write, or null if nothing waits. */
+    /** Returns the next message to write, or null if the queue is empty. */
     fun tryTake(): Message? {
         while (true) {
             val head = queue.firstOrNull() ?: return null
-            val before = if (head is PendingSend) ahead(head.topic) else null
+            val before = if (head is PendingSend) prerequisite(head.topic) else null
             if (before == null) {
                 queue.removeFirst()
-                if (head is PendingSend) room.giveBack(head.size)
+                if (head is PendingSend) capacity.release(head.size)
             }
-            // this may queue something before the head, which is therefore read again
+            // take() may queue an entry before the head, so the next iteration reads the head again
             (before ?: head).take()?.let { return it }
         }
     }
 
-    /** Fails what waits, and what comes later, with [cause]. */
-    fun end(cause: ClientClosedException) {
-        end = cause
+    /** Fails all queued and all later messages with [cause]. */
+    fun close(cause: ClientClosedException) {
+        closeCause = cause
         while (true) {
-            val letter = queue.removeFirstOrNull() ?: return
-            if (letter is PendingSend) {
-                room.giveBack(letter.size)
-                letter.onClosed(cause.reason)
+            val entry = queue.removeFirstOrNull() ?: return
+            if (entry is PendingSend) {
+                capacity.release(entry.size)
+                entry.onClosed(cause.reason)
             }
         }
     }

@@ -8,41 +8,46 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.decode
 
-/** Waits for the answer to one message. Called on the client's dispatcher, at most once per ref. */
+/** Receives the reply to one message. Called on the client's dispatcher, at most once per ref. */
 internal interface ReplyHandler {
-    /** The server carried the message out; [answer] is its `ack` or `reply`. */
-    fun onAnswer(answer: Message)
+    /** The server processed the message; [reply] is its `ack` or `reply`. */
+    fun onReply(reply: Message)
 
-    /** The server refused it. */
-    fun onRefused(error: LiveException)
+    /** The server rejected the message. */
+    fun onError(error: LiveException)
 
-    /** The connection broke before the answer came; [wasTooLarge]: over a message that is not to be sent again. */
+    /**
+     * The connection broke before the reply.
+     *
+     * @param wasTooLarge whether the server closed it because of a message that was too large; do not send it again
+     *   then
+     */
     fun onConnectionLost(wasTooLarge: Boolean)
 }
 
-/** Who waits for the answer to which ref. Only used on the client's dispatcher. */
+/** The handlers of the replies that have not arrived, by ref. Only used on the client's dispatcher. */
 internal class PendingReplies {
     private val replyHandlers = LinkedHashMap<String, ReplyHandler>()
 
     val size: Int get() = replyHandlers.size
 
-    fun expect(ref: String, asker: ReplyHandler) {
-        replyHandlers[ref] = asker
+    fun add(ref: String, handler: ReplyHandler) {
+        replyHandlers[ref] = handler
     }
 
-    fun forget(ref: String) {
+    fun remove(ref: String) {
         replyHandlers.remove(ref)
     }
 
-    /** Hands [message] to who waits for its ref; false if nobody does. */
-    fun answer(message: Message): Boolean {
+    /** Passes [message] to the handler of its ref. Returns false if there is none. */
+    fun complete(message: Message): Boolean {
         if (message.ref.isEmpty()) return false
-        val asker = replyHandlers.remove(message.ref) ?: return false
-        if (message.type == MessageType.ERROR) asker.onRefused(message.toException()) else asker.onAnswer(message)
+        val handler = replyHandlers.remove(message.ref) ?: return false
+        if (message.type == MessageType.ERROR) handler.onError(message.toException()) else handler.onReply(message)
         return true
     }
 
-    /** Nothing that is pending can be answered any more. */
+    /** Notifies and removes all handlers. */
     fun connectionLost(wasTooLarge: Boolean) {
         val lost = replyHandlers.values.toList()
         replyHandlers.clear()
@@ -50,10 +55,10 @@ internal class PendingReplies {
     }
 }
 
-/** What an `error` message says. */
+/** The exception for an `error` message. */
 private fun Message.toException(): LiveException =
     try {
         decode<ErrorData>().toException()
     } catch (e: BadPayloadException) {
-        LiveException(ErrorCode.Internal, "the server sent an error that says nothing: ${e.reason}", cause = e)
+        LiveException(ErrorCode.Internal, "the server sent an invalid error message: ${e.reason}", cause = e)
     }

@@ -10,12 +10,12 @@ import kotlinx.serialization.SerializationException
 import kotlinx.serialization.json.JsonElement
 
 /**
- * Who is on a topic: what each of the sessions of a key says of itself. Keys are just keys, in the order in which they
- * came.
+ * The sessions on a topic: a map from each presence key to the infos of its sessions. Keys are in the order in which
+ * they joined.
  *
- * @property count sessions in all
- * @property isListed whether they are listed: above a limit of the server's only their number is known, and the map is
- *   empty
+ * @property count total number of sessions
+ * @property isListed whether the map lists the sessions. Above a limit of the server only [count] is known, and the
+ *   map is empty.
  */
 public class Presence<out M> internal constructor(
     private val members: Map<String, List<M>>,
@@ -37,7 +37,7 @@ public class Presence<out M> internal constructor(
     }
 }
 
-/** The payload of a `presence` message: everybody, or what has changed, or only how many there are. */
+/** The payload of a `presence` message: the full state, or the changes, or only the number of sessions. */
 @Serializable
 internal class PresenceData(
     val state: Map<String, List<JsonElement>>? = null,
@@ -47,23 +47,23 @@ internal class PresenceData(
 )
 
 /**
- * Who is there after [message], which says what has changed since this.
+ * This presence with the changes of [message] applied.
  *
- * @throws BadPayloadException if it is no presence
+ * @throws BadPayloadException if [message] has no valid presence payload
  */
 internal fun Presence<JsonElement>.after(message: Message): Presence<JsonElement> {
     val data = message.decode<PresenceData>()
     if (data.count != null) return Presence(emptyMap(), data.count, isListed = false)
     val members = LinkedHashMap<String, List<JsonElement>>(data.state ?: this)
-    for ((key, gone) in data.leaves) {
-        val left = gone.fold(members[key].orEmpty()) { those, one -> those - one }
-        if (left.isEmpty()) members -= key else members[key] = left
+    for ((key, leaves) in data.leaves) {
+        val remaining = leaves.fold(members[key].orEmpty()) { infos, info -> infos - info }
+        if (remaining.isEmpty()) members -= key else members[key] = remaining
     }
-    for ((key, come) in data.joins) members[key] = members[key].orEmpty() + come
+    for ((key, joins) in data.joins) members[key] = members[key].orEmpty() + joins
     return Presence(members, members.values.sumOf { it.size }, isListed = true)
 }
 
-/** [after], or null for what is of an application's own making: who collects the raw messages gets it. */
+/** The same as [after], but null for an invalid payload: an application may send its own messages of this type. */
 internal fun Presence<JsonElement>.afterOrNull(message: Message): Presence<JsonElement>? =
     try {
         after(message)
@@ -72,14 +72,14 @@ internal fun Presence<JsonElement>.afterOrNull(message: Message): Presence<JsonE
     }
 
 /**
- * The same with what each says as what [serializer] reads.
+ * This presence with every info decoded by [serializer].
  *
- * @throws BadPayloadException if it is no [M]
+ * @throws BadPayloadException if an info is no [M]
  */
 internal fun <M> Presence<JsonElement>.decoded(serializer: KSerializer<M>): Presence<M> {
     try {
         return mapped { PayloadJson.decodeFromJsonElement(serializer, it) }
     } catch (_: SerializationException) {
-        throw BadPayloadException("what a member says of itself is not what this client expects")
+        throw BadPayloadException("the info of a presence member does not match the type that this client expects")
     }
 }

@@ -11,14 +11,14 @@ import kotlinx.coroutines.flow.map
 import kotlinx.serialization.KSerializer
 import kotlinx.serialization.json.JsonElement
 
-/** Who is on a topic, kept up to date while somebody collects it: that is what subscribes. */
+/** The presence of a topic. Collecting subscribes to the topic; the value is only updated while it is collected. */
 @OptIn(ExperimentalForInheritanceCoroutinesApi::class)
 internal class PresenceFlow<M>(
-    arrivals: Flow<SubscriptionEvent>,
+    events: Flow<SubscriptionEvent>,
     private val serializer: KSerializer<M>,
 ) : StateFlow<Presence<M>> {
     private val latest = MutableStateFlow<Presence<M>>(Presence(emptyMap(), count = 0, isListed = true))
-    private val changes = arrivals.filterIsInstance<SubscriptionEvent.Present>().map { it.presence }
+    private val changes = events.filterIsInstance<SubscriptionEvent.PresenceChanged>().map { it.presence }
 
     override val value: Presence<M> get() = latest.value
 
@@ -26,14 +26,14 @@ internal class PresenceFlow<M>(
 
     override suspend fun collect(collector: FlowCollector<Presence<M>>): Nothing {
         collector.emit(value)
-        var before: Presence<JsonElement>? = null
+        var previous: Presence<JsonElement>? = null
         changes.collect {
-            if (it == before) return@collect
-            before = it
-            val now = it.decoded(serializer)
-            latest.value = now
-            collector.emit(now)
+            if (it == previous) return@collect
+            previous = it
+            val decoded = it.decoded(serializer)
+            latest.value = decoded
+            collector.emit(decoded)
         }
-        awaitCancellation() // closed by the application itself, and a flow of state does not end
+        awaitCancellation() // the application closed the client; a StateFlow never completes
     }
 }

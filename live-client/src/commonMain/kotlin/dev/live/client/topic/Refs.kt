@@ -4,8 +4,8 @@ import dev.live.protocol.Message
 import dev.live.protocol.RefPrefix
 
 /**
- * Makes the refs of one client. None is used twice, so an answer that comes late, or on a later connection, is never
- * taken for another's. Only used on the client's dispatcher.
+ * Generates the refs of one client. Refs are never reused, so a reply that arrives late, or on a later connection,
+ * cannot match another request. Only used on the client's dispatcher.
  */
 internal class Refs {
     private var last = 0L
@@ -16,23 +16,25 @@ internal class Refs {
         private const val RADIX = 36
         private const val MAX_KEY_BYTES = Message.MAX_REF_BYTES - 1
 
-        /** Whether what comes with [ref] answers something of this client's: nothing that an application sent raw. */
-        fun isOwn(ref: String): Boolean = ref.startsWith(RefPrefix.CLIENT) || ref.startsWith(RefPrefix.KEY)
+        /** Whether this client generated [ref], as opposed to a ref that the application set on a raw message. */
+        fun isGenerated(ref: String): Boolean = ref.startsWith(RefPrefix.CLIENT) || ref.startsWith(RefPrefix.KEY)
 
-        /** Whether what comes with [ref] is a request of the server's. */
-        fun isServers(ref: String): Boolean = ref.startsWith(RefPrefix.SERVER)
+        /** Whether [ref] belongs to a request of the server. */
+        fun isServerRequest(ref: String): Boolean = ref.startsWith(RefPrefix.SERVER)
 
-        /** @throws IllegalArgumentException if [ref] is not one for an application to choose */
-        fun requireFree(ref: String): Unit =
-            require(!isOwn(ref) && !isServers(ref)) { "ref must not begin with '${ref.first()}', was '$ref'" }
+        /** @throws IllegalArgumentException if [ref] has a reserved prefix */
+        fun requireUnreserved(ref: String): Unit =
+            require(!isGenerated(ref) && !isServerRequest(ref)) {
+                "ref must not begin with '${ref.first()}', was '$ref'"
+            }
 
         /**
-         * The ref that stands for [key].
+         * The ref of the idempotency key [key].
          *
          * @throws IllegalArgumentException if [key] is empty or longer than 63 bytes
          */
         fun ofKey(key: String): String {
-            require(key.isNotEmpty()) { "key must not be empty; without one, leave it out" }
+            require(key.isNotEmpty()) { "key must not be empty. Omit it to send without a key." }
             require(key.encodeToByteArray().size <= MAX_KEY_BYTES) {
                 "key must be at most $MAX_KEY_BYTES bytes, was '$key'"
             }

@@ -23,13 +23,14 @@ import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration
 
 /**
- * Answers what the server asks: a handler for each type of request, [CAPACITY] of them at work or waiting for their
- * answers to be written, and as many refusals. What comes beyond those is not answered.
+ * Handles requests from the server, with one handler per request type.
  *
- * Handlers are added and removed from any thread; everything else is used on the client's dispatcher.
+ * At most [CAPACITY] calls run or wait for their replies to be written, and as many rejections wait to be written.
+ * Requests beyond these limits get no reply. Handlers are added and removed from any thread; everything else is only
+ * used on the client's dispatcher.
  *
- * @param scope the client's, on its dispatcher
- * @param workers where handlers run
+ * @param scope the client's scope, on its dispatcher
+ * @param workers context in which handlers run
  */
 internal class RequestHandlers(
     private val scope: CoroutineScope,
@@ -38,133 +39,143 @@ internal class RequestHandlers(
 ) {
     private val handlers = MutableStateFlow<Map<String, Handler>>(emptyMap())
     private val calls = LinkedHashSet<Call>()
-    private var refusals = 0
 
-    /** Calls that have not been answered, or whose handlers still run. */
+    /** Rejections in the outbox. */
+    private var rejections = 0
+
+    /** Calls with a running handler, or with a reply that is not written yet. */
     val size: Int get() = calls.size
 
-    /** Has requests of [type] answered by [handle], until what is returned is closed. */
+    /** Handles requests of [type] with [handle] until the result is closed. */
     fun add(type: String, timeout: Duration, handle: suspend RequestScope.(Message) -> Body?): AutoCloseable {
-        require(type !in MessageType.All) { "request type '$type' is one of the protocol's own; choose another" }
-        Message(type) // checks it: of another type no request could come
+        require(type !in MessageType.All) { "request type '$type' is reserved by the protocol. Choose another type." }
+        Message(type) // validates the type
         val handler = Handler(timeout, handle)
         handlers.update {
-            require(type !in it) { "requests of type '$type' have a handler already; close that one first" }
+            require(type !in it) { "requests of type '$type' already have a handler. Close that handler first." }
             it + (type to handler)
         }
         return AutoCloseable { handlers.update { if (it[type] === handler) it - type else it } }
     }
 
-    /** Starts to answer [request], which has a ref of the server's. */
+    /** Starts to handle [request], which has a ref of the server. */
     fun handle(request: Message) {
-        if (request.type in MessageType.All) return // an answer to nothing, and no request
+        if (request.type in MessageType.All) return // a reply without a request
         val handler = handlers.value[request.type]
         when {
-            handler == null -> refuse(request, ErrorCode.UnknownType, "this client answers no requests of this type")
+            handler == null ->
+                reject(request, ErrorCode.UnknownType, "this client has no handler for this request type")
             calls.size == CAPACITY ->
-                refuse(request, ErrorCode.RateLimited, "this client answers at most $CAPACITY requests at a time")
+                reject(request, ErrorCode.RateLimited, "this client handles at most $CAPACITY requests at a time")
             else -> Call(request, handler).start()
         }
     }
 
-    /** Nothing that was asked on this connection is answered on another. */
+    /** Cancels all calls. A reply is only sent on the connection of its request. */
     fun disconnected() {
-        refusals = 0
-        calls.toList().forEach { it.abandon() }
+        rejections = 0
+        calls.toList().forEach { it.cancel() }
     }
 
-    private fun refuse(request: Message, code: ErrorCode, reason: String) {
-        if (refusals == CAPACITY) return
-        refusals++
-        val refusal = LiveException(code, reason).toMessage(request.topic, request.ref)
-        outbox.putOwn(
+    private fun reject(request: Message, code: ErrorCode, reason: String) {
+        if (rejections == CAPACITY) return
+        rejections++
+        val error = LiveException(code, reason).toMessage(request.topic, request.ref)
+        outbox.addControl(
             object : Outgoing {
                 override fun take(): Message {
-                    refusals--
-                    return refusal
+                    rejections--
+                    return error
                 }
             },
         )
     }
 
     private class Handler(val timeout: Duration, private val handle: suspend RequestScope.(Message) -> Body?) {
-        suspend fun answer(request: Message): Answer =
+        suspend fun run(request: Message): Outcome =
             try {
-                val reply = withTimeoutOrNull(timeout) { Reply(RequestScope(request).handle(request)) }
+                val result = withTimeoutOrNull(timeout) { Result(RequestScope(request).handle(request)) }
                     ?: throw LiveException(ErrorCode.Timeout, "the handler took longer than $timeout")
-                Answer(Message(MessageType.REPLY, request.topic, request.ref, reply.body))
+                Outcome(Message(MessageType.REPLY, request.topic, request.ref, result.body))
             } catch (e: Throwable) {
-                currentCoroutineContext().ensureActive() // the connection's end is no failure of the handler
+                currentCoroutineContext().ensureActive() // throws if the connection has ended
                 failed(request, e)
             }
 
-        fun failed(request: Message, failure: Throwable): Answer {
-            val refusal = refusalIn(failure)
-            val told = refusal ?: LiveException(ErrorCode.Internal, "the client's handler failed")
-            return Answer(told.toMessage(request.topic, request.ref), failure.takeIf { refusal == null })
+        fun failed(request: Message, failure: Throwable): Outcome {
+            val rejection = rejectionIn(failure)
+            val error = rejection ?: LiveException(ErrorCode.Internal, "the client's handler failed")
+            return Outcome(error.toMessage(request.topic, request.ref), failure.takeIf { rejection == null })
         }
     }
 
-    /** Tells a reply without a payload from none in time. */
-    private class Reply(val body: Body?)
+    /** Distinguishes a reply without a payload from a timeout. */
+    private class Result(val body: Body?)
 
-    /** What the server gets, and what went wrong where that does not say it. */
-    private class Answer(val message: Message, val failure: Throwable? = null)
+    /**
+     * The result of a handler.
+     *
+     * @property reply the message for the server
+     * @property failure the handler's failure, if [reply] does not contain it
+     */
+    private class Outcome(val reply: Message, val failure: Throwable? = null)
 
-    /** One request: its handler at work, and then its answer on its way out. */
+    /** One request: first its running handler, then its reply in the outbox. */
     private inner class Call(private val request: Message, private val handler: Handler) : Outgoing {
         private lateinit var job: Job
-        private var answer: Message? = null
+        private var reply: Message? = null
 
         fun start() {
             calls += this
-            // undispatched, so that it comes as far as leaving again however early it is cancelled
+            // undispatched: run() must reach its finally block even if the job is cancelled immediately
             job = scope.launch(CoroutineName("live-request"), CoroutineStart.UNDISPATCHED) { run() }
         }
 
-        fun abandon() {
+        fun cancel() {
             job.cancel()
-            if (answer != null) calls -= this // otherwise when its handler has ended, which may not heed this
+            if (reply != null) calls -= this // else run() removes it after the handler, which may ignore this
         }
 
         override fun take(): Message? {
             calls -= this
-            return answer
+            return reply
         }
 
         private suspend fun run() {
             var failure: Throwable? = null
             try {
-                val given = given()
-                answer = given.message
-                failure = given.failure
-                outbox.putOwn(this)
+                val outcome = runHandler()
+                reply = outcome.reply
+                failure = outcome.failure
+                outbox.addControl(this)
             } finally {
-                if (answer == null) calls -= this
+                if (reply == null) calls -= this
             }
-            // for the handler of uncaught exceptions: the server only receives `internal`, without the cause
+            // for the uncaught exception handler: the server only receives `internal`, without the cause
             failure?.let { throw if (it is CancellationException) HandlerCancelledException(request.type, it) else it }
         }
 
-        private suspend fun given(): Answer =
+        private suspend fun runHandler(): Outcome =
             try {
-                withContext(workers) { handler.answer(request) }
+                withContext(workers) { handler.run(request) }
             } catch (e: CancellationException) {
                 currentCoroutineContext().ensureActive()
-                handler.failed(request, e) // the application's executor took no task
+                handler.failed(request, e) // the application's executor rejected the task
             }
     }
 
-    /** A handler was cancelled, but not by the client. A cancellation would not reach the uncaught exception handler. */
+    /**
+     * A handler was cancelled, but not by the client. A cancellation would not reach the uncaught exception handler.
+     */
     private class HandlerCancelledException(type: String, cause: CancellationException) :
         IllegalStateException("the handler of requests of type '$type' was cancelled: ${cause.message}", cause)
 
     companion object {
-        /** Requests that are answered at the same time. */
+        /** Requests that are handled at the same time. */
         const val CAPACITY = 64
 
-        /** What [failure] of a handler tells the server, or null if it was one of something that the handler used. */
-        private fun refusalIn(failure: Throwable): LiveException? =
+        /** The rejection that a handler threw, or null if [failure] comes from a call that the handler made. */
+        private fun rejectionIn(failure: Throwable): LiveException? =
             when (failure) {
                 is ConnectionLostException, is ClientClosedException, is SlowCollectorException -> null
                 is MalformedMessageException -> null

@@ -5,13 +5,13 @@ import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 
 /**
- * What a handler of the server's requests has at hand.
+ * Receiver of a handler of server requests; see `LiveClient.onRequest`.
  *
- * @property message the request as it came
+ * @property message the request as received
  */
 public class RequestScope internal constructor(public val message: Message) {
     /**
-     * Refuses the request: the server gets an `error` with [code] and [reason].
+     * Rejects the request: the server receives an `error` with [code] and [reason].
      *
      * @param reason one short sentence for the server's developer or user; no secrets
      */

@@ -8,44 +8,47 @@ import kotlin.random.Random
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
-/** The wait before something is asked again that the server refused for a reason that passes. */
-internal class Retry(private val scope: CoroutineScope, private val again: () -> Unit) {
+/** Schedules the retry of a request that the server rejected with a temporary error. */
+internal class Retry(private val scope: CoroutineScope, private val onRetry: () -> Unit) {
     private var waiting: Job? = null
-    private var refusals = 0
+    private var rejections = 0
 
-    /** For how long it was asked to wait in all. */
-    var waited = Duration.ZERO
+    /** Sum of the requested delays since the last [reset], without jitter. */
+    var totalDelay = Duration.ZERO
         private set
 
-    /** Whether it is not yet time. */
-    val isAhead: Boolean get() = waiting != null
+    /** Whether a retry is scheduled. */
+    val isScheduled: Boolean get() = waiting != null
 
-    /** Waits for what the server [asked], or longer from time to time: half of it at random, as all clients may wait. */
-    fun after(asked: Duration?) {
-        val least = asked ?: (LEAST * (1 shl refusals.coerceAtMost(MAX_DOUBLINGS)))
-        refusals++
-        waited += least
+    /**
+     * Schedules a retry after [retryAfter], or after an exponential backoff if it is null. Adds up to half of the
+     * delay as jitter, because all clients may have been rejected at once.
+     */
+    fun schedule(retryAfter: Duration?) {
+        val minDelay = retryAfter ?: (MIN_DELAY * (1 shl rejections.coerceAtMost(MAX_DOUBLINGS)))
+        rejections++
+        totalDelay += minDelay
         waiting?.cancel()
         waiting =
             scope.launch {
-                delay(least + least * Random.nextDouble() / 2)
+                delay(minDelay + minDelay * Random.nextDouble() / 2)
                 waiting = null
-                again()
+                onRetry()
             }
     }
 
-    /** It was not refused, or asks on another connection. */
-    fun forget() {
+    /** Cancels the retry. Called when the request was accepted, or when it is sent on another connection. */
+    fun reset() {
         waiting?.cancel()
         waiting = null
-        refusals = 0
-        waited = Duration.ZERO
+        rejections = 0
+        totalDelay = Duration.ZERO
     }
 
     private companion object {
-        val LEAST = 1.seconds
+        val MIN_DELAY = 1.seconds
 
-        /** From one second to 32. */
+        /** From 1 s to 32 s. */
         const val MAX_DOUBLINGS = 5
     }
 }

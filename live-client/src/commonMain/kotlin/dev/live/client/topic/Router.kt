@@ -20,10 +20,10 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * Brings what arrives to who waits for it: answers to their replyHandlers, requests to their handlers, messages of topics to
- * their collectors, the rest to the collectors of [unrouted].
+ * Dispatches received messages: replies to their reply handlers, requests to their handlers, messages of topics to
+ * their collectors, and all others to the collectors of [unrouted].
  *
- * Only the flows may be touched from anywhere; everything else is used on the client's dispatcher.
+ * The flows may be collected in any context; everything else is only used on the client's dispatcher.
  */
 internal class Router(
     private val scope: CoroutineScope,
@@ -31,206 +31,218 @@ internal class Router(
     private val refs: Refs,
     private val outbox: Outbox,
     private val pending: PendingReplies,
-    answerTimeout: Duration,
+    replyTimeout: Duration,
     private val linger: Duration,
     private val requests: RequestHandlers,
 ) {
-    private val answers = SubscriptionAnswers(scope, refs, pending, answerTimeout, ::suspect) { timesHeard }
+    private val replies = SubscriptionReplies(scope, refs, pending, replyTimeout, ::probe) { messagesReceived }
     private val subscriptions = LinkedHashMap<String, TopicSubscription>()
-    private val pace = SubscriptionPace(scope, outbox)
+    private val throttle = SubscriptionThrottle(scope, outbox)
 
-    /** Counts the joins, for whoever waits for one. */
-    private val joins = MutableStateFlow(0)
-    private val unroutedMailboxes = ArrayList<CollectorBuffer>()
+    /** Counts the collectors that started, for [awaitCollected]. */
+    private val collectorsStarted = MutableStateFlow(0)
+    private val unroutedCollectors = ArrayList<CollectorBuffer>()
     private var isConnected = false
-    private var timesHeard = 0L
+    private var messagesReceived = 0L
     private val probePing = ProbePing()
-    private var end: End? = null
+    private var closed: Closed? = null
 
     init {
-        // a publish to a topic follows the topic's subscribe, even if that waits in line; an unsubscribe stays in line
-        outbox.ahead = { topic -> subscriptions[topic]?.takeIf { it.isOut && pace.overtake(it) } }
+        // a publish to a topic follows the topic's subscribe, even if that is throttled; an unsubscribe stays queued
+        outbox.prerequisite = { topic -> subscriptions[topic]?.takeIf { it.isUnsubscribed && throttle.bypass(it) } }
     }
 
-    /** The topics that somebody collects. */
+    /** The topics with collectors, or with a subscription that is not closed yet. */
     val topics: Set<String> get() = subscriptions.keys
 
-    /** Messages of [topic] that [accepts] takes. Collecting joins its one subscription, cancelling leaves it. */
-    fun arrivals(
+    /**
+     * The events of [topic], with the messages that [accepts] selects. Collecting adds a collector to the topic's
+     * subscription, cancelling removes it.
+     */
+    fun events(
         topic: String,
         overflow: CollectorOverflow,
         params: JsonElement?,
         accepts: (Message) -> Boolean,
     ): Flow<SubscriptionEvent> =
-        mailboxFlow(
+        bufferedFlow(
             { CollectorBuffer("topic '$topic'", overflow, params = params, accepts = accepts) },
-            { join(topic, it) },
-            { leave(topic, it) },
+            { addCollector(topic, it) },
+            { removeCollector(topic, it) },
         )
 
-    /** Who is on [topic]; otherwise as [arrivals]. */
+    /** The presence events of [topic]; otherwise the same as [events]. */
     fun presence(topic: String, params: JsonElement?): Flow<SubscriptionEvent> =
-        mailboxFlow(
-            { CollectorBuffer("presence of '$topic'", CollectorOverflow.DropOldest, wantsPresence = true, params) { false } },
-            { join(topic, it) },
-            { leave(topic, it) },
+        bufferedFlow(
+            {
+                CollectorBuffer(
+                    "presence of '$topic'",
+                    CollectorOverflow.DropOldest,
+                    acceptsPresence = true,
+                    params,
+                ) { false }
+            },
+            { addCollector(topic, it) },
+            { removeCollector(topic, it) },
         )
 
-    /** Messages that answer nothing and are of no topic that is collected. */
+    /** Messages that are neither replies nor requests, and belong to no topic with collectors. */
     fun unrouted(overflow: CollectorOverflow): Flow<Message> =
-        mailboxFlow(
+        bufferedFlow(
             { CollectorBuffer("messages", overflow) { true } },
-            { unroutedMailboxes += it },
-            { unroutedMailboxes -= it },
-        ).mapNotNull { (it as? SubscriptionEvent.Arrived)?.message }
+            { unroutedCollectors += it },
+            { unroutedCollectors -= it },
+        ).mapNotNull { (it as? SubscriptionEvent.Received)?.message }
 
     /** Whether [topic] has a collector. The topic's `subscribe` is then sent before later messages to this topic. */
     fun isCollected(topic: String): Boolean = subscriptions[topic]?.isCollected == true
 
     /**
-     * Waits a moment until somebody collects [topic]; false if nobody does. A collector that was launched before a
-     * publish may begin after the server has answered that, where the connection is fast and the machine busy.
+     * Waits up to 250 ms for a collector of [topic]; returns false if there is none. A collector that was launched
+     * before a publish may start after the server's reply to it, if the connection is fast and the CPU is busy.
      */
     suspend fun awaitCollected(topic: String): Boolean =
-        withTimeoutOrNull(COLLECTOR_GRACE) { joins.first { isCollected(topic) } } != null
+        withTimeoutOrNull(COLLECTOR_GRACE) { collectorsStarted.first { isCollected(topic) } } != null
 
     fun route(message: Message) {
-        if (pending.answer(message)) return
-        if (Refs.isOwn(message.ref)) return // answers something given up since
-        if (Refs.isServers(message.ref)) return requests.handle(message)
+        if (pending.complete(message)) return
+        if (Refs.isGenerated(message.ref)) return // a reply to a request that was given up
+        if (Refs.isServerRequest(message.ref)) return requests.handle(message)
         val subscription = if (message.topic.isEmpty()) null else subscriptions[message.topic]
         when {
-            subscription != null && message.type == MessageType.UNSUBSCRIBE -> takenOut(subscription)
+            subscription != null && message.type == MessageType.UNSUBSCRIBE -> unsubscribedByServer(subscription)
             subscription != null -> subscription.deliver(message)
-            // of a topic that was left meanwhile
+            // of a topic that was unsubscribed meanwhile
             message.type == MessageType.MESSAGE || message.type == MessageType.PRESENCE -> Unit
-            else -> unroutedMailboxes.removeAll { !it.offer(message) }
+            else -> unroutedCollectors.removeAll { !it.offer(message) }
         }
     }
 
-    /** The server has ended [subscription]; its collectors are told, for nothing more would come. */
-    private fun takenOut(subscription: TopicSubscription) {
-        if (subscription.isJoinOpen) return // it had joined the topic itself; the ack that follows counts
-        subscription.end {
-            LiveException(ErrorCode.NotSubscribed, "the server took this client out of topic '${subscription.topic}'")
+    /** The server ended [subscription]. Fails its collectors, because no more messages arrive. */
+    private fun unsubscribedByServer(subscription: TopicSubscription) {
+        if (subscription.isSubscribePending) return // a subscription that the server had made itself; the ack follows
+        subscription.close {
+            val reason = "the server unsubscribed this client from topic '${subscription.topic}'"
+            LiveException(ErrorCode.NotSubscribed, reason)
         }
         onChange(subscription)
     }
 
-    /** Hands [message] to who waits for its ref, and to nobody else. */
-    fun routeAnswer(message: Message) {
-        pending.answer(message)
+    /** Passes [message] to the reply handler of its ref, if there is one. */
+    fun routeReply(message: Message) {
+        pending.complete(message)
     }
 
-    /** Something came from the server. */
-    fun heard() {
-        timesHeard++
+    /** A message arrived from the server. */
+    fun received() {
+        messagesReceived++
     }
 
     /**
-     * An answer has not come in time. The server is asked for a word, which it may owe as well to a handler that takes its
-     * time: what becomes of a connection that stays silent is for the heartbeat to say.
+     * A reply did not arrive in time. Sends a ping to check the connection. The reply may be late only because its
+     * handler is slow, so the heartbeat decides whether a silent connection is closed.
      */
-    fun suspect() {
-        if (isConnected && probePing.isNew()) outbox.putOwn(probePing)
+    fun probe() {
+        if (isConnected && probePing.markQueued()) outbox.addControl(probePing)
     }
 
-    /** A ref for something that the connection itself asks. */
+    /** A new ref for a request of the connection itself. */
     fun nextRef(): String = refs.next()
 
     /**
-     * The connection is established: subscribes to all collected topics again, at the pace of the server's answers.
+     * The connection is established: subscribes to all collected topics again, at the rate of the server's replies.
      *
-     * The first subscribes are sent before all waiting messages. If there are more topics than the pace allows at once,
-     * messages to other topics are sent meanwhile. A message to a topic is never sent before that topic's subscribe.
+     * The first subscribes are sent before all waiting messages. If there are more topics than the throttle allows at
+     * once, messages to other topics are sent meanwhile. A message to a topic is never sent before that topic's
+     * subscribe.
      */
     fun connected() {
         isConnected = true
-        val wanted = subscriptions.values.filter { !it.isSettled }
-        wanted.forEach { it.isQueued = true }
-        pace.connected(wanted)
+        val unsettled = subscriptions.values.filter { !it.isSettled }
+        unsettled.forEach { it.isQueued = true }
+        throttle.connected(unsettled)
     }
 
     /**
-     * The connection is gone: what was sent and not answered is lost, collectors and what waits to be sent stay.
+     * The connection is closed. Unanswered requests fail. Collectors and messages that wait to be sent are kept.
      *
-     * @param code what the server closed it with; null if it did not
+     * @param code the server's close code; null if the server did not close it
      */
     fun disconnected(code: CloseCode? = null) {
         isConnected = false
-        outbox.dropOwn()
-        pace.disconnected(code)
+        outbox.dropControl()
+        throttle.disconnected(code)
         probePing.dropped()
         pending.connectionLost(wasTooLarge = code == CloseCode.TooLarge)
         requests.disconnected()
         for (subscription in subscriptions.values.toList()) {
             subscription.isQueued = false
             subscription.disconnected()
-            if (subscription.isForgettable) subscriptions.remove(subscription.topic)
+            if (subscription.isUnused) subscriptions.remove(subscription.topic)
         }
     }
 
-    /** Ends all flows, those of later collectors too, with [failure] or, where it is null, normally. */
-    fun end(failure: (() -> LiveException)?) {
+    /** Ends all current and later flows: with [failure], or normally if it is null. */
+    fun close(failure: (() -> LiveException)?) {
         disconnected()
-        end = End(failure)
-        val ended = subscriptions.values.toList()
+        closed = Closed(failure)
+        val open = subscriptions.values.toList()
         subscriptions.clear()
-        ended.forEach { subscription -> subscription.end { failure?.invoke() } }
-        unroutedMailboxes.forEach { it.end(failure?.invoke()) }
-        unroutedMailboxes.clear()
+        open.forEach { subscription -> subscription.close { failure?.invoke() } }
+        unroutedCollectors.forEach { it.close(failure?.invoke()) }
+        unroutedCollectors.clear()
     }
 
-    private fun join(topic: String, collectorBuffer: CollectorBuffer) {
+    private fun addCollector(topic: String, collector: CollectorBuffer) {
         val subscription =
             subscriptions.getOrPut(topic) {
-                TopicSubscription(topic, scope, answers, pace, linger, ::onChange)
+                TopicSubscription(topic, scope, replies, throttle, linger, ::onChange)
             }
-        subscription.add(collectorBuffer)
-        joins.value++
+        subscription.add(collector)
+        collectorsStarted.value++
     }
 
-    private fun leave(topic: String, collectorBuffer: CollectorBuffer) {
-        subscriptions[topic]?.remove(collectorBuffer)
+    private fun removeCollector(topic: String, collector: CollectorBuffer) {
+        subscriptions[topic]?.remove(collector)
     }
 
-    /** It has room again, and may have waited for that. */
-    private fun drained(collectorBuffer: CollectorBuffer) {
-        subscriptions.values.find { collectorBuffer in it }?.let(::onChange)
+    /** [collector] emptied its buffer after an overflow, so its topic can be subscribed again. */
+    private fun onEmptied(collector: CollectorBuffer) {
+        subscriptions.values.find { collector in it }?.let(::onChange)
     }
 
     private fun onChange(subscription: TopicSubscription) {
-        if (!subscription.isQueued && !subscription.isAwaiting) pace.finished(subscription)
-        if (subscription.isForgettable) {
+        if (!subscription.isQueued && !subscription.isReplyPending) throttle.finished(subscription)
+        if (subscription.isUnused) {
             if (!subscription.isQueued) subscriptions.remove(subscription.topic)
         } else if (isConnected && !subscription.isSettled && !subscription.isQueued) {
             subscription.isQueued = true
-            pace.add(subscription)
+            throttle.add(subscription)
         }
     }
 
-    private fun mailboxFlow(
+    private fun bufferedFlow(
         create: () -> CollectorBuffer,
-        join: (CollectorBuffer) -> Unit,
-        leave: (CollectorBuffer) -> Unit,
+        add: (CollectorBuffer) -> Unit,
+        remove: (CollectorBuffer) -> Unit,
     ): Flow<SubscriptionEvent> =
         flow {
-            val collectorBuffer = create()
+            val collector = create()
             try {
                 withContext(dispatcher) {
-                    val ended = end
-                    if (ended == null) join(collectorBuffer) else collectorBuffer.end(ended.failure?.invoke())
+                    val closed = closed
+                    if (closed == null) add(collector) else collector.close(closed.failure?.invoke())
                 }
-                for (arrival in collectorBuffer.arrivals) {
-                    if (collectorBuffer.isBehind && collectorBuffer.isDrained) withContext(dispatcher) { drained(collectorBuffer) }
-                    emit(arrival)
+                for (event in collector.events) {
+                    if (collector.isOverflowed && collector.isEmpty) withContext(dispatcher) { onEmptied(collector) }
+                    emit(event)
                 }
             } finally {
-                withContext(NonCancellable + dispatcher) { leave(collectorBuffer) }
+                withContext(NonCancellable + dispatcher) { remove(collector) }
             }
         }
 
-    private class End(val failure: (() -> LiveException)?)
+    private class Closed(val failure: (() -> LiveException)?)
 
     private companion object {
         val COLLECTOR_GRACE = 250.milliseconds

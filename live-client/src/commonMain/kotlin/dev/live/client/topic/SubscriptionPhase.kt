@@ -1,12 +1,12 @@
 package dev.live.client.topic
 
-/** What the server knows of one subscription, as far as the client can tell. */
+/** The server's state of one subscription, as far as the client knows. */
 internal enum class SubscriptionPhase {
-    Out,
-    Joining,
-    In,
-    Leaving,
+    Unsubscribed,
+    Subscribing,
+    Subscribed,
+    Unsubscribing,
 
-    /** A `subscribe` went unanswered: only an `unsubscribe` makes it certain again. */
+    /** A `subscribe` got no reply. The client sends an `unsubscribe` to get back to a known state. */
     Unknown,
 }

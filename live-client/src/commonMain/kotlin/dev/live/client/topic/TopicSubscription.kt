@@ -17,274 +17,285 @@ import kotlinx.serialization.json.JsonElement
 import kotlin.time.Duration
 
 /**
- * The interest of all collectors of one topic: the first one subscribes, the last one unsubscribes.
+ * The subscription to one topic, shared by all its collectors. The first collector subscribes, the last one
+ * unsubscribes.
  *
- * What is wanted (are there collectors?) and what the server knows ([phase]) are kept apart, and [take] says the one
- * thing that brings the second closer to the first, at the moment it is written. One thing at a time: while an answer
- * is awaited nothing more is said about this topic, so cancelling and collecting again in quick succession can never
- * cross on the wire. Only used on the client's dispatcher. Long because it is one machine: who would read a part of it
- * had to have the rest in mind.
+ * The desired state (are there collectors?) and the server's state ([phase]) are separate. [take] decides only when
+ * the message is written, and returns the one message that moves the server's state towards the desired one. While
+ * its reply is pending, nothing else is sent for this topic, so a quick cancel and collect cannot cross on the wire.
+ * Only used on the client's dispatcher. One class, although it is long, because all its parts share this state
+ * machine.
  *
- * @param pace told what the server makes of what is said
- * @param linger how long it stays when the last collector has gone
- * @param onChange called when there may be something to say
+ * @param throttle notified of the server's replies
+ * @param linger how long the subscription is kept after the last collector has gone
+ * @param onChange called when there may be a message to send
  */
 internal class TopicSubscription(
     val topic: String,
     private val scope: CoroutineScope,
-    private val answers: SubscriptionAnswers,
-    private val pace: SubscriptionPace,
+    private val replies: SubscriptionReplies,
+    private val throttle: SubscriptionThrottle,
     private val linger: Duration,
     private val onChange: (TopicSubscription) -> Unit,
 ) : Outgoing {
-    private val collectorBuffers = ArrayList<CollectorBuffer>()
-    private var phase = SubscriptionPhase.Out
-    private var awaited: SubscriptionAnswer? = null
+    private val collectors = ArrayList<CollectorBuffer>()
+    private var phase = SubscriptionPhase.Unsubscribed
+    private var pendingReply: SubscriptionReply? = null
 
-    /** Ends the time that nobody collects and the server is not told of that yet; null while it does not run. */
-    private var lingering: Job? = null
+    /** The timer that delays the unsubscribe after the last collector; null if it is not running. */
+    private var lingerTimer: Job? = null
 
-    /** Names the topic's history, once it is known; null while it is not, or if the topic keeps none. */
+    /** Epoch of the topic's history; null if it is not known yet or the topic keeps no history. */
     private var epoch: String? = null
 
-    /** Who is there, as last said. */
     private var presence = Presence.Empty
 
-    /** What the server's application said when the topic was joined. */
+    /** `welcome` data from the last ack. */
     private var welcome: JsonElement? = null
 
-    /** Whether something came behind [welcome], which may say other than it. */
-    private var isWelcomeOld = false
+    /** Whether a message arrived after [welcome], which may therefore be outdated. */
+    private var isWelcomeStale = false
 
-    /** Whether it is to be left and joined anew, because the one who collects now heard nothing of what came before. */
-    private var mustRejoin = false
+    /** Whether to unsubscribe and subscribe again, because a new collector has missed messages since [welcome]. */
+    private var mustResubscribe = false
 
-    /** Bytes of the payload of the last `subscribe`. */
-    private var said = 0
+    /** Payload size of the last `subscribe`, in bytes. */
+    private var subscribeSize = 0
 
-    /** The newest message of the history that has come. */
+    /** Offset of the newest message received. */
     private var offset = 0L
 
-    /** What the server refused for now. */
     private val retry = Retry(scope) { onChange(this) }
 
-    /** Whether this waits in the outbox. Kept by the router, so that it waits there once. */
+    /** Whether this is queued in the throttle or the outbox. Set by the router, so that it is queued at most once. */
     var isQueued = false
 
-    val isCollected: Boolean get() = collectorBuffers.isNotEmpty()
+    val isCollected: Boolean get() = collectors.isNotEmpty()
 
-    /** Whether something was said whose answer is to come. */
-    val isAwaiting: Boolean get() = awaited != null
+    val isReplyPending: Boolean get() = pendingReply != null
 
-    /** Whether what the server knows is what is wanted, or will be said when the answer is here. */
+    /**
+     * Whether there is nothing to send now: the server's state is the desired one, or a reply or a retry is pending.
+     */
     val isSettled: Boolean
         get() =
             when (phase) {
-                // whoever is behind takes what it has before it gets more
-                SubscriptionPhase.Out -> collectorBuffers.isEmpty() || retry.isAhead ||
-                    collectorBuffers.any { it.isBehind && !it.isDrained }
-                SubscriptionPhase.In ->
-                    (collectorBuffers.isNotEmpty() || lingering != null) && collectorBuffers.none { it.isBehind } && !mustRejoin
-                SubscriptionPhase.Joining, SubscriptionPhase.Leaving -> true
-                SubscriptionPhase.Unknown -> retry.isAhead
+                // an overflowed collector first empties its buffer
+                SubscriptionPhase.Unsubscribed -> collectors.isEmpty() || retry.isScheduled ||
+                    collectors.any { it.isOverflowed && !it.isEmpty }
+                SubscriptionPhase.Subscribed ->
+                    (isCollected || lingerTimer != null) && collectors.none { it.isOverflowed } && !mustResubscribe
+                SubscriptionPhase.Subscribing, SubscriptionPhase.Unsubscribing -> true
+                SubscriptionPhase.Unknown -> retry.isScheduled
             }
 
-    /** Whether the server does not have this client on the topic: the next message, if any, is a `subscribe`. */
-    val isOut: Boolean get() = phase == SubscriptionPhase.Out
+    /** Whether the client is not subscribed on the server. The next message, if any, is a `subscribe`. */
+    val isUnsubscribed: Boolean get() = phase == SubscriptionPhase.Unsubscribed
 
-    /** Whether nobody, neither collectors nor the server, has anything to do with this any more. */
-    val isForgettable: Boolean get() = collectorBuffers.isEmpty() && isOut
+    /** Whether neither a collector nor the server uses this subscription. */
+    val isUnused: Boolean get() = collectors.isEmpty() && isUnsubscribed
 
-    /** Whether a `subscribe` was sent whose answer may still come: what the server ended before is not its outcome. */
-    val isJoinOpen: Boolean get() = phase == SubscriptionPhase.Joining || phase == SubscriptionPhase.Unknown
+    /**
+     * Whether the reply to a `subscribe` may still arrive. An `unsubscribe` from the server before it does not count.
+     */
+    val isSubscribePending: Boolean
+        get() = phase == SubscriptionPhase.Subscribing || phase == SubscriptionPhase.Unknown
 
-    operator fun contains(collectorBuffer: CollectorBuffer): Boolean = collectorBuffer in collectorBuffers
+    operator fun contains(collector: CollectorBuffer): Boolean = collector in collectors
 
-    fun add(collectorBuffer: CollectorBuffer) {
-        lingering?.cancel()
-        lingering = null
-        if (collectorBuffers.isEmpty() && phase == SubscriptionPhase.In) mustRejoin = welcome != null && isWelcomeOld
-        collectorBuffer.offset = offset
-        collectorBuffers += collectorBuffer
-        if (phase == SubscriptionPhase.In && !mustRejoin) collectorBuffer.joined(Recovery.First, welcome)
-        if (presence !== Presence.Empty) collectorBuffer.present(presence)
+    fun add(collector: CollectorBuffer) {
+        lingerTimer?.cancel()
+        lingerTimer = null
+        if (collectors.isEmpty() && phase == SubscriptionPhase.Subscribed) {
+            mustResubscribe = welcome != null && isWelcomeStale
+        }
+        collector.offset = offset
+        collectors += collector
+        if (phase == SubscriptionPhase.Subscribed && !mustResubscribe) collector.subscribed(Recovery.First, welcome)
+        if (presence !== Presence.Empty) collector.offer(presence)
         onChange(this)
     }
 
-    fun remove(collectorBuffer: CollectorBuffer) {
-        if (!collectorBuffers.remove(collectorBuffer)) return
-        if (collectorBuffers.isEmpty()) {
-            retry.forget()
-            if (phase != SubscriptionPhase.Out && linger.isPositive()) lingering = scope.launch { stay() }
+    fun remove(collector: CollectorBuffer) {
+        if (!collectors.remove(collector)) return
+        if (collectors.isEmpty()) {
+            retry.reset()
+            if (!isUnsubscribed && linger.isPositive()) lingerTimer = scope.launch { awaitLinger() }
         }
         onChange(this)
     }
 
-    private suspend fun stay() {
+    private suspend fun awaitLinger() {
         delay(linger)
-        lingering = null
+        lingerTimer = null
         onChange(this)
     }
 
-    /** Whoever comes later begins anew. */
-    private fun forget() {
+    /** Resets the state for later collectors. */
+    private fun reset() {
         epoch = null
         presence = Presence.Empty
-        retry.forget()
+        retry.reset()
     }
 
     override fun take(): Message? {
         isQueued = false
         if (isSettled) {
-            onChange(this) // it may be time to forget this
+            onChange(this) // the subscription may be unused now
             return null
         }
-        val isJoin = phase == SubscriptionPhase.Out
-        phase = if (isJoin) SubscriptionPhase.Joining else SubscriptionPhase.Leaving
-        val answer = answers.expect(Answered(isJoin))
-        awaited = answer
-        if (!isJoin) {
-            if (collectorBuffers.isEmpty()) forget() // not before: who comes until now goes on with what is known
-            return Message(MessageType.UNSUBSCRIBE, topic, answer.ref)
+        val isSubscribe = isUnsubscribed
+        phase = if (isSubscribe) SubscriptionPhase.Subscribing else SubscriptionPhase.Unsubscribing
+        val reply = replies.expect(ReplyListener(isSubscribe))
+        pendingReply = reply
+        if (!isSubscribe) {
+            if (collectors.isEmpty()) reset() // not earlier: a collector may still start and continue
+            return Message(MessageType.UNSUBSCRIBE, topic, reply.ref)
         }
-        val since = epoch?.let { Position(it, collectorBuffers.minOf { collectorBuffer -> collectorBuffer.offset }) }
-        val params = collectorBuffers.asReversed().firstNotNullOfOrNull { it.params }
+        val since = epoch?.let { epoch -> Position(epoch, collectors.minOf { it.offset }) }
+        val params = collectors.asReversed().firstNotNullOfOrNull { it.params }
         val data = if (since == null && params == null) null else Body.of(SubscribeData(since, params))
-        said = data?.size ?: 0
-        return Message(MessageType.SUBSCRIBE, topic, answer.ref, data)
+        subscribeSize = data?.size ?: 0
+        return Message(MessageType.SUBSCRIBE, topic, reply.ref, data)
     }
 
-    /** Hands [message] to every collector; what comes before the `ack` or after the last word belongs to none. */
+    /** Passes [message] to all collectors. Messages before the ack and after the unsubscribe are ignored. */
     fun deliver(message: Message) {
-        if (phase != SubscriptionPhase.In) return
-        isWelcomeOld = true
-        if (message.type == MessageType.PRESENCE) present(message)
-        val place = if (epoch == null) null else message.offset
+        if (phase != SubscriptionPhase.Subscribed) return
+        isWelcomeStale = true
+        if (message.type == MessageType.PRESENCE) updatePresence(message)
+        val messageOffset = if (epoch == null) null else message.offset
         var isChanged = false
-        val lost =
-            collectorBuffers.filter { collectorBuffer ->
-                val isToGet = !collectorBuffer.isBehind && (place == null || place > collectorBuffer.offset)
-                if (!isToGet || collectorBuffer.offer(message)) {
-                    if (isToGet && place != null) collectorBuffer.offset = place
+        val failed =
+            collectors.filter { collector ->
+                val isNew = !collector.isOverflowed && (messageOffset == null || messageOffset > collector.offset)
+                if (!isNew || collector.offer(message)) {
+                    if (isNew && messageOffset != null) collector.offset = messageOffset
                     false
                 } else {
                     isChanged = true
-                    collectorBuffer.isBehind = place != null && collectorBuffer.overflow == CollectorOverflow.Recover
-                    !collectorBuffer.isBehind
+                    collector.isOverflowed = messageOffset != null && collector.overflow == CollectorOverflow.Recover
+                    !collector.isOverflowed
                 }
             }
-        if (place != null && place > offset) offset = place
-        lost.forEach { it.overflowed() }
-        collectorBuffers -= lost.toSet()
+        if (messageOffset != null && messageOffset > offset) offset = messageOffset
+        failSlow(failed)
         if (isChanged) onChange(this)
     }
 
-    private fun present(message: Message) {
+    private fun updatePresence(message: Message) {
         presence = presence.afterOrNull(message) ?: return
-        collectorBuffers.forEach { it.present(presence) }
+        collectors.forEach { it.offer(presence) }
     }
 
-    private fun joined(ack: Message) {
-        retry.forget()
+    private fun subscribed(ack: Message) {
+        retry.reset()
         val data = subscribedData(ack)
         welcome = welcomeOf(ack)
-        isWelcomeOld = false
+        isWelcomeStale = false
         val isRecovered = data?.recovered == true
         if (!isRecovered) {
             epoch = data?.epoch
             offset = data?.offset ?: 0
-            collectorBuffers.forEach { it.offset = offset }
+            collectors.forEach { it.offset = offset }
         }
         val recovery = if (isRecovered) Recovery.Recovered else Recovery.Gap
-        val lost =
-            collectorBuffers.filter { collectorBuffer ->
-                val isFull = !collectorBuffer.joined(recovery, welcome)
-                collectorBuffer.isBehind = isFull && epoch != null && collectorBuffer.overflow == CollectorOverflow.Recover
-                isFull && !collectorBuffer.isBehind
+        val failed =
+            collectors.filter { collector ->
+                val isFull = !collector.subscribed(recovery, welcome)
+                collector.isOverflowed = isFull && epoch != null && collector.overflow == CollectorOverflow.Recover
+                isFull && !collector.isOverflowed
             }
-        lost.forEach { it.overflowed() }
-        collectorBuffers -= lost.toSet()
+        failSlow(failed)
     }
 
-    /** The server has forgotten everything; the collectors have not. */
+    private fun failSlow(failed: List<CollectorBuffer>) {
+        failed.forEach { it.failSlow() }
+        collectors -= failed.toSet()
+    }
+
+    /** The connection was lost, and with it the server's state. The collectors stay. */
     fun disconnected() {
-        awaited?.done()
-        awaited = null
-        lingering?.cancel()
-        lingering = null
-        retry.forget()
-        mustRejoin = false
-        phase = SubscriptionPhase.Out
+        pendingReply?.cancel()
+        pendingReply = null
+        lingerTimer?.cancel()
+        lingerTimer = null
+        retry.reset()
+        mustResubscribe = false
+        phase = SubscriptionPhase.Unsubscribed
     }
 
-    /** Ends every flow: normally, or with what [failure] makes. */
-    fun end(failure: () -> LiveException?) {
+    /** Completes all flows, or fails them with the result of [failure]. */
+    fun close(failure: () -> LiveException?) {
         disconnected()
-        failCollectors(failure = failure)
+        closeCollectors(failure = failure)
     }
 
-    /** If it [passes], those who were in stay, and are in again later. */
-    private fun failCollectors(passes: Boolean = false, failure: () -> LiveException?) {
-        val ended = collectorBuffers.filterNot { passes && it.wasJoined }
-        collectorBuffers -= ended.toSet()
-        if (collectorBuffers.isEmpty()) forget()
-        ended.forEach { it.end(failure()) } // one exception each: sharing one would mix their stack traces
+    /** If [isTemporary], keeps the collectors that were subscribed before: the client subscribes again for them. */
+    private fun closeCollectors(isTemporary: Boolean = false, failure: () -> LiveException?) {
+        val closed = collectors.filterNot { isTemporary && it.wasSubscribed }
+        collectors -= closed.toSet()
+        if (collectors.isEmpty()) reset()
+        closed.forEach { it.close(failure()) } // a new exception for each, because a shared one would mix stack traces
     }
 
     private fun settle(next: SubscriptionPhase) {
-        awaited?.done()
-        awaited = null
-        mustRejoin = false
+        pendingReply?.cancel()
+        pendingReply = null
+        mustResubscribe = false
         phase = next
         onChange(this)
     }
 
-    /** What becomes of one `subscribe` or `unsubscribe`. */
-    private inner class Answered(private val isJoin: Boolean) : SubscriptionAnswer.Listener {
-        override fun onAnswer(answer: Message) {
-            pace.accepted()
-            if (isJoin) joined(answer)
-            settle(if (isJoin) SubscriptionPhase.In else SubscriptionPhase.Out)
+    /** Handles the reply to one `subscribe` or `unsubscribe`. */
+    private inner class ReplyListener(private val isSubscribe: Boolean) : SubscriptionReply.Listener {
+        override fun onReply(reply: Message) {
+            throttle.accepted()
+            if (isSubscribe) subscribed(reply)
+            settle(if (isSubscribe) SubscriptionPhase.Subscribed else SubscriptionPhase.Unsubscribed)
         }
 
-        override fun onRefused(error: LiveException) {
-            val isRate = error.code == ErrorCode.RateLimited
-            if (isRate) pace.refused(this@TopicSubscription, error.retryAfter)
-            if (isJoin) {
-                if (!isRate || !isBrief(error.retryAfter)) {
-                    failCollectors(error.code.isWorthRetrying) {
+        override fun onError(error: LiveException) {
+            val isRateLimited = error.code == ErrorCode.RateLimited
+            if (isRateLimited) throttle.rejected(this@TopicSubscription, error.retryAfter)
+            if (isSubscribe) {
+                if (!isRateLimited || !canWait(error.retryAfter)) {
+                    closeCollectors(error.code.isWorthRetrying) {
                         LiveException(error.code, error.reason, error.retryAfter)
                     }
                 }
-                if (collectorBuffers.isNotEmpty()) retry.after(error.retryAfter)
-            } else if (isRate) {
-                retry.after(error.retryAfter) // it was not carried out
+                if (isCollected) retry.schedule(error.retryAfter)
+            } else if (isRateLimited) {
+                retry.schedule(error.retryAfter) // the server did not process the unsubscribe
             }
-            settle(if (!isJoin && isRate) SubscriptionPhase.Unknown else SubscriptionPhase.Out)
+            val isStillSubscribed = !isSubscribe && isRateLimited
+            settle(if (isStillSubscribed) SubscriptionPhase.Unknown else SubscriptionPhase.Unsubscribed)
         }
 
-        override fun onUnanswered() {
-            val reason = "no answer to 'subscribe' within ${answers.timeout}"
-            if (isJoin) failCollectors(passes = true) { LiveException(ErrorCode.Timeout, reason) }
-            settle(if (isJoin) SubscriptionPhase.Unknown else SubscriptionPhase.Out)
+        override fun onTimeout() {
+            val reason = "no reply to 'subscribe' within ${replies.timeout}"
+            if (isSubscribe) closeCollectors(isTemporary = true) { LiveException(ErrorCode.Timeout, reason) }
+            settle(if (isSubscribe) SubscriptionPhase.Unknown else SubscriptionPhase.Unsubscribed)
         }
 
         override fun onConnectionLost(wasTooLarge: Boolean) {
-            // what was sent is not sent again, if it may have been this
-            if (isJoin && wasTooLarge && said > SMALL) {
-                val reason = "the server closed over too large a message, maybe this 'subscribe' of $said bytes"
-                failCollectors { LiveException(ErrorCode.TooLarge, reason) }
+            // a subscribe that may have been the message that was too large is not sent again
+            if (isSubscribe && wasTooLarge && subscribeSize > MAX_SAFE_SIZE) {
+                val reason =
+                    "the server closed because of a message that was too large, possibly this 'subscribe' of " +
+                        "$subscribeSize bytes"
+                closeCollectors { LiveException(ErrorCode.TooLarge, reason) }
             }
             disconnected()
         }
 
-        /** Whether a collector that was never in had rather wait than fail: no longer than for an answer. */
-        private fun isBrief(retryAfter: Duration?): Boolean =
-            retryAfter != null && retry.waited + retryAfter <= answers.timeout
+        /** Whether a new collector waits for the retry instead of failing: for at most the reply timeout in total. */
+        private fun canWait(retryAfter: Duration?): Boolean =
+            retryAfter != null && retry.totalDelay + retryAfter <= replies.timeout
     }
 
     private companion object {
-        /** Bytes that no server refuses as too large: a position in a history and short params. */
-        const val SMALL = 1024
+        /** Bytes that no server rejects as too large: a position in a history and short params. */
+        const val MAX_SAFE_SIZE = 1024
     }
 }

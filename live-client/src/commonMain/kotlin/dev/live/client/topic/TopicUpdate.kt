@@ -23,7 +23,7 @@ public sealed interface TopicUpdate<out T> {
      * The server accepted the subscription, for the first time or after a reconnect.
      *
      * @property recovery whether messages may be missing before this point
-     * @property welcome the topic's `welcome` data from the last ack of the server; null if there is none. A collector that
+     * @property welcome the topic's `welcome` data from the server's last ack; null if there is none. A collector that
      *   starts while the topic is already subscribed receives the data of that earlier ack.
      */
     public class Subscribed internal constructor(
@@ -43,8 +43,8 @@ public enum class Recovery {
     Recovered,
 
     /**
-     * Messages may be missing: the topic keeps no history, its history does not reach back far enough, or it was reset. A
-     * collector that must be correct reloads its state.
+     * Messages may be missing: the topic keeps no history, its history does not reach back far enough, or it was reset.
+     * A collector that must be correct reloads its state.
      */
     Gap,
 }

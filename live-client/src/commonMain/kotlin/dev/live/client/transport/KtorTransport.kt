@@ -35,11 +35,11 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * The [Transport] over Ktor's [HttpClient], with whatever engine it has.
+ * A [Transport] over Ktor's [HttpClient], with any engine.
  *
- * @param httpClient whose engine and plugins to use; it is not closed here. Null: a client of this transport's own
- * @param connectTimeout how long the server may take to answer the upgrade, name resolution and TLS included
- * @param maxMessageSize bytes of the largest message that is read; a larger one ends the connection with 1009
+ * @param httpClient provides the engine and plugins, and is not closed here; null: the transport creates its own client
+ * @param connectTimeout time limit for the connect and the upgrade, including name resolution and TLS
+ * @param maxMessageSize maximum size of a received message in bytes; a larger message closes the connection with 1009
  * @throws IllegalArgumentException if [connectTimeout] is not positive or [maxMessageSize] is below 1
  */
 public class KtorTransport(
@@ -52,22 +52,22 @@ public class KtorTransport(
         require(maxMessageSize >= 1) { "maxMessageSize must be at least 1 byte, was $maxMessageSize" }
     }
 
-    // a client derived from the application's shares its engine, and closing it leaves that engine alone
+    // a client derived from the application's client shares its engine; closing it does not close that engine
     private val client =
-        httpClient?.config { forUpgrades(boundIncoming = false) }
-            ?: defaultHttpClient { forUpgrades(boundIncoming = canLimitReading) }
+        httpClient?.config { configureUpgrades(boundIncoming = false) }
+            ?: defaultHttpClient { configureUpgrades(boundIncoming = canLimitFrames) }
 
     /**
-     * Ktor's Java engine leaves the connection open if two of its coroutines see the end of the call in the wrong order.
-     * It closes reliably with a close frame.
+     * Ktor's Java engine leaves the connection open if two of its coroutines observe the end of the call in the wrong
+     * order. After a close frame it closes the connection reliably.
      */
     private val needsCloseFrame = client.engine::class.simpleName == "JavaHttpEngine"
 
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R =
         coroutineScope {
             val opened = CompletableDeferred<Wire>()
-            // its own job, ended below: a cancellation of the caller must not reach the call before the close frame has left
-            val call = launch(Job() + CoroutineName("live-socket") + upgradeContext) { hold(request, opened) }
+            // a separate job, cancelled below: a cancelled caller must not end the call before the close frame is sent
+            val call = launch(Job() + CoroutineName("live-socket") + upgradeContext) { keepOpen(request, opened) }
             call.invokeOnCompletion { opened.completeExceptionally(it ?: CancellationException("the call has ended")) }
             var wire: Wire? = null
             try {
@@ -83,47 +83,47 @@ public class KtorTransport(
 
     override fun close(): Unit = client.close()
 
-    /** Opens the connection into [opened] and keeps it until this coroutine is cancelled. */
-    private suspend fun hold(request: ConnectRequest, opened: CompletableDeferred<Wire>) {
+    /** Opens the connection, completes [opened], and keeps the connection open until this coroutine is cancelled. */
+    private suspend fun keepOpen(request: ConnectRequest, opened: CompletableDeferred<Wire>) {
         try {
             val call =
                 client.prepareGet {
                     url(request.url)
-                    expectSuccess = false // a refusal is read here, not by the application's validators
+                    expectSuccess = false // error responses are handled here, not by the application's validators
                     headers.appendAll(upgradeHeaders(request))
                 }
             call.execute { response ->
                 val session = response.body<DefaultClientWebSocketSession>()
-                if (canLimitReading) session.limitFrames(maxMessageSize)
+                if (canLimitFrames) session.limitFrames(maxMessageSize)
                 opened.complete(
                     KtorWire(session, response.headers[HttpHeaders.SecWebSocketProtocol], maxMessageSize),
                 )
                 awaitCancellation()
             }
         } catch (e: Throwable) {
-            val failure = failureIn(e) ?: throw e
-            coroutineScope { ensureActive() } // throws if it is this connection that was ended
-            opened.completeExceptionally(refusalSaidBy(failure)?.let { redirectOf(it, request) ?: it } ?: failure)
+            val failure = connectionFailure(e) ?: throw e
+            coroutineScope { ensureActive() } // throws if this connection was cancelled
+            opened.completeExceptionally(okHttpRejection(failure)?.let { redirectOf(it, request) ?: it } ?: failure)
         }
     }
 
     /**
-     * Where the redirect leads that [refused] tells of and that the engine kept to itself: asked for once more, without the
-     * upgrade. Null if it is none, or nobody says.
+     * The redirect target for [rejection], if its engine does not report it: repeats the request without the upgrade.
+     * Null if [rejection] is no redirect, or the target is unknown.
      */
     private suspend fun redirectOf(
-        refused: UpgradeRefusedException,
+        rejection: UpgradeRefusedException,
         request: ConnectRequest,
     ): UpgradeRefusedException? {
-        if (refused.status !in REDIRECTS) return null
+        if (rejection.status !in REDIRECTS) return null
         try {
-            val page =
+            val get =
                 client.prepareGet {
                     url("http" + request.url.substring("ws".length))
                     expectSuccess = false
                     request.headers.forEach { (name, value) -> headers.append(name, value) }
                 }
-            return page.execute { if (it.status.value in REDIRECTS) redirect(it) else null }
+            return get.execute { if (it.status.value in REDIRECTS) redirect(it) else null }
         } catch (_: Exception) {
             coroutineScope { ensureActive() }
             return null
@@ -132,17 +132,18 @@ public class KtorTransport(
 }
 
 /**
- * Bounds Ktor's frame queues, which are unlimited by default, as far as the engine can: most cannot wait while reading. An
- * upgrade is not redirected, as it is not by browsers and OkHttp: what answers elsewhere is seldom a WebSocket.
+ * Bounds Ktor's frame queues, which are unlimited by default, if the engine supports it: most engines cannot suspend
+ * while reading. Does not follow redirects, like browsers and OkHttp, because the target is seldom a WebSocket
+ * endpoint.
  */
-private fun HttpClientConfig<*>.forUpgrades(boundIncoming: Boolean) {
+private fun HttpClientConfig<*>.configureUpgrades(boundIncoming: Boolean) {
     followRedirects = false
-    // before Ktor's plugin, which says no more than "expected 101 but was 503"
-    install("live-refusals") {
+    // before Ktor's plugin, which only reports "expected 101 but was 503"
+    install("live-upgrade-rejections") {
         responsePipeline.intercept(HttpResponsePipeline.Receive) { (_, content) ->
             val response = context.response
-            val isRefused = response.status != HttpStatusCode.SwitchingProtocols
-            if (isRefused) throw refusal(response, content as? ByteReadChannel)
+            val isRejected = response.status != HttpStatusCode.SwitchingProtocols
+            if (isRejected) throw rejection(response, content as? ByteReadChannel)
         }
     }
     install(WebSockets) {
@@ -153,22 +154,22 @@ private fun HttpClientConfig<*>.forUpgrades(boundIncoming: Boolean) {
     }
 }
 
-/** Has a frame over the limit refused before it is read, where the engine can: OkHttp has no such limit, and throws. */
+/** Rejects larger frames before they are read, if the engine supports it. OkHttp has no such limit and throws. */
 private fun DefaultClientWebSocketSession.limitFrames(maxMessageSize: Int) {
     try {
         maxFrameSize = maxMessageSize.toLong()
     } catch (_: WebSocketException) {
-        // then the wire looks at what was read
+        // the wire checks the size after reading
     }
 }
 
-private suspend fun refusal(response: HttpResponse, body: ByteReadChannel?): UpgradeRefusedException {
+private suspend fun rejection(response: HttpResponse, body: ByteReadChannel?): UpgradeRefusedException {
     if (response.status.value in REDIRECTS) redirect(response)?.let { return it }
     val text = body?.readRemaining(MAX_REASON_BYTES)?.readString().orEmpty()
-    val isPage = response.contentType()?.contentSubtype.orEmpty().contains("html")
+    val isHtml = response.contentType()?.contentSubtype.orEmpty().contains("html")
     return UpgradeRefusedException(
         response.status.value,
-        shortTextOf(text, isPage, response.status.value),
+        summaryOf(text, isHtml, response.status.value),
         response.headers[HttpHeaders.RetryAfter]?.let { parseRetryAfter(it) },
     )
 }
@@ -179,17 +180,17 @@ private fun redirect(response: HttpResponse): UpgradeRefusedException? {
 }
 
 /**
- * The refusal that [e] tells of, or null. Ktor's OkHttp engine gives the response to nobody unless it is a 401, and
- * OkHttp's exception has no more than the status and its phrase.
+ * The rejection in an exception [e] of OkHttp, or null. Ktor's OkHttp engine passes on the response only for a 401, and
+ * OkHttp's exception contains only the status and its reason phrase.
  */
-private fun refusalSaidBy(e: Exception): UpgradeRefusedException? {
-    val (status, phrase) = OKHTTP_REFUSAL.find(e.message.orEmpty())?.destructured ?: return null
+private fun okHttpRejection(e: Exception): UpgradeRefusedException? {
+    val (status, phrase) = OKHTTP_REJECTION.find(e.message.orEmpty())?.destructured ?: return null
     return UpgradeRefusedException(status.toInt(), phrase, retryAfter = null)
 }
 
-private val OKHTTP_REFUSAL = Regex("^Expected HTTP 101 response but was '(\\d{3}) ([^']*)'")
+private val OKHTTP_REJECTION = Regex("^Expected HTTP 101 response but was '(\\d{3}) ([^']*)'")
 
-/** How the reason of an [UpgradeRefusedException] begins that tells of a redirect. */
+/** Prefix of the reason of an [UpgradeRefusedException] for a redirect. */
 internal const val REDIRECTED_TO = "redirected to "
 private val REDIRECTS = 300..399
 private const val MAX_REASON_BYTES = 2048L

@@ -16,13 +16,13 @@ import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.concurrent.Volatile
 import kotlin.time.Duration.Companion.seconds
 
-/** A [Wire] over one WebSocket session of Ktor, whichever engine made it. */
+/** A [Wire] over a WebSocket session of any Ktor engine. */
 internal class KtorWire(
     private val session: DefaultWebSocketSession,
     override val subprotocol: String?,
     private val maxMessageSize: Int,
 ) : Wire {
-    /** Whether [receive] has said so: Ktor takes what is sent for a moment longer, and drops it. */
+    /** Whether [receive] has returned the end. Ktor accepts frames for a moment longer, and drops them. */
     @Volatile
     private var hasEnded = false
 
@@ -37,11 +37,11 @@ internal class KtorWire(
                     break
                 }
                 if (frame !is Frame.Text && frame !is Frame.Binary) continue
-                // not every engine has refused it before
+                // not every engine enforces the limit
                 return if (frame.data.size <= maxMessageSize) WireEvent.Received(frame.data) else tooLarge()
             }
         } catch (e: CancellationException) {
-            // Ktor cancels its own channel when a connection breaks: that is an end, not our cancellation
+            // Ktor cancels its own channel when a connection breaks: the end of the connection, not our cancellation
             currentCoroutineContext().ensureActive()
             error = e
         }
@@ -58,8 +58,8 @@ internal class KtorWire(
     override suspend fun close(code: CloseCode, reason: String) {
         withContext(NonCancellable) {
             withTimeoutOrNull(CLOSE_TIMEOUT) {
-                session.close(CloseReason(sayable(code).wire.toShort(), reason))
-                // the frame has left when the server's answer is here; until then the socket must stay open
+                session.close(CloseReason(permittedCode(code).wire.toShort(), reason))
+                // keep the socket open until the server's close frame confirms that ours has arrived
                 do {
                     val next = session.incoming.receiveCatching()
                 } while (next.isSuccess)
@@ -76,7 +76,9 @@ internal class KtorWire(
         return WireEvent.Closed(CloseCode.of(code), reason?.message.orEmpty(), error)
     }
 
-    /** Null if there was none: a broken connection leaves it open, or fails it, as it does on OkHttp. */
+    /**
+     * Null if there is none: for a broken connection Ktor does not complete `closeReason`, or fails it, as on OkHttp.
+     */
     private suspend fun closeReason(): CloseReason? =
         try {
             withTimeoutOrNull(CLOSE_TIMEOUT) { session.closeReason.await() }

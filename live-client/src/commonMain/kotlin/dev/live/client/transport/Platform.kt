@@ -7,28 +7,28 @@ import io.ktor.client.HttpClientConfig
 import io.ktor.http.Headers
 import kotlin.coroutines.CoroutineContext
 
-// What a platform's engine and its WebSockets decide; everything else about connecting is common.
+// Platform-specific behavior of the HTTP engine and its WebSockets. All other connection code is common.
 
-/** An [HttpClient] on the engine that this platform has without further choice. */
+/** Creates an [HttpClient] on the default engine of this platform. */
 internal expect fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient
 
-/** Where an upgrade is made, which may block its thread; empty where nothing can block. */
+/** Context of the upgrade, which may block its thread; empty on platforms where nothing blocks. */
 internal expect val upgradeContext: CoroutineContext
 
-/** Whether engines of this platform can be told how large a frame may be, and its default one how many may wait. */
-internal expect val canLimitReading: Boolean
+/** Whether engines of this platform support a maximum frame size, and the default engine a bounded queue of frames. */
+internal expect val canLimitFrames: Boolean
 
-/** The headers of the upgrade, in the form in which this platform's engines pass them on. */
+/** The headers of the upgrade, in the form that this platform's engines support. */
 internal expect fun upgradeHeaders(request: ConnectRequest): Headers
 
-/** What to close with in place of [code], where a client of this platform may not say that. */
-internal expect fun sayable(code: CloseCode): CloseCode
+/** The close code to send for [code]: a replacement if clients of this platform may not send it. */
+internal expect fun permittedCode(code: CloseCode): CloseCode
 
-/** What [e] says about the connection, or null if it says something about this program, which is to be thrown on. */
-internal expect fun failureIn(e: Throwable): Exception?
+/** The connection failure for [e], or null if [e] is an error of the program, which the caller rethrows. */
+internal expect fun connectionFailure(e: Throwable): Exception?
 
-/** Whether [failure] is that the server's certificate is not to be trusted; false where the platform does not tell. */
-internal expect fun isOfCertificate(failure: Exception): Boolean
+/** Whether [failure] is a rejected server certificate; always false if the platform does not report it. */
+internal expect fun isCertificateError(failure: Exception): Boolean
 
-/** What is offered without further choice, the most wanted first: JSON last, which every server speaks. */
+/** The codecs offered by default, in order of preference: JSON last, because every server supports it. */
 internal expect val defaultCodecs: List<Codec>

@@ -8,20 +8,19 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * How long a `Retry-After` of [value] asks to wait: seconds or a date (RFC 9110, 10.2.3), at most an hour; null if it
- * is neither.
+ * Parses a `Retry-After` header: seconds or a date (RFC 9110, 10.2.3), at most one hour. Null if [value] is neither.
  */
 internal fun parseRetryAfter(value: String, now: GMTDate = GMTDate()): Duration? {
     val text = value.trim()
     val wait = text.toLongOrNull()?.seconds ?: untilDate(text, now) ?: return null
-    return wait.coerceIn(Duration.ZERO, LONGEST)
+    return wait.coerceIn(Duration.ZERO, MAX_WAIT)
 }
 
 private fun untilDate(text: String, now: GMTDate): Duration? =
     try {
         (text.fromHttpToGmtDate().timestamp - now.timestamp).milliseconds
     } catch (_: IllegalStateException) {
-        null // Ktor's way to say that this is no date
+        null // thrown by Ktor if this is no date
     }
 
-private val LONGEST = 1.hours
+private val MAX_WAIT = 1.hours

@@ -4,31 +4,32 @@ import dev.live.protocol.CloseCode
 import kotlin.time.Duration
 
 /**
- * How a client reaches its server: opens one connection at a time for the client's connection loop.
+ * Opens connections to the server, one at a time.
  *
- * [KtorTransport] is the one for production; tests bring their own.
+ * [KtorTransport] is the implementation for production; tests use their own.
  */
 public interface Transport {
     /**
-     * Connects, runs [use] with the open connection and returns what it returns.
+     * Connects, runs [use] with the open connection and returns its result.
      *
-     * The connection lives as long as [use]: when it returns, fails or is cancelled, nothing of the connection is left.
+     * The connection is open while [use] runs. When [use] returns, fails or is cancelled, the connection is closed
+     * and its resources are released.
      *
-     * @throws UpgradeRefusedException if the server answered, but not with a WebSocket; every other exception before
-     *   [use] was called means that no server was reached
+     * @throws UpgradeRefusedException if the server rejected the upgrade; any other exception before the call of [use]
+     *   means that the server is unreachable
      */
     public suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R
 
-    /** Releases what all connections shared. Called once, after the last connection. */
+    /** Releases resources that all connections share. Called once, after the last connection. */
     public fun close()
 }
 
 /**
- * What a connection is opened with.
+ * Parameters of a connection.
  *
- * @property url where to, `ws://` or `wss://`
- * @property subprotocols what to offer, the most wanted first
- * @property headers headers of the upgrade request; they may carry a token, so [toString] leaves them out
+ * @property url target URL, `ws://` or `wss://`
+ * @property subprotocols offered subprotocols, in order of preference
+ * @property headers headers of the upgrade request; they may contain a token, so [toString] omits them
  */
 public class ConnectRequest(
     public val url: String,
@@ -39,41 +40,42 @@ public class ConnectRequest(
 }
 
 /**
- * One open connection, in bytes. Used by one reader and one writer at a time; they may differ.
+ * An open connection that transfers bytes. Used by one reader and one writer at a time, which may be different
+ * coroutines.
  *
- * Pings of the WebSocket itself are answered below this interface and never seen through it.
+ * WebSocket pings are handled below this interface and are not visible through it.
  */
 public interface Wire {
-    /** The subprotocol that the server picked, or null if it picked none. */
+    /** The subprotocol that the server selected, or null if it selected none. */
     public val subprotocol: String?
 
-    /** Waits for the next message or the end. After [WireEvent.Closed] it must not be called again. */
+    /** Waits for the next message or the end of the connection. Must not be called again after [WireEvent.Closed]. */
     public suspend fun receive(): WireEvent
 
     /**
-     * Hands one message over, in a binary frame or a text frame.
+     * Sends one message in a binary or text frame.
      *
-     * @throws WireClosedException if the connection has ended; [receive] tells how
+     * @throws WireClosedException if the connection is closed; [receive] returns the cause
      */
     public suspend fun send(bytes: ByteArray, isBinary: Boolean)
 
     /**
-     * Waits until what was sent has left for the network: this is the client's backpressure.
+     * Waits until all sent messages are written to the network. This is the client's backpressure.
      *
      * @throws WireClosedException as [send]
      */
     public suspend fun flush()
 
-    /** Says goodbye with [code] and waits for the answer, but not for long. Harmless after the end. */
+    /** Sends a close frame with [code] and waits briefly for the server's. No effect if the connection is closed. */
     public suspend fun close(code: CloseCode, reason: String)
 }
 
-/** What comes out of a [Wire]. */
+/** A result of [Wire.receive]. */
 public sealed class WireEvent {
     /**
-     * One message.
+     * A message arrived.
      *
-     * @property bytes the message as the codec wrote it
+     * @property bytes the encoded message
      */
     public class Received(public val bytes: ByteArray) : WireEvent()
 
@@ -82,8 +84,7 @@ public sealed class WireEvent {
      *
      * @property code of the close frame, [CloseCode.Abnormal] if none came
      * @property reason of the close frame, may be empty
-     * @property error what broke the connection, where something is known; a [MessageTooLargeException] where it is this
-     *   client that ended it
+     * @property error the cause of a broken connection, if known; a [MessageTooLargeException] if this client closed it
      */
     public class Closed(
         public val code: CloseCode,
@@ -93,28 +94,28 @@ public sealed class WireEvent {
 }
 
 /**
- * A message was larger than this client reads.
+ * A received message exceeded the client's `maxMessageSize`.
  *
- * @property limit bytes
+ * @property limit maximum size in bytes
  */
-public class MessageTooLargeException(public val limit: Int) : Exception("a message was over the limit of $limit bytes")
+public class MessageTooLargeException(public val limit: Int) : Exception("a message exceeded the limit of $limit bytes")
 
-/** Nothing can be sent any more: the connection has ended. */
-public class WireClosedException(cause: Throwable? = null) : Exception("the connection has ended", cause)
+/** The connection is closed, so that nothing can be sent. */
+public class WireClosedException(cause: Throwable? = null) : Exception("the connection is closed", cause)
 
-/** The server did not answer the upgrade within [after]. */
-public class ConnectTimeoutException(public val after: Duration) : Exception("the server did not answer within $after")
+/** The server did not respond to the upgrade within [after]. */
+public class ConnectTimeoutException(public val after: Duration) : Exception("the server did not respond within $after")
 
 /**
- * The server answered the upgrade with something other than a WebSocket.
+ * The server rejected the WebSocket upgrade.
  *
- * @property status the HTTP status, such as 401
- * @property reason one short line for a person: the beginning of the answer's body without markup, "redirected to" and
- *   where to, or what was wrong with the answer
- * @property retryAfter what the answer's `Retry-After` asks for, or null
+ * @property status HTTP status of the response, such as 401
+ * @property reason one short line: the beginning of the response body without markup, "redirected to" and the target,
+ *   or an error in the response
+ * @property retryAfter the `Retry-After` of the response, or null
  */
 public class UpgradeRefusedException(
     public val status: Int,
     public val reason: String,
     public val retryAfter: Duration? = null,
-) : Exception("the server answered the upgrade with HTTP $status${if (reason.isEmpty()) "" else ": $reason"}")
+) : Exception("the server responded to the upgrade with HTTP $status${if (reason.isEmpty()) "" else ": $reason"}")

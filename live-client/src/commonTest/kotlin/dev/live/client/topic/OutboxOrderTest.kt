@@ -16,7 +16,7 @@ class OutboxOrderTest {
     @Test
     fun `messages leave in order, and put suspends while the outbox is full`(): TestResult =
         runTest {
-            val outbox = Outbox(OutboxRoom(messages = 2, bytes = 1_000))
+            val outbox = Outbox(OutboxCapacity(messages = 2, bytes = 1_000))
             for (type in listOf("a", "b", "c")) launch { outbox.put(letter(type)) }
             runCurrent()
 
@@ -29,11 +29,11 @@ class OutboxOrderTest {
     @Test
     fun `end fails waiting and later messages`(): TestResult =
         runTest {
-            val outbox = Outbox(OutboxRoom(messages = 1, bytes = 1_000))
+            val outbox = Outbox(OutboxCapacity(messages = 1, bytes = 1_000))
             val waiting = letter("waiting")
             outbox.put(waiting)
 
-            outbox.end(ClientClosedException("closed by the test"))
+            outbox.close(ClientClosedException("closed by the test"))
 
             assertFailsWith<ClientClosedException> { waiting.await() }
             assertFailsWith<ClientClosedException> { outbox.put(letter("late")) }
@@ -41,4 +41,4 @@ class OutboxOrderTest {
         }
 }
 
-private fun letter(type: String) = PendingSend(Message(type), isAnswered = false, PendingReplies())
+private fun letter(type: String) = PendingSend(Message(type), expectsReply = false, PendingReplies())

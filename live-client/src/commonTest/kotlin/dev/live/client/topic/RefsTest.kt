@@ -14,21 +14,21 @@ class RefsTest {
         val refsMade = List(10_000) { refs.next() }
 
         assertEquals(refsMade.size, refsMade.toSet().size)
-        assertTrue(refsMade.all { Refs.isOwn(it) && !Refs.isServers(it) })
+        assertTrue(refsMade.all { Refs.isGenerated(it) && !Refs.isServerRequest(it) })
     }
 
     @Test
     fun `the length of a key is counted in bytes`() {
-        assertTrue(Refs.isOwn(Refs.ofKey("é".repeat(31))))
+        assertTrue(Refs.isGenerated(Refs.ofKey("é".repeat(31))))
         assertFailsWith<IllegalArgumentException> { Refs.ofKey("é".repeat(32)) }
         assertFailsWith<IllegalArgumentException> { Refs.ofKey("") }
     }
 
     @Test
     fun `an application ref is accepted if it has no reserved prefix`() {
-        Refs.requireFree("mine")
+        Refs.requireUnreserved("mine")
 
-        assertFalse(Refs.isOwn("mine"))
-        assertFailsWith<IllegalArgumentException> { Refs.requireFree(Refs().next()) }
+        assertFalse(Refs.isGenerated("mine"))
+        assertFailsWith<IllegalArgumentException> { Refs.requireUnreserved(Refs().next()) }
     }
 }

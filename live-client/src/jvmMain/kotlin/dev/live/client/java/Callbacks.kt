@@ -19,36 +19,38 @@ import java.util.function.Consumer
 import kotlin.coroutines.ContinuationInterceptor
 
 /**
- * Bridges flows to callbacks and suspending calls to futures. The scope is the Java client's, on its executor.
+ * Adapts flows to callbacks and suspending calls to futures. The scope belongs to the Java client, and uses its
+ * executor.
  *
- * One callback of a subscription runs at a time and in order, on the executor and never on the thread that reads the
- * socket. Where the executor takes no task, the last word of what ends by that, and what is no fault of the executor's,
- * comes on a thread of `Dispatchers.IO`.
+ * The callbacks of one subscription run one at a time and in order, on the executor and never on the thread that
+ * reads the socket. If the executor rejects a task, the final callback of the subscription runs on a thread of
+ * `Dispatchers.IO`, and futures complete there.
  */
 @OptIn(DelicateCoroutinesApi::class)
 internal class Callbacks(private val scope: CoroutineScope) {
     private val fallback = FallbackDispatcher(dispatcherOf(scope).asExecutor())
 
-    /** Hands what [flow] emits to [onNext], until closed; a failure of either ends it and goes to [onFailure]. */
+    /**
+     * Passes the values of [flow] to [onNext] until closed. A failure of either ends the subscription and goes to
+     * [onFailure].
+     */
     fun <T> subscribe(flow: Flow<T>, onNext: Consumer<in T>, onFailure: Consumer<in Exception>?): Subscription {
         val job =
-            // atomic: it has to tell too that the executor did not take its first step
+            // atomic: a rejection of the first task must also be reported
             scope.launch(CoroutineName("live-callback"), CoroutineStart.ATOMIC) {
                 try {
                     flow.collect {
-                        ensureActive() // what waits in a buffer does not come after close()
+                        ensureActive() // no buffered value is delivered after close()
                         onNext.accept(it)
                     }
                 } catch (e: Exception) {
-                    // the listener's own exception may have the rejection of another executor as its cause
+                    // an exception of the listener may be caused by the rejection of another executor
                     val rejection = if (e is CancellationException) rejectionIn(e) else null
-                    // a cancellation of the listener's own, such as that of a future, is its failure
+                    // a cancellation thrown by the listener, such as that of a future, is a failure
                     if (rejection == null) ensureActive()
                     val failure = rejection ?: e
-                    // without a listener it goes where uncaught exceptions go: silence would hide the end
-                    if (onFailure ==
-                        null
-                    ) {
+                    // without onFailure it goes to the uncaught exception handler, so that the end is not silent
+                    if (onFailure == null) {
                         throw if (failure is CancellationException) IllegalStateException(e) else failure
                     }
                     onFailure.accept(failure)
@@ -57,33 +59,36 @@ internal class Callbacks(private val scope: CoroutineScope) {
         return Subscription { job.cancel() }
     }
 
-    /** Runs [block] on the executor, soon, whatever becomes of the client and of the executor. */
+    /** Runs [block] asynchronously on the executor, even if the client is closed or the executor rejects the task. */
     fun run(block: () -> Unit) {
         scope.launch(CoroutineName("live-callback") + fallback, CoroutineStart.ATOMIC) { block() }
     }
 
-    /** Runs [block] on the executor, cancelled when the client is closed: also where it is closed already. */
-    fun runToTheEnd(block: suspend () -> Unit) {
-        // atomic: a subscriber has to be told its end, which a coroutine that never starts could not do
+    /**
+     * Runs [block] on the executor and cancels it when the client is closed. Starts it even if the client is closed
+     * already.
+     */
+    fun launch(block: suspend () -> Unit) {
+        // atomic: a subscriber must be notified of its end, even if the client is closed already
         scope.launch(CoroutineName("live-publisher"), CoroutineStart.ATOMIC) { block() }
     }
 
     /**
-     * Starts [block] in the caller's thread, up to where it first waits; cancelling the future cancels it. It fails
-     * with [ClientClosedException] when the client is closed, and where it is closed already.
+     * Starts [block] on the caller's thread, until its first suspension. Cancelling the future cancels [block]. The
+     * future fails with [ClientClosedException] if the client is closed, before or during the call.
      */
     fun <T> future(block: suspend () -> T): CompletableFuture<T> =
         scope.future(CoroutineName("live-call") + fallback, CoroutineStart.UNDISPATCHED) {
             try {
                 block()
             } catch (e: CancellationException) {
-                // a future that is cancelled says that its owner did that, who did not
+                // a cancelled future would mean that its owner cancelled it
                 throw if (scope.isActive) e else ClientClosedException("the client is closed")
             }
         }
 
-    /** As [future], for what has no result: of one that is derived, cancelling would not reach the call. */
-    @Suppress("UNCHECKED_CAST") // null is a Void
+    /** The same as [future], without a result. A derived future would not pass a cancellation on to the call. */
+    @Suppress("UNCHECKED_CAST") // null is a valid Void
     fun call(block: suspend () -> Unit): CompletableFuture<Void> =
         future<Void?> {
             block()

@@ -7,13 +7,14 @@ import java.time.Duration
 import kotlin.time.toJavaDuration
 
 /**
- * How a client stands with its server: [ConnectionState] in Java's types.
+ * State of a client's connection: [ConnectionState] with Java types.
  *
- * @property phase which of the five states it is
- * @property attempt the number of the attempt under way or next, 0 for the first connection and where there is none
- * @property delay the whole wait before the next attempt, zero unless [Phase.WAITING]
- * @property cause why there is no connection, or null unless [Phase.WAITING] or [Phase.CLOSED]
- * @property pause what it waits for the end of, or null unless [Phase.PAUSED]
+ * @property phase the kind of state
+ * @property attempt number of the current or next attempt; 0 for the first connection, and for phases without an
+ *   attempt
+ * @property delay total wait before the next attempt; zero unless [Phase.WAITING]
+ * @property cause why there is no connection; null unless [Phase.WAITING] or [Phase.CLOSED]
+ * @property pause why the client does not connect; null unless [Phase.PAUSED]
  */
 public class ConnectionStatus private constructor(
     public val phase: Phase,
@@ -22,7 +23,7 @@ public class ConnectionStatus private constructor(
     public val cause: DisconnectCause?,
     public val pause: PauseReason? = null,
 ) {
-    /** See [ConnectionState]. */
+    /** The kinds of [ConnectionState]. */
     public enum class Phase { CONNECTING, CONNECTED, WAITING, PAUSED, CLOSED }
 
     override fun toString(): String =

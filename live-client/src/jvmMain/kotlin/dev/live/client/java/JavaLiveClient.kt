@@ -33,18 +33,18 @@ import kotlin.time.toKotlinDuration
  * }
  * ```
  *
- * Thread-safe. Callbacks run on the builder's executor, one subscription's one at a time. A listener whose executor rejects
- * a task ends: its `onFailure` gets the [RejectedExecutionException][java.util.concurrent.RejectedExecutionException], on a
- * thread of the library. Futures complete with their answers also then. On Android it needs API 26, for `java.time` and
- * `CompletableFuture`.
+ * Thread-safe. Callbacks run on the builder's executor; those of one subscription run one at a time. If the executor
+ * rejects a task, the listener ends: its `onFailure` receives the
+ * [RejectedExecutionException][java.util.concurrent.RejectedExecutionException] on a thread of the library. Futures
+ * complete nevertheless. Requires API 26 on Android, for `java.time` and `CompletableFuture`.
  */
 public class JavaLiveClient internal constructor(
-    /** The client behind this facade, for libraries in Kotlin that build on it. */
+    /** The underlying client, for Kotlin libraries. */
     @get:JvmSynthetic public val client: LiveClient,
     private val mapper: JsonMapper?,
     executor: Executor,
 ) : AutoCloseable {
-    // the callbacks' own, cancelled by close(); the client below has another
+    // the scope of callbacks, cancelled by close(); the underlying client has its own scope
     private val dispatcher = executor.asCoroutineDispatcher()
     private val scope = CoroutineScope(SupervisorJob() + dispatcher + CoroutineName("live-java"))
 
@@ -53,25 +53,26 @@ public class JavaLiveClient internal constructor(
     @get:JvmSynthetic internal val statuses: Flow<ConnectionStatus>
         get() = client.state.map { ConnectionStatus.of(it) }
 
-    /** How the client stands with its server now. */
+    /** The current connection status. */
     public val status: ConnectionStatus get() = ConnectionStatus.of(client.state.value)
 
     /**
-     * Calls [listener] with the status now and with every change that it can keep up with; the newest is never missed.
+     * Calls [listener] with the current status and with every change. A slow listener may miss all but the newest
+     * status.
      */
     public fun onStatus(listener: Consumer<in ConnectionStatus>): Subscription =
         callbacks.subscribe(statuses, listener, onFailure = null)
 
-    /** Looks whether the connection still stands, or tries now to connect: see [LiveClient.probe]. Does not block. */
+    /** Checks the connection, or connects now: see [LiveClient.probe]. Does not block. */
     public fun probe(): Unit = client.probe()
 
     /** The topic called [name], with payloads as JSON text. */
     public fun topic(name: String): JavaTopic<String> = topic(name, Payloads(String::class.java, null))
 
-    /** The topic called [name], with payloads of [type], which the builder's mapper reads and writes. */
+    /** The topic called [name], with payloads of [type], converted by the builder's mapper. */
     public fun <T : Any> topic(name: String, type: Class<T>): JavaTopic<T> = topic(name, Payloads(type, mapper))
 
-    /** Sends a request of [type] with [query], JSON text. The future has the reply's JSON text. */
+    /** Sends a request of [type] with [query], a JSON text. The future returns the reply as JSON text. */
     @JvmOverloads
     public fun request(type: String, query: String, timeout: Duration? = null): CompletableFuture<String> {
         val payloads = Payloads(String::class.java, null)
@@ -79,10 +80,11 @@ public class JavaLiveClient internal constructor(
     }
 
     /**
-     * Sends a request of [type] with [query], which the builder's mapper writes. The future has the reply, or fails
-     * with a [LiveException]: with the server's code, `timeout`, or as [BadPayloadException] if the reply is no [R].
+     * Sends a request of [type] with [query], serialized by the builder's mapper. The future returns the reply, or
+     * fails with a [LiveException]: with the server's code or `timeout`, or as [BadPayloadException] if the reply is
+     * no [R].
      *
-     * @param timeout for all of it, the wait for a connection included; null: the client's `requestTimeout`
+     * @param timeout limit for the whole call, including the wait for a connection; null: the client's `requestTimeout`
      */
     @JvmOverloads
     public fun <R : Any> request(
@@ -94,8 +96,8 @@ public class JavaLiveClient internal constructor(
         request(type, query, Payloads(Any::class.java, mapper), Payloads(replyType, mapper), timeout)
 
     /**
-     * Sends a request of [type] with [query], JSON text, that the server carries out once for each [key]: see
-     * [LiveClient.request]. Asked again with its key, after a `ConnectionLostException`, it has the first one's reply.
+     * Sends a request of [type] with [query], a JSON text, and the idempotency key [key]: see [LiveClient.request]. A
+     * retry with the same key, such as after a `ConnectionLostException`, returns the reply of the first request.
      */
     @JvmOverloads
     public fun requestWithKey(
@@ -108,7 +110,7 @@ public class JavaLiveClient internal constructor(
         return request(type, query, payloads, payloads, timeout, key)
     }
 
-    /** Sends a request of [type] with [query], which the builder's mapper writes, and a [key]. */
+    /** Sends a request of [type] with [query], serialized by the builder's mapper, and the idempotency key [key]. */
     @JvmOverloads
     public fun <R : Any> requestWithKey(
         type: String,
@@ -120,10 +122,10 @@ public class JavaLiveClient internal constructor(
         request(type, query, Payloads(Any::class.java, mapper), Payloads(replyType, mapper), timeout, key)
 
     /**
-     * Answers requests of [type] that the server sends, JSON text, with the JSON text that [handler] returns, until the
-     * result is closed. Handlers run on the client's executor, several at a time; see [LiveClient.onRequest].
+     * Handles requests of [type] from the server with [handler], which receives and returns JSON text, until the
+     * result is closed. Handlers run concurrently on the client's executor; see [LiveClient.onRequest].
      *
-     * @throws IllegalArgumentException if [type] is one of the protocol's own, or has a handler already
+     * @throws IllegalArgumentException if [type] is reserved by the protocol or already has a handler
      */
     public fun onRequest(type: String, handler: RequestHandler<String, String>): Subscription {
         val payloads = Payloads(String::class.java, null)
@@ -131,8 +133,8 @@ public class JavaLiveClient internal constructor(
     }
 
     /**
-     * Answers requests of [type] with what [handler] returns for a query of [queryType]; the builder's mapper reads and
-     * writes.
+     * Handles requests of [type] with [handler]. The builder's mapper converts the query to [queryType] and the reply
+     * to JSON.
      */
     public fun <Q : Any> onRequest(
         type: String,
@@ -140,29 +142,29 @@ public class JavaLiveClient internal constructor(
         handler: RequestHandler<in Q, out Any>,
     ): Subscription = onRequest(type, Payloads(queryType, mapper), Payloads(Any::class.java, mapper), handler)
 
-    /** Calls [onMessage] with messages that answer nothing and are of no topic that is listened to. */
+    /** Calls [onMessage] with messages that are no replies and belong to no topic with a listener. */
     public fun onMessage(onMessage: Consumer<in Message>): Subscription =
         callbacks.subscribe(client.messages, onMessage, onFailure = null)
 
-    /** Sends [message] as it is; the future completes when it has been handed to the connection. */
+    /** Sends [message] unchanged; the future completes when the connection has taken it for writing. */
     @JvmOverloads
     public fun send(message: Message, timeout: Duration? = null): CompletableFuture<Void> =
         callbacks.call { client.send(message, timeout?.toKotlinDuration()) }
 
     /**
-     * Says goodbye and leaves nothing behind. Blocks while it does, for 5 s at most. Futures that wait fail; callbacks
-     * end. Whoever is interrupted waits no longer, and stays interrupted; the closing goes on by itself. Not for use on
-     * an executor of one thread that the callbacks need too.
+     * Closes the connection and releases all resources. Blocks until this is done, for at most 5 s. Pending futures
+     * fail, and callbacks end. If the thread is interrupted, the method returns with the interrupt flag set, and the
+     * close continues in the background. Do not call it on a single-threaded executor that also runs the callbacks.
      */
     override fun close() {
         try {
             client.beginClose().asCompletableFuture().get(CLOSE_SECONDS, TimeUnit.SECONDS)
         } catch (_: TimeoutException) {
-            // the closing goes on by itself
+            // the close continues in the background
         } catch (_: InterruptedException) {
-            Thread.currentThread().interrupt() // for the caller: Java does not expect close() to throw this
+            Thread.currentThread().interrupt() // close() must not throw InterruptedException
         } catch (_: CancellationException) {
-            // closed: a cancelled job is how it ends
+            // the job of a closed client is cancelled
         } finally {
             scope.cancel()
         }
@@ -189,7 +191,7 @@ public class JavaLiveClient internal constructor(
     ): Subscription {
         val registered =
             client.onRequestMessage(type) { request ->
-                // interrupted where it blocks when the connection ends
+                // a blocking handler is interrupted when the connection ends
                 runOn(dispatcher) { replies.write(handler.handle(queries.read(request))) }
             }
         return Subscription { registered.close() }
@@ -201,20 +203,23 @@ public class JavaLiveClient internal constructor(
     public companion object {
         private const val CLOSE_SECONDS = 5L
 
-        /** A builder of a client of the server at [url], `ws://` or `wss://`. */
+        /** Creates a builder for a client of the server at [url], `ws://` or `wss://`. */
         @JvmStatic
         public fun builder(url: String): JavaLiveClientBuilder = JavaLiveClientBuilder(url)
 
         /**
-         * What a [RequestHandler] throws to refuse a request: the server gets an `error` with [code] and [reason].
+         * The exception that a [RequestHandler] throws to reject a request: the server receives an `error` with
+         * [code] and [reason].
          *
          * @param reason one short sentence for the server's developer or user; no secrets
          */
         @JvmStatic
         public fun refusal(code: ErrorCode, reason: String): LiveException = LiveException(code, reason)
 
-        /** How long the server asks to wait before what it [refused] is tried again, such as `rate_limited`; or null. */
+        /**
+         * The delay that the server requested before a retry, such as for `rate_limited`; null if it requested none.
+         */
         @JvmStatic
-        public fun retryAfter(refused: LiveException): Duration? = refused.retryAfter?.toJavaDuration()
+        public fun retryAfter(failure: LiveException): Duration? = failure.retryAfter?.toJavaDuration()
     }
 }

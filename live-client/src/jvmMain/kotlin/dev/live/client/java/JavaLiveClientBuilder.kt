@@ -14,7 +14,7 @@ import java.util.concurrent.ForkJoinPool
 import java.util.function.Supplier
 import kotlin.time.toKotlinDuration
 
-/** What a [JavaLiveClient] is made with; see [LiveClientConfig] for defaults. Not thread-safe. */
+/** Builder of a [JavaLiveClient]; see [LiveClientConfig] for defaults. Not thread-safe. */
 public class JavaLiveClientBuilder internal constructor(private val url: String) {
     private val settings = mutableListOf<LiveClientConfig.() -> Unit>()
     private var executor: Executor = ForkJoinPool.commonPool()
@@ -22,38 +22,39 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
     private var mapper: JsonMapper? = null
 
     /**
-     * Where the bearer token comes from: called on the executor, which it may block, before every connection
-     * and when the token in use runs out.
+     * Provides the bearer token. [token] is called on the executor, which it may block, before every connection and
+     * before the current token expires.
      */
     public fun bearer(token: Supplier<String>): JavaLiveClientBuilder = apply { this.token = token }
 
     /**
-     * What `publish` and `request` are a part of: a `traceparent` of W3C Trace Context, or null. Called by the thread that
-     * publishes or asks, before they return; must not block. What it throws fails their future.
+     * Adds W3C Trace Context to the messages of `publish` and `request`: [current] returns the `traceparent`, or
+     * null. It is called on the caller's thread and must not block. Its exceptions fail the future of the call.
      */
     public fun trace(current: Supplier<String?>): JavaLiveClientBuilder = set { trace { current.get() } }
 
     /**
-     * Where callbacks and [bearer] run. Default `ForkJoinPool.commonPool()`. It is not shut down by the client.
+     * Executor of callbacks and [bearer]. Default `ForkJoinPool.commonPool()`. The client does not shut it down.
      *
-     * It may reject a task with a [RejectedExecutionException][java.util.concurrent.RejectedExecutionException]: that ends a
-     * listener, is a token that failed, and is `internal` to the server's request. It must neither drop a task in silence
-     * nor run it in the caller's thread, as `DiscardPolicy` and `CallerRunsPolicy` do: the first stops a listener without a
-     * word, the second runs it on the client's own thread.
+     * It may reject a task with a [RejectedExecutionException][java.util.concurrent.RejectedExecutionException]: this
+     * ends a listener, fails a token request, and rejects a server request with `internal`. It must not drop tasks
+     * silently or run them on the caller's thread, as `DiscardPolicy` and `CallerRunsPolicy` do. The first stops a
+     * listener without notification, the second runs it on the client's own thread.
      */
     public fun executor(executor: Executor): JavaLiveClientBuilder = apply { this.executor = executor }
 
-    /** What turns classes into JSON. Without one only JSON text can be published and received. */
+    /** Converts classes to and from JSON. Without a mapper, only JSON text can be published and received. */
     public fun mapper(mapper: JsonMapper): JavaLiveClientBuilder = apply { this.mapper = mapper }
 
     /**
-     * A header of every upgrade request.
+     * Adds a header to every upgrade request.
      *
-     * @throws IllegalArgumentException from [build] if a header may not have [name], or [value] is not printable ASCII
+     * @throws IllegalArgumentException from [build] if [name] is not a valid header name, or [value] is not printable
+     *   ASCII
      */
     public fun header(name: String, value: String): JavaLiveClientBuilder = set { header(name, value) }
 
-    /** The codecs to offer, the most wanted first. */
+    /** The offered codecs, in order of preference. */
     public fun codecs(vararg codecs: Codec): JavaLiveClientBuilder = set { codecs(*codecs) }
 
     /** Exponential backoff with full jitter, between zero and a ceiling that doubles from [baseDelay] to [maxDelay]. */
@@ -67,7 +68,7 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
         return set { reconnect = backoff }
     }
 
-    /** Silence after which the client asks for a sign of life, and silence after which it gives the connection up. */
+    /** Time without a received message after which the client sends a ping, and after which it reconnects. */
     public fun heartbeat(interval: Duration, timeout: Duration): JavaLiveClientBuilder =
         set {
             heartbeat {
@@ -76,10 +77,13 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
             }
         }
 
-    /** Who tells whether the device has a network, such as the one for Android. */
+    /** Reports the network of the device, such as `AndroidNetworkMonitor`. */
     public fun networkMonitor(monitor: NetworkMonitor): JavaLiveClientBuilder = set { networkMonitor = monitor }
 
-    /** Who tells whether the application is in use, and how long the client stays connected when it is not. */
+    /**
+     * Reports whether the application is in the foreground, and how long the client stays connected in the
+     * background.
+     */
     @JvmOverloads
     public fun lifecycle(app: AppLifecycle, backgroundGrace: Duration? = null): JavaLiveClientBuilder =
         set {
@@ -87,22 +91,22 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
             backgroundGrace?.let { this.backgroundGrace = it.toKotlinDuration() }
         }
 
-    /** How long the [bearer] function may take, at least 1 ms; then its thread is interrupted. Default 30 s. */
+    /** Time limit for the [bearer] function, at least 1 ms, after which its thread is interrupted. Default 30 s. */
     public fun bearerTimeout(timeout: Duration): JavaLiveClientBuilder =
         set { bearerTimeout = timeout.toKotlinDuration() }
 
-    /** How long the server may take to answer the upgrade. */
+    /** Time limit for the response to the upgrade. */
     public fun connectTimeout(timeout: Duration): JavaLiveClientBuilder =
         set { connectTimeout = timeout.toKotlinDuration() }
 
-    /** How long calls take at most where they do not say otherwise. */
+    /** Default timeout of calls. */
     public fun requestTimeout(timeout: Duration): JavaLiveClientBuilder =
         set { requestTimeout = timeout.toKotlinDuration() }
 
-    /** How long a topic stays subscribed when its last callback has gone. */
+    /** How long a topic stays subscribed after its last callback was removed. */
     public fun linger(time: Duration): JavaLiveClientBuilder = set { linger = time.toKotlinDuration() }
 
-    /** How many messages, and how many bytes of payload, may wait to be sent. */
+    /** Maximum number of messages, and of payload bytes, that wait to be sent. */
     public fun outbox(messages: Int, bytes: Int): JavaLiveClientBuilder =
         set {
             outbox {
@@ -111,16 +115,16 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
             }
         }
 
-    /** Bytes of the largest message that is read. */
+    /** Maximum size of a received message in bytes. */
     public fun maxMessageSize(bytes: Int): JavaLiveClientBuilder = set { maxMessageSize = bytes }
 
-    /** The Ktor client whose engine to use; it stays the application's to close. */
+    /** The Ktor client that provides the engine. The application closes it. */
     public fun httpClient(client: HttpClient): JavaLiveClientBuilder = set { httpClient = client }
 
     /**
-     * Makes the client, which starts to connect at once.
+     * Creates the client, which connects immediately.
      *
-     * @throws IllegalArgumentException if the URL or a setting is not valid; the message says which and why
+     * @throws IllegalArgumentException if the URL or a setting is invalid; the message names it and the reason
      */
     public fun build(): JavaLiveClient {
         val dispatcher = executor.asCoroutineDispatcher()

@@ -15,7 +15,9 @@ import java.util.concurrent.CompletableFuture
 import java.util.function.Consumer
 import kotlin.time.toKotlinDuration
 
-/** [ClientTopic] for Java. Made by [JavaLiveClient.topic]; any number of these share one subscription. */
+/**
+ * [ClientTopic] for Java. Created by [JavaLiveClient.topic]; all instances with the same name share one subscription.
+ */
 public class JavaTopic<T : Any> internal constructor(
     private val topic: ClientTopic<T>,
     private val payloads: Payloads<T>,
@@ -31,23 +33,24 @@ public class JavaTopic<T : Any> internal constructor(
     internal val updates: Flow<TopicUpdate<T>> get() = topic.updates
 
     /**
-     * Calls [onMessage] with what is published from now on, one at a time and in order, on the client's executor. The
+     * Subscribes and calls [onMessage] with each message, one at a time and in order, on the client's executor. The
      * subscription survives reconnects.
      *
-     * It ends with a [LiveException] if the server refuses it, a payload is no [T], or [onMessage] is 64 messages
-     * behind; with a [RejectedExecutionException][java.util.concurrent.RejectedExecutionException] if the executor does not
-     * take it; and with whatever [onMessage] throws. [onFailure] is told; without it the exception goes to the uncaught
-     * exception handler of the thread. Closing the client ends it without a word, whenever it began.
+     * It ends with a [LiveException] if the server rejects it, a payload is no [T], or the buffer of 64 messages
+     * overflows on a topic without history; with a
+     * [RejectedExecutionException][java.util.concurrent.RejectedExecutionException] if the executor rejects a task;
+     * and with any exception of [onMessage]. [onFailure] receives the exception; without [onFailure] it goes to the
+     * thread's uncaught exception handler. Closing the client ends the subscription without a callback.
      */
     @JvmOverloads
     public fun onMessage(onMessage: Consumer<in T>, onFailure: Consumer<in Exception>? = null): Subscription =
         callbacks.subscribe(messages, onMessage, onFailure)
 
     /**
-     * The same topic, whose callbacks have the server know [value] each time that it is joined, as the client's mapper
-     * writes it, or as JSON text where it has none; see [ClientTopic.withParams].
+     * The same topic with [value] as its subscribe parameters, serialized by the client's mapper, or as JSON text
+     * without a mapper; see [ClientTopic.withParams].
      *
-     * @throws IllegalArgumentException if the mapper cannot write it, or what it writes cannot be sent
+     * @throws IllegalArgumentException if the mapper cannot serialize [value], or its output cannot be sent
      */
     public fun withParams(value: Any): JavaTopic<T> {
         val params = Json.parseToJsonElement(payloads.body(value).text)
@@ -65,8 +68,8 @@ public class JavaTopic<T : Any> internal constructor(
     ): Subscription = callbacks.subscribe(updates, onUpdate, onFailure)
 
     /**
-     * Calls [onPresence] with who is on the topic, where the server declares presence, now and whenever that changes. What
-     * members say of themselves is as the client's mapper reads it, or text where it has none.
+     * Calls [onPresence] with the sessions on the topic and on every change, if the server declares presence. The
+     * info of each session is deserialized by the client's mapper, or JSON text without a mapper.
      */
     @JvmOverloads
     public fun <M : Any> onPresence(
@@ -80,11 +83,11 @@ public class JavaTopic<T : Any> internal constructor(
     }
 
     /**
-     * Publishes [value]. The future completes when the server has acked it, or fails with a [LiveException]: with the
-     * server's code, with `timeout`, as [ConnectionLostException] or [ClientClosedException].
+     * Publishes [value]. The future completes when the server has acked it. It fails with a [LiveException]: with the
+     * server's code or `timeout`, or as [ConnectionLostException] or [ClientClosedException].
      *
-     * @param timeout for all of it, the wait for a connection included; null: the client's `requestTimeout`
-     * @throws IllegalArgumentException if the mapper cannot write [value], or what it writes cannot be sent
+     * @param timeout limit for the whole call, including the wait for a connection; null: the client's `requestTimeout`
+     * @throws IllegalArgumentException if the mapper cannot serialize [value], or its output cannot be sent
      */
     @JvmOverloads
     public fun publish(value: T, timeout: Duration? = null): CompletableFuture<Void> {
@@ -93,19 +96,19 @@ public class JavaTopic<T : Any> internal constructor(
     }
 
     /**
-     * Publishes [value] if there is room for it to wait to be sent, and waits for nothing; false if there is none. See
-     * [ClientTopic.tryPublish].
+     * Queues [value] for sending without blocking. Returns false if the outbox is full. See [ClientTopic.tryPublish].
      *
-     * @param onFailure told on the client's executor if it was refused, was not sent, or may not have arrived; also if the
-     *   client is closed before. Where the executor takes no task, on a thread of the library
+     * @param onFailure called on the client's executor if the server rejects the message, it was not sent, or it may
+     *   not have arrived; also if the client is closed before. Called on a thread of the library if the executor
+     *   rejects the task
      */
     @JvmOverloads
     public fun tryPublish(value: T, onFailure: Consumer<in LiveException>? = null): Boolean =
         topic.tryPublish(payloads.write(value)) { failure -> onFailure?.run { callbacks.run { accept(failure) } } }
 
     /**
-     * Publishes [value] once, whatever happens to connections meanwhile: it is sent again with its [key] until it is acked,
-     * to a topic that the server declares idempotent. See [ClientTopic.publishOnce].
+     * Publishes [value] exactly once, across reconnects: the client sends it with the idempotency key [key] until it is
+     * acked. Requires a topic that the server declares idempotent. See [ClientTopic.publishOnce].
      */
     @JvmOverloads
     public fun publishOnce(key: String, value: T, timeout: Duration? = null): CompletableFuture<Void> {

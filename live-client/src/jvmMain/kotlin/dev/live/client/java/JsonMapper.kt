@@ -3,7 +3,7 @@ package dev.live.client.java
 import dev.live.protocol.BadPayloadException
 
 /**
- * WriterBacklog the application's classes into JSON and back: a thin layer over Jackson, Gson or whatever it uses.
+ * Converts the application's classes to and from JSON: a thin adapter for Jackson, Gson or another library.
  *
  * ```java
  * ObjectMapper jackson = new ObjectMapper();
@@ -13,16 +13,16 @@ import dev.live.protocol.BadPayloadException
  * };
  * ```
  *
- * Thread-safe: it is called on the client's executor and by whoever publishes. It may throw whatever its library
- * throws: who publishes gets an [IllegalArgumentException] with that as its cause, a listener ends with a
- * [BadPayloadException].
+ * Implementations must be thread-safe: they are called on the client's executor and on the threads that publish. They
+ * may throw any exception: the caller of `publish` receives it as the cause of an [IllegalArgumentException], and a
+ * listener ends with a [BadPayloadException].
  */
 public interface JsonMapper {
-    /** The JSON text of [value]. */
+    /** Returns [value] as JSON text. */
     @Throws(Exception::class)
     public fun toJson(value: Any): String
 
-    /** The [type] that [json] holds. */
+    /** Returns the [type] for the JSON text [json]. */
     @Throws(Exception::class)
     public fun <T : Any> fromJson(json: String, type: Class<T>): T
 }

@@ -11,12 +11,12 @@ import kotlinx.serialization.json.JsonElement
 internal class Payloads<T : Any>(private val type: Class<T>, private val mapper: JsonMapper?) : MessageConverter<T> {
     override fun write(value: T): Body.Json = body(value)
 
-    /** @throws IllegalArgumentException if the mapper cannot write [value], or writes what no message can hold */
+    /** @throws IllegalArgumentException if the mapper cannot serialize [value], or its output cannot be sent */
     fun body(value: Any): Body.Json =
         try {
             Body.json(json(value))
         } catch (e: MalformedMessageException) {
-            throw IllegalArgumentException("a ${value.javaClass.simpleName} cannot be sent: ${e.reason}", e)
+            throw IllegalArgumentException("cannot send ${value.javaClass.simpleName}: ${e.reason}", e)
         }
 
     private fun json(value: Any): String {
@@ -25,7 +25,7 @@ internal class Payloads<T : Any>(private val type: Class<T>, private val mapper:
         try {
             return mapper.toJson(value)
         } catch (e: Exception) {
-            throw IllegalArgumentException("a ${value.javaClass.simpleName} cannot be written: ${firstLine(e)}", e)
+            throw IllegalArgumentException("cannot serialize ${value.javaClass.simpleName}: ${firstLine(e)}", e)
         }
     }
 

@@ -9,8 +9,8 @@ import java.util.concurrent.Executor
 import java.util.concurrent.RejectedExecutionException
 import kotlin.coroutines.CoroutineContext
 
-// An executor of the application may reject tasks: its queue is full, or it was shut down. Its coroutines are then
-// cancelled, which looks like a requested cancellation.
+// The application's executor may reject tasks, because its queue is full or it was shut down. A rejected task cancels
+// its coroutine, which looks like a requested cancellation.
 
 /** The rejection that cancelled a coroutine with [failure], or null. */
 internal fun rejectionIn(failure: Throwable): RejectedExecutionException? =
@@ -39,4 +39,4 @@ internal class FallbackDispatcher(private val executor: Executor) : CoroutineDis
     }
 }
 
-private const val MAX_CAUSES = 16 // a chain may be a circle
+private const val MAX_CAUSES = 16 // a chain of causes may be cyclic

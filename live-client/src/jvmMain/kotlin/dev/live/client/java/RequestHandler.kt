@@ -1,13 +1,13 @@
 package dev.live.client.java
 
-/** Answers the server's requests of one type; see [JavaLiveClient.onRequest]. */
+/** Handles the server's requests of one type; see [JavaLiveClient.onRequest]. */
 public fun interface RequestHandler<Q, R> {
     /**
-     * The reply to [query]. May block; it is interrupted when its connection ends, or when it takes longer than the
+     * Returns the reply to [query]. May block; the thread is interrupted when the connection ends, or after the
      * client's `requestTimeout`.
      *
-     * @throws Exception for a request that is not answered: [JavaLiveClient.refusal] says why to the server, anything
-     *   else is told as `internal`
+     * @throws Exception to reject the request: the server receives the code and reason of [JavaLiveClient.refusal], and
+     *   `internal` for any other exception
      */
     @Throws(Exception::class)
     public fun handle(query: Q): R

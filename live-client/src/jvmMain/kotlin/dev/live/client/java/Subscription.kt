@@ -1,7 +1,7 @@
 package dev.live.client.java
 
-/** Something that goes on until it is closed. Closing twice is harmless. */
+/** The registration of a callback, until it is closed. May be closed more than once. */
 public fun interface Subscription : AutoCloseable {
-    /** Ends it. A callback that is running goes on to its end; no other begins. Does not block. */
+    /** Removes the callback. A running call completes; no further call starts. Does not block. */
     override fun close()
 }

@@ -22,31 +22,31 @@ import kotlin.coroutines.CoroutineContext
 internal actual fun defaultHttpClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient =
     sharedEngines.newClient {
         configure()
-        // CIO puts its timeout around the connect, and loses a socket that is made in the moment of a cancellation: it
-        // stays open. The transport has a timeout of its own, which includes the connect.
+        // CIO's connect timeout leaks a socket that is opened at the moment of the cancellation. The transport has its
+        // own timeout, which includes the connect.
         install(HttpTimeout) { connectTimeoutMillis = HttpTimeoutConfig.INFINITE_TIMEOUT_MS }
     }
 
 /**
- * Ktor's upgrade blocks its thread for a nonce while there is none left, and they are made on `Dispatchers.Default`
- * (KTOR-9722): with all of its threads blocked so, it would stand still for good, and the application with it.
+ * Ktor's upgrade blocks its thread until a nonce is available, and nonces are generated on `Dispatchers.Default`
+ * (KTOR-9722). On that dispatcher, blocked upgrades on all threads would cause a deadlock of the whole application.
  */
 internal actual val upgradeContext: CoroutineContext get() = upgrades
 
-internal actual val canLimitReading: Boolean get() = true
+internal actual val canLimitFrames: Boolean get() = true
 
 internal actual fun upgradeHeaders(request: ConnectRequest): Headers =
     headers {
         request.headers.forEach { (name, value) -> append(name, value) }
-        // one value each: CIO and OkHttp join them into one line, and java.net.http takes no other form
+        // one value each: CIO and OkHttp join them into one line, and java.net.http accepts only this form
         request.subprotocols.forEach { append(HttpHeaders.SecWebSocketProtocol, it) }
     }
 
-internal actual fun sayable(code: CloseCode): CloseCode = code
+internal actual fun permittedCode(code: CloseCode): CloseCode = code
 
-internal actual fun failureIn(e: Throwable): Exception? = refusalOfJdk(e) ?: e as? Exception
+internal actual fun connectionFailure(e: Throwable): Exception? = jdkRejection(e) ?: e as? Exception
 
-internal actual fun isOfCertificate(failure: Exception): Boolean =
+internal actual fun isCertificateError(failure: Exception): Boolean =
     generateSequence<Throwable>(failure) { it.cause }
         .take(MAX_CAUSES)
         .any {
@@ -57,17 +57,17 @@ internal actual fun isOfCertificate(failure: Exception): Boolean =
 internal actual val defaultCodecs: List<Codec> = listOf(CborCodec, JsonCodec)
 
 /**
- * The refusal that [e] tells of if it is from `java.net.http`, or null. By reflection, as Android has no such package; Ktor's
- * Java engine passes the exception on for every status but 401.
+ * The rejection in an exception [e] of `java.net.http`, or null. Uses reflection, because Android does not have this
+ * package. Ktor's Java engine passes the exception on for every status except 401.
  */
-private fun refusalOfJdk(e: Throwable): UpgradeRefusedException? {
+private fun jdkRejection(e: Throwable): UpgradeRefusedException? {
     if (e.javaClass.name != "java.net.http.WebSocketHandshakeException") return null
     return try {
         val response = e.javaClass.getMethod("getResponse").invoke(e)
         val type = Class.forName("java.net.http.HttpResponse")
         val status = type.getMethod("statusCode").invoke(response) as Int
         val headers = type.getMethod("headers").invoke(response)
-        val values = headers.javaClass.getMethod("map").invoke(headers) as Map<*, *> // whose keys have no case
+        val values = headers.javaClass.getMethod("map").invoke(headers) as Map<*, *> // with case-insensitive keys
         val header = { name: String -> (values[name] as? List<*>)?.firstOrNull()?.toString() }
         val target = header(HttpHeaders.Location)?.takeIf { status in REDIRECTS }
         val body = type.getMethod("body").invoke(response)?.toString().orEmpty().take(MAX_REASON_CHARS)
@@ -76,7 +76,7 @@ private fun refusalOfJdk(e: Throwable): UpgradeRefusedException? {
             if (target != null) {
                 REDIRECTED_TO + redirectTarget(target, Url(type.getMethod("uri").invoke(response).toString()))
             } else {
-                shortTextOf(body, isPage = "html" in header(HttpHeaders.ContentType).orEmpty(), status)
+                summaryOf(body, isHtml = "html" in header(HttpHeaders.ContentType).orEmpty(), status)
             },
             header(HttpHeaders.RetryAfter)?.let { parseRetryAfter(it) },
         )
@@ -85,12 +85,15 @@ private fun refusalOfJdk(e: Throwable): UpgradeRefusedException? {
     }
 }
 
-/** Of all clients of this process that brought none: an eighth of the threads of `Dispatchers.IO` at the most. */
+/**
+ * The engines of all clients without their own HTTP client. They use at most an eighth of the threads of
+ * `Dispatchers.IO`.
+ */
 private val sharedEngines = SharedEngines(limit = 8)
 
-/** Threads beside those of `Dispatchers.IO` that the engines need. */
+/** Threads in addition to those of `Dispatchers.IO`, which the engines need. */
 private val upgrades = Dispatchers.IO.limitedParallelism(4, "live-upgrade")
 
 private val REDIRECTS = 300..399
 private const val MAX_REASON_CHARS = 2048
-private const val MAX_CAUSES = 16 // a chain may be a circle
+private const val MAX_CAUSES = 16 // a chain of causes may be cyclic

@@ -8,51 +8,57 @@ import io.ktor.client.engine.cio.endpoint
 import kotlinx.coroutines.job
 
 /**
- * CIO engines for any number of clients, [limit] of them at the most; more clients share. An engine is there while one
- * of its clients is open.
+ * A pool of at most [limit] CIO engines for any number of clients. An engine is open as long as one of its clients is
+ * open.
  *
- * An engine of CIO has a selector that keeps a thread of `Dispatchers.IO` from everybody else, half a second at a time:
- * with an engine each, 64 clients would have them all, and more would wait for each other and hold up the application.
+ * The selector of a CIO engine occupies a thread of `Dispatchers.IO`, half a second at a time. With one engine per
+ * client, 64 clients would occupy all threads; more clients would wait for each other and block the application.
  *
- * Every function may be called from any thread.
+ * Thread-safe.
  */
 internal class SharedEngines(private val limit: Int) {
-    private val shares = ArrayList<Share>()
+    private val engines = ArrayList<SharedEngine>()
 
-    /** An [HttpClient] on the engine that has the fewest clients; closing it gives its share back. */
+    /**
+     * Creates an [HttpClient] on the engine with the fewest clients. Closing the client releases its use of the
+     * engine.
+     */
     fun newClient(configure: HttpClientConfig<*>.() -> Unit): HttpClient {
-        val share = join()
+        val shared = acquire()
         val client =
             try {
-                HttpClient(share.engine, configure)
+                HttpClient(shared.engine, configure)
             } catch (e: Throwable) {
-                leave(share)
+                release(shared)
                 throw e
             }
-        client.coroutineContext.job.invokeOnCompletion { leave(share) }
+        client.coroutineContext.job.invokeOnCompletion { release(shared) }
         return client
     }
 
-    private fun join(): Share =
-        synchronized(shares) {
-            val isFull = shares.size >= limit
-            val share = if (isFull) shares.minBy { it.clients } else Share(newEngine()).also { shares += it }
-            share.apply { clients++ }
+    private fun acquire(): SharedEngine =
+        synchronized(engines) {
+            val isFull = engines.size >= limit
+            val shared = if (isFull) engines.minBy { it.clients } else SharedEngine(newEngine()).also { engines += it }
+            shared.apply { clients++ }
         }
 
-    private fun leave(share: Share) {
-        val isLast = synchronized(shares) { (--share.clients == 0).also { if (it) shares -= share } }
-        if (isLast) share.engine.close()
+    private fun release(shared: SharedEngine) {
+        val isLast = synchronized(engines) { (--shared.clients == 0).also { if (it) engines -= shared } }
+        if (isLast) shared.engine.close()
     }
 
-    /** How many connections there may be is for those to say who make clients; CIO would have the 101st wait. */
+    /**
+     * Without a connection limit, because the application decides how many clients it creates. With CIO's default, the
+     * 101st connection would wait.
+     */
     private fun newEngine(): HttpClientEngine =
         CIO.create {
             maxConnectionsCount = Int.MAX_VALUE
             endpoint { maxConnectionsPerRoute = Int.MAX_VALUE }
         }
 
-    private class Share(val engine: HttpClientEngine) {
+    private class SharedEngine(val engine: HttpClientEngine) {
         var clients = 0
     }
 }

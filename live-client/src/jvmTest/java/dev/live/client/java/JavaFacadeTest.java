@@ -226,7 +226,7 @@ class JavaFacadeTest {
             JavaTopic<Word> room = live.topic("room/1", Word.class);
 
             Exception rejected = assertThrows(IllegalArgumentException.class, () -> room.publish(new Word("1")));
-            assertEquals("a Word cannot be written: no such field", rejected.getMessage());
+            assertEquals("cannot serialize Word: no such field", rejected.getMessage());
             assertInstanceOf(IOException.class, rejected.getCause());
         }
     }

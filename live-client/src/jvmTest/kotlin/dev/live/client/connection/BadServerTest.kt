@@ -113,8 +113,8 @@ class BadServerTest : FunSpec({
             settle()
 
             waiting().cause.shouldBeInstanceOf<DisconnectCause.ProtocolError>().reason shouldBe
-                "a message was over the maxMessageSize of 100 bytes; " +
-                "it must be at least 4/3 of the server's maxMessageSize and 1 KiB"
+                "a message exceeded the maxMessageSize of 100 bytes; " +
+                "it must be at least 4/3 of the server's maxMessageSize plus 1 KiB"
             fake.connections.first().closedWith shouldBe CloseCode.TooLarge
         }
     }
@@ -149,8 +149,8 @@ class BadServerTest : FunSpec({
 
                 val cause = waiting().cause.toString()
                 cause shouldBe
-                    "the bearer function failed: the token's character 7 of 7, of code 10, is none that a header " +
-                    "may have; a line break at its end is to be trimmed"
+                    "the bearer function failed: the token is not valid in a header: character 7 of 7 has code 10. " +
+                    "Trim a line break at its end."
                 cause shouldNotContain "secret"
                 transport.requests.size shouldBe 0
             }
@@ -165,7 +165,8 @@ class BadServerTest : FunSpec({
                 settle()
 
                 client.state.value.toString() shouldBe
-                    "Closed(the connection broke: kotlin.NotImplementedError: An operation is not implemented: tokens)"
+                    "Closed(the connection was lost: kotlin.NotImplementedError: " +
+                    "An operation is not implemented: tokens)"
                 publishing.await().exceptionOrNull().shouldBeInstanceOf<ClientClosedException>()
             }
         }

@@ -34,7 +34,7 @@ class ReconnectTest : FunSpec({
 
                 transport.wire.cut()
 
-                awaitItem().toString() shouldBe "Waiting(attempt=1, delay=1s, cause=the connection broke)"
+                awaitItem().toString() shouldBe "Waiting(attempt=1, delay=1s, cause=the connection was lost)"
                 awaitItem().toString() shouldBe "Connecting(attempt=1)"
                 awaitItem().shouldBeInstanceOf<ConnectionState.Connected>().since.elapsedNow() shouldBe 0.seconds
                 now shouldBe 1.seconds
@@ -263,7 +263,7 @@ class ReconnectTest : FunSpec({
             repeat(3) { transport.refusals += IOException("refused $it") }
             pass(2.seconds)
 
-            closed().cause.toString() shouldBe "the server was not reached: refused 2"
+            closed().cause.toString() shouldBe "the server is unreachable: refused 2"
         }
     }
 

@@ -59,7 +59,8 @@ class UpgradeTest : FunSpec({
             transport.subprotocol = "chat"
             settle()
 
-            closed().cause.toString() shouldContain "it chose chat, offered were [live.v1.cbor, live.v1.json]"
+            closed().cause.toString() shouldContain
+                "the server selected chat, the client offered [live.v1.cbor, live.v1.json]"
         }
     }
 

@@ -105,7 +105,7 @@ class CancelledPublishTest : FunSpec({
 
             val lost = shouldThrow<ConnectionLostException> { room().publish(hello) }
 
-            lost.reason shouldContain "the server closed over a message that was too large"
+            lost.reason shouldContain "the server closed because of a message that was too large"
         }
     }
 

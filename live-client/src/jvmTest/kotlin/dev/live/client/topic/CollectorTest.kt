@@ -74,7 +74,7 @@ class CollectorTest : FunSpec({
 
             slow.texts shouldContainExactly (0..64).map { "$it" } // one being processed and 64 buffered
             slow.error.shouldBeInstanceOf<SlowCollectorException>().reason shouldBe
-                "a collector of topic 'room' fell 64 messages behind"
+                "a collector of topic 'room' is too slow: its buffer of 64 updates is full"
             transport.joined shouldContainExactly setOf("room")
             quick.cancel()
         }

@@ -42,7 +42,7 @@ class KeyTest : FunSpec({
             settle()
 
             shouldThrow<IllegalStateException> { client.request<Int, Int>("pay", 7, key = "17") }.message shouldBe
-                "a message with the key '17' waits for its answer; wait for that"
+                "a message with the key '17' still waits for its reply"
 
             shouldThrow<LiveException> { first.await() }.code shouldBe ErrorCode.Timeout
             now shouldBe 2.seconds
@@ -67,7 +67,7 @@ class KeyTest : FunSpec({
     test("an invalid key and a ref with a reserved prefix are rejected") {
         clientTest {
             shouldThrow<IllegalArgumentException> { client.request<Int, Int>("pay", 7, key = "") }.message shouldBe
-                "key must not be empty; without one, leave it out"
+                "key must not be empty. Omit it to send without a key."
             val long = "x".repeat(64)
             shouldThrow<IllegalArgumentException> { client.request<Int, Int>("pay", 7, key = long) }.message shouldBe
                 "key must be at most 63 bytes, was '$long'"

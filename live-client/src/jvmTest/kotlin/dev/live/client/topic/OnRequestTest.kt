@@ -181,7 +181,7 @@ class OnRequestTest : FunSpec({
         clientTest {
             val first = client.onRequest<Chat, Int>("length") { 1 }
             shouldThrow<IllegalArgumentException> { client.onRequest<Chat, Int>("length") { 2 } }.message shouldBe
-                "requests of type 'length' have a handler already; close that one first"
+                "requests of type 'length' already have a handler. Close that handler first."
             first.close()
             client.onRequest<Chat, Int>("length") { 3 }
             first.close() // a second close has no effect on the new handler
@@ -195,13 +195,13 @@ class OnRequestTest : FunSpec({
     test("types of the protocol are rejected") {
         clientTest {
             shouldThrow<IllegalArgumentException> { client.onRequestMessage("ack") { null } }.message shouldBe
-                "request type 'ack' is one of the protocol's own; choose another"
+                "request type 'ack' is reserved by the protocol. Choose another type."
         }
     }
 
     test("at most 64 rejections wait to be sent, and a sent one frees its space") {
         runTest {
-            val outbox = Outbox(OutboxRoom(messages = 64, bytes = 1_000_000))
+            val outbox = Outbox(OutboxCapacity(messages = 64, bytes = 1_000_000))
             val handlers = RequestHandlers(this, coroutineContext, outbox)
 
             repeat(200) { handlers.handle(Message("who", ref = "$$it")) }
@@ -221,7 +221,7 @@ class OnRequestTest : FunSpec({
 
                 val ended = awaitError() as LiveException
                 ended.code shouldBe ErrorCode.NotSubscribed
-                ended.reason shouldBe "the server took this client out of topic 'room'"
+                ended.reason shouldBe "the server unsubscribed this client from topic 'room'"
             }
             room.messages.test(timeout = HANG_TIMEOUT) {
                 settle()

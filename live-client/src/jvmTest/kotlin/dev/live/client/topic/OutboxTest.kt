@@ -13,7 +13,7 @@ class OutboxTest : FunSpec({
 
     test("a new message does not overtake waiting messages when space is free again") {
         runTest {
-            val outbox = Outbox(OutboxRoom(messages = 2, bytes = 1_000))
+            val outbox = Outbox(OutboxCapacity(messages = 2, bytes = 1_000))
             for (type in listOf("a", "b", "waited")) launch { outbox.put(letter(type)) }
             runCurrent()
 
@@ -27,16 +27,16 @@ class OutboxTest : FunSpec({
 
     test("a message is sent once if another one is queued before it during take") {
         runTest {
-            val outbox = Outbox(OutboxRoom(messages = 2, bytes = 1_000))
+            val outbox = Outbox(OutboxCapacity(messages = 2, bytes = 1_000))
             val empty =
                 object : Outgoing {
                     override fun take(): Message? {
-                        outbox.putOwnBeforeLetters(listOf(ProbePing()))
+                        outbox.addControlBeforeSends(listOf(ProbePing()))
                         return null
                     }
                 }
             val before = ArrayDeque<Outgoing>(listOf(empty))
-            outbox.ahead = { before.removeFirstOrNull() }
+            outbox.prerequisite = { before.removeFirstOrNull() }
             outbox.put(letter("a"))
 
             val taken = List(3) { outbox.tryTake()?.type }
@@ -46,4 +46,4 @@ class OutboxTest : FunSpec({
     }
 })
 
-private fun letter(type: String) = PendingSend(Message(type), isAnswered = false, PendingReplies())
+private fun letter(type: String) = PendingSend(Message(type), expectsReply = false, PendingReplies())

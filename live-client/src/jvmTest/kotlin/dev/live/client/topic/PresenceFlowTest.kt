@@ -194,7 +194,7 @@ class PresenceFlowTest : FunSpec({
             pushPresence("""{"state":{"ann":["secret"]}}""")
 
             presence.awaitError().shouldBeInstanceOf<BadPayloadException>().reason shouldBe
-                "what a member says of itself is not what this client expects"
+                "the info of a presence member does not match the type that this client expects"
         }
     }
 

@@ -44,7 +44,7 @@ class PublishOnceTest : FunSpec({
 
             val failure = publishing.await()
             failure.code shouldBe ErrorCode.Timeout
-            failure.reason shouldBe "no answer to 'publish' within 5s; whether it was carried out is not known"
+            failure.reason shouldBe "no reply to 'publish' within 5s; the server may have processed it"
         }
     }
 

@@ -69,7 +69,7 @@ class RequestSenderTest : FunSpec({
             val error = shouldThrow<LiveException> { room().publish(hello, timeout = 3.seconds) }
 
             error.code shouldBe ErrorCode.Timeout
-            error.reason shouldBe "'publish' was not sent within 3s, for want of a connection"
+            error.reason shouldBe "'publish' was not sent within 3s: no connection, or it is too slow"
             now shouldBe 3.seconds
         }
         clientTest {
@@ -100,7 +100,7 @@ class RequestSenderTest : FunSpec({
             transport.onMessage = { true }
 
             shouldThrow<LiveException> { room().publish(hello) }.reason shouldBe
-                "no answer to 'publish' within 4s; whether it was carried out is not known"
+                "no reply to 'publish' within 4s; the server may have processed it"
             now shouldBe 4.seconds
         }
     }
@@ -127,7 +127,7 @@ class RequestSenderTest : FunSpec({
             settle()
 
             shouldThrow<ConnectionLostException> { publishing.await() }.reason shouldBe
-                "the connection broke before the answer to 'publish' came; whether it was carried out is not known"
+                "the connection was lost before the reply to 'publish'; the server may have processed it"
             pass(5.seconds)
             transport.wire.received.shouldBeEmpty()
         }

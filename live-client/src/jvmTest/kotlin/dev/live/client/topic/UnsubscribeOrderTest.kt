@@ -46,7 +46,7 @@ class UnsubscribeOrderTest : FunSpec({
 /** A router with 100 subscribed topics. The test reads its outbox like a connection. */
 @OptIn(ExperimentalCoroutinesApi::class)
 private class Connection(private val scope: TestScope) {
-    private val outbox = Outbox(OutboxRoom(messages = 100, bytes = 100_000))
+    private val outbox = Outbox(OutboxCapacity(messages = 100, bytes = 100_000))
     private val pending = PendingReplies()
     private val context = EmptyCoroutineContext
     private val requests = RequestHandlers(scope.backgroundScope, context, outbox)
@@ -60,7 +60,7 @@ private class Connection(private val scope: TestScope) {
         collectors =
             List(100) { "room/$it" }.associateWith { topic ->
                 scope.backgroundScope.launch {
-                    router.arrivals(topic, CollectorOverflow.Recover, params = null) { true }.collect()
+                    router.events(topic, CollectorOverflow.Recover, params = null) { true }.collect()
                 }
             }
         scope.runCurrent()
@@ -74,16 +74,16 @@ private class Connection(private val scope: TestScope) {
 
     /** Cancels as many collectors as fit into the window. Returns a topic that is still collected. */
     fun closeScreen(): String {
-        collectors.values.take(SubscriptionPace.WINDOW).forEach { it.cancel() }
+        collectors.values.take(SubscriptionThrottle.WINDOW).forEach { it.cancel() }
         scope.runCurrent()
         unsubscribes += written()
-        unsubscribes.map { it.type } shouldBe List(SubscriptionPace.WINDOW) { MessageType.UNSUBSCRIBE }
+        unsubscribes.map { it.type } shouldBe List(SubscriptionThrottle.WINDOW) { MessageType.UNSUBSCRIBE }
         return collectors.keys.last()
     }
 
     fun publishAndLeave(topic: String) {
-        outbox.room.tryTake(0)
-        outbox.add(PendingSend(Message(MessageType.PUBLISH, topic), isAnswered = false, pending))
+        outbox.capacity.tryAcquire(0)
+        outbox.add(PendingSend(Message(MessageType.PUBLISH, topic), expectsReply = false, pending))
         collectors.getValue(topic).cancel()
         scope.runCurrent()
     }

@@ -14,12 +14,12 @@ import java.util.concurrent.atomic.AtomicLong
 import java.util.concurrent.atomic.AtomicReference
 
 /**
- * A flow that is collected anew for each subscriber, on the executor of [callbacks].
+ * Publishes a flow, which is collected separately for each subscriber, on the executor of [callbacks].
  *
- * Not kotlinx-coroutines-jdk9: its publishers pass over a `request(0)`, which the rules have answered by `onError`, and it
- * would bring two more jars to every user for these lines.
+ * Does not use kotlinx-coroutines-jdk9: its publishers ignore `request(0)`, which must cause `onError` by the
+ * Reactive Streams rules, and it would add two jars to every user's dependencies.
  *
- * @param isNewestOnly whether a value that waits to be requested gives way to a newer one
+ * @param isNewestOnly whether a newer value replaces a value that waits for demand
  */
 internal class FlowPublisher<T : Any>(
     private val source: kotlinx.coroutines.flow.Flow<T>,
@@ -28,15 +28,15 @@ internal class FlowPublisher<T : Any>(
 ) : Flow.Publisher<T> {
     override fun subscribe(subscriber: Flow.Subscriber<in T>) {
         val subscription = DemandSubscription(subscriber)
-        callbacks.runToTheEnd {
+        callbacks.launch {
             subscription.deliver { take ->
-                if (isNewestOnly) source.collectLatest { orRejected { take(it) } } else source.collect(take)
+                if (isNewestOnly) source.collectLatest { rethrowRejection { take(it) } } else source.collect(take)
             }
         }
     }
 
-    /** A cancellation would end but the coroutine of this one value, and nobody would know that it is missing. */
-    private suspend fun orRejected(take: suspend () -> Unit) {
+    /** Rethrows a rejection, because a cancellation would only end the coroutine of this value and lose it silently. */
+    private suspend fun rethrowRejection(take: suspend () -> Unit) {
         try {
             take()
         } catch (e: CancellationException) {
@@ -45,22 +45,22 @@ internal class FlowPublisher<T : Any>(
     }
 }
 
-/** What one subscriber has requested, and how it ends. Any thread may request and cancel. */
+/** The demand and the end of one subscriber. [request] and [cancel] are thread-safe. */
 private class DemandSubscription<T : Any>(private val subscriber: Flow.Subscriber<in T>) : Flow.Subscription {
     private val demand = AtomicLong()
-    private val more = Channel<Unit>(Channel.CONFLATED)
+    private val demandAdded = Channel<Unit>(Channel.CONFLATED)
     private val end = AtomicReference<End?>()
-    private lateinit var job: Job // there before the subscriber is
+    private lateinit var job: Job // set before onSubscribe
 
     override fun request(n: Long) {
         if (n <= 0) return endWith(End(IllegalArgumentException("request must be at least 1, was $n")))
-        demand.updateAndGet { (it + n).takeIf { sum -> sum > 0 } ?: Long.MAX_VALUE } // more than there are longs is all
-        more.trySend(Unit)
+        demand.updateAndGet { (it + n).takeIf { sum -> sum > 0 } ?: Long.MAX_VALUE } // overflow: unlimited
+        demandAdded.trySend(Unit)
     }
 
     override fun cancel(): Unit = endWith(End(misuse = null))
 
-    /** Signals everything, one after the other: from `onSubscribe` to what ends it. */
+    /** Emits all signals sequentially, from `onSubscribe` to the final one. */
     suspend fun deliver(collect: suspend (suspend (T) -> Unit) -> Unit) {
         job = currentCoroutineContext().job
         subscriber.onSubscribe(this)
@@ -71,7 +71,7 @@ private class DemandSubscription<T : Any>(private val subscriber: Flow.Subscribe
                 subscriber.onNext(value)
             }
         } catch (e: CancellationException) {
-            // of the subscriber's own, such as that of a future, or because the executor did not take it
+            // thrown by the subscriber, such as that of a future, or caused by a rejection of the executor
             failure = rejectionIn(e) ?: e.takeIf { job.isActive }
         } catch (e: Exception) {
             failure = e
@@ -86,14 +86,14 @@ private class DemandSubscription<T : Any>(private val subscriber: Flow.Subscribe
     }
 
     private suspend fun awaitDemand() {
-        while (demand.get() == 0L) more.receive()
-        job.ensureActive() // what waits in a buffer does not come after cancel()
+        while (demand.get() == 0L) demandAdded.receive()
+        job.ensureActive() // no buffered value is delivered after cancel()
         demand.updateAndGet { if (it == Long.MAX_VALUE) it else it - 1 }
     }
 
-    /** The first end counts: after it the subscriber has no more to say. */
-    private fun endWith(how: End) {
-        if (end.compareAndSet(null, how)) job.cancel()
+    /** The first end counts; later requests and cancellations are ignored. */
+    private fun endWith(next: End) {
+        if (end.compareAndSet(null, next)) job.cancel()
     }
 
     private class End(val misuse: IllegalArgumentException?)

@@ -58,7 +58,7 @@ class RoomTest {
             String next = ann.poll(2, TimeUnit.MINUTES);
 
             assertNotNull(next, "no status within 2 min");
-            assertTrue(next.startsWith("* not connected (the server was not reached: "), next);
+            assertTrue(next.startsWith("* not connected (the server is unreachable: "), next);
             assertTrue(next.contains("), reconnecting in "), next);
         }
     }

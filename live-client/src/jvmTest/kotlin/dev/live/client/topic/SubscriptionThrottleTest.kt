@@ -34,7 +34,7 @@ import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
 /** The limit of concurrent subscribes, and the reaction to a server with a lower rate limit. */
-class SubscriptionPaceTest : FunSpec({
+class SubscriptionThrottleTest : FunSpec({
 
     test("1,000 topics are resubscribed in order, with at most 64 unacknowledged subscribes") {
         clientTest {

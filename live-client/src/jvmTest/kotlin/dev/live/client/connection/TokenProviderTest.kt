@@ -11,7 +11,7 @@ import kotlinx.coroutines.delay
 import kotlinx.coroutines.withTimeout
 import kotlin.time.Duration.Companion.seconds
 
-class BearerTest : FunSpec({
+class TokenProviderTest : FunSpec({
 
     test("each connection requests a new token and sends it as a header") {
         var issued = 0

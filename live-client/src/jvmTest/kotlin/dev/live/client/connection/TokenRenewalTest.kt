@@ -24,7 +24,7 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
-class RenewalTest : FunSpec({
+class TokenRenewalTest : FunSpec({
 
     test("an expiring token is replaced by a fresh one on the same connection") {
         var issued = 0

@@ -5,7 +5,7 @@ import io.kotest.matchers.shouldBe
 import io.ktor.http.Url
 
 /** The text of a cause for an HTTP page instead of a WebSocket. The pages are the proxies' defaults in Debian 12. */
-class RefusalTextTest : FunSpec({
+class ResponseTextTest : FunSpec({
 
     for ((proxy, page, text) in listOf(
         Triple(
@@ -40,7 +40,7 @@ class RefusalTextTest : FunSpec({
         ),
     )) {
         test("a page of $proxy is reduced to its title or text without the status") {
-            shortTextOf(page, isPage = true, text.let { if (proxy.startsWith("nginx")) 502 else 503 }) shouldBe text
+            summaryOf(page, isHtml = true, text.let { if (proxy.startsWith("nginx")) 502 else 503 }) shouldBe text
         }
     }
 
@@ -60,7 +60,7 @@ class RefusalTextTest : FunSpec({
         "z".repeat(198) + "🌸🌸" to "z".repeat(198) + "🌸",
     )) {
         test("'${body.take(40).replace(Regex("\\p{Cntrl}"), "?")}' is reduced to '${text.take(40)}'") {
-            shortTextOf(body, isPage = false, status = 503) shouldBe text
+            summaryOf(body, isHtml = false, status = 503) shouldBe text
         }
     }
 
