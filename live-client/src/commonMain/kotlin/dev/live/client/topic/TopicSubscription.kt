@@ -7,7 +7,6 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.protocol.SubscribeData
-import dev.live.protocol.decode
 import dev.live.protocol.of
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
