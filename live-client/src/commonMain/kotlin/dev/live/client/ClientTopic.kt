@@ -62,10 +62,10 @@ public class ClientTopic<T> internal constructor(
      * connection or another collector.
      *
      * The flow fails with a [LiveException]: with the server's code if the server rejects the subscription, at first
-     * or after a reconnect, unless the error is temporary; [SlowCollectorException] if the buffer overflows;
-     * [BadPayloadException] for a payload that is no [T], unless `onBadPayload` skips it; [ClientClosedException] if
-     * the server ended the client. It completes when the application closes the client, and immediately if the client
-     * is already closed.
+     * or after a reconnect, unless the error is temporary; [SlowCollectorException] if the buffer overflows, see
+     * [CollectorOverflow]; [BadPayloadException] for a payload that is no [T], unless `onBadPayload` skips it;
+     * [ClientClosedException] if the client stops reconnecting. It completes when the application closes the client,
+     * and immediately if the client is already closed.
      */
     public val updates: Flow<TopicUpdate<T>> =
         router.events(name, overflow, params, converter::accepts).mapNotNull { event ->
@@ -157,9 +157,9 @@ public class ClientTopic<T> internal constructor(
     }
 
     /**
-     * Publishes [value] exactly once, across reconnects: if the connection breaks before the ack, the client sends
-     * the message again on the next connection with the same [key], and the server drops duplicates. Requires a topic
-     * that the server declares idempotent; other topics reject a key.
+     * Publishes [value] at most once, with retries: if the connection breaks before the ack, the client sends the
+     * message again on the next connection with the same [key], and the server drops duplicates. Requires a topic that
+     * the server declares idempotent; other topics reject a key.
      *
      * Returns and throws as the other [publish], except for [ConnectionLostException]: it is thrown only if the
      * server closes the connection because a message, possibly this one, is too large (1009), and then the message is

@@ -125,8 +125,8 @@ public class LiveClient internal constructor(private val settings: ClientSetting
      * The topic called [name] with its messages as received: of every type, those of the application's own types and
      * `presence` included. Shares the subscription of [topic].
      *
-     * [ClientTopic.publish] sends only the body of a message, and requires a body and the type `message` or
-     * `publish`. Use [send] for messages of other types.
+     * [ClientTopic.publish] sends only the body of a message. It throws [IllegalArgumentException] if the message has
+     * no body, or its type is neither `message` nor `publish`. Use [send] for messages of other types.
      *
      * @param overflow behavior when a collector's buffer of 64 updates is full
      * @throws IllegalArgumentException if [name] is empty, longer than 256 bytes or contains control characters
@@ -256,7 +256,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
             scope.ensureActive()
             cause = DisconnectCause.ConnectionLost(e) // the application's reconnect policy may throw
         } catch (e: Error) {
-            cause = DisconnectCause.ConnectionLost(Exception(e)) // thrown by application code, and rethrown for it
+            cause = DisconnectCause.ConnectionLost(Exception(e)) // rethrown, because application code threw it
             throw e
         } finally {
             end(cause)

@@ -168,7 +168,7 @@ internal class RequestSender(
                 onTimeout()
                 "no reply to '$type' within $timeout; the server may have processed it"
             } else {
-                "'$type' was not sent within $timeout: no connection, or it is too slow"
+                "'$type' was not sent within $timeout: no connection or a slow network"
             }
         return LiveException(ErrorCode.Timeout, reason)
     }

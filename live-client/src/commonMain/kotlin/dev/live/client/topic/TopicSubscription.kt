@@ -19,11 +19,10 @@ import kotlin.time.Duration
  * The subscription to one topic, shared by all its collectors. The first collector subscribes, the last one
  * unsubscribes.
  *
- * The desired state (are there collectors?) and the server's state ([phase]) are separate. [take] decides only when
- * the message is written, and returns the one message that moves the server's state towards the desired one. While
- * its reply is pending, nothing else is sent for this topic, so a quick cancel and collect cannot cross on the wire.
- * Only used on the client's dispatcher. One class, although it is long, because all its parts share this state
- * machine.
+ * The desired state (are there collectors?) and the server's state ([phase]) are separate. [take] is called
+ * when the message is written, and returns the one message that moves the server's state towards the desired one.
+ * While its reply is pending, nothing else is sent for this topic, so a quick cancel and collect cannot cross on the
+ * wire. Only used on the client's dispatcher. The class is long because all its parts share one state machine.
  *
  * @param throttle notified of the server's replies
  * @param linger how long the subscription is kept after the last collector has gone

@@ -107,7 +107,7 @@ public class JavaTopic<T : Any> internal constructor(
         topic.tryPublish(payloads.write(value)) { failure -> onFailure?.run { callbacks.run { accept(failure) } } }
 
     /**
-     * Publishes [value] exactly once, across reconnects: the client sends it with the idempotency key [key] until it is
+     * Publishes [value] at most once, with retries: the client sends it with the idempotency key [key] until it is
      * acked. Requires a topic that the server declares idempotent. See [ClientTopic.publishOnce].
      */
     @JvmOverloads

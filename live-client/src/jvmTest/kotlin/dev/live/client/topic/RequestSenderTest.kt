@@ -69,7 +69,7 @@ class RequestSenderTest : FunSpec({
             val error = shouldThrow<LiveException> { room().publish(hello, timeout = 3.seconds) }
 
             error.code shouldBe ErrorCode.Timeout
-            error.reason shouldBe "'publish' was not sent within 3s: no connection, or it is too slow"
+            error.reason shouldBe "'publish' was not sent within 3s: no connection or a slow network"
             now shouldBe 3.seconds
         }
         clientTest {
