@@ -28,6 +28,8 @@ internal class DeviceSettings(
  */
 internal class DeviceConditions(private val settings: DeviceSettings) {
     /**
+     * Snapshot of the conditions.
+     *
      * @property checkRequests number of requests to check the connection, or to connect now
      */
     data class State(
