@@ -230,8 +230,8 @@ internal class Router(
             val collector = create()
             try {
                 withContext(dispatcher) {
-                    val closed = closed
-                    if (closed == null) add(collector) else collector.close(closed.failure?.invoke())
+                    val ended = closed
+                    if (ended == null) add(collector) else collector.close(ended.failure?.invoke())
                 }
                 for (event in collector.events) {
                     if (collector.isOverflowed && collector.isEmpty) withContext(dispatcher) { onEmptied(collector) }
