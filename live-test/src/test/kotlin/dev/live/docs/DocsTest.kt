@@ -15,7 +15,8 @@ class DocsTest : FunSpec({
         listOf("src/test", "../live-client-android/src/test", "../live-sync-adapter/src/test")
             .flatMap { File(it).walk() }
             .filter { "docs" in it.path.split(File.separatorChar) }
-            .plus(File("../samples/proxies/src/main/kotlin").walk()) // quoted by docs/proxies.md            .plus(File("../samples/tutorial/src").walk()) // quoted by docs/tutorial.md
+            .plus(File("../samples/proxies/src/main/kotlin").walk()) // quoted by docs/proxies.md
+            .plus(File("../samples/tutorial/src").walk()) // quoted by docs/tutorial.md
             .filter { it.isFile }
             .map { bare(it.readLines()) }
 
