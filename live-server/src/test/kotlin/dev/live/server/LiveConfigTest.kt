@@ -55,7 +55,7 @@ class LiveConfigTest : FunSpec({
     test("an endpoint with a meta type and no authenticate fails with advice") {
         startFailure { installed { live<String>("/live") } } shouldBe
             "live(\"/live\") has a meta type but no authenticate. Add authenticate { call -> ... }, " +
-                "or declare live<Unit>(\"/live\")."
+            "or declare live<Unit>(\"/live\")."
     }
 
     test("both ways of authentication create a meta") {

@@ -73,7 +73,8 @@ class UsersTest : FunSpec({
                     listOf("ann", "bob").forEach { session(it).join("room/1") }
                     listOf(ann, bob).forEach { it.next() }
 
-                    application.live.topic("room/1").subscribedSessions().map { it.user }.toSet() shouldBe setOf("ann", "bob")
+                    application.live.topic("room/1").subscribedSessions().map { it.user }.toSet() shouldBe
+                        setOf("ann", "bob")
                     application.live.topic("room/1").publish("psst") { (it.meta as Guest).isMember } shouldBe 1
                     application.live.topic("room/1").publish("all")
 

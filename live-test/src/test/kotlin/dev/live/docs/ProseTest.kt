@@ -17,7 +17,8 @@ class ProseTest : FunSpec({
     val code = modules.flatMap { module -> filesIn(module, "kt", "java", "js", "mjs") }
     val groups =
         mapOf(
-            "comments of main code" to code.filter { "/src/" in it.path && !it.isTest() }.map { it to comments(it.readText()) },
+            "comments of main code" to
+                code.filter { "/src/" in it.path && !it.isTest() }.map { it to comments(it.readText()) },
             "comments of tests" to code.filter { it.isTest() }.map { it to comments(it.readText()) },
             "names of tests" to code.filter { it.isTest() }.map { it to testNames(it.readText()) },
             "pages" to File("..").listFiles { it: File -> it.name != "node_modules" }.orEmpty().sorted()
@@ -68,7 +69,13 @@ private fun filesIn(folder: File, vararg extensions: String): List<File> =
 
 /** The findings, with their places, if there are more than [limit]; otherwise none. */
 private fun List<Pair<File, String>>.beyond(limit: Int): List<String> =
-    if (size <= limit) emptyList() else map { (file, sentence) -> "${file.path.removePrefix("../")}: ${sentence.take(100)}" }
+    if (size <=
+        limit
+    ) {
+        emptyList()
+    } else {
+        map { (file, sentence) -> "${file.path.removePrefix("../")}: ${sentence.take(100)}" }
+    }
 
 private fun comments(source: String): String =
     Regex("""/\*\*?((?:.|\n)*?)\*/|(?<!:)//([^\n]*)""").findAll(source)

@@ -8,8 +8,8 @@ import dev.live.server.Live
 import dev.live.server.LiveServer
 import dev.live.server.live
 import dev.live.server.session.Session
-import dev.live.server.session.subscribedSessions
 import dev.live.server.session.publish
+import dev.live.server.session.subscribedSessions
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing

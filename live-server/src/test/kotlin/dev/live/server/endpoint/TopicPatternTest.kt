@@ -65,7 +65,7 @@ class TopicPatternTest : FunSpec({
                 "{rest...}",
             )
 
-        patterns.shuffled().sortedBy { TopicPattern(it).specificity } shouldBe rooms
+        patterns.shuffled().sortedBy { TopicPattern(it).specificity } shouldBe patterns
     }
 
     test("two patterns have the same shape exactly when they match the same names") {

@@ -53,7 +53,10 @@ class SessionSubscriptionsTest : FunSpec({
             runCurrent()
 
             one.session.topics shouldBe emptySet()
-            for (topic in listOf("a", "b")) one.topics.find(topic)!!.run { listOf(size, useCount) } shouldBe listOf(0, 0)
+            for (topic in listOf("a", "b")) {
+                one.topics.find(topic)!!.run { listOf(size, useCount) } shouldBe
+                    listOf(0, 0)
+            }
             one.socket.texts() shouldContainExactly listOf("ack", "ack")
         }
     }

@@ -66,7 +66,11 @@ internal class TestSession(
     settings: SessionSettings = sessionSettings(),
     counters: ServerCounters = ServerCounters(),
     val codec: FakeCodec = FakeCodec(),
-    val topics: TopicRegistry = TestTopics(test.backgroundScope, CodecTable(listOf(codec)), counters = counters).registry,
+    val topics: TopicRegistry = TestTopics(
+        test.backgroundScope,
+        CodecTable(listOf(codec)),
+        counters = counters,
+    ).registry,
     private val id: String = "session",
 ) {
     val socket = FakeSocket()

@@ -23,8 +23,8 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
 import java.net.ServerSocket
 import java.util.concurrent.TimeUnit
-import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
 
 /** Steps 5 and 7 of the tutorial: the server is a process with its `application.yaml`, as it is deployed. */
 class DeployedChatTest : FunSpec({

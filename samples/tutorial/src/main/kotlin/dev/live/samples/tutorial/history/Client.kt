@@ -25,6 +25,7 @@ suspend fun chat(live: LiveClient, room: String, lines: Flow<String>, show: (Str
 
 private suspend fun showMessages(live: LiveClient, room: String, show: (String) -> Unit) {
     var shown = 0L // the offset of the last message
+
     suspend fun showLatest() {
         val latest: List<Stored> = live.request("latest", room)
         for ((offset, chat) in latest) if (offset > shown) show("${chat.from}: ${chat.text}")

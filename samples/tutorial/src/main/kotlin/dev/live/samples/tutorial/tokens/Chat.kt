@@ -27,7 +27,11 @@ fun Application.chatWith(tokens: Tokens) {
         post("/login") {
             val form = call.receiveParameters()
             val name = form["name"]
-            if (name == null || passwords[name] != form["password"]) return@post call.respond(HttpStatusCode.Unauthorized)
+            if (name == null ||
+                passwords[name] != form["password"]
+            ) {
+                return@post call.respond(HttpStatusCode.Unauthorized)
+            }
             call.respondText(tokens.issue(name))
         }
         live<User>("/live") {
