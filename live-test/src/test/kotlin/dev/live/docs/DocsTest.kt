@@ -41,7 +41,7 @@ class DocsTest : FunSpec({
     }
 })
 
-/** Whether these lines contain [block]. A block of imports lists additions, which need not be adjacent in the source. */
+/** Whether these lines contain [block]. The lines of an import block need not be adjacent. */
 private fun List<String>.hasBlock(block: List<String>): Boolean =
     indexOfSubList(this, block) >= 0 || (block.all { it.startsWith("import ") } && containsAll(block))
 
