@@ -39,7 +39,7 @@ internal fun CoroutineScope.subscribe(room: ClientTopic<Chat>, show: (Chat) -> U
     launch {
         room.updates
             .catch { failure -> println("ended: $failure") } // such as a rejected subscription
-            .collect { update -> if (update is TopicUpdate.Subscribed) println(update.recovery) } // or Gap, or Recovered
+            .collect { update -> if (update is TopicUpdate.Subscribed) println(update.recovery) } // such as Gap
     }
 }
 
