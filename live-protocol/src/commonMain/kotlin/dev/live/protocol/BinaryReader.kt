@@ -20,7 +20,7 @@ internal abstract class BinaryReader(
     /** Reads the map header of the message. */
     abstract fun begin()
 
-    /** Whether another field follows. Called once before each of them. */
+    /** Whether another field follows. Called once before each field, and once after the last one. */
     abstract fun hasNext(): Boolean
 
     /** Reads the name of a field. */

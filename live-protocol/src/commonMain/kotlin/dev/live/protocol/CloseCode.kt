@@ -19,7 +19,7 @@ public class CloseCode private constructor(public val wire: Int, public val reco
     override fun toString(): String = wire.toString()
 
     public companion object {
-        /** A client that violates RFC 6455 on each of this many connections in a row has a permanent error. */
+        /** Maximum consecutive reconnects after violations of RFC 6455; further ones mean a permanent error. */
         private const val VIOLATIONS_IN_A_ROW = 5
 
         /** The client closed the connection, or the server ended the session permanently. */
@@ -141,7 +141,7 @@ public sealed class ReconnectRule {
         }
     }
 
-    /** Reconnect only with a different token than the rejected one. */
+    /** Reconnect only with a token that differs from the rejected one. */
     public object FreshToken : ReconnectRule() {
         override fun toString(): String = "FreshToken"
     }

@@ -9,7 +9,7 @@ import kotlin.time.Duration.Companion.milliseconds
  *
  * @property code see [ErrorCode]
  * @property reason a short human-readable sentence
- * @property retryAfterMs milliseconds to wait before a retry; null if a retry does not help
+ * @property retryAfterMs milliseconds to wait before a retry; null if the error specifies no delay
  */
 @Serializable
 public class ErrorData(public val code: String, public val reason: String, public val retryAfterMs: Long? = null) {

@@ -37,6 +37,6 @@ internal object JsonElementDetector {
     private fun SerialDescriptor.isSealedValue() =
         kind == SerialKind.CONTEXTUAL && serialName.startsWith("kotlinx.serialization.Sealed<")
 
-    /** More payload types than an application has. */
+    /** Maximum number of cached types: more than an application uses. */
     private const val MAX_KNOWN = 1_000
 }

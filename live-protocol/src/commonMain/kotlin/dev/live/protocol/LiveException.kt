@@ -8,7 +8,7 @@ import kotlin.time.Duration
  *
  * @property code the error code
  * @property reason a short human-readable sentence. It is sent to clients: no secrets and no payloads
- * @property retryAfter the delay before a retry; null if a retry does not help
+ * @property retryAfter the delay before a retry; null if the error specifies no delay. See [ErrorCode.isWorthRetrying]
  */
 public open class LiveException(
     public val code: ErrorCode,

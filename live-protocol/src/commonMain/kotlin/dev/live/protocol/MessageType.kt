@@ -1,6 +1,6 @@
 package dev.live.protocol
 
-/** The values of [Message.type] that the protocol defines. The application may define others. */
+/** The values of [Message.type] that the protocol defines. An application may use other values for its own types. */
 public object MessageType {
     /**
      * From a client: subscribe to [Message.topic]; the server replies with [ACK] or [ERROR]. From a server: the server
@@ -26,7 +26,7 @@ public object MessageType {
     /** From a server: a payload published to [Message.topic]. */
     public const val MESSAGE: String = "message"
 
-    /** From both sides: the reply to a request, with the request's [Message.ref]. */
+    /** From either side: the reply to a request, with the request's [Message.ref]. */
     public const val REPLY: String = "reply"
 
     /** From a server: the message with this [Message.ref] failed; the payload is an [ErrorData]. */
@@ -41,10 +41,10 @@ public object MessageType {
     /** From a server: the session's token expires soon; the payload is an [ExpiringData]. */
     public const val EXPIRING: String = "expiring"
 
-    /** From both sides: a heartbeat for clients that cannot send WebSocket pings. The receiver replies with [PONG]. */
+    /** From either side: a heartbeat for clients that cannot send WebSocket pings. The receiver replies with [PONG]. */
     public const val PING: String = "ping"
 
-    /** From both sides: the reply to [PING], with its [Message.ref]. */
+    /** From either side: the reply to [PING], with its [Message.ref]. */
     public const val PONG: String = "pong"
 
     /** From a server: the server is about to close the connection; the payload is a [GoodbyeData]. */

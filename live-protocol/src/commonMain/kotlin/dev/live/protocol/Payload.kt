@@ -74,7 +74,7 @@ public fun <T> Message.decode(deserializer: DeserializationStrategy<T>): T {
     }
 }
 
-/** The JSON that an absent payload stands for; null if the type requires a payload. */
+/** The JSON value that an absent payload is decoded as; null if the type requires a payload. */
 @OptIn(ExperimentalSerializationApi::class)
 private fun SerialDescriptor.jsonForAbsent(): String? =
     when {

@@ -14,6 +14,8 @@ import io.ktor.server.routing.route
  * @param Meta application data about the client, stored in the session
  * @throws IllegalStateException if [Live] is not installed, or if [Meta] is not [Unit] and the endpoint declares
  *   neither `authenticate` nor `authenticateByMessage`
+ * @throws IllegalArgumentException if another endpoint declares the same topic pattern with different history, presence
+ *   or delivery settings
  */
 public inline fun <reified Meta : Any> Route.live(
     path: String,

@@ -117,27 +117,31 @@ public class LiveServer internal constructor(
 
     /**
      * Sends [message] to the session with this id, without suspending. A session whose queue is full is closed (4508),
-     * as it is for a topic's messages. A long loop can fill the queue before the session's writer runs; use
-     * `session.send` there, which suspends until the queue has space.
+     * as with a topic's messages. A long loop can fill the queue before the session's writer runs. In a loop, use
+     * `session.send`, which suspends until the queue has space.
      *
      * @return false if there is no such session, or the message was not accepted
      */
     public fun sendToSession(id: String, message: Message): Boolean =
         send(listOfNotNull(registry.find(id)), message) == 1
 
-    /** Sends [message] to every session of [user], as [sendToSession] does; returns how many sessions accepted it. */
+    /**
+     * Sends [message] to every session of [user] on this node, like [sendToSession]. Returns the number of sessions
+     * that accepted it.
+     */
     public fun sendToUser(user: String, message: Message): Int = send(registry.ofUser(user), message)
 
     /**
-     * Sends [message] to every session of this node, as [sendToSession] does; returns how many sessions accepted it.
+     * Sends [message] to every session of this node, like [sendToSession]. Returns the number of sessions that accepted
+     * it.
      */
     public fun broadcast(message: Message): Int = send(registry.all, message)
 
     /**
-     * Closes all open sessions of [user] on this node (4403). Clients do not reconnect by themselves after this code.
+     * Closes all open sessions of [user] on this node (4403). Clients do not reconnect automatically after this code.
      * To keep the user out, reject new connections in the endpoint's `authenticate`.
      *
-     * @param reason one short sentence for people, sent to the clients and truncated to 123 bytes of UTF-8
+     * @param reason a short human-readable sentence, sent to the clients and truncated to 123 bytes of UTF-8
      * @return the number of sessions that were closed
      */
     public fun kickUser(user: String, reason: String): Int = registry.ofUser(user).onEach { it.kick(reason) }.size

@@ -139,7 +139,7 @@ class WelcomeTest : FunSpec({
             shouldThrow<IllegalArgumentException> {
                 application.live.topic("price/gold").publish("ack", null)
             }.message shouldBe
-                "type 'ack' is reserved by the protocol; choose another, or omit it"
+                "type 'ack' is reserved by the protocol. Choose another type, or omit it."
         }
     }
 

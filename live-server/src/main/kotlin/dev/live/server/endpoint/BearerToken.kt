@@ -12,7 +12,7 @@ import kotlin.io.encoding.Base64
  *
  * Sources, in this order: the header `Authorization: Bearer ...`; a subprotocol `live.bearer.<base64url token>`,
  * because a page cannot set headers on a WebSocket; the query parameter, if the endpoint sets `tokenParameter`. Never
- * log it.
+ * log the token.
  */
 public fun ApplicationCall.bearerToken(): String? {
     val header = request.header(HttpHeaders.Authorization)

@@ -196,7 +196,7 @@ internal class EndpointServer<Meta : Any>(
 
         override suspend fun handle(session: Session<Meta>, data: Inbound.Data) = dispatcher.dispatch(session, data)
 
-        override fun leaving(session: Session<Meta>) {
+        override fun beforeUnsubscribe(session: Session<Meta>) {
             lastTopics = commands.topicsWithUnsubscribeHook(session)
         }
 

@@ -26,7 +26,7 @@ internal suspend fun ApplicationCall.respondJson(json: JsonElement, status: Http
  * Responds with [status] and `{"error":{"code","message"}}`.
  *
  * @param message one short sentence for a developer; no payloads, no secrets
- * @param retryAfter value of `Retry-After`, in whole seconds, at least one; null if a retry does not help
+ * @param retryAfter value of `Retry-After`, rounded down to whole seconds, at least one second; null for no header
  */
 internal suspend fun ApplicationCall.respondError(
     status: HttpStatusCode,

@@ -14,7 +14,14 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.TimeSource
 
-/** Limits for the stored keys and replies of one idempotent request on this node. */
+/**
+ * Limits for the stored keys and replies of one idempotent request on this node.
+ *
+ * @property keysPerUser maximum number of keys per owner
+ * @property keys maximum number of keys in total
+ * @property replyBytes maximum payload of one stored reply, in bytes
+ * @property bytes maximum payload of all stored replies, in bytes
+ */
 internal class KeyLimits(
     val keysPerUser: Int = 100,
     val keys: Int = 10_000,

@@ -22,8 +22,11 @@ public class PresenceScope<Meta : Any> internal constructor(
     private var info = "null"
 
     /**
-     * Sets additional data that the other members receive with the key, such as a name or a device. JSON of at most
-     * 1,024 bytes, nested at most 61 levels deep.
+     * Sets additional data that the other members receive with the key, such as a name or a device: JSON of at most
+     * 1,024 bytes, nested at most 61 levels deep. Default JSON `null`.
+     *
+     * @throws dev.live.protocol.LiveException with `too_large` or `bad_payload` if [value] exceeds a limit; uncaught,
+     *   it rejects the subscribe
      */
     public inline fun <reified T> info(value: T): Unit = info(serializer<T>(), value)
 

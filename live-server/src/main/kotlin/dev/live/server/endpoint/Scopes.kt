@@ -25,6 +25,7 @@ public open class SessionScope<Meta : Any> internal constructor(public val sessi
      * Rejects the current message: the client receives an `error` with [code] and [reason].
      *
      * @param reason one short sentence for the client's developer or user; no secrets
+     * @throws LiveException always, with [code] and [reason]
      */
     public fun reject(
         reason: String,

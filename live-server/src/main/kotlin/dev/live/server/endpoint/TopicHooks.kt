@@ -76,6 +76,6 @@ internal class TopicHooks<Meta : Any>(
     }
 }
 
-/** The match that an endpoint attached to a membership. */
+/** The match that the endpoint attached to a subscription. */
 @Suppress("UNCHECKED_CAST") // attached by subscribe
 internal fun <Meta : Any> matchOf(attachment: Any): TopicMatch<Meta, *> = attachment as TopicMatch<Meta, *>

@@ -1,7 +1,8 @@
 package dev.live.server.frame
 
 /**
- * Calls [visit] for each frame of [this], which may hold several: with its opcode and the payload's range in `wire`.
+ * Calls [visit] for each frame in this instance, with the frame's opcode and the range of its payload in
+ * [OutboundFrame.wire].
  */
 internal inline fun OutboundFrame.forEachFrame(visit: (opcode: Int, start: Int, end: Int) -> Unit) {
     var at = 0

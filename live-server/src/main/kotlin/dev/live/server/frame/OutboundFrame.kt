@@ -1,10 +1,10 @@
 package dev.live.server.frame
 
 /**
- * An outbound frame as bytes of the wire: a header, then the payload. Or several concatenated frames, which sockets
- * write like one.
+ * One outbound frame in wire format: a header, then the payload. It may also hold several concatenated frames, which
+ * sockets write like one frame.
  *
- * Encoded once for all sockets: servers do not mask, so the bytes are the same for each.
+ * Encoded once for all sockets: servers do not mask frames, so the bytes are the same for every socket.
  *
  * @property opcode opcode of the first frame
  * @property wire header and payload (RFC 6455, section 5.2) of each frame. Shared between sockets: read-only

@@ -15,7 +15,7 @@ internal class RateLimiter(val rate: Rate, start: Long) {
     /** Created at the first rejection, which most clients never reach. */
     private var penalty: PenaltyBucket? = null
 
-    /** Whether a whole burst of messages was rejected: the client keeps sending more than twice its rate. */
+    /** Whether the penalty bucket is full, because the client keeps sending at more than twice its rate. */
     val isExhausted: Boolean get() = penalty?.isFull == true
 
     /** Takes [amount] tokens. Returns zero, or the milliseconds until enough tokens are available. */

@@ -37,7 +37,7 @@ internal fun overview(
             put("writeTimeoutMs", settings.writeTimeout.inWholeMilliseconds)
         }
         put("slowest", JsonArray(queues.slowest.map { it.toJson() }))
-        put("losing", JsonArray(topics.losing(SHOWN).map { it.toJson() }))
+        put("mostLost", JsonArray(topics.mostLost(SHOWN).map { it.toJson() }))
     }
 }
 

@@ -12,7 +12,11 @@ import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
 
-/** The publishes of a request, in order. [isList]: the request body was a list, so the response is a list too. */
+/**
+ * The publishes of a request, in order.
+ *
+ * @property isList whether the request body was a list; the response then is a list too
+ */
 internal class PublishRequest(val items: List<PublishItem>, val isList: Boolean) {
     companion object {
         /** @throws LiveException if [json] is not a valid request, or contains more than [maxBatch] publishes */

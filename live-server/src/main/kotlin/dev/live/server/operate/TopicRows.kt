@@ -13,8 +13,8 @@ internal class TopicRows(private val context: EndpointContext) {
         return pageOf(matching.asIterable(), order(paging.sort), paging)
     }
 
-    /** At most [count] of the lossy topics, ordered by the number of lost messages, highest first. */
-    fun losing(count: Int): List<TopicRow> {
+    /** At most [count] of the topics with lost messages, ordered by the number of lost messages, highest first. */
+    fun mostLost(count: Int): List<TopicRow> {
         val rows = context.topics.snapshot().asSequence().map(::TopicRow).filter { it.lost > 0 }
         return pageOf(rows.asIterable(), order("lost"), Paging("lost", isDescending = true, "", 0, count)).rows
     }

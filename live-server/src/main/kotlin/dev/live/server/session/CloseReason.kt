@@ -7,9 +7,9 @@ import dev.live.server.frame.wellFormed
  * The reason why a session ended.
  *
  * @property code the code of the close frame that was sent or received; [CloseCode.Abnormal] if the connection was lost
- * @property reason one short sentence for a person; empty if the client ended the session. U+FFFD replaces unpaired
+ * @property reason a short human-readable sentence; empty if the client sent the close frame. U+FFFD replaces unpaired
  *   surrogates
- * @property byClient whether the client ended the session
+ * @property byClient whether the client ended the session: it sent a close frame, or its connection was lost
  */
 public class CloseReason internal constructor(
     public val code: CloseCode,

@@ -5,7 +5,8 @@ import dev.live.server.topic.DropCounters
 import java.util.concurrent.atomic.AtomicBoolean
 
 /**
- * The waiting messages of one client for topics that may lose messages: the newest of each key, or the newest few.
+ * The queued messages of one client for lossy topics: the newest message of each key, or the newest messages up to a
+ * limit.
  *
  * It accepts every message and never closes a session. A replacement keeps the position of the old entry, so that a
  * frequently updated key is written as often as others. In topics with a history it moves to the end instead: offsets
@@ -32,8 +33,8 @@ internal class LossyQueue(private val maxBytes: Int) {
     }
 
     /**
-     * @property barrier frames that the writer must have taken from the session queue first; they include the topic's
-     *   ack
+     * @property barrier number of frames that the writer must take from the session queue before this one; they include
+     *   the topic's ack
      */
     private class Entry(val frame: OutboundFrame, val barrier: Long)
 

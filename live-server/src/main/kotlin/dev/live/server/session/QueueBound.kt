@@ -3,8 +3,8 @@ package dev.live.server.session
 /**
  * The bound of a session's queue: [messages], and [bytes] of their payloads.
  *
- * A full queue means a slow client only if the writer has run since. Until then the queue accepts up to [burstMessages]
- * and [burstBytes], which are [BURST_FACTOR] times as much.
+ * A full queue indicates a slow client only after the writer has run. Until then the queue accepts up to
+ * [burstMessages] and [burstBytes], which are [BURST_FACTOR] times as much.
  */
 internal class QueueBound(val messages: Int, val bytes: Int) {
     val burstMessages: Int = times(messages, MAX_MESSAGES)
@@ -15,7 +15,7 @@ internal class QueueBound(val messages: Int, val bytes: Int) {
     companion object {
         const val BURST_FACTOR = 4
 
-        /** The maximum capacity of a channel less one, less one entry for the queue's own use. */
+        /** One less than the maximum capacity of a channel, because the queue adds one entry for its own use. */
         private const val MAX_MESSAGES = Int.MAX_VALUE - 2
     }
 }

@@ -10,7 +10,7 @@ import kotlinx.coroutines.withTimeoutOrNull
 /** The topics that the session's endpoint declares, for subscriptions that the server starts. */
 internal interface EndpointTopics {
     /**
-     * Returns the attachment of a new subscription to [topic].
+     * Returns the endpoint's data for a new subscription to [topic], which the subscription stores.
      *
      * @param subscribed number of topics that the session is subscribed to
      * @throws dev.live.protocol.LiveException if no declaration matches [topic], or the session is at its topic limit
@@ -18,7 +18,8 @@ internal interface EndpointTopics {
     fun attachmentFor(topic: String, subscribed: Int): Any
 
     /**
-     * Returns the presence member of [session] for [attachment]; null if the topic shows none. Calls application code.
+     * Returns the presence member of [session] on the topic of [attachment]; null if the topic declares no presence.
+     * Calls application code.
      */
     suspend fun member(session: Session<*>, attachment: Any): Member?
 
@@ -60,4 +61,4 @@ internal suspend fun SessionState.unsubscribeFromServer(topic: String): Boolean 
  */
 private suspend fun SessionState.change(topic: String, change: suspend () -> Boolean): Boolean =
     withTimeoutOrNull(changeTimeout) { withLock { change() } }
-        ?: throw LiveException(ErrorCode.Timeout, "changing subscription '$topic' timed out after $changeTimeout")
+        ?: throw LiveException(ErrorCode.Timeout, "the subscription to '$topic' did not change within $changeTimeout")

@@ -29,8 +29,9 @@ import kotlin.time.Instant
  *
  * @param Meta type of the value that the endpoint's `authenticate` returns
  * @property id 128 random bits, 32 hexadecimal digits; never reused
- * @property user the user's name from the endpoint's `user`, or null if it returns none
- * @property remoteAddress the client's address, as Ktor reports it (behind a proxy: install `XForwardedHeaders`)
+ * @property user the user id that the endpoint's `user` returned; null if it returned none or is not declared
+ * @property remoteAddress the client's address as reported by Ktor. Behind a proxy, install `XForwardedHeaders`;
+ *   otherwise this is the address of the proxy
  * @property connectedSince when the session began
  * @property transport how the connection is carried: `netty` (the engine's channel), `portable` (the engine's byte
  *   channels) or `sse` (a stream of server-sent events)
@@ -76,8 +77,8 @@ public class Session<out Meta : Any> internal constructor(
     public fun trySend(message: Message): Boolean = state.queue.offer(prepare(message)) == OfferResult.Accepted
 
     /**
-     * Puts [message] into the session's queue. Suspends while the queue is full: at most until the client reads on, or
-     * the write timeout ends the session.
+     * Puts [message] into the session's queue. Suspends while the queue is full, until the client has read some of it
+     * or the write timeout closes the session.
      *
      * @return false if the session ended first; the message is then not sent
      */
@@ -86,7 +87,7 @@ public class Session<out Meta : Any> internal constructor(
     /**
      * Ends the session after its queued messages have been written. Returns at once; only the first reason counts.
      *
-     * @param reason one short sentence for a person, sent to the client; at most 123 bytes of UTF-8 are sent
+     * @param reason a short human-readable sentence, sent to the client and truncated to 123 bytes of UTF-8
      * @throws IllegalArgumentException if [code] must not be sent in a close frame (RFC 6455, section 7.4)
      */
     public fun close(code: CloseCode = CloseCode.Normal, reason: String = "") {
@@ -94,7 +95,11 @@ public class Session<out Meta : Any> internal constructor(
         state.end(CloseReason(code, reason, byClient = false), flush = true)
     }
 
-    /** Disconnects the client with 4403: it does not reconnect. Queued messages are still written. */
+    /**
+     * Closes the session with 4403, after which the client does not reconnect. Queued messages are still written.
+     *
+     * @param reason a short human-readable sentence, sent to the client and truncated to 123 bytes of UTF-8
+     */
     public fun kick(reason: String): Unit = close(CloseCode.Kicked, reason)
 
     /**
@@ -104,12 +109,13 @@ public class Session<out Meta : Any> internal constructor(
      * Do not call this from a handler of this session: the reply is read only after the handler returns. Call it in
      * `session.launch { }` instead.
      *
-     * @param timeout for the whole request, including the wait for capacity in the session's queue; must be positive
-     * @throws RequestFailedException with the client's code if it rejected the request; also if it did not reply in
-     *   time, its reply is not a [Res], or the session ended first; at most 256 requests of a session wait at the same
-     *   time
+     * @param timeout time limit for the whole request, including the wait for space in the session's queue; positive
+     * @throws RequestFailedException with the client's code if the client rejected the request. Also if no reply
+     *   arrived within [timeout], the reply does not match [Res], the session ended first, or 256 requests of this
+     *   session already wait for a reply
      * @throws IllegalStateException if called from a handler of this session
-     * @throws IllegalArgumentException if [type] is reserved by the protocol
+     * @throws IllegalArgumentException if [type] is reserved by the protocol, empty or over 64 bytes of UTF-8, or
+     *   [timeout] is not positive
      */
     public suspend inline fun <reified Req, reified Res> request(
         type: String,
@@ -135,7 +141,7 @@ public class Session<out Meta : Any> internal constructor(
         body: Body? = null,
         timeout: Duration = 10.seconds,
     ): Message {
-        require(type !in MessageType.All) { "request type '$type' is reserved by the protocol; choose another" }
+        require(type !in MessageType.All) { "request type '$type' is reserved by the protocol. Choose another type." }
         require(timeout.isPositive()) { "timeout must be positive, was $timeout" }
         check(state.timeoutScope?.contains(currentCoroutineContext()[Job]) != true) {
             "a handler of this session must not wait for the reply to '$type': replies are read after it returns. " +
@@ -154,20 +160,22 @@ public class Session<out Meta : Any> internal constructor(
 
     /**
      * Subscribes the client to [topic], like its own `subscribe`, but without the topic's `authorize`. The client is
-     * notified by a `subscribe` message, receives the messages published from then on, and may unsubscribe as usual. If
-     * the topic declares presence or `onSubscribe`, they run before this returns, for at most one handler timeout each.
+     * notified by a `subscribe` message, receives the messages published from then on, and may unsubscribe as usual.
+     * The topic's `presence` and `onSubscribe` blocks run before this returns, for at most one handler timeout each.
      *
      * @return false if the session is already subscribed, or has ended
-     * @throws LiveException with `unknown_topic` if the session's endpoint declares no such topic, or `too_many_topics`
-     *   if the session is at its topic limit
+     * @throws LiveException with `unknown_topic` if the session's endpoint declares no such topic, `too_many_topics` if
+     *   the session has reached its topic limit, `timeout` if the change takes longer than a handler timeout, or the
+     *   error of the `presence` block
      */
     public suspend fun join(topic: String): Boolean = state.subscribeFromServer(topic)
 
     /**
      * Unsubscribes the client from [topic]. The client is notified by an `unsubscribe` message, the last one it
-     * receives for this topic. A topic's `onUnsubscribe` runs before this returns.
+     * receives for this topic. The topic's `onUnsubscribe` runs before this returns.
      *
-     * @return false if it was not subscribed
+     * @return false if the session was not subscribed
+     * @throws LiveException with `timeout` if the change takes longer than a handler timeout
      */
     public suspend fun leave(topic: String): Boolean = state.unsubscribeFromServer(topic)
 

@@ -38,10 +38,10 @@ internal interface SessionHandler<Meta : Any> {
     /** Handles one message; the next one is read when this returns. */
     suspend fun handle(session: Session<Meta>, data: Inbound.Data)
 
-    /** Called once, after the session has ended and before it unsubscribes from its topics. Must not wait. */
-    fun leaving(session: Session<Meta>) {}
+    /** Called once, after the session has ended and before it unsubscribes from its topics. Must not block. */
+    fun beforeUnsubscribe(session: Session<Meta>) {}
 
-    /** Called once, after the session has left all topics and registries. */
+    /** Called once, after the session has unsubscribed from all topics. Removes the session from the registry. */
     suspend fun closed(session: Session<Meta>, reason: CloseReason)
 }
 
@@ -89,13 +89,13 @@ internal class SessionRunner<Meta : Any>(
     private suspend fun CoroutineScope.runUntilEnd(session: Session<Meta>): CloseReason {
         val writer = Job()
         socket.pump(this, session.state.queue, session.state) { failure ->
-            // also while it flushes the last frames, which can no longer be delivered
+            // also if the writer fails while it flushes the last frames, which can no longer be delivered
             if (failure != null) session.state.end(CONNECTION_LOST, flush = false)
             writer.complete()
         }
         handler.open(session)?.let { refusal ->
             session.state.end(refusal, flush = true)
-            // only this function sees the session: it is in no registry
+            // the sweeper does not limit this wait: a rejected session may not be in the registry
             withTimeoutOrNull(settings.closeTimeout) { writer.join() }
             return refusal
         }
@@ -139,7 +139,8 @@ internal class SessionRunner<Meta : Any>(
     }
 
     /**
-     * The messages before the client's close frame have been handled: their replies are written before the close frame.
+     * Ends the session after the client's close frame. Earlier messages have been handled: their replies are written
+     * before the server's close frame.
      */
     private suspend fun endByClient(state: SessionState, reason: CloseReason) {
         state.hasClientClosed = true
@@ -153,7 +154,7 @@ internal class SessionRunner<Meta : Any>(
         if (session != null) {
             session.state.end(reason, flush = false)
             session.state.queue.cancel()
-            handler.leaving(session)
+            handler.beforeUnsubscribe(session)
             session.requests?.close()
             // after a concurrent subscription from the server
             session.state.withLock { session.state.subscriptions.unsubscribeAll() }
@@ -164,7 +165,7 @@ internal class SessionRunner<Meta : Any>(
         }
     }
 
-    /** @param closeReceived whether the client's close frame was received, so that no other one is expected */
+    /** @param closeReceived whether the client's close frame has already been received */
     private suspend fun close(reason: CloseReason, closeReceived: Boolean) {
         try {
             if (reason.code != CloseCode.Abnormal) {
@@ -178,14 +179,14 @@ internal class SessionRunner<Meta : Any>(
             throw e
         } catch (e: Throwable) {
             // a failure in the transport must not hide the end of the session from its waiters
-            log.error("Close handshake failed; connection dropped.", e)
+            log.error("The close handshake failed. The connection is dropped.", e)
         } finally {
             socket.abort()
         }
     }
 
     private fun internalError(session: Session<Meta>?, cause: Throwable): CloseReason {
-        log.error("Session {} failed.", session?.id, cause)
+        log.error("Session {} failed. It is closed with 1011.", session?.id, cause)
         return CloseReason(CloseCode.Internal, "internal error", byClient = false)
     }
 

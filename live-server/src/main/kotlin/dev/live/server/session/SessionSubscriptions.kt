@@ -68,7 +68,7 @@ internal class SessionSubscriptions(private val session: Session<*>, private val
         return LossySubscription(session, topic, attachment, lossy, LossyQueue.TopicEntries(drops))
     }
 
-    /** Runs [catchUp] and closes the session if that fails: the client was promised every message it missed. */
+    /** Runs [catchUp] and closes the session if that fails, because the ack promised a complete recovery. */
     private suspend fun catchUpOrClose(
         subscription: TopicSubscription,
         first: SubscribeResult.CatchUp,

@@ -7,7 +7,7 @@ import dev.live.server.topic.Topic
 /**
  * The sessions on this node that are subscribed to this topic, in no order. They receive the next published message.
  *
- * Suspends until the topic has delivered all messages published before.
+ * Suspends until the topic has delivered all messages published before this call.
  */
 public suspend fun Topic.subscribedSessions(): List<Session<*>> =
     subscribersNow().map { (it as TopicSubscription).owner }

@@ -130,8 +130,8 @@ internal class ActiveTopic(
         events.emit(Unsubscribe(subscriber, ack = null, done = null))
 
     /**
-     * Runs [block] in the topic's coroutine, in order with the messages; not if the coroutine has ended. Only for
-     * internal code, which must be fast.
+     * Runs [block] in the topic's coroutine, in order with the messages. Does nothing if the coroutine has ended. Only
+     * for internal code, which must be fast.
      */
     suspend fun inspect(block: (SubscriberSet) -> Unit) {
         val event = Inspect(block, CompletableDeferred())
@@ -174,7 +174,7 @@ internal class ActiveTopic(
     fun isRemovable(before: Long, time: Long): Boolean =
         useCount == 0 && idleSince <= before && features?.isRemovable(idleSince, time) != false
 
-    /** Whether its ack carries a history position or is followed by presence. */
+    /** Whether the ack of a subscribe carries a history position or is followed by presence. */
     val hasAckData: Boolean get() = features != null && (features.history != null || features.presenceTracker != null)
 
     /** The presence last sent to the subscribers; null if the topic declares none. */

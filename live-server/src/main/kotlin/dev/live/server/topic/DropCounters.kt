@@ -3,7 +3,7 @@ package dev.live.server.topic
 import dev.live.server.observe.ServerCounters
 import java.util.concurrent.atomic.LongAdder
 
-/** Counts messages that a topic's subscribers did not receive because of its delivery settings. Any thread. */
+/** Counts messages that a topic's subscribers did not receive because of its delivery settings. Thread-safe. */
 internal class DropCounters(private val counters: ServerCounters = ServerCounters()) {
     private val conflations = LongAdder()
     private val drops = LongAdder()

@@ -17,7 +17,7 @@ internal data class HistorySettings(val size: Int, val age: Duration, val bytes:
  * Only accessed by the topic's coroutine, unless noted otherwise.
  */
 internal class History(private val settings: HistorySettings, private val now: () -> Long) {
-    /** Identifies this history; see [Position]. Any thread. */
+    /** Identifies this history; see [Position]. Thread-safe. */
     val epoch: String = newEpoch()
     private val entries = ArrayDeque<Entry>()
     private var lastOffset = 0L
@@ -39,17 +39,17 @@ internal class History(private val settings: HistorySettings, private val now: (
     /** The position of the newest message. */
     val position: Position get() = Position(epoch, lastOffset)
 
-    /** Whether no message is stored. Any thread. */
+    /** Whether no message is stored. Thread-safe. */
     val isEmpty: Boolean get() = oldestTime == null
 
     /**
      * Whether the history can be removed at [time], with the topic unused since [idleSince]. An empty history is kept
-     * for as long as a message would be, so that a returning client can recover from it. Any thread.
+     * for as long as a message would be, so that a returning client can recover from it. Thread-safe.
      */
     fun isRemovable(idleSince: Long, time: Long): Boolean =
         isEmpty && time - idleSince > settings.age.inWholeMilliseconds
 
-    /** Whether the oldest message exceeds the maximum age at [time]. Any thread. */
+    /** Whether the oldest message exceeds the maximum age at [time]. Thread-safe. */
     fun hasExpired(time: Long): Boolean = oldestTime?.let { time - it > settings.age.inWholeMilliseconds } == true
 
     /**

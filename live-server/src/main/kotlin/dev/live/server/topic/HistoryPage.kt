@@ -6,7 +6,7 @@ import dev.live.protocol.Position
 /**
  * Messages read from a topic's history.
  *
- * @property position the position of the newest message; a later read can start after it
+ * @property position the position of the newest message, to pass as `since` to a later read
  * @property messages oldest first, each with its offset
  * @property isComplete whether [messages] contains every message after the requested position: false if the oldest were
  *   evicted, or the history was restarted

@@ -18,10 +18,10 @@ internal class PresenceTracker(
 
     private val notifier = PresenceNotifier(topic, presence, codecs)
 
-    /** The members as last sent to the subscribers. Any thread. */
+    /** The members as last sent to the subscribers. Thread-safe. */
     val state get() = notifier.state
 
-    /** Whether no member is present. Any thread. */
+    /** Whether no member is present. Thread-safe. */
     val isEmpty: Boolean get() = presence.count == 0
 
     /** Adds [subscriber] with its [member]; null for one that only receives presence. */

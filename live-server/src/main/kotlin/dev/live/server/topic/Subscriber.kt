@@ -9,7 +9,7 @@ internal abstract class Subscriber(val sessionId: String) {
     /** Index in the [SubscriberSet], -1 if in none. Only accessed by the topic's coroutine. */
     var index: Int = -1
 
-    /** Accepts [message] without suspending, or ends its session; returns false if it was not accepted. Any thread. */
+    /** Accepts [message] without suspending, or ends its session; returns false if it was not accepted. Thread-safe. */
     abstract fun offer(message: PreparedMessage): Boolean
 
     /**
@@ -27,7 +27,7 @@ internal abstract class Subscriber(val sessionId: String) {
 
     /**
      * Accepts all of [batch] without suspending, or none of it, which does not end the session. Returns whether it was
-     * accepted. Any thread.
+     * accepted. Thread-safe.
      */
     abstract fun offer(batch: MessageBatch): Boolean
 }

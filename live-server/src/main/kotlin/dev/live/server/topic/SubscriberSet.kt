@@ -4,7 +4,7 @@ package dev.live.server.topic
  * The subscribers of one topic on this node, in no order.
  *
  * Only accessed by the topic's coroutine, which also adds and removes subscribers. So there is no lock and no copy, and
- * both cost the same for ten and for a hundred thousand subscribers.
+ * adding or removing a subscriber costs the same for ten and for a hundred thousand subscribers.
  *
  * Not a collector of a `SharedFlow` per subscriber on purpose: its `collect` scans all slots under one lock for each
  * value a collector takes, which is quadratic in subscribers (kotlinx.coroutines#4030).
@@ -99,7 +99,7 @@ internal class SubscriberSet {
         try {
             batch.isFor(sessionId) && offer(batch)
         } catch (_: Throwable) {
-            false // a codec that cannot encode one message: that one fails again on its own, the others are delivered
+            false // the codec cannot encode one of the messages: single delivery fails for that one only
         }
 
     private fun Subscriber.tryOffer(message: PreparedMessage): Throwable? =

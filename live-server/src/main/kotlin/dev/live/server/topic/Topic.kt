@@ -22,28 +22,30 @@ public class Topic internal constructor(
     private val registry: TopicRegistry,
     private val broker: Broker,
 ) {
-    /** Sessions subscribed on this node, as of the last change. */
+    /** Number of sessions subscribed on this node, as of the last change; 0 if the topic is not active. */
     public val subscribers: Int get() = registry.find(name)?.size ?: 0
 
     /**
-     * The messages published to this topic from now on, for this process.
+     * Emits the messages published to this topic after the collection has started. There is no replay. A collector
+     * keeps the topic active.
      *
      * A collector that is more than one buffer behind (`topics { buffer }`, 64 messages by default) loses the oldest
-     * messages: it never slows the subscribers down. No replay.
+     * messages: it never slows down publishers or subscribers.
      */
     public val messages: SharedFlow<Message> = TopicMessages(name, registry)
 
     /**
-     * Publishes [body] to every subscriber; best effort.
+     * Publishes [body] to every subscriber, best effort; null publishes a message without a payload.
      *
      * Returns when the message's order within the topic is fixed, which is before it is delivered. Suspends while the
-     * topic's buffer is full.
+     * topic's buffer is full. If the topic declares a conflation key and the key function fails, its exception is
+     * thrown and nothing is published.
      *
      * With 32 or more subscribers, delivery runs on a Netty event loop at the end of its current read. Later actions of
-     * the caller, such as a reply or a close, may then be written first. Never block such a thread until this returns.
+     * the caller, such as a reply or a close, may then be written first. Never block an event loop until this returns.
      *
      * Otherwise the caller's thread puts the message into the queues of this node's subscribers. For about a
-     * millisecond it also delivers messages published meanwhile by others. From a thread that must not be delayed, such
+     * millisecond it also delivers messages that others publish meanwhile. From a thread that must not be delayed, such
      * as a UI thread, publish in a coroutine on `Dispatchers.Default`.
      */
     public suspend fun publish(body: Body?): Unit = broker.publish(registry.publication(name, body))
@@ -57,7 +59,7 @@ public class Topic internal constructor(
      */
     public suspend fun publish(type: String, body: Body?) {
         require(type !in MessageType.All) {
-            "type '$type' is reserved by the protocol; choose another, or omit it"
+            "type '$type' is reserved by the protocol. Choose another type, or omit it."
         }
         Message(type, name) // validates the type, also without subscribers
         broker.publish(registry.publication(name, body, type = type))
@@ -70,16 +72,16 @@ public class Topic internal constructor(
     public val drops: TopicDrops get() = registry.find(name)?.drops?.snapshot() ?: TopicDrops(0, 0)
 
     /**
-     * The members present on this node: the info of each, by key, as last sent to the subscribers. Empty without
-     * members, and while the topic is not in use. Collecting throws an [IllegalStateException] if the topic declares no
-     * presence.
+     * The members present on this node, as last sent to the subscribers: the info of each session, by member key. Empty
+     * without members, and while the topic is not in use. A collector keeps the topic active. Collecting throws an
+     * [IllegalStateException] if the topic declares no presence.
      */
     public val presence: StateFlow<Map<String, List<JsonElement>>> = TopicPresence(name, registry)
 
     /**
      * Reads the topic's history on this node: all of it, or the messages after [since].
      *
-     * @throws IllegalStateException if the topic has no history
+     * @throws IllegalStateException if the topic has no history, or the server has stopped
      * @throws dev.live.protocol.BadPayloadException if [since] is after the newest message
      */
     public suspend fun history(since: Position? = null): HistoryPage {

@@ -49,7 +49,7 @@ internal class TopicActor(
             subscribers.offers = value
         }
 
-    /** See [localFlow]. Any thread. */
+    /** See [localFlow]. Thread-safe. */
     fun messages(): SharedFlow<Message> =
         localFlow ?: synchronized(this) {
             localFlow
@@ -105,7 +105,7 @@ internal class TopicActor(
         if (missed == null && event.ack == null) return SubscribeResult.HistoryEvicted
         val ack = event.ack?.let { withTopicState(it, isRecovered = missed != null) }
         if (history != null && missed != null && missed.size > event.capacity) {
-            subscribers.remove(event.subscriber) // a repeated subscribe: newer messages come after the missed ones
+            subscribers.remove(event.subscriber) // a repeated subscribe: newer messages follow the missed ones
             size = subscribers.size
             return SubscribeResult.CatchUp(ack, missed.map { it.message }, features.position(history))
         }

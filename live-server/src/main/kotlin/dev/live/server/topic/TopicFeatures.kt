@@ -14,7 +14,7 @@ internal class TopicFeatures(name: String, policy: TopicPolicy, runtime: TopicRu
     /** Null without a history. */
     val history: History? = policy.history?.let { History(it, runtime.now) }
 
-    /** Counts messages that subscribers did not receive; null if the topic is lossless. Any thread. */
+    /** Counts messages that subscribers did not receive; null if the topic is lossless. Thread-safe. */
     val drops: DropCounters? = policy.delivery?.let { DropCounters(runtime.counters) }
 
     private val throttle: Throttle? =
@@ -24,10 +24,10 @@ internal class TopicFeatures(name: String, policy: TopicPolicy, runtime: TopicRu
     val presenceTracker: PresenceTracker? =
         policy.presence?.let { PresenceTracker(name, it, runtime.codecs, timer, runtime.now) }
 
-    /** The overflow setting of a lossy topic; null if the topic is lossless. Any thread. */
+    /** The overflow setting of a lossy topic; null if the topic is lossless. Thread-safe. */
     val lossy: LossyOverflow? = policy.delivery?.overflow
 
-    /** Whether the topic, unused since [idleSince], holds no history and no presence at [time]. Any thread. */
+    /** Whether the topic, unused since [idleSince], holds no history and no presence at [time]. Thread-safe. */
     fun isRemovable(idleSince: Long, time: Long): Boolean =
         history?.isRemovable(idleSince, time) != false && presenceTracker?.isEmpty != false
 

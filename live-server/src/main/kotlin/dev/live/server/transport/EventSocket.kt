@@ -178,7 +178,10 @@ internal class EventSocket(
         }
     }
 
-    /** Returns when the engine has written all of the stream. The close of a stream by its client is not reported. */
+    /**
+     * Returns when the engine has written all of the stream. Ignores [closeReceived], because a client of server-sent
+     * events sends no close frame.
+     */
     override suspend fun close(code: Int, reason: String, closeReceived: Boolean) {
         if (decided.complete(StreamStart.Ended(CloseCode.of(code), reason)) || !isStarted) return
         channelIo {

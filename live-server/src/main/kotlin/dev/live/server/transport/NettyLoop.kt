@@ -47,7 +47,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
 
     val isCurrent: Boolean get() = executor.inEventLoop()
 
-    /** Schedules [socket] for writing. Any thread; a socket must not be added again before it starts writing. */
+    /** Schedules [socket] for writing. Thread-safe; a socket must not be added again before it starts writing. */
     fun add(socket: NettySocket) {
         if (isCurrent) return addOwn(socket)
         while (true) {
@@ -101,7 +101,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
             socket.drain()
         } catch (e: Throwable) {
             batch.fill(null)
-            log.error("Failed to write to a socket; closing it.", e)
+            log.error("Failed to write to a socket. The connection is closed.", e)
             socket.fail(e)
         }
     }
@@ -168,7 +168,7 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
             }
         }
 
-        /** Registers the thread of [executor] as a read loop for topics. Any thread. */
+        /** Registers the thread of [executor] as a read loop for topics. Thread-safe. */
         fun register(executor: EventExecutor) {
             if (executor.inEventLoop()) {
                 of(executor)

@@ -173,7 +173,7 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
         run()
     }
 
-    /** The queue has new frames. Any thread. */
+    /** The queue has new frames. Thread-safe. */
     override fun run() {
         if (ready == 0 && READY.compareAndSet(this, 0, 1)) loop.add(this)
     }

@@ -61,7 +61,7 @@ internal interface Socket {
      * Runs the close handshake and returns when the connection is closed on both sides: sends a close frame, waits for
      * the client's unless [closeReceived], and ends the stream. Other frames from the client are discarded.
      *
-     * The client determines how long it takes: callers limit the time, and then [abort].
+     * The client determines how long it takes, so callers set a time limit and then call [abort].
      */
     suspend fun close(code: Int, reason: String, closeReceived: Boolean)
 
@@ -90,7 +90,7 @@ internal sealed interface Inbound {
 }
 
 /**
- * The client violated RFC 6455 or a limit on its messages; its later input is ignored. The connection is to be closed
- * with [code]; [message] is suitable for the close frame.
+ * The client violated RFC 6455 or a limit on its messages. Later input is ignored. The session closes the connection
+ * with [code], and with [message] as the reason.
  */
 internal class SocketViolation(val code: CloseCode, message: String) : Exception(message)

@@ -186,7 +186,7 @@ function lossRates() {
     .filter((loss) => loss.now > 0);
 }
 
-function showLosses({ drops, losing }) {
+function showLosses({ drops, mostLost }) {
   const items = Object.entries(drops)
     .map(([policy, total]) => ({ policy, total, now: perSecond((it) => it.drops[policy] ?? 0) }))
     .sort((a, b) => b.now - a.now || b.total - a.total)
@@ -194,7 +194,7 @@ function showLosses({ drops, losing }) {
       make("span", { text: rate(loss.now), className: `strong ${loss.now ? (loss.policy === "close" ? "bad" : "warn") : "quiet"}` }),
       ` ${DROP_LABELS[loss.policy] ?? loss.policy}`,
       make("span", { text: ` (${count(loss.total)} total)`, className: "quiet" })));
-  const topics = losing.map((topic) => {
+  const topics = mostLost.map((topic) => {
     const lost = topic.conflated + topic.dropped;
     const previousTotal = previousDrops.get(topic.name);
     const speed = previous && previousTotal !== undefined ? Math.max(0, ((lost - previousTotal) * 1000) / (now.atMs - previous.atMs)) : 0;

@@ -230,7 +230,7 @@ class SessionRequestTest : FunSpec({
     test("reserved types and invalid timeouts are rejected") {
         withClient {
             shouldThrow<IllegalArgumentException> { session.requestMessage("ack") }.message shouldBe
-                "request type 'ack' is reserved by the protocol; choose another"
+                "request type 'ack' is reserved by the protocol. Choose another type."
             shouldThrow<IllegalArgumentException> { session.requestMessage("who", timeout = 0.seconds) }
                 .message shouldBe "timeout must be positive, was 0s"
             session.requests shouldBe null
