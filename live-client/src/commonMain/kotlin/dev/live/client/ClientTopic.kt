@@ -63,9 +63,9 @@ public class ClientTopic<T> internal constructor(
      *
      * The flow fails with a [LiveException]: with the server's code if the server rejects the subscription, at first
      * or after a reconnect, unless the error is temporary; [SlowCollectorException] if the buffer overflows, see
-     * [CollectorOverflow]; [BadPayloadException] for a payload that is no [T], unless `onBadPayload` skips it;
-     * [ClientClosedException] if the client stops reconnecting. It completes when the application closes the client,
-     * and immediately if the client is already closed.
+     * [CollectorOverflow]; [BadPayloadException] if a payload does not match [T], unless `onBadPayload` skips it;
+     * [ClientClosedException] if the client stops reconnecting. The flow completes when the application closes the
+     * client, and immediately if the client is already closed.
      */
     public val updates: Flow<TopicUpdate<T>> =
         router.events(name, overflow, params, converter::accepts).mapNotNull { event ->
@@ -93,8 +93,8 @@ public class ClientTopic<T> internal constructor(
      * [serializer].
      *
      * Updated only while it is collected. Collecting subscribes, as with [messages]. During a reconnect it keeps the
-     * last known value. Collecting fails as [messages] does but never completes: after the client is closed, no more
-     * values are emitted and the collecting coroutine must be cancelled.
+     * last known value. Collecting fails like [messages] but never completes: after the client is closed, no more
+     * values are emitted, and the application must cancel the collecting coroutine.
      */
     public fun <M> presence(serializer: KSerializer<M>): StateFlow<Presence<M>> =
         PresenceFlow(router.presence(name, params), serializer)
@@ -125,22 +125,25 @@ public class ClientTopic<T> internal constructor(
     public inline fun <reified P> withParams(value: P): ClientTopic<T> = withParams(serializer<P>(), value)
 
     /**
-     * Publishes [value] and returns when the server has acked it. The ack confirms that the server accepted the
-     * message, not which subscribers received it.
+     * Publishes [value] and returns when the server has acknowledged it. The `ack` confirms that the server accepted
+     * the message, not which subscribers received it.
      *
      * Most topics accept messages only from subscribers; without a subscription the server rejects them with
      * [ErrorCode.NotSubscribed]. If a collector starts at the same time, the message may reach the server before the
      * `subscribe`. The client then waits up to 250 ms for the collector and publishes the message once more after the
      * `subscribe`.
      *
-     * @param timeout limit for the whole call, including the wait for a connection; null: the client's `requestTimeout`
+     * @param timeout limit for the whole call, including the wait for a connection, positive; null: the client's
+     *   `requestTimeout`
      * @throws LiveException with the server's code and reason if the server rejects the message, [ErrorCode.Timeout]
-     *   if no ack arrives in time; a message that is not sent by then is never sent
-     * @throws ConnectionLostException if the connection broke before the ack; the message may have been published,
+     *   if no `ack` arrives in time; a message that is not sent by then is never sent
+     * @throws ConnectionLostException if the connection broke before the `ack`; the message may have been published,
      *   and the client does not publish it again
      * @throws ClientClosedException if the client is closed, by the application or by the server
      * @throws MalformedMessageException if [value] cannot be sent: it contains an unpaired surrogate, as `"🌸".take(1)`
-     *   does, or is nested too deeply
+     *   does, or is nested deeper than 512 levels
+     * @throws SerializationException if [value] cannot be encoded
+     * @throws IllegalArgumentException if [timeout] is not positive
      */
     public suspend fun publish(value: T, timeout: Duration? = null) {
         publish(converter.write(value), timeout)
@@ -157,17 +160,18 @@ public class ClientTopic<T> internal constructor(
     }
 
     /**
-     * Publishes [value] at most once, with retries: if the connection breaks before the ack, the client sends the
+     * Publishes [value] at most once, with retries: if the connection breaks before the `ack`, the client sends the
      * message again on the next connection with the same [key], and the server drops duplicates. Requires a topic that
      * the server declares idempotent; other topics reject a key.
      *
-     * Returns and throws as the other [publish], except for [ConnectionLostException]: it is thrown only if the
-     * server closes the connection because a message, possibly this one, is too large (1009), and then the message is
-     * not sent again. A message that is sent again is queued last and needs space in the outbox again, so later
-     * messages may overtake it.
+     * Returns and throws like [publish], except for [ConnectionLostException]: it is thrown only if the server closes
+     * the connection because a message, possibly this one, is too large (1009), and then the message is not sent
+     * again. A message that is sent again is queued last and needs space in the outbox again, so later messages may
+     * overtake it.
      *
-     * @param key identifies this message, such as a generated id, at most 63 bytes
-     * @throws IllegalStateException if another message with [key] waits for its ack
+     * @param key identifies this message, such as a generated id, 1 to 63 bytes of UTF-8
+     * @throws IllegalArgumentException if [key] is empty or too long, or [timeout] is not positive
+     * @throws IllegalStateException if another message with [key] waits for its `ack`
      */
     public suspend fun publishOnce(key: String, value: T, timeout: Duration? = null) {
         publishOnce(key, converter.write(value), timeout)
@@ -196,7 +200,8 @@ public class ClientTopic<T> internal constructor(
      *
      * @param onFailure called in the client's `context` with the exception that [publish] would throw, if the server
      *   rejects the message, it was not sent, or it may not have arrived; must not block
-     * @throws kotlinx.serialization.SerializationException if [value] cannot be encoded
+     * @throws SerializationException if [value] cannot be encoded
+     * @throws MalformedMessageException if [value] cannot be sent, see [publish]
      */
     public fun tryPublish(value: T, onFailure: (LiveException) -> Unit = {}): Boolean =
         tryPublish(converter.write(value), onFailure)

@@ -92,7 +92,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     public val state: StateFlow<ConnectionState> get() = loop.state
 
     /**
-     * Messages that are no replies and belong to no collected topic, such as an endpoint's own message types. Each
+     * Messages that are not replies and belong to no collected topic, such as an endpoint's own message types. Each
      * collector has a buffer of 64 messages; when it is full, the oldest is dropped. There is no replay for later
      * collectors.
      */
@@ -105,7 +105,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
      * @param overflow behavior when a collector's buffer of 64 updates is full
      * @param onBadPayload called in a collector's coroutine for a payload that cannot be decoded. If it returns, the
      *   message is skipped; if it throws, which is the default, the flow fails.
-     * @throws IllegalArgumentException if [name] is empty, longer than 256 bytes or contains control characters
+     * @throws IllegalArgumentException if [name] is empty, over 256 bytes of UTF-8 or contains control characters
      */
     public fun <T> topic(
         name: String,
@@ -129,7 +129,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
      * no body, or its type is neither `message` nor `publish`. Use [send] for messages of other types.
      *
      * @param overflow behavior when a collector's buffer of 64 updates is full
-     * @throws IllegalArgumentException if [name] is empty, longer than 256 bytes or contains control characters
+     * @throws IllegalArgumentException if [name] is empty, over 256 bytes of UTF-8 or contains control characters
      */
     public fun rawTopic(name: String, overflow: CollectorOverflow = CollectorOverflow.Recover): ClientTopic<Message> =
         topic(name, RawConverter, overflow)
@@ -145,16 +145,19 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     /**
      * Sends a request of [type] with the payload [query] and returns the server's reply.
      *
-     * @param timeout limit for the whole call, including the wait for a connection; null: the client's `requestTimeout`
-     * @param key idempotency key, such as an order number, at most 63 bytes. If the server declares [type]
+     * @param timeout limit for the whole call, including the wait for a connection, positive; null: the client's
+     *   `requestTimeout`
+     * @param key idempotency key, such as an order number, 1 to 63 bytes of UTF-8. If the server declares [type]
      *   idempotent, a retry with the same key, such as after a [ConnectionLostException], returns the reply of the
      *   first request.
      * @throws LiveException with the server's code if the server rejects the request, [ErrorCode.Timeout] if no reply
-     *   arrives in time, [ErrorCode.BadPayload] if the reply is no [R]
+     *   arrives in time, [ErrorCode.BadPayload] if the reply does not match [R]
      * @throws ConnectionLostException if the connection broke before the reply; the server may have processed the
      *   request
      * @throws ClientClosedException if the client is closed
      * @throws IllegalStateException if another request with [key] waits for its reply
+     * @throws IllegalArgumentException if [type] is empty or over 64 bytes of UTF-8, [key] is empty or too long, or
+     *   [timeout] is not positive
      */
     public suspend inline fun <reified Q, reified R> request(
         type: String,
@@ -164,8 +167,8 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     ): R = requestMessage(type, body = Body.of(query), timeout = timeout, key = key).decode()
 
     /**
-     * Sends a request of [type] with [body], to [topic] unless that is empty, and returns the reply message. Throws as
-     * [request]. It is not an overload of [request], so that a text query cannot be mistaken for a topic.
+     * Sends a request of [type] with [body], to [topic] unless that is empty, and returns the reply message. Throws
+     * like [request]. It is not an overload of [request], so that a text query cannot be mistaken for a topic.
      */
     public suspend fun requestMessage(
         type: String,
@@ -181,14 +184,18 @@ public class LiveClient internal constructor(private val settings: ClientSetting
 
     /**
      * Handles requests of [type] from the server with [handler], until the result is closed. Handlers run in the
-     * client's `context`, at most 64 concurrently. A handler is cancelled when its connection ends.
+     * client's `context`, at most 64 concurrently; further requests are rejected with `rate_limited`. A handler is
+     * cancelled when its connection ends.
      *
      * A rejection, or a [LiveException] thrown by [handler], is sent to the server with its code. For any other
-     * exception the server receives `internal`, and the exception goes to the `CoroutineExceptionHandler` of the
-     * client's `context`, or to the thread's uncaught exception handler.
+     * exception, and for exceptions of this client such as [ConnectionLostException], the server receives `internal`.
+     * The exception then goes to the `CoroutineExceptionHandler` of the client's `context`, or to the thread's uncaught
+     * exception handler.
      *
-     * @param timeout time limit for [handler], after which it is cancelled; null: the client's `requestTimeout`
-     * @throws IllegalArgumentException if [type] is reserved by the protocol or already has a handler
+     * @param timeout time limit for [handler], positive, after which it is cancelled; null: the client's
+     *   `requestTimeout`
+     * @throws IllegalArgumentException if [type] is reserved by the protocol or already has a handler, or [timeout] is
+     *   not positive
      */
     public inline fun <reified Q, reified R> onRequest(
         type: String,
@@ -207,13 +214,13 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     ): AutoCloseable = requests.add(type, checked(timeout), handler)
 
     /**
-     * Sends [message] unchanged. Returns when the connection has taken it for writing, which does not confirm its
+     * Sends [message] unchanged. Returns when the connection has accepted it for writing, which does not confirm its
      * delivery. A reply to the message's own [Message.ref] is emitted by [messages].
      *
-     * @param timeout limit for the wait for a connection and for space in the outbox; null: the client's
+     * @param timeout limit for the wait for a connection and for space in the outbox, positive; null: the client's
      *   `requestTimeout`
      * @throws IllegalArgumentException if the ref begins with `~` or `=`, which are reserved for the client, or `$`,
-     *   which is reserved for the server
+     *   which is reserved for the server, or if [timeout] is not positive
      * @throws LiveException with [ErrorCode.Timeout] if the message was not sent in time; it is not sent later
      * @throws ClientClosedException if the client is closed
      */

@@ -47,14 +47,14 @@ public class LiveClientConfig internal constructor() {
     /** Replaces [httpClient] and all networking, for tests. Default null: [KtorTransport]. */
     public var transport: Transport? = null
 
-    /** Time limit for the response to the upgrade. Default 10 s. Ignored with a custom [transport]. */
+    /** Time limit for the connect and the upgrade, positive. Default 10 s. Ignored with a custom [transport]. */
     public var connectTimeout: Duration = 10.seconds
         set(value) {
             require(value.isPositive()) { "connectTimeout must be positive, was $value" }
             field = value
         }
 
-    /** Time limit for the [bearer] function, which must be cancellable. Default 30 s. */
+    /** Time limit for the [bearer] function, which must be cancellable. Positive. Default 30 s. */
     public var bearerTimeout: Duration = 30.seconds
         set(value) {
             require(value.isPositive()) { "bearerTimeout must be positive, was $value" }
@@ -63,7 +63,7 @@ public class LiveClientConfig internal constructor() {
 
     /**
      * Default timeout of `publish`, `request` and `send`, including the wait for a connection, and the time limit for
-     * the reply to a `subscribe`. Default 10 s.
+     * the reply to a `subscribe`. Positive. Default 10 s.
      */
     public var requestTimeout: Duration = 10.seconds
         set(value) {
@@ -72,7 +72,7 @@ public class LiveClientConfig internal constructor() {
         }
 
     /**
-     * How long a topic stays subscribed after its last collector has gone, such as during the redraw of a screen.
+     * How long a topic stays subscribed after its last collector has ended, such as during the redraw of a screen.
      * Zero or more. Default 1 s.
      */
     public var linger: Duration = 1.seconds
@@ -151,7 +151,8 @@ public class LiveClientConfig internal constructor() {
     /**
      * Provides the bearer token. [token] is called before every connection and may suspend; its result is sent as
      * `Authorization: Bearer`. After a rejected token the client reconnects only with a different one. If [token]
-     * throws, takes longer than [bearerTimeout] or returns a value that is not valid in a header, the attempt fails.
+     * throws, takes longer than [bearerTimeout] or returns a value that is not valid in a header, the connection
+     * attempt fails and is retried.
      *
      * [token] is also called when the server announces that the token expires soon; a new token is sent on the open
      * connection. As long as [token] returns the old one, it is called again after half of the remaining time.
@@ -170,10 +171,10 @@ public class LiveClientConfig internal constructor() {
         trace = current
     }
 
-    /** Limits of the messages that wait to be sent, while there is no connection or the network is too slow. */
+    /** Limits for the messages that wait to be sent, while there is no connection or the network is too slow. */
     public fun outbox(configure: OutboxConfig.() -> Unit): Unit = outbox.configure()
 
-    /** Detection of dead connections. */
+    /** Settings for the detection of dead connections. */
     public fun heartbeat(configure: HeartbeatConfig.() -> Unit): Unit = heartbeat.configure()
 
     internal fun build(url: String): ClientSettings {
@@ -203,7 +204,7 @@ public class LiveClientConfig internal constructor() {
 /** Settings of `heartbeat { ... }`. */
 @KtorDsl
 public class HeartbeatConfig internal constructor() {
-    /** Time without a received message after which the client sends a `ping`. Default 25 s. */
+    /** Time without a received message after which the client sends a `ping`, positive. Default 25 s. */
     public var interval: Duration = 25.seconds
         set(value) {
             require(value.isPositive()) { "heartbeat interval must be positive, was $value" }

@@ -30,7 +30,7 @@ internal fun requireWebSocketUrl(url: String) {
         Url(url)
     } catch (_: Exception) {
         // Ktor's exceptions have no common type, and quote the whole URL
-        throw IllegalArgumentException("url is not a URL")
+        throw IllegalArgumentException("url is not a valid URL")
     }
 }
 
@@ -42,7 +42,7 @@ private fun requireHostAndPort(url: String, text: String) {
     require(!isBracketed || ']' in text) { "the host of the url contains a '[' without a ']'" }
     val host = if (isBracketed) text.substringBefore(']') + "]" else text.substringBefore(':')
     // Ktor replaces a missing host with localhost
-    require(host.isNotBlank()) { "url must name a host" }
+    require(host.isNotBlank()) { "url must contain a host" }
     if (!isBracketed) requireText("host", host)
     val invalid = host.indexOfFirst { it == ' ' || it.isISOControl() }
     require(invalid < 0) {

@@ -17,7 +17,7 @@ class LiveClientConfigTest : FunSpec({
         "https://example.com/live" to "url must begin with ws:// or wss://, was 'https://…'",
         "example.com/live" to "url must begin with ws:// or wss://, but has no scheme",
         "" to "url must begin with ws:// or wss://, but has no scheme",
-        "ws:///live" to "url must name a host",
+        "ws:///live" to "url must contain a host",
         "ws://h/live?name=100%" to "the query of the url $BAD_ESCAPE, at character 9 of the query. $HINT",
         "ws://h/live?name=%2" to "the query of the url $BAD_ESCAPE, at character 6 of the query. $HINT",
         "ws://h/50%off/live" to "the path of the url $BAD_ESCAPE, at character 4 of the path. $HINT",

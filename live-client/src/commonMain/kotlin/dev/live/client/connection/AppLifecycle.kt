@@ -3,8 +3,8 @@ package dev.live.client.connection
 import kotlinx.coroutines.flow.Flow
 
 /**
- * Reports whether the application is in the foreground. The client disconnects some time after the application has
- * gone to the background (`backgroundGrace`) and connects immediately when it returns.
+ * Reports whether the application is in the foreground. The client disconnects after the application has been in the
+ * background for the `backgroundGrace`, and connects immediately when the application returns.
  *
  * If the flow never emits, completes or fails, the client stays connected.
  */

@@ -207,7 +207,7 @@ internal class Connection(
         /** The maximum: the server's application and its own limits decide how deep messages are nested. */
         val MAX_NESTING = DecodeLimits(DecodeLimits.MAX_DEPTH)
 
-        /** 1005 stands for a close frame without a code. */
+        /** 1005 means a close frame without a code. */
         val UNRELIABLE_CODES = setOf(CloseCode.WebSocketViolated, CloseCode.of(1005), CloseCode.Abnormal)
 
         /** A sixteenth of the bytes that OkHttp queues before it drops data. */
@@ -215,7 +215,7 @@ internal class Connection(
     }
 }
 
-/** The server sent a message that cannot be decoded. A separate type, because encoding an own message may also fail. */
+/** The server sent a message that cannot be decoded. A separate type, because encoding a message may also fail. */
 private class UndecodableException(val reason: String) : Exception(reason)
 
 /** The `pong` to the newest `ping`. It is in the outbox at most once, so a flood of pings does not fill the outbox. */

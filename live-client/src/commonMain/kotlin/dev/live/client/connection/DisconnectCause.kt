@@ -138,7 +138,7 @@ public sealed class DisconnectCause {
     public object ClosedByClient : DisconnectCause() {
         override val rule: ReconnectRule get() = ReconnectRule.Never
 
-        override fun toString(): String = "this client was closed"
+        override fun toString(): String = "the application closed the client"
     }
 
     private companion object {

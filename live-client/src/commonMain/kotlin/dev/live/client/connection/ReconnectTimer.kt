@@ -30,14 +30,14 @@ internal class ReconnectTimer(
 ) {
     private var lastAttempt: TimeMark? = null
 
-    /** The check requests that the last attempt already covers. A later one justifies another attempt. */
+    /** Number of check requests that the last attempt already covers. A later request causes another attempt. */
     private var coveredChecks = 0
 
     /** Whether the last attempt was aborted and no wait followed. */
     private var wasAborted = false
 
     /**
-     * Runs [attempt] and returns its result. Returns null if the attempt was aborted because it became pointless: the
+     * Runs [attempt] and returns its result. Returns null if the attempt was aborted because it became useless: the
      * application went to the background, or the network changed before the connection was open.
      */
     suspend fun <T : Any> run(attempt: suspend () -> T): T? =
@@ -109,7 +109,7 @@ internal class ReconnectTimer(
             conditions.state.first { it.pause != null || (includesChecks && it.checkRequests != checks) }
         } != null
 
-    /** Enforces the minimum interval, so that a network that comes and goes does not cause a reconnect storm. */
+    /** Enforces the minimum interval, so that an unstable network does not cause a reconnect storm. */
     private fun untilNextAttempt(): Duration =
         lastAttempt?.let { MIN_INTERVAL - it.passed() }?.coerceAtLeast(Duration.ZERO) ?: Duration.ZERO
 
@@ -117,7 +117,7 @@ internal class ReconnectTimer(
     private fun TimeMark.passed(): Duration = elapsedNow().coerceAtLeast(Duration.ZERO)
 
     private companion object {
-        /** Between two attempts. */
+        /** Minimum time between two attempts. */
         val MIN_INTERVAL = 1.seconds
     }
 }

@@ -99,7 +99,7 @@ internal class Reconnection(
 
     private companion object {
         /**
-         * Limit for the begin and for the width of the window, so that a faulty server cannot stop a client for long.
+         * Limit for the start and for the width of the window, so that a faulty server cannot stop a client for long.
          */
         val MAX_WINDOW = 1.hours
     }

@@ -11,8 +11,8 @@ import dev.live.protocol.LiveException
 public class ConnectionLostException internal constructor(
     reason: String,
     /**
-     * Whether the server closed because of a message that was too large, possibly this one. It is never sent again
-     * then.
+     * Whether the server closed the connection because of a message that was too large, possibly this one. The message
+     * must then not be sent again.
      */
     internal val wasTooLarge: Boolean,
 ) : LiveException(ErrorCode.of("connection_lost"), reason) {

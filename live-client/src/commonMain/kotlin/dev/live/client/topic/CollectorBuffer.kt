@@ -15,8 +15,8 @@ import kotlin.concurrent.Volatile
 public enum class CollectorOverflow {
     /**
      * On a topic with history, the client unsubscribes until the collector has emptied its buffer, and then recovers
-     * the missed messages. Other collectors of the topic wait too, and presence shows the client as gone meanwhile.
-     * On a topic without history, the same as [Fail].
+     * the missed messages. Other collectors of the topic wait too, and presence shows the client as absent meanwhile.
+     * On a topic without history, this is the same as [Fail].
      */
     Recover,
 

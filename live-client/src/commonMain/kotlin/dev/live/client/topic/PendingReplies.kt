@@ -19,8 +19,8 @@ internal interface ReplyHandler {
     /**
      * The connection broke before the reply.
      *
-     * @param wasTooLarge whether the server closed it because of a message that was too large; do not send it again
-     *   then
+     * @param wasTooLarge whether the server closed the connection because of a message that was too large; the message
+     *   must then not be sent again
      */
     fun onConnectionLost(wasTooLarge: Boolean)
 }

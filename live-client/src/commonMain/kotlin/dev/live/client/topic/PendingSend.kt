@@ -7,7 +7,7 @@ import kotlinx.coroutines.CompletableDeferred
 /**
  * An application message in the outbox, and its result. Only used on the client's dispatcher.
  *
- * @param expectsReply whether [await] waits for the server's reply; false: until the message is written
+ * @param expectsReply whether [await] waits for the server's reply; false if it only waits until the message is written
  */
 internal class PendingSend(
     private val message: Message,

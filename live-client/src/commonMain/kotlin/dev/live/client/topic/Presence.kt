@@ -74,7 +74,7 @@ internal fun Presence<JsonElement>.afterOrNull(message: Message): Presence<JsonE
 /**
  * This presence with every info decoded by [serializer].
  *
- * @throws BadPayloadException if an info is no [M]
+ * @throws BadPayloadException if an info does not match [M]
  */
 internal fun <M> Presence<JsonElement>.decoded(serializer: KSerializer<M>): Presence<M> {
     try {

@@ -25,7 +25,7 @@ internal class Refs {
         /** @throws IllegalArgumentException if [ref] has a reserved prefix */
         fun requireUnreserved(ref: String): Unit =
             require(!isGenerated(ref) && !isServerRequest(ref)) {
-                "ref must not begin with '${ref.first()}', was '$ref'"
+                "ref must not begin with the reserved prefix '${ref.first()}', was '$ref'"
             }
 
         /**

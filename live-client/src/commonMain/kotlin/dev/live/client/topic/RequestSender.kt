@@ -157,7 +157,7 @@ internal class RequestSender(
             enqueue()
             return send.await()
         } finally {
-            outbox.remove(send) // a message must not be written after its caller gave up
+            outbox.remove(send) // a message must not be written after the wait of its caller has ended
             send.cancel()
         }
     }

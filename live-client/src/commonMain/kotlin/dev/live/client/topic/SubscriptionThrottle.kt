@@ -12,8 +12,8 @@ import kotlin.time.Duration.Companion.seconds
 
 /**
  * Limits the rate of subscribes and unsubscribes by the server's replies: at most [WINDOW] are unanswered, the others
- * wait in a queue. A reconnect with 1,000 topics, or a closed screen, cannot fill the server's queue for this
- * session.
+ * wait in a queue. A reconnect with 1,000 topics, or the close of a screen, cannot fill the server's queue
+ * for this session.
  *
  * After a `rate_limited` error the client sends one at a time, with a gap in between. The gap grows when the server
  * rejects further topics and shrinks with each ack, so the rate converges to the server's limit. The [Retry] of a
@@ -137,7 +137,7 @@ internal class SubscriptionThrottle(private val scope: CoroutineScope, private v
     companion object {
         /**
          * Unanswered subscribes and unsubscribes. A quarter of a session's default queue (256 messages), because the
-         * server may send more messages after an ack; and less than a third of the default burst (200).
+         * server may send more messages after an ack, and less than a third of the default burst (200).
          */
         const val WINDOW = 64
 

@@ -36,7 +36,7 @@ public sealed interface TopicUpdate<out T> {
 
 /** Completeness of the messages that a collector receives, at the time of a subscribe. */
 public enum class Recovery {
-    /** The collector's first subscribe: it receives messages from here on. */
+    /** The collector's first subscribe: it receives the messages published from now on. */
     First,
 
     /** Complete: the messages published since the last one received follow, without loss or duplicates. */

@@ -109,7 +109,7 @@ public class KtorTransport(
 
     /**
      * The redirect target for [rejection], if its engine does not report it: repeats the request without the upgrade.
-     * Null if [rejection] is no redirect, or the target is unknown.
+     * Null if [rejection] is not a redirect, or the target is unknown.
      */
     private suspend fun redirectOf(
         rejection: UpgradeRefusedException,

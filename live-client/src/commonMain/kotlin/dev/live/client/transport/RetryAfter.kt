@@ -20,7 +20,7 @@ private fun untilDate(text: String, now: GMTDate): Duration? =
     try {
         (text.fromHttpToGmtDate().timestamp - now.timestamp).milliseconds
     } catch (_: IllegalStateException) {
-        null // thrown by Ktor if this is no date
+        null // thrown by Ktor if the text is not a date
     }
 
 private val MAX_WAIT = 1.hours

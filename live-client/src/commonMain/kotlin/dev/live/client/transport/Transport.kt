@@ -62,7 +62,7 @@ public interface Wire {
     /**
      * Waits until all sent messages are written to the network. This is the client's backpressure.
      *
-     * @throws WireClosedException as [send]
+     * @throws WireClosedException if the connection is closed
      */
     public suspend fun flush()
 
@@ -82,8 +82,8 @@ public sealed class WireEvent {
     /**
      * The connection ended.
      *
-     * @property code of the close frame, [CloseCode.Abnormal] if none came
-     * @property reason of the close frame, may be empty
+     * @property code code of the close frame; [CloseCode.Abnormal] if there was none
+     * @property reason reason of the close frame, may be empty
      * @property error the cause of a broken connection, if known; a [MessageTooLargeException] if this client closed it
      */
     public class Closed(
@@ -100,10 +100,14 @@ public sealed class WireEvent {
  */
 public class MessageTooLargeException(public val limit: Int) : Exception("a message exceeded the limit of $limit bytes")
 
-/** The connection is closed, so that nothing can be sent. */
+/** The connection is closed, so messages can no longer be sent. */
 public class WireClosedException(cause: Throwable? = null) : Exception("the connection is closed", cause)
 
-/** The server did not respond to the upgrade within [after]. */
+/**
+ * The server did not respond to the upgrade in time.
+ *
+ * @property after the time limit
+ */
 public class ConnectTimeoutException(public val after: Duration) : Exception("the server did not respond within $after")
 
 /**

@@ -73,7 +73,7 @@ class KeyTest : FunSpec({
                 "key must be at most 63 bytes, was '$long'"
             for (ref in listOf("=1", "$1", "~1")) {
                 shouldThrow<IllegalArgumentException> { client.send(Message("shout", ref = ref)) }.message shouldBe
-                    "ref must not begin with '${ref.first()}', was '$ref'"
+                    "ref must not begin with the reserved prefix '${ref.first()}', was '$ref'"
             }
         }
     }

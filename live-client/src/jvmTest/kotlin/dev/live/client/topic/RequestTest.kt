@@ -88,7 +88,7 @@ class RequestTest : FunSpec({
     test("a ref with the client's prefix is rejected") {
         clientTest {
             shouldThrow<IllegalArgumentException> { client.send(Message("shout", ref = "~1")) }.message shouldBe
-                "ref must not begin with '~', was '~1'"
+                "ref must not begin with the reserved prefix '~', was '~1'"
         }
     }
 })

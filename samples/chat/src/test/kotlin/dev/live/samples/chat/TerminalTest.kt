@@ -43,7 +43,7 @@ class TerminalTest : FunSpec({
                     bob.type("/quit")
 
                     ended.await() shouldBe DisconnectCause.ClosedByClient
-                    bob.printed().last() shouldBe "* closed: this client was closed"
+                    bob.printed().last() shouldBe "* closed: the application closed the client"
                 }
             }
 
