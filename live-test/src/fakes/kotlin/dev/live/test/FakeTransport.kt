@@ -13,8 +13,8 @@ import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.first
 
 /**
- * An in-memory network and server for one client, to test an application's behavior on a bad network or with a slow
- * server in virtual time.
+ * An in-memory network and server for one client, to test an application's behavior on an unreliable network or with a
+ * slow server in virtual time.
  *
  * ```
  * @Test

@@ -17,7 +17,7 @@ import kotlinx.coroutines.channels.Channel
  * The server's end of one connection of a [FakeTransport]: the received messages, and functions to send.
  *
  * At most 10,000 messages wait for the client. One more throws an [AssertionError]: in virtual time, this means that
- * the client is never run.
+ * the test does not run the client.
  */
 public class FakeWire internal constructor(
     private val codec: Codec,
@@ -92,7 +92,7 @@ public class FakeWire internal constructor(
         deliver(WireEvent.Closed(code, reason), topic = null)
     }
 
-    /** Sends the default reply to [message], as a server that accepts everything. */
+    /** Sends the default reply to [message], like a server that accepts everything. */
     public fun answer(message: Message) {
         when (message.type) {
             MessageType.SUBSCRIBE -> {

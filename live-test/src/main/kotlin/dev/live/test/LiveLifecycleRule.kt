@@ -60,7 +60,7 @@ public class LiveLifecycleRule : TestRule {
                 val open = maxOf(network.followers, app.followers)
                 if (open == 0) return
                 throw AssertionError(
-                    "${description.displayName} left clients open: $open. Close each LiveClient it makes.",
+                    "${description.displayName} left clients open: $open. Close each LiveClient that the test creates.",
                 )
             }
         }

@@ -99,7 +99,7 @@ public class LiveTest internal constructor(
     }
 
     /**
-     * Opens a connection to the endpoint at [path] without the logic of a client, for tests of single messages. The
+     * Opens a connection to the endpoint at [path] without the logic of a client, for tests of individual messages. The
      * connection is closed when the test ends.
      *
      * @param headers headers of the upgrade request
@@ -114,23 +114,40 @@ public class LiveTest internal constructor(
         return openRaw(scope, KtorTransport(host.webSocketClient), request, codec, timeout)
     }
 
-    /** Waits until this client is connected. Returns at once if it already is. */
+    /**
+     * Waits until this client is connected. Returns at once if it already is.
+     *
+     * @throws AssertionError if the client does not connect within [timeout] or is closed; the message has the cause
+     */
     public suspend fun LiveClient.awaitConnected() {
         val end = awaitState("is not connected") { it is ConnectionState.Connected || it is ConnectionState.Closed }
         if (end is ConnectionState.Closed) throw AssertionError("the client is closed: ${end.cause}")
     }
 
-    /** Waits until this client has lost its connection or failed to connect, and returns its state. */
+    /**
+     * Waits until this client has lost its connection or failed to connect, and returns its state.
+     *
+     * @throws AssertionError if this does not happen within [timeout], or the client is closed
+     */
     public suspend fun LiveClient.awaitDisconnected(): ConnectionState.Waiting {
         val end = awaitState("is not disconnected") { it is ConnectionState.Waiting || it is ConnectionState.Closed }
         return end as? ConnectionState.Waiting ?: throw AssertionError("the client is closed: $end")
     }
 
-    /** Waits until this client is closed permanently, by either side, and returns the cause. */
+    /**
+     * Waits until this client is closed permanently, by either side, and returns the cause.
+     *
+     * @throws AssertionError if this does not happen within [timeout]
+     */
     public suspend fun LiveClient.awaitClosed(): DisconnectCause =
         (awaitState("is not closed") { it is ConnectionState.Closed } as ConnectionState.Closed).cause
 
-    /** Waits until [condition] is true. For asynchronous effects on the server, such as a topic's subscriber count. */
+    /**
+     * Waits until [condition] is true. For asynchronous effects on the server, such as a topic's subscriber count.
+     *
+     * @param description names the condition in the error message
+     * @throws AssertionError if the condition is not met within [timeout]
+     */
     public suspend fun awaitUntil(description: String, condition: () -> Boolean): Unit =
         awaitUntil(description, timeout, condition)
 
@@ -152,7 +169,7 @@ public class LiveTest internal constructor(
     public suspend fun LiveClient.receivedRaw(topic: String): Received<Message> =
         record(rawTopic(topic).messages, "'$topic'").also { awaitReplies(this) }
 
-    /** Records the client's messages that belong to no collected topic and are not a reply. */
+    /** Records the client's messages that belong to no collected topic and are not replies. */
     public suspend fun LiveClient.receivedDirectly(): Received<Message> =
         record(messages, "the client").also { awaitReplies(this) }
 

@@ -17,7 +17,7 @@ import kotlin.time.Duration
 /**
  * A recording of the messages that one client receives, in order. Created by `received` in a [LiveTest].
  *
- * The recorder collects messages immediately, so a test that takes only some of them does not block the client.
+ * The recorder collects messages immediately, so a test that takes only some of them does not slow down the client.
  * Remaining messages do not fail the test. To verify that a message did not arrive, publish another one after it and
  * check that [next] returns that one. At most 10,000 messages wait to be taken. One more fails the test with an
  * [AssertionError]: nothing is dropped, and memory use is bounded.

@@ -69,9 +69,9 @@ internal class TestHostEngine(private val application: Application) : HttpClient
     @InternalAPI
     private suspend fun serve(data: HttpRequestData, body: ByteReadChannel): TestApplicationCall {
         val job = SupervisorJob(application.coroutineContext.job)
-        // the test host's byte copying fails when the server cuts the connection; this is expected
-        val cutHandler = CoroutineExceptionHandler { _, e -> application.log.debug("A connection was cut.", e) }
-        val serverContext: CoroutineContext = Dispatchers.Default + job + cutHandler
+        // the test host's byte copying fails when the server drops the connection; this is expected
+        val dropHandler = CoroutineExceptionHandler { _, e -> application.log.debug("A connection was dropped.", e) }
+        val serverContext: CoroutineContext = Dispatchers.Default + job + dropHandler
         val call = TestApplicationCall(application, readResponse = false, closeRequest = false, serverContext)
         call.request.uri = data.url.fullPath
         call.request.method = data.method

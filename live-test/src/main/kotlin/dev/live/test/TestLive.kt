@@ -31,8 +31,8 @@ import kotlin.time.Duration.Companion.minutes
  *
  * Opens no port. Server and clients run their production code; only the network between them is in memory. Everything
  * runs in real time on several threads. A test needs no fixed delays: each wait of this kit ends as soon as its
- * condition is met, and fails the test after [timeout]. To test a client on a bad network, use [FakeTransport] in
- * virtual time instead.
+ * condition is met, and fails the test after [timeout]. To test a client on an unreliable network, use
+ * [FakeTransport] in virtual time instead.
  *
  * When [test] ends, the clients are closed and the application is stopped. Like `testApplication`, it reads an
  * `application.conf` from the test's resources. A test that takes more than ten minutes fails.
@@ -40,6 +40,7 @@ import kotlin.time.Duration.Companion.minutes
  * @param path default path of the endpoint
  * @param timeout maximum duration of each wait
  * @throws AssertionError if a wait times out. Exceptions of [test] are rethrown
+ * @throws IllegalArgumentException if [timeout] is not positive
  */
 public fun testLive(
     module: Application.() -> Unit,

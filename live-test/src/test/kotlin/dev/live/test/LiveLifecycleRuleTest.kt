@@ -81,7 +81,7 @@ class LiveLifecycleRuleTest : FunSpec({
 
         val failure = shouldThrow<AssertionError> { device.run { leaveClientOn(device) } }
 
-        failure.message shouldBe "chat(ChatTest) left clients open: 1. Close each LiveClient it makes."
+        failure.message shouldBe "chat(ChatTest) left clients open: 1. Close each LiveClient that the test creates."
     }
 
     test("a failure of the test takes precedence over an open client") {

@@ -26,8 +26,8 @@ import kotlinx.coroutines.flow.conflate
  * without a monitor. The client also does so if Android rejects the callback for another reason, such as more than 100
  * callbacks of one application.
  *
- * A network counts as soon as Android reports it, even if it is behind a captive portal. From API 29 on, a network that
- * is blocked for this application (Doze, Data Saver) counts as none. Each collector registers one callback, which runs
+ * A network is available as soon as Android reports it, even behind a captive portal. From API 29 on, a network that is
+ * blocked for this application (Doze, Data Saver) is not available. Each collector registers one callback, which runs
  * on an Android thread, and unregisters it when it ends. There is no polling.
  *
  * @param context any context; only its application context is kept

@@ -12,7 +12,7 @@ import kotlin.time.toJavaDuration
  * @property phase the kind of state
  * @property attempt number of the current or next attempt; 0 for the first connection, and for phases without an
  *   attempt
- * @property delay total wait before the next attempt; zero unless [Phase.WAITING]
+ * @property delay total length of the wait before the next attempt; zero unless [Phase.WAITING]
  * @property cause why there is no connection; null unless [Phase.WAITING] or [Phase.CLOSED]
  * @property pause why the client does not connect; null unless [Phase.PAUSED]
  */

@@ -72,7 +72,12 @@ public class JavaLiveClient internal constructor(
     /** The topic called [name], with payloads of [type], converted by the builder's mapper. */
     public fun <T : Any> topic(name: String, type: Class<T>): JavaTopic<T> = topic(name, Payloads(type, mapper))
 
-    /** Sends a request of [type] with [query], a JSON text. The future returns the reply as JSON text. */
+    /**
+     * Sends a request of [type] with [query], a JSON text. The future returns the reply as JSON text, or fails like the
+     * other `request`.
+     *
+     * @throws IllegalArgumentException if [query] is not valid JSON
+     */
     @JvmOverloads
     public fun request(type: String, query: String, timeout: Duration? = null): CompletableFuture<String> {
         val payloads = Payloads(String::class.java, null)
@@ -81,10 +86,13 @@ public class JavaLiveClient internal constructor(
 
     /**
      * Sends a request of [type] with [query], serialized by the builder's mapper. The future returns the reply, or
-     * fails with a [LiveException]: with the server's code or `timeout`, or as [BadPayloadException] if the reply is
-     * no [R].
+     * fails with a [LiveException]: with the server's code or `timeout`, or as [BadPayloadException] if the reply does
+     * not match [replyType].
      *
-     * @param timeout limit for the whole call, including the wait for a connection; null: the client's `requestTimeout`
+     * @param timeout limit for the whole call, including the wait for a connection, positive; null: the client's
+     *   `requestTimeout`
+     * @throws IllegalArgumentException if the mapper cannot serialize [query]
+     * @throws IllegalStateException if [query] is not a `String` and the builder has no mapper
      */
     @JvmOverloads
     public fun <R : Any> request(
@@ -123,7 +131,7 @@ public class JavaLiveClient internal constructor(
 
     /**
      * Handles requests of [type] from the server with [handler], which receives and returns JSON text, until the
-     * result is closed. Handlers run concurrently on the client's executor; see [LiveClient.onRequest].
+     * result is closed. Handlers run on the client's executor, at most 64 concurrently; see [LiveClient.onRequest].
      *
      * @throws IllegalArgumentException if [type] is reserved by the protocol or already has a handler
      */
@@ -142,11 +150,11 @@ public class JavaLiveClient internal constructor(
         handler: RequestHandler<in Q, out Any>,
     ): Subscription = onRequest(type, Payloads(queryType, mapper), Payloads(Any::class.java, mapper), handler)
 
-    /** Calls [onMessage] with messages that are no replies and belong to no topic with a listener. */
+    /** Calls [onMessage] with messages that are not replies and belong to no topic with a listener. */
     public fun onMessage(onMessage: Consumer<in Message>): Subscription =
         callbacks.subscribe(client.messages, onMessage, onFailure = null)
 
-    /** Sends [message] unchanged; the future completes when the connection has taken it for writing. */
+    /** Sends [message] unchanged; the future completes when the connection has accepted it for writing. */
     @JvmOverloads
     public fun send(message: Message, timeout: Duration? = null): CompletableFuture<Void> =
         callbacks.call { client.send(message, timeout?.toKotlinDuration()) }
@@ -203,7 +211,7 @@ public class JavaLiveClient internal constructor(
     public companion object {
         private const val CLOSE_SECONDS = 5L
 
-        /** Creates a builder for a client of the server at [url], `ws://` or `wss://`. */
+        /** Creates a builder for a client of the server at [url], `ws://` or `wss://`; `build` validates the URL. */
         @JvmStatic
         public fun builder(url: String): JavaLiveClientBuilder = JavaLiveClientBuilder(url)
 

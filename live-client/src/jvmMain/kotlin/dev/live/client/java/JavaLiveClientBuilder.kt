@@ -38,8 +38,8 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
      *
      * It may reject a task with a [RejectedExecutionException][java.util.concurrent.RejectedExecutionException]: this
      * ends a listener, fails a token request, and rejects a server request with `internal`. It must not drop tasks
-     * silently or run them on the caller's thread, as `DiscardPolicy` and `CallerRunsPolicy` do. The first stops a
-     * listener without notification, the second runs it on the client's own thread.
+     * silently or run them on the caller's thread, as `DiscardPolicy` and `CallerRunsPolicy` do. The former
+     * stops a listener without notification, the latter runs it on the client's own thread.
      */
     public fun executor(executor: Executor): JavaLiveClientBuilder = apply { this.executor = executor }
 
@@ -47,17 +47,23 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
     public fun mapper(mapper: JsonMapper): JavaLiveClientBuilder = apply { this.mapper = mapper }
 
     /**
-     * Adds a header to every upgrade request.
+     * Adds a header to every upgrade request. A header with the same [name] is replaced.
      *
      * @throws IllegalArgumentException from [build] if [name] is not a valid header name, or [value] is not printable
      *   ASCII
      */
     public fun header(name: String, value: String): JavaLiveClientBuilder = set { header(name, value) }
 
-    /** The offered codecs, in order of preference. */
+    /** The offered codecs, in order of preference. Default CBOR and JSON. */
     public fun codecs(vararg codecs: Codec): JavaLiveClientBuilder = set { codecs(*codecs) }
 
-    /** Exponential backoff with full jitter, between zero and a ceiling that doubles from [baseDelay] to [maxDelay]. */
+    /**
+     * Reconnects with exponential backoff and full jitter: after a random delay between zero and a maximum that doubles
+     * from [baseDelay] to [maxDelay]. Default 250 ms to 30 s, without a limit on attempts.
+     *
+     * @throws IllegalArgumentException if [baseDelay] is not positive, [maxDelay] is below it, or [maxAttempts] is
+     *   negative
+     */
     @JvmOverloads
     public fun reconnect(
         baseDelay: Duration,
@@ -68,7 +74,10 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
         return set { reconnect = backoff }
     }
 
-    /** Time without a received message after which the client sends a ping, and after which it reconnects. */
+    /**
+     * Time without a received message after which the client sends a ping, and after which it reconnects. Default 25 s
+     * and 60 s.
+     */
     public fun heartbeat(interval: Duration, timeout: Duration): JavaLiveClientBuilder =
         set {
             heartbeat {
@@ -81,8 +90,8 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
     public fun networkMonitor(monitor: NetworkMonitor): JavaLiveClientBuilder = set { networkMonitor = monitor }
 
     /**
-     * Reports whether the application is in the foreground, and how long the client stays connected in the
-     * background.
+     * Reports whether the application is in the foreground, and how long the client stays connected in the background.
+     * Null for [backgroundGrace] means the default of 30 s.
      */
     @JvmOverloads
     public fun lifecycle(app: AppLifecycle, backgroundGrace: Duration? = null): JavaLiveClientBuilder =
@@ -95,18 +104,18 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
     public fun bearerTimeout(timeout: Duration): JavaLiveClientBuilder =
         set { bearerTimeout = timeout.toKotlinDuration() }
 
-    /** Time limit for the response to the upgrade. */
+    /** Time limit for the connect and the upgrade. Default 10 s. */
     public fun connectTimeout(timeout: Duration): JavaLiveClientBuilder =
         set { connectTimeout = timeout.toKotlinDuration() }
 
-    /** Default timeout of calls. */
+    /** Timeout of calls that set none. Default 10 s. */
     public fun requestTimeout(timeout: Duration): JavaLiveClientBuilder =
         set { requestTimeout = timeout.toKotlinDuration() }
 
-    /** How long a topic stays subscribed after its last callback was removed. */
+    /** How long a topic stays subscribed after its last callback was removed. Default 1 s. */
     public fun linger(time: Duration): JavaLiveClientBuilder = set { linger = time.toKotlinDuration() }
 
-    /** Maximum number of messages, and of payload bytes, that wait to be sent. */
+    /** Maximum number of messages, and of payload bytes, that wait to be sent. Default 64 messages and 1 MiB. */
     public fun outbox(messages: Int, bytes: Int): JavaLiveClientBuilder =
         set {
             outbox {
@@ -115,10 +124,10 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
             }
         }
 
-    /** Maximum size of a received message in bytes. */
+    /** Maximum size of a received message in bytes. Default 1 MiB. */
     public fun maxMessageSize(bytes: Int): JavaLiveClientBuilder = set { maxMessageSize = bytes }
 
-    /** The Ktor client that provides the engine. The application closes it. */
+    /** The Ktor client that provides the engine and plugins. The application closes it, after this client. */
     public fun httpClient(client: HttpClient): JavaLiveClientBuilder = set { httpClient = client }
 
     /**

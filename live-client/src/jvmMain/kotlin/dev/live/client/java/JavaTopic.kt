@@ -36,8 +36,8 @@ public class JavaTopic<T : Any> internal constructor(
      * Subscribes and calls [onMessage] with each message, one at a time and in order, on the client's executor. The
      * subscription survives reconnects.
      *
-     * It ends with a [LiveException] if the server rejects it, a payload is no [T], or the buffer of 64 messages
-     * overflows on a topic without history; with a
+     * It ends with a [LiveException] if the server rejects it, a payload does not match [T], or the buffer of 64
+     * messages overflows on a topic without history; with a
      * [RejectedExecutionException][java.util.concurrent.RejectedExecutionException] if the executor rejects a task;
      * and with any exception of [onMessage]. [onFailure] receives the exception; without [onFailure] it goes to the
      * thread's uncaught exception handler. Closing the client ends the subscription without a callback.
@@ -83,10 +83,11 @@ public class JavaTopic<T : Any> internal constructor(
     }
 
     /**
-     * Publishes [value]. The future completes when the server has acked it. It fails with a [LiveException]: with the
-     * server's code or `timeout`, or as [ConnectionLostException] or [ClientClosedException].
+     * Publishes [value]. The future completes when the server has acknowledged it. It fails with a [LiveException]:
+     * with the server's code or `timeout`, or as [ConnectionLostException] or [ClientClosedException].
      *
-     * @param timeout limit for the whole call, including the wait for a connection; null: the client's `requestTimeout`
+     * @param timeout limit for the whole call, including the wait for a connection, positive; null: the client's
+     *   `requestTimeout`
      * @throws IllegalArgumentException if the mapper cannot serialize [value], or its output cannot be sent
      */
     @JvmOverloads
@@ -96,7 +97,8 @@ public class JavaTopic<T : Any> internal constructor(
     }
 
     /**
-     * Queues [value] for sending without blocking. Returns false if the outbox is full. See [ClientTopic.tryPublish].
+     * Queues [value] for sending without blocking. Returns false if the outbox is full or other messages already wait
+     * for space in it. See [ClientTopic.tryPublish].
      *
      * @param onFailure called on the client's executor if the server rejects the message, it was not sent, or it may
      *   not have arrived; also if the client is closed before. Called on a thread of the library if the executor
@@ -107,8 +109,10 @@ public class JavaTopic<T : Any> internal constructor(
         topic.tryPublish(payloads.write(value)) { failure -> onFailure?.run { callbacks.run { accept(failure) } } }
 
     /**
-     * Publishes [value] at most once, with retries: the client sends it with the idempotency key [key] until it is
-     * acked. Requires a topic that the server declares idempotent. See [ClientTopic.publishOnce].
+     * Publishes [value] at most once, with retries: the client sends it with the idempotency key [key] until the server
+     * acknowledges it. Requires a topic that the server declares idempotent. See [ClientTopic.publishOnce].
+     *
+     * @param key identifies this message, 1 to 63 bytes of UTF-8
      */
     @JvmOverloads
     public fun publishOnce(key: String, value: T, timeout: Duration? = null): CompletableFuture<Void> {

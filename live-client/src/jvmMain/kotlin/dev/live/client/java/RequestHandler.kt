@@ -6,8 +6,8 @@ public fun interface RequestHandler<Q, R> {
      * Returns the reply to [query]. May block; the thread is interrupted when the connection ends, or after the
      * client's `requestTimeout`.
      *
-     * @throws Exception to reject the request: the server receives the code and reason of [JavaLiveClient.refusal], and
-     *   `internal` for any other exception
+     * @throws Exception to reject the request: the server receives the code and reason of an exception created by
+     *   [JavaLiveClient.refusal], and `internal` for any other exception
      */
     @Throws(Exception::class)
     public fun handle(query: Q): R

@@ -37,15 +37,15 @@ import kotlin.time.TimeSource
  * launch { loop.state.collect(::show) }
  * ```
  *
- * Pulls run one at a time. Signals during a pull cause one more pull, however many they are. A failed pull is retried
+ * Pulls run one at a time. Any number of signals during a pull cause one more pull. A failed pull is retried
  * after the backoff, on the next connection, or by [pullNow], whichever is first.
  *
  * @property scope at most 251 bytes of UTF-8
  * @param cursor stores this client's cursor. An exception counts as a failed pull
  * @param poll time from a pull to the next one without a signal, with a jitter of 20 %. Positive. If infinite, the loop
  *   polls at most once, if it receives no signal within two seconds after the start
- * @param backoff delay after a failed pull, and before subscribing again to a rejected scope. When it gives up, [poll]
- *   is the delay
+ * @param backoff delay after a failed pull, and before subscribing again to a rejected scope. If it returns null, the
+ *   delay is [poll]
  * @param pull fetches and applies changes after its argument, and returns the cursor that it reached: its argument if
  *   there were none. It may return a part of the changes; then it is called again. An exception is reported in [state],
  *   and the pull is retried

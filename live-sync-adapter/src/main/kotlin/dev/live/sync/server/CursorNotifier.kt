@@ -17,8 +17,8 @@ import kotlin.time.Duration.Companion.seconds
 /**
  * Publishes advanced cursors, at most once per scope and [interval], and then the newest.
  *
- * It publishes at once after 50 ms without a publish, otherwise within a few milliseconds: while active it polls the
- * queue, because a wakeup per call would cost a busy engine's threads more than everything else. See
+ * It publishes at once after 50 ms without a publish, otherwise within a few milliseconds. While active it polls the
+ * queue, because one wakeup per call would be the largest cost for the threads of a busy engine. See
  * benchmarks/RESULTS.md.
  *
  * A scope is queued at most once, so the queues are bounded by the number of scopes with an unpublished cursor.

@@ -20,9 +20,9 @@ import java.util.concurrent.Flow
  * recovers the missed messages when the subscriber requests again; without history, `onError` follows the buffered
  * messages.
  *
- * `onError` receives a [LiveException] as [JavaTopic.onMessage] does, an [IllegalArgumentException] after a `request`
- * of 0 or less, an exception of `onNext`, or the executor's rejection. `onComplete` is called when the client is
- * closed.
+ * `onError` receives a [LiveException] in the same cases as [JavaTopic.onMessage], an [IllegalArgumentException] after
+ * a `request` of 0 or less, an exception of `onNext`, or the executor's rejection. `onComplete` is called when the
+ * client is closed.
  *
  * The publishers are separate from the rest of the facade, because Android has [Flow] only since API 30.
  */
@@ -38,8 +38,8 @@ public fun <T : Any> updates(topic: JavaTopic<T>): Flow.Publisher<TopicUpdate<@J
 
 /**
  * The connection status of [client]: the current one, and every change. Without demand, only the newest status is
- * kept. `onComplete` follows the status `CLOSED`, or comes without it if the application closes the client. `onError`
- * is only called after an invalid `request`, or if `onNext` throws.
+ * kept. `onComplete` follows the status `CLOSED`, or is called without it if the application closes the client.
+ * `onError` is only called after an invalid `request`, or if `onNext` throws.
  */
 public fun status(client: JavaLiveClient): Flow.Publisher<ConnectionStatus> {
     val untilClosed =
