@@ -103,10 +103,10 @@ private val cases =
         Case(ErrorCode.UnknownType, "a type without a handler", "no handler for messages of this type") {
             it.ask("""{"type":"dance","ref":"r"}""")
         },
-        Case(ErrorCode.UnknownTopic, "subscribe to a topic that matches no pattern", "no topic is declared") {
+        Case(ErrorCode.UnknownTopic, "subscribe to a topic that matches no pattern", "no declared topic matches") {
             it.ask("""{"type":"subscribe","topic":"hall/1","ref":"r"}""")
         },
-        Case(ErrorCode.UnknownTopic, "subscribe without a topic", "no topic is declared") {
+        Case(ErrorCode.UnknownTopic, "subscribe without a topic", "no declared topic matches") {
             it.ask("""{"type":"subscribe","ref":"r"}""")
         },
         Case(

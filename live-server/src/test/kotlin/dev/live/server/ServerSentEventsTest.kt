@@ -266,7 +266,7 @@ class ServerSentEventsTest : FunSpec({
             val ann = EventClient.open(this, "/live/sse?topic=room/1")
             ann.next()
             val bob = PlainClient.connect(url() + "?name=bob")
-            bob.send("""{"type":"subscribe","topic":"room/1","ref":"a"}""")
+            bob.ask("""{"type":"subscribe","topic":"room/1","ref":"a"}""")
 
             bob.send("""{"type":"publish","topic":"room/1","data":7}""")
 

@@ -7,16 +7,24 @@ import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.server.LiveServer
 import dev.live.server.transport.Inbound
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.launch
+import kotlin.coroutines.AbstractCoroutineContextElement
+import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
+
+/** Identifies the client whose connection runs in this context: sessions of pending logins open in any order. */
+private class Connection(val client: Client) : AbstractCoroutineContextElement(Connection) {
+    companion object Key : CoroutineContext.Key<Connection>
+}
 
 /** Executes the lines of one script. */
 internal class ScriptRunner(private val options: Options, private val time: VirtualTime) {
     private val server = LiveServer(settings(options, time.dispatcher), time.scope.coroutineContext) { time.now }
     private val endpoint =
         server.serve(
-            application(options).apply { onOpen { clients.values.find { it.session == null }?.session = session } },
+            application(options).apply { onOpen { currentCoroutineContext()[Connection]!!.client.session = session } },
         )
     private val clients = LinkedHashMap<Int, Client>()
     private var current = client(0)
@@ -76,7 +84,7 @@ internal class ScriptRunner(private val options: Options, private val time: Virt
         val client = Client(options)
         clients[number] = client
         val known = USERS.getOrNull(number)
-        time.scope.launch { endpoint.serve(client.socket, codecSlot = 0, known, "127.0.0.1") }
+        time.scope.launch(Connection(client)) { endpoint.serve(client.socket, codecSlot = 0, known, "127.0.0.1") }
         time.run()
         return client
     }
