@@ -59,7 +59,7 @@ public val Live: ApplicationPlugin<LiveConfig> =
             it.log.info("Live: {}", describe(settings.transport, application.engine.javaClass.name))
         }
         on(MonitoringEvent(ApplicationStopPreparing)) { drain(application, settings.drainTimeout) { server.drain() } }
-        // An application that is reloaded stops without the engine; in an ordinary stop it has been drained before.
+        // A reload stops the application but not the engine. In an ordinary stop, the sessions are already drained.
         // All applications of an engine share one monitor, so the replacing application also receives this event.
         on(MonitoringEvent(ApplicationStopping)) {
             if (it === application) drain(application, settings.drainTimeout) { server.drainForReload() }

@@ -133,7 +133,7 @@ internal class RequestHandlers(
 
         fun cancel() {
             job.cancel()
-            if (reply != null) calls -= this // else run() removes it after the handler, which may ignore this
+            if (reply != null) calls -= this // else run() removes it when the handler has ended
         }
 
         override fun take(): Message? {

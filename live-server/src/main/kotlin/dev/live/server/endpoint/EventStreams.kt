@@ -113,7 +113,7 @@ internal class EventStreams<Meta : Any>(
                     // failure.
                     call.respondIfConnected(disconnect, { session.isCompleted }) { call.respond(events) }
                 }
-                is StreamStart.Refused -> {
+                is StreamStart.Rejected -> {
                     val code = ErrorCode.of(start.error.code)
                     val wait = start.error.retryAfterMs?.milliseconds
                     call.respondError(code.httpStatus(), code.wire, start.error.reason, wait)

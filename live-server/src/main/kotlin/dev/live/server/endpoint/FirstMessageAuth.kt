@@ -103,7 +103,7 @@ internal class FirstMessageAuth<Meta : Any>(
      */
     private fun countRejected(): Outcome<Meta>? {
         if (++rejected < limits.maxBadMessages) return null
-        return Outcome.Ended(CloseCode.ProtocolViolated, "$rejected messages before a token")
+        return Outcome.Ended(CloseCode.ProtocolViolated, "$rejected messages received before an auth message")
     }
 
     private suspend fun write(message: Message) =

@@ -34,9 +34,9 @@ internal class KeyLimits(
  * request.
  *
  * A known key is never executed again: a repeated request waits for the current execution, or receives its stored
- * reply. If a limit allows no further key, the request is rejected before execution. If a limit allows no further
- * reply, the repeated request is rejected. Keys are never removed early to make space. Failed executions are not
- * stored, so the client may retry with the same key.
+ * reply. If a limit allows no further key, the request is rejected before execution. If a limit does not allow the
+ * reply to be stored, repeated requests are rejected. Keys are never removed early to make space. Failed executions are
+ * not stored, so the client may retry with the same key.
  *
  * Expired keys are removed when the next key arrives, and the keys of an ended owner at once. Every function may be
  * called from any thread.

@@ -6,16 +6,16 @@ package dev.live.server.frame
  */
 internal fun String.wellFormed(maxLength: Int = Int.MAX_VALUE): String {
     val end = if (length <= maxLength) length else maxLength - if (isPairAt(maxLength - 1)) 1 else 0
-    for (i in 0 until end) if (isHalfAt(i)) return repaired(end)
+    for (i in 0 until end) if (isUnpairedAt(i)) return repaired(end)
     return if (end == length) this else substring(0, end)
 }
 
 private fun String.repaired(end: Int): String =
     buildString(end) {
-        for (i in 0 until end) append(if (this@repaired.isHalfAt(i)) '\uFFFD' else this@repaired[i])
+        for (i in 0 until end) append(if (this@repaired.isUnpairedAt(i)) '\uFFFD' else this@repaired[i])
     }
 
-private fun String.isHalfAt(i: Int): Boolean = this[i].isSurrogate() && !isPairAt(i) && !(i > 0 && isPairAt(i - 1))
+private fun String.isUnpairedAt(i: Int): Boolean = this[i].isSurrogate() && !isPairAt(i) && !(i > 0 && isPairAt(i - 1))
 
 /** Whether the characters at [i] and [i] + 1 are a surrogate pair. */
 private fun String.isPairAt(i: Int): Boolean =

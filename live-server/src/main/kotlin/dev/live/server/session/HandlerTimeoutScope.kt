@@ -61,7 +61,7 @@ internal class HandlerTimeoutScope(parent: CoroutineContext) {
 
         override fun resumeWith(result: Result<T>) {
             val timer = timer.getAndSet(STOPPED)
-            // it may have fired without having cancelled the job yet
+            // the timer may have fired without having cancelled the job yet
             if (timer === FIRED) job.cancel() else timer?.cancel()
             caller.resumeWith(if (timer === FIRED) Result.success(null) else result)
         }

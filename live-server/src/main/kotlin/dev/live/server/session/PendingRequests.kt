@@ -54,7 +54,7 @@ internal class PendingRequests {
         val reply = CompletableDeferred<Message>()
         waiting[ref] = reply
         try {
-            // read after the insertion: either this or [close] sees the other one
+            // read after the insertion: either this check sees the close, or [close] sees the request
             if (isClosed) throw connectionLost(type)
             return withTimeoutOrNull(timeout) {
                 if (!session.send(Message(type, ref = ref, body = body, trace = trace))) throw connectionLost(type)

@@ -14,8 +14,8 @@ internal abstract class QueueCapacity(protected val bound: QueueBound) {
     /**
      * Waiting messages in the upper half, their bytes in the lower half, and the [CLOSED] bit.
      *
-     * One word, so that an offer is only rejected because of waiting messages, never because of a concurrent offer that
-     * is rejected too: no later take would wake its sender. A closed queue that was seen empty stays empty.
+     * One field, so that an offer is rejected only because of waiting messages, never because of a concurrent offer
+     * that is rejected too: no later take would wake its sender. A closed queue that is empty stays empty.
      */
     @Volatile
     protected var waiting = 0L
@@ -47,15 +47,15 @@ internal abstract class QueueCapacity(protected val bound: QueueBound) {
         get() = waiting.let { it / ONE <= bound.messages / 2 && (it and BYTES) <= bound.bytes / 2 }
 
     /**
-     * Reserves capacity for [frame]. Returns the value of [waiting] before, or [REFUSED] if there is not enough
+     * Reserves capacity for [frame]. Returns the value of [waiting] before, or [REJECTED] if there is not enough
      * capacity.
      */
     protected fun reserve(frame: OutboundFrame, maxMessages: Int, maxBytes: Int): Long {
         while (true) {
             val before = waiting
             val isAlone = before and BYTES == 0L && frame.count == 1
-            if (before < 0 || before / ONE + frame.count > maxMessages) return REFUSED
-            if (!isAlone && (before and BYTES) + frame.size > maxBytes) return REFUSED
+            if (before < 0 || before / ONE + frame.count > maxMessages) return REJECTED
+            if (!isAlone && (before and BYTES) + frame.size > maxBytes) return REJECTED
             if (WAITING.compareAndSet(this, before, before + weight(frame))) return before
         }
     }
@@ -97,7 +97,7 @@ internal abstract class QueueCapacity(protected val bound: QueueBound) {
     /** Like [awaitHalfEmpty], but returns at the latest when [condition] is true. */
     suspend fun awaitHalfEmptyOr(condition: () -> Boolean): Boolean = await { isHalfEmpty || condition() }
 
-    /** Lets the next waiter check its condition again. */
+    /** Wakes the next waiter, which checks its condition again. */
     fun signal() {
         waiters?.signal()
     }
@@ -135,7 +135,7 @@ internal abstract class QueueCapacity(protected val bound: QueueBound) {
         /** The sign bit of [waiting]. */
         const val CLOSED: Long = Long.MIN_VALUE
 
-        const val REFUSED: Long = -1L
+        const val REJECTED: Long = -1L
 
         fun weight(frame: OutboundFrame): Long = frame.count * ONE + frame.size
 

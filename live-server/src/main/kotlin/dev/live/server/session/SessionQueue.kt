@@ -29,7 +29,7 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCap
     @Volatile
     private var head: OutboundFrame? = null
 
-    /** Taken from [channel] just before [head] was noticed. Only accessed by the writer. */
+    /** A frame taken from [channel] just before [head] was set, to be written after it. Only accessed by the writer. */
     private var next: OutboundFrame? = null
 
     @Volatile
@@ -62,7 +62,7 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCap
 
     private fun offer(frame: OutboundFrame, maxMessages: Int, maxBytes: Int): OfferResult {
         val before = reserve(frame, maxMessages, maxBytes)
-        if (before == REFUSED) return if (isClosed) OfferResult.Closed else OfferResult.Full
+        if (before == REJECTED) return if (isClosed) OfferResult.Closed else OfferResult.Full
         var isAccepted = true
         if (before == 0L && waker != null) head = frame else isAccepted = sendToChannel(frame)
         waker?.run() // read again: a writer that started in the meantime has found nothing

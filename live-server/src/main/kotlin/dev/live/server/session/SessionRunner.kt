@@ -93,11 +93,11 @@ internal class SessionRunner<Meta : Any>(
             if (failure != null) session.state.end(CONNECTION_LOST, flush = false)
             writer.complete()
         }
-        handler.open(session)?.let { refusal ->
-            session.state.end(refusal, flush = true)
+        handler.open(session)?.let { rejection ->
+            session.state.end(rejection, flush = true)
             // the sweeper does not limit this wait: a rejected session may not be in the registry
             withTimeoutOrNull(settings.closeTimeout) { writer.join() }
-            return refusal
+            return rejection
         }
         launch(socket.readerContext + CoroutineName("live-reader")) { read(session) }
         try {
@@ -112,11 +112,11 @@ internal class SessionRunner<Meta : Any>(
         val state = session.state
         try {
             while (true) {
-                state.awaitQueueSpace() // so that a client is never too slow for the replies to its own messages
-                if (state.endReason != null) break // a session that writes its last frames reads no more
+                state.awaitQueueSpace() // so that replies to the client's own messages do not overflow its queue
+                if (state.endReason != null) break // the session writes its last frames and reads no more
                 when (val inbound = socket.read() ?: break) {
                     is Inbound.Data -> {
-                        if (state.endReason != null) break // it ended while waiting for this message
+                        if (state.endReason != null) break // the session ended during the wait for this message
                         state.markHandling()
                         handler.handle(session, inbound)
                     }
@@ -156,7 +156,7 @@ internal class SessionRunner<Meta : Any>(
             session.state.queue.cancel()
             handler.beforeUnsubscribe(session)
             session.requests?.close()
-            // after a concurrent subscription from the server
+            // the lock waits for a concurrent subscription by the server
             session.state.withLock { session.state.subscriptions.unsubscribeAll() }
         }
         coroutineScope {

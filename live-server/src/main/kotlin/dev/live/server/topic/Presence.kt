@@ -26,7 +26,7 @@ internal class Member(val key: String, val info: String) {
     val size: Int = 2 * utf8Bytes(key) + utf8Bytes(info) + PUNCTUATION
 
     /** [info], parsed once: the whole list is published again with every change. */
-    val shown: JsonElement by lazy(LazyThreadSafetyMode.NONE) { Json.parseToJsonElement(info) }
+    val parsedInfo: JsonElement by lazy(LazyThreadSafetyMode.NONE) { Json.parseToJsonElement(info) }
 }
 
 /**
@@ -137,7 +137,7 @@ internal class Presence(private val settings: PresenceSettings) {
 
     companion object {
         /**
-         * Maximum bytes of a list: an eighth of the default bound of a queue and of the message size that our clients
+         * Maximum bytes of a list: an eighth of the default bound of a queue and of the message size that live clients
          * accept. A slow client could not subscribe to a topic with a longer list.
          */
         const val MAX_LISTED_BYTES = 128 * 1024

@@ -32,7 +32,7 @@ internal class PresenceNotifier(
     fun nextNotification(now: Long, hasNew: Boolean): Notification {
         val hasChanged = presence.hasChanged
         val changes = presence.takeChanges(now)
-        if (hasChanged) mutableState.value = presence.all { it.shown }
+        if (hasChanged) mutableState.value = presence.all { it.parsedInfo }
         val isListed = presence.isListed
         val isDiff = isListed && wasListed
         wasListed = isListed

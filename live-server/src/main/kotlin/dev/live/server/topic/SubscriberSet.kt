@@ -113,6 +113,6 @@ internal class SubscriberSet {
 
     private companion object {
         const val INITIAL_CAPACITY = 4 // most topics are small: a user's devices, a document's editors
-        const val SHRINK_BELOW = 4 // a quarter, so that one subscriber coming and going does not copy each time
+        const val SHRINK_BELOW = 4 // a quarter, so that alternating adds and removes do not copy the array each time
     }
 }

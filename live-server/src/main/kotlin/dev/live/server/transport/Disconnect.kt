@@ -43,7 +43,7 @@ internal fun ApplicationCall.watchDisconnect(): Disconnect {
     try {
         attributes.put(HttpRequestCloseHandlerKey, disconnect::report)
     } catch (_: LinkageError) {
-        // a Ktor version without this key: a failing write then shows the disconnect
+        // this Ktor version has no such key: only a failed write then reveals the disconnect
     }
     return disconnect
 }

@@ -99,11 +99,11 @@ internal class EarlyFrameBuffer(private val codec: HttpServerCodec) : ChannelDup
             status == null -> return
             status == SWITCHING -> state = State.Upgrading
             // rejected; deferred, because the codec is in the middle of a write
-            status > INTERIM -> context.executor().execute { upgradeRefused(context) }
+            status > INTERIM -> context.executor().execute { upgradeRejected(context) }
         }
     }
 
-    private fun upgradeRefused(context: ChannelHandlerContext) {
+    private fun upgradeRejected(context: ChannelHandlerContext) {
         val channel = context.channel()
         channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false)
         val isInputEnded = channel is DuplexChannel && channel.isInputShutdown

@@ -90,7 +90,7 @@ internal class EventSocket(
     override suspend fun receive(): Inbound? =
         when (readCount++) {
             0 -> Inbound.Data(codec.encode(subscribe), isText = true)
-            // its pong follows the reply to [subscribe], if there is any: an interceptor may have dropped that
+            // the pong follows the reply to [subscribe], which an interceptor may have dropped
             1 -> Inbound.Ping(ByteArray(0))
             else -> inbound.receiveCatching().getOrNull()
         }
@@ -136,7 +136,7 @@ internal class EventSocket(
             message.dataOrNull<SubscribedData>()?.let(::subscribed)
             startStream()
         } else if (message.type == MessageType.ERROR && (message.ref == subscribe.ref || message.ref.isEmpty())) {
-            decided.complete(StreamStart.Refused(message.dataOrNull() ?: DEFAULT_REFUSAL))
+            decided.complete(StreamStart.Rejected(message.dataOrNull() ?: DEFAULT_REJECTION))
             inbound.trySend(Inbound.Close(CloseCode.Normal.wire))
         }
     }
@@ -212,7 +212,7 @@ internal class EventSocket(
 
         val POLL_INTERVAL = 20.milliseconds
 
-        val DEFAULT_REFUSAL = ErrorData(ErrorCode.Forbidden.wire, "this session may not use the topic")
+        val DEFAULT_REJECTION = ErrorData(ErrorCode.Forbidden.wire, "this session may not use the topic")
 
         /** An interceptor may have replaced the reply with any payload. */
         inline fun <reified T> Message.dataOrNull(): T? =
@@ -230,7 +230,7 @@ internal sealed interface StreamStart {
     object Started : StreamStart
 
     /** The subscribe request was rejected with [error]. */
-    class Refused(val error: ErrorData) : StreamStart
+    class Rejected(val error: ErrorData) : StreamStart
 
     /** The session ended before the reply. */
     class Ended(val code: CloseCode, val reason: String) : StreamStart

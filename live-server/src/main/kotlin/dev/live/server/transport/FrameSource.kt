@@ -9,7 +9,7 @@ import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
 import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
 import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
 
-/** The waiting frames of one client, from which a socket's pump takes them. */
+/** The queued frames of one client, which a socket's pump takes and writes. */
 internal interface FrameSource {
     /** Called on any thread after a frame was added or the source was closed; for pumps that do not suspend. */
     var waker: Runnable?

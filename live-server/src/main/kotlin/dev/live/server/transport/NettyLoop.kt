@@ -147,8 +147,8 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
     }
 
     private inner class Dispatcher : CoroutineDispatcher() {
-        // not during other work either: a resumed reader would run its handlers in it, and a writer would overtake
-        // others
+        // also during other work of the loop: a resumed reader would run its handlers inside that work, and a writer
+        // would write before others
         override fun isDispatchNeeded(context: CoroutineContext): Boolean = isBusy || !executor.inEventLoop()
 
         override fun dispatch(context: CoroutineContext, block: Runnable) = execute(block)

@@ -136,7 +136,7 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
     }
 
     override fun channelInactive(context: ChannelHandlerContext) {
-        inputEnded() // writes fail on their own
+        inputEnded() // Netty fails the pending writes
         context.fireChannelInactive()
     }
 
@@ -238,7 +238,8 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
         }
 
     /**
-     * Discards messages until the client's close frame, the end of the connection or a violation, which gets no reply.
+     * Discards messages until the client's close frame, the end of the connection or a violation. The server does not
+     * reply to the violation.
      */
     private suspend fun awaitCloseFrame() {
         try {

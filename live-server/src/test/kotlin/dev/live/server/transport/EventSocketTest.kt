@@ -77,7 +77,7 @@ class EventSocketTest : FunSpec({
 
             stream.write(text(LiveException(ErrorCode.Forbidden, "no").toMessage("room/1", "r")), text(Message("more")))
 
-            val rejected = stream.socket.start.await().shouldBeInstanceOf<StreamStart.Refused>()
+            val rejected = stream.socket.start.await().shouldBeInstanceOf<StreamStart.Rejected>()
             rejected.error.code shouldBe "forbidden"
             stream.socket.receive().shouldBeInstanceOf<Inbound.Close>().code shouldBe 1000
             stream.socket.close(1000, "", closeReceived = true)
