@@ -127,7 +127,7 @@ public sealed class ReconnectRule {
     /**
      * Reconnect with exponential backoff and jitter.
      *
-     * @property minDelay minimum of the first delay, zero or more
+     * @property minDelay minimum delay before each reconnect after this code, zero or more
      * @property maxInARow maximum number of consecutive reconnects after connections that ended with this code; then
      *   the client stays closed. A stable connection in between resets the count
      */

@@ -28,8 +28,8 @@ public interface Codec {
 /**
  * Limits of a decoder.
  *
- * @property maxDepth maximum nesting depth of a JSON payload or an ignored field, in arrays and objects; at least 1.
- *   Default 64
+ * @property maxDepth maximum nesting depth of a JSON payload or an ignored field, in arrays and objects; 1 to
+ *   [MAX_DEPTH]. Default 64
  * @throws IllegalArgumentException if [maxDepth] is not 1 to [MAX_DEPTH]
  */
 public class DecodeLimits(public val maxDepth: Int = 64) {

@@ -6,7 +6,8 @@ import kotlin.time.Duration
  * Decides how long to wait before a reconnect.
  *
  * It applies only where the close code permits it: some codes forbid a reconnect, and the reconnect window in the
- * `goodbye` of a restarting server takes precedence.
+ * `goodbye` of a restarting server takes precedence. It is called on the client's own dispatcher and must not block. If
+ * it throws, the client is closed.
  */
 public fun interface ReconnectPolicy {
     /**

@@ -22,7 +22,8 @@ public open class SessionScope<Meta : Any> internal constructor(public val sessi
     public val meta: Meta get() = session.meta
 
     /**
-     * Rejects the current message: the client receives an `error` with [code] and [reason].
+     * Rejects the current message: the client receives an `error` with [code] and [reason]. In `onOpen` it closes the
+     * session (1011). In `onClose`, `onSubscribe` and `onUnsubscribe` the client receives no error.
      *
      * @param reason one short sentence for the client's developer or user; no secrets
      * @throws LiveException always, with [code] and [reason]
@@ -38,7 +39,8 @@ public open class SessionScope<Meta : Any> internal constructor(public val sessi
  *
  * @property topic name of the topic
  * @property parameters values of the pattern's parameters in the topic's name
- * @property params the `params` of the client's `subscribe`; null in other handlers, or if the client sent none
+ * @property params the `params` of the client's `subscribe`, in `authorize`, `presence` and `welcome`; null in other
+ *   handlers, or if the client sent none
  * @property welcome the result of `welcome` for this client, in `onSubscribe`; null in other handlers, or if there is
  *   none
  */

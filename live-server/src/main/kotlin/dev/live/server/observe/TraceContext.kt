@@ -12,7 +12,8 @@ import kotlin.coroutines.CoroutineContext
  * propagate it, to clients that support it. A handler that starts its own span continues in
  * `withContext(TraceContext(...)) { }`.
  *
- * @property traceparent the `traceparent` value of W3C Trace Context, at most 64 bytes of UTF-8; not parsed by live
+ * @property traceparent the `traceparent` value of W3C Trace Context, at most 64 bytes of UTF-8; not parsed by live.
+ *   With a longer value, publishes and requests throw an [IllegalArgumentException]
  */
 public class TraceContext(public val traceparent: String) : AbstractCoroutineContextElement(TraceContext) {
     /** The key of this element in a coroutine context. */

@@ -67,14 +67,14 @@ class SessionSubscriptionsTest : FunSpec({
             subscriptions.subscribe("t", "", ack)
             runCurrent()
             one.socket.stalled = true
-            val membership = subscriptions["t"].shouldNotBeNull()
+            val subscription = subscriptions["t"].shouldNotBeNull()
             val messages = List(4) { prepared(textMessage("$it")) }
-            membership.offer(prepared(textMessage("being written")))
+            subscription.offer(prepared(textMessage("being written")))
             runCurrent()
 
-            membership.offer(MessageBatch(messages, CodecTable(listOf(FakeCodec())))) shouldBe false
+            subscription.offer(MessageBatch(messages, CodecTable(listOf(FakeCodec())))) shouldBe false
             one.session.state.endReason shouldBe null
-            messages.map { membership.offer(it) } shouldContainExactly listOf(true, true, true, false)
+            messages.map { subscription.offer(it) } shouldContainExactly listOf(true, true, true, false)
 
             one.session.state.endReason.shouldNotBeNull().code shouldBe CloseCode.SlowConsumer
         }
@@ -85,11 +85,11 @@ class SessionSubscriptionsTest : FunSpec({
             val subscriptions = one.session.state.subscriptions
             subscriptions.subscribe("t", "", ack)
             runCurrent()
-            val membership = subscriptions["t"].shouldNotBeNull()
+            val subscription = subscriptions["t"].shouldNotBeNull()
 
-            List(12) { membership.offer(prepared(textMessage("$it"))) } shouldContainExactly List(12) { true }
-            membership.topic.backlog.isEmpty shouldBe false
-            membership.offer(prepared(textMessage("over the limit"))) shouldBe false
+            List(12) { subscription.offer(prepared(textMessage("$it"))) } shouldContainExactly List(12) { true }
+            subscription.topic.backlog.isEmpty shouldBe false
+            subscription.offer(prepared(textMessage("over the limit"))) shouldBe false
 
             one.session.state.endReason.shouldNotBeNull().code shouldBe CloseCode.SlowConsumer
         }
