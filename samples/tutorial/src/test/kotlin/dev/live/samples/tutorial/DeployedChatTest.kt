@@ -14,6 +14,9 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
 import io.ktor.client.HttpClient
+import io.ktor.client.request.forms.submitForm
+import io.ktor.http.HttpStatusCode
+import io.ktor.http.parameters
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
@@ -58,7 +61,7 @@ class DeployedChatTest : FunSpec({
         }
     }
 
-    test("a wrong password ends the client, and a closed room is refused") {
+    test("logins without a valid password and subscribes without permission are rejected") {
         val port = ServerSocket(0).use { it.localPort }
         val server = ChatProcess(port)
         HttpClient().use { http ->
@@ -70,6 +73,8 @@ class DeployedChatTest : FunSpec({
                 val refused = shouldThrow<LiveException> { bob.topic<Chat>("room/admins").messages.first() }
 
                 refused.code shouldBe ErrorCode.Forbidden
+                val unknownUser = parameters { append("name", "eve") }
+                http.submitForm("http://localhost:$port/login", unknownUser).status shouldBe HttpStatusCode.Unauthorized
                 val waiting = withTimeout(HANG) { stranger.state.first { it is ConnectionState.Waiting } }
                 (waiting as ConnectionState.Waiting).cause.shouldBeInstanceOf<DisconnectCause.NoToken>()
             } finally {

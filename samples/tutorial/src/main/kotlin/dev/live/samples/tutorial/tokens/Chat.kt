@@ -27,9 +27,8 @@ fun Application.chatWith(tokens: Tokens) {
         post("/login") {
             val form = call.receiveParameters()
             val name = form["name"]
-            if (name == null ||
-                passwords[name] != form["password"]
-            ) {
+            val password = name?.let { passwords[it] }
+            if (name == null || password == null || password != form["password"]) {
                 return@post call.respond(HttpStatusCode.Unauthorized)
             }
             call.respondText(tokens.issue(name))
