@@ -53,19 +53,22 @@ public class ClientTopic<T> internal constructor(
     }
 
     /**
-     * The messages of the topic and the status of the subscription, in order: a [TopicUpdate.Received] for each
-     * message, and a [TopicUpdate.Subscribed] each time that the server accepts the subscription, with the result of
-     * the recovery.
+     * The messages of the topic and the status of the subscription, in order. Emits a [TopicUpdate.Received] for each
+     * message. Emits a [TopicUpdate.Subscribed], with the result of the recovery, each time that the server accepts the
+     * subscription.
      *
      * Cold: the first collector subscribes, cancelling the last one unsubscribes. The subscription survives reconnects.
      * Payloads are decoded in the collector's coroutine. Each collector has a buffer of 64 updates and never delays the
      * connection or another collector.
      *
-     * The flow fails with a [LiveException]: with the server's code if the server rejects the subscription, at first
-     * or after a reconnect, unless the error is temporary; [SlowCollectorException] if the buffer overflows, see
-     * [CollectorOverflow]; [BadPayloadException] if a payload does not match [T], unless `onBadPayload` skips it;
-     * [ClientClosedException] if the client stops reconnecting. The flow completes when the application closes the
-     * client, and immediately if the client is already closed.
+     * The flow fails with a [LiveException]:
+     * - with the server's code if the server rejects the subscription, at first or after a reconnect, unless the error
+     *   is temporary;
+     * - with [SlowCollectorException] if the buffer overflows, see [CollectorOverflow];
+     * - with [BadPayloadException] if a payload does not match [T], unless `onBadPayload` skips it;
+     * - with [ClientClosedException] if the client stops reconnecting.
+     *
+     * The flow completes when the application closes the client, and immediately if the client is already closed.
      */
     public val updates: Flow<TopicUpdate<T>> =
         router.events(name, overflow, params, converter::accepts).mapNotNull { event ->
@@ -164,10 +167,11 @@ public class ClientTopic<T> internal constructor(
      * message again on the next connection with the same [key], and the server drops duplicates. Requires a topic that
      * the server declares idempotent; other topics reject a key.
      *
-     * Returns and throws like [publish], except for [ConnectionLostException]: it is thrown only if the server closes
-     * the connection because a message, possibly this one, is too large (1009), and then the message is not sent
-     * again. A message that is sent again is queued last and needs space in the outbox again, so later messages may
-     * overtake it.
+     * Returns and throws like [publish], except for [ConnectionLostException]. It is thrown only if the server closes
+     * the connection because a message, possibly this one, is too large (1009). The message is then not sent again.
+     *
+     * A message that is sent again is queued last and needs space in the outbox again, so later messages may overtake
+     * it.
      *
      * @param key identifies this message, such as a generated id, 1 to 63 bytes of UTF-8
      * @throws IllegalArgumentException if [key] is empty or too long, or [timeout] is not positive
@@ -198,8 +202,8 @@ public class ClientTopic<T> internal constructor(
      * wait for space in it. The client sends the message once, in order with its other messages, unless there is no
      * connection for the `requestTimeout`.
      *
-     * @param onFailure called in the client's `context` with the exception that [publish] would throw, if the server
-     *   rejects the message, it was not sent, or it may not have arrived; must not block
+     * @param onFailure called in the client's `context` if the server rejects the message, it was not sent, or it may
+     *   not have arrived. Receives the exception that [publish] would throw. Must not block
      * @throws SerializationException if [value] cannot be encoded
      * @throws MalformedMessageException if [value] cannot be sent, see [publish]
      */

@@ -1,8 +1,8 @@
 package dev.live.client
 
 /**
- * Validates a header when the application sets it. Otherwise engines would reject it at each connection, some with
- * its value in the error message, and others would send it so that the server reads another header.
+ * Validates a header when the application sets it. Otherwise some engines would reject it at each connection, with its
+ * value in the error message. Other engines would send it in a form that the server reads as another header.
  *
  * @throws IllegalArgumentException if [name] or [value] is not valid in a header; the message does not contain the
  *   value

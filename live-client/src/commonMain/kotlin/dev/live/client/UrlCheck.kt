@@ -7,7 +7,7 @@ import io.ktor.http.Url
  * URLs that other programs interpret differently.
  *
  * Error messages name the part and the position. They quote only the scheme, and the port if the URL has no user
- * info: if the URL is split at the wrong character, such as a '/' in a password, any other part may contain a secret.
+ * info. Any other part may contain a secret, if the URL is split at the wrong character, such as a '/' in a password.
  *
  * @throws IllegalArgumentException if [url] is not a WebSocket URL; the message names the invalid part
  */

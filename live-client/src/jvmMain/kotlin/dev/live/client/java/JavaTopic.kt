@@ -36,11 +36,15 @@ public class JavaTopic<T : Any> internal constructor(
      * Subscribes and calls [onMessage] with each message, one at a time and in order, on the client's executor. The
      * subscription survives reconnects.
      *
-     * It ends with a [LiveException] if the server rejects it, a payload does not match [T], or the buffer of 64
-     * messages overflows on a topic without history; with a
-     * [RejectedExecutionException][java.util.concurrent.RejectedExecutionException] if the executor rejects a task;
-     * and with any exception of [onMessage]. [onFailure] receives the exception; without [onFailure] it goes to the
-     * thread's uncaught exception handler. Closing the client ends the subscription without a callback.
+     * The subscription ends with an exception:
+     * - with a [LiveException] if the server rejects it, a payload does not match [T], or the buffer of 64 messages
+     *   overflows on a topic without history;
+     * - with a [RejectedExecutionException][java.util.concurrent.RejectedExecutionException] if the executor rejects a
+     *   task;
+     * - with any exception of [onMessage].
+     *
+     * [onFailure] receives the exception. Without [onFailure] it goes to the thread's uncaught exception handler.
+     * Closing the client ends the subscription without a callback.
      */
     @JvmOverloads
     public fun onMessage(onMessage: Consumer<in T>, onFailure: Consumer<in Exception>? = null): Subscription =

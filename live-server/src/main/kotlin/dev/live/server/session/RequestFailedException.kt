@@ -7,9 +7,12 @@ import kotlin.time.Duration
 /**
  * The client did not reply to a [Session.request], or replied with an error or a malformed payload.
  *
- * The code is the client's own if it rejected the request. Otherwise it is [ErrorCode.BadPayload] for a reply that does
- * not match its type, [ErrorCode.Timeout] without a reply in time, [ErrorCode.RateLimited] if too many requests of the
- * session wait, and `connection_lost`, which is never sent on the wire, if the session ended first.
+ * The code is the client's own if it rejected the request. Otherwise it is:
+ * - [ErrorCode.BadPayload] if the reply does not match its type;
+ * - [ErrorCode.Timeout] if no reply arrived in time;
+ * - [ErrorCode.RateLimited] if 256 requests of the session already wait for a reply;
+ * - `connection_lost`, which is never sent on the wire, if the session ended first;
+ * - [ErrorCode.Internal] if the client sent a malformed error.
  *
  * If a handler does not catch it, the handler's own client receives `internal`: another client's error is not
  * forwarded.

@@ -165,8 +165,8 @@ public class Session<out Meta : Any> internal constructor(
      *
      * @return false if the session is already subscribed, or has ended
      * @throws LiveException with `unknown_topic` if the session's endpoint declares no such topic, `too_many_topics` if
-     *   the session has reached its topic limit, `timeout` if the change takes longer than a handler timeout, or the
-     *   error of the `presence` block
+     *   the session has reached its topic limit, or `timeout` if the change takes longer than a handler timeout. Also
+     *   with the error of the `presence` block
      */
     public suspend fun join(topic: String): Boolean = state.subscribeFromServer(topic)
 

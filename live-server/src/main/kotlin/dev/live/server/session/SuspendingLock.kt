@@ -7,10 +7,11 @@ import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
 /**
  * Serializes changes to a session's subscriptions: by the client, by the server, and at the end of the session.
  *
- * A suspending lock that takes one field while uncontended; a `Mutex` would take 200 bytes per session. It cannot
- * deadlock. Only [SessionSubscriptions] runs under it, which takes no second lock and calls no application code. It
- * waits only for a topic's coroutine, which waits for no session, and for the session's own client to receive missed
- * messages, which the write timeout bounds.
+ * A suspending lock that takes one field while uncontended; a `Mutex` would take 200 bytes per session.
+ *
+ * It cannot deadlock. Only [SessionSubscriptions] runs under it, which takes no second lock and calls no application
+ * code. It waits only for a topic's coroutine, which waits for no session, and for the session's own client to receive
+ * missed messages. The write timeout limits the second wait.
  */
 internal abstract class SuspendingLock {
     /** Null if unlocked, [LOCKED], or a job that the waiting coroutines join. */

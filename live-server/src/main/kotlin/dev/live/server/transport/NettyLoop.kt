@@ -19,8 +19,8 @@ import kotlin.coroutines.EmptyCoroutineContext
 /**
  * State shared by the sockets of one event loop: the list of sockets ready to write, and the last write buffer.
  *
- * A fan-out makes thousands of sockets ready. They share one list and one task of the loop, so that it is woken once
- * for all of them, and several messages for one socket go out in one write.
+ * A fan-out makes thousands of sockets ready. They share one list and one task of the loop, so the loop is woken once
+ * for all of them. Several messages for one socket are sent in one write.
  */
 internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLoop {
     /** Sockets ready to write, newest first, linked by [NettySocket.nextReady]; each at most once. */
