@@ -22,7 +22,7 @@ internal object SyncWire {
     /**
      * The topic of [scope].
      *
-     * @throws IllegalArgumentException if [scope] is empty, too long or has control characters
+     * @throws IllegalArgumentException if [scope] is empty, too long or contains control characters
      */
     fun topicOf(scope: String): String {
         require(scope.isNotEmpty()) { "a scope must not be empty" }
@@ -30,7 +30,7 @@ internal object SyncWire {
         require(bytes <= MAX_SCOPE_BYTES) {
             "a scope must be at most $MAX_SCOPE_BYTES bytes of UTF-8, was at least $bytes; use a shorter name"
         }
-        require(scope.none { it.isISOControl() }) { "a scope must not have control characters" }
+        require(scope.none { it.isISOControl() }) { "a scope must not contain control characters" }
         return PREFIX + scope
     }
 

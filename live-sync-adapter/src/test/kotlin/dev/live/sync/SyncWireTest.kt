@@ -66,6 +66,6 @@ class SyncWireTest : FunSpec({
         shouldThrow<IllegalArgumentException> { SyncWire.topicOf("x".repeat(1024)) }.message shouldBe
             "a scope must be at most 251 bytes of UTF-8, was at least 1024; use a shorter name"
         shouldThrow<IllegalArgumentException> { SyncWire.topicOf("a\nb") }.message shouldBe
-            "a scope must not have control characters"
+            "a scope must not contain control characters"
     }
 })

@@ -31,13 +31,12 @@ internal class Refs {
         /**
          * The ref of the idempotency key [key].
          *
-         * @throws IllegalArgumentException if [key] is empty or longer than 63 bytes
+         * @throws IllegalArgumentException if [key] is empty or over 63 bytes of UTF-8
          */
         fun ofKey(key: String): String {
             require(key.isNotEmpty()) { "key must not be empty. Omit it to send without a key." }
-            require(key.encodeToByteArray().size <= MAX_KEY_BYTES) {
-                "key must be at most $MAX_KEY_BYTES bytes, was '$key'"
-            }
+            val size = key.encodeToByteArray().size
+            require(size <= MAX_KEY_BYTES) { "key must be at most $MAX_KEY_BYTES bytes of UTF-8, was $size" }
             return RefPrefix.KEY + key
         }
     }

@@ -70,7 +70,7 @@ class KeyTest : FunSpec({
                 "key must not be empty. Omit it to send without a key."
             val long = "x".repeat(64)
             shouldThrow<IllegalArgumentException> { client.request<Int, Int>("pay", 7, key = long) }.message shouldBe
-                "key must be at most 63 bytes, was '$long'"
+                "key must be at most 63 bytes of UTF-8, was 64"
             for (ref in listOf("=1", "$1", "~1")) {
                 shouldThrow<IllegalArgumentException> { client.send(Message("shout", ref = ref)) }.message shouldBe
                     "ref must not begin with the reserved prefix '${ref.first()}', was '$ref'"

@@ -23,7 +23,7 @@ import kotlinx.coroutines.launch
  * Fails with a `LiveException` if the server rejects the scope or does not reply in time. Completes when the client is
  * closed.
  *
- * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or has control characters
+ * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or contains control characters
  */
 public fun LiveClient.syncSignals(scope: String): Flow<ULong> {
     val updates = syncUpdates(scope)

@@ -138,7 +138,7 @@ public class JavaSyncLoop private constructor(builder: Builder) : AutoCloseable 
         /**
          * Returns a builder; [Builder.start] starts the loop.
          *
-         * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or has control characters
+         * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or contains control characters
          */
         @JvmStatic
         public fun builder(live: JavaLiveClient, scope: String, store: JavaCursorStore, pull: JavaPull): Builder =

@@ -32,7 +32,7 @@ public object JavaSyncSignals {
      *
      * @param onError called if the server rejects the scope or does not reply in time; the subscription ends then
      * @param executor runs both callbacks, one at a time
-     * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or has control characters
+     * @throws IllegalArgumentException if [scope] is empty, over 251 bytes of UTF-8, or contains control characters
      */
     @JvmStatic
     @JvmOverloads
