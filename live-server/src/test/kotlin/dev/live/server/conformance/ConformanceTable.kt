@@ -19,7 +19,8 @@ private val titles =
 /** The rows of `docs/conformance.md`, one for each case. The build fails if a case does not pass. */
 internal fun conformanceTable(): List<String> =
     buildList {
-        for ((group, cases) in conformanceCases.groupBy { it.group }) {
+        val groups = conformanceCases.groupBy { it.group }
+        for ((group, cases) in groups.toSortedMap(compareBy { it.toIntOrNull() ?: Int.MAX_VALUE })) {
             add("")
             add("### ${if (group == "L") "" else "$group. "}${titles.getValue(group)}")
             add("")
