@@ -138,7 +138,7 @@ function show(overview) {
     total("In", rate(perSecond((it) => it.messagesIn)), `${bytes(perSecond((it) => it.bytesIn))}/s`),
     total("Published", rate(perSecond((it) => it.published)), `${count(overview.published)} total`),
     total("Out", rate(perSecond((it) => it.messagesOut)), `${bytes(perSecond((it) => it.bytesOut))}/s`),
-    total("Queued", bytes(queues.bytes), `${count(queues.messages)} messages in ${count(queues.sessions)} sessions`),
+    total("Queued", bytes(queues.bytes), `${count(queues.messages)} in ${count(queues.sessions)} sessions`),
     total("Slow clients", count(queues.slow), `of ${count(overview.sessions)}`, queues.slow ? "bad" : ""),
   );
   showSlow(overview);
@@ -171,7 +171,7 @@ function showSlow({ slowest, queues }) {
   byId("slow-title").textContent = queues.slow > slowest.length ? `Slow clients: ${slowest.length} slowest of ${count(queues.slow)}` : "Slow clients";
   byId("slow").replaceChildren(
     ...(slowest.length ? slowest.map((row) => {
-      const blocked = row.writingMs >= 1000 ? `, write blocked for ${duration(row.writingMs)}` : "";
+      const blocked = row.writingMs >= 1000 ? `, blocked for ${duration(row.writingMs)}` : "";
       return make("li", { className: "slow", title: `session ${row.id}` },
         make("span", { text: row.user ?? `session ${row.id.slice(0, 8)}`, className: `name strong ${mood(row)}` }),
         meter(row.queue.fill, mood(row)),
