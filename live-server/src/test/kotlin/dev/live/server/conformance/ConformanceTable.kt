@@ -20,7 +20,7 @@ private val titles =
 internal fun conformanceTable(): List<String> =
     buildList {
         val groups = conformanceCases.groupBy { it.group }
-        for ((group, cases) in groups.toSortedMap(compareBy { it.toIntOrNull() ?: Int.MAX_VALUE })) {
+        for ((group, cases) in groups.toSortedMap(compareBy<String> { it.toIntOrNull() ?: Int.MAX_VALUE })) {
             add("")
             add("### ${if (group == "L") "" else "$group. "}${titles.getValue(group)}")
             add("")
