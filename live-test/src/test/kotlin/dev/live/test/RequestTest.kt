@@ -149,9 +149,9 @@ private class Paid : Shop {
     val gate = CompletableDeferred<Unit>()
     private var payments = 0
 
-    override suspend fun pay(who: String, order: Order): Receipt {
+    override suspend fun pay(user: String, order: Order): Receipt {
         begun.complete(Unit)
         gate.await()
-        return Receipt("$who paid ${order.amount}, ${++payments}")
+        return Receipt("$user paid ${order.amount}, ${++payments}")
     }
 }
