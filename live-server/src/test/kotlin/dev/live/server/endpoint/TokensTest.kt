@@ -223,7 +223,7 @@ private fun renewable(expires: () -> Instant?): LiveEndpoint<Unit> =
 
 private fun auth(token: String) = Message(MessageType.AUTH, body = Body.of(AuthData(token)))
 
-/** A session without a user, whose queue is never written to a socket. */
+/** A session without a user. Its queue is never written to a socket. */
 private fun TestScope.anonymous(meta: String): Session<String> {
     val topics = TestTopics(backgroundScope, CodecTable(listOf(FakeCodec()))).registry
     val runtime = SessionRuntime(sessionSettings(), topics, codecSlot = 0) { currentTime }

@@ -13,7 +13,7 @@ import kotlinx.coroutines.flow.first
 import java.io.IOException
 
 /**
- * A socket whose client is controlled by the test.
+ * A socket with a client that the test controls.
  *
  * A [stalled] client reads nothing. On a [broken] one, writes fail. One that is not [answering] never completes a
  * close handshake.

@@ -189,7 +189,7 @@ class TopicBatchesTest : FunSpec({
     }
 })
 
-/** A read loop whose read ends when the test calls [end]. */
+/** A read loop that ends its read when the test calls [end]. */
 private class FakeReadLoop : ReadLoop {
     private val tasks = ArrayDeque<Runnable>()
 

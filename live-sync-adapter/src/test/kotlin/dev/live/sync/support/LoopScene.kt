@@ -34,7 +34,7 @@ internal fun loopScene(block: suspend LoopScene.() -> Unit) {
     }
 }
 
-/** A loop whose signals and connection the test controls. The server's cursor is [server]. */
+/** A loop. The test controls its signals and its connection. The server's cursor is [server]. */
 internal class LoopScene(val test: TestScope) {
     var store: CursorStore = MemoryCursor()
     lateinit var running: Job
