@@ -58,8 +58,8 @@ internal class FakeCall(
     private inner class Response : ApplicationResponse {
         private var status: HttpStatusCode? = null
         override val call: ApplicationCall get() = this@FakeCall
-        override val isCommitted: Boolean get() = answer != null
-        override val isSent: Boolean get() = answer != null
+        override val isCommitted: Boolean get() = result != null
+        override val isSent: Boolean get() = result != null
         override val headers: ResponseHeaders = HeaderList()
         override val cookies: ResponseCookies get() = error("live sets no cookies")
 

@@ -5,6 +5,7 @@ import dev.live.server.Live
 import dev.live.server.live
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
+import io.ktor.server.routing.application
 import io.ktor.server.routing.routing
 import kotlinx.serialization.Serializable
 

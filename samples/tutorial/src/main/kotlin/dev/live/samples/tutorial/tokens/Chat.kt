@@ -13,6 +13,7 @@ import io.ktor.server.netty.EngineMain
 import io.ktor.server.request.receiveParameters
 import io.ktor.server.response.respond
 import io.ktor.server.response.respondText
+import io.ktor.server.routing.application
 import io.ktor.server.routing.post
 import io.ktor.server.routing.routing
 
