@@ -10,9 +10,10 @@ import java.util.zip.*;
 import org.codehaus.mojo.animal_sniffer.SignatureChecker;
 
 /**
- * Compiles an application and its dependencies to dex files, with the R8 rules in the jars and the rules that Android's tools
- * generate. Fails if a class is missing. Prints the size of live's own classes.
- * Usage: DexCheck <build dir> <android-all jar> <signature of Android's java.*> <rules> <class path, the application first>
+ * Compiles an application and its dependencies to dex files, with the R8 rules in the jars and the rules that Android's
+ * tools generate. Fails if a class is missing. Prints the size of live's own classes.
+ * Usage: DexCheck <build dir> <android-all jar> <signature of Android's java.*> <rules> <class path>; the class path
+ * begins with the application.
  */
 public class DexCheck {
     public static void main(String[] a) throws Exception {
@@ -61,7 +62,10 @@ public class DexCheck {
         }
     }
 
-    /** java.base of the JDK, and only Android's classes of its other modules. Otherwise java.lang.management would not be missing. */
+    /**
+     * java.base of the JDK, and only Android's classes of its other modules. Otherwise java.lang.management would not
+     * be missing.
+     */
     private static Path javaOfAndroid(Path signature, Path jar) throws Exception {
         Set<String> known;
         try (InputStream in = new BufferedInputStream(Files.newInputStream(signature))) {

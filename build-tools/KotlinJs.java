@@ -15,12 +15,13 @@ import org.jetbrains.kotlin.cli.js.K2JSCompiler;
  *
  * <p>It runs two or three compilations in one JVM: from the second one the compiler is warm, which halves the time.
  *
- * <p>Usage: KotlinJs MODULE klib|tests KLIBS [TEST_SOURCES...], in the module's folder. KLIBS is a list of klibs and of folders
- * with klibs. Writes target/js/MODULE.klib, and with "tests" also target/js-tests/MODULE-tests.mjs.
+ * <p>Usage: KotlinJs MODULE klib|tests KLIBS [TEST_SOURCES...], in the module's folder. KLIBS is a list of klibs and of
+ * folders with klibs. Writes target/js/MODULE.klib, and with "tests" also target/js-tests/MODULE-tests.mjs.
  */
 public class KotlinJs {
     private static final Path KLIBS = Path.of("target", "js");
-    private static final Path PROGRAM = Path.of("target", "js-tests"); // a separate folder, because the linker deletes its contents
+    // a separate folder, because the linker deletes its contents
+    private static final Path PROGRAM = Path.of("target", "js-tests");
 
     public static void main(String[] a) throws IOException {
         String module = a[0];

@@ -1,5 +1,6 @@
 /**
- * Runs the tests that KotlinJs linked in Node's own test runner. kotlin.test calls the global functions `describe` and `it`.
+ * Runs the tests that KotlinJs linked in Node's own test runner. kotlin.test calls the global functions `describe` and
+ * `it`.
  *
  * Usage: node --test-reporter=spec js-tests.mjs PROGRAM
  */

@@ -1,6 +1,7 @@
-// A Socket.IO server that broadcasts every 20 ms, and its clients. All settings are the defaults, except for the transport,
-// which is WebSocket from the start. Prints the server's port, then reads a line "PORT CLIENTS" from standard input and
-// connects that many clients to PORT. Prints the number of a client for each message that it receives.
+// A Socket.IO server that broadcasts every 20 ms, and its clients. All settings are the defaults, except for the
+// transport, which is WebSocket from the start. Prints the server's port, then reads a line "PORT CLIENTS" from
+// standard input and connects that many clients to PORT. Prints the number of a client for each message that it
+// receives.
 import { Server } from 'socket.io'
 import { io as connect } from 'socket.io-client'
 import { createServer } from 'node:http'

@@ -27,7 +27,8 @@ export async function launchBrowser() {
 
 /**
  * The package unpacks to the system's temporary folder, and mistakes a file that another process is writing for a
- * complete one. Samples are tested in parallel, so each process unpacks to its own folder, and the first one renames it.
+ * complete one. Samples are tested in parallel, so each process unpacks to its own folder, and the first one renames
+ * it.
  */
 function unpacked() {
   const executable = join(FOLDER, "chromium");

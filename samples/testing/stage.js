@@ -88,7 +88,9 @@ export class Stage {
     return program;
   }
 
-  /** Opens a blank tab with its own browser profile. Console messages that match `expected` are not reported as errors. */
+  /**
+   * Opens a blank tab with its own browser profile. Console messages that match `expected` are not reported as errors.
+   */
   async blankTab({ expected = /^$/, ...options } = {}) {
     this.#browser ??= await launchBrowser();
     const context = await this.#browser.newContext({ viewport: { width: 1180, height: 760 }, ...options });

@@ -56,7 +56,8 @@ async function open(stage, options = {}) {
 }
 
 async function width(plot) {
-  return plot.evaluate((node) => node.querySelector(".line").getBBox().width); // in one call: the line is redrawn all the time
+  // in one call: the line is redrawn all the time
+  return plot.evaluate((node) => node.querySelector(".line").getBBox().width);
 }
 
 /** Waits until the server has measured `values` more values. */

@@ -79,7 +79,10 @@ scene("takes screenshots of the page", async (stage) => {
   for (const [page, name] of [[ann, "light"], [bob, "dark"], [mei, "phone"]]) await page.screenshot({ path: screenshotFile(name), animations: "disabled" });
 });
 
-/** Runs the action and waits for states that last for seconds: the waits begin first, so that a slow machine misses none. */
+/**
+ * Runs the action and waits for states that last for seconds: the waits begin first, so that a slow machine
+ * misses none.
+ */
 async function seenDuring(action, ...states) {
   await Promise.all([...states.map((state) => state.waitFor()), action()]);
 }

@@ -2,7 +2,8 @@
  * The state of one room: received messages, outgoing messages and gaps. No DOM access.
  *
  * The sender also receives its published messages. This echo has no ref, but messages of one session arrive in order.
- * So the echo belongs to the first outgoing message with the same text, which is shown below the received ones until then.
+ * So the echo belongs to the first outgoing message with the same text, which is shown below the received ones until
+ * then.
  */
 const MAX_KEPT = 500;
 const MAX_OUTGOING = 50;

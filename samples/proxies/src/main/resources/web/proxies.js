@@ -1,4 +1,4 @@
-/** Shows the route of the page's connections. The clock over server-sent events stops if a proxy buffers the response. */
+/** Shows the route of the page's connections. The clock over server-sent events stops if a proxy buffers responses. */
 import { ConnectionView } from "./shared/connection-view.js";
 import { LiveClient } from "./shared/live.js";
 

@@ -120,8 +120,8 @@ export class Device {
   }
 
   /**
-   * Sends the pending edits, then pulls changes. An edit stays pending until the pull returns its change, so that the tab
-   * can be closed at any point.
+   * Sends the pending edits, then pulls changes. An edit stays pending until the pull returns its change, so that the
+   * tab can be closed at any point.
    */
   async #pull(signal) {
     try {

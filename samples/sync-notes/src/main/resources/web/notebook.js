@@ -1,6 +1,6 @@
 /**
- * The state of one list on a device. Pure functions from one notebook to the next, so that a store writes it as a whole.
- * No DOM or storage access.
+ * The state of one list on a device. Pure functions from one notebook to the next, so that a store writes it as a
+ * whole. No DOM or storage access.
  *
  * `{list, cursor, notes: [{id, text, author}], pending: [edit]}`: the notes as of the cursor, and the pending edits in
  * their order of entry. An edit is pending until its own change is pulled.

@@ -2,7 +2,7 @@
 
 export const byId = (id) => document.getElementById(id);
 
-/** `element("p", {class: "hint", title: "…"}, "text", child)`; attributes that are false, null or undefined are omitted. */
+/** `element("p", {class: "hint", title: "…"}, "text", child)`; omits attributes that are false, null or undefined. */
 export function element(tag, attributes = {}, ...children) {
   const result = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

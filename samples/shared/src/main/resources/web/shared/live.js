@@ -42,7 +42,8 @@ export class LiveClient {
    *   `subscribed(topic, recovery, missed, welcome)`: `"first"`, `"recovered"` (`missed` replayed messages follow)
    *   or `"gap"` (messages may be missing), and the welcome data of the ack;
    *   `message(topic, data)`, `presence(topic, data)`, `rejected(topic, error)`;
-   *   `customMessage(topic, type, data)`, `direct(type, data)`: application-defined message types, with and without a topic.
+   *   `customMessage(topic, type, data)`, `direct(type, data)`: application-defined message types, with and without a
+   *   topic.
    * @param token a bearer token for the upgrade, or null
    */
   constructor(url, handlers, { token = null, WebSocket = globalThis.WebSocket, random = Math.random } = {}) {

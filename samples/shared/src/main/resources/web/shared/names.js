@@ -1,4 +1,7 @@
-/** Validates and suggests names, and derives initials and colors. A name is arbitrary text: never use it as key or markup. */
+/**
+ * Validates and suggests names, and derives initials and colors. A name is arbitrary text: never use it as key or
+ * markup.
+ */
 
 /** Maximum length on the server, in UTF-16 code units, as counted by `length` in JavaScript and Kotlin. */
 const MAX_NAME = 40;
@@ -12,7 +15,10 @@ export function suggestName(random = Math.random) {
   return `${pick(MOODS)} ${pick(ANIMALS)}`;
 }
 
-/** Returns an error text for an invalid name, or null. The server rejects the same names, but a browser hides its reason. */
+/**
+ * Returns an error text for an invalid name, or null. The server rejects the same names, but a browser hides its
+ * reason.
+ */
 export function nameProblem(name) {
   const length = name.trim().length;
   if (length === 0) return "Please enter a name, so that others can see it.";

@@ -71,7 +71,8 @@ private class RestartedServer(private val transport: SoakTransport, private val 
     }
 
     private companion object {
-        // with 0, Netty leaves open the connections that were accepted last: findings/ktor-netty-stop-leaves-connections.sh
+        // with 0, Netty leaves open the connections that were accepted last:
+        // findings/ktor-netty-stop-leaves-connections.sh
         const val GRACE_MILLIS = 100L
         const val STOP_MILLIS = 5_000L
     }
