@@ -14,13 +14,18 @@ public class AndroidApiCheck {
         Path root = Path.of(a[0]);
         // classes of dependencies are not checked here
         ClassListBuilder known = new ClassListBuilder(new PrintWriterLogger(System.err));
-        for (String entry : a[1].split(File.pathSeparator)) if (Files.exists(Path.of(entry))) known.process(new File(entry));
+        for (String entry : a[1].split(File.pathSeparator)) {
+            if (Files.exists(Path.of(entry))) known.process(new File(entry));
+        }
         boolean isBroken = false;
         try (Stream<Path> all = Files.walk(root)) {
-            List<Path> rest = new ArrayList<>(all.filter(p -> p.toString().endsWith(".class")).sorted().toList());
+            List<Path> rest = new ArrayList<>(
+                    all.filter(p -> p.toString().endsWith(".class")).sorted().toList());
             for (int i = 3; i < a.length; i += 2) {
                 PathMatcher newer = FileSystems.getDefault().getPathMatcher("glob:" + a[i]);
-                List<Path> selected = rest.stream().filter(p -> newer.matches(root.relativize(p))).toList();
+                List<Path> selected = rest.stream()
+                        .filter(p -> newer.matches(root.relativize(p)))
+                        .toList();
                 if (selected.isEmpty()) throw new IllegalStateException("No class matches " + a[i]);
                 isBroken |= isBroken(selected, a[i + 1], known.getPackages());
                 rest.removeAll(selected);
@@ -29,7 +34,8 @@ public class AndroidApiCheck {
             isBroken |= isBroken(rest, a[2], known.getPackages());
         }
         if (isBroken) {
-            System.err.println("The module calls an API that its lowest Android level does not have. See docs/decisions/0071-android-without-the-sdk.md.");
+            System.err.println("The module calls an API that its lowest Android level does not have. See"
+                    + " docs/decisions/0071-android-without-the-sdk.md.");
             System.exit(1);
         }
     }

@@ -23,10 +23,13 @@ public class DexCheck {
         for (String entry : a[4].split(File.pathSeparator)) jars.add(jarOf(entry, build));
         List<String> libraries = List.of("--lib", a[1], "--lib", java.toString());
         // in parallel, because much of R8 is single-threaded
-        CompletableFuture<Long> api24 = CompletableFuture.supplyAsync(() -> dex(build.resolve("dex-24"), libraries, a[3], 24, jars, List.of()));
+        CompletableFuture<Long> api24 =
+                CompletableFuture.supplyAsync(() -> dex(build.resolve("dex-24"), libraries, a[3], 24, jars, List.of()));
         long api21 = dex(build.resolve("dex-21"), libraries, a[3], 21, jars, List.of());
         List<String> own = jars.subList(0, 1);
-        List<String> live = jars.stream().filter(j -> Path.of(j).getFileName().toString().startsWith("live-")).collect(Collectors.toList());
+        List<String> live = jars.stream()
+                .filter(j -> Path.of(j).getFileName().toString().startsWith("live-"))
+                .collect(Collectors.toList());
         List<String> others = new ArrayList<>(jars);
         others.removeAll(own);
         long application = dex(build.resolve("dex-application"), libraries, a[3], 21, own, others);
@@ -35,13 +38,14 @@ public class DexCheck {
         both.addAll(live);
         long withLive = dex(build.resolve("dex-live"), libraries, a[3], 21, both, others);
         String report = "application and all libraries, API 21: " + api21 + " bytes\n"
-            + "application and all libraries, API 24: " + api24.join() + " bytes\n"
-            + "live's own classes, as the application uses them: " + (withLive - application) + " bytes\n";
+                + "application and all libraries, API 24: " + api24.join() + " bytes\n"
+                + "live's own classes, as the application uses them: " + (withLive - application) + " bytes\n";
         Files.writeString(build.resolve("dex-sizes.txt"), report);
         System.out.print(report);
     }
 
-    private static long dex(Path to, List<String> libraries, String rules, int api, List<String> program, List<String> others) {
+    private static long dex(
+            Path to, List<String> libraries, String rules, int api, List<String> program, List<String> others) {
         try {
             return run(to, libraries, rules, api, program, others);
         } catch (IOException | CompilationFailedException e) {
@@ -49,16 +53,27 @@ public class DexCheck {
         }
     }
 
-    private static long run(Path to, List<String> libraries, String rules, int api, List<String> program, List<String> others)
+    private static long run(
+            Path to, List<String> libraries, String rules, int api, List<String> program, List<String> others)
             throws IOException, CompilationFailedException {
         Files.createDirectories(to);
-        List<String> args = new ArrayList<>(List.of("--release", "--no-data-resources", "--min-api", "" + api, "--pg-conf", rules, "--output", to.toString()));
+        List<String> args = new ArrayList<>(List.of(
+                "--release",
+                "--no-data-resources",
+                "--min-api",
+                "" + api,
+                "--pg-conf",
+                rules,
+                "--output",
+                to.toString()));
         args.addAll(libraries);
         for (String jar : others) args.addAll(List.of("--classpath", jar));
         args.addAll(program);
         R8.run(R8Command.parse(args.toArray(new String[0]), Origin.unknown()).build());
         try (Stream<Path> files = Files.list(to)) {
-            return files.filter(f -> f.toString().endsWith(".dex")).mapToLong(f -> f.toFile().length()).sum();
+            return files.filter(f -> f.toString().endsWith(".dex"))
+                    .mapToLong(f -> f.toFile().length())
+                    .sum();
         }
     }
 
@@ -72,8 +87,10 @@ public class DexCheck {
             known = SignatureChecker.loadClasses(in).keySet();
         }
         FileSystem jrt = FileSystems.getFileSystem(URI.create("jrt:/"));
-        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(jar)); Stream<Path> all = Files.walk(jrt.getPath("/modules"))) {
-            for (Path file : (Iterable<Path>) all.filter(p -> p.toString().endsWith(".class") && p.getNameCount() > 2)::iterator) {
+        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(jar));
+                Stream<Path> all = Files.walk(jrt.getPath("/modules"))) {
+            for (Path file : (Iterable<Path>)
+                    all.filter(p -> p.toString().endsWith(".class") && p.getNameCount() > 2)::iterator) {
                 String name = file.subpath(2, file.getNameCount()).toString();
                 boolean isBase = file.getName(1).toString().equals("java.base");
                 if (!isBase && !known.contains(name.split("[.$]")[0])) continue;
@@ -90,7 +107,8 @@ public class DexCheck {
         Path folder = Path.of(entry);
         if (!Files.isDirectory(folder)) return entry;
         Path jar = build.resolve("android/" + folder.getParent().getParent().getFileName() + ".jar");
-        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(jar)); Stream<Path> all = Files.walk(folder)) {
+        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(jar));
+                Stream<Path> all = Files.walk(folder)) {
             for (Path file : (Iterable<Path>) all.filter(Files::isRegularFile)::iterator) {
                 out.putNextEntry(new ZipEntry(folder.relativize(file).toString()));
                 out.write(Files.readAllBytes(file));

@@ -28,8 +28,14 @@ public class KotlinJs {
         List<Path> klibs = klibs(a[2]);
         List<Path> common = sources("src/commonMain/kotlin");
         List<Path> all = join(common, sources("src/jsMain/kotlin"));
-        Path klib = klib(module, klibs, all, "-Xexplicit-api=strict", "-Xmulti-platform", "-Xexpect-actual-classes",
-            "-Xcommon-sources=" + joined(common, ","));
+        Path klib = klib(
+                module,
+                klibs,
+                all,
+                "-Xexplicit-api=strict",
+                "-Xmulti-platform",
+                "-Xexpect-actual-classes",
+                "-Xcommon-sources=" + joined(common, ","));
         if (!a[1].equals("tests")) return;
 
         List<Path> tests = join(sources("src/commonTest/kotlin"), sources("src/jsTest/kotlin"));
@@ -37,14 +43,30 @@ public class KotlinJs {
         List<Path> withMain = join(klibs, List.of(klib));
         Path testKlib = klib(module + "-tests", withMain, tests, "-Xfriend-modules=" + klib);
         // no source map and no dead code, so that Node loads less
-        compile(module + "-tests", PROGRAM, join(withMain, List.of(testKlib)), List.of("-Xir-produce-js", "-Xir-dce",
-            "-Xpartial-linkage-loglevel=error", "-Xinclude=" + testKlib, "-module-kind", "es", "-target", "es2015",
-            "-main", "call"));
+        compile(
+                module + "-tests",
+                PROGRAM,
+                join(withMain, List.of(testKlib)),
+                List.of(
+                        "-Xir-produce-js",
+                        "-Xir-dce",
+                        "-Xpartial-linkage-loglevel=error",
+                        "-Xinclude=" + testKlib,
+                        "-module-kind",
+                        "es",
+                        "-target",
+                        "es2015",
+                        "-main",
+                        "call"));
     }
 
     private static Path klib(String name, List<Path> klibs, List<Path> sources, String... more) {
-        List<String> arguments = new ArrayList<>(List.of("-Xir-produce-klib-file", "-Werror", "-module-kind", "es",
-            "-Xplugin=" + onClasspath("kotlin-maven-serialization")));
+        List<String> arguments = new ArrayList<>(List.of(
+                "-Xir-produce-klib-file",
+                "-Werror",
+                "-module-kind",
+                "es",
+                "-Xplugin=" + onClasspath("kotlin-maven-serialization")));
         arguments.addAll(List.of(more));
         sources.forEach(source -> arguments.add(source.toString()));
         compile(name, KLIBS, klibs, arguments);
@@ -52,13 +74,21 @@ public class KotlinJs {
     }
 
     private static void compile(String name, Path folder, List<Path> klibs, List<String> more) {
-        List<String> arguments = new ArrayList<>(List.of("-ir-output-dir", folder.toString(), "-ir-output-name", name,
-            "-Xir-module-name=" + name, "-libraries", joined(klibs, File.pathSeparator)));
+        List<String> arguments = new ArrayList<>(List.of(
+                "-ir-output-dir",
+                folder.toString(),
+                "-ir-output-name",
+                name,
+                "-Xir-module-name=" + name,
+                "-libraries",
+                joined(klibs, File.pathSeparator)));
         arguments.addAll(more);
         long start = System.nanoTime();
         ExitCode code = new K2JSCompiler().exec(System.err, arguments.toArray(new String[0]));
         if (code != ExitCode.OK) {
-            System.err.println(name + " does not compile for JavaScript. Code in commonMain and commonTest may only use common APIs, not java.*.");
+            System.err.println(name
+                    + " does not compile for JavaScript. Code in commonMain and commonTest may only use common"
+                    + " APIs, not java.*.");
             System.exit(1);
         }
         System.out.printf("%s: %.1f s%n", folder.resolve(name), (System.nanoTime() - start) / 1e9);
@@ -68,7 +98,9 @@ public class KotlinJs {
         List<Path> result = new ArrayList<>();
         for (String entry : list.split(",")) {
             Path path = Path.of(entry);
-            if (!Files.exists(path)) throw new IOException("No klib at " + path + ". Build its module as well (mvn -am).");
+            if (!Files.exists(path)) {
+                throw new IOException("No klib at " + path + ". Build its module as well (mvn -am).");
+            }
             try (Stream<Path> files = Files.walk(path)) {
                 files.filter(file -> file.toString().endsWith(".klib")).sorted().forEach(result::add);
             }
@@ -79,13 +111,17 @@ public class KotlinJs {
     private static List<Path> sources(String folder) throws IOException {
         if (!Files.isDirectory(Path.of(folder))) return List.of();
         try (Stream<Path> files = Files.walk(Path.of(folder))) {
-            return files.filter(file -> file.toString().endsWith(".kt")).sorted().collect(Collectors.toList());
+            return files.filter(file -> file.toString().endsWith(".kt"))
+                    .sorted()
+                    .collect(Collectors.toList());
         }
     }
 
     private static String onClasspath(String artifact) {
         return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
-            .filter(jar -> Path.of(jar).getFileName().toString().startsWith(artifact)).findFirst().orElseThrow();
+                .filter(jar -> Path.of(jar).getFileName().toString().startsWith(artifact))
+                .findFirst()
+                .orElseThrow();
     }
 
     private static List<Path> join(List<Path> some, List<Path> more) {

@@ -1,4 +1,3 @@
 package android.net;
 
-public class Network {
-}
+public class Network {}

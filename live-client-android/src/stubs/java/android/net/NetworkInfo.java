@@ -1,5 +1,4 @@
 package android.net;
 
 @Deprecated
-public class NetworkInfo {
-}
+public class NetworkInfo {}

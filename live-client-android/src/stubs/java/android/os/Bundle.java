@@ -1,4 +1,3 @@
 package android.os;
 
-public final class Bundle {
-}
+public final class Bundle {}

@@ -19,9 +19,9 @@ final class SyncPageInJava {
 
     void sync() {
         try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", notes, since -> notes.pull("list/42", since))
-                .onState(this::show)                                 // on the configured executor
+                .onState(this::show) // on the configured executor
                 .start()) {
-            notes.edit(loop::pullNow);                               // pulls immediately
+            notes.edit(loop::pullNow); // pulls immediately
         }
     }
 

@@ -16,8 +16,10 @@ final class JavaClient {
     }
 
     void chat() throws Exception {
-        try (JavaLiveClient live =
-                JavaLiveClient.builder("wss://example.com/live").bearer(tokens::fresh).mapper(json).build()) {
+        try (JavaLiveClient live = JavaLiveClient.builder("wss://example.com/live")
+                .bearer(tokens::fresh)
+                .mapper(json)
+                .build()) {
             JavaTopic<Chat> room = live.topic("room/lobby", Chat.class);
             Subscription chat = room.onMessage(this::show); // on the configured executor, never on the socket's thread
             room.publish(new Chat("hello")).get(); // waits for the server's ack

@@ -49,8 +49,12 @@ class JavaTopicTest {
     @Test
     void presenceChangesAreNotified() throws Exception {
         BlockingQueue<Presence<String>> presences = new LinkedBlockingQueue<>();
-        try (JavaLiveClient ann = JavaLiveClient.builder(rooms.getUrl()).header("X-Name", "ann").build();
-                JavaLiveClient bob = JavaLiveClient.builder(rooms.getUrl()).header("X-Name", "bob").build();
+        try (JavaLiveClient ann = JavaLiveClient.builder(rooms.getUrl())
+                        .header("X-Name", "ann")
+                        .build();
+                JavaLiveClient bob = JavaLiveClient.builder(rooms.getUrl())
+                        .header("X-Name", "bob")
+                        .build();
                 Subscription people = ann.topic("room/1").onPresence(String.class, presences::add)) {
             awaitPresence(presences, Map.of("ann", List.of("\"here\"")));
             Subscription silent = bob.topic("room/1").withParams("\"abroad\"").onMessage(text -> {});
@@ -66,8 +70,9 @@ class JavaTopicTest {
     void theTraceOfTheCallingThreadIsPropagated() throws Exception {
         ThreadLocal<String> current = new ThreadLocal<>();
         BlockingQueue<TopicUpdate<String>> updates = new LinkedBlockingQueue<>();
-        try (JavaLiveClient live =
-                        JavaLiveClient.builder(rooms.getUrl()).trace(current::get).build();
+        try (JavaLiveClient live = JavaLiveClient.builder(rooms.getUrl())
+                        .trace(current::get)
+                        .build();
                 Subscription room = live.topic("room/1").onUpdate(updates::add)) {
             subscribed(next(updates));
             current.set("00-1");

@@ -1,3 +1,6 @@
 package androidx.test.runner.lifecycle;
 
-public enum ApplicationStage { PRE_ON_CREATE, CREATED }
+public enum ApplicationStage {
+    PRE_ON_CREATE,
+    CREATED
+}

@@ -1,3 +1,12 @@
 package androidx.test.runner.lifecycle;
 
-public enum Stage { PRE_ON_CREATE, CREATED, STARTED, RESUMED, PAUSED, STOPPED, RESTARTED, DESTROYED }
+public enum Stage {
+    PRE_ON_CREATE,
+    CREATED,
+    STARTED,
+    RESUMED,
+    PAUSED,
+    STOPPED,
+    RESTARTED,
+    DESTROYED
+}

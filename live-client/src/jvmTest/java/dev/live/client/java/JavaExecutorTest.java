@@ -47,8 +47,11 @@ class JavaExecutorTest {
                 super.execute(task);
             }
         };
-        live = JavaLiveClient.builder(server.getUrl()).executor(executor)
-                .reconnect(Duration.ofMillis(10), Duration.ofMillis(50)).linger(Duration.ZERO).build();
+        live = JavaLiveClient.builder(server.getUrl())
+                .executor(executor)
+                .reconnect(Duration.ofMillis(10), Duration.ofMillis(50))
+                .linger(Duration.ZERO)
+                .build();
     }
 
     @AfterEach
@@ -83,7 +86,12 @@ class JavaExecutorTest {
     @Test
     void aListenerThatThrowsWithARejectionOfAnotherExecutorAsCauseGetsItsOwnException() throws Exception {
         IllegalStateException own = new IllegalStateException("not saved", new RejectedExecutionException("another"));
-        live.topic("room").onMessage(text -> { throw own; }, events::add);
+        live.topic("room")
+                .onMessage(
+                        text -> {
+                            throw own;
+                        },
+                        events::add);
         await(() -> server.subscribers("room") == 1);
 
         server.sendAll(new Message("message", "room", "", Body.json("1"), null, ""));
@@ -167,8 +175,10 @@ class JavaExecutorTest {
 
     @Test
     void aFailedPublishIsReported() throws Exception {
-        JavaLiveClient disconnected = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor)
-                .requestTimeout(Duration.ofMillis(50)).build();
+        JavaLiveClient disconnected = JavaLiveClient.builder("ws://127.0.0.1:1/live")
+                .executor(executor)
+                .requestTimeout(Duration.ofMillis(50))
+                .build();
         rejectTasks();
 
         assertTrue(disconnected.topic("room").tryPublish("1", events::add));
@@ -179,7 +189,9 @@ class JavaExecutorTest {
 
     @Test
     void anUnsentPublishIsReportedWhenTheClientIsClosed() throws Exception {
-        JavaLiveClient disconnected = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).build();
+        JavaLiveClient disconnected = JavaLiveClient.builder("ws://127.0.0.1:1/live")
+                .executor(executor)
+                .build();
         assertTrue(disconnected.topic("room").tryPublish("1", events::add));
 
         disconnected.close();
@@ -204,11 +216,14 @@ class JavaExecutorTest {
     @Test
     void aRejectedTokenCallIsTheCauseOfTheWaitingState() throws Exception {
         rejectTasks();
-        try (JavaLiveClient withToken = JavaLiveClient.builder(server.getUrl()).executor(executor).bearer(() -> "t")
-                .reconnect(Duration.ofMillis(10), Duration.ofMillis(50)).build()) {
+        try (JavaLiveClient withToken = JavaLiveClient.builder(server.getUrl())
+                .executor(executor)
+                .bearer(() -> "t")
+                .reconnect(Duration.ofMillis(10), Duration.ofMillis(50))
+                .build()) {
             await(() -> withToken.getStatus().getCause() != null);
-            DisconnectCause.NoToken cause =
-                    assertInstanceOf(DisconnectCause.NoToken.class, withToken.getStatus().getCause());
+            DisconnectCause.NoToken cause = assertInstanceOf(
+                    DisconnectCause.NoToken.class, withToken.getStatus().getCause());
             assertInstanceOf(RejectedExecutionException.class, cause.getError());
 
             isFull.set(false);
@@ -221,7 +236,8 @@ class JavaExecutorTest {
         // one busy thread and no queue: the pools of java.util.concurrent reject tasks in this state
         ThreadPoolExecutor small = new ThreadPoolExecutor(1, 1, 1, TimeUnit.SECONDS, new SynchronousQueue<>());
         CompletableFuture<Void> gate = new CompletableFuture<>();
-        try (JavaLiveClient other = JavaLiveClient.builder(server.getUrl()).executor(small).build()) {
+        try (JavaLiveClient other =
+                JavaLiveClient.builder(server.getUrl()).executor(small).build()) {
             other.topic("room").onMessage(events::add, events::add);
             await(() -> server.subscribers("room") == 1);
             boolean isBusy = false;

@@ -124,7 +124,9 @@ class JavaFacadeTest {
             Subscription alike = room.onUpdate(update -> {}, events::add);
             done(room.publish(new Word("1")));
 
-            assertEquals(new Word("1"), assertInstanceOf(TopicUpdate.Received.class, next()).getValue());
+            assertEquals(
+                    new Word("1"),
+                    assertInstanceOf(TopicUpdate.Received.class, next()).getValue());
             for (Subscription each : List.of(people, again, updates, alike)) each.close();
         }
     }
@@ -222,7 +224,8 @@ class JavaFacadeTest {
                 throw new AssertionError();
             }
         };
-        try (JavaLiveClient live = JavaLiveClient.builder(server.getUrl()).mapper(broken).build()) {
+        try (JavaLiveClient live =
+                JavaLiveClient.builder(server.getUrl()).mapper(broken).build()) {
             JavaTopic<Word> room = live.topic("room/1", Word.class);
 
             Exception rejected = assertThrows(IllegalArgumentException.class, () -> room.publish(new Word("1")));
@@ -232,7 +235,10 @@ class JavaFacadeTest {
     }
 
     private JavaLiveClient open() {
-        return JavaLiveClient.builder(server.getUrl()).bearer(() -> "ann").mapper(mapper).build();
+        return JavaLiveClient.builder(server.getUrl())
+                .bearer(() -> "ann")
+                .mapper(mapper)
+                .build();
     }
 
     private static <T> T done(CompletableFuture<T> future) throws Exception {

@@ -78,7 +78,8 @@ class JavaLiveClientTest {
 
             assertEquals("hello", ((Word) next()).text);
             assertEquals("hi", live.request("echo", new Word("hi"), Word.class).get(2, TimeUnit.MINUTES).text);
-            Word slowly = live.request("echo", new Word("ho"), Word.class, Duration.ofSeconds(10)).get();
+            Word slowly = live.request("echo", new Word("ho"), Word.class, Duration.ofSeconds(10))
+                    .get();
             assertEquals("ho", slowly.text);
         }
     }
@@ -86,8 +87,9 @@ class JavaLiveClientTest {
     @Test
     void withoutAMapperClassesAreRejected() {
         try (JavaLiveClient live = builder().build()) {
-            IllegalStateException error =
-                    assertThrows(IllegalStateException.class, () -> live.topic("a", Word.class).publish(new Word("x")));
+            IllegalStateException error = assertThrows(
+                    IllegalStateException.class,
+                    () -> live.topic("a", Word.class).publish(new Word("x")));
             assertTrue(error.getMessage().startsWith("there is no mapper for " + Word.class.getName()));
         }
     }
@@ -96,10 +98,12 @@ class JavaLiveClientTest {
     void requestsReturnFutures() throws Exception {
         try (JavaLiveClient live = builder().build()) {
             assertEquals("7", live.request("count", "{}").get(2, TimeUnit.MINUTES));
-            assertEquals("7", live.request("count", "{}", Duration.ofSeconds(10)).get(2, TimeUnit.MINUTES));
+            assertEquals(
+                    "7", live.request("count", "{}", Duration.ofSeconds(10)).get(2, TimeUnit.MINUTES));
 
-            ExecutionException error =
-                    assertThrows(ExecutionException.class, () -> live.request("nonsense", "{}").get(2, TimeUnit.MINUTES));
+            ExecutionException error = assertThrows(
+                    ExecutionException.class,
+                    () -> live.request("nonsense", "{}").get(2, TimeUnit.MINUTES));
             LiveException cause = assertInstanceOf(LiveException.class, error.getCause());
             assertEquals(ErrorCode.UnknownType, cause.getCode());
         }
@@ -109,10 +113,15 @@ class JavaLiveClientTest {
     void requestsWithAKeySendItAsTheRef() throws Exception {
         try (JavaLiveClient live = builder().mapper(new WordMapper()).build()) {
             assertEquals("7", live.requestWithKey("echo", "a", "7").get(2, TimeUnit.MINUTES));
-            assertEquals("7", live.requestWithKey("echo", "a", "7", Duration.ofSeconds(10)).get(2, TimeUnit.MINUTES));
-            Word word = live.requestWithKey("echo", "b", new Word("hi"), Word.class).get(2, TimeUnit.MINUTES);
+            assertEquals(
+                    "7",
+                    live.requestWithKey("echo", "a", "7", Duration.ofSeconds(10))
+                            .get(2, TimeUnit.MINUTES));
+            Word word =
+                    live.requestWithKey("echo", "b", new Word("hi"), Word.class).get(2, TimeUnit.MINUTES);
             assertEquals("hi", word.text);
-            Word slowly = live.requestWithKey("echo", "c", new Word("ho"), Word.class, Duration.ofSeconds(10)).get();
+            Word slowly = live.requestWithKey("echo", "c", new Word("ho"), Word.class, Duration.ofSeconds(10))
+                    .get();
             assertEquals("ho", slowly.text);
 
             assertEquals(List.of("=a", "=a", "=b", "=c"), server.refs());
@@ -159,9 +168,12 @@ class JavaLiveClientTest {
     @Test
     void aCallbackThatThrowsEndsItsSubscription() throws Exception {
         try (JavaLiveClient live = builder().build();
-                Subscription chat = live.topic("room/42").onMessage(text -> {
-                    throw new IllegalStateException("no: " + text);
-                }, events::add)) {
+                Subscription chat = live.topic("room/42")
+                        .onMessage(
+                                text -> {
+                                    throw new IllegalStateException("no: " + text);
+                                },
+                                events::add)) {
             awaitSubscribers("room/42", 1);
             live.topic("room/42").publish("1").get(2, TimeUnit.MINUTES);
 
@@ -173,7 +185,8 @@ class JavaLiveClientTest {
     @Test
     void callbacksRunOnTheExecutor() throws Exception {
         try (JavaLiveClient live = builder().build();
-                Subscription chat = live.topic("room/42").onMessage(text -> events.add(Thread.currentThread().getName()))) {
+                Subscription chat = live.topic("room/42")
+                        .onMessage(text -> events.add(Thread.currentThread().getName()))) {
             awaitSubscribers("room/42", 1);
             live.topic("room/42").publish("1").get(2, TimeUnit.MINUTES);
 
@@ -235,7 +248,9 @@ class JavaLiveClientTest {
 
     @Test
     void closeFailsCallsThatWaitForAConnection() throws Exception {
-        JavaLiveClient live = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).build();
+        JavaLiveClient live = JavaLiveClient.builder("ws://127.0.0.1:1/live")
+                .executor(executor)
+                .build();
         CompletableFuture<String> waiting = live.request("count", "{}");
 
         live.close();
@@ -245,10 +260,14 @@ class JavaLiveClientTest {
 
     @Test
     void cancellingTheFutureOfAPublishCancelsIt() throws Exception {
-        try (JavaLiveClient live = JavaLiveClient.builder("ws://127.0.0.1:1/live").executor(executor).build()) {
+        try (JavaLiveClient live = JavaLiveClient.builder("ws://127.0.0.1:1/live")
+                .executor(executor)
+                .build()) {
             JavaTopic<String> room = live.topic("room/42");
             CompletableFuture<Void> waiting = room.publishOnce("order 7", "1", Duration.ofMinutes(1));
-            assertEquals(IllegalStateException.class, failureOf(room.publishOnce("order 7", "1")).getClass());
+            assertEquals(
+                    IllegalStateException.class,
+                    failureOf(room.publishOnce("order 7", "1")).getClass());
 
             waiting.cancel(true);
 
@@ -257,7 +276,8 @@ class JavaLiveClientTest {
     }
 
     private static Throwable failureOf(CompletableFuture<?> future) {
-        return future.handle((value, failure) -> failure instanceof CompletionException ? failure.getCause() : failure).join();
+        return future.handle((value, failure) -> failure instanceof CompletionException ? failure.getCause() : failure)
+                .join();
     }
 
     @Test
@@ -293,28 +313,30 @@ class JavaLiveClientTest {
 
     @Test
     void everySettingIsAccepted() throws Exception {
-        try (JavaLiveClient live =
-                builder()
-                        .bearer(() -> "token")
-                        .header("X-Tenant", "a")
-                        .codecs(JsonCodec.INSTANCE)
-                        .reconnect(Duration.ofMillis(10), Duration.ofMillis(50))
-                        .reconnect(Duration.ofMillis(10), Duration.ofMillis(50), 3)
-                        .heartbeat(Duration.ofSeconds(5), Duration.ofSeconds(10))
-                        .connectTimeout(Duration.ofSeconds(5))
-                        .requestTimeout(Duration.ofSeconds(5))
-                        .maxMessageSize(65536)
-                        .build()) {
+        try (JavaLiveClient live = builder()
+                .bearer(() -> "token")
+                .header("X-Tenant", "a")
+                .codecs(JsonCodec.INSTANCE)
+                .reconnect(Duration.ofMillis(10), Duration.ofMillis(50))
+                .reconnect(Duration.ofMillis(10), Duration.ofMillis(50), 3)
+                .heartbeat(Duration.ofSeconds(5), Duration.ofSeconds(10))
+                .connectTimeout(Duration.ofSeconds(5))
+                .requestTimeout(Duration.ofSeconds(5))
+                .maxMessageSize(65536)
+                .build()) {
             assertEquals("7", live.request("count", "{}").get(2, TimeUnit.MINUTES));
             assertEquals(List.of("Bearer token"), server.tokens());
         }
-        assertThrows(IllegalArgumentException.class, () -> JavaLiveClient.builder("http://example.com").build());
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> JavaLiveClient.builder("http://example.com").build());
     }
 
     @Test
     void anExpiringTokenIsRenewedAutomatically() throws Exception {
         AtomicInteger issued = new AtomicInteger();
-        try (JavaLiveClient live = builder().bearer(() -> "token-" + issued.incrementAndGet()).build()) {
+        try (JavaLiveClient live =
+                builder().bearer(() -> "token-" + issued.incrementAndGet()).build()) {
             live.request("count", "{}").get(2, TimeUnit.MINUTES);
 
             server.expireAll(60_000);
@@ -336,7 +358,8 @@ class JavaLiveClientTest {
 
     @Test
     void updatesAndTryPublishWork() throws Exception {
-        try (JavaLiveClient live = builder().outbox(8, 10_000).linger(Duration.ZERO).build();
+        try (JavaLiveClient live =
+                        builder().outbox(8, 10_000).linger(Duration.ZERO).build();
                 Subscription joined = live.topic("room/42").onUpdate(events::add)) {
             assertInstanceOf(TopicUpdate.Subscribed.class, next());
             joined.close();
@@ -362,7 +385,8 @@ class JavaLiveClientTest {
         live.request("count", "{}", Duration.ofMinutes(2)).get(2, TimeUnit.MINUTES); // connects
         server.close();
 
-        assertTrue(live.topic("room/42").tryPublish("1", failure -> events.add(Thread.currentThread().getName())));
+        assertTrue(live.topic("room/42")
+                .tryPublish("1", failure -> events.add(Thread.currentThread().getName())));
 
         assertTrue(next().toString().startsWith("callbacks"));
         live.close();
@@ -372,8 +396,10 @@ class JavaLiveClientTest {
     void aSilentNetworkMonitorAndLifecycleChangeNothing() throws Exception {
         NetworkMonitor silent = FlowKt::emptyFlow;
         AppLifecycle absent = FlowKt::emptyFlow;
-        try (JavaLiveClient live = builder().networkMonitor(silent).lifecycle(absent).build();
-                JavaLiveClient other = builder().lifecycle(absent, Duration.ofSeconds(1)).build()) {
+        try (JavaLiveClient live =
+                        builder().networkMonitor(silent).lifecycle(absent).build();
+                JavaLiveClient other =
+                        builder().lifecycle(absent, Duration.ofSeconds(1)).build()) {
             live.probe();
             assertEquals("7", live.request("count", "{}").get(2, TimeUnit.MINUTES));
             assertEquals("7", other.request("count", "{}").get(2, TimeUnit.MINUTES));

@@ -53,8 +53,12 @@ class JavaSyncTest {
     @Test
     void aLoopPullsAfterASignalAndReportsItsState() throws Exception {
         server.commit("list/42", 3);
-        try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> CompletableFuture.completedFuture(3L))
-                .poll(Duration.ofMinutes(5)).executor(executor).onState(states::add).start()) {
+        try (JavaSyncLoop loop = JavaSyncLoop.builder(
+                        live, "list/42", store, since -> CompletableFuture.completedFuture(3L))
+                .poll(Duration.ofMinutes(5))
+                .executor(executor)
+                .onState(states::add)
+                .start()) {
             JavaSyncState state = await(Phase.IN_SYNC);
 
             assertEquals(3, state.getCursor());
@@ -76,10 +80,12 @@ class JavaSyncTest {
         JavaPull pull = since -> {
             pulls.add(since);
             return hasSeen.get()
-                ? CompletableFuture.completedFuture(1L)
-                : CompletableFuture.failedFuture(new IllegalStateException("no"));
+                    ? CompletableFuture.completedFuture(1L)
+                    : CompletableFuture.failedFuture(new IllegalStateException("no"));
         };
-        try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, pull).onState(states::add).start()) {
+        try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, pull)
+                .onState(states::add)
+                .start()) {
             JavaSyncState failed = await(Phase.FAILED);
             hasSeen.set(true);
 
@@ -96,8 +102,10 @@ class JavaSyncTest {
     void aStoreFailureIsReportedAndRetried() throws Exception {
         server.commit("list/42", 1);
         store.isBroken = true;
-        try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> CompletableFuture.completedFuture(1L))
-                .onState(states::add).start()) {
+        try (JavaSyncLoop loop = JavaSyncLoop.builder(
+                        live, "list/42", store, since -> CompletableFuture.completedFuture(1L))
+                .onState(states::add)
+                .start()) {
             JavaSyncState failed = await(Phase.FAILED);
             store.isBroken = false;
 
@@ -114,13 +122,16 @@ class JavaSyncTest {
             if (isFull.get()) throw new RejectedExecutionException("the queue is full");
             executor.execute(task);
         };
-        try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> CompletableFuture.completedFuture(1L))
-                .executor(rejecting).start()) {
+        try (JavaSyncLoop loop = JavaSyncLoop.builder(
+                        live, "list/42", store, since -> CompletableFuture.completedFuture(1L))
+                .executor(rejecting)
+                .start()) {
             await(() -> loop.getState().getCause() instanceof RejectedExecutionException);
 
             isFull.set(false);
 
-            await(() -> loop.getState().getPhase() == Phase.IN_SYNC && loop.getState().getCursor() == 1);
+            await(() -> loop.getState().getPhase() == Phase.IN_SYNC
+                    && loop.getState().getCursor() == 1);
         }
     }
 
@@ -133,12 +144,19 @@ class JavaSyncTest {
             throw new RejectedExecutionException("the queue is full");
         };
         try {
-            try (JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> CompletableFuture.completedFuture(1L))
-                    .executor(full).onState(states::add).start()) {
-                assertEquals(RejectedExecutionException.class, uncaught.poll(60, TimeUnit.SECONDS).getClass());
+            try (JavaSyncLoop loop = JavaSyncLoop.builder(
+                            live, "list/42", store, since -> CompletableFuture.completedFuture(1L))
+                    .executor(full)
+                    .onState(states::add)
+                    .start()) {
+                assertEquals(
+                        RejectedExecutionException.class,
+                        uncaught.poll(60, TimeUnit.SECONDS).getClass());
             }
             try (Subscription signals = JavaSyncSignals.onSignal(live, "list/42", cursor -> {}, e -> {}, full)) {
-                assertEquals(RejectedExecutionException.class, uncaught.poll(60, TimeUnit.SECONDS).getClass());
+                assertEquals(
+                        RejectedExecutionException.class,
+                        uncaught.poll(60, TimeUnit.SECONDS).getClass());
             }
         } finally {
             Thread.setDefaultUncaughtExceptionHandler(before);
@@ -152,9 +170,10 @@ class JavaSyncTest {
         CompletableFuture<Long> never = new CompletableFuture<>();
         BlockingQueue<Long> pulls = new LinkedBlockingQueue<>();
         JavaSyncLoop loop = JavaSyncLoop.builder(live, "list/42", store, since -> {
-            pulls.add(since);
-            return never;
-        }).start();
+                    pulls.add(since);
+                    return never;
+                })
+                .start();
         assertEquals(0L, pulls.poll(2, TimeUnit.MINUTES));
 
         loop.close();
@@ -169,9 +188,10 @@ class JavaSyncTest {
         CompletableFuture<Long> never = new CompletableFuture<>();
         CompletableFuture<JavaSyncLoop> started = new CompletableFuture<>();
         started.complete(JavaSyncLoop.builder(live, "list/42", store, since -> {
-            started.join().close();
-            return never;
-        }).start());
+                    started.join().close();
+                    return never;
+                })
+                .start());
 
         assertThrows(java.util.concurrent.CancellationException.class, () -> never.get(2, TimeUnit.MINUTES));
     }
@@ -209,11 +229,17 @@ class JavaSyncTest {
 
     @Test
     void invalidArgumentsAreRejectedImmediately() {
-        assertEquals("a scope must not be empty",
-            assertThrows(IllegalArgumentException.class, () -> JavaSyncLoop.builder(live, "", store, since -> null)).getMessage());
-        assertEquals("poll must be positive, was PT0S",
-            assertThrows(IllegalArgumentException.class,
-                () -> JavaSyncLoop.builder(live, "s", store, since -> null).poll(Duration.ZERO)).getMessage());
+        assertEquals(
+                "a scope must not be empty",
+                assertThrows(IllegalArgumentException.class, () -> JavaSyncLoop.builder(live, "", store, since -> null))
+                        .getMessage());
+        assertEquals(
+                "poll must be positive, was PT0S",
+                assertThrows(
+                                IllegalArgumentException.class,
+                                () -> JavaSyncLoop.builder(live, "s", store, since -> null)
+                                        .poll(Duration.ZERO))
+                        .getMessage());
         assertThrows(IllegalArgumentException.class, () -> JavaSyncSignals.onSignal(live, "", cursor -> {}, e -> {}));
     }
 

@@ -10,7 +10,8 @@ import java.util.concurrent.ExecutionException;
 public class Chat {
     public static void main(String[] args) throws InterruptedException {
         String url = "ws://localhost:8080/live?name=" + args[0];
-        try (JavaLiveClient live = JavaLiveClient.builder(url).mapper(new Json()).build()) {
+        try (JavaLiveClient live =
+                JavaLiveClient.builder(url).mapper(new Json()).build()) {
             JavaTopic<Line> room = live.topic("room/lobby", Line.class);
             Subscription status = live.onStatus(now -> System.out.println("* " + now));
             Subscription lines = room.onUpdate(Chat::show, failure -> System.out.println("! " + failure.getMessage()));
@@ -30,7 +31,8 @@ public class Chat {
 
     static void show(TopicUpdate<Line> update) {
         if (update instanceof TopicUpdate.Received<Line> received) {
-            System.out.println(received.getValue().from() + ": " + received.getValue().text());
+            System.out.println(
+                    received.getValue().from() + ": " + received.getValue().text());
         } else if (update instanceof TopicUpdate.Subscribed subscribed) {
             System.out.println("* in the room: " + subscribed.getRecovery());
         }

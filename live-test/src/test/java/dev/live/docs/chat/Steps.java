@@ -6,7 +6,6 @@ import dev.live.client.java.JavaLiveClient;
 import dev.live.client.java.JavaLiveClientBuilder;
 import dev.live.client.java.JavaTopic;
 import dev.live.client.java.JsonMapper;
-import dev.live.client.java.Subscription;
 import dev.live.client.java.flow.Publishers;
 import dev.live.client.topic.ConnectionLostException;
 import dev.live.client.topic.TopicUpdate;
@@ -44,7 +43,8 @@ final class Steps {
         switch (now.getPhase()) {
             case CONNECTING -> screen.banner("connecting");
             case CONNECTED -> screen.clearBanner();
-            case WAITING -> screen.banner("offline, next try in " + now.getDelay().toSeconds() + " s");
+            case WAITING ->
+                screen.banner("offline, next try in " + now.getDelay().toSeconds() + " s");
             case PAUSED -> screen.banner("paused: " + now.getPause());
             case CLOSED -> {
                 if (now.getCause() instanceof DisconnectCause.ClosedByServer server) screen.banner(server.getReason());
@@ -58,7 +58,7 @@ final class Steps {
         } else if (update instanceof TopicUpdate.Subscribed subscribed) {
             switch (subscribed.getRecovery()) {
                 case First -> screen.clear();
-                case Recovered -> { } // the missed messages follow
+                case Recovered -> {} // the missed messages follow
                 case Gap -> screen.reload();
             }
         }
@@ -70,8 +70,11 @@ final class Steps {
                 .exceptionally(failure -> {
                     // later stages of a CompletableFuture wrap the failure in a CompletionException
                     Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
-                    if (cause instanceof ConnectionLostException) screen.banner("it is unknown whether the message was sent");
-                    else if (cause instanceof LiveException refused) screen.banner(refused.getReason());
+                    if (cause instanceof ConnectionLostException) {
+                        screen.banner("it is unknown whether the message was sent");
+                    } else if (cause instanceof LiveException refused) {
+                        screen.banner(refused.getReason());
+                    }
                     return null;
                 });
     }

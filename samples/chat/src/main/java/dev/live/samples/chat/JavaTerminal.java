@@ -50,7 +50,9 @@ public final class JavaTerminal {
 
     /** Returns the cause when the client is closed. */
     public DisconnectCause chat(TerminalOptions options) {
-        JavaLiveClient live = JavaLiveClient.builder(options.getUrl()).mapper(new JacksonMapper()).build();
+        JavaLiveClient live = JavaLiveClient.builder(options.getUrl())
+                .mapper(new JacksonMapper())
+                .build();
         JavaTopic<Line> room = live.topic(options.getTopic(), Line.class);
         try (live;
                 Subscription status = live.onStatus(this::show);
@@ -100,7 +102,7 @@ public final class JavaTerminal {
 
     private void show(ConnectionStatus status) {
         switch (status.getPhase()) {
-            case CONNECTING, CONNECTED -> { } // reported by the topic update
+            case CONNECTING, CONNECTED -> {} // reported by the topic update
             case WAITING -> {
                 double seconds = status.getDelay().toMillis() / 1000.0;
                 print(String.format(

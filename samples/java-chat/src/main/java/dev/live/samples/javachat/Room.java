@@ -33,7 +33,9 @@ public final class Room implements AutoCloseable {
      */
     public Room(String url, String room, Consumer<String> screen) {
         this.screen = screen;
-        live = JavaLiveClient.builder(url).mapper(new JacksonJson(new ObjectMapper())).build();
+        live = JavaLiveClient.builder(url)
+                .mapper(new JacksonJson(new ObjectMapper()))
+                .build();
         topic = live.topic("room/" + room, Line.class);
         status = live.onStatus(this::show);
         updates = topic.onUpdate(this::show, this::showFailure);
@@ -63,10 +65,11 @@ public final class Room implements AutoCloseable {
 
     private void show(ConnectionStatus now) {
         switch (now.getPhase()) {
-            case CONNECTING -> { }
+            case CONNECTING -> {}
             case CONNECTED -> screen.accept("* connected");
-            case WAITING -> screen.accept(
-                    "* not connected (" + now.getCause() + "), reconnecting in " + now.getDelay().toMillis() + " ms");
+            case WAITING ->
+                screen.accept("* not connected (" + now.getCause() + "), reconnecting in "
+                        + now.getDelay().toMillis() + " ms");
             case PAUSED -> screen.accept("* paused: " + now.getPause());
             case CLOSED -> {
                 screen.accept("* closed: " + now.getCause());

@@ -47,7 +47,8 @@ public final class JavaDevice {
 
     /** Returns at the end of {@code commands}. */
     public void run(String url, BufferedReader commands) throws IOException {
-        var builder = JavaLiveClient.builder(url).bearer(() -> "token-of-" + user).mapper(new JacksonMapper());
+        var builder =
+                JavaLiveClient.builder(url).bearer(() -> "token-of-" + user).mapper(new JacksonMapper());
         try (JavaLiveClient live = builder.build();
                 var status = live.onStatus(this::show);
                 var direct = live.onMessage(this::show);
@@ -110,7 +111,7 @@ public final class JavaDevice {
             case CONNECTED -> print("* connected");
             case WAITING -> print("* connection lost (" + status.getCause() + ")");
             case CLOSED -> print("* closed: " + status.getCause());
-            default -> { }
+            default -> {}
         }
     }
 
