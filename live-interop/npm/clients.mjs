@@ -31,7 +31,8 @@ const clients = {
         message.type === "binary" ? on.frame("b", message.binaryData) : on.frame("t", Buffer.from(message.utf8Data)),
       );
       connection.on("close", on.closed);
-      const send = (kind, bytes) => (kind === "b" ? connection.sendBytes(bytes) : connection.sendUTF(bytes.toString("utf8")));
+      const send = (kind, bytes) =>
+        kind === "b" ? connection.sendBytes(bytes) : connection.sendUTF(bytes.toString("utf8"));
       on.open(connection.protocol, send, (code) => connection.close(code));
     });
     client.connect(url, [subprotocol]);
@@ -42,7 +43,8 @@ function standard(socket, on) {
   socket.binaryType = "arraybuffer";
   const send = (kind, bytes) => socket.send(kind === "b" ? bytes : bytes.toString("utf8"));
   socket.onopen = () => on.open(socket.protocol, send, (code) => socket.close(code));
-  socket.onmessage = ({ data }) => (typeof data === "string" ? on.frame("t", Buffer.from(data)) : on.frame("b", Buffer.from(data)));
+  socket.onmessage = ({ data }) =>
+    typeof data === "string" ? on.frame("t", Buffer.from(data)) : on.frame("b", Buffer.from(data));
   socket.onerror = (event) => {
     const status = /response code: (\d+)/.exec(event.message ?? "");
     if (status) on.refused(status[1]);

@@ -25,7 +25,14 @@ const json = {
 const entries = [
   ["JSON.stringify, body as base64", "json", "", "", json, (body) => Buffer.from(body).toString("base64")],
   ["JSON.stringify, body as Buffer", "json", "", "base64", json, (body) => Buffer.from(body)],
-  ["JSON.stringify, body as url-safe base64", "json", "", "RFC 4648", json, (body) => Buffer.from(body).toString("base64url")],
+  [
+    "JSON.stringify, body as url-safe base64",
+    "json",
+    "",
+    "RFC 4648",
+    json,
+    (body) => Buffer.from(body).toString("base64url"),
+  ],
   ["cbor-x", "cbor", "", "", cborX],
   ["cbor-x, `new Encoder()`", "cbor", "", records, new cborX.Encoder()],
   ["cbor-x, `new Encoder()`", "cbor", records, "", new cborX.Encoder({ useRecords: false })],
@@ -39,8 +46,21 @@ const entries = [
   ["msgpackr, `new Packr()`", "msgpack", "", records, new msgpackr.Packr()],
   ["msgpackr, `new Packr()`", "msgpack", records, "", new msgpackr.Packr({ useRecords: false })],
   ["msgpack-lite", "msgpack", "", "", msgpackLite, (body) => Buffer.from(body)],
-  ["msgpack5", "msgpack", "", "", { encode: (message) => five.encode(message).slice(), decode: (frame) => five.decode(Buffer.from(frame)) }, (body) => Buffer.from(body)],
-  ["notepack.io", "msgpack", "", "", { encode: notepack.encode, decode: (frame) => notepack.decode(Buffer.from(frame)) }],
+  [
+    "msgpack5",
+    "msgpack",
+    "",
+    "",
+    { encode: (message) => five.encode(message).slice(), decode: (frame) => five.decode(Buffer.from(frame)) },
+    (body) => Buffer.from(body),
+  ],
+  [
+    "notepack.io",
+    "msgpack",
+    "",
+    "",
+    { encode: notepack.encode, decode: (frame) => notepack.decode(Buffer.from(frame)) },
+  ],
   ["@ygoe/msgpack", "msgpack", "", "", msgpackYgoe],
 ];
 
@@ -74,7 +94,12 @@ function run([, codec, , , encoder, wrap = (body) => body]) {
       const { data } = encoder.decode(bytes(ack));
       const { epoch, offset } = isJson ? data : JSON.parse(data);
       const parameters = { since: { epoch, offset } };
-      return encode({ type: "subscribe", topic: text(topic), ref: text(ref), data: isJson ? parameters : JSON.stringify(parameters) });
+      return encode({
+        type: "subscribe",
+        topic: text(topic),
+        ref: text(ref),
+        data: isJson ? parameters : JSON.stringify(parameters),
+      });
     },
     read(frame) {
       const { type, topic, ref, body, data, offset } = encoder.decode(bytes(frame));
@@ -94,7 +119,8 @@ function run([, codec, , , encoder, wrap = (body) => body]) {
 }
 
 if (process.argv[2] === "list") {
-  for (const [library, codec, setting, expected] of entries) console.log([library, version(library), codec, setting, expected].join("|"));
+  for (const [library, codec, setting, expected] of entries)
+    console.log([library, version(library), codec, setting, expected].join("|"));
 } else {
   run(entries[Number(process.argv[3])]);
 }

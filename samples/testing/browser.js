@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 /** Without these flags, headless Chromium contacts update servers and Google hosts, and does not start as root. */
-const FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+const FLAGS =
+  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
 /** The folder of the unpacked Chromium, one per checkout. */
 const FOLDER = fileURLToPath(new URL("../node_modules/.chromium", import.meta.url));

@@ -116,10 +116,20 @@ export class Stage {
   }
 
   async report(name) {
-    console.error([...this.#programs.map((program) => program.report()), "--- errors of the pages:", ...this.#pageErrors, "---"].join("\n"));
+    console.error(
+      [
+        ...this.#programs.map((program) => program.report()),
+        "--- errors of the pages:",
+        ...this.#pageErrors,
+        "---",
+      ].join("\n"),
+    );
     for (const [index, page] of this.#tabs.entries()) {
       const file = screenshotFile(`failed ${name.replace(/[^\w]+/g, "-")} ${index + 1}`);
-      await page.screenshot({ path: file }).then(() => console.error(`see ${file}`), () => {});
+      await page.screenshot({ path: file }).then(
+        () => console.error(`see ${file}`),
+        () => {},
+      );
     }
   }
 

@@ -69,34 +69,40 @@ class PlainClient {
 }
 
 for (const subprotocol of Object.keys(codecs)) {
-  scene(`a plain client subscribes, receives its ack first, publishes and receives in ${subprotocol}`, async (stage) => {
-    const ann = await PlainClient.connect(stage, "ann", subprotocol);
+  scene(
+    `a plain client subscribes, receives its ack first, publishes and receives in ${subprotocol}`,
+    async (stage) => {
+      const ann = await PlainClient.connect(stage, "ann", subprotocol);
 
-    ann.send({ type: "subscribe", topic: "room/plain", ref: "1" });
-    assert.deepEqual(await ann.next(), { type: "ack", topic: "room/plain", ref: "1" });
+      ann.send({ type: "subscribe", topic: "room/plain", ref: "1" });
+      assert.deepEqual(await ann.next(), { type: "ack", topic: "room/plain", ref: "1" });
 
-    ann.send({ type: "publish", topic: "room/plain", ref: "2", data: { text: "grüße 👋" } });
-    const [first, second] = [await ann.next(), await ann.next()];
-    const message = first.type === "message" ? first : second;
-    const ack = first.type === "message" ? second : first;
-    assert.deepEqual(ack, { type: "ack", topic: "room/plain", ref: "2" });
-    assert.equal(message.topic, "room/plain");
-    assert.equal(message.data.from, "ann");
-    assert.equal(message.data.text, "grüße 👋");
-    assert.ok(Math.abs(Date.now() - Date.parse(message.data.at)) < 60_000);
+      ann.send({ type: "publish", topic: "room/plain", ref: "2", data: { text: "grüße 👋" } });
+      const [first, second] = [await ann.next(), await ann.next()];
+      const message = first.type === "message" ? first : second;
+      const ack = first.type === "message" ? second : first;
+      assert.deepEqual(ack, { type: "ack", topic: "room/plain", ref: "2" });
+      assert.equal(message.topic, "room/plain");
+      assert.equal(message.data.from, "ann");
+      assert.equal(message.data.text, "grüße 👋");
+      assert.ok(Math.abs(Date.now() - Date.parse(message.data.at)) < 60_000);
 
-    ann.send({ type: "publish", topic: "room/plain", ref: "3", data: { text: "x".repeat(2_001) } });
-    const error = await ann.next();
-    assert.deepEqual(error, {
-      type: "error", topic: "room/plain", ref: "3", data: { code: "bad_payload", reason: "text is over 2000 characters" },
-    });
+      ann.send({ type: "publish", topic: "room/plain", ref: "3", data: { text: "x".repeat(2_001) } });
+      const error = await ann.next();
+      assert.deepEqual(error, {
+        type: "error",
+        topic: "room/plain",
+        ref: "3",
+        data: { code: "bad_payload", reason: "text is over 2000 characters" },
+      });
 
-    ann.send({ type: "unsubscribe", topic: "room/plain", ref: "4" });
-    assert.deepEqual(await ann.next(), { type: "ack", topic: "room/plain", ref: "4" });
-    ann.send({ type: "ping", ref: "5" });
-    assert.deepEqual(await ann.next(), { type: "pong", ref: "5" });
-    await ann.close();
-  });
+      ann.send({ type: "unsubscribe", topic: "room/plain", ref: "4" });
+      assert.deepEqual(await ann.next(), { type: "ack", topic: "room/plain", ref: "4" });
+      ann.send({ type: "ping", ref: "5" });
+      assert.deepEqual(await ann.next(), { type: "pong", ref: "5" });
+      await ann.close();
+    },
+  );
 }
 
 scene("plain clients of all three codecs exchange messages", async (stage) => {

@@ -1,6 +1,9 @@
 import { connected, expect, send, scene, expectMessage } from "./support/chat.js";
 
-for (const [signal, event] of [["SIGTERM", "a restart"], ["SIGKILL", "a crash"]]) {
+for (const [signal, event] of [
+  ["SIGTERM", "a restart"],
+  ["SIGKILL", "a crash"],
+]) {
   scene(`tabs and a terminal client reconnect after ${event} of the server`, async (stage) => {
     const ann = await stage.tab("Ann");
     const bob = await stage.tab("Bob");

@@ -14,7 +14,9 @@ scene("the plots start with the last minute, update, and show the value under th
   const { x, y, width: wide, height } = await heap.locator("svg").first().boundingBox();
   await page.mouse.move(x + wide - 20, y + height / 2);
   await heap.getByText(/^[\d.]+ MiB · \d+\.\d s ago$/).waitFor();
-  await heap.getByRole("img", { name: /^Heap in use: [\d.]+ MiB, between [\d.]+ and [\d.]+ in the last minute$/ }).waitFor();
+  await heap
+    .getByRole("img", { name: /^Heap in use: [\d.]+ MiB, between [\d.]+ and [\d.]+ in the last minute$/ })
+    .waitFor();
 });
 
 scene("a reconnect leaves no gap, and a server restart shows the lost data", async (stage) => {
@@ -42,9 +44,11 @@ scene("a reconnect leaves no gap, and a server restart shows the lost data", asy
 
 scene("takes screenshots of the page", async (stage) => {
   const pages = [];
-  for (const options of [{}, { colorScheme: "dark" }, { viewport: { width: 390, height: 900 } }]) pages.push(await open(stage, options));
+  for (const options of [{}, { colorScheme: "dark" }, { viewport: { width: 390, height: 900 } }])
+    pages.push(await open(stage, options));
   await measured(stage, 600);
-  for (const [index, name] of ["light", "dark", "narrow"].entries()) await pages[index].screenshot({ path: screenshotFile(name), animations: "disabled" });
+  for (const [index, name] of ["light", "dark", "narrow"].entries())
+    await pages[index].screenshot({ path: screenshotFile(name), animations: "disabled" });
 });
 
 async function open(stage, options = {}) {

@@ -14,7 +14,14 @@ test("values are ordered and unique", () => {
 test("values that are not numbers are ignored", () => {
   const series = of(1_000);
 
-  for (const [at, value] of [[NaN, 1], ["2000", 1], [2_000, null], [2_000, NaN], [2_000, "1"]]) series.add(at, value);
+  for (const [at, value] of [
+    [NaN, 1],
+    ["2000", 1],
+    [2_000, null],
+    [2_000, NaN],
+    [2_000, "1"],
+  ])
+    series.add(at, value);
 
   assert.deepEqual(times(series.points), [1_000]);
 });
@@ -43,7 +50,10 @@ test("reloading after a gap fills it, or marks the lost part", () => {
   assert.deepEqual(times(closed.points), [1_000, 1_100, 1_200, 1_300]);
   assert.deepEqual(closed.gaps, []);
   assert.deepEqual(open.gaps, [{ from: 1_100, to: 5_000 }]);
-  assert.deepEqual(open.segments().map(times), [[1_000, 1_100], [5_000, 5_100]]);
+  assert.deepEqual(open.segments().map(times), [
+    [1_000, 1_100],
+    [5_000, 5_100],
+  ]);
 });
 
 test("new values during the reload neither hide nor fill a gap", () => {
@@ -72,12 +82,21 @@ test("the first load and a reload without new values add no gap", () => {
 test("nearest returns the closest value", () => {
   const series = of(1_000, 2_000, 3_000);
 
-  assert.deepEqual([0, 1_400, 1_600, 9_000].map((at) => series.nearest(at).at), [1_000, 1_000, 2_000, 3_000]);
+  assert.deepEqual(
+    [0, 1_400, 1_600, 9_000].map((at) => series.nearest(at).at),
+    [1_000, 1_000, 2_000, 3_000],
+  );
   assert.equal(new Series().nearest(5), null);
 });
 
 test("axis ticks have three or four round steps and reach the maximum", () => {
-  for (const [max, ticks] of [[10, [0, 5, 10]], [3, [0, 1, 2, 3]], [64, [0, 25, 50, 75]], [0.7, [0, 0.25, 0.5, 0.75]], [1200, [0, 500, 1000, 1500]]]) {
+  for (const [max, ticks] of [
+    [10, [0, 5, 10]],
+    [3, [0, 1, 2, 3]],
+    [64, [0, 25, 50, 75]],
+    [0.7, [0, 0.25, 0.5, 0.75]],
+    [1200, [0, 500, 1000, 1500]],
+  ]) {
     assert.deepEqual(ticksUpTo(max), ticks);
   }
   for (let max = 0.01; max < 1e6; max *= 1.37) {

@@ -69,13 +69,18 @@ scene("two pages and a Java terminal are devices of the same user only", async (
   await terminal.waitFor(/^\* ring from another device$/m);
 
   await ann.phone.getByRole("button", { name: "Sign out everywhere" }).click();
-  for (const device of [ann.phone, ann.laptop, again.phone, again.laptop]) await device.getByText("Signed out everywhere.").waitFor();
+  for (const device of [ann.phone, ann.laptop, again.phone, again.laptop])
+    await device.getByText("Signed out everywhere.").waitFor();
   await terminal.waitFor(/^\* closed: the server closed with 4403/m);
   await expect(bob.phone.locator('.connection[data-state="connected"]')).toHaveCount(1);
 });
 
 scene("takes screenshots of the page", async (stage) => {
-  for (const [name, options] of [["light", TALL], ["dark", { ...TALL, colorScheme: "dark" }], ["narrow", { viewport: { width: 390, height: 900 } }]]) {
+  for (const [name, options] of [
+    ["light", TALL],
+    ["dark", { ...TALL, colorScheme: "dark" }],
+    ["narrow", { viewport: { width: 390, height: 900 } }],
+  ]) {
     const { page, phone, laptop } = await open(stage, "ann", options);
     if (name === "light") {
       for (const text of ["Your order was packed", "Your parcel is on its way", "Your table is booked for eight"]) {

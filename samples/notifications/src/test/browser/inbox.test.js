@@ -10,7 +10,10 @@ test("notices are ordered newest first, without duplicates", () => {
   inbox.apply({ added: notice(2) });
   inbox.merge({ notices: [notice(1), notice(2)] });
 
-  assert.deepEqual(inbox.notices.map(({ id }) => id), [2, 1]);
+  assert.deepEqual(
+    inbox.notices.map(({ id }) => id),
+    [2, 1],
+  );
   assert.deepEqual(inbox.unread, [2, 1]);
 });
 

@@ -10,12 +10,17 @@ scene("slow sessions are listed first among a thousand, with the dropped message
 
   // publish until the socket buffers of the stalled clients are full, and messages queue up in the server
   while ((await stage.overview()).queues.slow === 0) await stage.publish(Array(8).fill(line));
-  await page.locator("#slow .slow", { hasText: /stalled-\d+/ }).first().waitFor();
+  await page
+    .locator("#slow .slow", { hasText: /stalled-\d+/ })
+    .first()
+    .waitFor();
   await page.locator("#sessions tbody tr.slow-row", { hasText: "stalled-" }).first().waitFor();
   await page.screenshot({ path: screenshotFile("admin") });
   await page.locator("#lost", { hasText: "replaced by newer messages" }).waitFor();
   await page.locator("#lost code", { hasText: "prices/all" }).waitFor();
-  await expect(page.locator("section", { has: page.locator("#sessions") }).locator(".pages")).toHaveText(/1 to 20 of (9|10)\d\d/);
+  await expect(page.locator("section", { has: page.locator("#sessions") }).locator(".pages")).toHaveText(
+    /1 to 20 of (9|10)\d\d/,
+  );
 
   await page.getByLabel("Filter").first().fill("reader-0007");
   await page.locator("#sessions tbody tr").nth(1).waitFor({ state: "detached" });
@@ -26,10 +31,13 @@ scene("names from clients are shown as text everywhere", async (stage) => {
   const name = `<img src=x onerror="alert('user')">`;
   const topic = `prices/<img src=x onerror="alert('topic')">`;
   const visitor = await stage.tab("");
-  await visitor.evaluate(([name, topic]) => {
-    window.socket = new WebSocket(`ws://${location.host}/live?name=${encodeURIComponent(name)}`);
-    socket.onopen = () => socket.send(JSON.stringify({ type: "subscribe", topic }));
-  }, [name, topic]);
+  await visitor.evaluate(
+    ([name, topic]) => {
+      window.socket = new WebSocket(`ws://${location.host}/live?name=${encodeURIComponent(name)}`);
+      socket.onopen = () => socket.send(JSON.stringify({ type: "subscribe", topic }));
+    },
+    [name, topic],
+  );
 
   const page = await stage.admin("live-admin/"); // also with a trailing slash
   await page.locator("#topics", { hasText: topic }).waitFor();
@@ -43,35 +51,40 @@ scene("names from clients are shown as text everywhere", async (stage) => {
   await expect(page.locator("img")).toHaveCount(0);
 });
 
-scene("an operator publishes, and disconnects a client, which shows the reason and does not reconnect", async (stage) => {
-  const prices = await stage.tab("");
-  await prices.getByText("connected").waitFor();
-  const page = await stage.admin("live-admin", { expected: /status of 400/ }); // logged by the browser
+scene(
+  "an operator publishes, and disconnects a client, which shows the reason and does not reconnect",
+  async (stage) => {
+    const prices = await stage.tab("");
+    await prices.getByText("connected").waitFor();
+    const page = await stage.admin("live-admin", { expected: /status of 400/ }); // logged by the browser
 
-  await page.locator("#topics tbody tr", { hasText: "prices/all" }).getByRole("button").click();
-  await page.getByLabel("Data (JSON)").fill(`{"symbol":"NEW","cents":12345}`);
-  await page.getByRole("button", { name: "Publish", exact: true }).click();
-  await page.getByText("Published to 1 subscribers").waitFor();
-  await prices.getByText("NEW 123.45").waitFor();
+    await page.locator("#topics tbody tr", { hasText: "prices/all" }).getByRole("button").click();
+    await page.getByLabel("Data (JSON)").fill(`{"symbol":"NEW","cents":12345}`);
+    await page.getByRole("button", { name: "Publish", exact: true }).click();
+    await page.getByText("Published to 1 subscribers").waitFor();
+    await prices.getByText("NEW 123.45").waitFor();
 
-  await page.locator("#topics tbody tr", { hasText: "prices/all" }).getByRole("button").click();
-  await page.getByLabel("Data (JSON)").fill(`{"symbol":7}`);
-  await page.getByRole("button", { name: "Publish", exact: true }).click();
-  await page.getByText("Request failed").waitFor();
+    await page.locator("#topics tbody tr", { hasText: "prices/all" }).getByRole("button").click();
+    await page.getByLabel("Data (JSON)").fill(`{"symbol":7}`);
+    await page.getByRole("button", { name: "Publish", exact: true }).click();
+    await page.getByText("Request failed").waitFor();
 
-  await page.locator("#sessions tbody tr", { hasText: "page" }).getByRole("button").click();
-  await page.getByLabel("Reason (sent to the client)").fill("enough for today");
-  await page.locator("#kick").getByRole("button", { name: "Disconnect" }).click();
-  await page.getByText("Disconnected 1 session").waitFor();
-  await prices.getByText("closed: enough for today (4403)").waitFor();
-  await expect(prices.locator("#state")).toHaveText("closed: enough for today (4403)");
-});
+    await page.locator("#sessions tbody tr", { hasText: "page" }).getByRole("button").click();
+    await page.getByLabel("Reason (sent to the client)").fill("enough for today");
+    await page.locator("#kick").getByRole("button", { name: "Disconnect" }).click();
+    await page.getByText("Disconnected 1 session").waitFor();
+    await prices.getByText("closed: enough for today (4403)").waitFor();
+    await expect(prices.locator("#state")).toHaveText("closed: enough for today (4403)");
+  },
+);
 
 scene("the page polls while visible, and not while hidden", async (stage) => {
   const page = await stage.admin("live-admin", {
     before: async (page) => {
       await page.clock.install();
-      await page.addInitScript(() => Object.defineProperty(document, "hidden", { get: () => window.isHidden ?? false }));
+      await page.addInitScript(() =>
+        Object.defineProperty(document, "hidden", { get: () => window.isHidden ?? false }),
+      );
     },
   });
   let looks = 0;

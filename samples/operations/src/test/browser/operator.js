@@ -32,7 +32,9 @@ class Operations extends Stage {
   /** The overview that the admin page loads. */
   async overview() {
     const credentials = Buffer.from(`${OPERATOR.username}:${OPERATOR.password}`).toString("base64");
-    const response = await fetch(`${this.address}live-admin/api/overview`, { headers: { Authorization: `Basic ${credentials}` } });
+    const response = await fetch(`${this.address}live-admin/api/overview`, {
+      headers: { Authorization: `Basic ${credentials}` },
+    });
     return response.json();
   }
 

@@ -11,7 +11,11 @@ test("a state is followed by joins and leaves", () => {
   people.apply({ state: { Ann: [phone, computer], Bob: [phone] } });
   people.apply({ joins: { Zoe: [computer], Bob: [computer] }, leaves: { Ann: [computer] } });
 
-  assert.deepEqual(people.all, [["Ann", [phone]], ["Bob", [phone, computer]], ["Zoe", [computer]]]);
+  assert.deepEqual(people.all, [
+    ["Ann", [phone]],
+    ["Bob", [phone, computer]],
+    ["Zoe", [computer]],
+  ]);
   assert.equal(people.count, 4);
 });
 
@@ -41,7 +45,10 @@ test("names like toString are handled as names", () => {
   people.apply(JSON.parse('{"state":{"__proto__":[null],"constructor":[null]}}'));
   people.apply(JSON.parse('{"joins":{"toString":[null]}}'));
 
-  assert.deepEqual(people.all.map(([name]) => name), ["__proto__", "constructor", "toString"]);
+  assert.deepEqual(
+    people.all.map(([name]) => name),
+    ["__proto__", "constructor", "toString"],
+  );
 });
 
 test("over the limit only the number is known, and below it the list again", () => {

@@ -72,11 +72,20 @@ scene("takes screenshots of the page", async (stage) => {
   for (const name of ["Zoë", "Kim van Dyke"]) await enter(stage, name);
   await ann.getByText("5 people on 6 devices").waitFor();
   await seenDuring(
-    () => Promise.all([mei.getByRole("textbox").pressSequentially("hello"), bob.getByRole("button", { name: "Wave" }).click()]),
+    () =>
+      Promise.all([
+        mei.getByRole("textbox").pressSequentially("hello"),
+        bob.getByRole("button", { name: "Wave" }).click(),
+      ]),
     ann.locator('[data-name="Bob"][data-signal="wave"]'),
     ann.getByText("Mei Tan is typing…"),
   );
-  for (const [page, name] of [[ann, "light"], [bob, "dark"], [mei, "phone"]]) await page.screenshot({ path: screenshotFile(name), animations: "disabled" });
+  for (const [page, name] of [
+    [ann, "light"],
+    [bob, "dark"],
+    [mei, "phone"],
+  ])
+    await page.screenshot({ path: screenshotFile(name), animations: "disabled" });
 });
 
 /**

@@ -77,7 +77,9 @@ describe("docs/proxies.md", { concurrency: true }, () => {
 
       check("the server sees the client's address, also with forged headers", async () => {
         for (const header of ["x-forwarded-for", "forwarded", "x-real-ip", "client-ip"]) {
-          const client = await world.client({ [header]: header === "forwarded" ? `for=${FORGED_ADDRESS}` : FORGED_ADDRESS });
+          const client = await world.client({
+            [header]: header === "forwarded" ? `for=${FORGED_ADDRESS}` : FORGED_ADDRESS,
+          });
           const response = await client.request({ type: "route", data: "" });
           assert.equal(response.data.address, CLIENT_ADDRESS, `with ${header}`);
           client.close();
@@ -89,7 +91,10 @@ describe("docs/proxies.md", { concurrency: true }, () => {
       });
 
       check("server-sent events are not buffered, also with gzip", async () => {
-        const response = await world.get("/live/sse?topic=clock", { "accept-encoding": "gzip, br", accept: "text/event-stream" });
+        const response = await world.get("/live/sse?topic=clock", {
+          "accept-encoding": "gzip, br",
+          accept: "text/event-stream",
+        });
         assert.equal(response.statusCode, 200);
         let text = "";
         response.setEncoding("utf8").on("data", (chunk) => (text += chunk));
@@ -107,25 +112,31 @@ describe("docs/proxies.md", { concurrency: true }, () => {
         client.close();
       });
 
-      check(`a reload of the proxy ${PROXIES[name].kept ? "keeps" : "closes"} its sessions, and new ones connect`, async () => {
-        const client = await world.client();
-        await world.reload();
-        if (!PROXIES[name].kept) await client.closed;
-        await pause(5_000); // covers proxies that close connections late
-        assert.equal(client.isOpen, PROXIES[name].kept);
-        if (client.isOpen) await client.request({ type: "subscribe", topic: "lines" });
-        const other = await world.client();
-        await other.request({ type: "subscribe", topic: "lines" });
-        client.close();
-        other.close();
-      });
+      check(
+        `a reload of the proxy ${PROXIES[name].kept ? "keeps" : "closes"} its sessions, and new ones connect`,
+        async () => {
+          const client = await world.client();
+          await world.reload();
+          if (!PROXIES[name].kept) await client.closed;
+          await pause(5_000); // covers proxies that close connections late
+          assert.equal(client.isOpen, PROXIES[name].kept);
+          if (client.isOpen) await client.request({ type: "subscribe", topic: "lines" });
+          const other = await world.client();
+          await other.request({ type: "subscribe", topic: "lines" });
+          client.close();
+          other.close();
+        },
+      );
 
       check("clients receive a drain: goodbye and close code 1012", async () => {
         const client = await world.client();
         await client.request({ type: "subscribe", topic: "lines" });
         const response = await world.get("/live/sse?topic=lines");
         let text = "";
-        response.setEncoding("utf8").on("data", (chunk) => (text += chunk)).on("error", () => {});
+        response
+          .setEncoding("utf8")
+          .on("data", (chunk) => (text += chunk))
+          .on("error", () => {});
 
         await world.stopServer();
 

@@ -6,29 +6,35 @@ import { test } from "node:test";
 
 const SAMPLES = new URL("../../../../", import.meta.url).pathname;
 
-/** Matches a locator's value that is read once and compared: `assert.equal(await row.count(), 0)`. */
-const READ_ONCE = /assert[^;]*await [^;]*\.(count|inputValue|textContent|innerText|innerHTML|isVisible|isHidden|isDisabled|isEnabled|isChecked|title|getAttribute|evaluate|evaluateAll|allTextContents)\(/;
+/** Matches a statement that compares a locator's value, read once: `assert.equal(await row.count(), 0)`. */
+const READ_ONCE =
+  /\bassert[^;]*await [^;]*\.(count|inputValue|textContent|innerText|innerHTML|isVisible|isHidden|isDisabled|isEnabled|isChecked|title|getAttribute|evaluate|evaluateAll|allTextContents)\(/g;
 
 test("no browser test asserts on a value that it reads from the page only once", () => {
-  const found = sources().flatMap((file) =>
-    readFileSync(file, "utf8")
-      .split("\n")
-      .filter((line) => READ_ONCE.test(line))
-      .map((line) => `${file}: ${line.trim()}`),
-  );
+  const found = sources().flatMap((file) => readOnce(readFileSync(file, "utf8")).map((start) => `${file}: ${start}`));
 
   assert.deepEqual(found, [], "use expect from samples/testing/stage.js, which retries");
 });
 
-test("the check detects such a line", () => {
-  assert.match('assert.equal(await page.locator("li").count(), 1);', READ_ONCE);
+test("the check detects such a statement, also on several lines", () => {
+  assert.equal(readOnce('assert.equal(await page.locator("li").count(), 1);').length, 1);
+  assert.equal(readOnce('assert.equal(\n  await page.locator("li").count(),\n  1,\n);').length, 1);
+  assert.equal(readOnce('assert.equal(rows, 1);\nawait page.locator("li").count();').length, 0);
 });
 
+function readOnce(source) {
+  return source.match(READ_ONCE) ?? [];
+}
+
 function sources() {
-  const samples = readdirSync(SAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== "node_modules");
+  const samples = readdirSync(SAMPLES, { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && entry.name !== "node_modules",
+  );
   return samples.flatMap(({ name }) => {
     const folder = join(SAMPLES, name, "src/test/browser");
-    return listing(folder).filter((file) => file.endsWith(".js") && !file.endsWith("assertions.test.js")).map((file) => join(folder, file));
+    return listing(folder)
+      .filter((file) => file.endsWith(".js") && !file.endsWith("assertions.test.js"))
+      .map((file) => join(folder, file));
   });
 }
 

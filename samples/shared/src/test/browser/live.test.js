@@ -139,7 +139,12 @@ test("a rejected subscription is reported once, and a rate-limited one is retrie
   const { seen, socket } = connect(["room/a", "room/b"]);
 
   socket().receives({ type: "error", ref: "1", topic: "room/a", data: { code: "forbidden", reason: "members only" } });
-  socket().receives({ type: "error", ref: "2", topic: "room/b", data: { code: "rate_limited", reason: "slow", retryAfterMs: 400 } });
+  socket().receives({
+    type: "error",
+    ref: "2",
+    topic: "room/b",
+    data: { code: "rate_limited", reason: "slow", retryAfterMs: 400 },
+  });
   await settled();
   mock.timers.tick(400);
 
@@ -156,24 +161,42 @@ test("it resumes from its position in the history, and skips duplicates", async 
   socket().closes(1006);
   mock.timers.tick(125);
   socket().opens();
-  assert.deepEqual(socket().sent, [{ type: "subscribe", topic: "room/a", ref: "2", data: { since: { epoch: "e", offset: 9 } } }]);
+  assert.deepEqual(socket().sent, [
+    { type: "subscribe", topic: "room/a", ref: "2", data: { since: { epoch: "e", offset: 9 } } },
+  ]);
   socket().receives({ type: "ack", ref: "2", data: { epoch: "e", offset: 11, recovered: true } });
   await settled();
   for (const offset of [9, 10, 11, 12]) socket().receives({ type: "message", topic: "room/a", offset, data: offset });
 
   const events = seen.filter((line) => line.includes("room/a"));
-  assert.deepEqual(events, ["subscribed room/a first", "message room/a 8", "message room/a 9", "subscribed room/a recovered 2", "message room/a 10", "message room/a 11", "message room/a 12"]);
+  assert.deepEqual(events, [
+    "subscribed room/a first",
+    "message room/a 8",
+    "message room/a 9",
+    "subscribed room/a recovered 2",
+    "message room/a 10",
+    "message room/a 11",
+    "message room/a 12",
+  ]);
 });
 
 test("a failed recovery is reported as a gap, and so is a topic without a history", async () => {
   const { seen, socket } = connect(["room/a", "room/b"]);
-  for (const [ref, data] of [["1", { epoch: "e", offset: 7, recovered: false }], ["2", undefined]]) socket().receives({ type: "ack", ref, data });
+  for (const [ref, data] of [
+    ["1", { epoch: "e", offset: 7, recovered: false }],
+    ["2", undefined],
+  ])
+    socket().receives({ type: "ack", ref, data });
   await settled();
 
   socket().closes(1006);
   mock.timers.tick(125);
   socket().opens();
-  for (const [ref, data] of [["3", { epoch: "of a new server", offset: 2, recovered: false }], ["4", undefined]]) socket().receives({ type: "ack", ref, data });
+  for (const [ref, data] of [
+    ["3", { epoch: "of a new server", offset: 2, recovered: false }],
+    ["4", undefined],
+  ])
+    socket().receives({ type: "ack", ref, data });
   await settled();
   for (const offset of [2, 3]) socket().receives({ type: "message", topic: "room/a", offset, data: offset });
 
@@ -233,7 +256,11 @@ test("it replies to a server request with unknown_type, and reports an ended sub
   socket().receives({ type: "unsubscribe", topic: "room/a" });
   socket().receives({ type: "message", topic: "room/a", data: "too late" });
 
-  assert.deepEqual(socket().sent.at(-1), { type: "error", ref: "$1", data: { code: "unknown_type", reason: "no handler" } });
+  assert.deepEqual(socket().sent.at(-1), {
+    type: "error",
+    ref: "$1",
+    data: { code: "unknown_type", reason: "no handler" },
+  });
   assert.equal(seen.at(-1), "rejected room/a the server ended the subscription");
   assert.equal(client.isSubscribed("room/a"), false);
 });
@@ -247,7 +274,18 @@ test("a token is sent as a subprotocol, base64url without padding", () => {
 test("invalid frames are ignored", async () => {
   const { client, socket } = await subscribed("room/a");
 
-  for (const text of ["", "null", "[]", "{", '"x"', '{"type":5}', '{"type":"unheard-of"}', '{"type":"goodbye"}', '{"type":"message"}']) socket().onmessage({ data: text });
+  for (const text of [
+    "",
+    "null",
+    "[]",
+    "{",
+    '"x"',
+    '{"type":5}',
+    '{"type":"unheard-of"}',
+    '{"type":"goodbye"}',
+    '{"type":"message"}',
+  ])
+    socket().onmessage({ data: text });
 
   assert.equal(client.state.kind, "connected");
 });
@@ -258,7 +296,10 @@ function start(topics) {
     "ws://test/live",
     {
       state: ({ kind }) => seen.push(kind),
-      subscribed: (topic, recovery, missed, welcome) => seen.push(["subscribed", topic, recovery, missed || "", welcome && JSON.stringify(welcome)].filter(Boolean).join(" ")),
+      subscribed: (topic, recovery, missed, welcome) =>
+        seen.push(
+          ["subscribed", topic, recovery, missed || "", welcome && JSON.stringify(welcome)].filter(Boolean).join(" "),
+        ),
       customMessage: (topic, type, data) => seen.push(`customMessage ${topic} ${type} ${JSON.stringify(data)}`),
       presence: (topic, data) => seen.push(`presence ${topic} ${JSON.stringify(data)}`),
       direct: (type, data) => seen.push(`direct ${type} ${JSON.stringify(data)}`),

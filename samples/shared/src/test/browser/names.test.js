@@ -5,8 +5,10 @@ import { webModule } from "../../../../testing/paths.js";
 const { hueOf, initialsOf, nameProblem, suggestName } = await webModule("shared/names.js");
 
 test("a name has 1 to 40 characters", () => {
-  for (const name of ["A", "n".repeat(40), " padded ", "__proto__", "<b>", "Ünï 例"]) assert.equal(nameProblem(name), null, name);
-  for (const name of ["", "   ", "n".repeat(41), "tab\there", "\ud800"]) assert.notEqual(nameProblem(name), null, JSON.stringify(name));
+  for (const name of ["A", "n".repeat(40), " padded ", "__proto__", "<b>", "Ünï 例"])
+    assert.equal(nameProblem(name), null, name);
+  for (const name of ["", "   ", "n".repeat(41), "tab\there", "\ud800"])
+    assert.notEqual(nameProblem(name), null, JSON.stringify(name));
 });
 
 test("every suggested name is valid", () => {
@@ -14,7 +16,15 @@ test("every suggested name is valid", () => {
 });
 
 test("a name has stable initials and a stable hue", () => {
-  assert.deepEqual(["Ann", "Ann Lee", "ann van der lee", "<img>", "例え", "!!", " "].map(initialsOf), ["A", "AL", "AL", "I", "例", "!", "?"]);
+  assert.deepEqual(["Ann", "Ann Lee", "ann van der lee", "<img>", "例え", "!!", " "].map(initialsOf), [
+    "A",
+    "AL",
+    "AL",
+    "I",
+    "例",
+    "!",
+    "?",
+  ]);
   assert.equal(hueOf("Ann"), hueOf("Ann"));
   assert.notEqual(hueOf("Ann"), hueOf("Anm"));
 });

@@ -6,7 +6,10 @@ const { MAX_TEXT, reset, applied, cleaned, cleanedList, edited, emptyNotebook, s
 const { Store } = await webModule("store.js");
 
 test("the last change of a note wins and keeps its position, and a deletion removes it", () => {
-  const notebook = applied(emptyNotebook("a"), page(change(1, "n1", "milk"), change(2, "n2", "tea"), change(3, "n1", "oat milk"), deletion(4, "n2")));
+  const notebook = applied(
+    emptyNotebook("a"),
+    page(change(1, "n1", "milk"), change(2, "n2", "tea"), change(3, "n1", "oat milk"), deletion(4, "n2")),
+  );
 
   assert.deepEqual(texts(notebook), ["oat milk"]);
   assert.equal(notebook.cursor, 4);
@@ -15,10 +18,19 @@ test("the last change of a note wins and keeps its position, and a deletion remo
 test("pending edits are shown until their own change is pulled", () => {
   const typed = edited(applied(emptyNotebook("a"), page(change(1, "n1", "milk"))), edit("mine", "n1", "oat milk"));
   const meanwhile = applied(typed, page(change(2, "n1", "soy milk")));
-  const back = applied(meanwhile, page({ ...change(3, "n1", "oat milk"), changeId: "mine" }, change(4, "n1", "rice milk")));
+  const back = applied(
+    meanwhile,
+    page({ ...change(3, "n1", "oat milk"), changeId: "mine" }, change(4, "n1", "rice milk")),
+  );
 
-  assert.deepEqual(shown(meanwhile).map(({ text, isPending }) => [text, isPending]), [["oat milk", true]]);
-  assert.deepEqual(shown(back).map(({ text, isPending }) => [text, isPending]), [["rice milk", false]]);
+  assert.deepEqual(
+    shown(meanwhile).map(({ text, isPending }) => [text, isPending]),
+    [["oat milk", true]],
+  );
+  assert.deepEqual(
+    shown(back).map(({ text, isPending }) => [text, isPending]),
+    [["rice milk", false]],
+  );
   assert.deepEqual(back.pending, []);
 });
 
@@ -66,7 +78,15 @@ test("a store survives a reload, and a failed write changes nothing", () => {
   assert.deepEqual(new Store("a", "b/Phone", storage).notebook, emptyNotebook("a"));
 });
 
-for (const stored of ["{\"list\":\"a\",\"cur", "null", "[]", "{}", JSON.stringify({ ...emptyNotebook("a"), cursor: -1 }), JSON.stringify({ ...emptyNotebook("a"), pending: null }), JSON.stringify(emptyNotebook("b"))]) {
+for (const stored of [
+  '{"list":"a","cur',
+  "null",
+  "[]",
+  "{}",
+  JSON.stringify({ ...emptyNotebook("a"), cursor: -1 }),
+  JSON.stringify({ ...emptyNotebook("a"), pending: null }),
+  JSON.stringify(emptyNotebook("b")),
+]) {
   test(`an invalid stored value is reported and not changed: ${stored}`, () => {
     const storage = new FakeStorage();
     storage.setItem("sync-notes/a/Phone", stored);

@@ -18,7 +18,14 @@ class NotesStage extends Stage {
   }
 
   terminal(name) {
-    return this.run(`${MAIN}.terminal.TerminalKt`, ["--name", name, "--url", this.address, "--file", join(this.#folder, `${name}.json`)]);
+    return this.run(`${MAIN}.terminal.TerminalKt`, [
+      "--name",
+      name,
+      "--url",
+      this.address,
+      "--file",
+      join(this.#folder, `${name}.json`),
+    ]);
   }
 
   async clear() {
@@ -96,7 +103,9 @@ scene("a page and a terminal converge after a killed server and a reload", async
     await expectPhase(device, "live");
   }
   await kim.waitFor(/^Phone: added before the reload$/m);
-  await expect.poll(async () => isDeepStrictEqual(await texts(phone), await texts(laptop)), "same order of notes").toBe(true);
+  await expect
+    .poll(async () => isDeepStrictEqual(await texts(phone), await texts(laptop)), "same order of notes")
+    .toBe(true);
   kim.type("list");
   await kim.waitFor(/^= 5 notes as of change 5, 0 edits pending$/m);
 });
@@ -143,7 +152,8 @@ scene("a rejected subscription is shown until it succeeds", async (stage) => {
     const server = socket.connectToServer();
     socket.onMessage((text) => {
       const { type, ref } = JSON.parse(text);
-      if (type === "subscribe" && isRejected) socket.send(JSON.stringify({ type: "error", ref, data: { code: "forbidden", reason: "not yet" } }));
+      if (type === "subscribe" && isRejected)
+        socket.send(JSON.stringify({ type: "error", ref, data: { code: "forbidden", reason: "not yet" } }));
       else server.send(text);
     });
   });
@@ -161,7 +171,11 @@ scene("a rejected subscription is shown until it succeeds", async (stage) => {
 });
 
 scene("takes screenshots of the page", async (stage) => {
-  for (const [name, options] of [["light", {}], ["dark", { colorScheme: "dark" }], ["narrow", { viewport: { width: 390, height: 900 } }]]) {
+  for (const [name, options] of [
+    ["light", {}],
+    ["dark", { colorScheme: "dark" }],
+    ["narrow", { viewport: { width: 390, height: 900 } }],
+  ]) {
     const { page, phone, laptop } = await open(stage, options);
     if (name === "light") {
       for (const text of ["Oat milk", "Bread", "Coffee beans"]) {
@@ -205,7 +219,10 @@ async function add(device, text) {
 async function change(device, text, to) {
   const field = note(device, text).getByRole("textbox");
   await field.fill(to);
-  await device.page().locator(`section[aria-label="${await device.getAttribute("aria-label")}"] li:focus-within input`).press("Enter");
+  await device
+    .page()
+    .locator(`section[aria-label="${await device.getAttribute("aria-label")}"] li:focus-within input`)
+    .press("Enter");
   await note(device, to).waitFor();
 }
 

@@ -12,7 +12,15 @@ beforeEach(() => {
 test("cursorText takes precedence over cursor, and invalid cursors are null", () => {
   assert.equal(cursorIn({ cursor: 7 }), 7);
   assert.equal(cursorIn({ cursor: 8, cursorText: "9" }), 9);
-  for (const data of [undefined, null, {}, { cursor: "x" }, { cursor: -1 }, { cursorText: "9007199254740993", cursor: 5 }]) assert.equal(cursorIn(data), null);
+  for (const data of [
+    undefined,
+    null,
+    {},
+    { cursor: "x" },
+    { cursor: -1 },
+    { cursorText: "9007199254740993", cursor: 5 },
+  ])
+    assert.equal(cursorIn(data), null);
 });
 
 test("it pulls at the start, and then only for a newer cursor", async () => {
@@ -77,7 +85,10 @@ test("a pull without changes below the target is a failure", async () => {
   await finish(0);
   await finish(0);
 
-  assert.deepEqual(states.at(-1), { phase: "behind", error: "the pull returned no changes after 0, but the list is at 4" });
+  assert.deepEqual(states.at(-1), {
+    phase: "behind",
+    error: "the pull returned no changes after 0, but the list is at 4",
+  });
 });
 
 test("a partial pull, and a signal during a pull, cause another pull immediately", async () => {
@@ -183,11 +194,18 @@ test("after a subscribe it polls at the long interval, and known cursors do not 
   assert.equal(pulls.length, 2);
 });
 
-for (const [random, soon, slow] of [[0, 1_600, 48_000], [0.75, 2_200, 66_000]]) {
+for (const [random, soon, slow] of [
+  [0, 1_600, 48_000],
+  [0.75, 2_200, 66_000],
+]) {
   test(`polls have jitter: with random ${random} after ${soon} ms, and then every ${slow} ms`, async () => {
     const { pulls, finish } = started({ random: () => random });
     await finish(0);
-    for (const [count, delay] of [[2, soon], [3, slow], [4, slow]]) {
+    for (const [count, delay] of [
+      [2, soon],
+      [3, slow],
+      [4, slow],
+    ]) {
       mock.timers.tick(delay - 1);
       assert.equal(pulls.length, count - 1);
       mock.timers.tick(1);

@@ -67,7 +67,12 @@ function enter(name) {
   byId("me-name").textContent = name;
   byId("me-avatar").replaceChildren(avatar(name));
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  live = new LiveClient(`${scheme}://${location.host}/live?name=${encodeURIComponent(name)}`, { state: connectionChanged, subscribed, message: received, rejected });
+  live = new LiveClient(`${scheme}://${location.host}/live?name=${encodeURIComponent(name)}`, {
+    state: connectionChanged,
+    subscribed,
+    message: received,
+    rejected,
+  });
   for (const room of rooms.keys()) live.subscribe(topicOf(room));
   live.connect();
   composer.focus();
@@ -87,9 +92,11 @@ function connectionChanged(state) {
 function subscribed(topic) {
   const conversation = rooms.get(roomOf(topic));
   conversation.subscribed(lostAt, Date.now());
-  for (const message of conversation.outgoing.filter((o) => o.state === "waiting")) publish(conversation, topic, message);
+  for (const message of conversation.outgoing.filter((o) => o.state === "waiting"))
+    publish(conversation, topic, message);
   // Each room ends its own gap. The last room resets lostAt for the next connection loss.
-  if ([...rooms.keys()].every((room) => live.isSubscribed(topicOf(room)) || rooms.get(room).rejection !== null)) lostAt = 0;
+  if ([...rooms.keys()].every((room) => live.isSubscribed(topicOf(room)) || rooms.get(room).rejection !== null))
+    lostAt = 0;
   draw();
 }
 
@@ -136,7 +143,8 @@ function failed(conversation, topic, message, error) {
   else message.state = "rejected";
   // A retry with the same text would fail again, so the text returns to the composer.
   const isUnusable = error.code === "bad_payload" || error.code === "too_large";
-  if (isUnusable && composer.restoreDraft(roomOf(topic), message.text, `Not sent: ${error.message}.`)) conversation.discard(message);
+  if (isUnusable && composer.restoreDraft(roomOf(topic), message.text, `Not sent: ${error.message}.`))
+    conversation.discard(message);
 }
 
 function retry(conversation, old) {

@@ -27,7 +27,10 @@ export class Conversation {
 
   /** Handles a message from the server. Returns true if it is the echo of an outgoing message. */
   receive({ from, text, at }, me) {
-    const echo = from === me ? this.outgoing.find((o) => o.text === text && ["sending", "sent", "unconfirmed"].includes(o.state)) : undefined;
+    const echo =
+      from === me
+        ? this.outgoing.find((o) => o.text === text && ["sending", "sent", "unconfirmed"].includes(o.state))
+        : undefined;
     if (echo) remove(this.outgoing, echo);
     const id = echo?.id ?? nextId();
     this.#keep({ id, kind: "message", from, text, at, own: Boolean(echo), namesake: !echo && from === me });
@@ -74,13 +77,22 @@ export class Conversation {
   connectionLost(me) {
     for (const message of this.outgoing.filter((o) => o.state === "sent")) {
       remove(this.outgoing, message);
-      this.#keep({ id: message.id, kind: "message", from: me, text: message.text, at: message.since, own: true, namesake: false });
+      this.#keep({
+        id: message.id,
+        kind: "message",
+        from: me,
+        text: message.text,
+        at: message.since,
+        own: true,
+        namesake: false,
+      });
     }
   }
 
   #keepGap(lostAt, backAt) {
     const last = this.entries.at(-1);
-    if (last?.kind === "gap") last.backAt = backAt; // no message since the last gap: extend it
+    if (last?.kind === "gap")
+      last.backAt = backAt; // no message since the last gap: extend it
     else this.#keep({ id: nextId(), kind: "gap", lostAt, backAt });
   }
 

@@ -16,7 +16,9 @@ export function rememberName(name) {
 
 export function rememberedRooms() {
   const rooms = read("live-chat.rooms");
-  const usable = Array.isArray(rooms) ? rooms.filter((room) => typeof room === "string" && roomProblem(room) === null) : [];
+  const usable = Array.isArray(rooms)
+    ? rooms.filter((room) => typeof room === "string" && roomProblem(room) === null)
+    : [];
   return usable.length > 0 ? [...new Set(usable)].slice(0, MAX_ROOMS) : FIRST_ROOMS;
 }
 

@@ -116,7 +116,11 @@ export class MessageList {
   #buildMessage(row, now) {
     const own = row.own ? "own" : "";
     const first = row.startsGroup ? "first" : "";
-    const time = element("time", { datetime: new Date(row.at).toISOString(), title: fullTime(row.at) }, relativeTime(row.at, now));
+    const time = element(
+      "time",
+      { datetime: new Date(row.at).toISOString(), title: fullTime(row.at) },
+      relativeTime(row.at, now),
+    );
     const head = element(
       "div",
       { class: "head" },
@@ -124,29 +128,59 @@ export class MessageList {
       row.namesake && element("span", { class: "namesake" }, "same name as yours, from another window or person"),
       time,
     );
-    const bubble = element("div", { class: "bubble", title: fullTime(row.at) }, element("p", { class: "text", dir: "auto" }, row.text));
+    const bubble = element(
+      "div",
+      { class: "bubble", title: fullTime(row.at) },
+      element("p", { class: "text", dir: "auto" }, row.text),
+    );
     return element(
       "li",
       { class: `message ${own} ${first} ${row.state ?? ""}`, "data-state": row.state },
       row.startsGroup && !row.own ? avatar(row.from) : null,
-      element("div", { class: "content" }, row.startsGroup ? head : null, bubble, row.state ? this.#buildState(row) : null),
+      element(
+        "div",
+        { class: "content" },
+        row.startsGroup ? head : null,
+        bubble,
+        row.state ? this.#buildState(row) : null,
+      ),
     );
   }
 
   #buildState({ id, state, reason }) {
-    const button = (label, action) => element("button", { type: "button", class: "link", onclick: () => action(id) }, label);
+    const button = (label, action) =>
+      element("button", { type: "button", class: "link", onclick: () => action(id) }, label);
     const { resend, edit, discard } = this.#actions;
     switch (state) {
       case "waiting":
-        return element("p", { class: "state" }, icon("clock"), "Waiting for the connection ", button("Discard", discard));
+        return element(
+          "p",
+          { class: "state" },
+          icon("clock"),
+          "Waiting for the connection ",
+          button("Discard", discard),
+        );
       case "sending":
         return element("p", { class: "state" }, icon("clock"), "Sending…");
       case "sent":
         return element("p", { class: "state" }, icon("check"), "Sent");
       case "unconfirmed":
-        return element("p", { class: "state failed" }, `Not confirmed: ${reason}. It may have arrived. `, button("Send again", resend), button("Discard", discard));
+        return element(
+          "p",
+          { class: "state failed" },
+          `Not confirmed: ${reason}. It may have arrived. `,
+          button("Send again", resend),
+          button("Discard", discard),
+        );
       default:
-        return element("p", { class: "state failed" }, `Not sent: ${reason} `, button("Try again", resend), button("Edit", edit), button("Discard", discard));
+        return element(
+          "p",
+          { class: "state failed" },
+          `Not sent: ${reason} `,
+          button("Try again", resend),
+          button("Edit", edit),
+          button("Discard", discard),
+        );
     }
   }
 
@@ -174,7 +208,8 @@ export class MessageList {
 
   #refreshTimes() {
     const now = Date.now();
-    for (const time of this.#log.querySelectorAll("time")) time.textContent = relativeTime(Date.parse(time.dateTime), now);
+    for (const time of this.#log.querySelectorAll("time"))
+      time.textContent = relativeTime(Date.parse(time.dateTime), now);
   }
 }
 

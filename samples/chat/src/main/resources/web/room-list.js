@@ -61,7 +61,9 @@ export class RoomList {
   #add(event) {
     event.preventDefault();
     const room = roomNameOf(this.#input.value);
-    const problem = this.#form.classList.contains("full") ? `You are in ${MAX_ROOMS} rooms. Leave one to add another.` : roomProblem(room);
+    const problem = this.#form.classList.contains("full")
+      ? `You are in ${MAX_ROOMS} rooms. Leave one to add another.`
+      : roomProblem(room);
     this.#showError(problem ?? "");
     if (problem) return;
     this.#input.value = "";
@@ -101,7 +103,11 @@ class RoomEntry {
       this.#badge,
       this.#spoken,
     );
-    this.#leave = element("button", { type: "button", class: "leave", "aria-label": `Leave ${room}`, title: `Leave ${room}`, onclick: leave }, icon("close"));
+    this.#leave = element(
+      "button",
+      { type: "button", class: "leave", "aria-label": `Leave ${room}`, title: `Leave ${room}`, onclick: leave },
+      icon("close"),
+    );
     this.node = element("li", { "data-room": room }, this.#link, this.#leave);
   }
 

@@ -12,7 +12,9 @@ class ChatStage extends Stage {
   /** Starts a terminal client and waits until it is connected to the room. */
   async terminal(name, room, mainClass = "TerminalKt") {
     const url = `${this.address.replace("http", "ws")}live`;
-    const program = this.run(`${MAIN}.${mainClass}`, ["--name", name, "--room", room, "--url", url], { variable: "CHAT_TERMINAL" });
+    const program = this.run(`${MAIN}.${mainClass}`, ["--name", name, "--room", room, "--url", url], {
+      variable: "CHAT_TERMINAL",
+    });
     await program.waitFor(/^\* connected/m);
     return program;
   }
@@ -38,7 +40,8 @@ export async function expectMessage(page, text, from) {
   const message = page.locator("#log .message", { has: page.locator(".text", { hasText: exactly(text) }) });
   await message.first().waitFor();
   await expect(message, `"${text}" is shown once`).toHaveCount(1);
-  if (from === null) await page.locator(".message.own:not([data-state])", { has: page.getByText(text, { exact: true }) }).waitFor();
+  if (from === null)
+    await page.locator(".message.own:not([data-state])", { has: page.getByText(text, { exact: true }) }).waitFor();
   if (from) await expect.poll(() => authorOf(message)).toBe(from);
 }
 

@@ -36,7 +36,10 @@ test("the first subscribe adds no gap, and adjacent gaps are merged", () => {
   room.subscribed(NOON + 1, NOON + 2);
   room.subscribed(NOON + 3, NOON + 4);
 
-  assert.deepEqual(room.entries.map(({ lostAt, backAt }) => [lostAt, backAt]), [[NOON + 1, NOON + 4]]);
+  assert.deepEqual(
+    room.entries.map(({ lostAt, backAt }) => [lostAt, backAt]),
+    [[NOON + 1, NOON + 4]],
+  );
 });
 
 test("an echo replaces one outgoing message and keeps its key", () => {
@@ -46,7 +49,10 @@ test("an echo replaces one outgoing message and keeps its key", () => {
 
   assert.equal(room.receive({ from: "me", text: "same", at: NOON }, "me"), true);
 
-  assert.deepEqual(room.entries.map((entry) => [entry.id, entry.own]), [[sent[0].id, true]]);
+  assert.deepEqual(
+    room.entries.map((entry) => [entry.id, entry.own]),
+    [[sent[0].id, true]],
+  );
   assert.deepEqual(room.outgoing, [sent[1]]);
 });
 
@@ -55,7 +61,10 @@ test("a message of another user with the same name is not an echo", () => {
 
   assert.equal(room.receive({ from: "me", text: "hello", at: NOON }, "me"), false);
 
-  assert.deepEqual(room.entries.map(({ own, namesake }) => [own, namesake]), [[false, true]]);
+  assert.deepEqual(
+    room.entries.map(({ own, namesake }) => [own, namesake]),
+    [[false, true]],
+  );
 });
 
 test("a message that waits for a connection does not match an echo", () => {
@@ -73,8 +82,14 @@ test("acknowledged messages are kept after a lost connection", () => {
 
   room.connectionLost("me");
 
-  assert.deepEqual(room.entries.map((entry) => entry.text), ["acknowledged"]);
-  assert.deepEqual(room.outgoing.map((outgoing) => outgoing.text), ["pending"]);
+  assert.deepEqual(
+    room.entries.map((entry) => entry.text),
+    ["acknowledged"],
+  );
+  assert.deepEqual(
+    room.outgoing.map((outgoing) => outgoing.text),
+    ["pending"],
+  );
 });
 
 test("it keeps the last 500 entries and reports that older ones were dropped", () => {
@@ -104,7 +119,10 @@ test("the line for unread messages is at the first unread message", () => {
   room.open();
 
   assert.equal(room.unread, 0);
-  assert.deepEqual(rowsOf(room, "me").map((row) => row.kind), ["day", "message", "new", "message", "message"]);
+  assert.deepEqual(
+    rowsOf(room, "me").map((row) => row.kind),
+    ["day", "message", "new", "message", "message"],
+  );
 });
 
 function talk(...said) {

@@ -6,7 +6,8 @@ const { hashOf, roomInHash, roomNameOf, roomProblem } = await webModule("rooms.j
 
 test("an input is normalized to a topic segment", () => {
   assert.deepEqual(["Lobby", "# Coffee  Break ", "##x"].map(roomNameOf), ["lobby", "coffee-break", "x"]);
-  for (const room of ["a/b", "{x}", "", "r".repeat(41), "a\u0000b", "a?b"]) assert.notEqual(roomProblem(room), null, room);
+  for (const room of ["a/b", "{x}", "", "r".repeat(41), "a\u0000b", "a?b"])
+    assert.notEqual(roomProblem(room), null, room);
 });
 
 test("a room is parsed from its hash, and an invalid hash is null", () => {

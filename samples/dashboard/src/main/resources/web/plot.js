@@ -27,7 +27,12 @@ export class Plot {
     this.#unit = unit;
     this.#minMax = minMax;
     const unitOf = unit === "" ? null : element("span", { class: "unit" }, unit);
-    this.node = element("section", { class: "plot", "aria-label": title }, element("header", {}, element("h2", {}, title), element("p", {}, this.#value, " ", unitOf)), this.#svg);
+    this.node = element(
+      "section",
+      { class: "plot", "aria-label": title },
+      element("header", {}, element("h2", {}, title), element("p", {}, this.#value, " ", unitOf)),
+      this.#svg,
+    );
     this.#svg.addEventListener("pointermove", (event) => this.#point(event.offsetX));
     this.#svg.addEventListener("pointerleave", () => this.#point(null));
     new ResizeObserver(() => this.draw(this.#now)).observe(this.#svg);
@@ -53,11 +58,19 @@ export class Plot {
         label({ x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, short(tick)),
       ]),
       ...[60, 40, 20, 0].map((ago) =>
-        label({ x: x(now - ago * 1000), y: HEIGHT - 6, "text-anchor": ago === 0 ? "end" : ago === 60 ? "start" : "middle" }, ago === 0 ? "now" : ago === 60 ? "60 s ago" : `${ago} s`),
+        label(
+          { x: x(now - ago * 1000), y: HEIGHT - 6, "text-anchor": ago === 0 ? "end" : ago === 60 ? "start" : "middle" },
+          ago === 0 ? "now" : ago === 60 ? "60 s ago" : `${ago} s`,
+        ),
       ),
       nested(clip, [
         ...series.gaps.map(({ from, to }) => hole(x(from) - LEFT, x(to) - LEFT)),
-        ...series.segments().flatMap((run) => line(run.map(({ at, value }) => [x(at) - LEFT, y(value)]), y(0))),
+        ...series.segments().flatMap((run) =>
+          line(
+            run.map(({ at, value }) => [x(at) - LEFT, y(value)]),
+            y(0),
+          ),
+        ),
       ]),
       ...this.#pointed(x, y, width),
     );
@@ -82,7 +95,10 @@ export class Plot {
     return [
       shape("line", { class: "cross", x1: px, x2: px, y1: TOP, y2: HEIGHT - BOTTOM }),
       shape("circle", { class: "dot-at", cx: px, cy: py, r: 4 }),
-      label({ class: "hover", x: px + (isRight ? -8 : 8), y: TOP + 10, "text-anchor": isRight ? "end" : "start" }, `${short(point.value)} ${this.#unit} · ${ago.toFixed(1)} s ago`),
+      label(
+        { class: "hover", x: px + (isRight ? -8 : 8), y: TOP + 10, "text-anchor": isRight ? "end" : "start" },
+        `${short(point.value)} ${this.#unit} · ${ago.toFixed(1)} s ago`,
+      ),
     ];
   }
 }
@@ -97,7 +113,13 @@ function line(points, bottom) {
 }
 
 function hole(from, to) {
-  const rect = shape("rect", { class: "gap", x: from, y: TOP, width: Math.max(2, to - from), height: HEIGHT - TOP - BOTTOM });
+  const rect = shape("rect", {
+    class: "gap",
+    x: from,
+    y: TOP,
+    width: Math.max(2, to - from),
+    height: HEIGHT - TOP - BOTTOM,
+  });
   rect.append(shape("title", {}, "lost data"));
   return rect;
 }

@@ -54,7 +54,8 @@ export class Series {
   /** The value closest in time to `at`, or null. */
   nearest(at) {
     let best = null;
-    for (const point of this.points) if (best === null || Math.abs(point.at - at) <= Math.abs(best.at - at)) best = point;
+    for (const point of this.points)
+      if (best === null || Math.abs(point.at - at) <= Math.abs(best.at - at)) best = point;
     return best;
   }
 

@@ -53,10 +53,29 @@ export class Device {
   #build() {
     const pill = element("p", { class: "connection" });
     const strip = element("div", { class: "strip", hidden: true });
-    this.#airplane = element("button", { type: "button", class: "tool", "aria-pressed": "false", onclick: () => this.#fly() }, drawing(PLANE), "Airplane mode");
-    this.#readAll = element("button", { type: "button", class: "tool", onclick: () => this.#markRead(this.#inbox.unread) }, drawing(CHECK), "Mark all read");
-    this.#ring = element("button", { type: "button", class: "tool", onclick: () => this.#ringDevices() }, drawing(BELL), "Ring my devices");
-    const out = element("button", { type: "button", class: "tool", onclick: () => this.#request("sign-out-everywhere", this.#name) }, "Sign out everywhere");
+    this.#airplane = element(
+      "button",
+      { type: "button", class: "tool", "aria-pressed": "false", onclick: () => this.#fly() },
+      drawing(PLANE),
+      "Airplane mode",
+    );
+    this.#readAll = element(
+      "button",
+      { type: "button", class: "tool", onclick: () => this.#markRead(this.#inbox.unread) },
+      drawing(CHECK),
+      "Mark all read",
+    );
+    this.#ring = element(
+      "button",
+      { type: "button", class: "tool", onclick: () => this.#ringDevices() },
+      drawing(BELL),
+      "Ring my devices",
+    );
+    const out = element(
+      "button",
+      { type: "button", class: "tool", onclick: () => this.#request("sign-out-everywhere", this.#name) },
+      "Sign out everywhere",
+    );
     this.#root.append(
       element("header", {}, element("h2", {}, this.#name), this.#badge, pill),
       element("div", { class: "screen" }, strip, this.#note, this.#empty, this.#list),
@@ -153,8 +172,12 @@ export class Device {
       return drawn?.read === notice.read ? drawn : { read: notice.read, node: this.#row(notice, now) };
     });
     this.#rows = new Map(rows.map((row, index) => [notices[index].id, row]));
-    arrange(this.#list, rows.map((row) => row.node));
-    for (const time of this.#list.querySelectorAll("time")) time.textContent = relativeTime(Date.parse(time.dateTime), now);
+    arrange(
+      this.#list,
+      rows.map((row) => row.node),
+    );
+    for (const time of this.#list.querySelectorAll("time"))
+      time.textContent = relativeTime(Date.parse(time.dateTime), now);
   }
 
   #row({ id, text, at, read }, now) {
@@ -164,7 +187,18 @@ export class Device {
       { class: read ? "read" : "unread" },
       element("p", { class: "text", dir: "auto" }, text),
       element("time", { datetime: new Date(time).toISOString(), title: fullTime(time) }, relativeTime(time, now)),
-      !read && element("button", { type: "button", class: "mark", "aria-label": `Mark as read: ${text}`, title: "Mark as read", onclick: () => this.#markRead([id]) }, drawing("M5 13l4.5 4.5L19 7")),
+      !read &&
+        element(
+          "button",
+          {
+            type: "button",
+            class: "mark",
+            "aria-label": `Mark as read: ${text}`,
+            title: "Mark as read",
+            onclick: () => this.#markRead([id]),
+          },
+          drawing("M5 13l4.5 4.5L19 7"),
+        ),
     );
   }
 }

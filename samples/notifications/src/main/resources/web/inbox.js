@@ -12,7 +12,9 @@ export class Inbox {
 
   /** Newest first, each `{id, text, at, read}`. */
   get notices() {
-    return [...this.#notices.values()].sort((a, b) => b.id - a.id).map((notice) => ({ ...notice, read: this.#read.has(notice.id) }));
+    return [...this.#notices.values()]
+      .sort((a, b) => b.id - a.id)
+      .map((notice) => ({ ...notice, read: this.#read.has(notice.id) }));
   }
 
   get unread() {

@@ -83,7 +83,8 @@ function connectionChanged(state) {
     // The list may be outdated: keep it visible, but mark it.
     document.body.classList.add("stale");
     byId("as-of").hidden = false;
-    byId("as-of").textContent = `Connection lost at ${clockTime(state.lostAt ?? Date.now())}: this list may be outdated`;
+    byId("as-of").textContent =
+      `Connection lost at ${clockTime(state.lostAt ?? Date.now())}: this list may be outdated`;
     signals.clear();
   }
   draw();
@@ -120,9 +121,15 @@ function draw() {
     if (!cards.has(name)) cards.set(name, new PersonCard(name, name === me));
     cards.get(name).update(devices, signals.of(name, now));
   }
-  arrange(byId("people"), shown.map(([name]) => cards.get(name).node));
+  arrange(
+    byId("people"),
+    shown.map(([name]) => cards.get(name).node),
+  );
   if (people.count > 0) write(byId("count"), countOf(shown.length));
-  write(byId("typing"), typingOf(shown.map(([name]) => name).filter((name) => name !== me && signals.of(name, now) === "typing")));
+  write(
+    byId("typing"),
+    typingOf(shown.map(([name]) => name).filter((name) => name !== me && signals.of(name, now) === "typing")),
+  );
 }
 
 function countOf(number) {

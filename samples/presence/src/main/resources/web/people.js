@@ -17,7 +17,8 @@ export class People {
     if (!this.isListed || state) this.#people.clear();
     for (const [name, devices] of Object.entries(state ?? {})) this.#people.set(name, devices);
     for (const [name, gone] of Object.entries(leaves)) this.#take(name, gone);
-    for (const [name, infos] of Object.entries(joins)) this.#people.set(name, [...(this.#people.get(name) ?? []), ...infos]);
+    for (const [name, infos] of Object.entries(joins))
+      this.#people.set(name, [...(this.#people.get(name) ?? []), ...infos]);
     this.count = count ?? this.all.reduce((sum, [, devices]) => sum + devices.length, 0);
   }
 

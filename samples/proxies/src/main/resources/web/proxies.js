@@ -19,7 +19,8 @@ const live = new LiveClient(url.href, {
 async function showRoute() {
   const { address, site } = await live.request("route", "");
   byId("advice").hidden = site === location.origin;
-  byId("advice").textContent = `The server sees its own address as ${site}. The proxy does not forward Host or X-Forwarded-Proto: see docs/proxies.md.`;
+  byId("advice").textContent =
+    `The server sees its own address as ${site}. The proxy does not forward Host or X-Forwarded-Proto: see docs/proxies.md.`;
   byId("address").textContent = address;
   byId("site").textContent = site;
 }

@@ -24,10 +24,14 @@ const HANG_MS = 120_000;
 /** A certificate for localhost, in the three formats that the proxies need. */
 export function certificates() {
   const folder = mkdtempSync(join(tmpdir(), "live-certificates-"));
-  const parameters = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem";
+  const parameters =
+    "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem";
   const { status, stderr } = spawnSync("openssl", parameters.split(" "), { cwd: folder });
   assert.equal(status, 0, String(stderr));
-  writeFileSync(join(folder, "both.pem"), readFileSync(join(folder, "cert.pem")) + readFileSync(join(folder, "key.pem")));
+  writeFileSync(
+    join(folder, "both.pem"),
+    readFileSync(join(folder, "cert.pem")) + readFileSync(join(folder, "key.pem")),
+  );
   return folder;
 }
 
@@ -51,7 +55,8 @@ export class World {
     this.#server = Program.java("dev.live.samples.proxies.ServerKt", [], { environment: { PORT: String(backend) } });
     await this.#server.waitFor(/sample is running at/, { withinMs: HANG_MS });
     const block = blockOf(this.#name, this.#ports, certificates);
-    for (const [name, text] of Object.entries(this.#proxy.files(block, this.#folder, this.#ports))) writeFileSync(join(this.#folder, name), text);
+    for (const [name, text] of Object.entries(this.#proxy.files(block, this.#folder, this.#ports)))
+      writeFileSync(join(this.#folder, name), text);
     this.#process = new Program(this.#name, this.#proxy.command(this.#folder, this.#ports));
     await this.#awaitReady();
   }
@@ -78,7 +83,10 @@ export class World {
 
   /** Connects a client from [CLIENT_ADDRESS], which records its received `messages`. */
   async client(headers = {}) {
-    const client = new Client(new URL("live", this.page.replace(/^http/, "ws")).href, { origin: this.origin, ...headers });
+    const client = new Client(new URL("live", this.page.replace(/^http/, "ws")).href, {
+      origin: this.origin,
+      ...headers,
+    });
     await client.opened;
     return client;
   }
@@ -86,7 +94,12 @@ export class World {
   /** Sends a GET; resolves when the response headers arrive. */
   async get(path, headers = {}) {
     const url = new URL(path, this.page);
-    const request = (this.#proxy.tls ? https : http)(url, { headers, rejectUnauthorized: false, localAddress: CLIENT_ADDRESS, family: 4 });
+    const request = (this.#proxy.tls ? https : http)(url, {
+      headers,
+      rejectUnauthorized: false,
+      localAddress: CLIENT_ADDRESS,
+      family: 4,
+    });
     request.end();
     const [response] = await once(request, "response", { signal: AbortSignal.timeout(HANG_MS) });
     return response;
@@ -102,7 +115,9 @@ export class World {
 
   report() {
     const log = join(this.#folder, "error.log"); // for proxies that do not log to stderr
-    return [this.#process?.report(), this.#server?.report(), existsSync(log) ? readFileSync(log, "utf8") : ""].join("\n");
+    return [this.#process?.report(), this.#server?.report(), existsSync(log) ? readFileSync(log, "utf8") : ""].join(
+      "\n",
+    );
   }
 
   async stop() {
@@ -128,7 +143,12 @@ class Client {
   #socket;
 
   constructor(url, headers) {
-    this.#socket = new WebSocket(url, "live.v1.json", { headers, rejectUnauthorized: false, localAddress: CLIENT_ADDRESS, family: 4 });
+    this.#socket = new WebSocket(url, "live.v1.json", {
+      headers,
+      rejectUnauthorized: false,
+      localAddress: CLIENT_ADDRESS,
+      family: 4,
+    });
     this.#socket.on("message", (data) => this.messages.push(JSON.parse(data)));
     this.#socket.on("error", () => {});
     this.opened = new Promise((resolve, reject) => {
@@ -136,7 +156,9 @@ class Client {
       this.#socket.once("unexpected-response", (_, response) => reject(new Error(`HTTP ${response.statusCode}`)));
       this.#socket.once("error", reject);
     });
-    this.closed = new Promise((resolve) => this.#socket.once("close", (code, reason) => resolve({ code, reason: String(reason) })));
+    this.closed = new Promise((resolve) =>
+      this.#socket.once("close", (code, reason) => resolve({ code, reason: String(reason) })),
+    );
   }
 
   get isOpen() {

@@ -9,7 +9,8 @@ import { SyncLoop, cursorIn } from "./sync-loop.js";
 const PLANE = "M3 13l8-2V5a1.5 1.5 0 0 1 3 0v6l7 3v2l-7-1.5V18l2 1.5V21l-3.5-1L9 21v-1.5l2-1.5v-3l-8 .5z";
 const BIN = "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13";
 const WORDS = { live: "Live", behind: "Behind", offline: "Offline" };
-const REMEDY = "Clear the site data in the browser and reload the page (pending edits are lost), or open another device with ?device=Tablet.";
+const REMEDY =
+  "Clear the site data in the browser and reload the page (pending edits are lost), or open another device with ?device=Tablet.";
 const PULL_TIMEOUT_MS = 10_000;
 
 export class Device {
@@ -46,7 +47,8 @@ export class Device {
       state: ({ kind }) => kind !== "connected" && this.#loop.lost(),
       subscribed: (_, recovery, missed, welcome) => this.#subscribed(cursorIn(welcome)),
       customMessage: (_, type, data) => type === "sync" && this.#loop.advanced(cursorIn(data)),
-      rejected: (_, error) => this.#showNote((this.#rejection = `The server rejected the subscription to this list: ${error.message}`)),
+      rejected: (_, error) =>
+        this.#showNote((this.#rejection = `The server rejected the subscription to this list: ${error.message}`)),
     });
     this.#live.subscribe(topic);
     this.#build();
@@ -55,7 +57,8 @@ export class Device {
 
   /** Opens the store under a lock: two tabs with one store would overwrite each other's edits. */
   #open() {
-    if (!navigator.locks) return this.#showNote("This page needs HTTPS or http://localhost, because browsers offer locks only there.");
+    if (!navigator.locks)
+      return this.#showNote("This page needs HTTPS or http://localhost, because browsers offer locks only there.");
     this.#showNote(`${this.#name} is open in another tab. Close the other tab to continue here.`);
     const opened = navigator.locks.request(`sync-notes/${this.#list}/${this.#name}`, () => {
       this.#store = new Store(this.#list, this.#name);
@@ -74,17 +77,38 @@ export class Device {
   }
 
   #build() {
-    this.#input = element("input", { autocomplete: "off", maxlength: String(MAX_TEXT), placeholder: "A note", "aria-label": `New note on ${this.#name}`, disabled: true });
-    this.#form = element("form", { novalidate: true, class: "field" }, this.#input, element("button", { type: "submit", "aria-label": "Add", disabled: true }, drawing("M12 5v14M5 12h14")));
+    this.#input = element("input", {
+      autocomplete: "off",
+      maxlength: String(MAX_TEXT),
+      placeholder: "A note",
+      "aria-label": `New note on ${this.#name}`,
+      disabled: true,
+    });
+    this.#form = element(
+      "form",
+      { novalidate: true, class: "field" },
+      this.#input,
+      element("button", { type: "submit", "aria-label": "Add", disabled: true }, drawing("M12 5v14M5 12h14")),
+    );
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = cleaned(this.#input.value);
       if (text === "") return this.#input.focus();
       if (this.#save(crypto.randomUUID(), text)) this.#input.value = "";
     });
-    this.#offline = element("button", { type: "button", class: "tool", "aria-pressed": "false", disabled: true, onclick: () => this.#toggle() }, drawing(PLANE), "Offline");
+    this.#offline = element(
+      "button",
+      { type: "button", class: "tool", "aria-pressed": "false", disabled: true, onclick: () => this.#toggle() },
+      drawing(PLANE),
+      "Offline",
+    );
     this.#root.append(
-      element("header", {}, element("h2", {}, this.#name), element("p", { class: "phase" }, element("span", { class: "dot" }), this.#word)),
+      element(
+        "header",
+        {},
+        element("h2", {}, this.#name),
+        element("p", { class: "phase" }, element("span", { class: "dot" }), this.#word),
+      ),
       element("div", { class: "screen" }, this.#note, this.#empty, this.#notes),
       this.#form,
       element("footer", {}, this.#offline, this.#pendingCount),
@@ -127,11 +151,18 @@ export class Device {
     try {
       const { cursor, pending } = this.#store.notebook;
       for (let at = 0; at < pending.length; at += MAX_BATCH) {
-        await fetchJson("changes", signal, { scope: this.#list, since: cursor, edits: pending.slice(at, at + MAX_BATCH) });
+        await fetchJson("changes", signal, {
+          scope: this.#list,
+          since: cursor,
+          edits: pending.slice(at, at + MAX_BATCH),
+        });
       }
       let page;
       do {
-        page = await fetchJson(`changes?${new URLSearchParams({ scope: this.#list, since: this.#store.notebook.cursor })}`, signal);
+        page = await fetchJson(
+          `changes?${new URLSearchParams({ scope: this.#list, since: this.#store.notebook.cursor })}`,
+          signal,
+        );
         this.#store.update((notebook) => applied(notebook, page));
         this.#draw();
       } while (page.more);
@@ -163,11 +194,15 @@ export class Device {
     this.#empty.hidden = notes.length > 0;
     const rows = notes.map((note) => {
       const drawn = this.#rows.get(note.id);
-      const isSame = drawn && drawn.text === note.text && drawn.author === note.author && drawn.isPending === note.isPending;
+      const isSame =
+        drawn && drawn.text === note.text && drawn.author === note.author && drawn.isPending === note.isPending;
       return isSame ? drawn : { ...note, node: this.#row(note, drawn?.node) };
     });
     this.#rows = new Map(rows.map((row) => [row.id, row]));
-    arrange(this.#notes, rows.map((row) => row.node));
+    arrange(
+      this.#notes,
+      rows.map((row) => row.node),
+    );
   }
 
   /** The row of a note. It reuses the existing element, which may have the focus. */
@@ -184,7 +219,12 @@ export class Device {
 
   #newRow(id) {
     const node = element("li", {});
-    const field = element("input", { "aria-label": "Note", autocomplete: "off", maxlength: String(MAX_TEXT), dir: "auto" });
+    const field = element("input", {
+      "aria-label": "Note",
+      autocomplete: "off",
+      maxlength: String(MAX_TEXT),
+      dir: "auto",
+    });
     const done = () => {
       const text = cleaned(field.value);
       if (text === "" || text === node.dataset.text || !node.isConnected) field.value = node.dataset.text;
@@ -196,16 +236,29 @@ export class Device {
       if (event.key === "Escape") field.value = node.dataset.text;
       if (event.key === "Enter" || event.key === "Escape") field.blur();
     });
-    node.append(field, element("span", { class: "author" }), element("button", { type: "button", class: "bin", onclick: () => this.#save(id, "", true) }, drawing(BIN)));
+    node.append(
+      field,
+      element("span", { class: "author" }),
+      element("button", { type: "button", class: "bin", onclick: () => this.#save(id, "", true) }, drawing(BIN)),
+    );
     return node;
   }
 }
 
 /** Sends a request to the engine; rejects with the code and reason of an error. */
 async function fetchJson(path, signal, body = undefined) {
-  const options = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const response = await fetch(path, { ...options, signal: AbortSignal.any([signal, AbortSignal.timeout(PULL_TIMEOUT_MS)]) });
+  const options = body && {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  };
+  const response = await fetch(path, {
+    ...options,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(PULL_TIMEOUT_MS)]),
+  });
   const json = await response.json().catch(() => null);
   if (response.ok && json !== null) return json;
-  throw Object.assign(new Error(json?.reason ?? `the server responded with status ${response.status}`), { code: json?.error });
+  throw Object.assign(new Error(json?.reason ?? `the server responded with status ${response.status}`), {
+    code: json?.error,
+  });
 }

@@ -17,7 +17,13 @@ export function emptyNotebook(list) {
 
 /** Whether `value` is a valid notebook of `list`. */
 export function isNotebook(value, list) {
-  return value?.list === list && Number.isSafeInteger(value.cursor) && value.cursor >= 0 && Array.isArray(value.notes) && Array.isArray(value.pending);
+  return (
+    value?.list === list &&
+    Number.isSafeInteger(value.cursor) &&
+    value.cursor >= 0 &&
+    Array.isArray(value.notes) &&
+    Array.isArray(value.pending)
+  );
 }
 
 /** The notes with the pending edits applied, each `{id, text, author, isPending}`. */
@@ -46,7 +52,12 @@ export function applied(notebook, page) {
     else notes.set(noteId, { id: noteId, text, author }); // an existing note keeps its position
   }
   const back = new Set(page.changes.map((change) => change.changeId));
-  return { ...notebook, cursor, notes: [...notes.values()], pending: notebook.pending.filter((edit) => !back.has(edit.changeId)) };
+  return {
+    ...notebook,
+    cursor,
+    notes: [...notes.values()],
+    pending: notebook.pending.filter((edit) => !back.has(edit.changeId)),
+  };
 }
 
 /** Resets cursor and notes, and keeps the pending edits. For a server with a different log. */
@@ -56,13 +67,23 @@ export function reset(notebook) {
 
 /** Converts an input to a text that the server accepts, because a rejected edit would block all later ones. */
 export function cleaned(text, length = MAX_TEXT) {
-  return text.toWellFormed().replace(/[^\P{Cc}\n\t]/gu, " ").trim().slice(0, length).toWellFormed().replaceAll("\uFFFD", "?");
+  return text
+    .toWellFormed()
+    .replace(/[^\P{Cc}\n\t]/gu, " ")
+    .trim()
+    .slice(0, length)
+    .toWellFormed()
+    .replaceAll("\uFFFD", "?");
 }
 
 /** Converts an input to a list name that the server accepts. Truncates a long name. */
 export function cleanedList(name) {
   let cut = "";
-  for (const character of name.toWellFormed().replace(/\p{Cc}/gu, " ").replaceAll("\uFFFD", "?").trim()) {
+  for (const character of name
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, " ")
+    .replaceAll("\uFFFD", "?")
+    .trim()) {
     const longer = cut + character;
     if (longer.length > MAX_LIST || new TextEncoder().encode(longer).length > MAX_LIST_BYTES) break;
     cut = longer;

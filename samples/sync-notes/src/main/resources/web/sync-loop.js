@@ -134,7 +134,8 @@ export class SyncLoop {
     const target = this.#target; // later signals are for the next pull
     try {
       await this.#pull(signal);
-      if (target > since && this.#cursor() === since) throw new Error(`the pull returned no changes after ${since}, but the list is at ${target}`);
+      if (target > since && this.#cursor() === since)
+        throw new Error(`the pull returned no changes after ${since}, but the list is at ${target}`);
       this.#failure = null;
       this.#failures = 0;
     } catch (error) {

@@ -60,7 +60,11 @@ export class ConnectionView {
   _waiting({ retryAt }) {
     // Only a hint: without a network, a local server can still be reached, so the client keeps retrying.
     const offline = !navigator.onLine;
-    const what = offline ? "This device seems to be offline." : this.#wasConnected ? "Connection lost." : "The server cannot be reached.";
+    const what = offline
+      ? "This device seems to be offline."
+      : this.#wasConnected
+        ? "Connection lost."
+        : "The server cannot be reached.";
     this.#show(offline ? "offline" : "waiting", offline ? "Offline" : "Reconnecting", what);
     const count = () => {
       const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));

@@ -143,7 +143,8 @@ export class LiveClient {
         if (!this.#requests.settle(message)) console.warn("live:", errorOf(message).code, errorOf(message).message);
         break;
       case "message":
-        if (this.#topics.get(message.topic)?.isNew(message.offset)) this.#handlers.message?.(message.topic, message.data);
+        if (this.#topics.get(message.topic)?.isNew(message.offset))
+          this.#handlers.message?.(message.topic, message.data);
         break;
       case "presence":
         if (this.isSubscribed(message.topic)) this.#handlers.presence?.(message.topic, message.data ?? {});
@@ -159,9 +160,11 @@ export class LiveClient {
         break;
       default:
         // This client handles no server requests; the error reply saves the server a timeout.
-        if (message.ref?.startsWith?.("$")) this.#send({ type: "error", ref: message.ref, data: { code: "unknown_type", reason: "no handler" } });
+        if (message.ref?.startsWith?.("$"))
+          this.#send({ type: "error", ref: message.ref, data: { code: "unknown_type", reason: "no handler" } });
         else if (!message.topic) this.#handlers.direct?.(message.type, message.data);
-        else if (this.isSubscribed(message.topic)) this.#handlers.customMessage?.(message.topic, message.type, message.data);
+        else if (this.isSubscribed(message.topic))
+          this.#handlers.customMessage?.(message.topic, message.type, message.data);
     }
   }
 

@@ -6,8 +6,14 @@
 /** Maximum length on the server, in UTF-16 code units, as counted by `length` in JavaScript and Kotlin. */
 const MAX_NAME = 40;
 
-const MOODS = "Amber Bold Brisk Calm Clever Curious Gentle Golden Happy Jolly Kind Lucky Merry Mighty Quick Quiet Sunny Swift Witty".split(" ");
-const ANIMALS = "Badger Beaver Crane Dolphin Falcon Fox Gecko Heron Ibex Koala Lynx Marten Otter Panda Puffin Raven Seal Tapir Wombat".split(" ");
+const MOODS =
+  "Amber Bold Brisk Calm Clever Curious Gentle Golden Happy Jolly Kind Lucky Merry Mighty Quick Quiet Sunny Swift Witty".split(
+    " ",
+  );
+const ANIMALS =
+  "Badger Beaver Crane Dolphin Falcon Fox Gecko Heron Ibex Koala Lynx Marten Otter Panda Puffin Raven Seal Tapir Wombat".split(
+    " ",
+  );
 
 /** Returns a random friendly name. */
 export function suggestName(random = Math.random) {

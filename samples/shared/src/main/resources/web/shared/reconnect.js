@@ -36,5 +36,7 @@ export function delayBefore({ code, attempt, window = null, random = Math.random
 }
 
 function isWindow(value) {
-  return Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] >= 0 && value[1] >= value[0];
+  return (
+    Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] >= 0 && value[1] >= value[0]
+  );
 }

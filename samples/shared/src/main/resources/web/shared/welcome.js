@@ -5,7 +5,12 @@ import { nameProblem, suggestName } from "./names.js";
 const AGAIN = "M20 12a8 8 0 1 1-2.5-5.8M20 3v4.5h-4.5";
 
 export class Welcome {
-  #input = element("input", { id: "name", autocomplete: "nickname", spellcheck: "false", "aria-describedby": "name-error" });
+  #input = element("input", {
+    id: "name",
+    autocomplete: "nickname",
+    spellcheck: "false",
+    "aria-describedby": "name-error",
+  });
   #error = element("p", { id: "name-error", class: "error", role: "alert", hidden: true });
   #enter = element("button", { type: "submit", class: "primary" });
   #start;
@@ -19,7 +24,11 @@ export class Welcome {
    */
   constructor({ title, question, start }, logo, enter) {
     this.#start = start;
-    const again = element("button", { type: "button", class: "quiet", title: "Another suggestion", "aria-label": "Another suggestion" }, drawing(AGAIN));
+    const again = element(
+      "button",
+      { type: "button", class: "quiet", title: "Another suggestion", "aria-label": "Another suggestion" },
+      drawing(AGAIN),
+    );
     const form = element(
       "form",
       { novalidate: true },
@@ -49,7 +58,10 @@ export class Welcome {
     });
     // The page is unusable without a name, so the first dialog cannot be cancelled.
     this.#dialog.addEventListener("cancel", (event) => this.#canClose || event.preventDefault());
-    this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#canClose && this.#dialog.close());
+    this.#dialog.addEventListener(
+      "click",
+      (event) => event.target === this.#dialog && this.#canClose && this.#dialog.close(),
+    );
   }
 
   /** @param name the current name when changing it, otherwise null */

@@ -7,9 +7,20 @@ const POLL_INTERVAL_MS = 1500;
 const MAX_POINTS = 400; // ten minutes
 
 const CLOSES = {
-  1000: "normal", 1001: "going away", 1006: "connection lost", 1009: "message too large", 1011: "internal error",
-  1012: "server restart", 1013: "try again later", 4400: "protocol violation", 4401: "not authenticated", 4403: "kicked",
-  4408: "heartbeat timeout", 4429: "too many messages", 4508: "slow consumer", other: "other",
+  1000: "normal",
+  1001: "going away",
+  1006: "connection lost",
+  1009: "message too large",
+  1011: "internal error",
+  1012: "server restart",
+  1013: "try again later",
+  4400: "protocol violation",
+  4401: "not authenticated",
+  4403: "kicked",
+  4408: "heartbeat timeout",
+  4429: "too many messages",
+  4508: "slow consumer",
+  other: "other",
 };
 const FAILURE_CODES = new Set(["1011", "4400", "4408", "4429", "4508"]);
 const DROP_LABELS = {
@@ -32,7 +43,11 @@ function make(tag, { text, ...properties } = {}, ...children) {
 
 function count(number) {
   if (number < 10_000) return String(Math.round(number));
-  const units = [[1e9, "G"], [1e6, "M"], [1e3, "k"]];
+  const units = [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ];
   const [size, unit] = units.find(([size]) => number >= size);
   return (number / size).toFixed(number < 100 * size ? 1 : 0) + " " + unit;
 }
@@ -131,7 +146,12 @@ function perSecond(pick) {
 function show(overview) {
   const { queues } = overview;
   const total = (name, value, detail, mood = "") =>
-    make("div", {}, make("dt", { text: name }), make("dd", { text: value, className: mood }, " ", make("small", { text: detail })));
+    make(
+      "div",
+      {},
+      make("dt", { text: name }),
+      make("dd", { text: value, className: mood }, " ", make("small", { text: detail })),
+    );
   byId("totals").replaceChildren(
     total("Sessions", count(overview.sessions), `${count(overview.connections)} connections`),
     total("Topics", count(overview.topics), ""),
@@ -153,7 +173,11 @@ function emptyItem(text) {
 }
 
 function mood(row) {
-  return row.queue.fill >= 0.75 || row.writingMs >= now.bounds.writeTimeoutMs / 2 ? "bad" : row.queue.fill >= 0.25 || row.writingMs >= 1000 ? "warn" : "";
+  return row.queue.fill >= 0.75 || row.writingMs >= now.bounds.writeTimeoutMs / 2
+    ? "bad"
+    : row.queue.fill >= 0.25 || row.writingMs >= 1000
+      ? "warn"
+      : "";
 }
 
 function meter(fill, className) {
@@ -168,15 +192,21 @@ function queueText(row) {
 }
 
 function showSlow({ slowest, queues }) {
-  byId("slow-title").textContent = queues.slow > slowest.length ? `Slow clients: ${slowest.length} slowest of ${count(queues.slow)}` : "Slow clients";
+  byId("slow-title").textContent =
+    queues.slow > slowest.length ? `Slow clients: ${slowest.length} slowest of ${count(queues.slow)}` : "Slow clients";
   byId("slow").replaceChildren(
-    ...(slowest.length ? slowest.map((row) => {
-      const blocked = row.writingMs >= 1000 ? `, blocked for ${duration(row.writingMs)}` : "";
-      return make("li", { className: "slow", title: `session ${row.id}` },
-        make("span", { text: row.user ?? `session ${row.id.slice(0, 8)}`, className: `name strong ${mood(row)}` }),
-        meter(row.queue.fill, mood(row)),
-        make("span", { text: `${Math.round(row.queue.fill * 100)} % full${blocked}` }));
-    }) : [emptyItem("none")]),
+    ...(slowest.length
+      ? slowest.map((row) => {
+          const blocked = row.writingMs >= 1000 ? `, blocked for ${duration(row.writingMs)}` : "";
+          return make(
+            "li",
+            { className: "slow", title: `session ${row.id}` },
+            make("span", { text: row.user ?? `session ${row.id.slice(0, 8)}`, className: `name strong ${mood(row)}` }),
+            meter(row.queue.fill, mood(row)),
+            make("span", { text: `${Math.round(row.queue.fill * 100)} % full${blocked}` }),
+          );
+        })
+      : [emptyItem("none")]),
   );
 }
 
@@ -190,14 +220,25 @@ function showLosses({ drops, mostLost }) {
   const items = Object.entries(drops)
     .map(([policy, total]) => ({ policy, total, now: perSecond((it) => it.drops[policy] ?? 0) }))
     .sort((a, b) => b.now - a.now || b.total - a.total)
-    .map((loss) => make("li", {},
-      make("span", { text: rate(loss.now), className: `strong ${loss.now ? (loss.policy === "close" ? "bad" : "warn") : "quiet"}` }),
-      ` ${DROP_LABELS[loss.policy] ?? loss.policy}`,
-      make("span", { text: ` (${count(loss.total)} total)`, className: "quiet" })));
+    .map((loss) =>
+      make(
+        "li",
+        {},
+        make("span", {
+          text: rate(loss.now),
+          className: `strong ${loss.now ? (loss.policy === "close" ? "bad" : "warn") : "quiet"}`,
+        }),
+        ` ${DROP_LABELS[loss.policy] ?? loss.policy}`,
+        make("span", { text: ` (${count(loss.total)} total)`, className: "quiet" }),
+      ),
+    );
   const topics = mostLost.map((topic) => {
     const lost = topic.conflated + topic.dropped;
     const previousTotal = previousDrops.get(topic.name);
-    const speed = previous && previousTotal !== undefined ? Math.max(0, ((lost - previousTotal) * 1000) / (now.atMs - previous.atMs)) : 0;
+    const speed =
+      previous && previousTotal !== undefined
+        ? Math.max(0, ((lost - previousTotal) * 1000) / (now.atMs - previous.atMs))
+        : 0;
     return { name: topic.name, lost, speed };
   });
   previousDrops = new Map(topics.map((topic) => [topic.name, topic.lost]));
@@ -217,11 +258,17 @@ function showCloses({ closes }) {
   const all = Object.entries(closes).sort((a, b) => b[1] - a[1]);
   const most = all.length ? all[0][1] : 1;
   byId("closes").replaceChildren(
-    ...(all.length ? all.map(([code, number]) => make("li", { className: "cause" },
-      make("span", { text: `${CLOSES[code] ?? "?"}${code === "other" ? "" : ` (${code})`}` }),
-      meter(number / most, FAILURE_CODES.has(code) ? "bad" : ""),
-      make("span", { text: count(number) },
-        make("span", { text: newCloses(code), className: "quiet" })))) : [emptyItem("none")]),
+    ...(all.length
+      ? all.map(([code, number]) =>
+          make(
+            "li",
+            { className: "cause" },
+            make("span", { text: `${CLOSES[code] ?? "?"}${code === "other" ? "" : ` (${code})`}` }),
+            meter(number / most, FAILURE_CODES.has(code) ? "bad" : ""),
+            make("span", { text: count(number) }, make("span", { text: newCloses(code), className: "quiet" })),
+          ),
+        )
+      : [emptyItem("none")]),
   );
 }
 
@@ -239,44 +286,80 @@ function plot(deliveries) {
     element.setAttribute("class", className);
     return element;
   };
-  byId("plot").replaceChildren(...(points.length > 1 ? [path(`M0,80L${line}L600,80Z`, "area"), path(`M${line}`, "line")] : []));
+  byId("plot").replaceChildren(
+    ...(points.length > 1 ? [path(`M0,80L${line}L600,80Z`, "area"), path(`M${line}`, "line")] : []),
+  );
   byId("plot-now").textContent = previous ? `now ${rate(deliveries)}, max ${rate(most)}` : "";
-  byId("plot-span").textContent = points.length > 1 ? `the last ${duration(points.length * POLL_INTERVAL_MS)}, measured by this page` : "starts after the second poll";
+  byId("plot-span").textContent =
+    points.length > 1
+      ? `the last ${duration(points.length * POLL_INTERVAL_MS)}, measured by this page`
+      : "starts after the second poll";
 }
 
 // The tables
 
 function showSessions({ matched, rows }) {
-  fill("sessions", matched, rows.map((row) => {
-    const level = mood(row);
-    const queue = make("td", { title: `${row.queue.messages} of ${now.bounds.queueMessages} messages, ${row.queue.bytes} of ${now.bounds.queueBytes} bytes` },
-      ...(row.queue.messages ? [meter(row.queue.fill, level)] : []), make("span", { text: queueText(row), className: level || (row.queue.messages ? "" : "quiet") }));
-    const topics = row.topics.count > row.topics.first.length ? [...row.topics.first, "…"] : row.topics.first;
-    return make("tr", { className: level ? "slow-row" : "" },
-      make("td", { text: row.user ?? "", className: level && "strong", title: row.user ?? "" }),
-      queue,
-      make("td", { text: row.writingMs >= 1000 ? duration(row.writingMs) : "", className: level }),
-      make("td", { text: `${row.topics.count}: ${topics.join(", ")}`, title: topics.join("\n") }),
-      make("td", { text: duration(Math.max(0, now.wallMs - row.since)), title: new Date(row.since).toLocaleString() }),
-      make("td", { text: row.address }),
-      make("td", { text: `${row.codec}, ${row.transport}` }),
-      make("td", {}, make("code", { text: row.id.slice(0, 8), title: row.id })),
-      make("td", {}, button("Disconnect …", () => openKickDialog(row))));
-  }));
+  fill(
+    "sessions",
+    matched,
+    rows.map((row) => {
+      const level = mood(row);
+      const queue = make(
+        "td",
+        {
+          title: `${row.queue.messages} of ${now.bounds.queueMessages} messages, ${row.queue.bytes} of ${now.bounds.queueBytes} bytes`,
+        },
+        ...(row.queue.messages ? [meter(row.queue.fill, level)] : []),
+        make("span", { text: queueText(row), className: level || (row.queue.messages ? "" : "quiet") }),
+      );
+      const topics = row.topics.count > row.topics.first.length ? [...row.topics.first, "…"] : row.topics.first;
+      return make(
+        "tr",
+        { className: level ? "slow-row" : "" },
+        make("td", { text: row.user ?? "", className: level && "strong", title: row.user ?? "" }),
+        queue,
+        make("td", { text: row.writingMs >= 1000 ? duration(row.writingMs) : "", className: level }),
+        make("td", { text: `${row.topics.count}: ${topics.join(", ")}`, title: topics.join("\n") }),
+        make("td", {
+          text: duration(Math.max(0, now.wallMs - row.since)),
+          title: new Date(row.since).toLocaleString(),
+        }),
+        make("td", { text: row.address }),
+        make("td", { text: `${row.codec}, ${row.transport}` }),
+        make("td", {}, make("code", { text: row.id.slice(0, 8), title: row.id })),
+        make(
+          "td",
+          {},
+          button("Disconnect …", () => openKickDialog(row)),
+        ),
+      );
+    }),
+  );
 }
 
 function showTopics({ matched, rows }) {
   const number = (text, className = "") => make("td", { text, className: `number ${className}` });
-  fill("topics", matched, rows.map((row) => {
-    const lost = row.conflated + row.dropped;
-    return make("tr", {},
-      make("td", { title: row.name }, make("code", { text: row.name })),
-      number(count(row.subscribers)),
-      number(count(row.published)),
-      number(lost ? count(lost) : "", "warn"),
-      number(row.historyBytes ? bytes(row.historyBytes) : ""),
-      make("td", {}, button("Publish …", () => openPublishDialog(row.name))));
-  }));
+  fill(
+    "topics",
+    matched,
+    rows.map((row) => {
+      const lost = row.conflated + row.dropped;
+      return make(
+        "tr",
+        {},
+        make("td", { title: row.name }, make("code", { text: row.name })),
+        number(count(row.subscribers)),
+        number(count(row.published)),
+        number(lost ? count(lost) : "", "warn"),
+        number(row.historyBytes ? bytes(row.historyBytes) : ""),
+        make(
+          "td",
+          {},
+          button("Publish …", () => openPublishDialog(row.name)),
+        ),
+      );
+    }),
+  );
 }
 
 function fill(name, matched, rows) {
@@ -319,7 +402,8 @@ for (const [name, table] of Object.entries(tables)) {
       const isSorted = head.dataset.sort === table.sort;
       if (isSorted) head.setAttribute("aria-sort", table.order === "desc" ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
-      head.firstChild.textContent = head.firstChild.textContent.replace(/ [↓↑]$/, "") + (isSorted ? (table.order === "desc" ? " ↓" : " ↑") : "");
+      head.firstChild.textContent =
+        head.firstChild.textContent.replace(/ [↓↑]$/, "") + (isSorted ? (table.order === "desc" ? " ↓" : " ↑") : "");
     }
   };
   mark();
@@ -364,7 +448,9 @@ function notify(text) {
 }
 
 async function openKickDialog(row) {
-  byId("kick-target").textContent = row.user ? `${row.user}, session ${row.id.slice(0, 8)} from ${row.address}` : `session ${row.id.slice(0, 8)} from ${row.address}`;
+  byId("kick-target").textContent = row.user
+    ? `${row.user}, session ${row.id.slice(0, 8)} from ${row.address}`
+    : `session ${row.id.slice(0, 8)} from ${row.address}`;
   byId("kick-all-label").hidden = !row.user;
   byId("kick-all").checked = false;
   byId("kick-reason").value = "";
