@@ -128,6 +128,12 @@ internal class ChaosClient(private val number: Int, private val environment: Cha
         } catch (_: ConnectionLostException) {
             Outcome.Unknown
         } catch (e: LiveException) {
-            if (e.code == ErrorCode.Timeout && "may have processed it" in e.reason) Outcome.Unknown else Outcome.NotPublished
+            if (e.code == ErrorCode.Timeout &&
+                "may have processed it" in e.reason
+            ) {
+                Outcome.Unknown
+            } else {
+                Outcome.NotPublished
+            }
         }
 }
