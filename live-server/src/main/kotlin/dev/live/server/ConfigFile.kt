@@ -1,5 +1,6 @@
 package dev.live.server
 
+import dev.live.server.config.Setting
 import io.ktor.server.config.ApplicationConfig
 import io.ktor.server.config.ApplicationConfigValue
 
@@ -13,15 +14,9 @@ internal const val FILE_SECTION = "live"
  * @throws IllegalArgumentException if the section contains an unknown key or an invalid value
  */
 internal fun liveConfigOf(section: ApplicationConfig): LiveConfig {
-    val unknown =
-        section.keys().map { it.replace("\"", "") }.filterNot { it in names || isForeignProperty(it) }.sorted()
-    require(unknown.isEmpty()) {
-        unknown.joinToString(" ") {
-            "Unknown setting '$FILE_SECTION.$it'. Did you mean '$FILE_SECTION.${closestKey(it)}'?"
-        }
-    }
     val config = LiveConfig()
-    for (key in configKeys) section.propertyOrNull(key.name)?.let { key.read(it, config) }
+    requireKnownKeys(section.keys().map { it.replace("\"", "") }, config.settings.map { it.key })
+    for (setting in config.settings) section.propertyOrNull(setting.key)?.let { setting.read(it) }
     return config
 }
 
@@ -37,19 +32,41 @@ internal fun requireSection(config: ApplicationConfig) {
     }
 }
 
-/** The known key that is most similar to [unknown]. */
-private fun closestKey(unknown: String): String =
-    names.find { it.startsWith("$unknown.") } ?: names.minBy { distance(it.lowercase(), unknown.lowercase()) }
+private fun requireKnownKeys(keys: List<String>, known: List<String>) {
+    val sections = known.mapTo(HashSet()) { it.substringBefore('.') }
+    val unknown = keys.filterNot { it in known || isForeignProperty(it, sections) }.sorted()
+    require(unknown.isEmpty()) {
+        unknown.joinToString(" ") {
+            "Unknown setting '$FILE_SECTION.$it'. Did you mean '$FILE_SECTION.${closest(it, known)}'?"
+        }
+    }
+}
 
 /**
  * Whether [key] is a system property of other software that also begins with `live.`. HOCON includes all system
  * properties. A key below one of live's own sections is still an error, because it is most likely a misspelled setting.
  */
-private fun isForeignProperty(key: String): Boolean =
+private fun isForeignProperty(key: String, sections: Set<String>): Boolean =
     key.substringBefore('.') !in sections && System.getProperty("$FILE_SECTION.$key") != null
 
-private val names = configKeys.map { it.name }
-private val sections = names.mapTo(HashSet()) { it.substringBefore('.') }
+/** The known key that is most similar to [unknown]. */
+private fun closest(unknown: String, known: List<String>): String =
+    known.find { it.startsWith("$unknown.") } ?: known.minBy { distance(it.lowercase(), unknown.lowercase()) }
+
+private fun Setting<*>.read(value: ApplicationConfigValue) {
+    val text =
+        when (value.type) {
+            ApplicationConfigValue.Type.SINGLE -> value.getString()
+            ApplicationConfigValue.Type.LIST -> value.getList().joinToString(",")
+            // A section: Ktor also matches longer keys with this prefix. Unknown keys have been rejected before.
+            else -> return
+        }
+    try {
+        read(text)
+    } catch (e: IllegalArgumentException) {
+        throw IllegalArgumentException("$FILE_SECTION.$key: ${e.message}", e)
+    }
+}
 
 /** Levenshtein distance: the number of inserted, removed or replaced characters between [a] and [b]. */
 internal fun distance(a: String, b: String): Int {

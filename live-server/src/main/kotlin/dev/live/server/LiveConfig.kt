@@ -4,6 +4,10 @@ import dev.live.protocol.CborCodec
 import dev.live.protocol.Codec
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.MessagePackCodec
+import dev.live.server.config.Check
+import dev.live.server.config.Notation
+import dev.live.server.config.Setting
+import dev.live.server.config.SettingBlock
 import dev.live.server.observe.LiveObserver
 import dev.live.server.session.QueueBound
 import dev.live.server.session.SessionSettings
@@ -20,8 +24,7 @@ import io.ktor.utils.io.KtorDsl
  */
 @KtorDsl
 public class LiveConfig internal constructor() {
-    internal var codecs: List<Codec> = listOf(JsonCodec, CborCodec, MessagePackCodec)
-        private set
+    private val topLevel = SettingBlock()
     internal val session: SessionConfig = SessionConfig()
     internal val heartbeat: HeartbeatConfig = HeartbeatConfig()
     internal val topics: TopicsConfig = TopicsConfig()
@@ -31,30 +34,45 @@ public class LiveConfig internal constructor() {
     private var observer: LiveObserver? = null
 
     /**
+     * The transport of WebSocket connections. Default [Transport.Auto]. If the code does not set it, it can be changed
+     * without a new build by `live.transport` in the application's configuration: `auto` or `portable`.
+     */
+    public var transport: Transport by topLevel.setting(
+        Notation<Transport>("a transport", "`auto`, `portable`", { it.name.lowercase() }) { Transport.of(it) },
+        Transport.Auto,
+        Check.None,
+        "the transport: the engine's own channel if live can take it over, or the portable transport of every engine",
+    )
+
+    internal var codecs: List<Codec> by topLevel.setting(
+        Notation.list("`json`, `cbor`, `msgpack`", ::nameOf, ::codecOf),
+        builtInCodecs,
+        Check<List<Codec>>("not empty") { _, codecs -> requireDistinct(codecs) },
+        "the codecs of the server, in order of preference",
+    )
+        private set
+
+    /**
      * The codecs that the server supports. Default: JSON, CBOR and MessagePack. A client that offers no subprotocol
      * gets JSON, or the first codec of this list if JSON is not included.
      *
      * @throws IllegalArgumentException if the list is empty, or two codecs have the same subprotocol
      */
     public fun codecs(vararg codecs: Codec) {
-        require(codecs.isNotEmpty()) { "Live has no codec. Add at least one, such as codecs(JsonCodec)." }
-        val duplicates = codecs.groupBy { it.subprotocol }.values.find { it.size > 1 }
-        require(duplicates == null) { "codec '${duplicates?.first()?.subprotocol}' is added twice" }
         this.codecs = codecs.toList()
     }
-
-    /**
-     * The transport of WebSocket connections. Default [Transport.Auto]. If the code does not set it, it can be changed
-     * without a new build by `live.transport` in the application's configuration: `auto` or `portable`.
-     */
-    public var transport: Transport = Transport.Auto
 
     /**
      * Whether messages propagate the W3C trace context ([dev.live.server.observe.TraceContext]) to and from clients
      * that request it by offering a codec's subprotocol with the suffix `.trace`. Default false: no such subprotocol is
      * offered, and no trace context is written or stored.
      */
-    public var traceContext: Boolean = false
+    public var traceContext: Boolean by topLevel.setting(
+        Notation.Flag,
+        false,
+        Check.None,
+        "carries W3C [trace context](observing.md#traces) for clients that support it",
+    )
 
     /** Settings of every session. */
     public fun session(configure: SessionConfig.() -> Unit): Unit = session.configure()
@@ -78,6 +96,19 @@ public class LiveConfig internal constructor() {
     public fun observe(observer: LiveObserver) {
         this.observer = this.observer?.plus(observer) ?: observer
     }
+
+    /** The settings that a configuration file can contain. */
+    internal val settings: List<Setting<*>>
+        get() =
+            listOf(
+                topLevel,
+                session.settings,
+                heartbeat.settings,
+                topics.settings,
+                limits.settings,
+                origins.settings,
+                drain.settings,
+            ).flatMap { it.all }
 
     internal fun build(): LiveSettings {
         check(heartbeat.timeout > heartbeat.interval) {
@@ -109,4 +140,20 @@ public class LiveConfig internal constructor() {
             heartbeatTimeout = heartbeat.timeout,
             reconnectWindow = drain.reconnectWindow,
         )
+}
+
+private val builtInCodecs: List<Codec> = listOf(JsonCodec, CborCodec, MessagePackCodec)
+
+/** The name of [codec] in a configuration file. */
+private fun nameOf(codec: Codec): String = codec.subprotocol.substringAfterLast('.')
+
+private fun codecOf(name: String): Codec =
+    requireNotNull(builtInCodecs.find { nameOf(it) == name.lowercase() }) {
+        "a codec must be one of ${builtInCodecs.joinToString { "'${nameOf(it)}'" }}, was '$name'"
+    }
+
+private fun requireDistinct(codecs: List<Codec>) {
+    require(codecs.isNotEmpty()) { "Live has no codec. Add at least one, such as codecs(JsonCodec)." }
+    val duplicates = codecs.groupBy { it.subprotocol }.values.find { it.size > 1 }
+    require(duplicates == null) { "codec '${duplicates?.first()?.subprotocol}' is added twice" }
 }

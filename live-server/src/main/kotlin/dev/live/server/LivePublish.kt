@@ -1,5 +1,9 @@
 package dev.live.server
 
+import dev.live.server.config.atLeast
+import dev.live.server.config.checked
+import dev.live.server.config.inRange
+import dev.live.server.config.positiveAndFinite
 import dev.live.server.operate.PublishApi
 import dev.live.server.operate.PublishSettings
 import io.ktor.server.routing.Route
@@ -59,31 +63,17 @@ public class PublishConfig internal constructor(private val path: String) {
     }
 
     /** Largest request body, in bytes, 1 to 16 MiB; larger bodies are rejected with 413. Default 256 KiB. */
-    public var maxBodyBytes: Int = 256 * 1024
-        set(value) {
-            require(value in 1..MAX_BODY_BYTES) { "maxBodyBytes must be 1 to $MAX_BODY_BYTES, was $value" }
-            field = value
-        }
+    public var maxBodyBytes: Int by checked(256 * 1024, inRange(1..MAX_BODY_BYTES))
 
     /** Maximum number of publishes in one request, at least 1; longer lists are rejected with 413. Default 100. */
-    public var maxBatch: Int = 100
-        set(value) {
-            require(value >= 1) { "maxBatch must be at least 1 publish, was $value" }
-            field = value
-        }
+    public var maxBatch: Int by checked(100, atLeast(1, "publish"))
 
     /**
      * How long this node remembers an `Idempotency-Key`. A repeated request within this time receives the stored
      * response and is not executed again. Positive and finite. Default 10 minutes. At most 10,000 keys are stored;
      * requests with further keys are rejected with 429.
      */
-    public var idempotencyWindow: Duration = 10.minutes
-        set(value) {
-            require(value.isPositive() && value.isFinite()) {
-                "idempotencyWindow must be positive and finite, was $value"
-            }
-            field = value
-        }
+    public var idempotencyWindow: Duration by checked(10.minutes, positiveAndFinite)
 
     internal fun build(): PublishSettings {
         check(keys.isNotEmpty()) {

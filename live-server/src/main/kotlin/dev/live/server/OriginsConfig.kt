@@ -1,24 +1,42 @@
 package dev.live.server
 
+import dev.live.server.config.Check
+import dev.live.server.config.Notation
+import dev.live.server.config.SettingBlock
 import dev.live.server.limits.OriginPolicy
 import io.ktor.utils.io.KtorDsl
 
 /** Settings of the `origins { ... }` block. */
 @KtorDsl
 public class OriginsConfig internal constructor() {
-    /** Whether pages of the server's own host may connect. */
-    internal var isSameHostAllowed = true
-        private set
+    internal val settings = SettingBlock("origins")
 
-    /** Whether pages of all origins may connect. */
-    internal var isAnyAllowed = false
-        private set
+    private var isSameHostAllowed: Boolean by settings.setting(
+        Notation.Flag,
+        true,
+        Check.None,
+        "allows pages of the server's own host",
+        name = "sameHost",
+    )
 
     /** Additional origins that may connect, normalized by [OriginPolicy]. */
-    internal val listed: MutableSet<String> = mutableSetOf()
+    private var listed: List<String> by settings.setting(
+        originList,
+        emptyList(),
+        Check.None,
+        "allowed origins of other pages",
+        name = "allow",
+    )
 
-    /** Whether [listed] comes from a configuration file; origins allowed in code then replace it. */
-    private var isFromFile = false
+    private var isAnyAllowed: Boolean by settings.setting(
+        Notation.Flag,
+        false,
+        Check.None,
+        "allows every page: only if the application does not authenticate by cookies",
+        name = "allowAny",
+    )
+
+    private val allowedInCode = mutableListOf<String>()
 
     /**
      * Whether pages of the server's own host may connect. Default true. The host is taken from the `Host` header, and
@@ -37,9 +55,8 @@ public class OriginsConfig internal constructor() {
      * @throws IllegalArgumentException if one of them is not an origin
      */
     public fun allow(vararg origins: String) {
-        if (isFromFile) listed.clear()
-        isFromFile = false
-        add(origins.asList())
+        allowedInCode += origins.map(::normalized)
+        listed = allowedInCode.toList() // without the origins of the configuration file
     }
 
     /**
@@ -50,18 +67,17 @@ public class OriginsConfig internal constructor() {
         isAnyAllowed = allowed
     }
 
-    internal fun allowInFile(origins: Collection<String>) {
-        isFromFile = true
-        add(origins)
-    }
-
-    private fun add(origins: Collection<String>) {
-        for (origin in origins) {
-            listed += requireNotNull(OriginPolicy.normalize(origin)) {
-                "an origin must be like 'https://app.example.com' or 'capacitor://localhost', was '$origin'"
-            }
-        }
-    }
-
     internal fun build(): OriginPolicy = OriginPolicy(isSameHostAllowed, listed.toSet(), isAnyAllowed)
 }
+
+private val originList: Notation<List<String>> =
+    Notation.list(
+        "origins such as `https://app.example.com`, `capacitor://localhost`",
+        write = { it },
+        element = ::normalized,
+    )
+
+private fun normalized(origin: String): String =
+    requireNotNull(OriginPolicy.normalize(origin)) {
+        "an origin must be like 'https://app.example.com' or 'capacitor://localhost', was '$origin'"
+    }

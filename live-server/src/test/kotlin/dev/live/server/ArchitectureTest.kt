@@ -13,7 +13,19 @@ import java.io.File
 
 /** The packages of this module in dependency order: each imports only from itself and the packages before it. */
 private val layers =
-    listOf("observe", "broker", "frame", "topic", "transport", "session", "limits", "endpoint", "operate", ROOT)
+    listOf(
+        "config",
+        "observe",
+        "broker",
+        "frame",
+        "topic",
+        "transport",
+        "session",
+        "limits",
+        "endpoint",
+        "operate",
+        ROOT,
+    )
 private const val ROOT = ""
 private const val PACKAGE = "dev.live.server"
 
