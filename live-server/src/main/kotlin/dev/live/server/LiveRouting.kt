@@ -32,14 +32,14 @@ public inline fun <reified Meta : Any> Route.live(
 internal fun <Meta : Any> Route.liveEndpoint(path: String, anonymous: Meta?, configure: LiveEndpoint<Meta>.() -> Unit) {
     val server = application.live
     val endpoint = LiveEndpoint<Meta>(path).apply(configure)
-    if (endpoint.authenticate == null && endpoint.authenticateByMessage == null) {
+    if (!endpoint.isAuthenticated) {
         checkNotNull(anonymous) {
             "live(\"$path\") has a meta type but no authenticate. Add authenticate { call -> ... }, " +
                 "or declare live<Unit>(\"$path\")."
         }
         endpoint.authenticate { anonymous }
     }
-    val endpointServer = server.serve(endpoint)
+    val endpointServer = server.serve(endpoint.build())
     route(path) { handle { endpointServer.handle(call) } }
     val streams = endpointServer.streams ?: return
     route(path) {

@@ -8,7 +8,7 @@ import dev.live.server.broker.LocalBroker
 import dev.live.server.endpoint.DeclaredTopics
 import dev.live.server.endpoint.EndpointContext
 import dev.live.server.endpoint.EndpointServer
-import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.endpoint.EndpointSpec
 import dev.live.server.observe.LiveStats
 import dev.live.server.observe.ServerCounters
 import dev.live.server.session.CloseReason
@@ -153,7 +153,7 @@ public class LiveServer internal constructor(
         return accepted
     }
 
-    internal fun <Meta : Any> serve(endpoint: LiveEndpoint<Meta>): EndpointServer<Meta> {
+    internal fun <Meta : Any> serve(endpoint: EndpointSpec<Meta>): EndpointServer<Meta> {
         declared.declare(endpoint.topics)
         return EndpointServer(endpoint, context)
     }

@@ -66,6 +66,23 @@ class InterceptTest : FunSpec({
         }
     }
 
+    test("a reply without a request of the server is intercepted before onMessage receives it") {
+        val seen = CopyOnWriteArrayList<String>()
+        withServer(module = {
+            endpoint {
+                intercept { message, next ->
+                    seen += message.type
+                    next(message)
+                }
+                onMessage { session.send(Message("received")) }
+            }
+        }) {
+            PlainClient.connect(url()).ask("""{"type":"reply","ref":"r"}""") shouldBe """{"type":"received"}"""
+
+            seen shouldContainExactly listOf("reply")
+        }
+    }
+
     test("a message rejected by an interceptor receives an error with the reason and is not handled") {
         withServer(module = {
             endpoint {

@@ -2,9 +2,12 @@ package dev.live.server
 
 import dev.live.protocol.JsonCodec
 import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.endpoint.TopicDeclaration
 import dev.live.server.session.OverflowPolicy
+import dev.live.server.topic.TopicPolicy
 import io.kotest.assertions.throwables.shouldThrowAny
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.shouldBe
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
@@ -40,6 +43,26 @@ class LiveConfigTest : FunSpec({
                 thrown.message shouldBe mistake.message
             }
         }
+    }
+
+    test("declarations after the route is built have no effect") {
+        lateinit var declaration: TopicDeclaration<String, String>
+        val endpoint = LiveEndpoint<String>("/live").apply { topic<String>("room/{room}") { declaration = this } }
+        val spec = endpoint.build()
+
+        endpoint.tokenParameter = "token"
+        endpoint.user { it }
+        endpoint.rawTopic("other")
+        endpoint.request<Int, Int>("count") { it }
+        declaration.maxPayload = 1
+        declaration.history(size = 5)
+        declaration.authorize { false }
+
+        spec.tokenParameter shouldBe null
+        spec.user shouldBe null
+        spec.requests.keys.shouldBeEmpty()
+        spec.topics.single().run { listOf(maxPayload, policy, authorize) } shouldBe
+            listOf(Int.MAX_VALUE, TopicPolicy.None, null)
     }
 
     test("an endpoint without install(Live) fails with advice") {

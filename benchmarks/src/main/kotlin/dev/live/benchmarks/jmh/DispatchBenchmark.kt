@@ -48,8 +48,8 @@ open class DispatchBenchmark {
         }
         val settings = config.build()
         val now = { System.nanoTime() / 1_000_000 }
-        val endpoint = LiveEndpoint<Unit>("/live")
-        endpoint.rawTopic("room/{room}") { publishWithoutSubscribing = true }
+        val endpoint =
+            LiveEndpoint<Unit>("/live").apply { rawTopic("room/{room}") { publishWithoutSubscribing = true } }.build()
         val broker = Broker { published = it.body }
         val scope = CoroutineScope(Dispatchers.Unconfined + Job())
         val registry =

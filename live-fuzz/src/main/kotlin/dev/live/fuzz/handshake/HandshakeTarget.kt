@@ -99,7 +99,7 @@ internal object HandshakeTarget : FuzzTarget {
             }
             authenticateByMessage { it }
             rawTopic("{topic...}")
-        }
+        }.build()
 
     private fun settings() =
         LiveConfig().apply {

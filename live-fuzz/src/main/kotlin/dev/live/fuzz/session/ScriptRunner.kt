@@ -24,7 +24,9 @@ internal class ScriptRunner(private val options: Options, private val time: Virt
     private val server = LiveServer(settings(options, time.dispatcher), time.scope.coroutineContext) { time.now }
     private val endpoint =
         server.serve(
-            application(options).apply { onOpen { currentCoroutineContext()[Connection]!!.client.session = session } },
+            application(options)
+                .apply { onOpen { currentCoroutineContext()[Connection]!!.client.session = session } }
+                .build(),
         )
     private val clients = LinkedHashMap<Int, Client>()
     private var current = client(0)

@@ -20,8 +20,8 @@ internal class DeclaredTopics : TopicPolicies {
 
     /** @throws IllegalArgumentException if another endpoint declares a different policy for the same pattern */
     @Synchronized
-    fun declare(declarations: List<TopicDeclaration<*, *>>) {
-        val added = declarations.map { Declared(it.pattern, it.policy, it.payload) }
+    fun declare(specs: List<TopicSpec<*, *>>) {
+        val added = specs.map { Declared(it.pattern, it.policy, it.payload) }
         for (new in added) {
             val existing = declared.find { it.pattern.shape == new.pattern.shape } ?: continue
             // Functions cannot be compared. The key function of the first declaration is used.

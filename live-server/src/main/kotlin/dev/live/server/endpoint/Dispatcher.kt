@@ -28,7 +28,7 @@ import kotlin.time.Duration.Companion.nanoseconds
  * Only accessed by the session's reader, one message at a time.
  */
 internal class Dispatcher<Meta : Any>(
-    private val endpoint: LiveEndpoint<Meta>,
+    private val endpoint: EndpointSpec<Meta>,
     private val topics: TopicCommands<Meta>,
     private val tokens: Tokens<Meta>,
     private val limits: LimitSettings,
@@ -37,6 +37,8 @@ internal class Dispatcher<Meta : Any>(
     private val counters: ServerCounters = ServerCounters(),
 ) {
     val limiter = InboundLimiter(limits)
+    private val hasTopics get() = endpoint.topics.isNotEmpty()
+    private val renewsTokens get() = endpoint.authenticateByMessage != null
 
     suspend fun dispatch(session: Session<Meta>, data: Inbound.Data) {
         counters.received(data.size)
@@ -70,7 +72,7 @@ internal class Dispatcher<Meta : Any>(
 
     /** Subscribes have their own rate limit, because a reconnecting client resumes all of its topics at once. */
     private fun checkRate(message: Message, size: Int): RateRejection? =
-        if (message.type == MessageType.SUBSCRIBE && endpoint.topics.isNotEmpty()) {
+        if (message.type == MessageType.SUBSCRIBE && hasTopics) {
             limiter.admitSubscribe(now(), size)
         } else {
             limiter.admit(now(), size)
@@ -97,16 +99,20 @@ internal class Dispatcher<Meta : Any>(
         when (message.type) {
             MessageType.PING -> session.send(Message(MessageType.PONG, ref = message.ref))
             MessageType.PONG -> Unit
-            MessageType.REPLY, MessageType.ERROR ->
-                // Late or duplicate replies to server requests are dropped, and not passed to onMessage.
-                if (message.ref.startsWith(RefPrefix.SERVER)) session.handleReply(message) else other(session, message)
-            MessageType.AUTH ->
-                if (endpoint.authenticateByMessage == null) admit(session, message) else tokens.renew(session, message)
-            else -> admit(session, message)
+            MessageType.AUTH if renewsTokens -> tokens.renew(session, message)
+            MessageType.REPLY if isReply(message) -> session.handleReply(message)
+            MessageType.ERROR if isReply(message) -> session.handleReply(message)
+            else -> intercept(session, message)
         }
     }
 
-    private suspend fun admit(session: Session<Meta>, message: Message) {
+    /**
+     * Whether [message] replies to a request of the server. A late or duplicate reply is dropped, and not passed to
+     * `onMessage`.
+     */
+    private fun isReply(message: Message): Boolean = message.ref.startsWith(RefPrefix.SERVER)
+
+    private suspend fun intercept(session: Session<Meta>, message: Message) {
         val intercept = endpoint.intercept ?: return route(session, message)
         guard.callHandler(session, message.trace) {
             val isDone = AtomicBoolean()
@@ -123,39 +129,38 @@ internal class Dispatcher<Meta : Any>(
         }
     }
 
+    /** The interceptor can change the type of a message, so this is decided after it. */
     private suspend fun route(session: Session<Meta>, message: Message) {
         when (message.type) {
-            MessageType.SUBSCRIBE, MessageType.UNSUBSCRIBE, MessageType.PUBLISH ->
-                if (endpoint.topics.isEmpty()) other(session, message) else command(session, message)
-            else -> other(session, message)
-        }
-    }
-
-    private suspend fun command(session: Session<Meta>, message: Message) {
-        when (message.type) {
-            MessageType.SUBSCRIBE -> topics.subscribe(session, message)
-            MessageType.UNSUBSCRIBE -> topics.unsubscribe(session, message)
-            else -> topics.publish(session, message)
-        }
-    }
-
-    private suspend fun other(session: Session<Meta>, message: Message) {
-        val scope = SessionScope(session)
-        val request = endpoint.requests[message.type]
-        val raw = endpoint.onMessage
-        when {
-            request != null -> {
-                val replies = request.replies
-                if (replies != null && message.ref.startsWith(RefPrefix.KEY)) {
-                    reply(session, message, replyOnce(replies, request, session, message))
-                } else {
-                    topics.guard.callHandler(session, message.trace) {
-                        reply(session, message, request.reply(scope, message))
-                    }
-                }
+            MessageType.SUBSCRIBE if hasTopics -> topics.subscribe(session, message)
+            MessageType.UNSUBSCRIBE if hasTopics -> topics.unsubscribe(session, message)
+            MessageType.PUBLISH if hasTopics -> topics.publish(session, message)
+            else -> {
+                val request = endpoint.requests[message.type]
+                if (request == null) handleRaw(session, message) else handleRequest(session, request, message)
             }
-            raw != null -> topics.guard.callHandler(session, message.trace) { scope.raw(message) }
-            else -> throw LiveException(ErrorCode.UnknownType, "no handler for messages of this type")
+        }
+    }
+
+    private suspend fun handleRaw(session: Session<Meta>, message: Message) {
+        val onMessage =
+            endpoint.onMessage
+                ?: throw LiveException(ErrorCode.UnknownType, "no handler for messages of this type")
+        topics.guard.callHandler(session, message.trace) { SessionScope(session).onMessage(message) }
+    }
+
+    private suspend fun handleRequest(
+        session: Session<Meta>,
+        request: RequestHandler<Meta, *, *>,
+        message: Message,
+    ) {
+        val replies = request.replies
+        if (replies != null && message.ref.startsWith(RefPrefix.KEY)) {
+            reply(session, message, replyOnce(replies, request, session, message))
+        } else {
+            topics.guard.callHandler(session, message.trace) {
+                reply(session, message, request.reply(SessionScope(session), message))
+            }
         }
     }
 

@@ -55,7 +55,7 @@ internal class EndpointContext(
 
 /** Handles the HTTP requests of one endpoint: rejects a request, or runs a session on it. */
 internal class EndpointServer<Meta : Any>(
-    private val endpoint: LiveEndpoint<Meta>,
+    private val endpoint: EndpointSpec<Meta>,
     private val context: EndpointContext,
 ) {
     private val limits = context.limits

@@ -30,9 +30,6 @@ import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** Settings of `serverSentEvents`: [path] below the endpoint's path, and the minimum delay before a reconnect. */
-internal class StreamSettings(val path: String, val retry: Duration)
-
 /**
  * Serves the topics of one endpoint as server-sent events.
  *
@@ -41,7 +38,7 @@ internal class StreamSettings(val path: String, val retry: Duration)
  * cancel the call.
  */
 internal class EventStreams<Meta : Any>(
-    private val endpoint: LiveEndpoint<Meta>,
+    private val endpoint: EndpointSpec<Meta>,
     private val context: EndpointContext,
     private val server: EndpointServer<Meta>,
     private val settings: StreamSettings,

@@ -17,7 +17,7 @@ internal class HttpRejection(val status: HttpStatusCode, val reason: String) : H
 /** Checks the origin of [call], then runs the `authenticate` function of [endpoint]. */
 internal suspend fun <Meta : Any> EndpointContext.identify(
     call: ApplicationCall,
-    endpoint: LiveEndpoint<Meta>,
+    endpoint: EndpointSpec<Meta>,
 ): Identity<Meta> {
     if (!limits.origins.allows(call)) {
         return HttpRejection(HttpStatusCode.Forbidden, rejectedOrigins.reject(call, RejectedOrigins::allowOrForward))

@@ -22,26 +22,21 @@ import kotlin.time.Instant
  */
 @KtorDsl
 public class LiveEndpoint<Meta : Any> internal constructor(private val path: String) {
-    internal var authenticate: (suspend (ApplicationCall) -> Meta?)? = null
-        private set
-    internal var authenticateByMessage: (suspend (String) -> Meta?)? = null
-        private set
-    internal var expires: ((Meta) -> Instant?)? = null
-        private set
-    internal var user: ((Meta) -> String?)? = null
-        private set
-    internal var intercept: (suspend SessionScope<Meta>.(Message, suspend (Message) -> Unit) -> Unit)? = null
-        private set
-    internal var onOpen: (suspend SessionScope<Meta>.() -> Unit)? = null
-        private set
-    internal var onMessage: (suspend SessionScope<Meta>.(Message) -> Unit)? = null
-        private set
-    internal var onClose: (suspend SessionScope<Meta>.(CloseReason) -> Unit)? = null
-        private set
-    internal var streams: StreamSettings? = null
-        private set
-    internal val topics: MutableList<TopicDeclaration<Meta, *>> = mutableListOf()
-    internal val requests: MutableMap<String, RequestHandler<Meta, *, *>> = mutableMapOf()
+    // private: the server uses the result of build(), which later calls do not change
+    private var authenticate: (suspend (ApplicationCall) -> Meta?)? = null
+    private var authenticateByMessage: (suspend (String) -> Meta?)? = null
+    private var expires: ((Meta) -> Instant?)? = null
+    private var user: ((Meta) -> String?)? = null
+    private var intercept: (suspend SessionScope<Meta>.(Message, suspend (Message) -> Unit) -> Unit)? = null
+    private var onOpen: (suspend SessionScope<Meta>.() -> Unit)? = null
+    private var onMessage: (suspend SessionScope<Meta>.(Message) -> Unit)? = null
+    private var onClose: (suspend SessionScope<Meta>.(CloseReason) -> Unit)? = null
+    private var streams: StreamSettings? = null
+    private val topics = mutableListOf<TopicSpec<Meta, *>>()
+    private val requests = mutableMapOf<String, RequestHandler<Meta, *, *>>()
+
+    /** Whether a client must authenticate. */
+    internal val isAuthenticated: Boolean get() = authenticate != null || authenticateByMessage != null
 
     /**
      * Name of the query parameter that may contain the bearer token. Default null: no parameter is read. Tokens in URLs
@@ -205,6 +200,23 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
         require(same == null) {
             "topic pattern '${declaration.pattern}' is declared twice: '${same?.pattern}' matches the same names"
         }
-        topics += declaration.apply(configure)
+        topics += declaration.apply(configure).build()
     }
+
+    /** The declarations made so far. Later calls do not change the result. */
+    internal fun build(): EndpointSpec<Meta> =
+        EndpointSpec(
+            tokenParameter = tokenParameter,
+            authenticate = authenticate,
+            authenticateByMessage = authenticateByMessage,
+            expires = expires,
+            user = user,
+            intercept = intercept,
+            onOpen = onOpen,
+            onMessage = onMessage,
+            onClose = onClose,
+            streams = streams,
+            topics = topics.toList(),
+            requests = requests.toMap(),
+        )
 }

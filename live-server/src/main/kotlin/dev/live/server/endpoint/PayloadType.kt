@@ -12,6 +12,9 @@ internal interface PayloadType<T> {
     fun read(message: Message): T
 
     fun write(value: T): Body?
+
+    /** A function that reads a message and applies [key] to its payload. */
+    fun keyOf(key: (T) -> String): (Message) -> String = { key(read(it)) }
 }
 
 /** A JSON payload that [serializer] decodes. */

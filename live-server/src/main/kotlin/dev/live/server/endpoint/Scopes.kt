@@ -70,5 +70,5 @@ public class PublishScope<Meta : Any, T> internal constructor(
      * Publishes [value] to all subscribers of the topic. The publisher is included unless the topic sets
      * `deliverToPublisher` to false.
      */
-    public suspend fun broadcast(value: T): Unit = publish(match.declaration.payload.write(value))
+    public suspend fun broadcast(value: T): Unit = publish(match.spec.payload.write(value))
 }

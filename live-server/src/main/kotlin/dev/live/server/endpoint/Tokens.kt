@@ -22,7 +22,7 @@ import kotlin.time.Instant
  * @param clock wall clock, only used to convert an [Instant]; [now] is monotonic and measures the remaining time
  */
 internal class Tokens<Meta : Any>(
-    private val endpoint: LiveEndpoint<Meta>,
+    private val endpoint: EndpointSpec<Meta>,
     private val guard: HandlerGuard,
     private val warning: Duration,
     private val now: () -> Long,

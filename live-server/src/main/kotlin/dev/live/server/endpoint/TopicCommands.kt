@@ -20,15 +20,15 @@ import kotlinx.serialization.json.JsonElement
 
 /** Handles subscribe, unsubscribe and publish messages for the declared topics of one endpoint. */
 internal class TopicCommands<Meta : Any>(
-    declarations: List<TopicDeclaration<Meta, *>>,
+    specs: List<TopicSpec<Meta, *>>,
     private val broker: Broker,
     private val maxTopics: Int,
     val guard: HandlerGuard,
     private val topics: TopicRegistry,
 ) : EndpointTopics {
     private val counters = topics.counters
-    private val mostSpecificFirst = declarations.sortedBy { it.pattern.specificity }
-    private val hooks = TopicHooks(declarations, guard)
+    private val mostSpecificFirst = specs.sortedBy { it.pattern.specificity }
+    private val hooks = TopicHooks(specs, guard)
 
     suspend fun subscribe(session: Session<Meta>, message: Message) {
         val match = find(message.topic)
@@ -91,7 +91,7 @@ internal class TopicCommands<Meta : Any>(
     @Suppress("UNCHECKED_CAST") // a session of this endpoint
     override suspend fun member(session: Session<*>, attachment: Any): Member? {
         val match = matchOf<Meta>(attachment)
-        val key = match.declaration.member ?: return null
+        val key = match.spec.member ?: return null
         val scope = PresenceScope(session as Session<Meta>, match.topic, match.parameters, params = null)
         var member: Member? = null
         guard.run("presence") { member = scope.member(scope.key()) }?.let { throw it }
@@ -133,7 +133,7 @@ internal class TopicCommands<Meta : Any>(
     }
 
     private suspend fun publishOnce(session: Session<Meta>, match: TopicMatch<Meta, *>, message: Message) {
-        val replies = match.declaration.idempotentReplies
+        val replies = match.spec.idempotentReplies
         if (replies == null || session.user == null) {
             val reason =
                 if (replies == null) "the topic does not accept keys" else "a key requires a session with a user"
@@ -152,18 +152,18 @@ internal class TopicCommands<Meta : Any>(
         message: Message,
         isGuarded: Boolean = false,
     ) {
-        val declaration = match.declaration
+        val spec = match.spec
         val size = message.body?.size ?: 0
-        if (size > declaration.maxPayload) {
-            val reason = "a payload of this topic must be at most ${declaration.maxPayload} bytes, was $size"
+        if (size > spec.maxPayload) {
+            val reason = "a payload of this topic must be at most ${spec.maxPayload} bytes, was $size"
             throw LiveException(ErrorCode.TooLarge, reason)
         }
-        val value = declaration.payload.read(message)
-        val except = if (declaration.deliverToPublisher) null else session.id
+        val value = spec.payload.read(message)
+        val except = if (spec.deliverToPublisher) null else session.id
         val deliver: suspend (Body?) -> Unit = {
             broker.publish(topics.publication(match.topic, it, except, message.trace))
         }
-        val handler = declaration.onPublish
+        val handler = spec.onPublish
         if (handler == null) {
             deliver(message.body)
         } else {
@@ -175,7 +175,7 @@ internal class TopicCommands<Meta : Any>(
     private suspend fun matchForPublish(session: Session<Meta>, topic: String): TopicMatch<Meta, *> {
         session.state.subscriptions[topic]?.let { return matchOf(it.attachment) }
         val match = find(topic)
-        if (!match.declaration.publishWithoutSubscribing) {
+        if (!match.spec.publishWithoutSubscribing) {
             throw LiveException(ErrorCode.NotSubscribed, "subscribe to the topic before publishing to it")
         }
         authorize(session, match)
@@ -183,22 +183,22 @@ internal class TopicCommands<Meta : Any>(
     }
 
     private suspend fun authorize(session: Session<Meta>, match: TopicMatch<Meta, *>, params: JsonElement? = null) {
-        val authorize = match.declaration.authorize ?: return
+        val authorize = match.spec.authorize ?: return
         if (!guard.callHandler(session) { TopicScope(session, match.topic, match.parameters, params).authorize() }) {
             throw LiveException(ErrorCode.Forbidden, "this session is not authorized for the topic")
         }
     }
 
     private suspend fun member(session: Session<Meta>, match: TopicMatch<Meta, *>, params: JsonElement?): Member? {
-        val key = match.declaration.member ?: return null
+        val key = match.spec.member ?: return null
         val scope = PresenceScope(session, match.topic, match.parameters, params)
         return guard.callHandler(session) { scope.member(scope.key()) }
     }
 
     private fun find(topic: String): TopicMatch<Meta, *> {
-        for (declaration in mostSpecificFirst) {
-            val parameters = declaration.pattern.match(topic) ?: continue
-            return TopicMatch(declaration, topic, parameters)
+        for (spec in mostSpecificFirst) {
+            val parameters = spec.pattern.match(topic) ?: continue
+            return TopicMatch(spec, topic, parameters)
         }
         throw LiveException(ErrorCode.UnknownTopic, "no declared topic matches this name")
     }
@@ -208,7 +208,7 @@ internal class TopicCommands<Meta : Any>(
         match: TopicMatch<Meta, *>,
         params: JsonElement?,
     ): JsonElement? {
-        val welcome = match.declaration.welcome ?: return null
+        val welcome = match.spec.welcome ?: return null
         return guard.callHandler(session) {
             WelcomeData(TopicScope(session, match.topic, match.parameters, params).welcome())
         }.welcome

@@ -1,6 +1,8 @@
 package dev.live.server.endpoint
 
-import dev.live.protocol.Message
+import dev.live.server.config.atLeast
+import dev.live.server.config.checked
+import dev.live.server.config.positiveAndFinite
 import dev.live.server.topic.DeliverySettings
 import dev.live.server.topic.HistorySettings
 import dev.live.server.topic.LossyOverflow
@@ -21,46 +23,26 @@ import kotlin.time.Duration.Companion.seconds
 @KtorDsl
 public class TopicDeclaration<Meta : Any, T> internal constructor(
     internal val pattern: TopicPattern,
-    internal val payload: PayloadType<T>,
+    private val payload: PayloadType<T>,
 ) {
-    internal var authorize: (suspend TopicScope<Meta>.() -> Boolean)? = null
-        private set
-
-    internal var onPublish: (suspend PublishScope<Meta, T>.(T) -> Unit)? = null
-        private set
-
+    private var authorize: (suspend TopicScope<Meta>.() -> Boolean)? = null
+    private var onPublish: (suspend PublishScope<Meta, T>.(T) -> Unit)? = null
     private var history: HistorySettings? = null
-
     private var presence: PresenceSettings? = null
     private var overflow: LossyOverflow? = null
     private var throttle: Duration? = null
     private var key: ((T) -> String)? = null
-
-    /** Stored results of publishes with a key; null if the topic is not idempotent. */
-    internal var idempotentReplies: IdempotentReplies? = null
-        private set
-
-    internal var member: (suspend PresenceScope<Meta>.() -> String)? = null
-        private set
-
-    internal var welcome: (suspend TopicScope<Meta>.() -> JsonElement?)? = null
-        private set
-
-    internal var onSubscribe: (suspend TopicScope<Meta>.() -> Unit)? = null
-        private set
-
-    internal var onUnsubscribe: (suspend TopicScope<Meta>.() -> Unit)? = null
-        private set
+    private var idempotencyWindow: Duration? = null
+    private var member: (suspend PresenceScope<Meta>.() -> String)? = null
+    private var welcome: (suspend TopicScope<Meta>.() -> JsonElement?)? = null
+    private var onSubscribe: (suspend TopicScope<Meta>.() -> Unit)? = null
+    private var onUnsubscribe: (suspend TopicScope<Meta>.() -> Unit)? = null
 
     /**
      * Largest payload that a client may publish, in bytes, at least 1; larger payloads are rejected with `too_large`.
      * Default: limited only by `limits { maxMessageSize }`.
      */
-    public var maxPayload: Int = Int.MAX_VALUE
-        set(value) {
-            require(value >= 1) { "maxPayload must be at least 1 byte, was $value" }
-            field = value
-        }
+    public var maxPayload: Int by checked(Int.MAX_VALUE, atLeast(1, "byte"))
 
     /**
      * Whether a session may publish without a subscription; [authorize] is then called for each publish. Default false.
@@ -111,7 +93,7 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
         member: suspend PresenceScope<Meta>.() -> String,
     ) {
         check(this.member == null) { "topic '$pattern' has presence twice" }
-        require(!grace.isNegative() && grace.isFinite()) {
+        require(grace.isFinite() && !grace.isNegative()) {
             "presence grace must be finite and not negative, was $grace"
         }
         requireMillis("presence interval", interval)
@@ -172,8 +154,9 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
      * @throws IllegalArgumentException if [window] is not positive and finite
      */
     public fun idempotent(window: Duration = DEFAULT_WINDOW) {
-        check(idempotentReplies == null) { "topic '$pattern' has idempotent twice" }
-        idempotentReplies = IdempotentReplies(window, KeyLimits(keysPerUser = 1_000, keys = 50_000))
+        check(idempotencyWindow == null) { "topic '$pattern' has idempotent twice" }
+        positiveAndFinite.verify("idempotent", window)
+        idempotencyWindow = window
     }
 
     private fun requireMillis(name: String, value: Duration) {
@@ -187,14 +170,6 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
         require(chosen.limit >= 1) { "$name limit must be at least 1, was ${chosen.limit}" }
         overflow = chosen
     }
-
-    internal val policy: TopicPolicy
-        get() {
-            val isLossy = overflow != null || throttle != null
-            val delivery = if (isLossy) DeliverySettings(overflow, throttle) else null
-            val keyOf = key?.let { key -> { message: Message -> key(payload.read(message)) } }
-            return TopicPolicy(history, presence, delivery, keyOf)
-        }
 
     /** Authorizes subscribes: false rejects with `forbidden`. By default every authenticated client may subscribe. */
     public fun authorize(block: suspend TopicScope<Meta>.() -> Boolean) {
@@ -243,6 +218,28 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
         onUnsubscribe = block
     }
 
+    internal fun build(): TopicSpec<Meta, T> =
+        TopicSpec(
+            pattern = pattern,
+            payload = payload,
+            policy = policy(),
+            maxPayload = maxPayload,
+            publishWithoutSubscribing = publishWithoutSubscribing,
+            deliverToPublisher = deliverToPublisher,
+            idempotencyWindow = idempotencyWindow,
+            authorize = authorize,
+            member = member,
+            welcome = welcome,
+            onPublish = onPublish,
+            onSubscribe = onSubscribe,
+            onUnsubscribe = onUnsubscribe,
+        )
+
+    private fun policy(): TopicPolicy {
+        val delivery = if (overflow != null || throttle != null) DeliverySettings(overflow, throttle) else null
+        return TopicPolicy(history, presence, delivery, key?.let(payload::keyOf))
+    }
+
     private companion object {
         val DEFAULT_AGE = 10.minutes
         val DEFAULT_WINDOW = 2.minutes
@@ -251,10 +248,3 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
         const val DEFAULT_LIMIT = 256
     }
 }
-
-/** A topic name that matches a declaration, with the values of the pattern's parameters. */
-internal class TopicMatch<Meta : Any, T>(
-    val declaration: TopicDeclaration<Meta, T>,
-    val topic: String,
-    val parameters: TopicParameters,
-)

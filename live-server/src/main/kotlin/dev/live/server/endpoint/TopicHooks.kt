@@ -9,30 +9,30 @@ import org.slf4j.LoggerFactory
 
 /** Calls the `onSubscribe` and `onUnsubscribe` hooks, in the session's coroutine and not in the topic's. */
 internal class TopicHooks<Meta : Any>(
-    declarations: List<TopicDeclaration<Meta, *>>,
+    specs: List<TopicSpec<Meta, *>>,
     private val guard: HandlerGuard,
 ) {
-    private val hasUnsubscribeHook = declarations.any { it.onUnsubscribe != null }
+    private val hasUnsubscribeHook = specs.any { it.onUnsubscribe != null }
 
     suspend fun subscribed(session: Session<Meta>, match: TopicMatch<Meta, *>, welcome: JsonElement?) {
-        val hook = match.declaration.onSubscribe ?: return
+        val hook = match.spec.onSubscribe ?: return
         callHook("onSubscribe") { guard.callHandler(session) { match.scope(session, welcome).hook() } }
     }
 
     suspend fun unsubscribed(session: Session<Meta>, match: TopicMatch<Meta, *>) {
-        val hook = match.declaration.onUnsubscribe ?: return
+        val hook = match.spec.onUnsubscribe ?: return
         callHook("onUnsubscribe") { guard.callHandler(session) { match.scope(session).hook() } }
     }
 
     /** [subscribed] in the coroutine of the application code that subscribed [session], not in the session's reader. */
     suspend fun subscribedByServer(session: Session<Meta>, match: TopicMatch<Meta, *>) {
-        val hook = match.declaration.onSubscribe ?: return
+        val hook = match.spec.onSubscribe ?: return
         logFailure("onSubscribe", guard.run("onSubscribe") { match.scope(session).hook() })
     }
 
     /** [unsubscribed] in the coroutine of the application code that unsubscribed [session]. */
     suspend fun unsubscribedByServer(session: Session<Meta>, match: TopicMatch<Meta, *>) {
-        val hook = match.declaration.onUnsubscribe ?: return
+        val hook = match.spec.onUnsubscribe ?: return
         logFailure("onUnsubscribe", guard.run("onUnsubscribe") { match.scope(session).hook() })
     }
 
@@ -46,7 +46,7 @@ internal class TopicHooks<Meta : Any>(
         return subscriptions.names
             .mapNotNull { subscriptions[it] }
             .map { matchOf<Meta>(it.attachment) }
-            .filter { it.declaration.onUnsubscribe != null }
+            .filter { it.spec.onUnsubscribe != null }
     }
 
     /** Calls `onUnsubscribe` of [matches] after [session] has ended. All calls together share one handler timeout. */
@@ -54,7 +54,7 @@ internal class TopicHooks<Meta : Any>(
         if (matches.isEmpty()) return
         val failure = guard.run("onUnsubscribe") {
             for (match in matches) {
-                val hook = match.declaration.onUnsubscribe ?: continue
+                val hook = match.spec.onUnsubscribe ?: continue
                 callHook("onUnsubscribe") { match.scope(session).hook() }
             }
         }

@@ -96,7 +96,7 @@ class TokensTest : FunSpec({
 
     test("without authenticateByMessage no warning is sent, and the session still ends at expiry") {
         runTest {
-            val endpoint = LiveEndpoint<Unit>("/live").apply { expires { instant(5.minutes) } }
+            val endpoint = LiveEndpoint<Unit>("/live").apply { expires { instant(5.minutes) } }.build()
             val one = sessionOf(endpoint)
 
             advanceTo(299_999)
@@ -160,7 +160,7 @@ class TokensTest : FunSpec({
                     LiveEndpoint<String>("/live").apply {
                         authenticateByMessage { token -> token }
                         if (hasUserFunction) user { null }
-                    }
+                    }.build()
                 val session = anonymous("ann")
                 val tokens = Tokens(endpoint, HandlerGuard(timeout = 30.seconds), 60.seconds, { currentTime })
 
@@ -182,7 +182,7 @@ class TokensTest : FunSpec({
                 user { "ann" }
                 authenticateByMessage { delay(20.seconds) }
                 expires { instant(5.minutes) }
-            }
+            }.build()
             val one = sessionOf(endpoint)
             advanceTo(290_000)
 
@@ -214,12 +214,12 @@ private val start = Instant.fromEpochMilliseconds(1_800_000_000_000)
 /** The instant [after] the start of the test. */
 private fun instant(after: Duration): Instant = start + after
 
-private fun renewable(expires: () -> Instant?): LiveEndpoint<Unit> =
+private fun renewable(expires: () -> Instant?): EndpointSpec<Unit> =
     LiveEndpoint<Unit>("/live").apply {
         user { "ann" } // the same as the session's user
         authenticateByMessage { token -> if (token == "good") Unit else null }
         expires { expires() }
-    }
+    }.build()
 
 private fun auth(token: String) = Message(MessageType.AUTH, body = Body.of(AuthData(token)))
 
@@ -232,7 +232,7 @@ private fun TestScope.anonymous(meta: String): Session<String> {
 }
 
 /** A running session of [endpoint]. The client sends tokens as plain text. */
-private fun TestScope.sessionOf(endpoint: LiveEndpoint<Unit>): TestSession {
+private fun TestScope.sessionOf(endpoint: EndpointSpec<Unit>): TestSession {
     val one = TestSession(this, sessionSettings(heartbeatInterval = 1.days, heartbeatTimeout = 2.days))
     val clock = object : Clock {
         override fun now(): Instant = start + currentTime.milliseconds
