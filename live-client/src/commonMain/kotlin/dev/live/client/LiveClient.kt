@@ -12,6 +12,7 @@ import dev.live.client.topic.ConnectionLostException
 import dev.live.client.topic.MessageConverter
 import dev.live.client.topic.Outbox
 import dev.live.client.topic.PendingReplies
+import dev.live.client.topic.Pings
 import dev.live.client.topic.RawConverter
 import dev.live.client.topic.Refs
 import dev.live.client.topic.RequestHandlers
@@ -19,6 +20,8 @@ import dev.live.client.topic.RequestScope
 import dev.live.client.topic.RequestSender
 import dev.live.client.topic.Router
 import dev.live.client.topic.SerializerConverter
+import dev.live.client.topic.SubscriptionReplies
+import dev.live.client.topic.Subscriptions
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
@@ -71,10 +74,12 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     private val outbox = Outbox(settings.outbox())
     private val pending = PendingReplies()
     private val requests = RequestHandlers(scope, workers, outbox)
-    private val router =
-        Router(scope, dispatcher, refs, outbox, pending, settings.requestTimeout, settings.linger, requests)
+    private val pings = Pings(outbox, refs)
+    private val replies = SubscriptionReplies(scope, refs, pending, pings, settings.requestTimeout)
+    private val subscriptions = Subscriptions(scope, outbox, replies, settings.linger)
+    private val router = Router(dispatcher, outbox, pending, pings, subscriptions, requests)
     private val requestSender =
-        RequestSender(scope, dispatcher, workers, refs, outbox, pending, router::probe) {
+        RequestSender(scope, dispatcher, workers, refs, outbox, pending, pings::send) {
             settings.trace?.invoke().orEmpty()
         }
     private val tokens = TokenProvider(workers, settings.bearer, settings.bearerTimeout)
@@ -82,7 +87,7 @@ public class LiveClient internal constructor(private val settings: ClientSetting
     private val transport = settings.transport()
     private val conditions = DeviceConditions(settings.device)
     private val loop =
-        ConnectionLoop(settings.connectionSettings(), transport, tokens, renewal, outbox, router, conditions)
+        ConnectionLoop(settings.connectionSettings(), transport, tokens, renewal, outbox, router, pings, conditions)
 
     // atomic: the cleanup in run() must execute even if the client is closed before the first step
     @OptIn(DelicateCoroutinesApi::class)

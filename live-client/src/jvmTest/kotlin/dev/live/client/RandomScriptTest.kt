@@ -1,5 +1,10 @@
 package dev.live.client
 
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
+import dev.live.protocol.Message
+import dev.live.protocol.toMessage
+import dev.live.test.FakeWire
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.ints.shouldBeLessThanOrEqual
 import io.kotest.matchers.maps.shouldBeEmpty
@@ -12,6 +17,7 @@ import io.kotest.property.arbitrary.list
 import io.kotest.property.checkAll
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.launch
+import kotlin.random.Random
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
@@ -23,31 +29,42 @@ class RandomScriptTest : FunSpec({
     test("the subscriptions match the collectors after any sequence of steps") {
         checkAll(300, scripts) { script ->
             clientTest {
-                val collectors = HashMap<String, MutableList<Collector>>()
-                for (step in script) {
-                    when (step.action) {
-                        Action.Collect -> collectors.getOrPut(step.topic) { mutableListOf() } += collector(step.topic)
-                        Action.Cancel -> collectors[step.topic]?.removeLastOrNull()?.job?.cancel()
-                        Action.Cut -> transport.connections.lastOrNull()?.cut()
-                        Action.Settle -> settle()
-                        Action.Wait -> pass(700.milliseconds)
-                    }
-                }
+                val collectors = play(script)
                 pass(3.seconds)
 
-                val collected = collectors.filterValues { it.isNotEmpty() }
-                transport.joined shouldBe collected.keys
-                transport.mostOpenAtOnce shouldBeLessThanOrEqual 1
-                topics.forEach { serverPublishes(it, Chat("ann", "end")) }
-                settle()
-                collected.filterValues { all -> all.any { it.last != "end" } }.shouldBeEmpty()
+                shouldMatch(collectors)
                 collectors.values.flatten().forEach { it.job.cancel() }
                 settle()
                 transport.joined shouldBe emptySet()
             }
         }
     }
+
+    test("the subscriptions match the collectors if the server is slow, postpones messages, and topics linger") {
+        checkAll(300, scripts, Arb.int()) { script, seed ->
+            clientTest({ linger = 1.seconds }) {
+                val random = Random(seed)
+                transport.toServer.latency = 300.milliseconds
+                transport.onMessage = { message -> random.nextInt(3) == 0 && postpone(message) }
+                val collectors = play(script)
+                pass(2.seconds)
+                transport.onMessage = { false }
+                pass(5.seconds)
+
+                shouldMatch(collectors)
+                collectors.values.flatten().forEach { it.job.cancel() }
+                pass(5.seconds)
+                transport.joined shouldBe emptySet()
+            }
+        }
+    }
 })
+
+/** Rejects [message] with `rate_limited`, and requests a retry after 200 ms. */
+private fun FakeWire.postpone(message: Message): Boolean {
+    push(LiveException(ErrorCode.RateLimited, "too many", 200.milliseconds).toMessage(message.topic, message.ref))
+    return true
+}
 
 private enum class Action { Collect, Cancel, Cut, Settle, Wait }
 
@@ -61,6 +78,31 @@ private val scripts = Arb.list(
     },
     0..40,
 )
+
+/** Executes the steps of [script]. Returns the collectors of each topic that are not cancelled. */
+private fun ClientFixture.play(script: List<Step>): Map<String, List<Collector>> {
+    val collectors = HashMap<String, MutableList<Collector>>()
+    for (step in script) {
+        when (step.action) {
+            Action.Collect -> collectors.getOrPut(step.topic) { mutableListOf() } += collector(step.topic)
+            Action.Cancel -> collectors[step.topic]?.removeLastOrNull()?.job?.cancel()
+            Action.Cut -> transport.connections.lastOrNull()?.cut()
+            Action.Settle -> settle()
+            Action.Wait -> pass(700.milliseconds)
+        }
+    }
+    return collectors
+}
+
+/** Asserts that the client is subscribed to the topics with [collectors], and that these receive messages. */
+private fun ClientFixture.shouldMatch(collectors: Map<String, List<Collector>>) {
+    val collected = collectors.filterValues { it.isNotEmpty() }
+    transport.joined shouldBe collected.keys
+    transport.mostOpenAtOnce shouldBeLessThanOrEqual 1
+    topics.forEach { serverPublishes(it, Chat("ann", "end")) }
+    settle()
+    collected.filterValues { all -> all.any { it.last != "end" } }.shouldBeEmpty()
+}
 
 private class Collector {
     lateinit var job: Job

@@ -1,7 +1,7 @@
 package dev.live.client.connection
 
 import dev.live.client.topic.Outbox
-import dev.live.client.topic.Outgoing
+import dev.live.client.topic.Pings
 import dev.live.client.topic.Router
 import dev.live.client.transport.MessageTooLargeException
 import dev.live.client.transport.Wire
@@ -41,6 +41,7 @@ internal class Connection(
     private val codec: Codec,
     private val router: Router,
     private val outbox: Outbox,
+    private val pings: Pings,
     private val renewal: TokenRenewal,
     private val conditions: DeviceConditions,
     heartbeat: HeartbeatSettings,
@@ -48,9 +49,8 @@ internal class Connection(
 ) {
     private val openedAt = timeSource.markNow()
     private val checkRequestsBefore = conditions.state.value.checkRequests
-    private val heartbeat = Heartbeat(heartbeat.interval, heartbeat.timeout, timeSource) { sendPing() }
-    private val pong = PendingPong()
-    private val window = SendWindow(MAX_BYTES_IN_FLIGHT, router::nextRef)
+    private val heartbeat = Heartbeat(heartbeat.interval, heartbeat.timeout, timeSource, pings::send)
+    private val window = SendWindow(MAX_BYTES_IN_FLIGHT, pings::withRef)
     private var renewing: Job? = null
 
     /** Messages received from the server, except `goodbye`. */
@@ -113,20 +113,15 @@ internal class Connection(
 
     private fun CoroutineScope.receive(message: Message) {
         heartbeat.received()
-        router.received()
-        if (window.confirm(message)) {
-            messagesReceived++
-            return
-        }
+        pings.received()
+        if (message.type != MessageType.GOODBYE) messagesReceived++
+        if (window.confirm(message)) return
         when (message.type) {
-            MessageType.PING -> reply(message)
-            MessageType.PONG -> {
-                messagesReceived++
-                router.routeReply(message) // the application may also ping, to wait for its earlier messages
-            }
+            MessageType.PING -> pings.reply(message)
+            // the application may also ping, to wait for its earlier messages
+            MessageType.PONG -> router.routeReply(message)
             MessageType.GOODBYE -> goodbye = goodbyeIn(message)
             else -> {
-                messagesReceived++
                 val isRenewal = message.type == MessageType.EXPIRING && renewal.isPossible
                 if (isRenewal) renew(message) else router.route(message)
             }
@@ -166,20 +161,6 @@ internal class Connection(
         window.sent(bytes.size)?.let { send(it) }
     }
 
-    private fun sendPing() {
-        val ping = Message(MessageType.PING)
-        outbox.addControl(
-            object : Outgoing {
-                override fun take(): Message = ping
-            },
-        )
-    }
-
-    private fun reply(ping: Message) {
-        messagesReceived++
-        if (pong.replyTo(ping)) outbox.addControl(pong)
-    }
-
     /**
      * Prefers the code of the `goodbye` if the reported close code is unreliable: engines that do not know 1012 and
      * 1013 report them as 1002 or 1006, and some proxies drop the code.
@@ -217,21 +198,3 @@ internal class Connection(
 
 /** The server sent a message that cannot be decoded. A separate type, because encoding a message may also fail. */
 private class UndecodableException(val reason: String) : Exception(reason)
-
-/** The `pong` to the newest `ping`. It is in the outbox at most once, so a flood of pings does not fill the outbox. */
-private class PendingPong : Outgoing {
-    private var ref: String? = null
-
-    /** Returns true if the caller must add this to the outbox. */
-    fun replyTo(ping: Message): Boolean {
-        val isNew = ref == null
-        ref = ping.ref
-        return isNew
-    }
-
-    override fun take(): Message? {
-        val pingRef = ref ?: return null
-        ref = null
-        return Message(MessageType.PONG, ref = pingRef)
-    }
-}

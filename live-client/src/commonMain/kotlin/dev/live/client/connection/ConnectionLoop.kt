@@ -1,6 +1,7 @@
 package dev.live.client.connection
 
 import dev.live.client.topic.Outbox
+import dev.live.client.topic.Pings
 import dev.live.client.topic.Router
 import dev.live.client.transport.ConnectRequest
 import dev.live.client.transport.Transport
@@ -48,6 +49,7 @@ internal class ConnectionLoop(
     private val renewal: TokenRenewal,
     private val outbox: Outbox,
     private val router: Router,
+    private val pings: Pings,
     private val conditions: DeviceConditions,
 ) {
     private val states = MutableStateFlow<ConnectionState>(ConnectionState.Connecting(attempt = 0))
@@ -96,6 +98,7 @@ internal class ConnectionLoop(
                         codec,
                         router,
                         outbox,
+                        pings,
                         renewal,
                         conditions,
                         settings.heartbeat,

@@ -1,7 +1,6 @@
 package dev.live.client.connection
 
 import dev.live.protocol.Message
-import dev.live.protocol.MessageType
 import kotlinx.coroutines.channels.Channel
 
 /**
@@ -12,9 +11,9 @@ import kotlinx.coroutines.channels.Channel
  * connection that is fast enough therefore never waits. Only used on the client's dispatcher.
  *
  * @param limit bytes in flight
- * @param nextRef generates the ref of a ping
+ * @param newPing creates a ping with a new ref
  */
-internal class SendWindow(private val limit: Int, private val nextRef: () -> String) {
+internal class SendWindow(private val limit: Int, private val newPing: () -> Message) {
     private var sentBytes = 0L
     private var confirmedBytes = 0L
 
@@ -29,7 +28,7 @@ internal class SendWindow(private val limit: Int, private val nextRef: () -> Str
     fun sent(bytes: Int): Message? {
         sentBytes += bytes
         if (pingRef != null || sentBytes - confirmedBytes < limit / 2) return null
-        val ping = Message(MessageType.PING, ref = nextRef())
+        val ping = newPing()
         pingRef = ping.ref
         sentBeforePing = sentBytes
         return ping

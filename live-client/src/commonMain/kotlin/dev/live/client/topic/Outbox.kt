@@ -1,31 +1,12 @@
 package dev.live.client.topic
 
 import dev.live.protocol.Message
-import dev.live.protocol.MessageType
 import kotlinx.coroutines.channels.Channel
 
 /** An entry of the [Outbox]. Called on the client's dispatcher. */
-internal interface Outgoing {
+internal fun interface Outgoing {
     /** Called when the entry is written. Returns the message, or null if there is nothing to send any more. */
     fun take(): Message?
-}
-
-/** A `ping` that checks the connection. It is in the outbox at most once, however often it is requested. */
-internal class ProbePing : Outgoing {
-    private var isQueued = false
-
-    /** Marks the ping as queued. Returns true if the caller must add it to the outbox. */
-    fun markQueued(): Boolean = !isQueued.also { isQueued = true }
-
-    /** The outbox dropped the ping. */
-    fun dropped() {
-        isQueued = false
-    }
-
-    override fun take(): Message {
-        isQueued = false
-        return Message(MessageType.PING)
-    }
 }
 
 /**

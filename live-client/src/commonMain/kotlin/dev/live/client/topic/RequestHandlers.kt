@@ -81,14 +81,10 @@ internal class RequestHandlers(
         if (rejections == CAPACITY) return
         rejections++
         val error = LiveException(code, reason).toMessage(request.topic, request.ref)
-        outbox.addControl(
-            object : Outgoing {
-                override fun take(): Message {
-                    rejections--
-                    return error
-                }
-            },
-        )
+        outbox.addControl {
+            rejections--
+            error
+        }
     }
 
     private class Handler(val timeout: Duration, private val handle: suspend RequestScope.(Message) -> Body?) {

@@ -40,16 +40,13 @@ internal class SubscriptionReply(
  *
  * @property timeout time limit for each reply. It is extended while the client receives nothing at all: the heartbeat
  *   then decides about the connection, and the next connection sends the request again.
- * @param probe called when a reply is late, because the connection may be dead
- * @param messagesReceived number of messages received from the server
  */
 internal class SubscriptionReplies(
     private val scope: CoroutineScope,
     private val refs: Refs,
     private val pending: PendingReplies,
+    private val pings: Pings,
     val timeout: Duration,
-    private val probe: () -> Unit,
-    private val messagesReceived: () -> Long,
 ) {
     /** Waits for the reply to the message that the caller now sends with the ref of the result. */
     fun expect(listener: SubscriptionReply.Listener): SubscriptionReply {
@@ -60,11 +57,11 @@ internal class SubscriptionReplies(
     }
 
     private suspend fun SubscriptionReply.Listener.awaitTimeout() {
-        val receivedBefore = messagesReceived()
+        val receivedBefore = pings.messagesReceived
         val lead = minOf(timeout / 2, PROBE_LEAD)
         delay(timeout - lead)
-        probe()
-        do delay(lead) while (messagesReceived() == receivedBefore)
+        pings.send() // the connection may be dead
+        do delay(lead) while (pings.messagesReceived == receivedBefore)
         onTimeout()
     }
 

@@ -10,20 +10,26 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
+/** The next message of one subscription, as an entry of the [SubscriptionThrottle] and then of the outbox. */
+internal interface SubscriptionEntry : Outgoing {
+    /** Whether the message is a `subscribe`. */
+    val isSubscribe: Boolean
+}
+
 /**
  * Limits the rate of subscribes and unsubscribes by the server's replies: at most [WINDOW] are unanswered, the others
  * wait in a queue. A reconnect with 1,000 topics, or the close of a screen, cannot fill the server's queue
  * for this session.
  *
  * After a `rate_limited` error the client sends one at a time, with a gap in between. The gap grows when the server
- * rejects further topics and shrinks with each ack, so the rate converges to the server's limit. The [Retry] of a
- * rejected topic decides when that topic is sent again. Only used on the client's dispatcher.
+ * rejects further topics and shrinks with each ack, so the rate converges to the server's limit. The [RetryDelays] of
+ * a rejected topic decide when that topic is sent again. Only used on the client's dispatcher.
  */
 internal class SubscriptionThrottle(private val scope: CoroutineScope, private val outbox: Outbox) {
-    private val waiting = LinkedHashSet<TopicSubscription>()
+    private val waiting = LinkedHashSet<SubscriptionEntry>()
 
     /** Subscriptions with a message in the outbox, or with an unanswered one. */
-    private val inFlight = HashSet<TopicSubscription>()
+    private val inFlight = HashSet<SubscriptionEntry>()
     private var window = WINDOW
 
     /** Time between two messages; zero until the server rejects one. */
@@ -34,17 +40,17 @@ internal class SubscriptionThrottle(private val scope: CoroutineScope, private v
     private var isRejected = false
 
     /** The topic that was rejected last, if the server has accepted none since. */
-    private var lastRejected: TopicSubscription? = null
+    private var lastRejected: SubscriptionEntry? = null
 
-    /** Queues [subscription], which has a message to send. */
-    fun add(subscription: TopicSubscription) {
-        waiting += subscription
+    /** Queues [entry], which has a message to send. */
+    fun add(entry: SubscriptionEntry) {
+        waiting += entry
         release().forEach(outbox::addControl)
     }
 
-    /** A connection was opened. Queues [subscriptions] before all other messages. */
-    fun connected(subscriptions: List<TopicSubscription>) {
-        waiting += subscriptions
+    /** A connection was opened. Queues [entries] before all other messages. */
+    fun connected(entries: List<SubscriptionEntry>) {
+        waiting += entries
         outbox.addControlFirst(release())
     }
 
@@ -65,15 +71,15 @@ internal class SubscriptionThrottle(private val scope: CoroutineScope, private v
     }
 
     /**
-     * Releases [subscription] immediately, because a message to its topic is about to be written. Returns false if it
+     * Releases [entry] immediately, because a message to its topic is about to be written. Returns false if it
      * is not queued.
      */
-    fun bypass(subscription: TopicSubscription): Boolean =
-        waiting.remove(subscription).also { if (it) inFlight += subscription }
+    fun bypass(entry: SubscriptionEntry): Boolean =
+        waiting.remove(entry).also { if (it) inFlight += entry }
 
-    /** [subscription] received its reply, or had nothing to send. */
-    fun finished(subscription: TopicSubscription) {
-        if (inFlight.remove(subscription)) releaseNext()
+    /** [entry] received its reply, or had nothing to send. */
+    fun finished(entry: SubscriptionEntry) {
+        if (inFlight.remove(entry)) releaseNext()
     }
 
     /** The server accepted a `subscribe` or `unsubscribe`. */
@@ -84,17 +90,17 @@ internal class SubscriptionThrottle(private val scope: CoroutineScope, private v
     }
 
     /**
-     * The server rejected [subscription] with `rate_limited` and requested a retry after [retryAfter].
+     * The server rejected [entry] with `rate_limited` and requested a retry after [retryAfter].
      *
      * The gap doubles only if the server rejects different topics and accepts none in between. A topic that is rejected
-     * repeatedly waits for its own [Retry] and does not slow down the others.
+     * repeatedly waits for its own retry and does not slow down the others.
      */
-    fun rejected(subscription: TopicSubscription, retryAfter: Duration?) {
+    fun rejected(entry: SubscriptionEntry, retryAfter: Duration?) {
         val requested = (retryAfter ?: MAX_GAP).coerceIn(MIN_GAP, INITIAL_GAP)
-        val isOtherTopic = lastRejected != null && lastRejected !== subscription
+        val isOtherTopic = lastRejected != null && lastRejected !== entry
         val isTooFast = isOtherTopic && !isRejected
         gap = if (isTooFast) maxOf(gap * 2, requested).coerceAtMost(MAX_GAP) else maxOf(gap, requested)
-        lastRejected = subscription
+        lastRejected = entry
         window = WINDOW_AFTER_REJECTION
         isRejected = true
         pause(gap)
@@ -117,13 +123,13 @@ internal class SubscriptionThrottle(private val scope: CoroutineScope, private v
      * Unsubscribes go to the end: messages to the topic that were queued before must be sent first.
      */
     private fun releaseNext() {
-        val (subscribes, unsubscribes) = release().partition { it.isUnsubscribed }
+        val (subscribes, unsubscribes) = release().partition { it.isSubscribe }
         if (subscribes.isNotEmpty()) outbox.addControlBeforeSends(subscribes)
         unsubscribes.forEach(outbox::addControl)
     }
 
-    private fun release(): List<TopicSubscription> {
-        val released = ArrayList<TopicSubscription>()
+    private fun release(): List<SubscriptionEntry> {
+        val released = ArrayList<SubscriptionEntry>()
         while (pause == null && waiting.isNotEmpty() && inFlight.size < if (gap > Duration.ZERO) 1 else window) {
             val next = waiting.first()
             waiting -= next

@@ -29,11 +29,9 @@ class OutboxTest : FunSpec({
         runTest {
             val outbox = Outbox(OutboxCapacity(messages = 2, bytes = 1_000))
             val empty =
-                object : Outgoing {
-                    override fun take(): Message? {
-                        outbox.addControlBeforeSends(listOf(ProbePing()))
-                        return null
-                    }
+                Outgoing {
+                    outbox.addControlBeforeSends(listOf(Outgoing { Message("control") }))
+                    null
                 }
             val before = ArrayDeque<Outgoing>(listOf(empty))
             outbox.prerequisite = { before.removeFirstOrNull() }
@@ -41,7 +39,7 @@ class OutboxTest : FunSpec({
 
             val taken = List(3) { outbox.tryTake()?.type }
 
-            taken shouldContainExactly listOf("ping", "a", null)
+            taken shouldContainExactly listOf("control", "a", null)
         }
     }
 })

@@ -280,6 +280,25 @@ class TopicSubscriptionTest : FunSpec({
             }
         }
 
+        test("does not end the next subscription if the server rejects the first one during the linger") {
+            clientTest({ linger = 5.seconds }) {
+                val held = mutableListOf<Message>()
+                transport.onMessage = { message -> held.add(message) }
+                collect(client.topic<Chat>("room").messages).cancel()
+                settle()
+                transport.onMessage = { false }
+                transport.wire.refuse(held.single(), "forbidden", "not yet")
+                settle()
+
+                val next = collect(client.topic<Chat>("room").messages)
+                pass(10.seconds)
+                serverPublishes("room", hello)
+
+                next.awaitItem() shouldBe hello
+                next.cancel()
+            }
+        }
+
         test("is not resubscribed after a reconnect during the linger") {
             clientTest({ linger = 5.seconds }) {
                 collect(client.topic<Chat>("room").messages).cancel()

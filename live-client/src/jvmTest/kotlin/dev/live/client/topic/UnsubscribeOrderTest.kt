@@ -50,8 +50,11 @@ private class Connection(private val scope: TestScope) {
     private val pending = PendingReplies()
     private val context = EmptyCoroutineContext
     private val requests = RequestHandlers(scope.backgroundScope, context, outbox)
-    val router =
-        Router(scope.backgroundScope, context, Refs(), outbox, pending, 10.seconds, Duration.ZERO, requests)
+    private val refs = Refs()
+    private val pings = Pings(outbox, refs)
+    private val replies = SubscriptionReplies(scope.backgroundScope, refs, pending, pings, 10.seconds)
+    private val subscriptions = Subscriptions(scope.backgroundScope, outbox, replies, linger = Duration.ZERO)
+    val router = Router(context, outbox, pending, pings, subscriptions, requests)
     val unsubscribes = mutableListOf<Message>()
     private val collectors: Map<String, Job>
 
