@@ -82,7 +82,7 @@ internal class TopicCollectors(
         lingerTimer = null
     }
 
-    /** Passes [message] to all collectors. Returns true if a collector had no room for it. */
+    /** Passes [message] to all collectors. Returns true if the buffer of a collector is full. */
     fun deliver(message: Message): Boolean {
         if (message.type == MessageType.PRESENCE) updatePresence(message)
         val known = history

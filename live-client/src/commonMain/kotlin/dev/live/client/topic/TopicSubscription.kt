@@ -125,7 +125,7 @@ internal class TopicSubscription(
 
     /**
      * Passes [message] to all collectors; ignores it before the ack and after the unsubscribe. Returns true if there
-     * may be a message to send, because a collector had no room.
+     * may be a message to send, because the buffer of a collector is full.
      */
     fun deliver(message: Message): Boolean {
         val active = state as? Active ?: return false
