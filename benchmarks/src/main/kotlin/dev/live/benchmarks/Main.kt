@@ -1,46 +1,69 @@
 package dev.live.benchmarks
 
-import dev.live.benchmarks.client.runClient
-import dev.live.benchmarks.client.runReceive
-import dev.live.benchmarks.load.runLoad
-import dev.live.benchmarks.peer.runPeer
-import dev.live.benchmarks.report.runReport
-import dev.live.benchmarks.server.runLiveServer
-import dev.live.benchmarks.soak.runSoak
-import dev.live.benchmarks.soak.runSoakServer
-import dev.live.benchmarks.sync.runSync
+import com.github.ajalt.clikt.core.CliktError
+import com.github.ajalt.clikt.core.PrintHelpMessage
+import com.github.ajalt.clikt.core.UsageError
+import com.github.ajalt.clikt.core.parse
+import com.github.ajalt.clikt.core.subcommands
+import com.github.ajalt.clikt.output.PlaintextHelpFormatter
+import dev.live.benchmarks.cli.BenchmarkCommand
+import dev.live.benchmarks.cli.ErrorMessages
+import dev.live.benchmarks.load.client.ClientCommand
+import dev.live.benchmarks.load.client.ReceiveCommand
+import dev.live.benchmarks.load.generator.LoadCommand
+import dev.live.benchmarks.load.peer.PeerCommand
+import dev.live.benchmarks.load.report.ReportCommand
+import dev.live.benchmarks.load.server.ServerCommand
+import dev.live.benchmarks.load.soak.SoakCommand
+import dev.live.benchmarks.load.soak.SoakServerCommand
+import dev.live.benchmarks.load.sync.SyncCommand
+import dev.live.benchmarks.micro.MicroCommand
 import kotlin.system.exitProcess
 
-private const val USAGE = """usage: java -jar benchmarks.jar COMMAND [--option value ...]
-  server --port N [--host H] [--engine netty|cio] [--transport auto|portable]      the live server under test
-  peer NAME --port N [--host H]                                                    another server, for comparison
-  load --port N --scenario fanout|topics|echo|rate|idle|flat|many [...]            the load generator
-  report [--quick] [--render-only] [--peers a,b] [--cases a,b] [--rounds 3] [...]  everything, as tables and plots
-  client [--rounds 5] [--clients 40] [--out FILE]                                  measures live's client
-  receive --port N [--kind live|ktor] [--engine cio|okhttp] [--codec json|cbor]    one client in its own process
-  sync [--rounds 5] [--clients 40] [--commits 100] [--out FILE]                    latency from a commit to the pull
-  soak [--minutes 10] [--watchers 20] [--drain 20] [--out FILE] [--plot FILE]      long test for memory growth and leaks
-  jmh [JMH's own options]                                                          microbenchmarks"""
-
-/** Entry point: every part of the benchmarks is a sub-command of one jar. See the README of this module. */
+/** Entry point: every part of the benchmarks is a command of one jar. See the README of this module. */
 fun main(args: Array<String>) {
-    val rest = args.drop(1)
-    orUsage {
-        when (args.firstOrNull()) {
-            "server" -> runLiveServer(rest)
-            "peer" -> runPeer(rest)
-            "load" -> runLoad(rest)
-            "client" -> runClient(rest)
-            "receive" -> runReceive(rest)
-            "sync" -> runSync(rest)
-            "soak" -> runSoak(rest)
-            "soak-server" -> runSoakServer(rest)
-            "jmh" -> org.openjdk.jmh.Main.main(rest.toTypedArray())
-            "report" -> runReport(rest)
-            else -> {
-                System.err.println(USAGE)
-                exitProcess(2)
-            }
-        }
+    val benchmarks = Benchmarks(args.joinToString(" "))
+    try {
+        benchmarks.parse(args)
+    } catch (e: CliktError) {
+        val isUsage = e is UsageError || e is PrintHelpMessage && e.error
+        val out = if (isUsage || e.printError) System.err else System.out
+        benchmarks.getFormattedHelp(e)?.let { out.println(it) }
+        exitProcess(if (isUsage) USAGE_STATUS else e.statusCode)
     }
 }
+
+/**
+ * The command that contains all others.
+ *
+ * @param commandLine all arguments, for the header of the report
+ */
+internal class Benchmarks(commandLine: String) :
+    BenchmarkCommand("java -jar benchmarks.jar", "Benchmarks of live. COMMAND --help describes a command.") {
+    init {
+        configureContext {
+            localization = ErrorMessages
+            helpFormatter = { PlaintextHelpFormatter(it, showDefaultValues = true, showRequiredTag = true) }
+        }
+        subcommands(
+            MicroCommand(),
+            ReportCommand(commandLine),
+            ClientCommand(),
+            SyncCommand(),
+            SoakCommand(),
+            LoadCommand(),
+            ServerCommand(),
+            PeerCommand(),
+            ReceiveCommand(),
+            SoakServerCommand(),
+        )
+    }
+
+    /** `jmh` is the former name of `micro`. */
+    override fun aliases(): Map<String, List<String>> = mapOf("jmh" to listOf("micro"))
+
+    override fun run(): Unit = Unit
+}
+
+/** Not 1, which means that a measurement failed. */
+private const val USAGE_STATUS = 2

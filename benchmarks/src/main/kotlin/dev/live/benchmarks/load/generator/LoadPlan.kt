@@ -1,0 +1,31 @@
+package dev.live.benchmarks.load.generator
+
+/**
+ * The options of `load`. A null selects the default of the scenario. Times are in seconds, [payload] in bytes.
+ *
+ * @property hot number of topics that receive publishes; null: all
+ * @property hold how long idle clients stay connected; null: until standard input ends
+ */
+internal class LoadPlan(
+    val scenario: String,
+    val port: Int,
+    val host: String,
+    val protocol: String = "live",
+    val codec: String = "json",
+    val subscribers: Int? = null,
+    val topics: Int? = null,
+    val hot: Int? = null,
+    val inflight: Int? = null,
+    val rate: Int = 50_000,
+    val payload: Int = 128,
+    val warmup: Double = 3.0,
+    val seconds: Double = 5.0,
+    val hold: Double? = null,
+    val serverPid: Long? = null,
+) {
+    val wire: WireProtocol get() = WireProtocol.named(protocol, codec)
+
+    /** A copy without a measured window. */
+    fun warmUpOnly(): LoadPlan =
+        LoadPlan(scenario, port, host, protocol, codec, payload = payload, warmup = warmup, seconds = 0.0)
+}

@@ -1,0 +1,78 @@
+package dev.live.benchmarks.load.report
+
+import dev.live.benchmarks.load.peer.NpmPeers
+import kotlinx.serialization.Serializable
+import java.io.File
+import java.io.IOException
+import java.util.Properties
+
+/** The machine and the versions of a measurement, stored with the results. */
+@Serializable
+internal data class Machine(
+    val cpu: String,
+    val cores: Int,
+    val memory: String,
+    val kernel: String,
+    val java: String,
+    val jvmArguments: String,
+    val pinned: Boolean,
+    val versions: Map<String, String>,
+    val commit: String = "unknown",
+    val command: String = "report",
+) {
+    companion object {
+        fun here(java: String, jvmArguments: String, pinned: Boolean, command: String): Machine =
+            Machine(
+                cpu = field("/proc/cpuinfo", "model name") ?: System.getProperty("os.arch"),
+                cores = Runtime.getRuntime().availableProcessors(),
+                memory = field("/proc/meminfo", "MemTotal") ?: "unknown",
+                kernel = "${System.getProperty("os.name")} ${System.getProperty("os.version")}",
+                java = javaVersion(java),
+                jvmArguments = jvmArguments,
+                pinned = pinned,
+                versions = versions(),
+                commit = commit(),
+                command = command,
+            )
+
+        /** The current commit, with a note about uncommitted changes outside the results. */
+        private fun commit(): String {
+            val hash = outputOf("git", "rev-parse", "--short=12", "HEAD") ?: return "unknown"
+            val others = listOf(":/", ":(top,exclude)benchmarks/results")
+            val changes = outputOf("git", "status", "--porcelain", "--untracked-files=no", "--", *others.toTypedArray())
+            return if (changes.isNullOrEmpty()) hash else "$hash and uncommitted changes"
+        }
+
+        private fun versions(): Map<String, String> {
+            val properties = Properties()
+            Machine::class.java.getResourceAsStream("/versions.properties").use(properties::load)
+            val versions = properties.map { (name, version) ->
+                name.toString() to version.toString()
+            }.toMap().toSortedMap()
+            for (name in listOf("ws", "socket.io", "bun")) NpmPeers.version(name)?.let { versions[name] = it }
+            outputOf("node", "--version")?.let { versions["Node"] = it.removePrefix("v") }
+            return versions
+        }
+
+        /** The version line of `java -version`, which goes to standard error. */
+        private fun javaVersion(java: String): String =
+            outputOf(java, "-version")?.lines()?.find { "Runtime" in it } ?: "unknown"
+
+        /** The output of a command, or null if it does not exist or fails. */
+        private fun outputOf(vararg command: String): String? =
+            try {
+                val process = ProcessBuilder(*command).redirectErrorStream(true).start()
+                val output = process.inputStream.bufferedReader().readText().trim()
+                output.takeIf { process.waitFor() == 0 }
+            } catch (_: IOException) {
+                null
+            }
+
+        private fun field(file: String, name: String): String? =
+            File(file)
+                .takeIf { it.exists() }
+                ?.useLines { lines -> lines.find { it.startsWith(name) } }
+                ?.substringAfter(':')
+                ?.trim()
+    }
+}

@@ -1,0 +1,46 @@
+package dev.live.benchmarks.load.report
+
+import dev.live.benchmarks.load.generator.LoadResult
+import kotlinx.serialization.Serializable
+import kotlinx.serialization.encodeToString
+import kotlinx.serialization.json.Json
+import java.io.File
+
+/** The result of one server in one case and round. */
+@Serializable
+internal data class Record(val round: Int, val case: String, val server: String, val result: LoadResult)
+
+/**
+ * The raw results, one small file each. A crash loses at most one of them, and an interrupted report can continue. The
+ * report can be rendered again from these files at any time.
+ */
+internal class ResultStore(val directory: File) {
+    private val json = Json { prettyPrint = true }
+
+    fun has(round: Int, case: Case, server: Server): Boolean = file(round, case.name, server.name).exists()
+
+    fun write(record: Record) {
+        directory.mkdirs()
+        file(record.round, record.case, record.server).writeText(json.encodeToString(record) + "\n")
+    }
+
+    fun all(): List<Record> =
+        directory
+            .listFiles { file -> file.extension == "json" && file.name != MACHINE }
+            .orEmpty()
+            .sortedBy { it.name }
+            .map { json.decodeFromString<Record>(it.readText()) }
+
+    fun writeMachine(machine: Machine) {
+        directory.mkdirs()
+        directory.resolve(MACHINE).writeText(json.encodeToString(machine) + "\n")
+    }
+
+    fun machine(): Machine = json.decodeFromString(directory.resolve(MACHINE).readText())
+
+    private fun file(round: Int, case: String, server: String) = directory.resolve("$case.$server.$round.json")
+
+    private companion object {
+        const val MACHINE = "machine.json"
+    }
+}

@@ -1,0 +1,91 @@
+package dev.live.benchmarks.load.server
+
+import com.github.ajalt.clikt.parameters.groups.provideDelegate
+import com.github.ajalt.clikt.parameters.options.default
+import com.github.ajalt.clikt.parameters.options.option
+import com.github.ajalt.clikt.parameters.types.choice
+import com.github.ajalt.clikt.parameters.types.int
+import com.github.ajalt.clikt.parameters.types.restrictTo
+import dev.live.benchmarks.cli.BenchmarkCommand
+import dev.live.benchmarks.cli.ListenAddress
+import dev.live.protocol.Message
+import dev.live.server.Live
+import dev.live.server.live
+import dev.live.server.transport.Transport
+import io.ktor.server.application.Application
+import io.ktor.server.application.install
+import io.ktor.server.cio.CIO
+import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.Netty
+import io.ktor.server.routing.routing
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
+
+/** `server --port N`: live through its public API, without limits that a benchmark could reach. */
+internal class ServerCommand :
+    BenchmarkCommand("server", "Starts live through its public API, without limits that a benchmark could reach.") {
+    private val address by ListenAddress()
+    private val engine by option(help = "engine of Ktor").choice("netty", "cio").default("netty")
+    private val transport by option(help = "transport of live")
+        .choice("auto" to Transport.Auto, "portable" to Transport.Portable)
+        .default(Transport.Auto, defaultForHelp = "auto")
+
+    // the default matches the peers: no `onPublish`, and the single handler never blocks
+    private val handlers by option(help = "handlers on the thread that reads, or on Dispatchers.IO with an onPublish")
+        .choice("inline" to Dispatchers.Unconfined, "io" to Dispatchers.IO)
+        .default(Dispatchers.Unconfined, defaultForHelp = "inline")
+    private val history by option(help = "messages in the history of every topic")
+        .int().restrictTo(min = 0).default(0)
+
+    override fun run() {
+        val server =
+            when (engine) {
+                "cio" ->
+                    embeddedServer(CIO, address.port, address.host) { liveUnderTest(transport, handlers, history) }
+                else ->
+                    embeddedServer(Netty, address.port, address.host) { liveUnderTest(transport, handlers, history) }
+            }
+        server.start(wait = false)
+        announce(address.host, address.port)
+    }
+}
+
+/** Prints that this server is listening, and blocks forever. */
+internal fun announce(host: String, port: Int) {
+    println("listening on $host:$port")
+    Thread.currentThread().join()
+}
+
+/**
+ * All clients may subscribe and publish to any topic. The queues keep their default bounds: a server without them would
+ * be faster but would not represent live.
+ *
+ * @param history number of messages in the history of every topic
+ */
+internal fun Application.liveUnderTest(transport: Transport, handlers: CoroutineDispatcher, history: Int = 0) {
+    install(Live) {
+        this.transport = transport
+        session {
+            maxTopics = Int.MAX_VALUE
+            handlerDispatcher = handlers
+        }
+        limits {
+            messagesPerSecond = Int.MAX_VALUE
+            burst = Int.MAX_VALUE
+            bytesPerSecond = Int.MAX_VALUE
+            subscribesPerSecond = Int.MAX_VALUE
+        }
+    }
+    routing {
+        live<Unit>("/live") {
+            rawTopic("{topic...}") {
+                publishWithoutSubscribing = true
+                if (history > 0) history(size = history)
+                if (handlers != Dispatchers.Unconfined) onPublish { broadcast(it) } // the common case in applications
+            }
+            onMessage { message ->
+                if (message.type == "echo") session.send(Message("reply", ref = message.ref, body = message.body))
+            }
+        }
+    }
+}

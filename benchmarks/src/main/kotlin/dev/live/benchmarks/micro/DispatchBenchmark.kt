@@ -1,0 +1,72 @@
+package dev.live.benchmarks.micro
+
+import dev.live.protocol.Body
+import dev.live.protocol.JsonCodec
+import dev.live.server.LiveConfig
+import dev.live.server.broker.Broker
+import dev.live.server.endpoint.Dispatcher
+import dev.live.server.endpoint.HandlerGuard
+import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.endpoint.Tokens
+import dev.live.server.endpoint.TopicCommands
+import dev.live.server.session.Session
+import dev.live.server.session.SessionRuntime
+import dev.live.server.topic.TopicRegistry
+import dev.live.server.topic.TopicRuntime
+import dev.live.server.transport.Inbound
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import org.openjdk.jmh.annotations.Benchmark
+import org.openjdk.jmh.annotations.Scope
+import org.openjdk.jmh.annotations.State
+import kotlin.coroutines.Continuation
+import kotlin.coroutines.EmptyCoroutineContext
+import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
+import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
+import kotlin.time.Clock
+
+/**
+ * A client's publish, from the bytes of its frame to the broker: decoding, limits and topic lookup. The broker is a
+ * no-op.
+ */
+@State(Scope.Thread)
+open class DispatchBenchmark {
+    private var published: Body? = null
+    private val bytes = JsonCodec.encode(BenchmarkMessages.message("publish"))
+    private val session: Session<Unit>
+    private val dispatcher: Dispatcher<Unit>
+    private val publish: suspend () -> Unit = { dispatcher.dispatch(session, Inbound.Data(bytes, isText = true)) }
+    private val done = Continuation<Unit>(EmptyCoroutineContext) { it.getOrThrow() }
+
+    init {
+        val config = LiveConfig()
+        config.limits {
+            messagesPerSecond = Int.MAX_VALUE
+            burst = Int.MAX_VALUE
+            bytesPerSecond = Int.MAX_VALUE
+        }
+        val settings = config.build()
+        val now = { System.nanoTime() / 1_000_000 }
+        val endpoint =
+            LiveEndpoint<Unit>("/live").apply { rawTopic("room/{room}") { publishWithoutSubscribing = true } }.build()
+        val broker = Broker { published = it.body }
+        val scope = CoroutineScope(Dispatchers.Unconfined + Job())
+        val registry =
+            TopicRegistry(TopicRuntime(scope, settings.codecs, settings.topicBuffer, now = now), settings.topicLinger)
+        val runtime = SessionRuntime(settings.session, registry, codecSlot = 0, now = now)
+        session =
+            Session("session", Unit, null, "127.0.0.1", Clock.System.now(), "none", runtime, EmptyCoroutineContext)
+        val guard = HandlerGuard(settings.session.handlerTimeout)
+        val commands = TopicCommands(endpoint.topics, broker, settings.session.maxTopics, guard, registry)
+        val tokens = Tokens(endpoint, guard, settings.limits.expiryWarning, now)
+        dispatcher = Dispatcher(endpoint, commands, tokens, settings.limits, guard, now)
+    }
+
+    @Benchmark
+    fun publish(): Body? {
+        val outcome = publish.startCoroutineUninterceptedOrReturn(done)
+        check(outcome != COROUTINE_SUSPENDED) { "dispatch suspended, so only its first part was measured" }
+        return published
+    }
+}
