@@ -26,7 +26,7 @@ fun main(args: Array<String>) {
     try {
         benchmarks.parse(args)
     } catch (e: CliktError) {
-        val isUsage = e is UsageError || e is PrintHelpMessage && e.error
+        val isUsage = e is UsageError || (e is PrintHelpMessage && e.error)
         val out = if (isUsage || e.printError) System.err else System.out
         benchmarks.getFormattedHelp(e)?.let { out.println(it) }
         exitProcess(if (isUsage) USAGE_STATUS else e.statusCode)
