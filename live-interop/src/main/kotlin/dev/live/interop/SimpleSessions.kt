@@ -18,6 +18,7 @@ import java.net.URI
 import java.net.http.HttpClient
 import java.net.http.WebSocketHandshakeException
 import java.nio.ByteBuffer
+import java.util.concurrent.CompletableFuture
 import java.util.concurrent.CompletionException
 import java.util.concurrent.CompletionStage
 import org.java_websocket.client.WebSocketClient as JavaWebSocketClient
@@ -26,6 +27,9 @@ internal class JdkSession : JavaSession() {
     private lateinit var socket: java.net.http.WebSocket
     private val text = StringBuilder()
     private val bytes = ByteArrayOutputStream()
+
+    /** Completed when the last frame is sent: a frame that is sent before fails with "Send pending". */
+    private var sent: CompletableFuture<java.net.http.WebSocket>? = null
 
     override fun connect(uri: URI, subprotocol: String) {
         HttpClient.newHttpClient().newWebSocketBuilder().subprotocols(
@@ -42,16 +46,16 @@ internal class JdkSession : JavaSession() {
         }
     }
 
-    override fun text(text: String) {
-        socket.sendText(text, true)
-    }
+    override fun text(text: String) = send { it.sendText(text, true) }
 
-    override fun binary(bytes: ByteArray) {
-        socket.sendBinary(ByteBuffer.wrap(bytes), true)
-    }
+    override fun binary(bytes: ByteArray) = send { it.sendBinary(ByteBuffer.wrap(bytes), true) }
 
-    override fun end(code: Int) {
-        socket.sendClose(code, "")
+    override fun end(code: Int) = send { it.sendClose(code, "") }
+
+    /** Called by the listener, one call at a time. The reply to a frame can arrive before the frame counts as sent. */
+    private fun send(send: (java.net.http.WebSocket) -> CompletableFuture<java.net.http.WebSocket>) {
+        val next = sent?.thenCompose { send(it) } ?: send(socket)
+        sent = next.whenComplete { _, e -> if (e != null) failed(e) }
     }
 
     private inner class Listener : java.net.http.WebSocket.Listener {
