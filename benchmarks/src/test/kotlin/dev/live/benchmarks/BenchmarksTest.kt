@@ -42,8 +42,8 @@ class BenchmarksTest : FunSpec({
     }
 
     test("an unknown command is rejected") {
-        messageFor("sok") shouldContain "no such subcommand sok. Did you mean soak?"
-        messageFor("xyzzy") shouldContain "no such subcommand xyzzy. --help lists the commands."
+        messageFor("sok") shouldContain Regex("no such subcommand sok\\..*soak")
+        messageFor("xyzzy") shouldContain "no such subcommand xyzzy"
     }
 
     test("an invalid value is rejected with the value and the valid ones") {

@@ -28,7 +28,7 @@ internal fun LiveEndpoint<User>.topics() {
 
 internal suspend fun CoroutineScope.room(live: LiveClient, show: (Any) -> Unit, reload: () -> Unit) {
     val room = live.topic<Chat>("room/lobby")
-    launch { room.presence<Unit>().collect { people -> show(people.keys) } }
+    launch { room.presence<Unit?>().collect { people -> show(people.keys) } }
     room.updates.collect { update ->
         when (update) {
             is TopicUpdate.Received -> show(update.value)

@@ -17,7 +17,7 @@ suspend fun chat(live: LiveClient, room: String, lines: Flow<String>, show: (Str
             try {
                 topic.publish(Chat(line)) // returns after the server's ack
             } catch (e: LiveException) {
-                show("* not sent: ${e.message}")
+                show("* not sent: ${e.reason}")
             }
         }
         receiving.cancel()

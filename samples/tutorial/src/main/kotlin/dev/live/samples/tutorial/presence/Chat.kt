@@ -27,7 +27,7 @@ fun Application.chat() {
 }
 
 suspend fun showMembers(live: LiveClient, room: String, show: (String) -> Unit) {
-    live.topic<Chat>("room/$room").presence<Unit>().collect { members ->
+    live.topic<Chat>("room/$room").presence<Unit?>().collect { members ->
         show("* here: ${members.keys.sorted().joinToString()}")
     }
 }
