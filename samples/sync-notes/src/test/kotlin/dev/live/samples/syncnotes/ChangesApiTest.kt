@@ -129,7 +129,7 @@ class ChangesApiTest : FunSpec({
                 setBody(byteArrayOf('"'.code.toByte(), -28, '"'.code.toByte()))
             }
             latin.status.value shouldBe 400
-            latin.read<Problem>().reason shouldContain "not UTF-8"
+            latin.read<Problem>().reason shouldContain "UTF-8"
         }
     }
 
