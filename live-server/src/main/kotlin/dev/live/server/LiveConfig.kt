@@ -48,8 +48,8 @@ public class LiveConfig internal constructor() {
         Notation.list("`json`, `cbor`, `msgpack`", ::nameOf, ::codecOf),
         builtInCodecs,
         Check<List<Codec>>("not empty") { _, codecs -> requireDistinct(codecs) },
-        "the supported codecs. The client's order of preference applies. A client without a subprotocol gets JSON, or " +
-            "the first codec if JSON is not listed",
+        "the supported codecs. The client's order of preference applies. A client without a subprotocol gets JSON, " +
+            "or the first codec if JSON is not listed",
     )
         private set
 
