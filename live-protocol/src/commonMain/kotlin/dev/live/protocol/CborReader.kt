@@ -1,6 +1,6 @@
 package dev.live.protocol
 
-/** Reads CBOR in strict conformance to RFC 8949. */
+/** Reads CBOR in strict conformance to RFC 8949. One file, because its functions share the position and the depth. */
 internal class CborReader(bytes: ByteArray, maxDepth: Int, isLenient: Boolean = false) :
     BinaryReader(bytes, maxDepth, isLenient) {
     /** Per open container of a skipped item: the number of remaining items, or a state of indefinite length (below). */

@@ -12,7 +12,7 @@ import java.util.concurrent.atomic.AtomicReference
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
-/** The mutable internal state of a [session]. */
+/** The mutable internal state of a [session]. One file, because ending the session concerns all of it. */
 internal class SessionState(val session: Session<*>, private val runtime: SessionRuntime) :
     SuspendingLock(),
     WriteListener {

@@ -21,7 +21,8 @@ import kotlin.coroutines.CoroutineContext
  * A topic that is in use on this node: a [MutableSharedFlow] of events, and one coroutine in the runtime's scope that
  * collects them and offers each message to the subscribers.
  *
- * Every function may be called from any thread.
+ * Every function may be called from any thread. One file, because the counters of publishers and of the coroutine are
+ * only correct together.
  *
  * @param policy the settings from the topic's declarations
  */

@@ -28,6 +28,7 @@ import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
  *
  * Its state is only accessed by the channel's event loop, unless noted otherwise. It writes one batch at a time to the
  * channel, and the next one only after the socket has accepted all of it; other frames wait in the session's queue.
+ * One file, because reading, writing and closing share the state of the event loop.
  */
 internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
     ChannelInboundHandlerAdapter(), Socket, ChannelFutureListener, Runnable {
