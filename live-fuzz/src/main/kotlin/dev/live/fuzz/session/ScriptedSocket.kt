@@ -81,7 +81,7 @@ internal class ScriptedSocket(private val isWoken: Boolean, private val onFrame:
         while (true) {
             val count = source.poll(batch)
             if (count <= 0) return count < 0
-            val number = listener.writeStarted()
+            val number = listener.writeStarted(reportsBlocked = true)
             if (isStalled) listener.writeBlocked(number)
             write(batch, count)
             listener.writeCompleted()

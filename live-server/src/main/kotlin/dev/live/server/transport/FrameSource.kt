@@ -27,8 +27,13 @@ internal interface FrameSource {
 
 /** Observes the writes of a pump. Called by the writer, unless noted otherwise. */
 internal interface WriteListener {
-    /** A write has started: from now on the client can be too slow. Returns the sequence number of the write. */
-    fun writeStarted(): Int
+    /**
+     * A write has started: from now on the client can be too slow. Returns the sequence number of the write.
+     *
+     * @param reportsBlocked whether [writeBlocked] follows if the socket is full. If not, only the duration of the write
+     *   shows it
+     */
+    fun writeStarted(reportsBlocked: Boolean): Int
 
     /**
      * The client's socket cannot accept all of write [number]. Called on any thread, perhaps after the write has
@@ -67,7 +72,7 @@ internal fun Socket.pumpByCoroutine(
 
 /** Writes, and notifies [listener] if the write suspends, because the socket and the buffers before it are full. */
 private suspend fun Socket.writeAndNotify(batch: Array<OutboundFrame?>, count: Int, listener: WriteListener) {
-    val number = listener.writeStarted()
+    val number = listener.writeStarted(reportsBlocked = true)
     val write: suspend () -> Unit = { write(batch, count) }
     suspendCoroutineUninterceptedOrReturn<Unit> { writer ->
         val result = write.startCoroutineUninterceptedOrReturn(writer)

@@ -191,7 +191,7 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
             val pending = context.writeOrPending(loop.concatenate(count, context), isFirstInPipeline) ?: return@repeat
             if (!pending.isDone) {
                 isWriting = true
-                listener?.run { writeStarted().let { if (isSynchronous) writeBlocked(it) } }
+                listener?.run { writeStarted(isSynchronous).let { if (isSynchronous) writeBlocked(it) } }
                 pending.addListener(this)
                 return
             }

@@ -198,7 +198,7 @@ internal class FakeSource : FrameSource, WriteListener {
 
     override suspend fun take(batch: Array<OutboundFrame?>): Int = error("not used in this test")
 
-    override fun writeStarted(): Int {
+    override fun writeStarted(reportsBlocked: Boolean): Int {
         isWriting = true
         return 1
     }
