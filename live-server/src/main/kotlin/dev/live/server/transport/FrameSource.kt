@@ -30,8 +30,8 @@ internal interface WriteListener {
     /**
      * A write has started: from now on the client can be too slow. Returns the sequence number of the write.
      *
-     * @param reportsBlocked whether [writeBlocked] follows if the socket is full. If not, only the duration of the write
-     *   shows it
+     * @param reportsBlocked whether [writeBlocked] follows if the socket is full. If not, only the duration of the
+     *   write shows it
      */
     fun writeStarted(reportsBlocked: Boolean): Int
 
