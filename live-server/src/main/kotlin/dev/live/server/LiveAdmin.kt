@@ -1,6 +1,6 @@
 package dev.live.server
 
-import dev.live.server.endpoint.respondError
+import dev.live.server.http.respondError
 import dev.live.server.operate.Admin
 import io.ktor.http.HttpStatusCode
 import io.ktor.server.application.ApplicationCall

@@ -1,6 +1,7 @@
 package dev.live.server
 
 import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.sse.EventStreams
 import io.ktor.server.routing.Route
 import io.ktor.server.routing.application
 import io.ktor.server.routing.get
@@ -39,9 +40,10 @@ internal fun <Meta : Any> Route.liveEndpoint(path: String, anonymous: Meta?, con
         }
         endpoint.authenticate { anonymous }
     }
-    val endpointServer = server.serve(endpoint.build())
+    val spec = endpoint.build()
+    val endpointServer = server.serve(spec)
     route(path) { handle { endpointServer.handle(call) } }
-    val streams = endpointServer.streams ?: return
+    val streams = spec.streams?.let { EventStreams(spec, server.context, endpointServer, it) } ?: return
     route(path) {
         route(streams.path) {
             get { streams.handle(call) }

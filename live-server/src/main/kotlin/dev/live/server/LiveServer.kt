@@ -6,9 +6,9 @@ import dev.live.protocol.MessageType
 import dev.live.server.broker.Broker
 import dev.live.server.broker.LocalBroker
 import dev.live.server.endpoint.DeclaredTopics
-import dev.live.server.endpoint.EndpointContext
-import dev.live.server.endpoint.EndpointServer
 import dev.live.server.endpoint.EndpointSpec
+import dev.live.server.http.EndpointContext
+import dev.live.server.http.EndpointServer
 import dev.live.server.observe.LiveStats
 import dev.live.server.observe.ServerCounters
 import dev.live.server.session.CloseReason
@@ -21,6 +21,11 @@ import dev.live.server.topic.Topic
 import dev.live.server.topic.TopicRegistry
 import dev.live.server.topic.TopicRuntime
 import dev.live.server.transport.FastPath
+import java.util.concurrent.atomic.AtomicBoolean
+import kotlin.coroutines.CoroutineContext
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.SupervisorJob
@@ -29,11 +34,6 @@ import kotlinx.coroutines.job
 import kotlinx.coroutines.joinAll
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeoutOrNull
-import java.util.concurrent.atomic.AtomicBoolean
-import kotlin.coroutines.CoroutineContext
-import kotlin.time.Duration
-import kotlin.time.Duration.Companion.milliseconds
-import kotlin.time.Duration.Companion.seconds
 
 /**
  * The topics and sessions of the [Live] plugin on this node. Every function may be called from any thread.

@@ -23,6 +23,9 @@ private val layers =
         "session",
         "limits",
         "endpoint",
+        "dispatch",
+        "http",
+        "sse",
         "operate",
         ROOT,
     )

@@ -4,27 +4,27 @@ import dev.live.protocol.Body
 import dev.live.protocol.JsonCodec
 import dev.live.server.LiveConfig
 import dev.live.server.broker.Broker
-import dev.live.server.endpoint.Dispatcher
-import dev.live.server.endpoint.HandlerGuard
+import dev.live.server.dispatch.Dispatcher
+import dev.live.server.dispatch.HandlerGuard
+import dev.live.server.dispatch.Tokens
+import dev.live.server.dispatch.TopicCommands
 import dev.live.server.endpoint.LiveEndpoint
-import dev.live.server.endpoint.Tokens
-import dev.live.server.endpoint.TopicCommands
 import dev.live.server.session.Session
 import dev.live.server.session.SessionRuntime
 import dev.live.server.topic.TopicRegistry
 import dev.live.server.topic.TopicRuntime
 import dev.live.server.transport.Inbound
+import kotlin.coroutines.Continuation
+import kotlin.coroutines.EmptyCoroutineContext
+import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
+import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
+import kotlin.time.Clock
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import org.openjdk.jmh.annotations.Benchmark
 import org.openjdk.jmh.annotations.Scope
 import org.openjdk.jmh.annotations.State
-import kotlin.coroutines.Continuation
-import kotlin.coroutines.EmptyCoroutineContext
-import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
-import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
-import kotlin.time.Clock
 
 /**
  * A client's publish, from the bytes of its frame to the broker: decoding, limits and topic lookup. The broker is a

@@ -7,10 +7,10 @@ import dev.live.protocol.DecodeLimits
 import dev.live.server.LiveConfig
 import dev.live.server.LiveServer
 import dev.live.server.endpoint.LiveEndpoint
-import dev.live.server.endpoint.LiveUpgrade
-import dev.live.server.endpoint.StreamRequest
 import dev.live.server.endpoint.bearerAuthHeader
 import dev.live.server.endpoint.bearerToken
+import dev.live.server.http.LiveUpgrade
+import dev.live.server.sse.StreamRequest
 import io.ktor.http.HeadersBuilder
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpMethod
@@ -20,9 +20,9 @@ import io.ktor.http.content.OutgoingContent
 import io.ktor.http.parseQueryString
 import io.ktor.utils.io.ByteChannel
 import io.ktor.utils.io.ByteReadChannel
+import kotlin.io.encoding.Base64
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.launch
-import kotlin.io.encoding.Base64
 
 /**
  * The input is a request: method and query, one header per line, an empty line, and the bytes that the client sends

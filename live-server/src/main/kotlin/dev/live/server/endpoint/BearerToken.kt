@@ -37,6 +37,13 @@ public fun ApplicationCall.bearerAuthHeader(): HttpAuthHeader? {
     }
 }
 
+/** The subprotocols offered in this request, in order of preference, including bearer tokens. */
+internal fun ApplicationCall.offeredSubprotocols(): List<String> =
+    request.headers.getAll(HttpHeaders.SecWebSocketProtocol).orEmpty()
+        .flatMap { it.split(',') }
+        .map { it.trim() }
+        .filter { it.isNotEmpty() }
+
 /** Name of the query parameter for the token, if the endpoint allows one. */
 internal val TokenParameter = AttributeKey<String>("dev.live.tokenParameter")
 
@@ -51,3 +58,5 @@ private fun decodeToken(text: String): String? =
 
 private val TOKEN_BASE64 = Base64.UrlSafe.withPadding(Base64.PaddingOption.PRESENT_OPTIONAL)
 private const val SCHEME = "Bearer "
+
+internal const val BEARER_SUBPROTOCOL = "live.bearer."

@@ -3,12 +3,12 @@ package dev.live.server.operate
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.server.dispatch.HandlerGuard
 import dev.live.server.endpoint.DeclaredTopics
-import dev.live.server.endpoint.EndpointContext
-import dev.live.server.endpoint.HandlerGuard
-import dev.live.server.endpoint.httpStatus
-import dev.live.server.endpoint.respondError
-import dev.live.server.endpoint.respondJson
+import dev.live.server.http.EndpointContext
+import dev.live.server.http.httpStatus
+import dev.live.server.http.respondError
+import dev.live.server.http.respondJson
 import dev.live.server.observe.LiveStats
 import dev.live.server.session.Session
 import io.ktor.http.ContentType

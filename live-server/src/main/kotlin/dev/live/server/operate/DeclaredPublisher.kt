@@ -8,7 +8,7 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.server.broker.Publication
 import dev.live.server.endpoint.DeclaredTopics
-import dev.live.server.endpoint.EndpointContext
+import dev.live.server.http.EndpointContext
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.buildJsonObject
 import kotlinx.serialization.json.put

@@ -6,28 +6,28 @@ import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.RefPrefix
 import dev.live.server.broker.Publication
+import dev.live.server.dispatch.HandlerGuard
 import dev.live.server.endpoint.DeclaredTopics
-import dev.live.server.endpoint.EndpointContext
-import dev.live.server.endpoint.HandlerGuard
 import dev.live.server.endpoint.IdempotentReplies
 import dev.live.server.endpoint.KeyLimits
-import dev.live.server.endpoint.httpStatus
-import dev.live.server.endpoint.respondError
-import dev.live.server.endpoint.respondJson
+import dev.live.server.http.EndpointContext
+import dev.live.server.http.httpStatus
+import dev.live.server.http.respondError
+import dev.live.server.http.respondJson
 import io.ktor.http.ContentType
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.request.contentType
 import io.ktor.server.request.header
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.buildJsonObject
 import kotlinx.serialization.json.put
-import kotlin.time.Duration
-import kotlin.time.Duration.Companion.seconds
 
 /** The settings of `livePublish`. */
 internal class PublishSettings(

@@ -1,8 +1,8 @@
 package dev.live.server.operate
 
-import dev.live.server.endpoint.RejectedOrigins
-import dev.live.server.endpoint.SEC_FETCH_SITE
-import dev.live.server.endpoint.allows
+import dev.live.server.http.RejectedOrigins
+import dev.live.server.http.SEC_FETCH_SITE
+import dev.live.server.http.allows
 import dev.live.server.limits.OriginPolicy
 import io.ktor.http.ContentType
 import io.ktor.server.application.ApplicationCall

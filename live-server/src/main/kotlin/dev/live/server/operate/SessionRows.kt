@@ -1,7 +1,7 @@
 package dev.live.server.operate
 
-import dev.live.server.endpoint.EndpointContext
 import dev.live.server.frame.wellFormed
+import dev.live.server.http.EndpointContext
 import dev.live.server.session.Session
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.add

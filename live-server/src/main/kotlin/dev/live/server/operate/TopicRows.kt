@@ -1,6 +1,6 @@
 package dev.live.server.operate
 
-import dev.live.server.endpoint.EndpointContext
+import dev.live.server.http.EndpointContext
 import dev.live.server.topic.ActiveTopic
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.buildJsonObject

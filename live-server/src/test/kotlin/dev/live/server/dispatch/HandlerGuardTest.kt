@@ -1,6 +1,6 @@
 @file:OptIn(ExperimentalCoroutinesApi::class)
 
-package dev.live.server.endpoint
+package dev.live.server.dispatch
 
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException

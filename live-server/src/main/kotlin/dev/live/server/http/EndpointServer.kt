@@ -1,7 +1,14 @@
-package dev.live.server.endpoint
+package dev.live.server.http
 
 import dev.live.protocol.CloseCode
 import dev.live.server.broker.Broker
+import dev.live.server.dispatch.Dispatcher
+import dev.live.server.dispatch.FirstMessageAuth
+import dev.live.server.dispatch.HandlerGuard
+import dev.live.server.dispatch.Tokens
+import dev.live.server.dispatch.TopicCommands
+import dev.live.server.endpoint.EndpointSpec
+import dev.live.server.endpoint.TopicMatch
 import dev.live.server.frame.wellFormed
 import dev.live.server.limits.AddressCounter
 import dev.live.server.limits.LimitSettings
@@ -23,35 +30,11 @@ import io.ktor.server.application.ApplicationCall
 import io.ktor.server.plugins.origin
 import io.ktor.server.response.respond
 import io.ktor.server.response.respondText
-import kotlinx.coroutines.CoroutineDispatcher
-import kotlinx.coroutines.CoroutineScope
 import java.io.IOException
 import java.security.SecureRandom
 import kotlin.time.Clock
-
-/** The parts of the server that its endpoints share. */
-internal class EndpointContext(
-    val sessions: SessionRegistry,
-    val topics: TopicRegistry,
-    val broker: Broker,
-    val sessionSettings: SessionSettings,
-    val limits: LimitSettings,
-    val fastPath: FastPath,
-    val scope: CoroutineScope,
-    val handlers: CoroutineDispatcher,
-    val isDraining: () -> Boolean,
-    val now: () -> Long,
-) {
-    /** Rate limits per user across all endpoints; null without a limit. */
-    val users: UserRates? = if (limits.userMessages.isUnlimited) null else UserRates(limits.userMessages)
-
-    /** Connections per address across all endpoints; null without a limit. */
-    val addresses: AddressCounter? =
-        limits.maxConnectionsPerAddress.takeIf { it < Int.MAX_VALUE }?.let(::AddressCounter)
-
-    /** Rejected origins across all endpoints and the admin page. */
-    val rejectedOrigins = RejectedOrigins(now)
-}
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineScope
 
 /** Handles the HTTP requests of one endpoint: rejects a request, or runs a session on it. */
 internal class EndpointServer<Meta : Any>(
@@ -62,9 +45,6 @@ internal class EndpointServer<Meta : Any>(
     private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope)
     private val tokens = Tokens(endpoint, guard, limits.expiryWarning, context.now)
     private val counters = context.topics.counters
-
-    /** Server-sent events for the same topics, if the endpoint declares them. */
-    val streams: EventStreams<Meta>? = endpoint.streams?.let { EventStreams(endpoint, context, this, it) }
 
     /** Handlers run inside the guarded call of the interceptor, if there is one. */
     private val handlerGuard =

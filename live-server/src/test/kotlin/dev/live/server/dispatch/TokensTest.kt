@@ -1,6 +1,6 @@
 @file:OptIn(ExperimentalCoroutinesApi::class)
 
-package dev.live.server.endpoint
+package dev.live.server.dispatch
 
 import dev.live.protocol.AuthData
 import dev.live.protocol.Body
@@ -8,6 +8,8 @@ import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
+import dev.live.server.endpoint.EndpointSpec
+import dev.live.server.endpoint.LiveEndpoint
 import dev.live.server.session.Session
 import dev.live.server.session.SessionRuntime
 import dev.live.server.session.Sweeper
@@ -20,6 +22,13 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
+import kotlin.time.Clock
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.days
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.Instant
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.delay
@@ -29,13 +38,6 @@ import kotlinx.coroutines.test.advanceTimeBy
 import kotlinx.coroutines.test.currentTime
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
-import kotlin.time.Clock
-import kotlin.time.Duration
-import kotlin.time.Duration.Companion.days
-import kotlin.time.Duration.Companion.milliseconds
-import kotlin.time.Duration.Companion.minutes
-import kotlin.time.Duration.Companion.seconds
-import kotlin.time.Instant
 
 class TokensTest : FunSpec({
 

@@ -1,7 +1,10 @@
-package dev.live.server.endpoint
+package dev.live.server.dispatch
 
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.server.endpoint.TopicMatch
+import dev.live.server.endpoint.TopicScope
+import dev.live.server.endpoint.TopicSpec
 import dev.live.server.session.Session
 import kotlinx.serialization.json.JsonElement
 import org.slf4j.Logger

@@ -1,4 +1,4 @@
-package dev.live.server.endpoint
+package dev.live.server.dispatch
 
 import dev.live.protocol.AuthData
 import dev.live.protocol.CloseCode
@@ -8,6 +8,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.decode
 import dev.live.protocol.toMessage
+import dev.live.server.endpoint.EndpointSpec
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Expiry
 import dev.live.server.session.Session

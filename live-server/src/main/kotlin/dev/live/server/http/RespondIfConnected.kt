@@ -1,4 +1,4 @@
-package dev.live.server.endpoint
+package dev.live.server.http
 
 import dev.live.server.transport.Disconnect
 import io.ktor.http.HttpStatusCode

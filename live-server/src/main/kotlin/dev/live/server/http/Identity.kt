@@ -1,5 +1,7 @@
-package dev.live.server.endpoint
+package dev.live.server.http
 
+import dev.live.server.endpoint.EndpointSpec
+import dev.live.server.endpoint.TokenParameter
 import io.ktor.http.HttpStatusCode
 import io.ktor.server.application.ApplicationCall
 

@@ -1,5 +1,7 @@
-package dev.live.server.endpoint
+package dev.live.server.http
 
+import dev.live.server.endpoint.BEARER_SUBPROTOCOL
+import dev.live.server.endpoint.offeredSubprotocols
 import dev.live.server.topic.CodecTable
 import dev.live.server.transport.ignoresLaterConnectionHeaders
 import io.ktor.http.Headers
@@ -79,13 +81,6 @@ private fun Headers.tokens(name: String): List<String> = getAll(name).orEmpty().
 
 private fun tokensIn(value: String?): List<String> = value.orEmpty().split(',').map { it.trim().lowercase() }
 
-/** The subprotocols offered in this request, in order of preference, including bearer tokens. */
-internal fun ApplicationCall.offeredSubprotocols(): List<String> =
-    request.headers.getAll(HttpHeaders.SecWebSocketProtocol).orEmpty()
-        .flatMap { it.split(',') }
-        .map { it.trim() }
-        .filter { it.isNotEmpty() }
-
 /**
  * Selects the first offered codec that the server supports; without an offer, JSON or else the server's first codec.
  */
@@ -116,7 +111,6 @@ private fun isKey(key: String): Boolean =
         false
     }
 
-internal const val BEARER_SUBPROTOCOL = "live.bearer."
 internal const val WEBSOCKET_VERSION = "13"
 private const val KEY_BYTES = 16
 

@@ -1,8 +1,21 @@
-package dev.live.server.endpoint
+package dev.live.server.sse
 
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.ReconnectRule
+import dev.live.server.endpoint.EndpointSpec
+import dev.live.server.endpoint.StreamSettings
+import dev.live.server.http.ConnectionPermit
+import dev.live.server.http.EndpointContext
+import dev.live.server.http.EndpointServer
+import dev.live.server.http.HttpRejection
+import dev.live.server.http.Identity
+import dev.live.server.http.RETRY_AFTER_SECONDS
+import dev.live.server.http.errorCode
+import dev.live.server.http.httpStatus
+import dev.live.server.http.identify
+import dev.live.server.http.respondError
+import dev.live.server.http.respondIfConnected
 import dev.live.server.transport.Disconnect
 import dev.live.server.transport.EventSocket
 import dev.live.server.transport.StreamStart
@@ -19,16 +32,16 @@ import io.ktor.server.http.content.suppressCompression
 import io.ktor.server.plugins.origin
 import io.ktor.server.response.respond
 import io.ktor.utils.io.ByteWriteChannel
-import kotlinx.coroutines.CoroutineName
-import kotlinx.coroutines.Dispatchers
-import kotlinx.coroutines.NonCancellable
-import kotlinx.coroutines.launch
-import kotlinx.coroutines.withContext
 import kotlin.random.Random
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
 
 /**
  * Serves the topics of one endpoint as server-sent events.

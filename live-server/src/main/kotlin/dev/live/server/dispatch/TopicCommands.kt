@@ -1,4 +1,4 @@
-package dev.live.server.endpoint
+package dev.live.server.dispatch
 
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
@@ -11,6 +11,12 @@ import dev.live.protocol.WelcomeData
 import dev.live.protocol.decode
 import dev.live.protocol.of
 import dev.live.server.broker.Broker
+import dev.live.server.endpoint.IdempotentReplies
+import dev.live.server.endpoint.PresenceScope
+import dev.live.server.endpoint.PublishScope
+import dev.live.server.endpoint.TopicMatch
+import dev.live.server.endpoint.TopicScope
+import dev.live.server.endpoint.TopicSpec
 import dev.live.server.observe.inTrace
 import dev.live.server.session.EndpointTopics
 import dev.live.server.session.Session

@@ -1,4 +1,4 @@
-package dev.live.server.endpoint
+package dev.live.server.dispatch
 
 import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
@@ -9,6 +9,10 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.RefPrefix
 import dev.live.protocol.toMessage
+import dev.live.server.endpoint.EndpointSpec
+import dev.live.server.endpoint.IdempotentReplies
+import dev.live.server.endpoint.RequestHandler
+import dev.live.server.endpoint.SessionScope
 import dev.live.server.limits.InboundLimiter
 import dev.live.server.limits.LimitSettings
 import dev.live.server.limits.RateRejection

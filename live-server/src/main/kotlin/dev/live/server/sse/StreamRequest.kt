@@ -1,4 +1,4 @@
-package dev.live.server.endpoint
+package dev.live.server.sse
 
 import dev.live.protocol.Body
 import dev.live.protocol.DecodeLimits

@@ -1,4 +1,4 @@
-package dev.live.server.endpoint
+package dev.live.server.dispatch
 
 import dev.live.protocol.Codec
 import dev.live.protocol.DecodeLimits

@@ -1,4 +1,4 @@
-package dev.live.server.endpoint
+package dev.live.server.dispatch
 
 import dev.live.protocol.AuthData
 import dev.live.protocol.CloseCode

@@ -1,4 +1,4 @@
-package dev.live.server.endpoint
+package dev.live.server.http
 
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
