@@ -6,6 +6,7 @@ import com.github.ajalt.clikt.parameters.types.file
 import com.github.ajalt.clikt.parameters.types.int
 import com.github.ajalt.clikt.parameters.types.restrictTo
 import dev.live.benchmarks.cli.BenchmarkCommand
+import dev.live.benchmarks.load.peer.NpmPeers
 import dev.live.benchmarks.load.report.Machine
 import dev.live.benchmarks.load.report.Processes
 import dev.live.benchmarks.load.report.Server
@@ -55,7 +56,8 @@ private class ClientReport(
     private val clients: Int,
 ) {
     suspend fun text(): String {
-        val machine = Machine.here(java.first(), "", pinned = false, "client --rounds $rounds --clients $clients")
+        val command = "client --rounds $rounds --clients $clients"
+        val machine = Machine.here(java.first(), "", pinned = false, command, NpmPeers.versions())
         return buildString {
             appendLine("# Client")
             appendLine()

@@ -6,6 +6,7 @@ import java.io.File
 /** The peers in `benchmarks/peers`, which run on Node and Bun. A lock file pins their packages. */
 internal object NpmPeers {
     val NAMES = setOf("ws", "socketio", "bun")
+    private val PACKAGES = setOf("ws", "socket.io", "bun")
 
     /**
      * The command that starts the peer [name], with its packages installed. The started process is the server itself.
@@ -19,10 +20,16 @@ internal object NpmPeers {
     /** The command that runs the script [name] on Node, with the packages installed. */
     fun script(name: String): List<String> = listOf("node", installed().resolve("$name.mjs").path)
 
-    /** The pinned version of [packageName]. */
-    fun version(packageName: String): String? {
-        val pin = Regex("\"$packageName\": \"([^\"]+)\"")
-        return pin.find(home().resolve("package.json").readText())?.groupValues?.get(1)
+    /**
+     * The pinned versions of the peers' packages, by name.
+     *
+     * @throws CliktError if the current folder is not the root of the repository
+     */
+    fun versions(): Map<String, String> {
+        val pins = home().resolve("package.json").readText()
+        return PACKAGES.mapNotNull { name ->
+            Regex("\"$name\": \"([^\"]+)\"").find(pins)?.let { name to it.groupValues[1] }
+        }.toMap()
     }
 
     /** Runs [name] as a child process until it ends. */

@@ -1,6 +1,5 @@
 package dev.live.benchmarks.load.report
 
-import dev.live.benchmarks.load.peer.NpmPeers
 import kotlinx.serialization.Serializable
 import java.io.File
 import java.io.IOException
@@ -21,7 +20,18 @@ internal data class Machine(
     val command: String = "report",
 ) {
     companion object {
-        fun here(java: String, jvmArguments: String, pinned: Boolean, command: String): Machine =
+        /**
+         * This machine and the current commit. Works outside of the repository, where the commit is unknown.
+         *
+         * @param packages versions of the packages of other servers and clients that take part, by name
+         */
+        fun here(
+            java: String,
+            jvmArguments: String,
+            pinned: Boolean,
+            command: String,
+            packages: Map<String, String> = emptyMap(),
+        ): Machine =
             Machine(
                 cpu = field("/proc/cpuinfo", "model name") ?: System.getProperty("os.arch"),
                 cores = Runtime.getRuntime().availableProcessors(),
@@ -30,7 +40,7 @@ internal data class Machine(
                 java = javaVersion(java),
                 jvmArguments = jvmArguments,
                 pinned = pinned,
-                versions = versions(),
+                versions = (versions() + packages).toSortedMap(),
                 commit = commit(),
                 command = command,
             )
@@ -46,12 +56,9 @@ internal data class Machine(
         private fun versions(): Map<String, String> {
             val properties = Properties()
             Machine::class.java.getResourceAsStream("/versions.properties").use(properties::load)
-            val versions = properties.map { (name, version) ->
-                name.toString() to version.toString()
-            }.toMap().toSortedMap()
-            for (name in listOf("ws", "socket.io", "bun")) NpmPeers.version(name)?.let { versions[name] = it }
-            outputOf("node", "--version")?.let { versions["Node"] = it.removePrefix("v") }
-            return versions
+            val versions = properties.entries.associate { (name, version) -> name.toString() to version.toString() }
+            val node = outputOf("node", "--version") ?: return versions
+            return versions + ("Node" to node.removePrefix("v"))
         }
 
         /** The version line of `java -version`, which goes to standard error. */

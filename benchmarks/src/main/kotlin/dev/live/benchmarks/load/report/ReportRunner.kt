@@ -2,6 +2,7 @@ package dev.live.benchmarks.load.report
 
 import dev.live.benchmarks.load.generator.LoadResult
 import dev.live.benchmarks.load.generator.ProcessStats
+import dev.live.benchmarks.load.peer.NpmPeers
 import kotlinx.serialization.json.Json
 import java.io.File
 
@@ -24,7 +25,8 @@ internal class ReportRunner(
         val description =
             plan.jvms.values.distinct().singleOrNull()?.drop(1)?.joinToString(" ")
                 ?: plan.jvms.entries.joinToString("; ") { (name, command) -> "$name: ${command.joinToString(" ")}" }
-        records.writeMachine(Machine.here(java, description, processes.pinned, plan.command))
+        val packages = NpmPeers.versions()
+        records.writeMachine(Machine.here(java, description, processes.pinned, plan.command, packages))
         val measurements =
             (1..plan.rounds).flatMap { round ->
                 plan.cases.flatMap { case -> plan.servers(case).map { Measurement(round, case, it) } }

@@ -38,18 +38,23 @@ internal class SoakCommand :
     private val plot by option(help = "file for the plot, as SVG").file(canBeDir = false)
 
     override fun run() {
+        val command = "soak --minutes $minutes --watchers $watchers --sample $sample --drain $drain --seed $seed"
+        // before the run, which takes hours: a failure is reported at once, and the commit may change during the run
+        val machine = Machine.here(java(), SERVER_HEAP, pinned = false, command)
+        listOfNotNull(out, plot).forEach { it.absoluteFile.parentFile.mkdirs() }
         val soak = Soak(minutes.minutes, sample.seconds, watchers, seed)
         val port = Processes.freePort()
         val server =
-            listOf(java(), "-Xmx512m", "-cp", System.getProperty("java.class.path"), "dev.live.benchmarks.MainKt") +
+            listOf(java(), SERVER_HEAP, "-cp", System.getProperty("java.class.path"), "dev.live.benchmarks.MainKt") +
                 listOf("soak-server", "--port", "$port", "--drain", "$drain")
         val isFlat = Processes(isPinned = false).withServer(server, soak::onServerLine) { pid -> soak.run(pid, port) }
         plot?.writeText(soak.plot())
-        val command = "soak --minutes $minutes --watchers $watchers --sample $sample --drain $drain --seed $seed"
-        out?.writeText(soak.report(command))
+        out?.writeText(soak.report(machine))
         throw ProgramResult(if (isFlat) 0 else 1)
     }
 }
+
+private const val SERVER_HEAP = "-Xmx512m"
 
 private fun java(): String = File(System.getProperty("java.home"), "bin/java").path
 
@@ -106,10 +111,10 @@ private class Soak(
 
     fun plot(): String = soakPlot("Soak of $time", series)
 
-    fun report(command: String): String =
+    fun report(machine: Machine): String =
         buildString {
-            val machine = Machine.here(java(), "-Xmx512m", pinned = false, command)
-            appendLine("Made by `java -jar benchmarks/target/benchmarks.jar $command` at commit ${machine.commit}.")
+            val jar = "java -jar benchmarks/target/benchmarks.jar"
+            appendLine("Made by `$jar ${machine.command}` at commit ${machine.commit}.")
             appendLine(
                 "Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}, ${machine.kernel}; " +
                     "${machine.java}.",

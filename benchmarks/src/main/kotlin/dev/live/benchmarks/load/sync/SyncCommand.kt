@@ -33,6 +33,9 @@ internal class SyncCommand :
         .file(canBeDir = false).default(File("benchmarks/results/sync/SYNC.md"))
 
     override fun run() {
+        val command = "sync --rounds $rounds --clients $clients --commits $commits"
+        val java = ProcessHandle.current().info().command().orElse("java")
+        val machine = Machine.here(java, "", pinned = false, command) // before the run: the commit may change during it
         val latencies =
             runBlocking(Dispatchers.Default) {
                 println("warm-up round, not counted")
@@ -43,18 +46,16 @@ internal class SyncCommand :
                 }
             }
         out.absoluteFile.parentFile.mkdirs()
-        out.writeText(report(latencies))
+        out.writeText(report(latencies, machine))
         println("wrote $out")
     }
 
-    private fun report(latencies: List<SyncRound.Latencies>): String =
+    private fun report(latencies: List<SyncRound.Latencies>, machine: Machine): String =
         buildString {
-            val command = "sync --rounds $rounds --clients $clients --commits $commits"
-            val java = ProcessHandle.current().info().command().orElse("java")
-            val machine = Machine.here(java, "", pinned = false, command)
             appendLine("# Sync")
             appendLine()
-            appendLine("Made by `java -jar benchmarks/target/benchmarks.jar $command` at commit ${machine.commit}.")
+            val jar = "java -jar benchmarks/target/benchmarks.jar"
+            appendLine("Made by `$jar ${machine.command}` at commit ${machine.commit}.")
             appendLine()
             val memory = "${machine.memory} of memory"
             appendLine("- Machine: ${machine.cpu}, ${machine.cores} cores, $memory, ${machine.kernel}")
