@@ -58,8 +58,8 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
      * history stays in memory while it is unused.
      *
      * @param size maximum number of messages, at least 1
-     * @param age maximum age of a message, positive
-     * @param bytes maximum total payload, at least 1
+     * @param age maximum age of a message, positive. Default 10 minutes
+     * @param bytes maximum total payload in bytes, at least 1. Default 1 MiB
      * @throws IllegalArgumentException if a limit is out of range
      */
     public fun history(
@@ -80,10 +80,10 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
      * Sessions with the same key form one member, each session with its own [PresenceScope.info].
      *
      * @param grace how long a member stays listed after its connection was lost, so that a reconnect is not visible to
-     *   others; zero or more, and finite
-     * @param interval minimum time between two presence updates, finite and at least 1 ms
+     *   others; zero or more, and finite. Default 5 s
+     * @param interval minimum time between two presence updates, finite and at least 1 ms. Default 500 ms
      * @param maxListed number of members above which only the count is sent, at least 0; the count is also sent if the
-     *   list would exceed 128 KiB
+     *   list would exceed 128 KiB. Default 1,000 members
      * @throws IllegalArgumentException if a value is out of range
      */
     public fun presence(
@@ -104,7 +104,7 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
 
     /**
      * Drops messages of these topics for slow clients: at most the newest [limit] messages per client are queued, at
-     * least 1. These messages never close a session, and the client is not notified of dropped messages.
+     * least 1, by default 256. They never close a session, and the client is not notified of dropped messages.
      *
      * @throws IllegalArgumentException if [limit] is less than 1
      */
@@ -124,7 +124,7 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
      * Like the other [conflate], but a message is replaced only by a newer one with the same [key], such as the symbol
      * of a price. [key] runs in the publisher's thread and must not block; if it throws, the message is not published.
      *
-     * @param limit maximum number of keys with a queued message, at least 1; the oldest message is dropped
+     * @param limit maximum number of keys with a queued message, at least 1; the oldest message is dropped. Default 256
      * @throws IllegalArgumentException if [limit] is less than 1
      */
     public fun conflate(limit: Int = DEFAULT_LIMIT, key: (T) -> String) {
@@ -150,7 +150,7 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
      * Keys belong to the user returned by the endpoint's `user`, across all connections to this node. Sessions without
      * a user cannot use keys. See docs/requests.md for the limits.
      *
-     * @param window how long a key is stored, positive and finite
+     * @param window how long a key is stored, positive and finite. Default 2 minutes
      * @throws IllegalArgumentException if [window] is not positive and finite
      */
     public fun idempotent(window: Duration = DEFAULT_WINDOW) {
