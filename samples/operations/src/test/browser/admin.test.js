@@ -61,7 +61,7 @@ scene(
     await page.locator("#topics tbody tr", { hasText: "prices/all" }).getByRole("button").click();
     await page.getByLabel("Data (JSON)").fill(`{"symbol":"NEW","cents":12345}`);
     await page.getByRole("button", { name: "Publish", exact: true }).click();
-    await page.getByText("Published to 1 subscribers").waitFor();
+    await page.getByText("Published to 1 subscriber", { exact: true }).waitFor();
     await prices.getByText("NEW 123.45").waitFor();
 
     await page.locator("#topics tbody tr", { hasText: "prices/all" }).getByRole("button").click();
@@ -72,7 +72,7 @@ scene(
     await page.locator("#sessions tbody tr", { hasText: "page" }).getByRole("button").click();
     await page.getByLabel("Reason (sent to the client)").fill("enough for today");
     await page.locator("#kick").getByRole("button", { name: "Disconnect" }).click();
-    await page.getByText("Disconnected 1 session").waitFor();
+    await page.getByText("Disconnected 1 session", { exact: true }).waitFor();
     await prices.getByText("closed: enough for today (4403)").waitFor();
     await expect(prices.locator("#state")).toHaveText("closed: enough for today (4403)");
   },

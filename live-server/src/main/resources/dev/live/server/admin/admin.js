@@ -52,6 +52,9 @@ function count(number) {
   return (number / size).toFixed(number < 100 * size ? 1 : 0) + " " + unit;
 }
 
+/** The number with its unit, such as "1 message" and "2 messages". */
+const counted = (number, unit) => `${count(number)} ${number === 1 ? unit : `${unit}s`}`;
+
 function bytes(number) {
   if (number < 1024) return `${Math.round(number)} B`;
   const exponent = Math.min(4, Math.floor(Math.log2(number) / 10));
@@ -153,12 +156,16 @@ function show(overview) {
       make("dd", { text: value, className: mood }, " ", make("small", { text: detail })),
     );
   byId("totals").replaceChildren(
-    total("Sessions", count(overview.sessions), `${count(overview.connections)} connections`),
+    total("Sessions", count(overview.sessions), counted(overview.connections, "connection")),
     total("Topics", count(overview.topics), ""),
     total("In", rate(perSecond((it) => it.messagesIn)), `${bytes(perSecond((it) => it.bytesIn))}/s`),
     total("Published", rate(perSecond((it) => it.published)), `${count(overview.published)} total`),
     total("Out", rate(perSecond((it) => it.messagesOut)), `${bytes(perSecond((it) => it.bytesOut))}/s`),
-    total("Queued", bytes(queues.bytes), `${count(queues.messages)} in ${count(queues.sessions)} sessions`),
+    total(
+      "Queued",
+      bytes(queues.bytes),
+      `${counted(queues.messages, "message")} in ${counted(queues.sessions, "session")}`,
+    ),
     total("Slow clients", count(queues.slow), `of ${count(overview.sessions)}`, queues.slow ? "bad" : ""),
   );
   showSlow(overview);
@@ -188,7 +195,7 @@ function meter(fill, className) {
 
 function queueText(row) {
   const { messages, bytes: size, fill } = row.queue;
-  return messages ? `${Math.round(fill * 100)} %, ${count(messages)} messages, ${bytes(size)}` : "empty";
+  return messages ? `${Math.round(fill * 100)} %, ${counted(messages, "message")}, ${bytes(size)}` : "empty";
 }
 
 function showSlow({ slowest, queues }) {
@@ -307,7 +314,7 @@ function showSessions({ matched, rows }) {
       const queue = make(
         "td",
         {
-          title: `${row.queue.messages} of ${now.bounds.queueMessages} messages, ${row.queue.bytes} of ${now.bounds.queueBytes} bytes`,
+          title: `messages: ${row.queue.messages} of ${now.bounds.queueMessages}, bytes: ${row.queue.bytes} of ${now.bounds.queueBytes}`,
         },
         ...(row.queue.messages ? [meter(row.queue.fill, level)] : []),
         make("span", { text: queueText(row), className: level || (row.queue.messages ? "" : "quiet") }),
@@ -458,7 +465,7 @@ async function openKickDialog(row) {
   const target = { session: row.id, allOfUser: byId("kick-all").checked };
   await runAction(async () => {
     const { kicked } = await post("kick", { ...target, reason: byId("kick-reason").value });
-    return kicked === 1 ? "Disconnected 1 session" : `Disconnected ${kicked} sessions`;
+    return `Disconnected ${counted(kicked, "session")}`;
   });
 }
 
@@ -473,7 +480,7 @@ async function openPublishDialog(topic) {
       throw new Error(`invalid JSON: ${failure.message}`);
     }
     const { subscribers } = await post("publish", { topic: byId("publish-topic").value, data });
-    return `Published to ${subscribers} subscribers`;
+    return `Published to ${counted(subscribers, "subscriber")}`;
   });
 }
 
