@@ -57,6 +57,8 @@ import kotlin.time.Duration
  * continue; messages published meanwhile are missed unless the topic keeps a history. Requests without a reply fail
  * with [ConnectionLostException] and are not sent again. [state] reports the connection state. All coroutines run in
  * the client's own scope, which [close] cancels.
+ *
+ * One file, because it is the client's whole API, and much of it is documentation. Other classes do the work.
  */
 public class LiveClient internal constructor(private val settings: ClientSettings) {
     private val workers: CoroutineDispatcher =

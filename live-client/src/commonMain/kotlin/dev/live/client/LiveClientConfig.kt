@@ -3,10 +3,8 @@ package dev.live.client
 import dev.live.client.connection.AppLifecycle
 import dev.live.client.connection.DeviceSettings
 import dev.live.client.connection.ExponentialBackoff
-import dev.live.client.connection.HeartbeatSettings
 import dev.live.client.connection.NetworkMonitor
 import dev.live.client.connection.ReconnectPolicy
-import dev.live.client.topic.OutboxCapacity
 import dev.live.client.transport.KtorTransport
 import dev.live.client.transport.Transport
 import dev.live.client.transport.defaultCodecs
@@ -199,55 +197,4 @@ public class LiveClientConfig internal constructor() {
             device = DeviceSettings(networkMonitor, lifecycle, backgroundGrace),
         )
     }
-}
-
-/** Settings of `heartbeat { ... }`. */
-@KtorDsl
-public class HeartbeatConfig internal constructor() {
-    /** Time without a received message after which the client sends a `ping`, positive. Default 25 s. */
-    public var interval: Duration = 25.seconds
-        set(value) {
-            require(value.isPositive()) { "heartbeat interval must be positive, was $value" }
-            field = value
-        }
-
-    /** Time without a received message after which the client reconnects. Longer than [interval]. Default 60 s. */
-    public var timeout: Duration = 60.seconds
-        set(value) {
-            require(value.isPositive()) { "heartbeat timeout must be positive, was $value" }
-            field = value
-        }
-
-    internal fun build(): HeartbeatSettings {
-        require(timeout > interval) { "heartbeat timeout ($timeout) must be longer than its interval ($interval)" }
-        return HeartbeatSettings(interval, timeout)
-    }
-}
-
-/**
- * Settings of `outbox { ... }`. A message that waits longer than the timeout of its `publish` or `request` is no
- * longer sent.
- */
-@KtorDsl
-public class OutboxConfig internal constructor() {
-    /**
-     * Maximum number of messages, at least 1. When it is reached, `publish` suspends and `tryPublish` returns false.
-     * Default 64.
-     */
-    public var messages: Int = 64
-        set(value) {
-            require(value >= 1) { "outbox messages must be at least 1, was $value" }
-            field = value
-        }
-
-    /**
-     * Maximum total payload in bytes, at least 1. A larger payload is accepted if the outbox is empty. Default 1 MiB.
-     */
-    public var bytes: Int = 1024 * 1024
-        set(value) {
-            require(value >= 1) { "outbox bytes must be at least 1, was $value" }
-            field = value
-        }
-
-    internal fun build() = OutboxCapacity(messages, bytes)
 }

@@ -40,6 +40,8 @@ import kotlin.time.TimeSource
  * Pulls run one at a time. Any number of signals during a pull cause one more pull. A failed pull is retried
  * after the backoff, on the next connection, or by [pullNow], whichever is first.
  *
+ * One file, because signals, polls and retries decide about the next pull from the same inputs.
+ *
  * @property scope at most 251 bytes of UTF-8
  * @param cursor stores this client's cursor. An exception counts as a failed pull
  * @param poll time from a pull to the next one without a signal, with a jitter of 20 %. Positive. If infinite, the loop
