@@ -12,6 +12,7 @@ import dev.live.test.testLive
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldStartWith
 import io.kotest.matchers.types.shouldBeInstanceOf
 import io.ktor.server.application.Application
 import kotlinx.coroutines.channels.Channel
@@ -78,6 +79,21 @@ class TutorialTest : FunSpec({
 
                 bob.next() shouldBe "* not sent: text is over 2000 characters"
                 bob.end()
+            }
+        }
+    }
+
+    test("step 3: a client that cannot load the latest messages shows the reason and continues") {
+        testLive(Application::firstChat) { // this server has no request for them
+            val ann = Terminal(this)
+            coroutineScope {
+                launch { historyChat(connect("/live?name=Ann"), "lobby", ann.lines, ann::show) }
+
+                ann.next() shouldStartWith "* no latest messages: "
+                ann.type("x".repeat(2_001))
+
+                ann.next() shouldBe "* not sent: text is over 2000 characters"
+                ann.end()
             }
         }
     }

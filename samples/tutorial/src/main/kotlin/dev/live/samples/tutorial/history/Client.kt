@@ -27,7 +27,12 @@ private suspend fun showMessages(live: LiveClient, room: String, show: (String) 
     var shown = 0L // the offset of the last message
 
     suspend fun showLatest() {
-        val latest: List<Stored> = live.request("latest", room)
+        val latest: List<Stored> =
+            try {
+                live.request("latest", room)
+            } catch (e: LiveException) {
+                return show("* no latest messages: ${e.reason}") // such as a timeout
+            }
         for ((offset, chat) in latest) if (offset > shown) show("${chat.from}: ${chat.text}")
         shown = latest.lastOrNull()?.offset ?: 0
     }
