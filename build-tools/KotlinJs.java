@@ -15,7 +15,7 @@ import org.jetbrains.kotlin.cli.js.K2JSCompiler;
  *
  * <p>It runs two or three compilations in one JVM: from the second one the compiler is warm, which halves the time.
  *
- * <p>Usage: KotlinJs MODULE klib|tests KLIBS [TEST_SOURCES...], in the module's folder. KLIBS is a list of klibs and of
+ * <p>Usage: KotlinJs MODULE klib|tests KLIBS, in the module's folder. KLIBS is a list of klibs and of
  * folders with klibs. Writes target/js/MODULE.klib, and with "tests" also target/js-tests/MODULE-tests.mjs.
  */
 public class KotlinJs {
@@ -39,7 +39,6 @@ public class KotlinJs {
         if (!a[1].equals("tests")) return;
 
         List<Path> tests = join(sources("src/commonTest/kotlin"), sources("src/jsTest/kotlin"));
-        for (String more : Arrays.asList(a).subList(3, a.length)) tests = join(tests, sources(more));
         List<Path> withMain = join(klibs, List.of(klib));
         Path testKlib = klib(module + "-tests", withMain, tests, "-Xfriend-modules=" + klib);
         // no source map and no dead code, so that Node loads less

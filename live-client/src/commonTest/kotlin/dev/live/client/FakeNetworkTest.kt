@@ -5,6 +5,7 @@ package dev.live.client
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
 import dev.live.client.connection.ReconnectPolicy
+import dev.live.client.testing.FakeTransport
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.topic.ConnectionLostException
 import dev.live.protocol.Body
@@ -17,7 +18,6 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessagePackCodec
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
-import dev.live.test.FakeTransport
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.async
@@ -78,11 +78,11 @@ class FakeNetworkTest {
 
             first.cancel()
             test.scope.advanceTimeBy(60.seconds)
-            assertEquals(setOf("room"), test.network.joined)
+            assertEquals(setOf("room"), test.network.subscribedTopics)
             second.cancel()
             test.scope.advanceTimeBy(60.seconds)
 
-            assertEquals(emptySet(), test.network.joined)
+            assertEquals(emptySet(), test.network.subscribedTopics)
         }
 
     @Test
@@ -91,7 +91,7 @@ class FakeNetworkTest {
             val received = test.collect("room")
             test.network.onMessage = { message ->
                 val isSecret = message.topic == "secret"
-                if (isSecret) refuse(message, "forbidden", "not for you")
+                if (isSecret) reject(message, "forbidden", "not for you")
                 isSecret
             }
 

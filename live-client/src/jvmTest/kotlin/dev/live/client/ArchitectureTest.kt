@@ -50,7 +50,7 @@ class ArchitectureTest : FunSpec({
 private const val ROOT = "dev.live.client"
 
 /** The layers from low to high. The root package is "". */
-private val layers = listOf("transport", "topic", "connection", "", "java")
+private val layers = listOf("transport", "topic", "connection", "testing", "", "java")
 
 private class Source(val path: String, val text: String) {
     val packageName = text.lineSequence().first { it.startsWith("package ") }.removePrefix("package ").trim()

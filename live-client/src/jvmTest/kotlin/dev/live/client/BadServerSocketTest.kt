@@ -45,7 +45,7 @@ private suspend fun FunSpecContainerScope.rejectedUpgrades(engine: Engine) {
     for (status in listOf("200 OK", "404 Not Found", "502 Bad Gateway")) {
         test("a page with $status is a rejected upgrade and is retried") {
             withBadServer(engine, { page(status) }) { server, client ->
-                val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
+                val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRejected>()
 
                 cause.status shouldBe status.take(3).toInt()
                 cause.reason shouldBe if (engine.readsRejections) "" else status.drop(4)
@@ -72,7 +72,7 @@ private suspend fun FunSpecContainerScope.rejectedUpgrades(engine: Engine) {
                 hosts += request.lineSequence().first()
                 respond("302 Found", "Location: ${location.replace("PORT", "$localPort")}\r\n", "")
             }) { _, client ->
-                val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
+                val cause = client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRejected>()
 
                 cause.status shouldBe 302
                 cause.toString() shouldBe "the server redirected to $target (HTTP 302)"
@@ -87,7 +87,7 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
 
     test("an endless page is not read completely") {
         withBadServer(engine, { page("200 OK", length = Long.MAX_VALUE) }) { server, client ->
-            client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe 200
+            client.firstCause().shouldBeInstanceOf<DisconnectCause.UpgradeRejected>().status shouldBe 200
 
             eventually(HANG_TIMEOUT) { server.ended shouldBeGreaterThan 0 }
         }
@@ -163,7 +163,7 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
             upgrade(request, "chat")
             getInputStream().read()
         }) { _, client ->
-            val cause = client.lastCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
+            val cause = client.lastCause().shouldBeInstanceOf<DisconnectCause.UpgradeRejected>()
 
             cause.status shouldBe 101
             cause.reason shouldBe "the server selected chat, the client offered [live.v1.cbor, live.v1.json]"
@@ -179,7 +179,7 @@ private suspend fun FunSpecContainerScope.badSockets(engine: Engine) {
             client.state.first { it is ConnectionState.Connected }.toString() shouldBe "Connected(live.v1.json)"
         }
         withBadServer(engine, silent, { codecs(CborCodec) }) { _, client ->
-            client.lastCause().shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().reason shouldContain
+            client.lastCause().shouldBeInstanceOf<DisconnectCause.UpgradeRejected>().reason shouldContain
                 "the server selected no subprotocol"
         }
     }

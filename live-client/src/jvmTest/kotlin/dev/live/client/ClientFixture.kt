@@ -5,11 +5,11 @@ import app.cash.turbine.testIn
 import app.cash.turbine.turbineScope
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.ReconnectPolicy
+import dev.live.client.testing.FakeTransport
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
-import dev.live.test.FakeTransport
 import io.kotest.matchers.types.shouldBeInstanceOf
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Deferred

@@ -1,9 +1,9 @@
 package dev.live.client
 
+import dev.live.client.testing.FakeTransport
 import dev.live.protocol.CborCodec
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.MessagePackCodec
-import dev.live.test.FakeTransport
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly

@@ -4,8 +4,8 @@ import app.cash.turbine.test
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
 import dev.live.client.connection.ReconnectPolicy
+import dev.live.client.testing.FakeTransport
 import dev.live.protocol.CloseCode
-import dev.live.test.FakeTransport
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.sequences.shouldBeEmpty

@@ -1,10 +1,10 @@
 package dev.live.client
 
+import dev.live.client.testing.FakeWire
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.toMessage
-import dev.live.test.FakeWire
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.ints.shouldBeLessThanOrEqual
 import io.kotest.matchers.maps.shouldBeEmpty
@@ -35,7 +35,7 @@ class RandomScriptTest : FunSpec({
                 shouldMatch(collectors)
                 collectors.values.flatten().forEach { it.job.cancel() }
                 settle()
-                transport.joined shouldBe emptySet()
+                transport.subscribedTopics shouldBe emptySet()
             }
         }
     }
@@ -54,7 +54,7 @@ class RandomScriptTest : FunSpec({
                 shouldMatch(collectors)
                 collectors.values.flatten().forEach { it.job.cancel() }
                 pass(5.seconds)
-                transport.joined shouldBe emptySet()
+                transport.subscribedTopics shouldBe emptySet()
             }
         }
     }
@@ -97,7 +97,7 @@ private fun ClientFixture.play(script: List<Step>): Map<String, List<Collector>>
 /** Asserts that the client is subscribed to the topics with [collectors], and that these receive messages. */
 private fun ClientFixture.shouldMatch(collectors: Map<String, List<Collector>>) {
     val collected = collectors.filterValues { it.isNotEmpty() }
-    transport.joined shouldBe collected.keys
+    transport.subscribedTopics shouldBe collected.keys
     transport.mostOpenAtOnce shouldBeLessThanOrEqual 1
     topics.forEach { serverPublishes(it, Chat("ann", "end")) }
     settle()

@@ -94,7 +94,7 @@ private suspend fun FunSpecContainerScope.testsForEngine(engine: Engine) {
             val closed = client.state.first { it is ConnectionState.Closed }
 
             val cause = closed.shouldBeInstanceOf<ConnectionState.Closed>().cause
-            val rejected = cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>()
+            val rejected = cause.shouldBeInstanceOf<DisconnectCause.UpgradeRejected>()
             rejected.status shouldBe 403
             rejected.reason shouldBe if (engine.readsRejections) "origin not allowed" else "Forbidden"
         }

@@ -1,6 +1,8 @@
 package dev.live.test
 
 import dev.live.client.connection.Network
+import dev.live.client.testing.FakeAppLifecycle
+import dev.live.client.testing.FakeNetworkMonitor
 import org.junit.rules.TestRule
 import org.junit.runner.Description
 import org.junit.runners.model.Statement
@@ -57,7 +59,7 @@ public class LiveLifecycleRule : TestRule {
                 online()
                 foreground()
                 base.evaluate()
-                val open = maxOf(network.followers, app.followers)
+                val open = maxOf(network.observers, app.observers)
                 if (open == 0) return
                 throw AssertionError(
                     "${description.displayName} left clients open: $open. Close each LiveClient that the test creates.",

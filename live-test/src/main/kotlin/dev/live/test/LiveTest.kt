@@ -103,7 +103,7 @@ public class LiveTest internal constructor(
      * connection is closed when the test ends.
      *
      * @param headers headers of the upgrade request
-     * @throws dev.live.client.transport.UpgradeRefusedException if the server rejects the upgrade
+     * @throws dev.live.client.transport.UpgradeRejectedException if the server rejects the upgrade
      */
     public suspend fun connectRaw(
         path: String = this.path,

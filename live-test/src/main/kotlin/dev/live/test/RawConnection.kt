@@ -52,7 +52,7 @@ public class RawConnection internal constructor(
         }
 
     /** Sends [message] and returns the next message. On a connection without other messages, this is the reply. */
-    public suspend fun ask(message: Message): Message {
+    public suspend fun request(message: Message): Message {
         send(message)
         return next()
     }

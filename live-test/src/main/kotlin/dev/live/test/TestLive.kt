@@ -1,5 +1,6 @@
 package dev.live.test
 
+import dev.live.client.testing.FakeTransport
 import io.ktor.client.HttpClient
 import io.ktor.server.application.Application
 import io.ktor.server.testing.runTestApplication

@@ -72,7 +72,7 @@ internal class ConnectionStateChecker(
 
     private fun isCausedByOutage(cause: DisconnectCause): Boolean =
         cause is DisconnectCause.Unreachable || cause is DisconnectCause.ConnectionLost ||
-            cause is DisconnectCause.UpgradeRefused || closedWith(cause) in RESTART_CODES
+            cause is DisconnectCause.UpgradeRejected || closedWith(cause) in RESTART_CODES
 
     private companion object {
         val TIMEOUT_CODES = setOf(CloseCode.HeartbeatTimeout, CloseCode.SlowConsumer)

@@ -6,6 +6,7 @@ import dev.live.client.LiveClient
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
 import dev.live.client.connection.ReconnectPolicy
+import dev.live.client.testing.FakeTransport
 import dev.live.client.topic.ConnectionLostException
 import dev.live.protocol.Body
 import dev.live.protocol.JsonCodec

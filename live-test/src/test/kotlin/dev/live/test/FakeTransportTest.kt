@@ -4,7 +4,8 @@ import dev.live.client.LiveClient
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
 import dev.live.client.connection.ReconnectPolicy
-import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.testing.FakeTransport
+import dev.live.client.transport.UpgradeRejectedException
 import dev.live.protocol.CborCodec
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
@@ -42,7 +43,7 @@ class FakeTransportTest : FunSpec({
             shouldThrow<IllegalStateException> { network.wire }.message shouldBe "no connection is open"
             advanceTimeBy(2.seconds)
 
-            network.joined shouldBe setOf("room/42")
+            network.subscribedTopics shouldBe setOf("room/42")
             live.topic<Line>("room/42").publish(Line("back"))
             runCurrent()
             received shouldContainExactly listOf(Line("back"))
@@ -52,7 +53,7 @@ class FakeTransportTest : FunSpec({
     test("the server can reject, hang or refuse connections") {
         withFake { network, live ->
             runCurrent()
-            network.onMessage = { message -> refuse(message, "forbidden", "not today").let { true } }
+            network.onMessage = { message -> reject(message, "forbidden", "not today").let { true } }
             val rejected = shouldThrow<LiveException> { live.topic<Line>("room/42").publish(Line("a")) }
             rejected.code shouldBe ErrorCode.Forbidden
 
@@ -60,11 +61,11 @@ class FakeTransportTest : FunSpec({
             val hanging = shouldThrow<LiveException> { live.topic<Line>("room/42").publish(Line("b"), 3.seconds) }
             hanging.code shouldBe ErrorCode.Timeout
 
-            network.refusals += UpgradeRefusedException(403, "no")
+            network.connectFailures += UpgradeRejectedException(403, "no")
             network.wire.cut(CloseCode.Restart, "see you")
             advanceTimeBy(2.seconds)
             val closed = live.state.value.shouldBeInstanceOf<ConnectionState.Closed>()
-            closed.cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe 403
+            closed.cause.shouldBeInstanceOf<DisconnectCause.UpgradeRejected>().status shouldBe 403
         }
     }
 

@@ -6,6 +6,7 @@ import dev.live.client.LiveClient
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.Network
 import dev.live.client.connection.PauseReason
+import dev.live.client.testing.FakeTransport
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe

@@ -3,7 +3,7 @@ package dev.live.test
 import dev.live.client.LiveClient
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.DisconnectCause
-import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.transport.UpgradeRejectedException
 import dev.live.protocol.CborCodec
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
@@ -63,9 +63,9 @@ class TestLiveTest : FunSpec({
             failure.message shouldBe "the client is closed: ${DisconnectCause.StaleToken}"
 
             val cause = client("/live").awaitClosed()
-            cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe 401
+            cause.shouldBeInstanceOf<DisconnectCause.UpgradeRejected>().status shouldBe 401
             cause.reason shouldBe "Not authenticated."
-            shouldThrow<UpgradeRefusedException> { connectRaw("/live") }.status shouldBe 401
+            shouldThrow<UpgradeRejectedException> { connectRaw("/live") }.status shouldBe 401
         }
     }
 
@@ -135,8 +135,9 @@ class TestLiveTest : FunSpec({
             val raw = connectRaw("/live?name=ann", MessagePackCodec)
 
             raw.subprotocol shouldBe MessagePackCodec.subprotocol
-            raw.ask(Message(MessageType.PING, ref = "1")) shouldBe Message(MessageType.PONG, ref = "1")
-            raw.ask(Message(MessageType.SUBSCRIBE, "room/42", "2")) shouldBe Message(MessageType.ACK, "room/42", "2")
+            raw.request(Message(MessageType.PING, ref = "1")) shouldBe Message(MessageType.PONG, ref = "1")
+            raw.request(Message(MessageType.SUBSCRIBE, "room/42", "2")) shouldBe
+                Message(MessageType.ACK, "room/42", "2")
             live.sessions.single().kick("enough") // the session exists, because it has replied
             raw.awaitClosed() shouldBe CloseCode.Kicked
         }
@@ -145,7 +146,7 @@ class TestLiveTest : FunSpec({
     test("dropping a raw connection ends its session") {
         testLive(Application::rooms) {
             val raw = connectRaw("/live?name=ann")
-            raw.ask(Message(MessageType.PING))
+            raw.request(Message(MessageType.PING))
 
             raw.drop()
 

@@ -5,7 +5,7 @@ import dev.live.client.topic.Pings
 import dev.live.client.topic.Router
 import dev.live.client.transport.ConnectRequest
 import dev.live.client.transport.Transport
-import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.transport.UpgradeRejectedException
 import dev.live.client.transport.Wire
 import dev.live.client.transport.isCertificateError
 import dev.live.protocol.CloseCode
@@ -109,8 +109,8 @@ internal class ConnectionLoop(
             }
         } catch (e: NoTokenException) {
             return ConnectionEnd(e.disconnectCause)
-        } catch (e: UpgradeRefusedException) {
-            return ConnectionEnd(DisconnectCause.UpgradeRefused(e))
+        } catch (e: UpgradeRejectedException) {
+            return ConnectionEnd(DisconnectCause.UpgradeRejected(e))
         } catch (e: Exception) {
             currentCoroutineContext().ensureActive() // throws if the client was closed
             return connection?.endWith(DisconnectCause.ConnectionLost(e)) ?: ConnectionEnd(connectFailure(e))
@@ -146,7 +146,7 @@ internal class ConnectionLoop(
     private fun codecOf(subprotocol: String?): Codec {
         val name = subprotocol ?: JSON_SUBPROTOCOL
         return settings.codecs.find { it.subprotocol == name }
-            ?: throw UpgradeRefusedException(
+            ?: throw UpgradeRejectedException(
                 SWITCHING_PROTOCOLS,
                 "the server selected ${subprotocol ?: "no subprotocol"}, " +
                     "the client offered ${settings.codecs.map { it.subprotocol }}",

@@ -1,7 +1,7 @@
 package dev.live.client.connection
 
 import dev.live.client.transport.REDIRECTED_TO
-import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.transport.UpgradeRejectedException
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ReconnectRule
 import kotlin.time.Duration
@@ -32,12 +32,12 @@ public sealed class DisconnectCause {
      *   target; may be empty
      * @property retryAfter the `Retry-After` of the response, or null
      */
-    public class UpgradeRefused(
+    public class UpgradeRejected(
         public val status: Int,
         public val reason: String,
         public val retryAfter: Duration?,
     ) : DisconnectCause() {
-        internal constructor(e: UpgradeRefusedException) : this(e.status, e.reason, e.retryAfter)
+        internal constructor(e: UpgradeRejectedException) : this(e.status, e.reason, e.retryAfter)
 
         override val rule: ReconnectRule
             get() =

@@ -112,9 +112,9 @@ public class KtorTransport(
      * Null if [rejection] is not a redirect, or the target is unknown.
      */
     private suspend fun redirectOf(
-        rejection: UpgradeRefusedException,
+        rejection: UpgradeRejectedException,
         request: ConnectRequest,
-    ): UpgradeRefusedException? {
+    ): UpgradeRejectedException? {
         if (rejection.status !in REDIRECTS) return null
         try {
             val get =
@@ -163,34 +163,34 @@ private fun DefaultClientWebSocketSession.limitFrames(maxMessageSize: Int) {
     }
 }
 
-private suspend fun rejection(response: HttpResponse, body: ByteReadChannel?): UpgradeRefusedException {
+private suspend fun rejection(response: HttpResponse, body: ByteReadChannel?): UpgradeRejectedException {
     if (response.status.value in REDIRECTS) redirect(response)?.let { return it }
     val text = body?.readRemaining(MAX_REASON_BYTES)?.readString().orEmpty()
     val isHtml = response.contentType()?.contentSubtype.orEmpty().contains("html")
-    return UpgradeRefusedException(
+    return UpgradeRejectedException(
         response.status.value,
         summaryOf(text, isHtml, response.status.value),
         response.headers[HttpHeaders.RetryAfter]?.let { parseRetryAfter(it) },
     )
 }
 
-private fun redirect(response: HttpResponse): UpgradeRefusedException? {
+private fun redirect(response: HttpResponse): UpgradeRejectedException? {
     val target = redirectTarget(response.headers[HttpHeaders.Location] ?: return null, response.request.url)
-    return UpgradeRefusedException(response.status.value, "$REDIRECTED_TO$target")
+    return UpgradeRejectedException(response.status.value, "$REDIRECTED_TO$target")
 }
 
 /**
  * The rejection in an exception [e] of OkHttp, or null. Ktor's OkHttp engine passes on the response only for a 401, and
  * OkHttp's exception contains only the status and its reason phrase.
  */
-private fun okHttpRejection(e: Exception): UpgradeRefusedException? {
+private fun okHttpRejection(e: Exception): UpgradeRejectedException? {
     val (status, phrase) = OKHTTP_REJECTION.find(e.message.orEmpty())?.destructured ?: return null
-    return UpgradeRefusedException(status.toInt(), phrase, retryAfter = null)
+    return UpgradeRejectedException(status.toInt(), phrase, retryAfter = null)
 }
 
 private val OKHTTP_REJECTION = Regex("^Expected HTTP 101 response but was '(\\d{3}) ([^']*)'")
 
-/** Prefix of the reason of an [UpgradeRefusedException] for a redirect. */
+/** Prefix of the reason of an [UpgradeRejectedException] for a redirect. */
 internal const val REDIRECTED_TO = "redirected to "
 private val REDIRECTS = 300..399
 private const val MAX_REASON_BYTES = 2048L

@@ -15,7 +15,7 @@ public interface Transport {
      * The connection is open while [use] runs. When [use] returns, fails or is cancelled, the connection is closed
      * and its resources are released.
      *
-     * @throws UpgradeRefusedException if the server rejected the upgrade; any other exception before the call of [use]
+     * @throws UpgradeRejectedException if the server rejected the upgrade; any other exception before the call of [use]
      *   means that the server is unreachable
      */
     public suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R
@@ -118,7 +118,7 @@ public class ConnectTimeoutException(public val after: Duration) : Exception("th
  *   or an error in the response
  * @property retryAfter the `Retry-After` of the response, or null
  */
-public class UpgradeRefusedException(
+public class UpgradeRejectedException(
     public val status: Int,
     public val reason: String,
     public val retryAfter: Duration? = null,

@@ -60,7 +60,7 @@ internal actual val defaultCodecs: List<Codec> = listOf(CborCodec, JsonCodec)
  * The rejection in an exception [e] of `java.net.http`, or null. Uses reflection, because Android does not have this
  * package. Ktor's Java engine passes the exception on for every status except 401.
  */
-private fun jdkRejection(e: Throwable): UpgradeRefusedException? {
+private fun jdkRejection(e: Throwable): UpgradeRejectedException? {
     if (e.javaClass.name != "java.net.http.WebSocketHandshakeException") return null
     return try {
         val response = e.javaClass.getMethod("getResponse").invoke(e)
@@ -71,7 +71,7 @@ private fun jdkRejection(e: Throwable): UpgradeRefusedException? {
         val header = { name: String -> (values[name] as? List<*>)?.firstOrNull()?.toString() }
         val target = header(HttpHeaders.Location)?.takeIf { status in REDIRECTS }
         val body = type.getMethod("body").invoke(response)?.toString().orEmpty().take(MAX_REASON_CHARS)
-        UpgradeRefusedException(
+        UpgradeRejectedException(
             status,
             if (target != null) {
                 REDIRECTED_TO + redirectTarget(target, Url(type.getMethod("uri").invoke(response).toString()))

@@ -5,11 +5,13 @@ import dev.live.client.clientTest
 import dev.live.client.hello
 import dev.live.client.room
 import dev.live.client.start
+import dev.live.client.testing.FakeTransport
+import dev.live.client.testing.FakeWire
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.transport.ConnectRequest
 import dev.live.client.transport.MessageTooLargeException
 import dev.live.client.transport.Transport
-import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.transport.UpgradeRejectedException
 import dev.live.client.transport.Wire
 import dev.live.client.transport.WireEvent
 import dev.live.client.waiting
@@ -19,8 +21,6 @@ import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.ReconnectRule
-import dev.live.test.FakeTransport
-import dev.live.test.FakeWire
 import io.kotest.assertions.withClue
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.core.spec.style.scopes.FunSpecContainerScope
@@ -47,13 +47,13 @@ import kotlin.time.Duration.Companion.seconds
 class BadServerTest : FunSpec({
 
     for ((description, rejection) in listOf(
-        "an HTML page" to UpgradeRefusedException(200, "<!DOCTYPE html>"),
-        "a wrong path" to UpgradeRefusedException(404, ""),
-        "a proxy without its backend" to UpgradeRefusedException(502, "<html>"),
-        "a redirect" to UpgradeRefusedException(302, ""),
-        "an invalid status" to UpgradeRefusedException(999, ""),
+        "an HTML page" to UpgradeRejectedException(200, "<!DOCTYPE html>"),
+        "a wrong path" to UpgradeRejectedException(404, ""),
+        "a proxy without its backend" to UpgradeRejectedException(502, "<html>"),
+        "a redirect" to UpgradeRejectedException(302, ""),
+        "an invalid status" to UpgradeRejectedException(999, ""),
     )) {
-        badServer("$description as upgrade response", DisconnectCause.UpgradeRefused::class, { outage = rejection })
+        badServer("$description as upgrade response", DisconnectCause.UpgradeRejected::class, { outage = rejection })
     }
     badServer("an unreachable server", DisconnectCause.Unreachable::class, { outage = IOException("no route to host") })
     badServer(

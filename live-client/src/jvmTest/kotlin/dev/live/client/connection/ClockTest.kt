@@ -2,10 +2,10 @@ package dev.live.client.connection
 
 import dev.live.client.ClientFixture
 import dev.live.client.clientTest
+import dev.live.client.testing.FakeNetworkMonitor
 import dev.live.client.waiting
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.test.FakeNetworkMonitor
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldHaveSize
 import io.kotest.matchers.shouldBe

@@ -8,11 +8,11 @@ import dev.live.client.collect
 import dev.live.client.hello
 import dev.live.client.room
 import dev.live.client.start
+import dev.live.client.testing.FakeNetworkMonitor
+import dev.live.client.testing.FakeTransport
 import dev.live.client.topic.ClientClosedException
 import dev.live.protocol.CloseCode
 import dev.live.protocol.MessageType
-import dev.live.test.FakeNetworkMonitor
-import dev.live.test.FakeTransport
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.sequences.shouldBeEmpty

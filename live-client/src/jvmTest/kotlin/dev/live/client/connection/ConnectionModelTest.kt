@@ -3,10 +3,12 @@ package dev.live.client.connection
 import dev.live.client.Chat
 import dev.live.client.ClientFixture
 import dev.live.client.clientTest
+import dev.live.client.testing.FakeTransport
+import dev.live.client.testing.FakeWire
 import dev.live.client.topic.ClientClosedException
 import dev.live.client.transport.ConnectRequest
 import dev.live.client.transport.Transport
-import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.transport.UpgradeRejectedException
 import dev.live.client.transport.Wire
 import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
@@ -14,8 +16,6 @@ import dev.live.protocol.GoodbyeData
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
-import dev.live.test.FakeTransport
-import dev.live.test.FakeWire
 import io.kotest.assertions.withClue
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainAll
@@ -71,7 +71,7 @@ class ConnectionModelTest : FunSpec({
                 ConnectionState.Paused::class,
                 DisconnectCause.ConnectionLost::class,
                 DisconnectCause.ClosedByServer::class,
-                DisconnectCause.UpgradeRefused::class,
+                DisconnectCause.UpgradeRejected::class,
                 DisconnectCause.Unreachable::class,
                 DisconnectCause.HeartbeatTimeout::class,
             )
@@ -119,14 +119,14 @@ private class Model(
             networkIs(Network.Available("last"))
             foregroundIs(true)
             fake.isUnreachable = false
-            fake.refusals.clear()
+            fake.connectFailures.clear()
             fake.connections.lastOrNull()?.isStalled = false
             pass(100.seconds)
 
-            fake.joined shouldBe collectors.filterValues { it.isNotEmpty() }.keys
+            fake.subscribedTopics shouldBe collectors.filterValues { it.isNotEmpty() }.keys
             collectors.values.flatten().forEach { it.cancel() }
             pass(1.seconds) // after a close with 4429 the client unsubscribes one by one
-            fake.joined shouldBe emptySet()
+            fake.subscribedTopics shouldBe emptySet()
         }
 
     val hasGivenUp: Boolean get() = rule.isOver
@@ -144,9 +144,9 @@ private class Model(
                 it.cut(CloseCode.TryAgainLater)
             }
             2 -> goodbye()
-            3 -> fake.refusals += IOException("no route to host")
-            4 -> fake.refusals += UpgradeRefusedException(503, "full", random.nextInt(20).seconds)
-            5 -> fake.refusals += UpgradeRefusedException(404, "no such page")
+            3 -> fake.connectFailures += IOException("no route to host")
+            4 -> fake.connectFailures += UpgradeRejectedException(503, "full", random.nextInt(20).seconds)
+            5 -> fake.connectFailures += UpgradeRejectedException(404, "no such page")
             6 -> fake.isUnreachable = !fake.isUnreachable
             7 -> fake.connections.lastOrNull()?.isStalled = true
             8 -> networkIs(Network.None)
@@ -241,7 +241,7 @@ private class Model(
                     wasOpen = true
                     use(wire)
                 }
-            } catch (e: UpgradeRefusedException) {
+            } catch (e: UpgradeRejectedException) {
                 rule.serverRequestsDelay(e.retryAfter ?: Duration.ZERO, now = test.now)
                 throw e
             } finally {

@@ -132,7 +132,7 @@ class DeviceConditionsTest : FunSpec({
         test("that flaps causes at most one attempt per second") {
             val network = MutableStateFlow<Network>(Network.Available("0"))
             clientTest(longBackoff(network)) {
-                repeat(100) { transport.refusals += IOException("no route to host") }
+                repeat(100) { transport.connectFailures += IOException("no route to host") }
 
                 repeat(100) {
                     network.value = if (it % 2 == 0) Network.None else Network.Available("$it")
@@ -246,7 +246,7 @@ class DeviceConditionsTest : FunSpec({
                 lifecycle = AppLifecycle { foreground }
                 backgroundGrace = 0.seconds
             }) {
-                repeat(5) { transport.refusals += IOException("no route to host") }
+                repeat(5) { transport.connectFailures += IOException("no route to host") }
                 pass(1.minutes)
                 client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
 

@@ -1,6 +1,7 @@
 package dev.live.client.connection
 
 import dev.live.client.LiveClient
+import dev.live.client.testing.FakeTransport
 import dev.live.client.transport.ConnectRequest
 import dev.live.client.transport.Transport
 import dev.live.client.transport.Wire
@@ -10,7 +11,6 @@ import dev.live.protocol.GoodbyeData
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
-import dev.live.test.FakeTransport
 import io.kotest.assertions.withClue
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.comparables.shouldBeLessThanOrEqualTo
@@ -83,7 +83,7 @@ private fun herd(
                 TimedTransport { network ->
                     val since = dropped?.let { testScheduler.currentTime.milliseconds - it } ?: return@TimedTransport
                     arrivals += since
-                    if (since < outage) network.refusals += IOException("connection refused")
+                    if (since < outage) network.connectFailures += IOException("connection refused")
                 }
             }
         val clients =

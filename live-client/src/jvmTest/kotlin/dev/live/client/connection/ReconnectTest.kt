@@ -77,7 +77,7 @@ class ReconnectTest : FunSpec({
 
     test("an unreachable server is retried, and the cause is the network error") {
         clientTest {
-            transport.refusals += IOException("connection refused")
+            transport.connectFailures += IOException("connection refused")
             settle()
 
             waiting().cause.shouldBeInstanceOf<DisconnectCause.Unreachable>().error.message shouldBe
@@ -146,7 +146,7 @@ class ReconnectTest : FunSpec({
             pass(5.seconds)
             repeat(5) {
                 transport.wire.cut(CloseCode.InvalidText)
-                transport.refusals += IOException("connection refused")
+                transport.connectFailures += IOException("connection refused")
                 pass(2.seconds)
             }
             client.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
@@ -260,7 +260,7 @@ class ReconnectTest : FunSpec({
 
     test("the policy can give up, and the last state has the cause") {
         clientTest({ reconnect = ReconnectPolicy { attempt -> 1.seconds.takeIf { attempt < 2 } } }) {
-            repeat(3) { transport.refusals += IOException("refused $it") }
+            repeat(3) { transport.connectFailures += IOException("refused $it") }
             pass(2.seconds)
 
             closed().cause.toString() shouldBe "the server is unreachable: refused 2"

@@ -32,7 +32,7 @@ class SendWindowTest : FunSpec({
             settle()
 
             transport.wire.sent("large") shouldHaveSize 11
-            transport.wire.answer(transport.wire.sent(MessageType.PING).single())
+            transport.wire.accept(transport.wire.sent(MessageType.PING).single())
             settle()
 
             transport.wire.sent("large") shouldHaveSize 17
@@ -43,7 +43,7 @@ class SendWindowTest : FunSpec({
     test("a rejected ping counts as a reply") {
         clientTest {
             transport.onMessage = { message ->
-                if (message.type == MessageType.PING) refuse(message, "rate_limited", "too many")
+                if (message.type == MessageType.PING) reject(message, "rate_limited", "too many")
                 true
             }
             settle()

@@ -1,7 +1,7 @@
 package dev.live.client.connection
 
 import dev.live.client.clientTest
-import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.transport.UpgradeRejectedException
 import dev.live.protocol.CloseCode
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
@@ -105,5 +105,5 @@ private val rejections =
             it.settle()
             it.transport.wire.cut(CloseCode.NotAuthenticated)
         },
-        "HTTP 401 to the upgrade" to { it.transport.refusals += UpgradeRefusedException(401, "") },
+        "HTTP 401 to the upgrade" to { it.transport.connectFailures += UpgradeRejectedException(401, "") },
     )

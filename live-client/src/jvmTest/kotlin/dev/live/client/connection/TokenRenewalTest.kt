@@ -4,6 +4,7 @@ import app.cash.turbine.testIn
 import dev.live.client.ClientFixture
 import dev.live.client.clientTest
 import dev.live.client.start
+import dev.live.client.testing.FakeWire
 import dev.live.protocol.AuthData
 import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
@@ -12,7 +13,6 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.decode
 import dev.live.protocol.of
-import dev.live.test.FakeWire
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
@@ -145,7 +145,7 @@ class TokenRenewalTest : FunSpec({
             transport.onMessage = { message ->
                 val isAuth = message.type == MessageType.AUTH
                 if (isAuth) {
-                    refuse(message, "forbidden", "no")
+                    reject(message, "forbidden", "no")
                     cut(CloseCode.NotAuthenticated)
                 }
                 isAuth
@@ -260,6 +260,6 @@ private fun ClientFixture.rejectAuth(rejections: Int, code: String) {
 }
 
 private fun FakeWire.reject(message: Message, code: String): Boolean {
-    refuse(message, code, "no")
+    reject(message, code, "no")
     return true
 }

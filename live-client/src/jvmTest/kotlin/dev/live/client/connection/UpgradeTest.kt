@@ -3,7 +3,7 @@ package dev.live.client.connection
 import app.cash.turbine.test
 import dev.live.client.clientTest
 import dev.live.client.closed
-import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.transport.UpgradeRejectedException
 import dev.live.client.waiting
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.inspectors.forAll
@@ -21,10 +21,10 @@ class UpgradeTest : FunSpec({
     for (status in listOf(400, 403)) {
         test("HTTP $status closes the client with a typed cause") {
             clientTest {
-                transport.refusals += UpgradeRefusedException(status, "no")
+                transport.connectFailures += UpgradeRejectedException(status, "no")
                 settle()
 
-                closed().cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe status
+                closed().cause.shouldBeInstanceOf<DisconnectCause.UpgradeRejected>().status shouldBe status
             }
         }
     }
@@ -34,7 +34,7 @@ class UpgradeTest : FunSpec({
             List(20) {
                 var delay = Duration.ZERO
                 clientTest {
-                    transport.refusals += UpgradeRefusedException(503, "full", retryAfter = 20.seconds)
+                    transport.connectFailures += UpgradeRejectedException(503, "full", retryAfter = 20.seconds)
                     settle()
                     delay = waiting().delay
                 }
@@ -47,7 +47,7 @@ class UpgradeTest : FunSpec({
 
     test("HTTP 502 is retried like an unreachable server") {
         clientTest {
-            transport.refusals += UpgradeRefusedException(502, "")
+            transport.connectFailures += UpgradeRejectedException(502, "")
             settle()
 
             waiting().delay shouldBe 1.seconds

@@ -45,7 +45,7 @@ class FacadeTest : FunSpec({
         mangled.map { "${it.declaringClass.simpleName}.${it.name.substringBefore('-')}" }
             .shouldContainExactlyInAnyOrder(
                 "LiveException.getRetryAfter", // JavaLiveClient.retryAfter
-                "UpgradeRefused.getRetryAfter", // ConnectionStatus.delay is at least as long
+                "UpgradeRejected.getRetryAfter", // ConnectionStatus.delay is at least as long
                 "HeartbeatTimeout.getAfter", // toString has it
             )
     }

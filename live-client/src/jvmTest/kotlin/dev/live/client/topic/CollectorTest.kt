@@ -40,7 +40,7 @@ class CollectorTest : FunSpec({
             val collector = collect(client.topic<Chat>("room").messages)
             serverPublishes("room", Chat("ann", "before the ack"))
             settle()
-            transport.wire.answer(transport.wire.received.single())
+            transport.wire.accept(transport.wire.received.single())
             serverPublishes("room", hello)
 
             collector.awaitItem() shouldBe hello
@@ -75,7 +75,7 @@ class CollectorTest : FunSpec({
             slow.texts shouldContainExactly (0..64).map { "$it" } // one being processed and 64 buffered
             slow.error.shouldBeInstanceOf<SlowCollectorException>().reason shouldBe
                 "a collector of topic 'room' is too slow: its buffer of 64 updates is full"
-            transport.joined shouldContainExactly setOf("room")
+            transport.subscribedTopics shouldContainExactly setOf("room")
             quick.cancel()
         }
     }
@@ -103,7 +103,7 @@ class CollectorTest : FunSpec({
             repeat(100) { serverPublishes("room", Chat("ann", "$it")) }
             settle()
 
-            transport.joined.shouldBeEmpty()
+            transport.subscribedTopics.shouldBeEmpty()
             slow.resume.complete(Unit)
         }
     }

@@ -8,8 +8,8 @@ import dev.live.client.LiveClient
 import dev.live.client.clientTest
 import dev.live.client.room
 import dev.live.client.start
+import dev.live.client.testing.FakeTransport
 import dev.live.protocol.CloseCode
-import dev.live.test.FakeTransport
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.assertions.withClue
 import io.kotest.core.spec.style.FunSpec

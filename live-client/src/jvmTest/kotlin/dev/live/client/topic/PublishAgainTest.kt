@@ -5,11 +5,11 @@ import dev.live.client.clientTest
 import dev.live.client.hello
 import dev.live.client.room
 import dev.live.client.start
+import dev.live.client.testing.FakeWire
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.test.FakeWire
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
@@ -38,7 +38,7 @@ class PublishAgainTest : FunSpec({
     test("a publish that is rejected again is not repeated a third time") {
         clientTest {
             transport.onMessage = { message ->
-                (message.type == MessageType.PUBLISH).also { if (it) refuse(message, "not_subscribed", "join first") }
+                (message.type == MessageType.PUBLISH).also { if (it) reject(message, "not_subscribed", "join first") }
             }
             val collecting = start { room().messages.first() }
             settle()
@@ -54,7 +54,7 @@ class PublishAgainTest : FunSpec({
         for ((code, isCollected) in listOf("forbidden" to true, "not_subscribed" to false)) {
             clientTest {
                 transport.onMessage = { message ->
-                    (message.type == MessageType.PUBLISH).also { if (it) refuse(message, code, "no") }
+                    (message.type == MessageType.PUBLISH).also { if (it) reject(message, code, "no") }
                 }
                 val collecting = if (isCollected) start { room().messages.first() } else null
                 settle()
@@ -73,7 +73,7 @@ class PublishAgainTest : FunSpec({
             val publishing = start { room().publish(hello, timeout = 3.seconds) }
             val collecting = start { room().messages.first() }
             pass(2.seconds)
-            transport.wire.let { it.refuse(it.sent(MessageType.PUBLISH).single(), "not_subscribed", "join first") }
+            transport.wire.let { it.reject(it.sent(MessageType.PUBLISH).single(), "not_subscribed", "join first") }
             pass(1.seconds)
 
             shouldThrow<LiveException> { publishing.await() }.code shouldBe ErrorCode.Timeout
@@ -86,7 +86,7 @@ class PublishAgainTest : FunSpec({
 })
 
 private fun rejectUnlessSubscribed(wire: FakeWire, message: Message): Boolean {
-    val isTooEarly = message.type == MessageType.PUBLISH && message.topic !in wire.joined
-    if (isTooEarly) wire.refuse(message, "not_subscribed", "join first")
+    val isTooEarly = message.type == MessageType.PUBLISH && message.topic !in wire.subscribedTopics
+    if (isTooEarly) wire.reject(message, "not_subscribed", "join first")
     return isTooEarly
 }

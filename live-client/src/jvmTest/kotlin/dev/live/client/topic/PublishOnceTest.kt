@@ -51,7 +51,7 @@ class PublishOnceTest : FunSpec({
     test("a rejection is final") {
         clientTest {
             transport.onMessage = { message ->
-                refuse(message, "bad_payload", "the topic does not accept keys").let { true }
+                reject(message, "bad_payload", "the topic does not accept keys").let { true }
             }
 
             val publishing = start { shouldThrow<LiveException> { room().publishOnce("m1", hello) } }

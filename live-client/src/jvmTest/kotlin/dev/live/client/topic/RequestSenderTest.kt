@@ -40,7 +40,7 @@ class RequestSenderTest : FunSpec({
 
     test("publish throws an exception with the server's code and reason") {
         clientTest {
-            transport.onMessage = { message -> refuse(message, "not_subscribed", "join first").let { true } }
+            transport.onMessage = { message -> reject(message, "not_subscribed", "join first").let { true } }
 
             val error = shouldThrow<LiveException> { room().publish(hello) }
 

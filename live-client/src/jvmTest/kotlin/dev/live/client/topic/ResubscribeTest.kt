@@ -4,10 +4,10 @@ import dev.live.client.clientTest
 import dev.live.client.collect
 import dev.live.client.hello
 import dev.live.client.room
+import dev.live.client.testing.FakeTransport
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.MessageType
-import dev.live.test.FakeTransport
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
@@ -26,7 +26,7 @@ class ResubscribeTest : FunSpec({
                 transport.rejectSubscribes(code)
                 transport.wire.cut()
                 pass(20.seconds)
-                transport.joined shouldBe emptySet()
+                transport.subscribedTopics shouldBe emptySet()
                 updates.expectNoEvents()
 
                 transport.onMessage = { false }
@@ -100,6 +100,6 @@ class ResubscribeTest : FunSpec({
 
 private fun FakeTransport.rejectSubscribes(code: String) {
     onMessage = { message ->
-        (message.type == MessageType.SUBSCRIBE).also { if (it) refuse(message, code, "not now") }
+        (message.type == MessageType.SUBSCRIBE).also { if (it) reject(message, code, "not now") }
     }
 }

@@ -45,7 +45,7 @@ class SubscriptionStatusTest : FunSpec({
 
     test("updates fail with the server's error if the server rejects the subscription") {
         clientTest {
-            transport.onMessage = { message -> refuse(message, "forbidden", "not for you").let { true } }
+            transport.onMessage = { message -> reject(message, "forbidden", "not for you").let { true } }
 
             val updates = collect(room().updates)
 

@@ -8,6 +8,8 @@ import dev.live.client.clientTest
 import dev.live.client.collect
 import dev.live.client.hello
 import dev.live.client.start
+import dev.live.client.testing.FakeTransport
+import dev.live.client.testing.FakeWire
 import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
@@ -15,8 +17,6 @@ import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.toMessage
-import dev.live.test.FakeTransport
-import dev.live.test.FakeWire
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.booleans.shouldBeTrue
 import io.kotest.matchers.collections.shouldContainExactly
@@ -40,19 +40,19 @@ class SubscriptionThrottleTest : FunSpec({
         clientTest {
             val held = ArrayDeque<Message>()
             val collectors = collectAll(1_000)
-            transport.joined.size shouldBe 1_000
+            transport.subscribedTopics.size shouldBe 1_000
             transport.onMessage = { message -> held.add(message) }
             transport.wire.cut()
             pass(1.seconds)
 
             val subscribed = mutableListOf<String>()
-            while (transport.joined.size < 1_000) {
+            while (transport.subscribedTopics.size < 1_000) {
                 held.size shouldBeGreaterThan 0
                 (held.size <= 64).shouldBeTrue()
                 repeat(1 + held.size / 3) {
                     val next = held.removeFirst()
                     subscribed += next.topic
-                    transport.wire.answer(next)
+                    transport.wire.accept(next)
                 }
                 settle()
             }
@@ -70,9 +70,9 @@ class SubscriptionThrottleTest : FunSpec({
 
             collectors.forEach { it.cancel() }
             settle()
-            while (transport.joined.isNotEmpty()) {
+            while (transport.subscribedTopics.isNotEmpty()) {
                 (held.size in 1..64).shouldBeTrue()
-                transport.wire.answer(held.removeFirst())
+                transport.wire.accept(held.removeFirst())
                 settle()
             }
         }
@@ -107,11 +107,11 @@ class SubscriptionThrottleTest : FunSpec({
             settle()
 
             transport.onMessage = { false }
-            transport.wire.received.toList().forEach { transport.wire.answer(it) }
+            transport.wire.received.toList().forEach { transport.wire.accept(it) }
             settle()
 
             transport.wire.received.size shouldBe 64
-            transport.joined.size shouldBe 64
+            transport.subscribedTopics.size shouldBe 64
             collectors.forEach { it.cancel() }
         }
     }
@@ -131,7 +131,7 @@ class SubscriptionThrottleTest : FunSpec({
 
                 server.maxRejected shouldBeLessThan rate.burst
                 transport.connections.size shouldBe 2
-                transport.joined.size shouldBe 1_000
+                transport.subscribedTopics.size shouldBe 1_000
                 server.tooSoon shouldBe emptyList()
                 collectors.forEach { it.cancel() }
             }
@@ -148,7 +148,7 @@ class SubscriptionThrottleTest : FunSpec({
 
             transport.connections.size shouldBe 3
             server.closes shouldBe 1
-            transport.joined.size shouldBe 200
+            transport.subscribedTopics.size shouldBe 200
             collectors.forEach { it.cancel() }
         }
     }
@@ -157,7 +157,7 @@ class SubscriptionThrottleTest : FunSpec({
         "a temporarily rejected first subscribe is retried within the timeout",
     ) {
         clientTest {
-            transport.refuse("room", 3, 2.seconds)
+            transport.rejectSubscribes("room", 3, 2.seconds)
 
             val room = collect(client.topic<Chat>("room").messages)
             pass(10.seconds)
@@ -170,7 +170,7 @@ class SubscriptionThrottleTest : FunSpec({
 
     test("a first subscribe that is rejected longer than the timeout fails with the server's error") {
         clientTest {
-            transport.refuse("room", Int.MAX_VALUE, 4.seconds)
+            transport.rejectSubscribes("room", Int.MAX_VALUE, 4.seconds)
 
             val room = start { client.topic<Chat>("room").messages.collect() }
             pass(30.seconds)
@@ -185,13 +185,13 @@ class SubscriptionThrottleTest : FunSpec({
     test("a topic that is rejected for a minute does not delay others") {
         clientTest {
             val collectors = collectAll(300)
-            transport.refuse("room/0", 1, 1.minutes)
+            transport.rejectSubscribes("room/0", 1, 1.minutes)
             transport.wire.cut()
             pass(10.seconds)
 
-            transport.joined.size shouldBe 299
+            transport.subscribedTopics.size shouldBe 299
             pass(2.minutes)
-            transport.joined.size shouldBe 300
+            transport.subscribedTopics.size shouldBe 300
             collectors.forEach { it.cancel() }
         }
     }
@@ -199,10 +199,10 @@ class SubscriptionThrottleTest : FunSpec({
     test("a repeatedly rejected topic delays neither queued nor later topics") {
         clientTest {
             val collectors = collectAll(300)
-            transport.refuse("room/0", 10, 1.seconds)
+            transport.rejectSubscribes("room/0", 10, 1.seconds)
             transport.wire.cut()
             pass(6.seconds)
-            transport.joined.size shouldBe 299
+            transport.subscribedTopics.size shouldBe 299
             while (transport.wire.sent(MessageType.SUBSCRIBE).count { it.topic == "room/0" } <
                 10
             ) {
@@ -211,7 +211,7 @@ class SubscriptionThrottleTest : FunSpec({
 
             val later = collectAll(20, prefix = "later", within = 2.seconds)
 
-            transport.joined.count { it.startsWith("later") } shouldBe 20
+            transport.subscribedTopics.count { it.startsWith("later") } shouldBe 20
             (collectors + later).forEach { it.cancel() }
         }
     }
@@ -219,14 +219,14 @@ class SubscriptionThrottleTest : FunSpec({
     test("one topic that is rejected ten times delays 20 new topics by less than 2 s") {
         clientTest {
             val collectors = collectAll(1)
-            transport.refuse("room/0", 10, 1.seconds)
+            transport.rejectSubscribes("room/0", 10, 1.seconds)
             transport.wire.cut()
             pass(1.seconds)
             while (transport.wire.sent(MessageType.SUBSCRIBE).size < 10) pass(100.milliseconds)
 
             val later = collectAll(20, prefix = "later", within = 2.seconds)
 
-            transport.joined.count { it.startsWith("later") } shouldBe 20
+            transport.subscribedTopics.count { it.startsWith("later") } shouldBe 20
             (collectors + later).forEach { it.cancel() }
         }
     }
@@ -234,13 +234,13 @@ class SubscriptionThrottleTest : FunSpec({
     test("after a rejection with an empty queue, new topics are subscribed without a delay") {
         clientTest {
             val collectors = collectAll(1)
-            transport.refuse("room/0", 1, 1.seconds)
+            transport.rejectSubscribes("room/0", 1, 1.seconds)
             transport.wire.cut()
             pass(5.seconds)
 
             val later = collectAll(20, prefix = "later", within = 1.milliseconds)
 
-            transport.joined.size shouldBe 21
+            transport.subscribedTopics.size shouldBe 21
             (collectors + later).forEach { it.cancel() }
         }
     }
@@ -248,14 +248,14 @@ class SubscriptionThrottleTest : FunSpec({
     test("a temporarily rejected unsubscribe is retried") {
         clientTest {
             val room = collect(client.topic<Chat>("room").messages)
-            transport.refuse("room", 1, 2.seconds)
+            transport.rejectSubscribes("room", 1, 2.seconds)
 
             room.cancel()
             pass(1.seconds)
-            transport.joined shouldBe setOf("room")
+            transport.subscribedTopics shouldBe setOf("room")
             pass(3.seconds)
 
-            transport.joined shouldBe emptySet()
+            transport.subscribedTopics shouldBe emptySet()
         }
     }
 
@@ -289,7 +289,7 @@ private fun ClientFixture.collectAll(
     List(topics) { n -> turbines.launch { client.topic<Chat>("$prefix/$n").messages.collect() } }.also { pass(within) }
 
 /** The server rejects [times] messages of [topic] with [retryAfter]. */
-private fun FakeTransport.refuse(topic: String, times: Int, retryAfter: Duration) {
+private fun FakeTransport.rejectSubscribes(topic: String, times: Int, retryAfter: Duration) {
     var left = times
     onMessage = { message ->
         val isRejected = message.topic == topic && left > 0

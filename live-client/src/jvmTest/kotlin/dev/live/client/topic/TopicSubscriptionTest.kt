@@ -6,11 +6,11 @@ import dev.live.client.Chat
 import dev.live.client.clientTest
 import dev.live.client.collect
 import dev.live.client.hello
+import dev.live.client.testing.FakeWire
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.test.FakeWire
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
@@ -50,10 +50,10 @@ class TopicSubscriptionTest : FunSpec({
             second.awaitItem() shouldBe hello
             first.cancel()
             settle()
-            transport.joined shouldContainExactly setOf("room")
+            transport.subscribedTopics shouldContainExactly setOf("room")
             second.cancel()
             settle()
-            transport.joined.shouldBeEmpty()
+            transport.subscribedTopics.shouldBeEmpty()
             transport.wire.sent(MessageType.SUBSCRIBE).size shouldBe 1
         }
     }
@@ -79,7 +79,7 @@ class TopicSubscriptionTest : FunSpec({
             transport.wire.cut()
             pass(1.seconds)
 
-            transport.joined.size shouldBe 20
+            transport.subscribedTopics.size shouldBe 20
             transport.wire.flushes shouldBe 1
             collectors.forEach { it.cancel() }
         }
@@ -100,7 +100,7 @@ class TopicSubscriptionTest : FunSpec({
     test("a rejected subscription fails only its own flow, with the server's code") {
         clientTest {
             transport.onMessage = { message ->
-                (message.topic == "secret").also { if (it) refuse(message, "forbidden", "not for you") }
+                (message.topic == "secret").also { if (it) reject(message, "forbidden", "not for you") }
             }
             val other = collect(client.topic<Chat>("room").messages)
             val rejected = collect(client.topic<Chat>("secret").messages)
@@ -118,13 +118,13 @@ class TopicSubscriptionTest : FunSpec({
 
     test("a rejected topic can be collected again") {
         clientTest {
-            transport.onMessage = { message -> refuse(message, "forbidden", "not yet").let { true } }
+            transport.onMessage = { message -> reject(message, "forbidden", "not yet").let { true } }
             collect(client.topic<Chat>("room").messages).awaitError()
             transport.onMessage = { false }
 
             val again = collect(client.topic<Chat>("room").messages)
 
-            transport.joined shouldContainExactly setOf("room")
+            transport.subscribedTopics shouldContainExactly setOf("room")
             again.cancel()
         }
     }
@@ -132,7 +132,7 @@ class TopicSubscriptionTest : FunSpec({
     test("a subscription that is rejected after a reconnect fails its flow") {
         clientTest {
             val collector = collect(client.topic<Chat>("room").messages)
-            transport.onMessage = { message -> refuse(message, "forbidden", "no longer").let { true } }
+            transport.onMessage = { message -> reject(message, "forbidden", "no longer").let { true } }
             transport.wire.cut()
             pass(1.seconds)
 
@@ -149,7 +149,7 @@ class TopicSubscriptionTest : FunSpec({
             pass(3.seconds)
 
             collector.awaitError().shouldBeInstanceOf<LiveException>().code shouldBe ErrorCode.Timeout
-            transport.wire.answer(unacked.single())
+            transport.wire.accept(unacked.single())
             settle()
             transport.wire.sentTypes() shouldContainExactly listOf("subscribe", "unsubscribe")
         }
@@ -162,7 +162,7 @@ class TopicSubscriptionTest : FunSpec({
             val collector = collect(client.topic<Chat>("room").messages)
             pass(62.seconds) // the heartbeat timeout and the reconnect delay
 
-            transport.joined shouldContainExactly setOf("room")
+            transport.subscribedTopics shouldContainExactly setOf("room")
             collector.cancel()
         }
     }
@@ -177,7 +177,7 @@ class TopicSubscriptionTest : FunSpec({
 
             val next = collect(client.topic<Chat>("room").messages)
 
-            transport.joined shouldContainExactly setOf("room")
+            transport.subscribedTopics shouldContainExactly setOf("room")
             next.cancel()
         }
     }
@@ -194,7 +194,7 @@ class TopicSubscriptionTest : FunSpec({
             serverPublishes("room", hello)
 
             second.awaitItem() shouldBe hello
-            transport.joined shouldContainExactly setOf("room")
+            transport.subscribedTopics shouldContainExactly setOf("room")
             second.cancel()
         }
     }
@@ -210,7 +210,7 @@ class TopicSubscriptionTest : FunSpec({
             val second = collect(client.topic<Chat>("room").messages)
             transport.wire.sent(MessageType.SUBSCRIBE).size shouldBe 1
 
-            transport.wire.answer(held.single())
+            transport.wire.accept(held.single())
             settle()
 
             transport.wire.received.map { it.type } shouldContainExactly listOf("subscribe", "unsubscribe", "subscribe")
@@ -229,13 +229,13 @@ class TopicSubscriptionTest : FunSpec({
 
             transport.wire.push(Message(MessageType.UNSUBSCRIBE, "room"))
             settle()
-            transport.wire.answer(held.single())
+            transport.wire.accept(held.single())
             serverPublishes("room", hello)
 
             collector.awaitItem() shouldBe hello
             collector.cancel()
             settle()
-            transport.joined.shouldBeEmpty()
+            transport.subscribedTopics.shouldBeEmpty()
             transport.wire.received.map { it.type } shouldContainExactly listOf("subscribe", "unsubscribe")
         }
     }
@@ -273,10 +273,10 @@ class TopicSubscriptionTest : FunSpec({
             clientTest({ linger = 5.seconds }) {
                 collect(client.topic<Chat>("room").messages).cancel()
                 pass(4.seconds)
-                transport.joined shouldContainExactly setOf("room")
+                transport.subscribedTopics shouldContainExactly setOf("room")
                 pass(1.seconds)
 
-                transport.joined.shouldBeEmpty()
+                transport.subscribedTopics.shouldBeEmpty()
             }
         }
 
@@ -287,7 +287,7 @@ class TopicSubscriptionTest : FunSpec({
                 collect(client.topic<Chat>("room").messages).cancel()
                 settle()
                 transport.onMessage = { false }
-                transport.wire.refuse(held.single(), "forbidden", "not yet")
+                transport.wire.reject(held.single(), "forbidden", "not yet")
                 settle()
 
                 val next = collect(client.topic<Chat>("room").messages)

@@ -85,7 +85,7 @@ class TryPublishTest : FunSpec({
         clientTest {
             settle()
             val failures = mutableListOf<LiveException>()
-            transport.onMessage = { message -> refuse(message, "forbidden", "not yours").let { true } }
+            transport.onMessage = { message -> reject(message, "forbidden", "not yours").let { true } }
             room().tryPublish(hello) { failures += it }
             settle()
             transport.onMessage = { true }

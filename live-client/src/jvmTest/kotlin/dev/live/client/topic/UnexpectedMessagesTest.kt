@@ -91,7 +91,7 @@ class UnexpectedMessagesTest : FunSpec({
             transport.onMessage = { message ->
                 if (message.type == MessageType.PUBLISH) {
                     ack(message)
-                    refuse(message, "internal", "changed my mind")
+                    reject(message, "internal", "changed my mind")
                 }
                 message.type == MessageType.PUBLISH
             }

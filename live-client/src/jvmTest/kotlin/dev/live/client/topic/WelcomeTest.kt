@@ -5,11 +5,11 @@ package dev.live.client.topic
 import app.cash.turbine.test
 import dev.live.client.HANG_TIMEOUT
 import dev.live.client.LiveClient
+import dev.live.client.testing.FakeTransport
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
-import dev.live.test.FakeTransport
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf

@@ -162,7 +162,7 @@ private suspend fun FunSpecContainerScope.testsForEngine(engine: Engine) {
         withServer(engine) { server, transport ->
             server.rejection = Rejection(HttpStatusCode.ServiceUnavailable, "over the limit\nmore", retryAfter = "7")
 
-            val rejected = shouldThrow<UpgradeRefusedException> { transport.connect(server.request()) { } }
+            val rejected = shouldThrow<UpgradeRejectedException> { transport.connect(server.request()) { } }
 
             rejected.status shouldBe 503
             rejected.reason shouldBe if (engine.readsRejections) "over the limit" else "Service Unavailable"

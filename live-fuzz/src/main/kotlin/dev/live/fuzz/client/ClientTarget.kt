@@ -2,6 +2,7 @@ package dev.live.fuzz.client
 
 import dev.live.client.LiveClient
 import dev.live.client.connection.ConnectionState
+import dev.live.client.testing.FakeTransport
 import dev.live.client.topic.CollectorOverflow
 import dev.live.fuzz.FuzzTarget
 import dev.live.fuzz.VirtualTime
@@ -15,7 +16,6 @@ import dev.live.protocol.LiveException
 import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.test.FakeTransport
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.launch
 import kotlinx.serialization.Serializable

@@ -198,7 +198,7 @@ class SyncSignalsTest : FunSpec({
         runTest {
             val server = FakeSyncServer(this)
             server.network.onMessage = { message ->
-                (message.type == MessageType.SUBSCRIBE).also { if (it) refuse(message, "forbidden", "not yours") }
+                (message.type == MessageType.SUBSCRIBE).also { if (it) reject(message, "forbidden", "not yours") }
             }
             val live = server.client()
             live.syncSignals("s").test(timeout = HANG_TIMEOUT) {

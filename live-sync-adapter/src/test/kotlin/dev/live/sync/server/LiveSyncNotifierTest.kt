@@ -152,4 +152,4 @@ class LiveSyncNotifierTest : FunSpec({
     }
 })
 
-private suspend fun RawConnection.rejectionCode(message: Message): String = ask(message).decode<ErrorData>().code
+private suspend fun RawConnection.rejectionCode(message: Message): String = request(message).decode<ErrorData>().code

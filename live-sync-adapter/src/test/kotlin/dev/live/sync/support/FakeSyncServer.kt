@@ -4,13 +4,13 @@ package dev.live.sync.support
 
 import dev.live.client.LiveClient
 import dev.live.client.connection.ReconnectPolicy
+import dev.live.client.testing.FakeTransport
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.WelcomeData
 import dev.live.protocol.of
 import dev.live.sync.SyncWire
-import dev.live.test.FakeTransport
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.testTimeSource
@@ -27,7 +27,7 @@ internal class FakeSyncServer(private val test: TestScope, scope: String = "s", 
                 if (message.type != MessageType.SUBSCRIBE || message.topic != topic) {
                     false
                 } else {
-                    answer(Message(MessageType.SUBSCRIBE, MARKER)) // marks the connection as subscribed
+                    accept(Message(MessageType.SUBSCRIBE, MARKER)) // marks the connection as subscribed
                     val welcome = if (sendsWelcome) Body.of(WelcomeData(SyncWire.jsonOf(cursor))) else null
                     push(Message(MessageType.ACK, message.topic, message.ref, welcome))
                     true
@@ -44,7 +44,7 @@ internal class FakeSyncServer(private val test: TestScope, scope: String = "s", 
         }
 
     /** Whether a client is subscribed on the current connection. */
-    val isSubscribed: Boolean get() = MARKER in network.joined
+    val isSubscribed: Boolean get() = MARKER in network.subscribedTopics
 
     /** Sends [cursor] to the client if it is subscribed. */
     fun signal(cursor: ULong) {
@@ -52,6 +52,6 @@ internal class FakeSyncServer(private val test: TestScope, scope: String = "s", 
     }
 
     private companion object {
-        const val MARKER = "joined"
+        const val MARKER = "subscribed"
     }
 }

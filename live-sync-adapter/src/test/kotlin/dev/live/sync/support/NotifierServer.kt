@@ -40,7 +40,7 @@ internal fun onServer(
 }
 
 internal suspend fun RawConnection.subscribe(scope: String): Message {
-    val ack = ask(Message(MessageType.SUBSCRIBE, "sync:$scope", "r"))
+    val ack = request(Message(MessageType.SUBSCRIBE, "sync:$scope", "r"))
     ack.type shouldBe MessageType.ACK
     return ack
 }

@@ -26,9 +26,9 @@ class ChatTest : FunSpec({
 
     test("a client without a token is rejected") {
         testLive(Application::chat) {
-            val refused = client().awaitClosed() as DisconnectCause.UpgradeRefused
+            val rejected = client().awaitClosed() as DisconnectCause.UpgradeRejected
 
-            refused.status shouldBe 401
+            rejected.status shouldBe 401
         }
     }
 })

@@ -4,7 +4,7 @@ package dev.live.docs.testing
 
 import dev.live.client.LiveClient
 import dev.live.client.connection.ConnectionState
-import dev.live.test.FakeTransport
+import dev.live.client.testing.FakeTransport
 import dev.live.test.LiveLifecycleRule
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.test.advanceTimeBy

@@ -5,12 +5,12 @@ package dev.live.docs.testing
 import dev.live.client.LiveClient
 import dev.live.client.connection.ConnectionState
 import dev.live.client.connection.Network
-import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.testing.FakeAppLifecycle
+import dev.live.client.testing.FakeNetworkMonitor
+import dev.live.client.testing.FakeTransport
+import dev.live.client.transport.UpgradeRejectedException
 import dev.live.protocol.CloseCode
 import dev.live.readme.Chat
-import dev.live.test.FakeAppLifecycle
-import dev.live.test.FakeNetworkMonitor
-import dev.live.test.FakeTransport
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.async
 import kotlinx.coroutines.test.advanceTimeBy
@@ -66,7 +66,7 @@ internal fun badNetwork() {
     network.wire.isHalfOpen = true // silently discards all sent messages
 
     network.outage = IOException("connection refused") // every attempt fails
-    network.refusals += UpgradeRefusedException(503, "full") // the next attempt is refused
+    network.connectFailures += UpgradeRejectedException(503, "full") // the next attempt is rejected
     network.isUnreachable = true // an attempt never completes
 }
 

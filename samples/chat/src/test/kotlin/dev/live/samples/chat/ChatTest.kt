@@ -98,7 +98,7 @@ class ChatTest : FunSpec({
             testLive(Application::chat) {
                 val cause = client("/live$query").awaitClosed()
 
-                cause.shouldBeInstanceOf<DisconnectCause.UpgradeRefused>().status shouldBe 401
+                cause.shouldBeInstanceOf<DisconnectCause.UpgradeRejected>().status shouldBe 401
             }
         }
     }

@@ -43,7 +43,7 @@ class DashboardTest : FunSpec({
             val lastMinute = lastMinute()
 
             val page = connectRaw()
-            val ack = page.ask(subscribe(lastMinute.position))
+            val ack = page.request(subscribe(lastMinute.position))
             val next = page.next()
 
             lastMinute.samples.filter { it.metric == "heap" }.map { it.at }.shouldBeSorted()
@@ -56,7 +56,7 @@ class DashboardTest : FunSpec({
         testLive(Application::fastDashboard) {
             val page = connectRaw()
 
-            val ack = page.ask(subscribe(Position("unknown-epoch", 5)))
+            val ack = page.request(subscribe(Position("unknown-epoch", 5)))
 
             ack.decode<SubscribedData>().recovered shouldBe false
         }
@@ -65,7 +65,7 @@ class DashboardTest : FunSpec({
     test("throttling delivers fewer values than measured, in order") {
         testLive(Application::fastDashboard) {
             val page = connectRaw()
-            page.ask(subscribe(since = null))
+            page.request(subscribe(since = null))
 
             val offsets = List(30) { page.next() }.map { checkNotNull(it.offset) }
 

@@ -129,7 +129,7 @@ private const val ROOM = "room/studio"
 private suspend fun LiveTest.tab(name: String, params: String?): RawConnection {
     val page = connectRaw("/live?name=$name")
     val data = params?.let { Body.of(SubscribeData(params = Json.parseToJsonElement(it))) }
-    page.ask(Message(MessageType.SUBSCRIBE, ROOM, "1", data)).type shouldBe MessageType.ACK
+    page.request(Message(MessageType.SUBSCRIBE, ROOM, "1", data)).type shouldBe MessageType.ACK
     return page
 }
 

@@ -141,7 +141,7 @@ class SyncPostgresTest : FunSpec({
 
     test("without a database a client can subscribe and receives no cursor") {
         testLive({ syncPostgres("jdbc:postgresql://127.0.0.1:1/none?user=nobody") }, timeout = 1.minutes) {
-            val ack = connectRaw("/live?name=ann").ask(Message(MessageType.SUBSCRIBE, "sync:list/42", ref = "1"))
+            val ack = connectRaw("/live?name=ann").request(Message(MessageType.SUBSCRIBE, "sync:list/42", ref = "1"))
 
             ack.type shouldBe MessageType.ACK
             ack.body shouldBe null

@@ -1,4 +1,4 @@
-package dev.live.test
+package dev.live.client.testing
 
 import dev.live.client.transport.Wire
 import dev.live.client.transport.WireClosedException
@@ -33,7 +33,7 @@ public class FakeWire internal constructor(
     public val received: MutableList<Message> = mutableListOf()
 
     /** The topics that the client is subscribed to. */
-    public val joined: Set<String> get() = topics
+    public val subscribedTopics: Set<String> get() = topics
 
     /** Number of flushes by the client. */
     public var flushes: Int = 0
@@ -79,7 +79,7 @@ public class FakeWire internal constructor(
     public fun ack(message: Message): Unit = push(Message(MessageType.ACK, ref = message.ref), message.topic)
 
     /** Replies to [message] with an `error`. [code] is the code on the wire, such as `forbidden`. */
-    public fun refuse(message: Message, code: String, reason: String): Unit =
+    public fun reject(message: Message, code: String, reason: String): Unit =
         push(Message(MessageType.ERROR, message.topic, message.ref, Body.of(ErrorData(code, reason))))
 
     /**
@@ -92,8 +92,8 @@ public class FakeWire internal constructor(
         deliver(WireEvent.Closed(code, reason), topic = null)
     }
 
-    /** Sends the default reply to [message], like a server that accepts everything. */
-    public fun answer(message: Message) {
+    /** Accepts [message] and sends the default reply, like a server that accepts everything. */
+    public fun accept(message: Message) {
         when (message.type) {
             MessageType.SUBSCRIBE -> {
                 topics += message.topic
@@ -142,7 +142,7 @@ public class FakeWire internal constructor(
     private fun take(message: Message) {
         if (!isOpen || isHalfOpen) return
         received += message
-        if (!intercept(message)) answer(message)
+        if (!intercept(message)) accept(message)
     }
 
     override suspend fun flush() {

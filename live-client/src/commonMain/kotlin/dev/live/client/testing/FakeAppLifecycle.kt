@@ -1,4 +1,4 @@
-package dev.live.test
+package dev.live.client.testing
 
 import dev.live.client.connection.AppLifecycle
 import kotlinx.coroutines.flow.Flow
@@ -17,7 +17,7 @@ public class FakeAppLifecycle : AppLifecycle {
         }
 
     /** Number of clients that observe this lifecycle; 0 after all of them are closed. */
-    public val followers: Int get() = state.subscriptionCount.value
+    public val observers: Int get() = state.subscriptionCount.value
 
     override fun foreground(): Flow<Boolean> = state.asStateFlow()
 }

@@ -1,4 +1,4 @@
-package dev.live.test
+package dev.live.client.testing
 
 import dev.live.client.connection.Network
 import dev.live.client.connection.NetworkMonitor
@@ -22,7 +22,7 @@ public class FakeNetworkMonitor : NetworkMonitor {
         }
 
     /** Number of clients that observe this monitor; 0 after all of them are closed. */
-    public val followers: Int get() = state.subscriptionCount.value
+    public val observers: Int get() = state.subscriptionCount.value
 
     override fun networks(): Flow<Network> = state.asStateFlow()
 }

@@ -1,8 +1,8 @@
-package dev.live.test
+package dev.live.client.testing
 
 import dev.live.client.transport.ConnectRequest
 import dev.live.client.transport.Transport
-import dev.live.client.transport.UpgradeRefusedException
+import dev.live.client.transport.UpgradeRejectedException
 import dev.live.client.transport.Wire
 import dev.live.protocol.Codec
 import dev.live.protocol.JsonCodec
@@ -64,10 +64,10 @@ public class FakeTransport(private val codec: Codec = JsonCodec, seed: Int = 0) 
     /** All connections, the newest last. */
     public val connections: MutableList<FakeWire> = mutableListOf()
 
-    /** Failures of the next connects, one each: an [UpgradeRefusedException] or a network error. */
-    public val refusals: ArrayDeque<Exception> = ArrayDeque()
+    /** Failures of the next connects, one each: an [UpgradeRejectedException] or a network error. */
+    public val connectFailures: ArrayDeque<Exception> = ArrayDeque()
 
-    /** If not null, the failure of every connect after [refusals], such as the network error of a server outage. */
+    /** If not null, the failure of every connect after [connectFailures], such as the error of a server outage. */
     public var outage: Exception? = null
 
     /** Whether a connect hangs. A hanging connect continues when this is false again. */
@@ -102,11 +102,12 @@ public class FakeTransport(private val codec: Codec = JsonCodec, seed: Int = 0) 
         get() = checkNotNull(connections.lastOrNull()?.takeIf { it.isOpen }) { "no connection is open" }
 
     /** The topics that the client is subscribed to, from the server's view. */
-    public val joined: Set<String> get() = connections.lastOrNull()?.takeIf { it.isOpen }?.joined.orEmpty()
+    public val subscribedTopics: Set<String>
+        get() = connections.lastOrNull()?.takeIf { it.isOpen }?.subscribedTopics.orEmpty()
 
     override suspend fun <R> connect(request: ConnectRequest, use: suspend (Wire) -> R): R {
         requests += request
-        refusals.removeFirstOrNull()?.let { throw it }
+        connectFailures.removeFirstOrNull()?.let { throw it }
         outage?.let { throw it }
         isReachable.first { it }
         toServer.pass()

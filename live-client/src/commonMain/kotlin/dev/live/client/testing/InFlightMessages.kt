@@ -1,4 +1,4 @@
-package dev.live.test
+package dev.live.client.testing
 
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
