@@ -4,7 +4,8 @@ package dev.live.protocol
  * Encodes a [Message] to bytes and back. Thread-safe and stateless.
  *
  * [decode] is total: for any input it returns a message or throws a [MalformedMessageException], in time and memory
- * proportional to the size of the input.
+ * proportional to the size of the input. `codecContract` in `live-test` has the tests that every implementation must
+ * pass.
  */
 public interface Codec {
     /** The WebSocket subprotocol that identifies this codec, such as `live.v1.json`. */

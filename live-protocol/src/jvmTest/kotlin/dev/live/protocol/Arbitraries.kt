@@ -1,7 +1,6 @@
 package dev.live.protocol
 
 import io.kotest.property.Arb
-import io.kotest.property.RandomSource
 import io.kotest.property.arbitrary.arbitrary
 import kotlin.random.Random
 
@@ -15,8 +14,6 @@ val arbMessage: Arb<Message> = arbitrary { it.random.message() }
 
 /** JSON text with redundant white space and escapes. */
 val arbJson: Arb<String> = arbitrary { it.random.json(depth = 5) }
-
-val arbBytes: Arb<ByteArray> = arbitrary { source: RandomSource -> source.random.run { nextBytes(nextInt(64)) } }
 
 private fun Random.message() =
     Message(

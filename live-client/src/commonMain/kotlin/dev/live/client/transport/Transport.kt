@@ -6,7 +6,8 @@ import kotlin.time.Duration
 /**
  * Opens connections to the server, one at a time.
  *
- * [KtorTransport] is the implementation for production; tests use their own.
+ * [KtorTransport] is the implementation for production; tests use their own. `transportContract` in `live-test` has the
+ * tests that every implementation must pass.
  */
 public interface Transport {
     /**

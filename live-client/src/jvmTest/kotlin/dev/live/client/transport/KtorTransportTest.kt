@@ -5,9 +5,7 @@ import dev.live.client.HANG_TIMEOUT
 import dev.live.client.Rejection
 import dev.live.client.TinyServer
 import dev.live.protocol.CloseCode
-import dev.live.protocol.JsonCodec
 import dev.live.protocol.Message
-import dev.live.protocol.MessageType
 import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
@@ -28,6 +26,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
+/** The behavior beyond the contract of a transport, which `live-test` runs on the same engines. */
 class KtorTransportTest : FunSpec({
 
     for (engine in Engine.entries) {
@@ -83,68 +82,6 @@ class KtorTransportTest : FunSpec({
 })
 
 private suspend fun FunSpecContainerScope.testsForEngine(engine: Engine) {
-    test("messages are sent and received, and leaving the block closes the connection") {
-        withServer(engine) { server, transport ->
-            val reply =
-                transport.connect(server.request()) { wire ->
-                    wire.send(JsonCodec.encode(Message(MessageType.PING, ref = "1")), isBinary = false)
-                    wire.flush()
-                    wire.receive().shouldBeInstanceOf<WireEvent.Received>().bytes
-                }
-
-            JsonCodec.decode(reply) shouldBe Message(MessageType.PONG, ref = "1")
-            eventually(HANG_TIMEOUT) { server.connections() shouldBe 0 }
-        }
-    }
-
-    test("subprotocol is the one that the server selected") {
-        withServer(engine) { server, transport ->
-            transport.connect(server.request()) { it.subprotocol } shouldBe "live.v1.json"
-        }
-    }
-
-    test("receive returns the close code of the server") {
-        withServer(engine) { server, transport ->
-            val end =
-                transport.connect(server.request()) { wire ->
-                    eventually(HANG_TIMEOUT) { server.connections() shouldBe 1 }
-                    server.closeAll(CloseCode.TryAgainLater)
-                    wire.receive()
-                }
-
-            end.shouldBeInstanceOf<WireEvent.Closed>().code shouldBe CloseCode.TryAgainLater
-        }
-    }
-
-    test("a connection lost without a close frame ends with Abnormal") {
-        ServerSocket(0).use { socket ->
-            withTransport(engine, connectTimeout = 5.seconds) { transport ->
-                val vanishing = upgradeThenCut(socket)
-
-                val request = ConnectRequest("ws://127.0.0.1:${socket.localPort}/live", listOf("live.v1.json"))
-                val end = transport.connect(request) { it.receive() }
-
-                end.shouldBeInstanceOf<WireEvent.Closed>().code shouldBe CloseCode.Abnormal
-                vanishing.join()
-            }
-        }
-    }
-
-    test("sending fails after the end") {
-        withServer(engine) { server, transport ->
-            transport.connect(server.request()) { wire ->
-                eventually(HANG_TIMEOUT) { server.connections() shouldBe 1 }
-                server.closeAll(CloseCode.Restart)
-                wire.receive().shouldBeInstanceOf<WireEvent.Closed>()
-
-                shouldThrow<WireClosedException> {
-                    wire.send(ByteArray(1), isBinary = false)
-                    wire.flush()
-                }
-            }
-        }
-    }
-
     test("a message over the limit ends the connection with TooLarge") {
         withServer(engine, maxMessageSize = 100) { server, transport ->
             val end =

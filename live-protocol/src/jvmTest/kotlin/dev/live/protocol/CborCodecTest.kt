@@ -1,3 +1,0 @@
-package dev.live.protocol
-
-class CborCodecTest : CodecContract(CborCodec)

@@ -1,3 +1,0 @@
-package dev.live.protocol
-
-class MessagePackCodecTest : CodecContract(MessagePackCodec)
