@@ -83,5 +83,17 @@ public sealed class Body {
         @JvmOverloads
         public fun json(text: String, limits: DecodeLimits = DecodeLimits.Default): Json =
             Json.trusted(compactJson(text, limits))
+
+        /**
+         * A payload of the JSON value in [text], without the check of [json]. For JSON that an encoder has just written
+         * and that is published often.
+         *
+         * The caller guarantees that [text] is one well-formed JSON value without white space between tokens, without
+         * repeated names in an object and without unpaired surrogates. Otherwise clients reject the messages that
+         * contain it.
+         */
+        @JvmStatic
+        @DelicateLiveApi
+        public fun uncheckedJson(text: String): Json = Json.trusted(text)
     }
 }

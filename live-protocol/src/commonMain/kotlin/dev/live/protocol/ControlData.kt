@@ -26,8 +26,12 @@ public fun LiveException.toMessage(topic: String = "", ref: String = ""): Messag
         MessageType.ERROR,
         topic,
         ref,
-        Body.of(ErrorData(wellFormed(code.wire), wellFormed(reason), retryAfter?.inWholeMilliseconds)),
+        errorBody(ErrorData(wellFormed(code.wire), wellFormed(reason), retryAfter?.inWholeMilliseconds)),
     )
+
+/** Without the check of [Body.of]: the generated serializer writes valid JSON, and the texts are valid Unicode. */
+private fun errorBody(error: ErrorData): Body.Json =
+    Body.Json.trusted(PayloadJson.encodeToString(ErrorData.serializer(), error))
 
 /**
  * The payload of a `goodbye` message.

@@ -8,10 +8,10 @@ import dev.live.server.config.Check
 import dev.live.server.config.Notation
 import dev.live.server.config.Setting
 import dev.live.server.config.SettingBlock
+import dev.live.server.dialect.DialectTable
 import dev.live.server.observe.LiveObserver
 import dev.live.server.session.QueueBound
 import dev.live.server.session.SessionSettings
-import dev.live.server.topic.CodecTable
 import dev.live.server.transport.Transport
 import io.ktor.utils.io.KtorDsl
 
@@ -116,7 +116,7 @@ public class LiveConfig internal constructor() {
             "heartbeat timeout (${heartbeat.timeout}) must be above its interval (${heartbeat.interval})"
         }
         return LiveSettings(
-            codecs = CodecTable(codecs, traceContext),
+            dialects = DialectTable(codecs, traceContext),
             transport = transport,
             handlers = session.handlerDispatcher,
             session = buildSession(),

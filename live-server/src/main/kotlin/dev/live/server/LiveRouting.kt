@@ -13,6 +13,7 @@ import io.ktor.server.routing.route
  * Without `authenticate` every client is accepted, and [Meta] must be [Unit].
  *
  * @param Meta application data about the client, stored in the session
+ * @return the endpoint, for other routes that serve the same clients
  * @throws IllegalStateException if [Live] is not installed, or if [Meta] is not [Unit] and the endpoint declares
  *   neither `authenticate` nor `authenticateByMessage`
  * @throws IllegalArgumentException if another endpoint declares the same topic pattern with different history, presence
@@ -21,16 +22,20 @@ import io.ktor.server.routing.route
 public inline fun <reified Meta : Any> Route.live(
     path: String,
     noinline configure: LiveEndpoint<Meta>.() -> Unit = {},
-) {
+): LiveRoute<Meta> {
     @Suppress("UNCHECKED_CAST") // Meta is Unit in this branch
-    liveEndpoint(path, if (Meta::class == Unit::class) Unit as Meta else null, configure)
+    return liveEndpoint(path, if (Meta::class == Unit::class) Unit as Meta else null, configure)
 }
 
 /**
  * The implementation of `live`; [anonymous] is the meta of all clients without `authenticate`, null if it is required.
  */
 @PublishedApi
-internal fun <Meta : Any> Route.liveEndpoint(path: String, anonymous: Meta?, configure: LiveEndpoint<Meta>.() -> Unit) {
+internal fun <Meta : Any> Route.liveEndpoint(
+    path: String,
+    anonymous: Meta?,
+    configure: LiveEndpoint<Meta>.() -> Unit,
+): LiveRoute<Meta> {
     val server = application.live
     val endpoint = LiveEndpoint<Meta>(path).apply(configure)
     if (!endpoint.isAuthenticated) {
@@ -43,7 +48,11 @@ internal fun <Meta : Any> Route.liveEndpoint(path: String, anonymous: Meta?, con
     val spec = endpoint.build()
     val endpointServer = server.serve(spec)
     route(path) { handle { endpointServer.handle(call) } }
-    val streams = spec.streams?.let { EventStreams(spec, server.context, endpointServer, it) } ?: return
+    spec.streams?.let { serveStreams(path, EventStreams(spec, server.context, endpointServer, it)) }
+    return LiveRoute(spec, server.context)
+}
+
+private fun Route.serveStreams(path: String, streams: EventStreams<*>) {
     route(path) {
         route(streams.path) {
             get { streams.handle(call) }

@@ -53,7 +53,7 @@ public class LiveServer internal constructor(
     internal val declared = DeclaredTopics()
     private val topics =
         TopicRegistry(
-            TopicRuntime(scope, settings.codecs, settings.topicBuffer, counters = counters, now = now),
+            TopicRuntime(scope, settings.dialects, settings.topicBuffer, counters = counters, now = now),
             settings.topicLinger,
             declared,
             settings.idleHistoryBytes,
@@ -147,7 +147,7 @@ public class LiveServer internal constructor(
     public fun kickUser(user: String, reason: String): Int = registry.ofUser(user).onEach { it.kick(reason) }.size
 
     private fun send(sessions: Collection<Session<*>>, message: Message): Int {
-        val prepared = PreparedMessage(message, settings.codecs)
+        val prepared = PreparedMessage(message, settings.dialects)
         val accepted = sessions.count { it.state.deliver(prepared) }
         counters.sent(accepted, message.body?.size ?: 0)
         return accepted
@@ -170,7 +170,7 @@ public class LiveServer internal constructor(
         if (!drainStarted.compareAndSet(false, true)) return
         isDraining = true
         val reason = CloseReason(CloseCode.Restart, "server restart", byClient = false)
-        val goodbye = PreparedMessage(goodbyeMessage(reason, window), settings.codecs)
+        val goodbye = PreparedMessage(goodbyeMessage(reason, window), settings.dialects)
         val closing = sessions
         for (session in closing) session.state.end(reason, flush = true, goodbye)
         withTimeoutOrNull(timeout) { closing.map { it.state.connection }.joinAll() }

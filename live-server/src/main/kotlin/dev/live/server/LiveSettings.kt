@@ -1,16 +1,16 @@
 package dev.live.server
 
+import dev.live.server.dialect.DialectTable
 import dev.live.server.limits.LimitSettings
 import dev.live.server.observe.LiveObserver
 import dev.live.server.session.SessionSettings
-import dev.live.server.topic.CodecTable
 import dev.live.server.transport.Transport
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlin.time.Duration
 
 /** The validated, immutable settings of `install(Live) { }`. */
 internal class LiveSettings(
-    val codecs: CodecTable,
+    val dialects: DialectTable,
     val transport: Transport,
     val handlers: CoroutineDispatcher,
     val session: SessionSettings,

@@ -6,7 +6,7 @@ import dev.live.protocol.Codec
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.Message
 import dev.live.protocol.MessagePackCodec
-import dev.live.server.topic.CodecTable
+import dev.live.server.dialect.DialectTable
 import dev.live.server.topic.PreparedMessage
 
 /** The message of all microbenchmarks, with a payload of 128 bytes. */
@@ -18,5 +18,5 @@ internal object BenchmarkMessages {
     fun message(type: String = "message"): Message =
         Message(type, "room/42", body = Body.json("\"${"x".repeat(PAYLOAD - 2)}\""))
 
-    fun prepared(): PreparedMessage = PreparedMessage(message(), CodecTable(codecs()))
+    fun prepared(): PreparedMessage = PreparedMessage(message(), DialectTable(codecs()))
 }

@@ -14,17 +14,17 @@ import dev.live.server.session.SessionRuntime
 import dev.live.server.topic.TopicRegistry
 import dev.live.server.topic.TopicRuntime
 import dev.live.server.transport.Inbound
-import kotlin.coroutines.Continuation
-import kotlin.coroutines.EmptyCoroutineContext
-import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
-import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
-import kotlin.time.Clock
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import org.openjdk.jmh.annotations.Benchmark
 import org.openjdk.jmh.annotations.Scope
 import org.openjdk.jmh.annotations.State
+import kotlin.coroutines.Continuation
+import kotlin.coroutines.EmptyCoroutineContext
+import kotlin.coroutines.intrinsics.COROUTINE_SUSPENDED
+import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
+import kotlin.time.Clock
 
 /**
  * A client's publish, from the bytes of its frame to the broker: decoding, limits and topic lookup. The broker is a
@@ -54,7 +54,7 @@ open class DispatchBenchmark {
         val scope = CoroutineScope(Dispatchers.Unconfined + Job())
         val registry =
             TopicRegistry(TopicRuntime(scope, settings.codecs, settings.topicBuffer, now = now), settings.topicLinger)
-        val runtime = SessionRuntime(settings.session, registry, codecSlot = 0, now = now)
+        val runtime = SessionRuntime(settings.session, registry, slot = 0, now = now)
         session =
             Session("session", Unit, null, "127.0.0.1", Clock.System.now(), "none", runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)

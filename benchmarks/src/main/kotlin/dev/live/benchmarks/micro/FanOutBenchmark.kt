@@ -1,10 +1,10 @@
 package dev.live.benchmarks.micro
 
+import dev.live.server.dialect.DialectTable
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.session.OfferResult
 import dev.live.server.session.QueueBound
 import dev.live.server.session.SessionQueue
-import dev.live.server.topic.CodecTable
 import dev.live.server.topic.MessageBatch
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Subscriber
@@ -23,7 +23,7 @@ open class FanOutBenchmark {
 
     private val set = SubscriberSet()
     private lateinit var queues: List<SessionQueue>
-    private val codecs = CodecTable(BenchmarkMessages.codecs())
+    private val codecs = DialectTable(BenchmarkMessages.codecs())
     private val message: PreparedMessage = BenchmarkMessages.prepared()
     private val batch = arrayOfNulls<OutboundFrame>(64)
 

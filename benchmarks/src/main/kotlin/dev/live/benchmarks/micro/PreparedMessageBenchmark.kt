@@ -1,7 +1,7 @@
 package dev.live.benchmarks.micro
 
 import dev.live.protocol.Message
-import dev.live.server.topic.CodecTable
+import dev.live.server.dialect.DialectTable
 import dev.live.server.topic.PreparedMessage
 import org.openjdk.jmh.annotations.Benchmark
 import org.openjdk.jmh.annotations.Scope
@@ -10,7 +10,7 @@ import org.openjdk.jmh.annotations.State
 /** The cost of the first subscriber of a message, which encodes it, and of every further subscriber. */
 @State(Scope.Benchmark)
 open class PreparedMessageBenchmark {
-    private val codecs = CodecTable(BenchmarkMessages.codecs())
+    private val codecs = DialectTable(BenchmarkMessages.codecs())
     private val message: Message = BenchmarkMessages.message()
     private val encoded = PreparedMessage(message, codecs)
 

@@ -86,7 +86,7 @@ internal class ScriptRunner(private val options: Options, private val time: Virt
         val client = Client(options)
         clients[number] = client
         val known = USERS.getOrNull(number)
-        time.scope.launch(Connection(client)) { endpoint.serve(client.socket, codecSlot = 0, known, "127.0.0.1") }
+        time.scope.launch(Connection(client)) { endpoint.serve(client.socket, slot = 0, known, "127.0.0.1") }
         time.run()
         return client
     }

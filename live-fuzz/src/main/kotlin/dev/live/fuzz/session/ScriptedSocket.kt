@@ -1,7 +1,6 @@
 package dev.live.fuzz.session
 
 import dev.live.server.frame.OutboundFrame
-import dev.live.server.frame.forEachFrame
 import dev.live.server.transport.FrameSource
 import dev.live.server.transport.Inbound
 import dev.live.server.transport.Socket

@@ -9,6 +9,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.RefPrefix
 import dev.live.protocol.toMessage
+import dev.live.server.dialect.ClientCommand
 import dev.live.server.endpoint.EndpointSpec
 import dev.live.server.endpoint.IdempotentReplies
 import dev.live.server.endpoint.RequestHandler
@@ -48,7 +49,7 @@ internal class Dispatcher<Meta : Any>(
         counters.received(data.size)
         val message =
             try {
-                session.codec.decode(data, limits.decode)
+                session.dialect.decode(data.bytes, data.isText, limits.decode)
             } catch (e: MalformedMessageException) {
                 limiter.admit(now(), data.size)
                 return rejectMalformed(session, e)
@@ -100,21 +101,14 @@ internal class Dispatcher<Meta : Any>(
     }
 
     private suspend fun handle(session: Session<Meta>, message: Message) {
-        when (message.type) {
-            MessageType.PING -> session.send(Message(MessageType.PONG, ref = message.ref))
-            MessageType.PONG -> Unit
-            MessageType.AUTH if renewsTokens -> tokens.renew(session, message)
-            MessageType.REPLY if isReply(message) -> session.handleReply(message)
-            MessageType.ERROR if isReply(message) -> session.handleReply(message)
-            else -> intercept(session, message)
+        when (val command = ClientCommand.controlIn(message, renewsTokens)) {
+            null -> intercept(session, message)
+            is ClientCommand.Ping -> session.send(Message(MessageType.PONG, ref = command.ref))
+            is ClientCommand.Pong -> Unit
+            is ClientCommand.Authenticate -> tokens.renew(session, command)
+            is ClientCommand.Reply -> session.handleReply(command.message)
         }
     }
-
-    /**
-     * Whether [message] replies to a request of the server. A late or duplicate reply is dropped, and not passed to
-     * `onMessage`.
-     */
-    private fun isReply(message: Message): Boolean = message.ref.startsWith(RefPrefix.SERVER)
 
     private suspend fun intercept(session: Session<Meta>, message: Message) {
         val intercept = endpoint.intercept ?: return route(session, message)
@@ -135,15 +129,17 @@ internal class Dispatcher<Meta : Any>(
 
     /** The interceptor can change the type of a message, so this is decided after it. */
     private suspend fun route(session: Session<Meta>, message: Message) {
-        when (message.type) {
-            MessageType.SUBSCRIBE if hasTopics -> topics.subscribe(session, message)
-            MessageType.UNSUBSCRIBE if hasTopics -> topics.unsubscribe(session, message)
-            MessageType.PUBLISH if hasTopics -> topics.publish(session, message)
-            else -> {
-                val request = endpoint.requests[message.type]
-                if (request == null) handleRaw(session, message) else handleRequest(session, request, message)
-            }
+        when (val command = ClientCommand.of(message, hasTopics)) {
+            is ClientCommand.Subscribe -> topics.subscribe(session, command)
+            is ClientCommand.Unsubscribe -> topics.unsubscribe(session, command)
+            is ClientCommand.Publish -> topics.publish(session, command.message)
+            is ClientCommand.Other -> handleOther(session, command.message)
         }
+    }
+
+    private suspend fun handleOther(session: Session<Meta>, message: Message) {
+        val request = endpoint.requests[message.type]
+        if (request == null) handleRaw(session, message) else handleRequest(session, request, message)
     }
 
     private suspend fun handleRaw(session: Session<Meta>, message: Message) {

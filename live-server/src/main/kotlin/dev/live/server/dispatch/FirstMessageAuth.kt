@@ -1,17 +1,15 @@
 package dev.live.server.dispatch
 
-import dev.live.protocol.AuthData
 import dev.live.protocol.CloseCode
-import dev.live.protocol.Codec
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.protocol.decode
 import dev.live.protocol.toMessage
-import dev.live.server.frame.Opcode
-import dev.live.server.frame.OutboundFrame
+import dev.live.server.dialect.ClientCommand
+import dev.live.server.dialect.Dialect
+import dev.live.server.dialect.ServerEvent
 import dev.live.server.limits.LimitSettings
 import dev.live.server.transport.Inbound
 import dev.live.server.transport.Socket
@@ -25,7 +23,7 @@ import kotlinx.coroutines.withTimeoutOrNull
  */
 internal class FirstMessageAuth<Meta : Any>(
     private val socket: Socket,
-    private val codec: Codec,
+    private val dialect: Dialect,
     private val limits: LimitSettings,
     handlers: CoroutineDispatcher,
     private val verify: suspend (String) -> Meta?,
@@ -70,7 +68,7 @@ internal class FirstMessageAuth<Meta : Any>(
     private suspend fun handle(data: Inbound.Data): Outcome<Meta>? {
         val message =
             try {
-                codec.decode(data, limits.decode)
+                dialect.decode(data.bytes, data.isText, limits.decode)
             } catch (e: MalformedMessageException) {
                 write(e.toErrorMessage())
                 return countRejected()
@@ -83,7 +81,7 @@ internal class FirstMessageAuth<Meta : Any>(
 
     private suspend fun authenticate(message: Message): Outcome<Meta> {
         var meta: Meta? = null
-        val failure = guard.run(MessageType.AUTH) { meta = verify(message.decode<AuthData>().token) }
+        val failure = guard.run(MessageType.AUTH) { meta = verify(ClientCommand.Authenticate.of(message).token) }
         meta?.let {
             write(Message(MessageType.ACK, ref = message.ref))
             return Outcome.Accepted(it)
@@ -94,7 +92,7 @@ internal class FirstMessageAuth<Meta : Any>(
     }
 
     private suspend fun pong(ping: Inbound.Ping): Outcome<Meta>? {
-        writeFrame(OutboundFrame(Opcode.Pong, ping.payload))
+        write(ServerEvent.Pong(ping.payload))
         return countRejected()
     }
 
@@ -106,10 +104,9 @@ internal class FirstMessageAuth<Meta : Any>(
         return Outcome.Ended(CloseCode.ProtocolViolated, "$rejected messages received before an auth message")
     }
 
-    private suspend fun write(message: Message) =
-        writeFrame(OutboundFrame(if (codec.isBinary) Opcode.Binary else Opcode.Text, codec.encode(message)))
+    private suspend fun write(message: Message) = write(ServerEvent.Sent(message))
 
-    private suspend fun writeFrame(frame: OutboundFrame) = socket.write(arrayOf(frame), 1)
+    private suspend fun write(event: ServerEvent) = socket.write(arrayOf(dialect.encode(event)), 1)
 
     private suspend fun close(end: Outcome.Ended) {
         if (end.code == CloseCode.Abnormal) return

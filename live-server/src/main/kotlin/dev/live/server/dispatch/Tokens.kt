@@ -1,13 +1,12 @@
 package dev.live.server.dispatch
 
-import dev.live.protocol.AuthData
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.protocol.decode
 import dev.live.protocol.toMessage
+import dev.live.server.dialect.ClientCommand
 import dev.live.server.endpoint.EndpointSpec
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Expiry
@@ -37,23 +36,22 @@ internal class Tokens<Meta : Any>(
         return null
     }
 
-    suspend fun renew(session: Session<Meta>, message: Message) {
-        val token = message.decode<AuthData>().token
+    suspend fun renew(session: Session<Meta>, command: ClientCommand.Authenticate) {
         var meta: Meta? = null
         var expiry: Expiry? = null
         guard.callHandler(session) {
-            meta = endpoint.authenticateByMessage?.invoke(token)?.takeIf { isSameClient(it, session) }
+            meta = endpoint.authenticateByMessage?.invoke(command.token)?.takeIf { isSameClient(it, session) }
             expiry = meta?.let(::expiryOf)
         }
         val accepted = meta
         val expiresAt = expiry?.at
         if (accepted == null || (expiresAt != null && expiresAt <= now()) || !session.state.renew(expiry)) {
-            session.send(LiveException(ErrorCode.Forbidden, NOT_ACCEPTED).toMessage(ref = message.ref))
+            session.send(LiveException(ErrorCode.Forbidden, NOT_ACCEPTED).toMessage(ref = command.ref))
             session.close(CloseCode.NotAuthenticated, NOT_ACCEPTED)
             return
         }
         session.renew(accepted)
-        session.send(Message(MessageType.ACK, ref = message.ref))
+        session.send(Message(MessageType.ACK, ref = command.ref))
     }
 
     /**

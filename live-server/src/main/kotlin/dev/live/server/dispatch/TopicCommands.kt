@@ -6,11 +6,10 @@ import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.RefPrefix
-import dev.live.protocol.SubscribeData
 import dev.live.protocol.WelcomeData
-import dev.live.protocol.decode
 import dev.live.protocol.of
 import dev.live.server.broker.Broker
+import dev.live.server.dialect.ClientCommand
 import dev.live.server.endpoint.IdempotentReplies
 import dev.live.server.endpoint.PresenceScope
 import dev.live.server.endpoint.PublishScope
@@ -36,53 +35,54 @@ internal class TopicCommands<Meta : Any>(
     private val mostSpecificFirst = specs.sortedBy { it.pattern.specificity }
     private val hooks = TopicHooks(specs, guard)
 
-    suspend fun subscribe(session: Session<Meta>, message: Message) {
-        val match = find(message.topic)
-        val request = message.decode<SubscribeData?>()
+    suspend fun subscribe(session: Session<Meta>, command: ClientCommand.Subscribe) {
+        val topic = command.topic
+        val match = find(topic)
         val subscriptions = session.state.subscriptions
         var member: Member? = null
-        val isNew = subscriptions[message.topic] == null
+        val isNew = subscriptions[topic] == null
         if (isNew) {
             requireCapacity(subscriptions.count)
             // Outside the lock: these call application code, which may itself subscribe the session.
-            authorize(session, match, request?.params)
-            member = member(session, match, request?.params)
+            authorize(session, match, command.params)
+            member = member(session, match, command.params)
         }
         var hasSubscribed = false
         var wasUnsubscribed = false
-        val welcome = welcome(session, match, request?.params)
-        val ack = ack(message, welcome)
+        val welcome = welcome(session, match, command.params)
+        val ack = ack(topic, command.ref, welcome)
         val isAcked =
             session.state.withLock {
-                if (subscriptions[message.topic] == null) {
+                if (subscriptions[topic] == null) {
                     wasUnsubscribed = !isNew
                     if (wasUnsubscribed) return@withLock true
                     requireCapacity(subscriptions.count)
-                    subscriptions.subscribe(message.topic, match, ack, request?.since, member)
+                    subscriptions.subscribe(topic, match, ack, command.since, member)
                     hasSubscribed = true
                     true
                 } else {
                     // Under the lock, so that the server cannot unsubscribe the session before the ack.
-                    subscriptions.resubscribe(message.topic, ack, request?.since) || session.trySend(ack)
+                    subscriptions.resubscribe(topic, ack, command.since) || session.trySend(ack)
                 }
             }
         // The server unsubscribed the session in the meantime, so it must be authorized again.
-        if (wasUnsubscribed) return subscribe(session, message)
+        if (wasUnsubscribed) return subscribe(session, command)
         if (!isAcked) session.send(ack)
         if (!hasSubscribed) return
         counters.sent(messages = 1, bytes = ack.body?.size ?: 0) // the ack, which was delivered through the topic
         hooks.subscribed(session, match, welcome)
     }
 
-    suspend fun unsubscribe(session: Session<Meta>, message: Message) {
-        val attachment = session.state.subscriptions[message.topic]?.attachment
+    suspend fun unsubscribe(session: Session<Meta>, command: ClientCommand.Unsubscribe) {
+        val attachment = session.state.subscriptions[command.topic]?.attachment
+        val ack = ack(command.topic, command.ref)
         var hasUnsubscribed = false
         val isAcked =
             session.state.withLock {
-                hasUnsubscribed = session.state.subscriptions.unsubscribe(message.topic, ack(message))
-                hasUnsubscribed || session.trySend(ack(message))
+                hasUnsubscribed = session.state.subscriptions.unsubscribe(command.topic, ack)
+                hasUnsubscribed || session.trySend(ack)
             }
-        if (!isAcked) session.send(ack(message))
+        if (!isAcked) session.send(ack)
         if (!hasUnsubscribed || attachment == null) return
         counters.sent(messages = 1, bytes = 0)
         hooks.unsubscribed(session, matchOf(attachment))
@@ -135,7 +135,7 @@ internal class TopicCommands<Meta : Any>(
         } else {
             publish(session, match, message)
         }
-        if (message.ref.isNotEmpty()) session.send(ack(message))
+        if (message.ref.isNotEmpty()) session.send(ack(message.topic, message.ref))
     }
 
     private suspend fun publishOnce(session: Session<Meta>, match: TopicMatch<Meta, *>, message: Message) {
@@ -220,6 +220,6 @@ internal class TopicCommands<Meta : Any>(
         }.welcome
     }
 
-    private fun ack(message: Message, welcome: JsonElement? = null) =
-        Message(MessageType.ACK, message.topic, message.ref, welcome?.let { Body.of(WelcomeData(it)) })
+    private fun ack(topic: String, ref: String, welcome: JsonElement? = null) =
+        Message(MessageType.ACK, topic, ref, welcome?.let { Body.of(WelcomeData(it)) })
 }

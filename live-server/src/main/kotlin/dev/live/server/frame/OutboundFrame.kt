@@ -1,21 +1,26 @@
 package dev.live.server.frame
 
+import dev.live.protocol.Message
+
 /**
- * One outbound frame in wire format: a header, then the payload. It may also hold several concatenated frames, which
- * sockets write like one frame.
+ * One outbound frame in wire format: a WebSocket header and the payload, or the text of a server-sent event. It may
+ * also hold several concatenated frames, which sockets write like one frame.
  *
  * Encoded once for all sockets: servers do not mask frames, so the bytes are the same for every socket.
  *
  * @property opcode opcode of the first frame
- * @property wire header and payload (RFC 6455, section 5.2) of each frame. Shared between sockets: read-only
+ * @property wire the bytes of each frame (RFC 6455, section 5.2). Shared between sockets: read-only
  * @property size bytes of the payloads alone
  * @property count number of frames
+ * @property subscribeReply the message in this frame if it replies to the subscribe of a request for server-sent
+ *   events, whose socket waits for it; null in all other frames
  */
 internal class OutboundFrame private constructor(
     val opcode: Opcode,
     val wire: ByteArray,
     val size: Int,
     val count: Int,
+    val subscribeReply: Message? = null,
 ) {
     constructor(opcode: Opcode, payload: ByteArray) :
         this(opcode, header(opcode, payload.size) + payload, payload.size, count = 1)
@@ -29,6 +34,10 @@ internal class OutboundFrame private constructor(
         private const val LENGTH_IS_64_BITS: Byte = 127
         private const val MAX_SHORT_LENGTH = 125
         private const val MAX_16_BIT_LENGTH = 0xFFFF
+
+        /** A frame without a header: sockets write only [wire]. */
+        fun unframed(opcode: Opcode, wire: ByteArray, subscribeReply: Message? = null) =
+            OutboundFrame(opcode, wire, wire.size, count = 1, subscribeReply)
 
         /** Concatenates [frames], at least one, in their order. */
         fun concat(frames: List<OutboundFrame>): OutboundFrame {

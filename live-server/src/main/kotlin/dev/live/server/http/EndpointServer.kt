@@ -66,7 +66,7 @@ internal class EndpointServer<Meta : Any>(
     suspend fun handle(call: ApplicationCall) {
         val disconnect = call.watchDisconnect()
         val handshake =
-            when (val result = handshake(call, context.topics.codecs)) {
+            when (val result = handshake(call, context.topics.dialects)) {
                 is HttpRejection -> return reject(call, result)
                 is Handshake.Accepted -> result
             }
@@ -100,25 +100,33 @@ internal class EndpointServer<Meta : Any>(
                 is Identity.Pending -> null
             }
         val address = call.request.origin.remoteAddress
-        val codecSlot = handshake.codecSlot // the connection must not keep the handshake in memory
+        val slot = handshake.slot // the connection must not keep the handshake in memory
         return LiveUpgrade(handshake, limits.frames, context.fastPath, call, context.scope, permit::close) { socket ->
-            serve(socket, codecSlot, meta, address)
+            serve(socket, slot, meta, address)
         }
     }
 
     /**
      * Runs a session on [socket] until the session has ended completely.
      *
+     * @param slot of the session's dialect
      * @param authenticated the client's meta; null if the client authenticates in its first message
+     * @param streamTopic the topic that a client of server-sent events has requested; null for other clients
      */
-    suspend fun serve(socket: Socket, codecSlot: Int, authenticated: Meta?, address: String) {
+    suspend fun serve(
+        socket: Socket,
+        slot: Int,
+        authenticated: Meta?,
+        address: String,
+        streamTopic: String? = null,
+    ) {
         try {
             val verify = endpoint.authenticateByMessage
             val meta =
                 authenticated
-                    ?: verify?.let { firstMessageAuth(socket, codecSlot, it).await() }
+                    ?: verify?.let { firstMessageAuth(socket, slot, it).await() }
                     ?: return
-            val handler = Handler(meta, codecSlot, address, socket.transport)
+            val handler = Handler(meta, slot, address, socket.transport, streamTopic)
             SessionRunner(socket, handler, context.sessionSettings, context.now).run()
         } catch (_: IOException) {
             // the connection was lost before the session was created
@@ -127,8 +135,8 @@ internal class EndpointServer<Meta : Any>(
         }
     }
 
-    private fun firstMessageAuth(socket: Socket, codecSlot: Int, verify: suspend (String) -> Meta?) =
-        FirstMessageAuth<Meta>(socket, context.topics.codecs[codecSlot], limits, context.handlers, verify)
+    private fun firstMessageAuth(socket: Socket, slot: Int, verify: suspend (String) -> Meta?) =
+        FirstMessageAuth<Meta>(socket, context.topics.dialects[slot], limits, context.handlers, verify)
 
     private suspend fun reject(call: ApplicationCall, rejection: HttpRejection) {
         if (rejection.status == HttpStatusCode.UpgradeRequired) call.addUpgradeHeaders()
@@ -139,9 +147,10 @@ internal class EndpointServer<Meta : Any>(
     /** The endpoint's part in the lifecycle of one session. */
     private inner class Handler(
         private val meta: Meta,
-        private val codecSlot: Int,
+        private val slot: Int,
         private val address: String,
         private val transport: String,
+        private val streamTopic: String?,
     ) : SessionHandler<Meta> {
         private val dispatcher = Dispatcher(endpoint, commands, tokens, limits, guard, context.now, counters)
 
@@ -152,7 +161,8 @@ internal class EndpointServer<Meta : Any>(
         private var lastTopics = emptyList<TopicMatch<Meta, *>>()
 
         override fun create(scope: CoroutineScope): Session<Meta> {
-            val runtime = SessionRuntime(context.sessionSettings, context.topics, codecSlot, commands, context.now)
+            val runtime =
+                SessionRuntime(context.sessionSettings, context.topics, slot, commands, streamTopic, context.now)
             val user = endpoint.user?.invoke(meta)
             val connectedAt = Clock.System.now()
             return Session(newSessionId(), meta, user, address, connectedAt, transport, runtime, scope.coroutineContext)

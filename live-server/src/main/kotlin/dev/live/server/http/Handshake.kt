@@ -1,8 +1,8 @@
 package dev.live.server.http
 
+import dev.live.server.dialect.DialectTable
 import dev.live.server.endpoint.BEARER_SUBPROTOCOL
 import dev.live.server.endpoint.offeredSubprotocols
-import dev.live.server.topic.CodecTable
 import dev.live.server.transport.ignoresLaterConnectionHeaders
 import io.ktor.http.Headers
 import io.ktor.http.HttpHeaders
@@ -18,11 +18,11 @@ import kotlin.io.encoding.Base64
  */
 internal sealed interface Handshake {
     /** A valid request. [subprotocol] is the one to select in the response, or null if the client offered none. */
-    class Accepted(val codecSlot: Int, val subprotocol: String?, val key: String) : Handshake
+    class Accepted(val slot: Int, val subprotocol: String?, val key: String) : Handshake
 }
 
 /** Checks the upgrade request in [call] (RFC 6455, section 4.2.1), then selects the subprotocol. */
-internal fun handshake(call: ApplicationCall, codecs: CodecTable): Handshake {
+internal fun handshake(call: ApplicationCall, dialects: DialectTable): Handshake {
     requireUpgrade(call)?.let { return it }
     requireValidHttp(call)?.let { return it }
     if (call.values(HttpHeaders.SecWebSocketVersion).singleOrNull() != WEBSOCKET_VERSION) {
@@ -34,7 +34,7 @@ internal fun handshake(call: ApplicationCall, codecs: CodecTable): Handshake {
     if (key == null || (!isKey(key) && !call.isFromTestHost())) {
         return badRequest("Sec-WebSocket-Key must be 16 bytes in base64.")
     }
-    return negotiate(call.offeredSubprotocols(), codecs, key)
+    return negotiate(call.offeredSubprotocols(), dialects, key)
 }
 
 /** Rejects a request that does not request a WebSocket upgrade. */
@@ -84,20 +84,19 @@ private fun tokensIn(value: String?): List<String> = value.orEmpty().split(',').
 /**
  * Selects the first offered codec that the server supports; without an offer, JSON or else the server's first codec.
  */
-private fun negotiate(offered: List<String>, codecs: CodecTable, key: String): Handshake {
+private fun negotiate(offered: List<String>, dialects: DialectTable, key: String): Handshake {
     if (offered.isEmpty()) {
-        val json = codecs.slotOf("live.v1.json")
-        return Handshake.Accepted(if (json >= 0) json else 0, subprotocol = null, key)
+        return Handshake.Accepted(slot = dialects.jsonSlot.coerceAtLeast(0), subprotocol = null, key)
     }
     val names = offered.filterNot { it.startsWith(BEARER_SUBPROTOCOL) }
-    val selected = names.firstOrNull { codecs.slotOf(it) >= 0 }
-    if (selected != null) return Handshake.Accepted(codecs.slotOf(selected), selected, key)
-    val supported = codecs.subprotocols.joinToString(", ")
+    val selected = names.firstOrNull { dialects.slotOf(it) >= 0 }
+    if (selected != null) return Handshake.Accepted(dialects.slotOf(selected), selected, key)
+    val supported = dialects.subprotocols.joinToString(", ")
     // A browser fails if it offered subprotocols and the server selects none, and the token must not be echoed.
     return badRequest(
         if (names.isEmpty()) {
             "The only offered subprotocol is a bearer token. Also offer a codec, such as " +
-                "${codecs.subprotocols.first()}. Supported subprotocols: $supported."
+                "${dialects.subprotocols.first()}. Supported subprotocols: $supported."
         } else {
             "No offered subprotocol is supported. Supported subprotocols: $supported."
         },

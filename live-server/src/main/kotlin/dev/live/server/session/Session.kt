@@ -8,8 +8,11 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.decode
 import dev.live.protocol.of
-import dev.live.server.topic.PreparedMessage
+import dev.live.server.dialect.Dialect
+import dev.live.server.dialect.ServerEvent
+import dev.live.server.frame.OutboundFrame
 import dev.live.server.transport.isCloseCode
+import io.ktor.util.Attributes
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.currentCoroutineContext
@@ -56,12 +59,30 @@ public class Session<out Meta : Any> internal constructor(
     internal var requests: PendingRequests? = null
         private set
 
+    /** Null until the first use, because most sessions have no attributes. */
+    @Volatile
+    private var attributesOrNull: Attributes? = null
+
     /** The value that `authenticate` returned; replaced when the client renews its token. */
     @Suppress("UNCHECKED_CAST") // only the same endpoint's authenticate writes it
     public val meta: Meta get() = currentMeta as Meta
 
     /** The negotiated codec. */
-    public val codec: Codec get() = runtime.codec
+    public val codec: Codec get() = runtime.dialect.codec
+
+    /**
+     * Values that the application stores for the lifetime of this session, such as the state of a plugin. Created on
+     * first use.
+     */
+    public val attributes: Attributes
+        get() {
+            attributesOrNull?.let { return it }
+            // does nothing if another thread was first
+            ATTRIBUTES.compareAndSet(this, null, Attributes(concurrent = true))
+            return attributesOrNull ?: error("unreachable: attributes are never reset")
+        }
+
+    internal val dialect: Dialect get() = runtime.dialect
 
     /** The topics that this session is subscribed to now. */
     public val topics: Set<String> get() = state.subscriptions.names
@@ -74,7 +95,7 @@ public class Session<out Meta : Any> internal constructor(
      *
      * @return false if the queue is full or the session has ended; the message is then not sent
      */
-    public fun trySend(message: Message): Boolean = state.queue.offer(prepare(message)) == OfferResult.Accepted
+    public fun trySend(message: Message): Boolean = state.queue.offer(encode(ServerEvent.Sent(message))) == OfferResult.Accepted
 
     /**
      * Puts [message] into the session's queue. Suspends while the queue is full, until the client has read some of it
@@ -82,7 +103,7 @@ public class Session<out Meta : Any> internal constructor(
      *
      * @return false if the session ended first; the message is then not sent
      */
-    public suspend fun send(message: Message): Boolean = state.queue.send(prepare(message))
+    public suspend fun send(message: Message): Boolean = state.queue.send(encode(ServerEvent.Sent(message)))
 
     /**
      * Ends the session after its queued messages have been written. Returns at once; only the first reason counts.
@@ -188,16 +209,19 @@ public class Session<out Meta : Any> internal constructor(
         currentMeta = meta
     }
 
-    internal fun prepare(message: Message): PreparedMessage {
-        runtime.topics.counters.sent(messages = 1, message.body?.size ?: 0)
-        return PreparedMessage(message, runtime.codecs)
+    /** The frame of an [event] that only this session receives, which counts as sent. */
+    internal fun encode(event: ServerEvent.WithMessage, slot: Int = runtime.slot): OutboundFrame {
+        runtime.topics.counters.sent(messages = 1, event.message.body?.size ?: 0)
+        return runtime.dialects[slot].encode(event)
     }
 
     override fun toString(): String = "Session($id)"
 
     private companion object {
-        // an updater, to avoid one object per session
+        // updaters, to avoid objects per session
         private val REQUESTS =
             AtomicReferenceFieldUpdater.newUpdater(Session::class.java, PendingRequests::class.java, "requests")
+        private val ATTRIBUTES =
+            AtomicReferenceFieldUpdater.newUpdater(Session::class.java, Attributes::class.java, "attributesOrNull")
     }
 }

@@ -16,7 +16,7 @@ import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
  * A message larger than the byte bound is accepted only by an empty queue. Any thread may offer, without suspending;
  * only the session's writer takes. [QueueCapacity] counts the waiting messages.
  *
- * @param slot index of the session's codec in the codec table
+ * @param slot of the session's dialect
  */
 internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCapacity(bound), FrameSource {
     private val channel = Channel<OutboundFrame>(bound.burstMessages + 1) // plus one [OutboundFrame.Empty]
@@ -57,8 +57,9 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCap
     fun offer(frame: OutboundFrame): OfferResult = offer(frame, bound.messages, bound.bytes)
 
     /** Like [offer], but accepts up to the burst bound, while the writer has not run yet. */
-    fun offerBurst(message: PreparedMessage): OfferResult =
-        offer(message.frameFor(slot), bound.burstMessages, bound.burstBytes)
+    fun offerBurst(message: PreparedMessage): OfferResult = offerBurst(message.frameFor(slot))
+
+    fun offerBurst(frame: OutboundFrame): OfferResult = offer(frame, bound.burstMessages, bound.burstBytes)
 
     private fun offer(frame: OutboundFrame, maxMessages: Int, maxBytes: Int): OfferResult {
         val before = reserve(frame, maxMessages, maxBytes)
@@ -72,8 +73,16 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCap
     /**
      * Stores [message] under [key] of [topic], replacing the waiting message with that key. At most [limit] messages of
      * [topic] wait; there is always capacity. Returns false if the session has ended.
+     *
+     * @param slot of the dialect for the messages of [topic]
      */
-    fun offerLossy(topic: LossyQueue.TopicEntries, key: Any, message: PreparedMessage, limit: Int): Boolean {
+    fun offerLossy(
+        topic: LossyQueue.TopicEntries,
+        key: Any,
+        message: PreparedMessage,
+        limit: Int,
+        slot: Int = this.slot,
+    ): Boolean {
         val frame = message.frameFor(slot)
         if (isClosed) return false
         val lossy = getOrCreateLossy()
@@ -98,8 +107,6 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCap
     }
 
     /** Suspends until there is capacity; returns false if the session ended first. */
-    suspend fun send(message: PreparedMessage): Boolean = send(message.frameFor(slot))
-
     suspend fun send(frame: OutboundFrame): Boolean {
         val first = offer(frame)
         // a separate function, so that this one has no suspension point: there is nearly always capacity

@@ -1,8 +1,6 @@
 package dev.live.server.session
 
 import dev.live.protocol.CloseCode
-import dev.live.server.frame.Opcode
-import dev.live.server.frame.OutboundFrame
 import dev.live.server.transport.Inbound
 import dev.live.server.transport.Socket
 import dev.live.server.transport.SocketViolation
@@ -134,8 +132,8 @@ internal class SessionRunner<Meta : Any>(
 
     private suspend fun pong(session: Session<Meta>, ping: Inbound.Ping) {
         if (!handler.admitsControl(session)) return
-        session.state.markHandling() // sending a pong may wait for capacity, like any reply
-        session.state.queue.send(OutboundFrame(Opcode.Pong, ping.payload))
+        session.state.markHandling() // sending a pong may wait for capacity
+        session.state.sendPong(ping.payload)
     }
 
     /**

@@ -1,20 +1,27 @@
 package dev.live.server.session
 
-import dev.live.protocol.Codec
-import dev.live.server.topic.CodecTable
+import dev.live.server.dialect.Dialect
+import dev.live.server.dialect.DialectTable
 import dev.live.server.topic.TopicRegistry
 
 /**
- * The server context of a session: settings, topics, its codec, the topics that its endpoint declares, and a clock in
+ * The server context of a session: settings, topics, its dialect, the topics that its endpoint declares, and a clock in
  * milliseconds.
+ *
+ * @property slot of the session's dialect
+ * @param streamTopic the topic that a client of server-sent events has requested; null for other clients
  */
 internal class SessionRuntime(
     val settings: SessionSettings,
     val topics: TopicRegistry,
-    val codecSlot: Int,
+    val slot: Int,
     val endpointTopics: EndpointTopics? = null,
+    private val streamTopic: String? = null,
     val now: () -> Long,
 ) {
-    val codecs: CodecTable get() = topics.codecs
-    val codec: Codec get() = codecs[codecSlot]
+    val dialects: DialectTable get() = topics.dialects
+    val dialect: Dialect get() = dialects[slot]
+
+    /** The slot of the dialect for the events of [topic]. */
+    fun slotFor(topic: String): Int = if (topic == streamTopic) dialects.eventsWithIdsSlot else slot
 }

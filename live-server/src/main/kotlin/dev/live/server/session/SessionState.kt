@@ -1,7 +1,7 @@
 package dev.live.server.session
 
 import dev.live.protocol.CloseCode
-import dev.live.server.frame.Opcode
+import dev.live.server.dialect.ServerEvent
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.transport.WriteListener
@@ -16,7 +16,7 @@ import kotlin.time.Duration.Companion.seconds
 internal class SessionState(val session: Session<*>, private val runtime: SessionRuntime) :
     SuspendingLock(),
     WriteListener {
-    val queue = SessionQueue(runtime.settings.queueBound, runtime.codecSlot)
+    val queue = SessionQueue(runtime.settings.queueBound, runtime.slot)
 
     val subscriptions = SessionSubscriptions(session, runtime)
 
@@ -110,7 +110,7 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
                 CloseCode.TryAgainLater -> RETRY_LATER_WINDOW
                 else -> return null
             }
-        return PreparedMessage(goodbyeMessage(reason, reconnectWindow), runtime.codecs)
+        return PreparedMessage(goodbyeMessage(reason, reconnectWindow), runtime.dialects)
     }
 
     /** Ends the session for [reason] at once, even while it writes its last frames. */
@@ -176,16 +176,17 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
      */
     fun deliver(message: PreparedMessage): Boolean {
         val result = queue.offer(message)
-        return if (result == OfferResult.Full) deliverToFull(message) else result == OfferResult.Accepted
+        if (result != OfferResult.Full) return result == OfferResult.Accepted
+        return deliverToFull(message.frameFor(runtime.slot))
     }
 
     /**
-     * Like [deliver], for a [message] that found the queue full. Accepts it above the queue's bound while the client is
+     * Like [deliver], for a [frame] that found the queue full. Accepts it above the queue's bound while the client is
      * not [isBlocked], or if it [isReply]: a client is never closed because of replies to its own requests.
      */
-    fun deliverToFull(message: PreparedMessage, isReply: Boolean = false): Boolean {
+    fun deliverToFull(frame: OutboundFrame, isReply: Boolean = false): Boolean {
         if (isReply || !isBlocked) {
-            val result = queue.offerBurst(message)
+            val result = queue.offerBurst(frame)
             if (result != OfferResult.Full) return result == OfferResult.Accepted
         }
         endForOverflow()
@@ -201,6 +202,11 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
         runtime.topics.counters.dropped(OverflowPolicy.Close.toString(), lost)
         // not in the topic's coroutine: cancelling may run application code
         runtime.topics.launchDetached { session.cancel(SessionEndedException()) }
+    }
+
+    /** Replies to a ping of the client. Suspends while the queue is full, like any reply. */
+    suspend fun sendPong(payload: ByteArray) {
+        queue.send(runtime.dialect.encode(ServerEvent.Pong(payload)))
     }
 
     /** Waits until the writer has run, or the client is known to be slow. */
@@ -237,7 +243,7 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
         val interval = settings.heartbeatInterval.inWholeMilliseconds
         if (idle >= interval && now - lastPing >= interval) {
             lastPing = now
-            queue.offer(PING) // a full queue needs no ping: the write timeout covers it
+            queue.offer(runtime.dialect.encode(ServerEvent.Ping)) // a full queue needs no ping: the write timeout covers it
         }
     }
 
@@ -258,7 +264,6 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
         private const val BLOCKED_AFTER_MILLIS = 100L
         private val OVERFLOWED = CloseReason(CloseCode.SlowConsumer, "session queue overflowed", byClient = false)
         private val RETRY_LATER_WINDOW = 5.seconds..10.seconds
-        private val PING = OutboundFrame(Opcode.Ping, ByteArray(0))
     }
 }
 

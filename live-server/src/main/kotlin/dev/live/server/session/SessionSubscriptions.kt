@@ -3,6 +3,8 @@ package dev.live.server.session
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.protocol.Position
+import dev.live.server.dialect.ServerEvent
+import dev.live.server.frame.OutboundFrame
 import dev.live.server.topic.ActiveTopic
 import dev.live.server.topic.LossyOverflow
 import dev.live.server.topic.Member
@@ -64,8 +66,9 @@ internal class SessionSubscriptions(private val session: Session<*>, private val
     private fun subscription(topic: ActiveTopic, attachment: Any): TopicSubscription {
         val lossy = topic.lossy
         val drops = topic.drops
-        if (lossy == null || drops == null) return TopicSubscription(session, topic, attachment)
-        return LossySubscription(session, topic, attachment, lossy, LossyQueue.TopicEntries(drops))
+        val slot = runtime.slotFor(topic.name)
+        if (lossy == null || drops == null) return TopicSubscription(session, topic, attachment, slot)
+        return LossySubscription(session, topic, attachment, slot, lossy, LossyQueue.TopicEntries(drops))
     }
 
     /** Runs [catchUp] and closes the session if that fails, because the ack promised a complete recovery. */
@@ -92,8 +95,9 @@ internal class SessionSubscriptions(private val session: Session<*>, private val
         val capacity = minOf(TopicActor.MAX_BATCH, runtime.settings.queueBound.messages / 2)
         var catchUp = first
         while (true) {
-            val messages = listOfNotNull(catchUp.ack) + catchUp.messages
-            if (!messages.all { queue.send(session.prepare(it)) } || !queue.awaitHalfEmpty()) return
+            val missed = catchUp.messages.map { ServerEvent.Published(it, first.position.epoch) }
+            val events = listOfNotNull(catchUp.ack) + missed
+            if (!events.all { queue.send(subscription.encode(it)) } || !queue.awaitHalfEmpty()) return
             val topic = subscription.topic
             when (val next = topic.subscribe(subscription, ack = null, catchUp.position, capacity, member)) {
                 is SubscribeResult.CatchUp -> catchUp = next
@@ -147,27 +151,38 @@ internal class SessionSubscriptions(private val session: Session<*>, private val
     }
 }
 
-/** One session's subscription to one topic. */
-internal open class TopicSubscription(val owner: Session<*>, val topic: ActiveTopic, val attachment: Any) :
-    Subscriber(owner.id) {
+/**
+ * One session's subscription to one topic.
+ *
+ * @param slot of the dialect for the topic's events
+ */
+internal open class TopicSubscription(
+    val owner: Session<*>,
+    val topic: ActiveTopic,
+    val attachment: Any,
+    protected val slot: Int,
+) : Subscriber(owner.id) {
     private val state = owner.state
     protected val queue: SessionQueue = state.queue
 
     // like SessionState.deliver, without reading the state, which a fan-out to thousands would fetch from memory
     override fun offer(message: PreparedMessage): Boolean {
-        val result = queue.offer(message)
+        val result = queue.offer(message.frameFor(slot))
         return if (result == OfferResult.Full) offerToFull(message) else result == OfferResult.Accepted
     }
 
     private fun offerToFull(message: PreparedMessage): Boolean {
-        val isAccepted = state.deliverToFull(message, isReply = message.isSubscriptionReply)
+        val isAccepted = state.deliverToFull(message.frameFor(slot), isReply = message.isSubscriptionReply)
         if (isAccepted) topic.backlog.add(this)
         return isAccepted
     }
 
     override suspend fun awaitWriter() = state.awaitWriter()
 
-    override fun offer(batch: MessageBatch): Boolean = queue.offer(batch) == OfferResult.Accepted
+    override fun offer(batch: MessageBatch): Boolean = queue.offer(batch.frameFor(slot)) == OfferResult.Accepted
+
+    /** The frame of an [event] of the topic that only this session receives. */
+    fun encode(event: ServerEvent.WithMessage): OutboundFrame = owner.encode(event, slot)
 }
 
 /** A subscription to a topic that may lose messages. */
@@ -175,13 +190,14 @@ internal class LossySubscription(
     owner: Session<*>,
     topic: ActiveTopic,
     attachment: Any,
+    slot: Int,
     private val overflow: LossyOverflow,
     private val entries: LossyQueue.TopicEntries,
-) : TopicSubscription(owner, topic, attachment) {
+) : TopicSubscription(owner, topic, attachment, slot) {
     override fun offer(message: PreparedMessage): Boolean {
         if (!message.isPublished) return super.offer(message)
         val key = if (overflow is LossyOverflow.Conflate) message.key.orEmpty() else message
-        return queue.offerLossy(entries, key, message, overflow.limit)
+        return queue.offerLossy(entries, key, message, overflow.limit, slot)
     }
 
     override fun offerFinal(message: PreparedMessage) {

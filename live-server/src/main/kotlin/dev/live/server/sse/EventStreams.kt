@@ -1,8 +1,12 @@
 package dev.live.server.sse
 
+import dev.live.protocol.BadPayloadException
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
+import dev.live.protocol.ErrorData
+import dev.live.protocol.Message
 import dev.live.protocol.ReconnectRule
+import dev.live.protocol.decode
 import dev.live.server.endpoint.EndpointSpec
 import dev.live.server.endpoint.StreamSettings
 import dev.live.server.http.ConnectionPermit
@@ -56,13 +60,13 @@ internal class EventStreams<Meta : Any>(
     private val server: EndpointServer<Meta>,
     private val settings: StreamSettings,
 ) {
-    private val codecSlot = context.topics.codecs.slotOf("live.v1.json")
+    private val slot = context.topics.dialects.eventsSlot
 
     /** Path below the path of the endpoint. */
     val path: String get() = settings.path
 
     init {
-        check(codecSlot >= 0) {
+        check(slot >= 0) {
             "serverSentEvents() needs the JSON codec. Add it: codecs(JsonCodec, ...)."
         }
     }
@@ -97,12 +101,12 @@ internal class EventStreams<Meta : Any>(
         permit: ConnectionPermit,
         disconnect: Disconnect,
     ) {
-        val codec = context.topics.codecs[codecSlot]
-        val socket = EventSocket(request.subscribe, codec, request.since, ::retryAfter, call::forceCloseConnection)
+        val subscribe = context.topics.dialects[slot].codec.encode(request.subscribe)
+        val socket = EventSocket(subscribe, ::retryAfter, call::forceCloseConnection)
         val address = call.request.origin.remoteAddress
         val session =
             context.scope.launch(Dispatchers.Default + CoroutineName("live-session")) {
-                server.serve(socket, codecSlot, meta, address)
+                server.serve(socket, slot, meta, address, streamTopic = request.topic)
             }
         session.invokeOnCompletion { socket.abort() } // also if the server's scope was cancelled before the launch
         disconnect.onDetected(socket::abort)
@@ -123,17 +127,24 @@ internal class EventStreams<Meta : Any>(
                     // failure.
                     call.respondIfConnected(disconnect, { session.isCompleted }) { call.respond(events) }
                 }
-                is StreamStart.Rejected -> {
-                    val code = ErrorCode.of(start.error.code)
-                    val wait = start.error.retryAfterMs?.milliseconds
-                    call.respondError(code.httpStatus(), code.wire, start.error.reason, wait)
-                }
+                is StreamStart.Rejected -> respondRejected(call, start.reply)
                 is StreamStart.Ended -> respondEnded(call, start)
             }
         } finally {
             socket.abort() // the client has disconnected or has received the whole stream
             withContext(NonCancellable) { session.join() }
         }
+    }
+
+    private suspend fun respondRejected(call: ApplicationCall, reply: Message) {
+        val error =
+            try {
+                reply.decode<ErrorData>()
+            } catch (_: BadPayloadException) {
+                DEFAULT_REJECTION // an interceptor may have replaced the reply with any payload
+            }
+        val code = ErrorCode.of(error.code)
+        call.respondError(code.httpStatus(), code.wire, error.reason, error.retryAfterMs?.milliseconds)
     }
 
     private suspend fun respondEnded(call: ApplicationCall, end: StreamStart.Ended) {
@@ -184,5 +195,6 @@ internal class EventStreams<Meta : Any>(
     private companion object {
         const val LAST_EVENT_ID = "Last-Event-ID"
         val NEVER_RECONNECT_DELAY = 1.hours
+        val DEFAULT_REJECTION = ErrorData(ErrorCode.Forbidden.wire, "this session may not use the topic")
     }
 }

@@ -8,20 +8,18 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.protocol.SubscribeData
 import dev.live.protocol.of
+import dev.live.server.dialect.EventStreamDialect
 import io.ktor.http.Parameters
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonElement
 
 /**
  * A request for server-sent events, converted to the `subscribe` message of a WebSocket client.
- *
- * @property since position to resume from, or null
  */
-internal class StreamRequest private constructor(val subscribe: Message, val since: Position?) {
-    companion object {
-        /** Differs from all refs of clients, because an interceptor of the application may read refs. */
-        private const val REF = "~sse"
+internal class StreamRequest private constructor(val subscribe: Message) {
+    val topic: String get() = subscribe.topic
 
+    companion object {
         /**
          * Reads [query] and [lastEventId], which a browser sends automatically when it reconnects.
          *
@@ -36,7 +34,7 @@ internal class StreamRequest private constructor(val subscribe: Message, val sin
             val since = newest(lastEventId, query.getAll("lastEventId").orEmpty())
             val params = query["params"]?.let { paramsIn(it, limits) }
             val data = if (since == null && params == null) null else Body.of(SubscribeData(since, params))
-            return StreamRequest(Message(MessageType.SUBSCRIBE, topics[0], REF, data), since)
+            return StreamRequest(Message(MessageType.SUBSCRIBE, topics[0], EventStreamDialect.SUBSCRIBE_REF, data))
         }
 
         /**

@@ -122,7 +122,7 @@ internal class ActiveTopic(
     /** Removes [subscriber], then offers it [ack] as the last message of this topic. Returns when this is done. */
     suspend fun unsubscribe(subscriber: Subscriber, ack: Message) {
         val done = CompletableDeferred<Unit>()
-        events.emit(Unsubscribe(subscriber, PreparedMessage(ack, runtime.codecs), done))
+        events.emit(Unsubscribe(subscriber, PreparedMessage(ack, runtime.dialects), done))
         done.await()
     }
 

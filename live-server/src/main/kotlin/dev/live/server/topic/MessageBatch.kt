@@ -1,5 +1,6 @@
 package dev.live.server.topic
 
+import dev.live.server.dialect.DialectTable
 import dev.live.server.frame.OutboundFrame
 import java.util.concurrent.atomic.AtomicReferenceArray
 
@@ -8,8 +9,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray
  *
  * @property messages at least one, oldest first
  */
-internal class MessageBatch(val messages: List<PreparedMessage>, private val codecs: CodecTable) {
-    private val frames = AtomicReferenceArray<OutboundFrame>(codecs.size) // see PreparedMessage
+internal class MessageBatch(val messages: List<PreparedMessage>, private val dialects: DialectTable) {
+    private val frames = AtomicReferenceArray<OutboundFrame>(dialects.size) // see PreparedMessage
 
     /** Excluded session ids; mostly empty or a single publisher. Read for every subscriber. */
     private val excluded = messages.mapNotNullTo(HashSet()) { it.except }
@@ -17,7 +18,7 @@ internal class MessageBatch(val messages: List<PreparedMessage>, private val cod
     /** Whether the session [sessionId] receives every message of the batch. */
     fun isFor(sessionId: String): Boolean = excluded.isEmpty() || sessionId !in excluded
 
-    /** The frames of [messages] as one, in the codec at [slot] of the table. Shared between sessions. */
+    /** The frames of [messages] as one, in the dialect at [slot] of the table. Shared between sessions. */
     fun frameFor(slot: Int): OutboundFrame = frames[slot] ?: frame(slot).also { frames[slot] = it }
 
     private fun frame(slot: Int) = OutboundFrame.concat(messages.map { it.frameFor(slot) })

@@ -1,35 +1,40 @@
 package dev.live.server.topic
 
-import dev.live.protocol.Codec
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.server.frame.Opcode
+import dev.live.server.dialect.DialectTable
+import dev.live.server.dialect.ServerEvent
 import dev.live.server.frame.OutboundFrame
 import java.util.concurrent.atomic.AtomicReferenceArray
 
 /**
- * A message for many sessions, encoded at most once per codec.
+ * An event for many sessions, encoded at most once per dialect.
  *
- * The same instance is in the queue of every subscriber of a topic, so a broadcast to 10,000 sessions that use two
- * codecs costs two encodings, not 10,000.
+ * The same instance is delivered to every subscriber of a topic, so a broadcast to 10,000 sessions that use two
+ * dialects costs two encodings, not 10,000. The queues hold the encodings.
  *
  * @property except id of the session that does not receive it, or null
  * @property key conflation key of a lossy topic; null: the message replaces any other
  */
 internal class PreparedMessage(
-    message: Message,
-    private val codecs: CodecTable,
+    event: ServerEvent.WithMessage,
+    private val dialects: DialectTable,
     val except: String? = null,
     val key: String? = null,
 ) : TopicEvent {
-    /** Replaced by the topic's coroutine, which sets the offset before the first frame is encoded. */
-    var message: Message = message
+    constructor(message: Message, dialects: DialectTable, except: String? = null, key: String? = null) :
+        this(ServerEvent.Sent(message), dialects, except, key)
+
+    /** Replaced by the topic's coroutine, which sets the position before the first frame is encoded. */
+    var event: ServerEvent.WithMessage = event
+
+    val message: Message get() = event.message
 
     /** Whether it is stored in a history. */
     val hasOffset: Boolean get() = message.offset != null
 
     /** Whether it is a publication, not a control message of the topic: only publications can replace each other. */
-    val isPublished: Boolean = message.type == MessageType.MESSAGE || message.type !in MessageType.All
+    val isPublished: Boolean = event.message.type.let { it == MessageType.MESSAGE || it !in MessageType.All }
 
     /** Whether it acknowledges that its client subscribed or unsubscribed. */
     val isSubscriptionReply: Boolean get() = message.type in SUBSCRIPTION_REPLIES
@@ -38,13 +43,11 @@ internal class PreparedMessage(
     var isCounted = false
 
     // Racing writers encode the same frame, so overwriting is harmless. A lock on the fan-out path would not be.
-    private val frames = AtomicReferenceArray<OutboundFrame>(codecs.size)
+    private val frames = AtomicReferenceArray<OutboundFrame>(dialects.size)
 
-    /** The frame of [message] in the codec at [slot] of the table. Shared between sessions. */
-    fun frameFor(slot: Int): OutboundFrame = frames[slot] ?: frame(codecs[slot]).also { frames[slot] = it }
-
-    private fun frame(codec: Codec) =
-        OutboundFrame(if (codec.isBinary) Opcode.Binary else Opcode.Text, codec.encode(message))
+    /** The frame of [event] in the dialect at [slot] of the table. Shared between sessions. */
+    fun frameFor(slot: Int): OutboundFrame =
+        frames[slot] ?: dialects[slot].encode(event).also { frames[slot] = it }
 
     private companion object {
         val SUBSCRIPTION_REPLIES = setOf(MessageType.ACK, MessageType.SUBSCRIBE, MessageType.UNSUBSCRIBE)

@@ -1,8 +1,10 @@
 package dev.live.server.topic
 
 import dev.live.protocol.Body
+import dev.live.protocol.DelicateLiveApi
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.server.dialect.DialectTable
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.serialization.json.JsonElement
@@ -17,7 +19,7 @@ import kotlinx.serialization.json.JsonPrimitive
 internal class PresenceNotifier(
     private val topic: String,
     private val presence: Presence,
-    private val codecs: CodecTable,
+    private val dialects: DialectTable,
 ) {
     private var wasListed = true
     private val mutableState = MutableStateFlow<Map<String, List<JsonElement>>>(emptyMap())
@@ -63,6 +65,7 @@ internal class PresenceNotifier(
             "${JsonPrimitive(key)}:${of.joinToString(",", "[", "]")}"
         }
 
+    @OptIn(DelicateLiveApi::class) // built from validated JSON
     private fun message(json: String) =
-        PreparedMessage(Message(MessageType.PRESENCE, topic, body = Body.json(json)), codecs)
+        PreparedMessage(Message(MessageType.PRESENCE, topic, body = Body.uncheckedJson(json)), dialects)
 }

@@ -1,5 +1,7 @@
 package dev.live.server.topic
 
+import dev.live.server.dialect.DialectTable
+
 /**
  * The presence of a topic's subscribers: the member of each, and the new subscribers that need the whole list.
  *
@@ -8,7 +10,7 @@ package dev.live.server.topic
 internal class PresenceTracker(
     topic: String,
     settings: PresenceSettings,
-    codecs: CodecTable,
+    dialects: DialectTable,
     private val timer: TopicTimer,
     private val now: () -> Long,
 ) {
@@ -16,7 +18,7 @@ internal class PresenceTracker(
     private val members = HashMap<Subscriber, Member>()
     private val newSubscribers = LinkedHashSet<Subscriber>()
 
-    private val notifier = PresenceNotifier(topic, presence, codecs)
+    private val notifier = PresenceNotifier(topic, presence, dialects)
 
     /** The members as last sent to the subscribers. Thread-safe. */
     val state get() = notifier.state

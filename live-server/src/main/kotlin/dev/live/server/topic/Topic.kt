@@ -113,7 +113,7 @@ public class Topic internal constructor(
     internal suspend fun deliverTo(chosen: List<Subscriber>, body: Body?): Int {
         val publication = registry.publication(name, body)
         val message = Message(MessageType.MESSAGE, name, body = body, trace = publication.trace)
-        val prepared = PreparedMessage(message, registry.codecs, key = publication.key)
+        val prepared = PreparedMessage(message, registry.dialects, key = publication.key)
         var accepted = 0
         inspect { accepted = it.deliver(prepared, chosen) }
         return accepted

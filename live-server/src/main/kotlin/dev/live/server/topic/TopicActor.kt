@@ -1,12 +1,8 @@
 package dev.live.server.topic
 
-import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.Position
-import dev.live.protocol.SubscribedData
-import dev.live.protocol.WelcomeData
-import dev.live.protocol.decode
-import dev.live.protocol.of
+import dev.live.server.dialect.ServerEvent
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.SharedFlow
@@ -103,17 +99,19 @@ internal class TopicActor(
         val history = features?.history
         val missed = event.since?.let { features?.missed(it) }
         if (missed == null && event.ack == null) return SubscribeResult.HistoryEvicted
-        val ack = event.ack?.let { withTopicState(it, isRecovered = missed != null) }
+        val position = history?.let { features.position(it) }
+        val ack = event.ack?.let { subscribed(it, position, recoveredSince = event.since.takeIf { missed != null }) }
         if (history != null && missed != null && missed.size > event.capacity) {
             subscribers.remove(event.subscriber) // a repeated subscribe: newer messages follow the missed ones
             size = subscribers.size
             return SubscribeResult.CatchUp(ack, missed.map { it.message }, features.position(history))
         }
-        val isAccepted = ack == null || event.subscriber.offer(PreparedMessage(ack, runtime.codecs))
+        val isAccepted = ack == null || event.subscriber.offer(PreparedMessage(ack, runtime.dialects))
         // a rejected ack means that the session is ending
         if (isAccepted &&
             missed.orEmpty().all {
-                event.subscriber.offer(PreparedMessage(it.message, runtime.codecs, key = it.key))
+                val published = ServerEvent.Published(it.message, history?.epoch)
+                event.subscriber.offer(PreparedMessage(published, runtime.dialects, key = it.key))
             }
         ) {
             subscribers.add(event.subscriber)
@@ -121,13 +119,6 @@ internal class TopicActor(
             features?.presenceTracker?.subscribed(event.subscriber, event.member)
         }
         return SubscribeResult.Subscribed
-    }
-
-    private fun withTopicState(ack: Message, isRecovered: Boolean): Message {
-        val position = features?.history?.let { features.position(it) } ?: return ack
-        val welcome = if (ack.body == null) null else ack.decode<WelcomeData>().welcome
-        val data = SubscribedData(position.epoch, position.offset, isRecovered, welcome)
-        return Message(ack.type, ack.topic, ack.ref, Body.of(data))
     }
 
     private fun readHistory(since: Position?): HistoryPage? {
@@ -164,7 +155,7 @@ internal class TopicActor(
             if (single != null) {
                 subscribers.deliver(single)
             } else {
-                subscribers.deliver(MessageBatch(messages, runtime.codecs))
+                subscribers.deliver(MessageBatch(messages, runtime.dialects))
             }
         }
     }

@@ -2,6 +2,7 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import dev.live.protocol.Position
+import dev.live.server.dialect.ServerEvent
 import kotlinx.coroutines.CompletableDeferred
 
 /**
@@ -68,7 +69,8 @@ internal sealed interface SubscribeResult {
     /**
      * The subscriber must first accept [ack] and [messages] at its own pace, and then subscribe again with [position].
      */
-    class CatchUp(val ack: Message?, val messages: List<Message>, val position: Position) : SubscribeResult
+    class CatchUp(val ack: ServerEvent.Subscribed?, val messages: List<Message>, val position: Position) :
+        SubscribeResult
 
     /** The subscriber was promised that it misses nothing, but took so long that the history was evicted. */
     data object HistoryEvicted : SubscribeResult

@@ -1,6 +1,7 @@
 package dev.live.server.topic
 
 import dev.live.protocol.Position
+import dev.live.server.dialect.ServerEvent
 
 /**
  * Optional features that a topic declares: history, presence, lossy delivery. One object, so that a topic without
@@ -22,7 +23,7 @@ internal class TopicFeatures(name: String, policy: TopicPolicy, runtime: TopicRu
 
     /** Null without presence. */
     val presenceTracker: PresenceTracker? =
-        policy.presence?.let { PresenceTracker(name, it, runtime.codecs, timer, runtime.now) }
+        policy.presence?.let { PresenceTracker(name, it, runtime.dialects, timer, runtime.now) }
 
     /** The overflow setting of a lossy topic; null if the topic is lossless. Thread-safe. */
     val lossy: LossyOverflow? = policy.delivery?.overflow
@@ -33,7 +34,8 @@ internal class TopicFeatures(name: String, policy: TopicPolicy, runtime: TopicRu
 
     /** Stores [message] in the history, which sets its offset. */
     fun store(message: PreparedMessage) {
-        if (history != null) message.message = history.append(message.message, message.key)
+        if (history == null) return
+        message.event = ServerEvent.Published(history.append(message.message, message.key), history.epoch)
     }
 
     /** The position up to which [history] was delivered; excludes messages that a throttle holds back. */

@@ -4,6 +4,7 @@ import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
+import dev.live.server.dialect.DialectTable
 import dev.live.server.observe.ServerCounters
 import dev.live.server.observe.currentTrace
 import kotlinx.coroutines.CoroutineName
@@ -26,7 +27,7 @@ internal class TopicRegistry(
 ) {
     private val topics = ConcurrentHashMap<String, ActiveTopic>()
 
-    val codecs: CodecTable get() = runtime.codecs
+    val dialects: DialectTable get() = runtime.dialects
 
     val counters: ServerCounters get() = runtime.counters
 
@@ -82,7 +83,7 @@ internal class TopicRegistry(
     }
 
     /** The caller's trace context; empty if no codec carries it. */
-    suspend fun trace(): String = if (codecs.isTraced) currentTrace() else ""
+    suspend fun trace(): String = if (dialects.isTraced) currentTrace() else ""
 
     /** Hands [publication] to its topic's coroutine; suspends while the topic's buffer is full. */
     suspend fun deliver(publication: Publication) {
@@ -90,7 +91,7 @@ internal class TopicRegistry(
         counters.published(publication.topic, active?.size ?: 0, publication.body?.size ?: 0)
         if (active == null) return
         val message = publication.run { Message(type, topic, body = body, trace = trace) }
-        val prepared = PreparedMessage(message, codecs, publication.except, publication.key)
+        val prepared = PreparedMessage(message, dialects, publication.except, publication.key)
         active.publish(prepared)
         if (publication.wantsPosition) publication.position = active.positionOf(prepared)
     }

@@ -1,5 +1,6 @@
 package dev.live.server.topic
 
+import dev.live.server.dialect.DialectTable
 import dev.live.server.observe.ServerCounters
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
@@ -19,7 +20,7 @@ import kotlin.coroutines.CoroutineContext
  */
 internal class TopicRuntime(
     scope: CoroutineScope,
-    val codecs: CodecTable,
+    val dialects: DialectTable,
     val buffer: Int,
     val actor: CoroutineContext? = null,
     val maxInlineOffers: Int = 16_384,

@@ -1,21 +1,15 @@
 package dev.live.server.transport
 
-import dev.live.protocol.BadPayloadException
 import dev.live.protocol.CloseCode
-import dev.live.protocol.Codec
-import dev.live.protocol.ErrorCode
-import dev.live.protocol.ErrorData
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.protocol.Position
-import dev.live.protocol.SubscribedData
-import dev.live.protocol.decode
+import dev.live.server.dialect.EventText
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
-import dev.live.server.frame.forEachFrame
 import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.ByteWriteChannel
 import io.ktor.utils.io.cancel
+import io.ktor.utils.io.writeFully
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Deferred
 import kotlinx.coroutines.channels.BufferOverflow
@@ -26,26 +20,24 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * The socket of a receive-only client: converts the session's frames into a stream of server-sent events. The only
- * message from the client is [subscribe], which is part of the request.
+ * The socket of a receive-only client: writes the session's frames, which are server-sent events, to the response. The
+ * only message from the client is [subscribe], which is part of the request.
  *
  * Nothing is written before the reply to [subscribe], so that a rejection can become the status of the HTTP response;
  * [start] reports which of the two happens.
  *
- * @param since the client's last position in the topic's history
+ * @param subscribe an encoded message
  * @param retryAfter the client's reconnect delay after a stream that ended with a close code, or null for a lost
  *   connection
  * @param forceClose closes the connection during a response that its client does not read
  */
 internal class EventSocket(
-    private val subscribe: Message,
-    private val codec: Codec,
-    private val since: Position?,
+    private val subscribe: ByteArray,
     private val retryAfter: (CloseCode?) -> Duration,
     private val forceClose: () -> Unit,
 ) : Socket {
     private val decided = CompletableDeferred<StreamStart>()
-    private val writer = CompletableDeferred<EventWriter>()
+    private val body = CompletableDeferred<ByteWriteChannel>()
 
     /**
      * Inbound events of the session after [subscribe]. Only the latest counts: after a rejection there are no others.
@@ -58,11 +50,10 @@ internal class EventSocket(
      */
     private val held = ArrayList<OutboundFrame>()
     private var heldBytes = 0
-    private var epoch: String? = null
-
-    /** The client's history position after the reply to [subscribe]; written with that reply. */
-    private var position: Position? = null
     private var wasPinged = false
+
+    /** Whether a write was cancelled inside an event: later output would become part of that event. */
+    private var isInsideEvent = false
 
     /** Number of simulated inbound messages that were read. Only accessed by the reader. */
     private var readCount = 0
@@ -84,12 +75,12 @@ internal class EventSocket(
     /** Sets [channel] as the body of the response, which has started. */
     fun attach(channel: ByteWriteChannel) {
         output = channel
-        writer.complete(EventWriter(channel, subscribe.topic, codec))
+        body.complete(channel)
     }
 
     override suspend fun receive(): Inbound? =
         when (readCount++) {
-            0 -> Inbound.Data(codec.encode(subscribe), isText = true)
+            0 -> Inbound.Data(subscribe, isText = true)
             // the pong follows the reply to [subscribe], which an interceptor may have dropped
             1 -> Inbound.Ping(ByteArray(0))
             else -> inbound.receiveCatching().getOrNull()
@@ -103,9 +94,9 @@ internal class EventSocket(
         }
         if (!isStarted) return
         channelIo {
-            val writer = writer.await()
-            writer.flush()
-            if (output?.isClosedForWrite == true) throw IOException("connection closed")
+            val channel = body.await()
+            channel.flush()
+            if (channel.isClosedForWrite) throw IOException("connection closed")
         }
         // a client that accepts the bytes is alive: it cannot send a pong itself
         if (wasPinged) inbound.trySend(Inbound.Pong)
@@ -115,68 +106,42 @@ internal class EventSocket(
     private suspend fun hold(frame: OutboundFrame) {
         held += frame
         heldBytes += frame.size
-        frame.forEachFrame { opcode, start, end ->
-            if (!decided.isCompleted) decide(opcode, frame.wire, start, end)
-        }
+        decide(frame)
         if (heldBytes > MAX_HELD_BYTES) startStream()
         if (!decided.isCompleted) return
         val heldFrames = held.toList()
         held.clear()
-        if (isStarted) channelIo { writer.await().retry(retryAfter(null)) }
+        if (isStarted) writeBytes(EventText.retry(retryAfter(null)))
         for (heldFrame in heldFrames) writeFrame(heldFrame)
     }
 
-    private fun decide(opcode: Int, bytes: ByteArray, start: Int, end: Int) {
-        if (opcode != Opcode.Text.wire) {
-            startStream()
-            return
-        }
-        val message = codec.decodeOrNull(bytes.copyOfRange(start, end)) ?: return
-        if (message.type == MessageType.ACK && message.ref == subscribe.ref) {
-            message.dataOrNull<SubscribedData>()?.let(::subscribed)
-            startStream()
-        } else if (message.type == MessageType.ERROR && (message.ref == subscribe.ref || message.ref.isEmpty())) {
-            decided.complete(StreamStart.Rejected(message.dataOrNull() ?: DEFAULT_REJECTION))
+    private fun decide(frame: OutboundFrame) {
+        val reply = frame.subscribeReply
+        if (reply?.type == MessageType.ERROR) {
+            decided.complete(StreamStart.Rejected(reply))
             inbound.trySend(Inbound.Close(CloseCode.Normal.wire))
+        } else if (reply != null || frame.opcode != Opcode.Text) {
+            startStream()
         }
     }
 
     private fun startStream() {
-        isStarted = decided.complete(StreamStart.Started)
-    }
-
-    private fun subscribed(data: SubscribedData) {
-        epoch = data.epoch
-        // the missed messages were not sent yet: after a lost connection the client resumes from the same position
-        position = since?.takeIf { data.recovered } ?: Position(data.epoch, data.offset)
+        if (decided.complete(StreamStart.Started)) isStarted = true
     }
 
     private suspend fun writeFrame(frame: OutboundFrame) {
         if (!isStarted) return
-        channelIo {
-            val writer = writer.await()
-            frame.forEachFrame { opcode, start, end ->
-                when (opcode) {
-                    Opcode.Text.wire -> writer.writeEvent(frame.wire, start, end)
-                    Opcode.Ping.wire -> {
-                        writer.comment()
-                        wasPinged = true
-                    }
-                }
-            }
-        }
+        writeBytes(frame.wire)
+        if (frame.opcode == Opcode.Ping) wasPinged = true
     }
 
-    private suspend fun EventWriter.writeEvent(bytes: ByteArray, start: Int, end: Int) {
-        val first = position?.takeIf { codec.decodeOrNull(bytes.copyOfRange(start, end))?.ref == subscribe.ref }
-        if (first == null) {
-            message(bytes, start, end)
-        } else {
-            message(bytes, start, end, first)
-            position = null
-            epoch = this@EventSocket.epoch
+    private suspend fun writeBytes(bytes: ByteArray) =
+        channelIo {
+            val channel = body.await()
+            isInsideEvent = true
+            channel.writeFully(bytes)
+            isInsideEvent = false
         }
-    }
 
     /**
      * Returns when the engine has written all of the stream. Ignores [closeReceived], because a client of server-sent
@@ -184,12 +149,12 @@ internal class EventSocket(
      */
     override suspend fun close(code: Int, reason: String, closeReceived: Boolean) {
         if (decided.complete(StreamStart.Ended(CloseCode.of(code), reason)) || !isStarted) return
+        if (isInsideEvent) return
+        writeBytes(EventText.close(code, reason, retryAfter(CloseCode.of(code))))
         channelIo {
-            val writer = writer.await()
-            if (writer.isInsideEvent) return
-            writer.close(code, reason, retryAfter(CloseCode.of(code)))
-            writer.end()
-            val source = output as? ByteReadChannel ?: return
+            val channel = body.await()
+            channel.flushAndClose()
+            val source = channel as? ByteReadChannel ?: return
             while (!source.isClosedForRead) delay(POLL_INTERVAL) // polls, because there is no notification
         }
         isFlushed = true
@@ -198,7 +163,7 @@ internal class EventSocket(
     override fun abort() {
         val cause = IOException("the session has ended")
         decided.complete(StreamStart.Ended(CloseCode.Abnormal, ""))
-        writer.completeExceptionally(cause)
+        body.completeExceptionally(cause)
         inbound.close()
         val channel = output
         if (channel == null || isFlushed) return
@@ -211,16 +176,6 @@ internal class EventSocket(
         const val MAX_HELD_BYTES = 64 * 1024
 
         val POLL_INTERVAL = 20.milliseconds
-
-        val DEFAULT_REJECTION = ErrorData(ErrorCode.Forbidden.wire, "this session may not use the topic")
-
-        /** An interceptor may have replaced the reply with any payload. */
-        inline fun <reified T> Message.dataOrNull(): T? =
-            try {
-                if (body == null) null else decode<T>()
-            } catch (_: BadPayloadException) {
-                null
-            }
     }
 }
 
@@ -229,8 +184,8 @@ internal sealed interface StreamStart {
     /** The stream has started. */
     object Started : StreamStart
 
-    /** The subscribe request was rejected with [error]. */
-    class Rejected(val error: ErrorData) : StreamStart
+    /** The subscribe request was rejected with [reply], an `error` message. */
+    class Rejected(val reply: Message) : StreamStart
 
     /** The session ended before the reply. */
     class Ended(val code: CloseCode, val reason: String) : StreamStart

@@ -149,7 +149,7 @@ class HandlerGuardTest : FunSpec({
             val inner = HandlerGuard(timeout = 30.seconds, dispatcher, isNested = true)
             val topics = TestTopics(backgroundScope).registry
             val session =
-                testSession(SessionRuntime(sessionSettings(), topics, codecSlot = 0) { currentTime }, backgroundScope)
+                testSession(SessionRuntime(sessionSettings(), topics, slot = 0) { currentTime }, backgroundScope)
 
             val answer =
                 outer.isolate("x") {

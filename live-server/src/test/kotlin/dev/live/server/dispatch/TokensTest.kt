@@ -8,6 +8,7 @@ import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
+import dev.live.server.dialect.DialectTable
 import dev.live.server.endpoint.EndpointSpec
 import dev.live.server.endpoint.LiveEndpoint
 import dev.live.server.session.Session
@@ -17,18 +18,10 @@ import dev.live.server.support.FakeCodec
 import dev.live.server.support.TestSession
 import dev.live.server.support.TestTopics
 import dev.live.server.support.sessionSettings
-import dev.live.server.topic.CodecTable
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
-import kotlin.time.Clock
-import kotlin.time.Duration
-import kotlin.time.Duration.Companion.days
-import kotlin.time.Duration.Companion.milliseconds
-import kotlin.time.Duration.Companion.minutes
-import kotlin.time.Duration.Companion.seconds
-import kotlin.time.Instant
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.delay
@@ -38,6 +31,13 @@ import kotlinx.coroutines.test.advanceTimeBy
 import kotlinx.coroutines.test.currentTime
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
+import kotlin.time.Clock
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.days
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.Instant
 
 class TokensTest : FunSpec({
 
@@ -227,8 +227,8 @@ private fun auth(token: String) = Message(MessageType.AUTH, body = Body.of(AuthD
 
 /** A session without a user. Its queue is never written to a socket. */
 private fun TestScope.anonymous(meta: String): Session<String> {
-    val topics = TestTopics(backgroundScope, CodecTable(listOf(FakeCodec()))).registry
-    val runtime = SessionRuntime(sessionSettings(), topics, codecSlot = 0) { currentTime }
+    val topics = TestTopics(backgroundScope, DialectTable(listOf(FakeCodec()))).registry
+    val runtime = SessionRuntime(sessionSettings(), topics, slot = 0) { currentTime }
     val scope = backgroundScope.coroutineContext + Job()
     return Session("session", meta, user = null, "127.0.0.1", Instant.DISTANT_PAST, "fake", runtime, scope)
 }

@@ -10,10 +10,10 @@ import dev.live.protocol.Position
 import dev.live.protocol.SubscribedData
 import dev.live.protocol.decode
 import dev.live.server.broker.Publication
+import dev.live.server.dialect.DialectTable
 import dev.live.server.support.payload
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.testSession
-import dev.live.server.topic.CodecTable
 import dev.live.server.topic.DeliverySettings
 import dev.live.server.topic.HistorySettings
 import dev.live.server.topic.LossyOverflow
@@ -83,12 +83,12 @@ private class LossyRecoveryModel(
     private val history = HistorySettings(size = 30, age = 1.hours, bytes = 1_000_000)
     private val topics =
         TopicRegistry(
-            TopicRuntime(test.backgroundScope, CodecTable(listOf(JsonCodec)), buffer = 64) { test.currentTime },
+            TopicRuntime(test.backgroundScope, DialectTable(listOf(JsonCodec)), buffer = 64) { test.currentTime },
             linger = 1.seconds,
             { TopicPolicy(history, delivery = delivery) },
         )
     private val runtime =
-        SessionRuntime(sessionSettings(queueCapacity = 12), topics, codecSlot = 0) { test.currentTime }
+        SessionRuntime(sessionSettings(queueCapacity = 12), topics, slot = 0) { test.currentTime }
     private val isByKey = (delivery.overflow as? LossyOverflow.Conflate)?.limit != 1 && delivery.overflow != null
 
     /** The key of each message, by its offset less one. */

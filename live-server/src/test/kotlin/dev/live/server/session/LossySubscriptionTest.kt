@@ -27,7 +27,7 @@ class LossySubscriptionTest : FunSpec({
                 val policy = TopicPolicy(delivery = DeliverySettings(LossyOverflow.Conflate(limit = 8)))
                 val topics = TestTopics(backgroundScope, policy = policy).registry
                 val session =
-                    testSession(SessionRuntime(sessionSettings(), topics, codecSlot = 0) { 0 }, backgroundScope)
+                    testSession(SessionRuntime(sessionSettings(), topics, slot = 0) { 0 }, backgroundScope)
                 session.state.subscriptions.subscribe("t", "place", Message(MessageType.SUBSCRIBE, "t"))
                 topics.find("t")!!.publish(prepared(textMessage("value")))
                 runCurrent()
@@ -44,7 +44,7 @@ class LossySubscriptionTest : FunSpec({
         runTest {
             val policy = TopicPolicy(delivery = DeliverySettings(LossyOverflow.Conflate(limit = 1)))
             val topics = TestTopics(backgroundScope, policy = policy).registry
-            val session = testSession(SessionRuntime(sessionSettings(), topics, codecSlot = 0) { 0 }, backgroundScope)
+            val session = testSession(SessionRuntime(sessionSettings(), topics, slot = 0) { 0 }, backgroundScope)
             session.state.subscriptions.subscribe("t", "place", Message(MessageType.SUBSCRIBE, "t"))
 
             repeat(3) { topics.find("t")!!.publish(prepared(Message("tick", "t"))) }

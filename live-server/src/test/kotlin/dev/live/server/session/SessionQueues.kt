@@ -1,11 +1,11 @@
 package dev.live.server.session
 
+import dev.live.server.dialect.DialectTable
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.payload
 import dev.live.server.support.prepared
 import dev.live.server.support.textMessage
-import dev.live.server.topic.CodecTable
 import dev.live.server.topic.MessageBatch
 import dev.live.server.topic.PreparedMessage
 import kotlinx.coroutines.Runnable
@@ -15,7 +15,7 @@ internal fun queue(capacity: Int = 256, maxBytes: Int = 1024 * 1024, isWoken: Bo
     SessionQueue(QueueBound(capacity, maxBytes), slot = 0).apply { if (isWoken) waker = Runnable {} }
 
 internal fun batchOf(vararg texts: String): MessageBatch =
-    MessageBatch(texts.map { prepared(textMessage(it)) }, CodecTable(listOf(FakeCodec())))
+    MessageBatch(texts.map { prepared(textMessage(it)) }, DialectTable(listOf(FakeCodec())))
 
 internal fun messageOfSize(size: Int): PreparedMessage = prepared(textMessage("a".repeat(size)))
 

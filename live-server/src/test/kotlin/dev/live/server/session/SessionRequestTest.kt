@@ -11,13 +11,13 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.decode
 import dev.live.protocol.toMessage
+import dev.live.server.dialect.DialectTable
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.support.TestSession
 import dev.live.server.support.TestTopics
 import dev.live.server.support.payload
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.testSession
-import dev.live.server.topic.CodecTable
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.nulls.shouldBeNull
@@ -240,9 +240,9 @@ class SessionRequestTest : FunSpec({
 })
 
 private class Client(val test: TestScope, val scope: CoroutineScope, queueCapacity: Int) {
-    private val topics = TestTopics(test.backgroundScope, CodecTable(listOf(JsonCodec))).registry
+    private val topics = TestTopics(test.backgroundScope, DialectTable(listOf(JsonCodec))).registry
     private val runtime =
-        SessionRuntime(sessionSettings(queueCapacity = queueCapacity), topics, codecSlot = 0) { test.currentTime }
+        SessionRuntime(sessionSettings(queueCapacity = queueCapacity), topics, slot = 0) { test.currentTime }
     val session = client()
 
     fun client() = testSession(runtime, scope)

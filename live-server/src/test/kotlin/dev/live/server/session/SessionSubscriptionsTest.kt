@@ -6,12 +6,12 @@ import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Publication
+import dev.live.server.dialect.DialectTable
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.TestSession
 import dev.live.server.support.prepared
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.textMessage
-import dev.live.server.topic.CodecTable
 import dev.live.server.topic.MessageBatch
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
@@ -72,7 +72,7 @@ class SessionSubscriptionsTest : FunSpec({
             subscription.offer(prepared(textMessage("being written")))
             runCurrent()
 
-            subscription.offer(MessageBatch(messages, CodecTable(listOf(FakeCodec())))) shouldBe false
+            subscription.offer(MessageBatch(messages, DialectTable(listOf(FakeCodec())))) shouldBe false
             one.session.state.endReason shouldBe null
             messages.map { subscription.offer(it) } shouldContainExactly listOf(true, true, true, false)
 

@@ -3,6 +3,7 @@
 package dev.live.server.session
 
 import dev.live.protocol.CloseCode
+import dev.live.server.dialect.DialectTable
 import dev.live.server.frame.Opcode
 import dev.live.server.observe.ServerCounters
 import dev.live.server.support.FakeSocket
@@ -10,7 +11,6 @@ import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestSession
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.textMessage
-import dev.live.server.topic.CodecTable
 import dev.live.server.topic.DropCounters
 import dev.live.server.topic.PreparedMessage
 import io.kotest.core.spec.style.FunSpec
@@ -179,7 +179,7 @@ class SweeperTest : FunSpec({
             val queue = one.session.state.queue
             one.session.trySend(textMessage("word"))
             val part = LossyQueue.TopicEntries(DropCounters())
-            val table = CodecTable(listOf(one.codec))
+            val table = DialectTable(listOf(one.codec))
             for (text in listOf("a", "bc")) {
                 queue.offerLossy(part, text, PreparedMessage(textMessage(text), table), limit = 9)
             }

@@ -2,6 +2,7 @@ package dev.live.server.support
 
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.server.dialect.DialectTable
 import dev.live.server.observe.ServerCounters
 import dev.live.server.session.CloseReason
 import dev.live.server.session.EndpointTopics
@@ -13,7 +14,6 @@ import dev.live.server.session.SessionRegistry
 import dev.live.server.session.SessionRunner
 import dev.live.server.session.SessionRuntime
 import dev.live.server.session.SessionSettings
-import dev.live.server.topic.CodecTable
 import dev.live.server.topic.Member
 import dev.live.server.topic.TopicRegistry
 import dev.live.server.transport.Inbound
@@ -68,7 +68,7 @@ internal class TestSession(
     val codec: FakeCodec = FakeCodec(),
     val topics: TopicRegistry = TestTopics(
         test.backgroundScope,
-        CodecTable(listOf(codec)),
+        DialectTable(listOf(codec)),
         counters = counters,
     ).registry,
     private val id: String = "session",
@@ -95,7 +95,7 @@ internal class TestSession(
             override suspend fun unsubscribed(session: Session<*>, attachment: Any) = Unit
         }
 
-    private val runtime = SessionRuntime(settings, topics, codecSlot = 0, places) { test.currentTime }
+    private val runtime = SessionRuntime(settings, topics, slot = 0, places) { test.currentTime }
     private val runner = SessionRunner(socket, Handler(), settings) { test.currentTime }
 
     lateinit var session: Session<Unit>

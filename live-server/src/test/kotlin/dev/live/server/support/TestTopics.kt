@@ -1,8 +1,8 @@
 package dev.live.server.support
 
 import dev.live.protocol.Message
+import dev.live.server.dialect.DialectTable
 import dev.live.server.observe.ServerCounters
-import dev.live.server.topic.CodecTable
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.TopicPolicy
 import dev.live.server.topic.TopicRegistry
@@ -16,7 +16,7 @@ import kotlin.time.Duration.Companion.seconds
 /** A topic registry with a manual clock. */
 internal class TestTopics(
     scope: CoroutineScope,
-    codecs: CodecTable = CodecTable(listOf(FakeCodec())),
+    codecs: DialectTable = DialectTable(listOf(FakeCodec())),
     buffer: Int = 64,
     linger: Duration = 30.seconds,
     /** By default the dispatcher of [scope], so that a test can delay delivery. */
@@ -37,5 +37,5 @@ internal class TestTopics(
         )
 }
 
-internal fun prepared(message: Message, except: String? = null, codecs: CodecTable = CodecTable(listOf(FakeCodec()))) =
+internal fun prepared(message: Message, except: String? = null, codecs: DialectTable = DialectTable(listOf(FakeCodec()))) =
     PreparedMessage(message, codecs, except)

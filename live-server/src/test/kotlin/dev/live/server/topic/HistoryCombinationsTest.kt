@@ -4,6 +4,7 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.protocol.SubscribedData
 import dev.live.protocol.decode
+import dev.live.server.dialect.DialectTable
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.text
 import dev.live.server.support.textMessage
@@ -95,7 +96,7 @@ class HistoryCombinationsTest : FunSpec({
 })
 
 private fun keyed(text: String, key: String? = null) =
-    PreparedMessage(textMessage(text), CodecTable(listOf(FakeCodec())), key = key)
+    PreparedMessage(textMessage(text), DialectTable(listOf(FakeCodec())), key = key)
 
 private suspend fun ActiveTopic.epoch(): String = readHistory(null)!!.position.epoch
 

@@ -1,5 +1,6 @@
 package dev.live.server.topic
 
+import dev.live.server.dialect.DialectTable
 import dev.live.server.frame.Opcode
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.payload
@@ -13,7 +14,7 @@ class PreparedMessageTest : FunSpec({
     test("a message to a thousand sessions is encoded once per codec in use") {
         val used = listOf(FakeCodec("a"), FakeCodec("b"))
         val unused = FakeCodec("c")
-        val message = PreparedMessage(textMessage("hello"), CodecTable(used + unused))
+        val message = PreparedMessage(textMessage("hello"), DialectTable(used + unused))
 
         repeat(1_000) { session -> message.frameFor(session % 2).payload().decodeToString() shouldBe "hello" }
 
@@ -22,13 +23,13 @@ class PreparedMessageTest : FunSpec({
     }
 
     test("sessions of one codec share one frame") {
-        val message = PreparedMessage(textMessage("hello"), CodecTable(listOf(FakeCodec())))
+        val message = PreparedMessage(textMessage("hello"), DialectTable(listOf(FakeCodec())))
 
         message.frameFor(0) shouldBeSameInstanceAs message.frameFor(0)
     }
 
     test("the frame of a batch concatenates the frames of its messages, is built once per codec and counts all") {
-        val codecs = CodecTable(listOf(FakeCodec()))
+        val codecs = DialectTable(listOf(FakeCodec()))
         val messages = listOf("a", "bcd").map { PreparedMessage(textMessage(it), codecs) }
         val run = MessageBatch(messages, codecs)
 
@@ -41,7 +42,7 @@ class PreparedMessageTest : FunSpec({
 
     test("messages use text frames, or binary frames with a binary codec") {
         for ((isBinary, opcode) in listOf(false to Opcode.Text, true to Opcode.Binary)) {
-            val message = PreparedMessage(textMessage("hello"), CodecTable(listOf(FakeCodec(isBinary = isBinary))))
+            val message = PreparedMessage(textMessage("hello"), DialectTable(listOf(FakeCodec(isBinary = isBinary))))
 
             message.frameFor(0).opcode shouldBe opcode
         }
@@ -49,7 +50,7 @@ class PreparedMessageTest : FunSpec({
 
     test("a failed encoding is not cached and is retried") {
         val codec = FakeCodec().apply { broken = true }
-        val message = PreparedMessage(textMessage("hello"), CodecTable(listOf(codec)))
+        val message = PreparedMessage(textMessage("hello"), DialectTable(listOf(codec)))
 
         runCatching { message.frameFor(0) }.exceptionOrNull()?.message shouldBe "the codec is broken"
         codec.broken = false

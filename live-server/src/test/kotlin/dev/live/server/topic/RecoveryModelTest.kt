@@ -4,6 +4,7 @@ import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
 import dev.live.protocol.Position
 import dev.live.server.broker.Publication
+import dev.live.server.dialect.DialectTable
 import dev.live.server.support.FakeCodec
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
@@ -50,7 +51,7 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
 
     private val registry =
         TopicRegistry(
-            TopicRuntime(scope, CodecTable(listOf(FakeCodec())), buffer = 64) { now },
+            TopicRuntime(scope, DialectTable(listOf(FakeCodec())), buffer = 64) { now },
             linger = 1.seconds,
             { TopicPolicy(history = policies.getValue(it)) },
             MAX_IDLE_BYTES,

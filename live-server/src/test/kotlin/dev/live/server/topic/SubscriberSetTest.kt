@@ -1,5 +1,6 @@
 package dev.live.server.topic
 
+import dev.live.server.dialect.DialectTable
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.prepared
@@ -70,7 +71,7 @@ class SubscriberSetTest : FunSpec({
         val bob = FakeSubscriber("bob")
         val eve = FakeSubscriber("eve").apply { failure = IllegalStateException("the subscriber is broken") }
         val set = SubscriberSet().apply { listOf(eve, bob).forEach(::add) }
-        val broken = CodecTable(listOf(FakeCodec().apply { broken = true }))
+        val broken = DialectTable(listOf(FakeCodec().apply { broken = true }))
         val messages = listOf(prepared(textMessage("a")), prepared(textMessage("b"), codecs = broken))
 
         shouldThrow<IllegalStateException> { set.deliver(MessageBatch(messages, codecs)) }
@@ -94,7 +95,7 @@ class SubscriberSetTest : FunSpec({
     }
 })
 
-private val codecs = CodecTable(listOf(FakeCodec()))
+private val codecs = DialectTable(listOf(FakeCodec()))
 
 private const val SUBSCRIBERS = 40
 

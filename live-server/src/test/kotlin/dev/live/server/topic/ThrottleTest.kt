@@ -4,6 +4,7 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.server.dialect.DialectTable
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.textMessage
@@ -70,4 +71,4 @@ class ThrottleTest : FunSpec({
 private fun TestScope.throttled(delivery: DeliverySettings) = hub(this, TopicPolicy(delivery = delivery))
 
 private suspend fun ActiveTopic.publish(text: String, key: String? = null) =
-    publish(PreparedMessage(textMessage(text), CodecTable(listOf(FakeCodec())), key = key))
+    publish(PreparedMessage(textMessage(text), DialectTable(listOf(FakeCodec())), key = key))

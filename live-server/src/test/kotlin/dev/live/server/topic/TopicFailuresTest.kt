@@ -2,6 +2,7 @@
 
 package dev.live.server.topic
 
+import dev.live.server.dialect.DialectTable
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.prepared
@@ -73,7 +74,7 @@ class TopicFailuresTest : FunSpec({
             hub.subscribe(ann, ack)
 
             for (text in listOf("first", "a", "b", "c")) {
-                hub.publish(PreparedMessage(textMessage(text), CodecTable(listOf(FakeCodec())), key = text))
+                hub.publish(PreparedMessage(textMessage(text), DialectTable(listOf(FakeCodec())), key = text))
             }
             advanceTimeBy(101.milliseconds)
 

@@ -1,4 +1,6 @@
-package dev.live.server.frame
+package dev.live.fuzz.session
+
+import dev.live.server.frame.OutboundFrame
 
 /**
  * Calls [visit] for each frame in this instance, with the frame's opcode and the range of its payload in
