@@ -18,6 +18,7 @@ private val layers =
         "observe",
         "broker",
         "frame",
+        "dialect",
         "topic",
         "transport",
         "session",

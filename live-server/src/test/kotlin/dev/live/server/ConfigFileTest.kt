@@ -45,7 +45,7 @@ class ConfigFileTest : FunSpec({
             )
 
         settings.transport shouldBe Transport.Portable
-        settings.codecs.subprotocols shouldBe listOf(CborCodec.subprotocol, JsonCodec.subprotocol)
+        settings.dialects.subprotocols shouldBe listOf(CborCodec.subprotocol, JsonCodec.subprotocol)
         settings.session.run { listOf(queueBound.messages, writeTimeout) } shouldBe listOf(7, 90.seconds)
         settings.session.heartbeatInterval shouldBe 500.milliseconds
         settings.topicLinger shouldBe Duration.ZERO
@@ -88,7 +88,7 @@ class ConfigFileTest : FunSpec({
                     }
                 }
 
-            settings.codecs.subprotocols shouldBe listOf(JsonCodec.subprotocol)
+            settings.dialects.subprotocols shouldBe listOf(JsonCodec.subprotocol)
             listOf("https://one.com", "https://two.com", "https://file.com")
                 .map { settings.limits.origins.allows(it, host = null) } shouldBe listOf(true, true, false)
         }
@@ -176,7 +176,7 @@ class ConfigFileTest : FunSpec({
         val settings = liveConfigOf(merged.config("live")).build()
 
         settings.session.queueBound.messages shouldBe 8
-        settings.codecs.size shouldBe 1
+        settings.dialects.subprotocols.size shouldBe 1
         settings.session.reconnectWindow shouldBe Duration.ZERO..1.seconds
     }
 

@@ -126,7 +126,7 @@ class ConfigurationDocsTest : FunSpec({
 
             val settings = shouldNotThrowAny { liveConfigOf(loaded(other).config("live")).build() }
 
-            settings.codecs.size shouldBe 2
+            settings.dialects.subprotocols.size shouldBe 2
             settings.session.run { listOf(maxTopics, queueBound.messages) } shouldBe listOf(3, 256)
             settings.limits.origins.allows("https://b.com", host = null) shouldBe true
         }

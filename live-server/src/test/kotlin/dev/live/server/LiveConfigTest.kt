@@ -166,7 +166,7 @@ class LiveConfigTest : FunSpec({
         config.origins { allow("https://example.com") }
         config.session { queueCapacity = 1 }
 
-        settings.codecs.size shouldBe 3
+        settings.dialects.subprotocols.size shouldBe 3
         settings.limits.origins.allows("https://example.com", host = null) shouldBe false
         settings.session.queueBound.messages shouldBe 256
     }
@@ -174,7 +174,7 @@ class LiveConfigTest : FunSpec({
     test("the defaults match the limits of the protocol") {
         val settings = LiveConfig().build()
 
-        settings.codecs.subprotocols shouldBe listOf("live.v1.json", "live.v1.cbor", "live.v1.msgpack")
+        settings.dialects.subprotocols shouldBe listOf("live.v1.json", "live.v1.cbor", "live.v1.msgpack")
         settings.limits.frames.maxMessageSize shouldBe 64 * 1024
         settings.session.maxTopics shouldBe 100
         settings.limits.decode.maxDepth shouldBe 64

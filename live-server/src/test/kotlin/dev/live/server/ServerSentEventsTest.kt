@@ -261,6 +261,25 @@ class ServerSentEventsTest : FunSpec({
         }
     }
 
+    test("events of another topic that the server subscribes the session to have no id") {
+        withServer(Engine.Netty, { rooms() }) {
+            val ann = EventClient.open(this, "/live/sse?topic=kept/1&name=ann")
+            val position = checkNotNull(ann.next().id)
+
+            application.live.sessionsOf("ann").single().join("kept/2")
+            application.live.topic("kept/2").publish(1)
+            application.live.topic("kept/1").publish(2)
+
+            List(3) { ann.next() }.map { it.data to it.id } shouldContainExactly
+                listOf(
+                    joined("kept/2", application.live.topic("kept/2").history().position.epoch) to null,
+                    """{"type":"message","topic":"kept/2","data":1,"offset":1}""" to null,
+                    """{"type":"message","topic":"kept/1","data":2,"offset":1}""" to position.replace(":0", ":1"),
+                )
+            ann.close()
+        }
+    }
+
     test("a stream and a WebSocket share a topic") {
         withServer(Engine.Netty, { rooms() }) {
             val ann = EventClient.open(this, "/live/sse?topic=room/1")
@@ -309,6 +328,9 @@ class ServerSentEventsTest : FunSpec({
         }
     }
 })
+
+private fun joined(topic: String, epoch: String) =
+    """{"type":"subscribe","topic":"$topic","data":{"epoch":"$epoch","offset":0,"recovered":false}}"""
 
 /** A request with headers that the JDK's client restricts. */
 private class RawRequest(private val path: String, private val header: String) {

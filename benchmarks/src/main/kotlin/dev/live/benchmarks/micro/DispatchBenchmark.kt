@@ -53,7 +53,7 @@ open class DispatchBenchmark {
         val broker = Broker { published = it.body }
         val scope = CoroutineScope(Dispatchers.Unconfined + Job())
         val registry =
-            TopicRegistry(TopicRuntime(scope, settings.codecs, settings.topicBuffer, now = now), settings.topicLinger)
+            TopicRegistry(TopicRuntime(scope, settings.dialects, settings.topicBuffer, now = now), settings.topicLinger)
         val runtime = SessionRuntime(settings.session, registry, slot = 0, now = now)
         session =
             Session("session", Unit, null, "127.0.0.1", Clock.System.now(), "none", runtime, EmptyCoroutineContext)

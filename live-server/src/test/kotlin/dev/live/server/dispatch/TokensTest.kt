@@ -2,12 +2,8 @@
 
 package dev.live.server.dispatch
 
-import dev.live.protocol.AuthData
-import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
-import dev.live.protocol.Message
-import dev.live.protocol.MessageType
-import dev.live.protocol.of
+import dev.live.server.dialect.ClientCommand
 import dev.live.server.dialect.DialectTable
 import dev.live.server.endpoint.EndpointSpec
 import dev.live.server.endpoint.LiveEndpoint
@@ -223,7 +219,7 @@ private fun renewable(expires: () -> Instant?): EndpointSpec<Unit> =
         expires { expires() }
     }.build()
 
-private fun auth(token: String) = Message(MessageType.AUTH, body = Body.of(AuthData(token)))
+private fun auth(token: String) = ClientCommand.Authenticate(token, ref = "")
 
 /** A session without a user. Its queue is never written to a socket. */
 private fun TestScope.anonymous(meta: String): Session<String> {

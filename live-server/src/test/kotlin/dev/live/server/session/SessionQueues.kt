@@ -19,6 +19,8 @@ internal fun batchOf(vararg texts: String): MessageBatch =
 
 internal fun messageOfSize(size: Int): PreparedMessage = prepared(textMessage("a".repeat(size)))
 
+internal suspend fun SessionQueue.send(message: PreparedMessage): Boolean = send(message.frameFor(slot = 0))
+
 internal suspend fun SessionQueue.take(most: Int = 1): List<String> = takeFrames(most).map {
     it.payload().decodeToString()
 }

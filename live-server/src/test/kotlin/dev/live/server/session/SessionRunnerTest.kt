@@ -12,6 +12,7 @@ import dev.live.server.support.FakeSocket.Closing
 import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestSession
 import dev.live.server.support.sessionSettings
+import dev.live.server.support.prepared
 import dev.live.server.support.textMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
@@ -513,7 +514,7 @@ private val endings =
         },
         ending(CloseCode.SlowConsumer, "session queue overflowed", "session queue overflowed") { one, _ ->
             one.socket.stalled = true
-            while (one.session.isOpen) one.session.state.deliver(one.session.prepare(textMessage("a")))
+            while (one.session.isOpen) one.session.state.deliver(prepared(textMessage("a")))
         },
     )
 

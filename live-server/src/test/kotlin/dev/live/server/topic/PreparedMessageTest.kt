@@ -1,6 +1,10 @@
 package dev.live.server.topic
 
+import dev.live.protocol.JsonCodec
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
 import dev.live.server.dialect.DialectTable
+import dev.live.server.dialect.ServerEvent
 import dev.live.server.frame.Opcode
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.payload
@@ -11,7 +15,7 @@ import io.kotest.matchers.types.shouldBeSameInstanceAs
 
 class PreparedMessageTest : FunSpec({
 
-    test("a message to a thousand sessions is encoded once per codec in use") {
+    test("a message to a thousand sessions is encoded once per dialect in use") {
         val used = listOf(FakeCodec("a"), FakeCodec("b"))
         val unused = FakeCodec("c")
         val message = PreparedMessage(textMessage("hello"), DialectTable(used + unused))
@@ -22,13 +26,13 @@ class PreparedMessageTest : FunSpec({
         unused.encodings.get() shouldBe 0
     }
 
-    test("sessions of one codec share one frame") {
+    test("sessions of one dialect share one frame") {
         val message = PreparedMessage(textMessage("hello"), DialectTable(listOf(FakeCodec())))
 
         message.frameFor(0) shouldBeSameInstanceAs message.frameFor(0)
     }
 
-    test("the frame of a batch concatenates the frames of its messages, is built once per codec and counts all") {
+    test("the frame of a batch concatenates the frames of its messages, is built once per dialect and counts all") {
         val codecs = DialectTable(listOf(FakeCodec()))
         val messages = listOf("a", "bcd").map { PreparedMessage(textMessage(it), codecs) }
         val run = MessageBatch(messages, codecs)
@@ -38,6 +42,21 @@ class PreparedMessageTest : FunSpec({
         frame.wire shouldBe messages[0].frameFor(0).wire + messages[1].frameFor(0).wire
         listOf(frame.count, frame.size) shouldBe listOf(2, 4)
         run.frameFor(0) shouldBeSameInstanceAs frame
+    }
+
+    test("a batch of server-sent events consists of the events of its messages") {
+        val dialects = DialectTable(listOf(JsonCodec))
+        val messages = (1L..2L).map { offset ->
+            val message = Message(MessageType.MESSAGE, "t", offset = offset)
+            PreparedMessage(ServerEvent.Published(message, "e"), dialects)
+        }
+
+        val frame = MessageBatch(messages, dialects).frameFor(dialects.eventsWithIdsSlot)
+
+        frame.wire.decodeToString() shouldBe
+            "id: e:1\ndata: {\"type\":\"message\",\"topic\":\"t\",\"offset\":1}\n\n" +
+            "id: e:2\ndata: {\"type\":\"message\",\"topic\":\"t\",\"offset\":2}\n\n"
+        listOf(frame.count, frame.size) shouldBe listOf(2, frame.wire.size)
     }
 
     test("messages use text frames, or binary frames with a binary codec") {

@@ -139,7 +139,7 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
         when (joining) {
             is SubscribeResult.CatchUp -> {
                 seen += "behind"
-                listOfNotNull(joining.ack).plus(joining.messages).forEach(reader::onMessage)
+                listOfNotNull(joining.ack?.message).plus(joining.messages).forEach(reader::onMessage)
                 reader.offset shouldBe joining.position.offset
                 joining.position shouldBe reader.log.position
             }

@@ -5,15 +5,17 @@ package dev.live.server.transport
 import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
+import dev.live.protocol.ErrorData
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.Position
-import dev.live.protocol.SubscribedData
+import dev.live.protocol.decode
 import dev.live.protocol.of
 import dev.live.protocol.toMessage
-import dev.live.server.frame.Opcode
+import dev.live.server.dialect.EventStreamDialect
+import dev.live.server.dialect.ServerEvent
 import dev.live.server.frame.OutboundFrame
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
@@ -41,7 +43,7 @@ class EventSocketTest : FunSpec({
             val socket = Stream().socket
 
             socket.receive().shouldBeInstanceOf<Inbound.Data>().bytes.decodeToString() shouldBe
-                """{"type":"subscribe","topic":"room/1","ref":"r"}"""
+                """{"type":"subscribe","topic":"room/1","ref":"~sse"}"""
             socket.receive().shouldBeInstanceOf<Inbound.Ping>()
             val silent = async { socket.receive() }
             runCurrent()
@@ -64,7 +66,7 @@ class EventSocketTest : FunSpec({
             stream.events().data() shouldContainExactly
                 listOf(
                     """{"type":"welcome"}""",
-                    """{"type":"ack","topic":"room/1","ref":"r"}""",
+                    """{"type":"ack","topic":"room/1","ref":"~sse"}""",
                     """{"type":"hello"}""",
                 )
         }
@@ -75,10 +77,10 @@ class EventSocketTest : FunSpec({
             val stream = Stream()
             repeat(2) { stream.socket.receive() }
 
-            stream.write(text(LiveException(ErrorCode.Forbidden, "no").toMessage("room/1", "r")), text(Message("more")))
+            stream.write(text(LiveException(ErrorCode.Forbidden, "no").toMessage("room/1", REF)), text(Message("more")))
 
             val rejected = stream.socket.start.await().shouldBeInstanceOf<StreamStart.Rejected>()
-            rejected.error.code shouldBe "forbidden"
+            rejected.reply.decode<ErrorData>().code shouldBe "forbidden"
             stream.socket.receive().shouldBeInstanceOf<Inbound.Close>().code shouldBe 1000
             stream.socket.close(1000, "", closeReceived = true)
             stream.output.availableForRead shouldBe 0
@@ -89,7 +91,7 @@ class EventSocketTest : FunSpec({
         runTest {
             val stream = Stream()
 
-            stream.write(OutboundFrame(Opcode.Pong, ByteArray(0)))
+            stream.write(DIALECT.encode(ServerEvent.Pong(ByteArray(0))))
 
             stream.socket.start.await() shouldBe StreamStart.Started
         }
@@ -117,48 +119,30 @@ class EventSocketTest : FunSpec({
         }
     }
 
-    test("only messages of the topic have an event id, and batches are split into events") {
+    test("frames after the decision are written as they are, also those that hold several events") {
         runTest {
             val stream = Stream()
-            stream.write(text(joined(recovered = false)))
-            val batch =
-                OutboundFrame.concat(
-                    listOf(text(message(5)), text(message(1, topic = "room/2")), text(Message("other"))),
-                )
+            stream.write(text(ACK))
+            stream.events()
 
-            stream.write(batch, text(message(6, size = 200)), text(message(7, size = 70_000)))
+            stream.write(OutboundFrame.concat(listOf(text(Message("a")), text(Message("b")))), text(Message("c")))
 
-            stream.events().ids() shouldContainExactly listOf("e:4", "e:5", null, null, "e:6", "e:7")
+            stream.readOutput() shouldBe
+                """data: {"type":"a"}|data: {"type":"b"}|data: {"type":"c"}|""".replace("|", "\n\n")
         }
     }
 
-    test("the ack of a recovery has the requested position as id, because the missed messages follow") {
-        runTest {
-            val stream = Stream(since = Position("e", 2))
-
-            stream.write(text(joined(recovered = true)), text(message(3)))
-
-            stream.events().ids() shouldContainExactly listOf("e:2", "e:3")
-        }
-    }
-
-    test("without history events have no ids") {
+    test("the reconnect delay precedes the held events, with the position in the ack") {
         runTest {
             val stream = Stream()
+            val ack = ServerEvent.Subscribed(ACK, Position("e", 4))
 
-            stream.write(text(ACK), text(message(3)))
+            stream.write(text(Message("welcome")), DIALECT.encode(ack))
 
-            stream.events().ids() shouldContainExactly listOf(null, null)
-        }
-    }
-
-    test("line breaks in a message of another codec cannot start an event") {
-        runTest {
-            val stream = Stream()
-
-            stream.write(text(ACK), OutboundFrame(Opcode.Text, "{\"type\":\"x\",\r\n\n\"data\":1}".encodeToByteArray()))
-
-            stream.events().data().last() shouldBe """{"type":"x",   "data":1}"""
+            stream.readOutput() shouldBe
+                "retry: 7000\n\n" +
+                "data: {\"type\":\"welcome\"}\n\n" +
+                "id: e:4\ndata: {\"type\":\"ack\",\"topic\":\"room/1\",\"ref\":\"~sse\"}\n\n"
         }
     }
 
@@ -172,7 +156,7 @@ class EventSocketTest : FunSpec({
             runCurrent()
             received.isActive shouldBe true
 
-            stream.write(OutboundFrame(Opcode.Ping, ByteArray(0)))
+            stream.write(DIALECT.encode(ServerEvent.Ping))
 
             stream.readOutput() shouldBe ":\n\n"
             received.await() shouldBe Inbound.Pong
@@ -225,23 +209,24 @@ class EventSocketTest : FunSpec({
     }
 })
 
-private val ACK = Message(MessageType.ACK, "room/1", "r")
+private const val REF = EventStreamDialect.SUBSCRIBE_REF
 
-private fun text(message: Message) = OutboundFrame(Opcode.Text, JsonCodec.encode(message))
+private val DIALECT = EventStreamDialect(JsonCodec, hasIds = true)
 
-private fun joined(recovered: Boolean) =
-    Message(MessageType.ACK, "room/1", "r", Body.of(SubscribedData("e", 4, recovered)))
+private val ACK = Message(MessageType.ACK, "room/1", REF)
 
-private fun message(offset: Long, topic: String = "room/1", size: Int = 1) =
-    Message(MessageType.MESSAGE, topic, body = Body.of("x".repeat(size)), offset = offset)
+private fun text(message: Message) = DIALECT.encode(ServerEvent.Sent(message))
 
-private class Stream(since: Position? = null) {
+private class Stream {
     var aborted = false
     val output = ByteChannel()
     val socket =
-        EventSocket(Message(MessageType.SUBSCRIBE, "room/1", "r"), JsonCodec, since, { 7.seconds }, { aborted = true })
+        EventSocket(
+            JsonCodec.encode(Message(MessageType.SUBSCRIBE, "room/1", REF)),
+            { 7.seconds },
+            { aborted = true },
+        )
     private var isAttached = false
-    private val pending = ArrayList<OutboundFrame>()
 
     /** Writes [frames] like the session's writer. Attaches the response first. */
     suspend fun write(vararg frames: OutboundFrame) {
@@ -269,5 +254,3 @@ private class Stream(since: Position? = null) {
 }
 
 private fun List<String>.data() = map { it.substringAfter("data: ") }
-
-private fun List<String>.ids() = map { event -> event.lines().find { it.startsWith("id: ") }?.substringAfter("id: ") }
