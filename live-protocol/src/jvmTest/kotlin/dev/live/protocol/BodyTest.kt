@@ -27,6 +27,14 @@ class BodyTest : FunSpec({
         Body.json(text).text shouldBeSameInstanceAs text
     }
 
+    @OptIn(DelicateLiveApi::class)
+    test("unchecked JSON equals checked JSON of the same text") {
+        val text = """{"a":[1,-2.5e+3]}"""
+
+        Body.uncheckedJson(text) shouldBe Body.json(text)
+        Body.uncheckedJson(text).text shouldBeSameInstanceAs text
+    }
+
     test("numbers keep their original text") {
         Body.json("[ 1e400, 12345678901234567890.123, -0, 1E05 ]").text shouldBe
             "[1e400,12345678901234567890.123,-0,1E05]"

@@ -13,6 +13,7 @@ import dev.live.server.session.subscribedSessions
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
+import io.ktor.util.AttributeKey
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.filter
 import kotlinx.coroutines.launch
@@ -58,6 +59,14 @@ internal object SubscribedSessions {
         println(room.subscribedSessions().map { it.user })
         room.publish(Notice("user is typing"), except = from) // on every node
         room.publish(Notice("for admins")) { (it.meta as User).isAdmin }
+    }
+}
+
+internal object Colors {
+    private val Color = AttributeKey<String>("color")
+
+    fun choose(session: Session<*>, color: String) {
+        session.attributes.put(Color, color)
     }
 }
 

@@ -7,6 +7,7 @@ import dev.live.server.Live
 import dev.live.server.endpoint.bearerAuthHeader
 import dev.live.server.endpoint.bearerToken
 import dev.live.server.live
+import io.ktor.http.HttpStatusCode
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.auth.Authentication
@@ -14,7 +15,11 @@ import io.ktor.server.auth.authenticate
 import io.ktor.server.auth.jwt.JWTPrincipal
 import io.ktor.server.auth.jwt.jwt
 import io.ktor.server.auth.principal
+import io.ktor.server.request.receiveStream
+import io.ktor.server.response.respond
+import io.ktor.server.routing.post
 import io.ktor.server.routing.routing
+import java.io.InputStream
 import kotlin.time.Instant
 import kotlin.time.toKotlinInstant
 
@@ -28,6 +33,10 @@ internal interface Users {
     fun byToken(token: String): User?
 }
 
+internal interface Files {
+    fun store(owner: String, content: InputStream)
+}
+
 internal fun Application.bearers() {
     install(Live)
     routing {
@@ -36,6 +45,16 @@ internal fun Application.bearers() {
             authenticateByMessage { token -> users.byToken(token) } // a fresh token; null: 4401
             expires { it.tokenEnds }
             user { it.name }
+        }
+    }
+}
+
+internal fun Application.uploads() {
+    routing {
+        val chat = live<User>("/live") { authenticate { call -> call.bearerToken()?.let(users::byToken) } }
+        post("/files") {
+            val user = chat.identify(call) ?: return@post call.respond(HttpStatusCode.Unauthorized)
+            files.store(user.name, call.receiveStream())
         }
     }
 }
@@ -84,4 +103,9 @@ internal val users: Users =
         override fun byCookie(value: String?): User? = value?.let { User(it) }
 
         override fun byToken(token: String): User? = User(token)
+    }
+
+internal val files: Files =
+    object : Files {
+        override fun store(owner: String, content: InputStream) = content.close()
     }
