@@ -34,8 +34,14 @@ public inline fun <reified T> Body.Companion.of(value: T): Body.Json = of(serial
  * @throws MalformedMessageException if the JSON nests deeper than [DecodeLimits.MAX_DEPTH], or [serializer] writes
  *   invalid JSON
  */
-public fun <T> Body.Companion.of(serializer: SerializationStrategy<T>, value: T): Body.Json =
-    Body.json(PayloadJson.encodeToString(serializer.keepingLiterals(), value), ANY_DEPTH)
+public fun <T> Body.Companion.of(serializer: SerializationStrategy<T>, value: T): Body.Json {
+    if (serializer in ValidJsonTypes) {
+        val text = PayloadJson.encodeToString(serializer, value)
+        // -1 for an unpaired surrogate, which the check of [Body.json] reports
+        return if (utf8Size(text) >= 0) Body.Json.trusted(text) else Body.json(text)
+    }
+    return Body.json(PayloadJson.encodeToString(serializer.keepingLiterals(), value), ANY_DEPTH)
+}
 
 /** Outgoing payloads may nest deeper than the default limit for payloads from clients. */
 private val ANY_DEPTH = DecodeLimits(DecodeLimits.MAX_DEPTH)

@@ -61,7 +61,8 @@ class SessionsTest : FunSpec({
                     }
                 }) {
                     val (ann1, ann2, bob) = listOf("ann", "ann", "bob").map {
-                        PlainClient.connect(url("/live?name=$it"))
+                        // the session is registered once it replies
+                        PlainClient.connect(url("/live?name=$it")).apply { ask("""{"type":"ping"}""") }
                     }
                     val id = ann1.ask("""{"type":"id","data":""}""").substringAfter("data\":\"").substringBefore('"')
                     val live = application.live

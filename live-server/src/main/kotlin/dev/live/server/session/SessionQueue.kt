@@ -49,10 +49,11 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCap
     /** Waiting bytes, including those of lossy topics. */
     val bytes: Long get() = waitingBytes + (lossy?.size ?: 0)
 
-    fun offer(message: PreparedMessage): OfferResult = offer(message.frameFor(slot))
+    /** @param slot of the dialect for [message] */
+    fun offer(message: PreparedMessage, slot: Int = this.slot): OfferResult = offer(message.frameFor(slot))
 
     /** Accepts all of [batch] or none of it; a batch larger than the byte bound is never accepted. */
-    fun offer(batch: MessageBatch): OfferResult = offer(batch.frameFor(slot))
+    fun offer(batch: MessageBatch, slot: Int = this.slot): OfferResult = offer(batch.frameFor(slot))
 
     fun offer(frame: OutboundFrame): OfferResult = offer(frame, bound.messages, bound.bytes)
 

@@ -167,7 +167,7 @@ internal open class TopicSubscription(
 
     // like SessionState.deliver, without reading the state, which a fan-out to thousands would fetch from memory
     override fun offer(message: PreparedMessage): Boolean {
-        val result = queue.offer(message.frameFor(slot))
+        val result = queue.offer(message, slot)
         return if (result == OfferResult.Full) offerToFull(message) else result == OfferResult.Accepted
     }
 
@@ -179,7 +179,7 @@ internal open class TopicSubscription(
 
     override suspend fun awaitWriter() = state.awaitWriter()
 
-    override fun offer(batch: MessageBatch): Boolean = queue.offer(batch.frameFor(slot)) == OfferResult.Accepted
+    override fun offer(batch: MessageBatch): Boolean = queue.offer(batch, slot) == OfferResult.Accepted
 
     /** The frame of an [event] of the topic that only this session receives. */
     fun encode(event: ServerEvent.WithMessage): OutboundFrame = owner.encode(event, slot)
