@@ -9,9 +9,9 @@ import kotlinx.serialization.internal.GeneratedSerializer
 import kotlin.concurrent.Volatile
 
 /**
- * Detects types whose JSON is valid by construction, apart from unpaired surrogates in a text: primitives, and classes
- * with a generated serializer whose properties have such types. Returns false for all others, because a serializer of
- * the application can write invalid literals, repeated names or any depth.
+ * Detects types with JSON that is valid by construction, apart from unpaired surrogates in a text: primitives, and
+ * classes that have a generated serializer and only properties of such types. Returns false for all others, because a
+ * serializer of the application can write invalid literals, repeated names or any depth.
  */
 @OptIn(InternalSerializationApi::class)
 internal object ValidJsonTypes {
@@ -48,7 +48,7 @@ internal object ValidJsonTypes {
             else -> false
         }
 
-    /** Ends the search in recursive types, whose values may nest to any depth. */
+    /** Ends the search in recursive types: their values may nest to any depth. */
     private const val MAX_DEPTH = 8
 
     /** Maximum number of cached types: more than an application uses. */

@@ -41,7 +41,9 @@ class LiveRouteTest : FunSpec({
     }
 
     test("an endpoint that authenticates by message identifies no request") {
-        withServer(Engine.Netty, { files() }) { get("/by-message/files", "Authorization" to "Bearer ann") shouldBe "null" }
+        withServer(Engine.Netty, { files() }) {
+            get("/by-message/files", "Authorization" to "Bearer ann") shouldBe "null"
+        }
     }
 
     test("an endpoint without authenticate identifies every client of an allowed page") {

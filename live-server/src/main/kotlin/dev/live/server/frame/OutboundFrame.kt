@@ -13,7 +13,7 @@ import dev.live.protocol.Message
  * @property size bytes of the payloads alone
  * @property count number of frames
  * @property subscribeReply the message in this frame if it replies to the subscribe of a request for server-sent
- *   events, whose socket waits for it; null in all other frames
+ *   events: their socket waits for it. Null in all other frames
  */
 internal class OutboundFrame private constructor(
     val opcode: Opcode,

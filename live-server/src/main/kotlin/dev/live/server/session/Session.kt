@@ -95,7 +95,8 @@ public class Session<out Meta : Any> internal constructor(
      *
      * @return false if the queue is full or the session has ended; the message is then not sent
      */
-    public fun trySend(message: Message): Boolean = state.queue.offer(encode(ServerEvent.Sent(message))) == OfferResult.Accepted
+    public fun trySend(message: Message): Boolean =
+        state.queue.offer(encode(ServerEvent.Sent(message))) == OfferResult.Accepted
 
     /**
      * Puts [message] into the session's queue. Suspends while the queue is full, until the client has read some of it

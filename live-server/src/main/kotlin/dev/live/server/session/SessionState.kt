@@ -243,7 +243,8 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
         val interval = settings.heartbeatInterval.inWholeMilliseconds
         if (idle >= interval && now - lastPing >= interval) {
             lastPing = now
-            queue.offer(runtime.dialect.encode(ServerEvent.Ping)) // a full queue needs no ping: the write timeout covers it
+            // a full queue needs no ping: the write timeout covers it
+            queue.offer(runtime.dialect.encode(ServerEvent.Ping))
         }
     }
 

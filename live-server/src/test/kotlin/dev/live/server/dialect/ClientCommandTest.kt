@@ -22,7 +22,8 @@ class ClientCommandTest : FunSpec({
         control(Message(MessageType.PING, ref = "r")).shouldBeInstanceOf<ClientCommand.Ping>().ref shouldBe "r"
         control(Message(MessageType.PONG)) shouldBe ClientCommand.Pong
         val renewal = control(Message(MessageType.AUTH, ref = "r", body = Body.of(AuthData("secret"))))
-        renewal.shouldBeInstanceOf<ClientCommand.Authenticate>().run { listOf(token, ref) } shouldBe listOf("secret", "r")
+        renewal.shouldBeInstanceOf<ClientCommand.Authenticate>()
+        listOf(renewal.token, renewal.ref) shouldBe listOf("secret", "r")
     }
 
     test("a token is an ordinary message where the endpoint renews none") {

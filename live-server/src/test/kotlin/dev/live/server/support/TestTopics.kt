@@ -37,5 +37,8 @@ internal class TestTopics(
         )
 }
 
-internal fun prepared(message: Message, except: String? = null, codecs: DialectTable = DialectTable(listOf(FakeCodec()))) =
-    PreparedMessage(message, codecs, except)
+internal fun prepared(
+    message: Message,
+    except: String? = null,
+    codecs: DialectTable = DialectTable(listOf(FakeCodec())),
+) = PreparedMessage(message, codecs, except)
