@@ -97,3 +97,11 @@ public class SubscribedData(
  */
 @Serializable
 public class WelcomeData(public val welcome: JsonElement? = null)
+
+/**
+ * The optional payload of an `unsubscribe` message from the server.
+ *
+ * @property reason a short human-readable sentence; empty if the server gave none
+ */
+@Serializable
+public class UnsubscribeData(public val reason: String = "")

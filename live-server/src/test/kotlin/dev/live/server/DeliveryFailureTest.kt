@@ -45,7 +45,7 @@ class DeliveryFailureTest : FunSpec({
 
     test("a session that the server subscribed receives position and presence when it subscribes itself") {
         withTopics({
-            onOpen { session.join("t") }
+            onOpen { session.subscribe("t") }
             topic<String>("t") {
                 history(size = 10)
                 presence(grace = Duration.ZERO, interval = 1.milliseconds) { "ann" }

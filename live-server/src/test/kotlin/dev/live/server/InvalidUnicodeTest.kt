@@ -181,8 +181,8 @@ class InvalidUnicodeTest : FunSpec({
 
             shouldThrow<IllegalArgumentException> { live.topic(CUT) }
             shouldThrow<IllegalArgumentException> { Message(CUT) }
-            shouldThrow<IllegalArgumentException> { session.join("any/$CUT") }
-            session.leave("any/$CUT") shouldBe false
+            shouldThrow<IllegalArgumentException> { session.subscribe("any/$CUT") }
+            session.unsubscribe("any/$CUT") shouldBe false
             shouldThrow<IllegalArgumentException> { session.requestMessage(CUT) }
             for (topic in listOf("open", "no subscribers")) {
                 shouldThrow<IllegalArgumentException> { live.topic(topic).publish(CUT, null) }

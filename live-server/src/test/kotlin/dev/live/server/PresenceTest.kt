@@ -101,10 +101,10 @@ class PresenceTest : FunSpec({
             ann.ask("""{"type":"ping"}""")
             val session = application.live.sessions.single()
 
-            session.join("room/1")
+            session.subscribe("room/1")
             ann.next() shouldBe """{"type":"subscribe","topic":"room/1"}"""
             ann.next() shouldBe presence(""""state":{"ann":[null]}""")
-            session.leave("room/1")
+            session.unsubscribe("room/1")
 
             eventually(HANG_TIMEOUT) { application.live.topic("room/1").presence.value shouldBe emptyMap() }
             ann.close()
@@ -117,7 +117,7 @@ class PresenceTest : FunSpec({
             ann.ask("""{"type":"ping"}""")
             val session = application.live.sessions.single()
 
-            shouldThrow<LiveException> { session.join("room/1") }.reason shouldBe "no name"
+            shouldThrow<LiveException> { session.subscribe("room/1") }.reason shouldBe "no name"
 
             session.topics shouldBe emptySet()
             ann.close()

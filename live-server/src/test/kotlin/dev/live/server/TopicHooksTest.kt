@@ -86,11 +86,11 @@ class TopicHooksTest : FunSpec({
             client.ask("""{"type":"ping"}""")
             val session = application.live.sessions.single()
 
-            session.join("room/1")
-            session.join("room/1")
-            session.leave("room/1")
-            session.leave("room/1")
-            session.join("room/2")
+            session.subscribe("room/1")
+            session.subscribe("room/1")
+            session.unsubscribe("room/1")
+            session.unsubscribe("room/1")
+            session.subscribe("room/2")
             client.close()
 
             List(5) { calls.next() } shouldBe

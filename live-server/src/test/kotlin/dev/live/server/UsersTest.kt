@@ -32,10 +32,10 @@ class UsersTest : FunSpec({
                     val ann = connect("ann")
                     ann.ask("""{"type":"subscribe","topic":"room/secret","ref":"1"}""") shouldContain "forbidden"
 
-                    session("ann").join("room/secret") shouldBe true
+                    session("ann").subscribe("room/secret") shouldBe true
                     application.live.topic("room/secret").publish("hello", except = session("ann"))
                     application.live.topic("room/secret").publish("for you") { it.user == "ann" } shouldBe 1
-                    session("ann").leave("room/secret") shouldBe true
+                    session("ann").unsubscribe("room/secret") shouldBe true
 
                     List(3) { ann.next() } shouldContainExactly
                         listOf(
@@ -50,7 +50,7 @@ class UsersTest : FunSpec({
             test("a client may publish to and unsubscribe from a topic that the server subscribed it to") {
                 withServer(engine, { club() }) {
                     val ann = connect("ann")
-                    session("ann").join("room/1")
+                    session("ann").subscribe("room/1")
                     ann.next()
 
                     ann.ask("""{"type":"subscribe","topic":"room/1","ref":"1"}""") shouldBe
@@ -70,7 +70,7 @@ class UsersTest : FunSpec({
             test("publish with a predicate reaches only the sessions that match") {
                 withServer(engine, { club() }) {
                     val (ann, bob) = listOf(connect("ann"), connect("bob"))
-                    listOf("ann", "bob").forEach { session(it).join("room/1") }
+                    listOf("ann", "bob").forEach { session(it).subscribe("room/1") }
                     listOf(ann, bob).forEach { it.next() }
 
                     application.live.topic("room/1").subscribedSessions().map { it.user }.toSet() shouldBe
@@ -122,8 +122,8 @@ class UsersTest : FunSpec({
                             repeat(2) {
                                 launch(Dispatchers.Default) {
                                     repeat(ROUNDS) {
-                                        session.join("room/1")
-                                        session.leave("room/1")
+                                        session.subscribe("room/1")
+                                        session.unsubscribe("room/1")
                                     }
                                 }
                             }
@@ -179,12 +179,12 @@ private fun Application.club() {
             user { it.name }
             topic<String>("room/{room}") {
                 authorize {
-                    if (parameters["room"] == "hall") session.join("room/lobby")
+                    if (parameters["room"] == "hall") session.subscribe("room/lobby")
                     parameters["room"] != "secret"
                 }
             }
-            onOpen { meta.at?.let { session.join(it) } }
-            request<String, Int>("out") { session.topics.size.also { session.leaveAll() } }
+            onOpen { meta.at?.let { session.subscribe(it) } }
+            request<String, Int>("out") { session.topics.size.also { session.unsubscribeAll() } }
         }
     }
 }

@@ -91,7 +91,7 @@ class WelcomeTest : FunSpec({
             welcomes.receive()
             client.send(subscribe("gold"))
             welcomes.receive()
-            application.live.sessions.single().leave("price/gold")
+            application.live.sessions.single().unsubscribe("price/gold")
             gate.complete(Unit)
 
             client.next() shouldContain "unsubscribe"
@@ -108,7 +108,7 @@ class WelcomeTest : FunSpec({
         }) {
             val client = PlainClient.connect(url())
             client.ask(subscribe("gold"))
-            application.live.sessions.single().join("price/oil")
+            application.live.sessions.single().subscribe("price/oil")
 
             List(2) { received.receive() } shouldContainExactly listOf(JsonPrimitive(1), null)
         }

@@ -36,11 +36,11 @@ internal fun Application.club() {
             topic<Notice>("user/{name}") { authorize { parameters["name"] == meta.name } }
             topic<Notice>("room/{room}") { authorize { parameters["room"] != "admins" } }
             onOpen {
-                session.join("user/${meta.name}") // without a subscribe from the client
+                session.subscribe("user/${meta.name}") // without a subscribe from the client
             }
             request<String, Boolean>("promote") { name ->
                 if (!meta.isAdmin) reject("only for admins", ErrorCode.Forbidden)
-                live.sessionsOf(name).forEach { it.join("room/admins") }
+                live.sessionsOf(name).forEach { it.subscribe("room/admins") }
                 true
             }
         }

@@ -121,7 +121,7 @@ class RequestTest : FunSpec({
                 live.topic("room/admins").publish(Notice("welcome"))
                 awaitItem() shouldBe Notice("welcome")
 
-                live.sessions.single().leave("room/admins") shouldBe true
+                live.sessions.single().unsubscribe("room/admins") shouldBe true
 
                 (awaitError() as LiveException).code shouldBe ErrorCode.NotSubscribed
             }

@@ -54,11 +54,11 @@ open class DispatchBenchmark {
         val scope = CoroutineScope(Dispatchers.Unconfined + Job())
         val registry =
             TopicRegistry(TopicRuntime(scope, settings.dialects, settings.topicBuffer, now = now), settings.topicLinger)
-        val runtime = SessionRuntime(settings.session, registry, slot = 0, now = now)
+        val runtime = SessionRuntime<Unit>(settings.session, registry, slot = 0, now = now)
         session =
             Session("session", Unit, null, "127.0.0.1", Clock.System.now(), "none", runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)
-        val commands = TopicCommands(endpoint.topics, broker, settings.session.maxTopics, guard, registry)
+        val commands = TopicCommands(endpoint.topics, broker, guard, registry)
         val tokens = Tokens(endpoint, guard, settings.limits.expiryWarning, now)
         dispatcher = Dispatcher(endpoint, commands, tokens, settings.limits, guard, now)
     }

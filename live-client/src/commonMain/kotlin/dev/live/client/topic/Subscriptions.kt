@@ -1,10 +1,13 @@
 package dev.live.client.topic
 
+import dev.live.protocol.BadPayloadException
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.protocol.UnsubscribeData
+import dev.live.protocol.decode
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.first
@@ -72,15 +75,23 @@ internal class Subscriptions(
     fun deliver(message: Message): Boolean {
         val entry = entries[message.topic] ?: return false
         if (message.type == MessageType.UNSUBSCRIBE) {
-            entry.subscription.unsubscribedByServer {
-                val reason = "the server unsubscribed this client from topic '${message.topic}'"
-                LiveException(ErrorCode.NotSubscribed, reason)
-            }
+            entry.subscription.unsubscribedByServer { unsubscribed(message) }
             update(entry)
         } else if (entry.subscription.deliver(message)) {
             update(entry)
         }
         return true
+    }
+
+    private fun unsubscribed(message: Message): LiveException {
+        val reason = "the server unsubscribed this client from topic '${message.topic}'"
+        val given =
+            try {
+                message.decode<UnsubscribeData?>()?.reason.orEmpty()
+            } catch (_: BadPayloadException) {
+                "" // the end of the subscription matters, not the data of another server
+            }
+        return LiveException(ErrorCode.NotSubscribed, if (given.isEmpty()) reason else "$reason: $given")
     }
 
     /**

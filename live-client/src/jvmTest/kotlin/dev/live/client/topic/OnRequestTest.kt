@@ -230,6 +230,20 @@ class OnRequestTest : FunSpec({
         }
     }
 
+    for ((data, suffix) in listOf("""{"reason":"the room is closed"}""" to ": the room is closed", "7" to "")) {
+        test("the failure of the collectors contains the reason of an unsubscribe with the data $data, if it has one") {
+            clientTest {
+                client.topic<Chat>("room").messages.test(timeout = HANG_TIMEOUT) {
+                    settle()
+                    transport.wire.push(Message(MessageType.UNSUBSCRIBE, "room", body = Body.json(data)))
+
+                    (awaitError() as LiveException).reason shouldBe
+                        "the server unsubscribed this client from topic 'room'$suffix"
+                }
+            }
+        }
+    }
+
     test("a subscribe by the server is announced, and messages are dropped until the topic is collected") {
         clientTest {
             client.messages.test(timeout = HANG_TIMEOUT) {

@@ -67,6 +67,16 @@ private fun LiveEndpoint<User>.topics() {
             if (chat.text == "no") reject("text rejected", ErrorCode.Forbidden)
             broadcast(chat)
         }
+        onSubscribe {
+            launch {
+                delay(1.seconds)
+                push("hello", Chat(topic))
+            }
+        }
+        on<Chat>("typing") { chat -> push("typed", chat) }
+        on<Chat, Int>("length") { chat -> chat.text.length }
+        on<Chat>("go") { chat -> launch { leave(chat.text) } }
+        on<Chat>("gone") { chat -> leave(chat.text) }
     }
     topic<Chat>("log/{log}") {
         history(size = 5)
@@ -103,9 +113,9 @@ private fun LiveEndpoint<User>.requests() {
     request<Chat, Unit>("slow") { delay(100.milliseconds) }
     request<Chat, Unit>("stuck", idempotent = 1.minutes) { delay(10.seconds) }
     request<Chat, Unit>("kick") { session.kick(it.text) }
-    request<Chat, Boolean>("join") { chat -> withTopicName { session.join(chat.text) } }
-    request<Chat, Boolean>("leave") { chat -> withTopicName { session.leave(chat.text) } }
-    request<Unit, Unit>("leaveAll") { session.leaveAll() }
+    request<Chat, Boolean>("join") { chat -> withTopicName { session.subscribe(chat.text) } }
+    request<Chat, Boolean>("leave") { chat -> withTopicName { session.unsubscribe(chat.text) } }
+    request<Unit, Unit>("leaveAll") { session.unsubscribeAll() }
     request<Chat, Unit>("ask") { chat ->
         session.launch {
             try {

@@ -64,7 +64,7 @@ internal class ScriptRunner(private val options: Options, private val time: Virt
             'x' -> if (number in SENDABLE) current.session?.close(CloseCode.of(number), rest)
             'd' -> time.scope.launch { server.drain() }
             'h' -> onServer { server.topic(rest).publish(Body.json("""{"text":"server"}""")) }
-            'j' -> onServer { current.session?.join(rest) }
+            'j' -> onServer { current.session?.subscribe(rest) }
         }
     }
 

@@ -21,6 +21,9 @@ internal object SessionSeeds {
             "leaveAll",
             "ask",
             "question",
+            "typing",
+            "go",
+            "gone",
             "unsubscribe",
             "auth",
             "token",
@@ -86,6 +89,20 @@ internal object SessionSeeds {
             {"type":"ask","ref":"7","data":{"text":"x"}}
             {"type":"reply","ref":"${'$'}1","data":{"text":"y"}}
             {"type":"kick","data":{"text":"out"}}
+            """,
+            """
+            q
+            {"type":"typing","topic":"room/a","ref":"1","data":{"text":"x"}}
+            {"type":"subscribe","topic":"room/a","ref":"2"}
+            {"type":"typing","topic":"room/a","ref":"3","data":{"text":"x"}}
+            {"type":"length","topic":"room/a","ref":"4","data":{"text":"x"}}
+            {"type":"length","topic":"log/a","ref":"5","data":{"text":"x"}}
+            !t1000
+            {"type":"go","topic":"room/a","ref":"6","data":{"text":"x"}}
+            {"type":"subscribe","topic":"room/a","ref":"7"}
+            {"type":"gone","topic":"room/a","ref":"8","data":{"text":"x"}}
+            {"type":"typing","topic":"room/a","ref":"9","data":{"text":"x"}}
+            !c1000
             """,
             """
             b

@@ -138,6 +138,7 @@ internal class Dispatcher<Meta : Any>(
     }
 
     private suspend fun handleOther(session: Session<Meta>, message: Message) {
+        if (message.type in topics.eventTypes && topics.handle(session, message)) return
         val request = endpoint.requests[message.type]
         if (request == null) handleRaw(session, message) else handleRequest(session, request, message)
     }
@@ -200,8 +201,11 @@ internal class Dispatcher<Meta : Any>(
     }
 
     /** The type of [message] for observers, never a value that a client can choose freely. */
-    private fun observedType(message: Message): String =
-        if (message.type in PROTOCOL_TYPES || message.type in endpoint.requests) message.type else MessageType.MESSAGE
+    private fun observedType(message: Message): String {
+        val type = message.type
+        val isKnown = type in PROTOCOL_TYPES || type in endpoint.requests || type in topics.eventTypes
+        return if (isKnown) type else MessageType.MESSAGE
+    }
 
     private fun outcomeOf(failure: LiveException?): HandlerOutcome =
         when (failure?.code) {

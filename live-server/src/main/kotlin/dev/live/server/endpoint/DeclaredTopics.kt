@@ -1,6 +1,7 @@
 package dev.live.server.endpoint
 
 import dev.live.protocol.Message
+import dev.live.server.topic.TopicPattern
 import dev.live.server.topic.TopicPolicies
 import dev.live.server.topic.TopicPolicy
 
@@ -39,11 +40,11 @@ internal class DeclaredTopics : TopicPolicies {
     /**
      * The payload type of the topic [name], from the first declaration that matches; null if no endpoint declares it.
      */
-    fun payloadOf(name: String): PayloadType<*>? = declared.find { it.pattern.match(name) != null }?.payload
+    fun payloadOf(name: String): PayloadType<*>? = declared.find { it.pattern.matches(name) }?.payload
 
     override fun of(name: String): TopicPolicy =
         // Fast path without policies: this runs for each publish to a topic that is not active.
-        if (isPlain) TopicPolicy.None else declared.find { it.pattern.match(name) != null }?.policy ?: TopicPolicy.None
+        if (isPlain) TopicPolicy.None else declared.find { it.pattern.matches(name) }?.policy ?: TopicPolicy.None
 
     override fun keyOf(name: String): ((Message) -> String)? = if (hasKeys) of(name).key else null
 }

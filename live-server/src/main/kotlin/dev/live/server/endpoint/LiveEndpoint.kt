@@ -4,6 +4,7 @@ import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.session.CloseReason
+import dev.live.server.topic.TopicPattern
 import io.ktor.server.application.ApplicationCall
 import io.ktor.utils.io.KtorDsl
 import kotlinx.serialization.KSerializer

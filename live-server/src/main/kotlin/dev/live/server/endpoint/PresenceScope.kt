@@ -8,6 +8,7 @@ import dev.live.protocol.of
 import dev.live.server.frame.wellFormed
 import dev.live.server.session.Session
 import dev.live.server.topic.Member
+import dev.live.server.topic.TopicParameters
 import kotlinx.serialization.KSerializer
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.serializer

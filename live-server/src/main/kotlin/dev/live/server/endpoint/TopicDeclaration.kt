@@ -1,5 +1,7 @@
 package dev.live.server.endpoint
 
+import dev.live.protocol.Message
+import dev.live.protocol.MessageType
 import dev.live.server.config.atLeast
 import dev.live.server.config.checked
 import dev.live.server.config.positiveAndFinite
@@ -7,9 +9,12 @@ import dev.live.server.topic.DeliverySettings
 import dev.live.server.topic.HistorySettings
 import dev.live.server.topic.LossyOverflow
 import dev.live.server.topic.PresenceSettings
+import dev.live.server.topic.TopicPattern
 import dev.live.server.topic.TopicPolicy
 import io.ktor.utils.io.KtorDsl
+import kotlinx.serialization.KSerializer
 import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.serializer
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
@@ -35,8 +40,9 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     private var idempotencyWindow: Duration? = null
     private var member: (suspend PresenceScope<Meta>.() -> String)? = null
     private var welcome: (suspend TopicScope<Meta>.() -> JsonElement?)? = null
-    private var onSubscribe: (suspend TopicScope<Meta>.() -> Unit)? = null
-    private var onUnsubscribe: (suspend TopicScope<Meta>.() -> Unit)? = null
+    private var onSubscribe: (suspend SubscriptionScope<Meta>.() -> Unit)? = null
+    private var onUnsubscribe: (suspend SubscriptionScope<Meta>.() -> Unit)? = null
+    private val events = mutableMapOf<String, EventHandler<Meta, *, *>>()
 
     /**
      * Largest payload that a client may publish, in bytes, at least 1; larger payloads are rejected with `too_large`.
@@ -202,8 +208,10 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     /**
      * Runs after a session has subscribed and its `ack` is queued. Only the next message of the same session waits for
      * it. Exceptions are logged and do not undo the subscription; use [authorize] to reject a subscribe.
+     *
+     * Coroutines launched in [block] end with the subscription.
      */
-    public fun onSubscribe(block: suspend TopicScope<Meta>.() -> Unit) {
+    public fun onSubscribe(block: suspend SubscriptionScope<Meta>.() -> Unit) {
         check(onSubscribe == null) { "topic '$pattern' has onSubscribe twice" }
         onSubscribe = block
     }
@@ -213,9 +221,43 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
      * `onClose` runs later, and the hooks of all its topics share one handler timeout. It also runs for a session that
      * ended before its [onSubscribe] was called.
      */
-    public fun onUnsubscribe(block: suspend TopicScope<Meta>.() -> Unit) {
+    public fun onUnsubscribe(block: suspend SubscriptionScope<Meta>.() -> Unit) {
         check(onUnsubscribe == null) { "topic '$pattern' has onUnsubscribe twice" }
         onUnsubscribe = block
+    }
+
+    /**
+     * Handles messages of [type] that a subscribed client sends to the topic, one message per session at a time. A
+     * message with a `ref` receives an `ack` when [handler] has returned. A session that is not subscribed receives the
+     * error `not_subscribed`.
+     *
+     * Messages of other types, and messages to other topics, are handled by the endpoint's `request` and `onMessage`.
+     *
+     * @throws IllegalArgumentException if [type] is a type of the protocol, or already has a handler
+     */
+    public inline fun <reified Req> on(
+        type: String,
+        noinline handler: suspend SubscriptionScope<Meta>.(Req) -> Unit,
+    ): Unit = on(type, serializer<Req>(), responseSerializer = null, handler)
+
+    /** Like the other [on], but a message with a `ref` receives the result of [handler] as its `reply`. */
+    @JvmName("onRequest") // the other function has the same signature in bytecode
+    public inline fun <reified Req, reified Res> on(
+        type: String,
+        noinline handler: suspend SubscriptionScope<Meta>.(Req) -> Res,
+    ): Unit = on(type, serializer<Req>(), serializer<Res>(), handler)
+
+    /** See the other [on]. A null [responseSerializer] sends an `ack` instead of the result. */
+    public fun <Req, Res> on(
+        type: String,
+        requestSerializer: KSerializer<Req>,
+        responseSerializer: KSerializer<Res>?,
+        handler: suspend SubscriptionScope<Meta>.(Req) -> Res,
+    ) {
+        require(type !in MessageType.All) { "message type '$type' is reserved by the protocol. Choose another type." }
+        Message(type) // checks the rest
+        require(type !in events) { "topic '$pattern' has on(\"$type\") twice" }
+        events[type] = EventHandler(JsonPayload(requestSerializer), responseSerializer?.let(::JsonPayload), handler)
     }
 
     internal fun build(): TopicSpec<Meta, T> =
@@ -233,6 +275,7 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
             onPublish = onPublish,
             onSubscribe = onSubscribe,
             onUnsubscribe = onUnsubscribe,
+            events = events.toMap(),
         )
 
     private fun policy(): TopicPolicy {

@@ -1,5 +1,6 @@
 package dev.live.server.endpoint
 
+import dev.live.server.topic.TopicPattern
 import dev.live.server.topic.TopicPolicy
 import kotlinx.serialization.json.JsonElement
 import kotlin.time.Duration
@@ -11,6 +12,7 @@ import kotlin.time.Duration
  * @property policy history, presence and delivery, which all endpoints with the same pattern share
  * @param idempotencyWindow how long the results of publishes with a key are stored; null if the topic is not idempotent
  * @property member the `presence` block, which returns the member key of a session
+ * @property events the `on` handlers, by message type
  */
 internal class TopicSpec<Meta : Any, T>(
     val pattern: TopicPattern,
@@ -24,17 +26,11 @@ internal class TopicSpec<Meta : Any, T>(
     val member: (suspend PresenceScope<Meta>.() -> String)?,
     val welcome: (suspend TopicScope<Meta>.() -> JsonElement?)?,
     val onPublish: (suspend PublishScope<Meta, T>.(T) -> Unit)?,
-    val onSubscribe: (suspend TopicScope<Meta>.() -> Unit)?,
-    val onUnsubscribe: (suspend TopicScope<Meta>.() -> Unit)?,
+    val onSubscribe: (suspend SubscriptionScope<Meta>.() -> Unit)?,
+    val onUnsubscribe: (suspend SubscriptionScope<Meta>.() -> Unit)?,
+    val events: Map<String, EventHandler<Meta, *, *>>,
 ) {
     /** Stored results of publishes with a key; null if the topic is not idempotent. */
     val idempotentReplies: IdempotentReplies? =
         idempotencyWindow?.let { IdempotentReplies(it, KeyLimits(keysPerUser = 1_000, keys = 50_000)) }
 }
-
-/** A topic name that matches a declaration, with the values of the pattern's parameters. */
-internal class TopicMatch<Meta : Any, T>(
-    val spec: TopicSpec<Meta, T>,
-    val topic: String,
-    val parameters: TopicParameters,
-)

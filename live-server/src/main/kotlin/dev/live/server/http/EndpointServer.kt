@@ -8,7 +8,6 @@ import dev.live.server.dispatch.HandlerGuard
 import dev.live.server.dispatch.Tokens
 import dev.live.server.dispatch.TopicCommands
 import dev.live.server.endpoint.EndpointSpec
-import dev.live.server.endpoint.TopicMatch
 import dev.live.server.frame.wellFormed
 import dev.live.server.limits.AddressCounter
 import dev.live.server.limits.LimitSettings
@@ -20,6 +19,7 @@ import dev.live.server.session.SessionRegistry
 import dev.live.server.session.SessionRunner
 import dev.live.server.session.SessionRuntime
 import dev.live.server.session.SessionSettings
+import dev.live.server.session.TopicSubscription
 import dev.live.server.topic.TopicRegistry
 import dev.live.server.transport.FastPath
 import dev.live.server.transport.Inbound
@@ -53,14 +53,7 @@ internal class EndpointServer<Meta : Any>(
         } else {
             HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope, isNested = true)
         }
-    private val commands =
-        TopicCommands(
-            endpoint.topics,
-            context.broker,
-            context.sessionSettings.maxTopics,
-            handlerGuard,
-            context.topics,
-        )
+    private val commands = TopicCommands(endpoint.topics, context.broker, handlerGuard, context.topics)
 
     /** Checks run in the order that the protocol specifies, cheapest first; `authenticate` runs last. */
     suspend fun handle(call: ApplicationCall) {
@@ -157,8 +150,8 @@ internal class EndpointServer<Meta : Any>(
         /** Whether the session was accepted. Otherwise the application is not notified of its end. */
         private var isOpened = false
 
-        /** Topics at the end of the session that declare `onUnsubscribe`. */
-        private var lastTopics = emptyList<TopicMatch<Meta, *>>()
+        /** Subscriptions at the end of the session to topics that declare `onUnsubscribe`. */
+        private var lastSubscriptions = emptyList<TopicSubscription<Meta>>()
 
         override fun create(scope: CoroutineScope): Session<Meta> {
             val runtime =
@@ -187,7 +180,7 @@ internal class EndpointServer<Meta : Any>(
         override suspend fun handle(session: Session<Meta>, data: Inbound.Data) = dispatcher.dispatch(session, data)
 
         override fun beforeUnsubscribe(session: Session<Meta>) {
-            lastTopics = commands.topicsWithUnsubscribeHook(session)
+            lastSubscriptions = commands.subscriptionsWithHook(session)
         }
 
         override suspend fun closed(session: Session<Meta>, reason: CloseReason) {
@@ -195,7 +188,7 @@ internal class EndpointServer<Meta : Any>(
             context.sessions.remove(session)
             if (!isOpened) return
             counters.sessionClosed(session.id, reason.code)
-            commands.sessionEnded(session, lastTopics)
+            commands.sessionEnded(lastSubscriptions)
             dispatcher.closed(session, reason)
         }
     }

@@ -1,64 +1,67 @@
 package dev.live.server.session
 
+import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.server.topic.Member
+import dev.live.protocol.UnsubscribeData
+import dev.live.protocol.of
+import dev.live.server.frame.wellFormed
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 
-/** The topics that the session's endpoint declares, for subscriptions that the server starts. */
-internal interface EndpointTopics {
-    /**
-     * Returns the endpoint's data for a new subscription to [topic], which the subscription stores.
-     *
-     * @param subscribed number of topics that the session is subscribed to
-     * @throws dev.live.protocol.LiveException if no declaration matches [topic], or the session is at its topic limit
-     */
-    fun attachmentFor(topic: String, subscribed: Int): Any
-
-    /**
-     * Returns the presence member of [session] on the topic of [attachment]; null if the topic declares no presence.
-     * Calls application code.
-     */
-    suspend fun member(session: Session<*>, attachment: Any): Member?
-
-    /** Notifies the application that [session] subscribed. */
-    suspend fun subscribed(session: Session<*>, attachment: Any)
-
-    /** Notifies the application that [session] unsubscribed. */
-    suspend fun unsubscribed(session: Session<*>, attachment: Any)
-}
-
 /** Subscribes the client to [topic]; returns false if it is already subscribed or the session has ended. */
-internal suspend fun SessionState.subscribeFromServer(topic: String): Boolean {
-    if (endReason != null || subscriptions[topic] != null) return false
-    val attachment = attachmentFor(topic)
-    val member = endpointTopics.member(session, attachment) // before taking the lock: no application code runs under it
-    val hasSubscribed =
-        change(topic) {
-            // the end of the session takes the lock after this, and removes the new subscription
-            if (endReason != null || subscriptions[topic] != null) return@change false
-            attachmentFor(topic) // checks the topic limit again: it may have been reached in the meantime
-            subscriptions.subscribe(topic, attachment, Message(MessageType.SUBSCRIBE, topic), member = member)
-            true
-        }
-    if (hasSubscribed) endpointTopics.subscribed(session, attachment)
-    return hasSubscribed
+internal suspend fun <Meta : Any> SessionState<Meta>.subscribeFromServer(topic: String): Boolean {
+    if (endReason != null || topic in subscriptions) return false
+    val handlers = endpointTopics.handlersOf(topic)
+    subscriptions.requireCapacity()
+    // before taking the lock: no application code runs under it
+    val member = handlers.member(session, topic, params = null, HandlerCaller.Application)
+    var created: TopicSubscription<Meta>? = null
+    change(topic) {
+        // the end of the session takes the lock after this, and removes the new subscription
+        if (endReason != null || topic in subscriptions) return@change
+        subscriptions.requireCapacity() // again: the limit may have been reached in the meantime
+        created = subscriptions.subscribe(topic, handlers, Message(MessageType.SUBSCRIBE, topic), member = member)
+    }
+    val subscription = created ?: return false
+    handlers.subscribed(subscription, welcome = null, HandlerCaller.Application)
+    return true
 }
 
-/** Unsubscribes the client from [topic]; returns false if it was not subscribed. */
-internal suspend fun SessionState.unsubscribeFromServer(topic: String): Boolean {
-    val attachment = subscriptions[topic]?.attachment ?: return false
-    val hasUnsubscribed = change(topic) { subscriptions.unsubscribe(topic, Message(MessageType.UNSUBSCRIBE, topic)) }
-    if (hasUnsubscribed) endpointTopics.unsubscribed(session, attachment)
-    return hasUnsubscribed
+/**
+ * Unsubscribes the client from [topic]; returns false if it was not subscribed.
+ *
+ * @param reason sent to the client; empty for none
+ * @param only the subscription to end; null ends any
+ */
+internal suspend fun <Meta : Any> SessionState<Meta>.unsubscribeFromServer(
+    topic: String,
+    reason: String = "",
+    only: Subscription<Meta>? = null,
+): Boolean {
+    if (topic !in subscriptions) return false
+    val data = if (reason.isEmpty()) null else Body.of(UnsubscribeData(reason.wellFormed()))
+    val message = Message(MessageType.UNSUBSCRIBE, topic, body = data)
+    var removed: TopicSubscription<Meta>? = null
+    try {
+        change(topic) { removed = subscriptions.unsubscribe(topic, message, only) }
+    } finally {
+        removed?.cancelScope()
+    }
+    val subscription = removed ?: return false
+    // the caller may run in the scope that was just cancelled
+    withContext(NonCancellable) { subscription.handlers.unsubscribed(subscription, HandlerCaller.Application) }
+    return true
 }
 
 /**
  * The timeout covers a topic that ends in the middle of the change: the lock, and with it the end of the session, must
  * not wait forever.
  */
-private suspend fun SessionState.change(topic: String, change: suspend () -> Boolean): Boolean =
+private suspend fun SessionState<*>.change(topic: String, change: suspend () -> Unit) {
     withTimeoutOrNull(changeTimeout) { withLock { change() } }
         ?: throw LiveException(ErrorCode.Timeout, "the subscription to '$topic' did not change within $changeTimeout")
+}

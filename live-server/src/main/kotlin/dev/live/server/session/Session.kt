@@ -39,20 +39,22 @@ import kotlin.time.Instant
  * @property transport how the connection is carried: `netty` (the engine's channel), `portable` (the engine's byte
  *   channels) or `sse` (a stream of server-sent events)
  */
-public class Session<out Meta : Any> internal constructor(
+public class Session<Meta : Any> internal constructor(
     public val id: String,
     meta: Meta,
     public val user: String?,
     public val remoteAddress: String,
     public val connectedSince: Instant,
     public val transport: String,
-    private val runtime: SessionRuntime,
+    private val runtime: SessionRuntime<Meta>,
     override val coroutineContext: CoroutineContext,
 ) : CoroutineScope {
-    internal val state = SessionState(this, runtime)
+    internal val state: SessionState<Meta> = SessionState(this, runtime)
 
+    /** The value that `authenticate` returned; replaced when the client renews its token. */
     @Volatile
-    private var currentMeta: Any = meta
+    public var meta: Meta = meta
+        private set
 
     /** Requests sent to this client; null until the first one, because most sessions send none. */
     @Volatile
@@ -62,10 +64,6 @@ public class Session<out Meta : Any> internal constructor(
     /** Null until the first use, because most sessions have no attributes. */
     @Volatile
     private var attributesOrNull: Attributes? = null
-
-    /** The value that `authenticate` returned; replaced when the client renews its token. */
-    @Suppress("UNCHECKED_CAST") // only the same endpoint's authenticate writes it
-    public val meta: Meta get() = currentMeta as Meta
 
     /** The negotiated codec. */
     public val codec: Codec get() = runtime.dialect.codec
@@ -190,7 +188,7 @@ public class Session<out Meta : Any> internal constructor(
      *   the session has reached its topic limit, or `timeout` if the change takes longer than a handler timeout. Also
      *   with the error of the `presence` block
      */
-    public suspend fun join(topic: String): Boolean = state.subscribeFromServer(topic)
+    public suspend fun subscribe(topic: String): Boolean = state.subscribeFromServer(topic)
 
     /**
      * Unsubscribes the client from [topic]. The client is notified by an `unsubscribe` message, the last one it
@@ -199,15 +197,15 @@ public class Session<out Meta : Any> internal constructor(
      * @return false if the session was not subscribed
      * @throws LiveException with `timeout` if the change takes longer than a handler timeout
      */
-    public suspend fun leave(topic: String): Boolean = state.unsubscribeFromServer(topic)
+    public suspend fun unsubscribe(topic: String): Boolean = state.unsubscribeFromServer(topic)
 
-    /** Unsubscribes the client from all its current topics; see [leave]. */
-    public suspend fun leaveAll() {
-        for (topic in topics) leave(topic)
+    /** Unsubscribes the client from all its current topics; see [unsubscribe]. */
+    public suspend fun unsubscribeAll() {
+        for (topic in topics) unsubscribe(topic)
     }
 
-    internal fun renew(meta: Any) {
-        currentMeta = meta
+    internal fun renew(meta: Meta) {
+        this.meta = meta
     }
 
     /** The frame of an [event] that only this session receives, which counts as sent. */

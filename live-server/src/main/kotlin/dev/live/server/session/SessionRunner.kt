@@ -140,7 +140,7 @@ internal class SessionRunner<Meta : Any>(
      * Ends the session after the client's close frame. Earlier messages have been handled: their replies are written
      * before the server's close frame.
      */
-    private suspend fun endByClient(state: SessionState, reason: CloseReason) {
+    private suspend fun endByClient(state: SessionState<Meta>, reason: CloseReason) {
         state.hasClientClosed = true
         state.end(reason, flush = true)
         delay(settings.handlerTimeout) // cancelled when the writer has written all frames

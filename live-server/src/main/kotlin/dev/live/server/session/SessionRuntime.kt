@@ -11,11 +11,11 @@ import dev.live.server.topic.TopicRegistry
  * @property slot of the session's dialect
  * @param streamTopic the topic that a client of server-sent events has requested; null for other clients
  */
-internal class SessionRuntime(
+internal class SessionRuntime<Meta : Any>(
     val settings: SessionSettings,
     val topics: TopicRegistry,
     val slot: Int,
-    val endpointTopics: EndpointTopics? = null,
+    val endpointTopics: EndpointTopics<Meta>? = null,
     private val streamTopic: String? = null,
     val now: () -> Long,
 ) {

@@ -13,7 +13,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
 /** The mutable internal state of a [session]. One file, because ending the session concerns all of it. */
-internal class SessionState(val session: Session<*>, private val runtime: SessionRuntime) :
+internal class SessionState<Meta : Any>(val session: Session<Meta>, private val runtime: SessionRuntime<Meta>) :
     SuspendingLock(),
     WriteListener {
     val queue = SessionQueue(runtime.settings.queueBound, runtime.slot)
@@ -73,11 +73,8 @@ internal class SessionState(val session: Session<*>, private val runtime: Sessio
     /** Time limit for a subscription change outside a handler. */
     val changeTimeout: Duration get() = runtime.settings.handlerTimeout
 
-    val endpointTopics: EndpointTopics
+    val endpointTopics: EndpointTopics<Meta>
         get() = runtime.endpointTopics ?: error("unreachable: sessions of an endpoint have EndpointTopics")
-
-    /** Returns the attachment of a subscription to [topic]; throws if the session may not subscribe to it. */
-    fun attachmentFor(topic: String): Any = endpointTopics.attachmentFor(topic, subscriptions.count)
 
     /**
      * Ends the session for [reason]; only the first reason counts.

@@ -10,7 +10,7 @@ import dev.live.server.topic.Topic
  * Suspends until the topic has delivered all messages published before this call.
  */
 public suspend fun Topic.subscribedSessions(): List<Session<*>> =
-    subscribersNow().map { (it as TopicSubscription).owner }
+    subscribersNow().map { (it as TopicSubscription<*>).session }
 
 /**
  * Publishes [body] to every subscriber on every node, but not to the session [except]; otherwise like [Topic.publish].
@@ -30,7 +30,7 @@ public suspend inline fun <reified T> Topic.publish(value: T, except: Session<*>
  * publishes is not defined. A session that unsubscribes meanwhile does not receive it.
  */
 public suspend fun Topic.publish(body: Body?, where: (Session<*>) -> Boolean): Int {
-    val selected = subscribersNow().filter { where((it as TopicSubscription).owner) }
+    val selected = subscribersNow().filter { where((it as TopicSubscription<*>).session) }
     return if (selected.isEmpty()) 0 else deliverTo(selected, body)
 }
 

@@ -11,6 +11,7 @@ import dev.live.protocol.SubscribedData
 import dev.live.protocol.decode
 import dev.live.server.broker.Publication
 import dev.live.server.dialect.DialectTable
+import dev.live.server.support.FakeHandlers
 import dev.live.server.support.payload
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.testSession
@@ -88,7 +89,7 @@ private class LossyRecoveryModel(
             { TopicPolicy(history, delivery = delivery) },
         )
     private val runtime =
-        SessionRuntime(sessionSettings(queueCapacity = 12), topics, slot = 0) { test.currentTime }
+        SessionRuntime<Unit>(sessionSettings(queueCapacity = 12), topics, slot = 0) { test.currentTime }
     private val isByKey = (delivery.overflow as? LossyOverflow.Conflate)?.limit != 1 && delivery.overflow != null
 
     /** The key of each message, by its offset less one. */
@@ -155,7 +156,7 @@ private class LossyRecoveryModel(
             val since = position
             subscribing =
                 test.launch(start = CoroutineStart.UNDISPATCHED) {
-                    session.state.subscriptions.subscribe(TOPIC, Unit, Message(MessageType.ACK), since)
+                    session.state.subscriptions.subscribe(TOPIC, FakeHandlers(), Message(MessageType.ACK), since = since)
                 }
         }
 

@@ -2,6 +2,7 @@ package dev.live.server.session
 
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.server.support.FakeHandlers
 import dev.live.server.support.TestTopics
 import dev.live.server.support.payload
 import dev.live.server.support.prepared
@@ -28,7 +29,7 @@ class LossySubscriptionTest : FunSpec({
                 val topics = TestTopics(backgroundScope, policy = policy).registry
                 val session =
                     testSession(SessionRuntime(sessionSettings(), topics, slot = 0) { 0 }, backgroundScope)
-                session.state.subscriptions.subscribe("t", "place", Message(MessageType.SUBSCRIBE, "t"))
+                session.state.subscriptions.subscribe("t", FakeHandlers(), Message(MessageType.SUBSCRIBE, "t"))
                 topics.find("t")!!.publish(prepared(textMessage("value")))
                 runCurrent()
 
@@ -45,7 +46,7 @@ class LossySubscriptionTest : FunSpec({
             val policy = TopicPolicy(delivery = DeliverySettings(LossyOverflow.Conflate(limit = 1)))
             val topics = TestTopics(backgroundScope, policy = policy).registry
             val session = testSession(SessionRuntime(sessionSettings(), topics, slot = 0) { 0 }, backgroundScope)
-            session.state.subscriptions.subscribe("t", "place", Message(MessageType.SUBSCRIBE, "t"))
+            session.state.subscriptions.subscribe("t", FakeHandlers(), Message(MessageType.SUBSCRIBE, "t"))
 
             repeat(3) { topics.find("t")!!.publish(prepared(Message("tick", "t"))) }
             runCurrent()

@@ -30,9 +30,9 @@ class ServerSubscriptionsTest : FunSpec({
 
     test("the client receives subscribe first, then publications, and unsubscribe last") {
         withSession { one ->
-            one.session.join("t") shouldBe true
+            one.session.subscribe("t") shouldBe true
             one.publish("hello")
-            one.session.leave("t") shouldBe true
+            one.session.unsubscribe("t") shouldBe true
             one.publish("too late")
             runCurrent()
 
@@ -42,12 +42,12 @@ class ServerSubscriptionsTest : FunSpec({
         }
     }
 
-    test("a second join, or a leave without a join, changes nothing and sends nothing") {
+    test("a second subscribe, or an unsubscribe without a subscription, changes nothing and sends nothing") {
         withSession { one ->
-            one.session.leave("t") shouldBe false
-            one.session.join("t") shouldBe true
+            one.session.unsubscribe("t") shouldBe false
+            one.session.subscribe("t") shouldBe true
 
-            one.session.join("t") shouldBe false
+            one.session.subscribe("t") shouldBe false
             runCurrent()
 
             one.socket.texts() shouldContainExactly listOf("subscribe")
@@ -55,12 +55,12 @@ class ServerSubscriptionsTest : FunSpec({
         }
     }
 
-    test("leaveAll also leaves topics that the client joined") {
+    test("unsubscribeAll also ends subscriptions that the client made") {
         withSession { one ->
-            one.session.join("a")
-            one.session.state.subscriptions.subscribe("b", "", Message(MessageType.ACK))
+            one.session.subscribe("a")
+            one.session.state.subscriptions.subscribe("b", one.handlers, Message(MessageType.ACK))
 
-            one.session.leaveAll()
+            one.session.unsubscribeAll()
             runCurrent()
 
             one.session.topics.shouldBeEmpty()
@@ -68,36 +68,36 @@ class ServerSubscriptionsTest : FunSpec({
         }
     }
 
-    test("a join of an undeclared topic is rejected") {
+    test("a subscribe to an undeclared topic is rejected") {
         withSession { one ->
-            shouldThrow<LiveException> { one.session.join("undeclared") }.code shouldBe ErrorCode.UnknownTopic
+            shouldThrow<LiveException> { one.session.subscribe("undeclared") }.code shouldBe ErrorCode.UnknownTopic
 
             one.session.topics.shouldBeEmpty()
             one.topics.find("undeclared") shouldBe null
         }
     }
 
-    test("an ended session joins nothing") {
+    test("an ended session subscribes to nothing") {
         withSession { one ->
             one.socket.sendClose()
             runCurrent()
 
-            one.session.join("t") shouldBe false
+            one.session.subscribe("t") shouldBe false
 
             one.topics.find("t") shouldBe null
         }
     }
 
-    test("a session that ends during a join is not left in the topic") {
+    test("a session that ends during a subscribe is not left in the topic") {
         withSession { one ->
             val hub = one.topics.retain("t")
             repeat(70) { launch(start = CoroutineStart.UNDISPATCHED) { hub.publish(prepared(textMessage("$it"))) } }
-            val joining = async(start = CoroutineStart.UNDISPATCHED) { one.session.join("t") }
+            val subscribing = async(start = CoroutineStart.UNDISPATCHED) { one.session.subscribe("t") }
 
             one.socket.sendClose()
             runCurrent()
 
-            joining.await()
+            subscribing.await()
             runCurrent()
             one.session.topics.shouldBeEmpty()
             hub.run { listOf(size, useCount) } shouldBe listOf(0, 1) // the remaining user is this test
@@ -113,8 +113,8 @@ class ServerSubscriptionsTest : FunSpec({
             all.forEach { it.start() }
             val topic = ann.topic()
             topic.subscribedSessions().shouldBeEmpty()
-            all.forEach { it.session.join("t") }
-            cat.session.leave("t")
+            all.forEach { it.session.subscribe("t") }
+            cat.session.unsubscribe("t")
 
             topic.subscribedSessions().toSet() shouldBe setOf(ann.session, bob.session)
             topic.publish(textMessage("for bob").body) { it === bob.session } shouldBe 1
@@ -131,14 +131,14 @@ class ServerSubscriptionsTest : FunSpec({
         }
     }
 
-    test("a session that leaves during selection receives nothing after its unsubscribe") {
+    test("a session that unsubscribes during selection receives nothing after its unsubscribe") {
         withSession { one ->
-            one.session.join("t")
+            one.session.subscribe("t")
             val topic = one.topic()
 
             topic.publish(textMessage("late").body) { session ->
-                // undispatched: the topic processes the leave at once
-                launch(start = CoroutineStart.UNDISPATCHED) { session.leave("t") }
+                // undispatched: the topic processes the unsubscribe at once
+                launch(start = CoroutineStart.UNDISPATCHED) { session.unsubscribe("t") }
                 runCurrent()
                 true
             } shouldBe 0
@@ -150,7 +150,7 @@ class ServerSubscriptionsTest : FunSpec({
 
     test("a codec failure for selected sessions is thrown to the publisher and ends no session") {
         withSession { one ->
-            one.session.join("t")
+            one.session.subscribe("t")
             runCurrent()
             one.codec.broken = true
 

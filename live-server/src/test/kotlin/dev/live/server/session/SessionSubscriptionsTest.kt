@@ -26,16 +26,16 @@ import kotlinx.coroutines.test.runTest
 
 class SessionSubscriptionsTest : FunSpec({
 
-    test("a session has its topics from join to leave") {
+    test("a session has its topics from subscribe to unsubscribe") {
         withSession { one ->
             val subscriptions = one.session.state.subscriptions
-            subscriptions.subscribe("a", "attached", ack)
-            subscriptions.subscribe("b", "attached", ack)
+            subscriptions.subscribe("a", one.handlers, ack)
+            subscriptions.subscribe("b", one.handlers, ack)
 
             one.session.topics shouldBe setOf("a", "b")
-            subscriptions["a"].shouldNotBeNull().attachment shouldBe "attached"
-            subscriptions.unsubscribe("a", ack) shouldBe true
-            subscriptions.unsubscribe("a", ack) shouldBe false
+            subscriptions["a"].shouldNotBeNull().handlers shouldBe one.handlers
+            subscriptions.unsubscribe("a", ack).shouldNotBeNull().topic shouldBe "a"
+            subscriptions.unsubscribe("a", ack) shouldBe null
 
             one.session.topics shouldBe setOf("b")
             one.topics.find("a")!!.useCount shouldBe 0
@@ -44,10 +44,10 @@ class SessionSubscriptionsTest : FunSpec({
         }
     }
 
-    test("a session that ends leaves all topics without a message") {
+    test("a session that ends unsubscribes from all topics without a message") {
         withSession { one ->
-            one.session.state.subscriptions.subscribe("a", "", ack)
-            one.session.state.subscriptions.subscribe("b", "", ack)
+            one.session.state.subscriptions.subscribe("a", one.handlers, ack)
+            one.session.state.subscriptions.subscribe("b", one.handlers, ack)
 
             one.session.state.subscriptions.unsubscribeAll()
             runCurrent()
@@ -64,7 +64,7 @@ class SessionSubscriptionsTest : FunSpec({
     test("a batch that does not fit leaves the session open; the single message that does not fit ends it") {
         withSession(sessionSettings(queueCapacity = 3)) { one ->
             val subscriptions = one.session.state.subscriptions
-            subscriptions.subscribe("t", "", ack)
+            subscriptions.subscribe("t", one.handlers, ack)
             runCurrent()
             one.socket.stalled = true
             val subscription = subscriptions["t"].shouldNotBeNull()
@@ -83,12 +83,12 @@ class SessionSubscriptionsTest : FunSpec({
     test("a queue takes more than its bound until its writer has run, and the topic waits for the writer") {
         withSession(sessionSettings(queueCapacity = 3)) { one ->
             val subscriptions = one.session.state.subscriptions
-            subscriptions.subscribe("t", "", ack)
+            subscriptions.subscribe("t", one.handlers, ack)
             runCurrent()
             val subscription = subscriptions["t"].shouldNotBeNull()
 
             List(12) { subscription.offer(prepared(textMessage("$it"))) } shouldContainExactly List(12) { true }
-            subscription.topic.backlog.isEmpty shouldBe false
+            subscription.active.backlog.isEmpty shouldBe false
             subscription.offer(prepared(textMessage("over the limit"))) shouldBe false
 
             one.session.state.endReason.shouldNotBeNull().code shouldBe CloseCode.SlowConsumer
@@ -100,7 +100,7 @@ class SessionSubscriptionsTest : FunSpec({
             one.socket.stalled = true
             while (one.session.trySend(textMessage("a"))) runCurrent()
 
-            one.session.state.subscriptions.subscribe("t", "", ack)
+            one.session.state.subscriptions.subscribe("t", one.handlers, ack)
             runCurrent()
 
             one.session.isOpen shouldBe true
@@ -114,32 +114,32 @@ class SessionSubscriptionsTest : FunSpec({
     for (isBehind in listOf(false, true)) {
         val situation = if (isBehind) "while the topic is behind" else "while the topic processes it"
 
-        test("a join cancelled $situation leaves the session unsubscribed, and it can join again") {
+        test("a subscribe cancelled $situation leaves the session unsubscribed, and it can subscribe again") {
             withSession { one ->
                 val subscriptions = one.session.state.subscriptions
                 if (isBehind) fallBehind(one)
-                val joining = launch(start = CoroutineStart.UNDISPATCHED) { subscriptions.subscribe("t", "", ack) }
+                val subscribing = launch(start = CoroutineStart.UNDISPATCHED) { subscriptions.subscribe("t", one.handlers, ack) }
 
-                joining.cancel()
+                subscribing.cancel()
                 runCurrent()
 
                 one.session.topics shouldBe emptySet()
                 one.topics.find("t")!!.size shouldBe 0
-                subscriptions.subscribe("t", "", textMessage("again"))
+                subscriptions.subscribe("t", one.handlers, textMessage("again"))
                 one.topics.deliver(Publication("t", body = null))
                 runCurrent()
                 one.socket.texts().takeLast(2) shouldContainExactly listOf("again", "message")
             }
         }
 
-        test("a leave cancelled $situation still unsubscribes the session") {
+        test("an unsubscribe cancelled $situation still unsubscribes the session") {
             withSession { one ->
                 val subscriptions = one.session.state.subscriptions
-                subscriptions.subscribe("t", "", ack)
+                subscriptions.subscribe("t", one.handlers, ack)
                 if (isBehind) fallBehind(one)
-                val leaving = launch(start = CoroutineStart.UNDISPATCHED) { subscriptions.unsubscribe("t", ack) }
+                val unsubscribing = launch(start = CoroutineStart.UNDISPATCHED) { subscriptions.unsubscribe("t", ack) }
 
-                leaving.cancel()
+                unsubscribing.cancel()
                 runCurrent()
 
                 one.session.topics shouldBe emptySet()

@@ -14,7 +14,6 @@ import dev.live.server.session.SessionRegistry
 import dev.live.server.session.SessionRunner
 import dev.live.server.session.SessionRuntime
 import dev.live.server.session.SessionSettings
-import dev.live.server.topic.Member
 import dev.live.server.topic.TopicRegistry
 import dev.live.server.transport.Inbound
 import kotlinx.coroutines.CoroutineScope
@@ -49,7 +48,7 @@ internal fun sessionSettings(
 )
 
 internal fun testSession(
-    runtime: SessionRuntime,
+    runtime: SessionRuntime<Unit>,
     scope: CoroutineScope,
     id: String = "session",
     user: String? = null,
@@ -80,22 +79,15 @@ internal class TestSession(
     var onOpen: suspend (Session<Unit>) -> CloseReason? = { null }
     var onMessage: suspend (Session<Unit>, String) -> Unit = { _, _ -> }
 
-    /** Topics whose names start with `un` are not declared. */
-    private val places =
-        object : EndpointTopics {
-            override fun attachmentFor(topic: String, subscribed: Int): Any {
-                if (topic.startsWith("un")) throw LiveException(ErrorCode.UnknownTopic, "not declared")
-                return topic
-            }
-
-            override suspend fun member(session: Session<*>, attachment: Any): Member? = null
-
-            override suspend fun subscribed(session: Session<*>, attachment: Any) = Unit
-
-            override suspend fun unsubscribed(session: Session<*>, attachment: Any) = Unit
+    /** The handlers of all topics. Topics whose names start with `un` are not declared. */
+    val handlers = FakeHandlers()
+    private val declared =
+        EndpointTopics { topic ->
+            if (topic.startsWith("un")) throw LiveException(ErrorCode.UnknownTopic, "not declared")
+            handlers
         }
 
-    private val runtime = SessionRuntime(settings, topics, slot = 0, places) { test.currentTime }
+    private val runtime = SessionRuntime(settings, topics, slot = 0, declared) { test.currentTime }
     private val runner = SessionRunner(socket, Handler(), settings) { test.currentTime }
 
     lateinit var session: Session<Unit>

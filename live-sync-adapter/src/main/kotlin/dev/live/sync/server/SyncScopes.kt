@@ -1,7 +1,6 @@
 package dev.live.sync.server
 
 import dev.live.protocol.ErrorCode
-import dev.live.protocol.Message
 import dev.live.server.endpoint.LiveEndpoint
 import dev.live.server.session.Session
 import dev.live.sync.SyncWire
@@ -39,7 +38,7 @@ internal fun <Meta : Any> LiveEndpoint<Meta>.declareScopes(
             val welcomed = SyncWire.cursorIn(welcome)
             val now = notifier.known(parameters[SCOPE])
             if (now != null && (welcomed == null || now > welcomed)) {
-                session.send(Message(SyncWire.TYPE, topic, body = SyncWire.bodyOf(now)))
+                push(SyncWire.TYPE, SyncWire.bodyOf(now))
             }
         }
         onPublish { reject("clients cannot publish to sync topics", ErrorCode.Forbidden) }

@@ -1,4 +1,4 @@
-package dev.live.server.endpoint
+package dev.live.server.topic
 
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec

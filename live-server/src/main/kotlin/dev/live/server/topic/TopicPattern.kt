@@ -1,4 +1,4 @@
-package dev.live.server.endpoint
+package dev.live.server.topic
 
 /**
  * A pattern of topic names: segments between slashes, each a literal or a `{parameter}` that matches one non-empty
@@ -47,9 +47,12 @@ internal class TopicPattern(private val text: String) {
         }
 
     /** The parameters of [name], or null if it does not match. */
-    fun match(name: String): TopicParameters? = if (matches(name)) TopicParameters(this, name) else null
+    fun match(name: String): TopicParameters? = if (matches(name)) parametersOf(name) else null
 
-    private fun matches(name: String): Boolean {
+    /** The parameters of [name], which must match. */
+    fun parametersOf(name: String): TopicParameters = TopicParameters(this, name)
+
+    fun matches(name: String): Boolean {
         var end = -1
         for (segment in segments) {
             end = segment.endIn(name, end + 1)
@@ -117,7 +120,7 @@ public class TopicParameters internal constructor(
      * @throws IllegalArgumentException if the pattern has no such parameter
      */
     public operator fun get(name: String): String =
-        // Extracted on demand to save memory: there is one instance for each subscription.
+        // extracted on demand: most handlers read none or one of several
         requireNotNull(pattern.value(name, topic)) {
             "topic pattern '$pattern' has no parameter '$name'; it has ${pattern.parameters}"
         }
