@@ -153,8 +153,8 @@ public class TopicsConfig internal constructor() {
 
     /**
      * Maximum total payload in the histories of unused topics, in bytes, at least 0. Above it, the histories that have
-     * been unused longest are removed, and clients that reconnect receive a gap. Checked about once a second.
-     * Default 64 MiB.
+     * been unused longest are removed, and clients that reconnect receive a gap. Checked about once a second. Ignored
+     * with a broker of the application. Default 64 MiB.
      */
     public var idleHistoryBytes: Long by settings.setting(
         Notation.LongCount,

@@ -4,6 +4,7 @@ import dev.live.protocol.CborCodec
 import dev.live.protocol.Codec
 import dev.live.protocol.JsonCodec
 import dev.live.protocol.MessagePackCodec
+import dev.live.server.broker.Broker
 import dev.live.server.config.Check
 import dev.live.server.config.Notation
 import dev.live.server.config.Setting
@@ -32,6 +33,7 @@ public class LiveConfig internal constructor() {
     internal val origins: OriginsConfig = OriginsConfig()
     internal val drain: DrainConfig = DrainConfig()
     private var observer: LiveObserver? = null
+    private var broker: Broker? = null
 
     /**
      * The transport of WebSocket connections. Default [Transport.Auto]. If the code does not set it, it can be changed
@@ -98,6 +100,15 @@ public class LiveConfig internal constructor() {
         this.observer = this.observer?.plus(observer) ?: observer
     }
 
+    /**
+     * Sets the [broker], which carries publications between the nodes of an application and stores histories. Default:
+     * a broker for a single node, with histories in memory.
+     */
+    public fun broker(broker: Broker) {
+        check(this.broker == null) { "install(Live) has broker twice" }
+        this.broker = broker
+    }
+
     /** The settings that a configuration file can contain. */
     internal val settings: List<Setting<*>>
         get() =
@@ -126,6 +137,7 @@ public class LiveConfig internal constructor() {
             idleHistoryBytes = topics.idleHistoryBytes,
             drainTimeout = drain.timeout,
             observer = observer,
+            broker = broker,
         )
     }
 

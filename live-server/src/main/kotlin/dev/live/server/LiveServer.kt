@@ -21,19 +21,24 @@ import dev.live.server.topic.Topic
 import dev.live.server.topic.TopicRegistry
 import dev.live.server.topic.TopicRuntime
 import dev.live.server.transport.FastPath
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.job
+import kotlinx.coroutines.joinAll
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeoutOrNull
+import org.slf4j.Logger
+import org.slf4j.LoggerFactory
 import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
-import kotlinx.coroutines.CoroutineName
-import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.SupervisorJob
-import kotlinx.coroutines.cancel
-import kotlinx.coroutines.job
-import kotlinx.coroutines.joinAll
-import kotlinx.coroutines.launch
-import kotlinx.coroutines.withTimeoutOrNull
 
 /**
  * The topics and sessions of the [Live] plugin on this node. Every function may be called from any thread.
@@ -51,14 +56,20 @@ public class LiveServer internal constructor(
     private val registry = SessionRegistry()
     private val counters = ServerCounters(settings.observer)
     internal val declared = DeclaredTopics()
+    private val broker: Broker = settings.broker ?: LocalBroker(settings.idleHistoryBytes, now = now)
     private val topics =
         TopicRegistry(
-            TopicRuntime(scope, settings.dialects, settings.topicBuffer, counters = counters, now = now),
+            TopicRuntime(
+                scope,
+                settings.dialects,
+                settings.topicBuffer,
+                counters = counters,
+                broker = broker,
+                now = now,
+            ),
             settings.topicLinger,
             declared,
-            settings.idleHistoryBytes,
         )
-    private val broker: Broker = LocalBroker(topics::deliver)
 
     @Volatile
     private var isDraining = false
@@ -68,7 +79,6 @@ public class LiveServer internal constructor(
         EndpointContext(
             registry,
             topics,
-            broker,
             settings.session,
             settings.limits,
             FastPath(settings.transport),
@@ -84,9 +94,20 @@ public class LiveServer internal constructor(
         val shortest = minOf(session.writeTimeout, session.heartbeatInterval, settings.limits.expiryWarning, 8.seconds)
         val period = (shortest / 8).coerceAtLeast(10.milliseconds)
         scope.launch(CoroutineName("live-sweeper")) { Sweeper(registry, topics, period, now).run() }
+        // undispatched: the broker must have the sink before the first publish
+        scope.launch(CoroutineName("live-broker"), CoroutineStart.UNDISPATCHED) { runBroker() }
     }
 
-    /** A snapshot of the open sessions. */
+    private suspend fun runBroker() {
+        try {
+            broker.run(topics)
+        } catch (e: Throwable) {
+            currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
+            log.error("The broker has failed. This node receives no more publications until it is restarted.", e)
+        }
+    }
+
+    /** A snapshot of the open sessions of this node. */
     public val sessions: List<Session<*>> get() = registry.snapshot()
 
     /** Counters since the server started, and current gauges. */
@@ -106,19 +127,19 @@ public class LiveServer internal constructor(
     public fun topic(name: String): Topic {
         require(name.isNotEmpty()) { "a topic name must not be empty" }
         Message(MessageType.MESSAGE, name) // checks the rest
-        return Topic(name, topics, broker)
+        return Topic(name, topics)
     }
 
-    /** The open session with this id, or null. */
+    /** The open session of this node with this id, or null. */
     public fun session(id: String): Session<*>? = registry.find(id)
 
-    /** The open sessions of [user], as identified by the endpoint's `user` function. */
+    /** The open sessions of [user] on this node, as identified by the endpoint's `user` function. */
     public fun sessionsOf(user: String): Set<Session<*>> = registry.ofUser(user)
 
     /**
-     * Sends [message] to the session with this id, without suspending. A session whose queue is full is closed (4508),
-     * as with a topic's messages. A long loop can fill the queue before the session's writer runs. In a loop, use
-     * `session.send`, which suspends until the queue has space.
+     * Sends [message] to the session of this node with this id, without suspending. A session whose queue is full is
+     * closed (4508), as with a topic's messages. A long loop can fill the queue before the session's writer runs. In a
+     * loop, use `session.send`, which suspends until the queue has space.
      *
      * @return false if there is no such session, or the message was not accepted
      */
@@ -195,5 +216,6 @@ public class LiveServer internal constructor(
 
     private companion object {
         val MAX_RELOAD_TIME = 1.seconds
+        val log: Logger = LoggerFactory.getLogger("dev.live.server.broker")
     }
 }

@@ -1,5 +1,6 @@
 package dev.live.server
 
+import dev.live.server.broker.Broker
 import dev.live.server.dialect.DialectTable
 import dev.live.server.limits.LimitSettings
 import dev.live.server.observe.LiveObserver
@@ -20,4 +21,5 @@ internal class LiveSettings(
     val idleHistoryBytes: Long,
     val drainTimeout: Duration,
     val observer: LiveObserver?,
+    val broker: Broker?,
 )

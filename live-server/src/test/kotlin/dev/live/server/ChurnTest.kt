@@ -3,7 +3,6 @@ package dev.live.server
 import dev.live.server.support.Engine
 import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.RawSocket
-import dev.live.server.support.TestServer
 import dev.live.server.support.withServer
 import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.core.spec.style.FunSpec

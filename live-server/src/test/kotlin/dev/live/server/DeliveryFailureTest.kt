@@ -17,7 +17,6 @@ import io.ktor.server.routing.routing
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.microseconds
 import kotlin.time.Duration.Companion.milliseconds
-import kotlin.time.Duration.Companion.seconds
 
 /** Tests that a session is closed if the server cannot deliver the content of an ack. */
 class DeliveryFailureTest : FunSpec({

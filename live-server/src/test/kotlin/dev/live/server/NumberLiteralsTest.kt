@@ -4,12 +4,10 @@ import dev.live.server.support.Engine
 import dev.live.server.support.EventClient
 import dev.live.server.support.PlainClient
 import dev.live.server.support.encoded
-import dev.live.server.support.post
 import dev.live.server.support.withServer
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldContain
-import io.kotest.matchers.string.shouldStartWith
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing

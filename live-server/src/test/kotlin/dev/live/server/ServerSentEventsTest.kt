@@ -266,7 +266,7 @@ class ServerSentEventsTest : FunSpec({
             val ann = EventClient.open(this, "/live/sse?topic=kept/1&name=ann")
             val position = checkNotNull(ann.next().id)
 
-            application.live.sessionsOf("ann").single().join("kept/2")
+            application.live.sessionsOf("ann").single().subscribe("kept/2")
             application.live.topic("kept/2").publish(1)
             application.live.topic("kept/1").publish(2)
 

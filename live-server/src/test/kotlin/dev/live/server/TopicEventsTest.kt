@@ -4,6 +4,7 @@ import dev.live.server.endpoint.TopicDeclaration
 import dev.live.server.support.Engine
 import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
+import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestServer
 import dev.live.server.support.withServer
 import io.kotest.assertions.throwables.shouldThrow
@@ -31,7 +32,7 @@ class TopicEventsTest : FunSpec({
                 on<Int, Int>("double") { it * 2 }
             }, engine) {
                 val client = PlainClient.connect(url())
-                client.ask(subscribe)
+                client.ask(SUBSCRIBE)
 
                 client.ask("""{"type":"typing","topic":"room/1","ref":"a","data":{"name":"ann"}}""") shouldBe
                     """{"type":"ack","topic":"room/1","ref":"a"}"""
@@ -47,7 +48,9 @@ class TopicEventsTest : FunSpec({
 
     test("a session that is not subscribed receives not_subscribed") {
         withRooms({ on<Typing>("typing") { error("not called") } }) {
-            PlainClient.connect(url()).ask("""{"type":"typing","topic":"room/1","ref":"a","data":{"name":"ann"}}""") shouldBe
+            val client = PlainClient.connect(url())
+
+            client.ask("""{"type":"typing","topic":"room/1","ref":"a","data":{"name":"ann"}}""") shouldBe
                 """{"type":"error","topic":"room/1","ref":"a","data":{"code":"not_subscribed",""" +
                 """"reason":"subscribe to the topic before sending messages to it"}}"""
         }
@@ -56,7 +59,7 @@ class TopicEventsTest : FunSpec({
     test("a payload of another type is rejected, and the handler may reject the message") {
         withRooms({ on<Typing>("typing") { if (it.name == "eve") reject("not you") } }) {
             val client = PlainClient.connect(url())
-            client.ask(subscribe)
+            client.ask(SUBSCRIBE)
 
             client.ask("""{"type":"typing","topic":"room/1","ref":"a","data":7}""") shouldContain
                 """"code":"bad_payload""""
@@ -68,7 +71,7 @@ class TopicEventsTest : FunSpec({
     test("other types, and topics that do not declare the type, are handled by request and onMessage") {
         withRooms({ on<Typing>("typing") {} }) {
             val client = PlainClient.connect(url())
-            client.ask(subscribe)
+            client.ask(SUBSCRIBE)
             client.ask("""{"type":"subscribe","topic":"other/1"}""")
 
             client.ask("""{"type":"typing","topic":"other/1","ref":"a","data":1}""") shouldBe
@@ -130,7 +133,7 @@ class TopicEventsTest : FunSpec({
             }
         }) {
             val client = PlainClient.connect(url())
-            client.ask(subscribe)
+            client.ask(SUBSCRIBE)
 
             client.ask("""{"type":"unsubscribe","topic":"room/1"}""") shouldBe """{"type":"ack","topic":"room/1"}"""
 
@@ -154,6 +157,20 @@ class TopicEventsTest : FunSpec({
         }
     }
 
+    test("observers receive the type of a declared message, and no other type that a client chooses") {
+        val observer = RecordingObserver()
+        withRooms({ on<Typing>("waving") {} }, configure = { observe(observer) }) {
+            val client = PlainClient.connect(url())
+            client.ask(SUBSCRIBE)
+            client.ask("""{"type":"waving","topic":"room/1","ref":"a","data":{"name":"ann"}}""")
+            client.ask("""{"type":"secret","topic":"room/1","ref":"a"}""")
+            client.ask("""{"type":"ping"}""")
+
+            observer.events().filter { it.startsWith("handled") } shouldContainExactly
+                listOf("subscribe: Done", "waving: Done", "message: Rejected", "ping: Done").map { "handled $it" }
+        }
+    }
+
     test("types of the protocol, invalid types and second declarations are rejected") {
         suspend fun failure(declare: TopicDeclaration<Unit, Typing>.() -> Unit): String? =
             shouldThrow<IllegalArgumentException> { withRooms(declare) {} }.message
@@ -171,17 +188,18 @@ class TopicEventsTest : FunSpec({
 @Serializable
 private class Typing(val name: String)
 
-private const val subscribe = """{"type":"subscribe","topic":"room/1"}"""
+private const val SUBSCRIBE = """{"type":"subscribe","topic":"room/1"}"""
 
 private suspend fun Channel<String>.next(): String = withTimeout(HANG_TIMEOUT) { receive() }
 
 private suspend fun withRooms(
     declare: TopicDeclaration<Unit, Typing>.() -> Unit,
     engine: Engine = Engine.Netty,
+    configure: LiveConfig.() -> Unit = {},
     test: suspend TestServer.() -> Unit,
 ) {
     withServer(engine, {
-        install(Live)
+        install(Live, configure)
         routing {
             live<Unit>("/live") {
                 topic<Typing>("room/{room}", declare)

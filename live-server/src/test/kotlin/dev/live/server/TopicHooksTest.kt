@@ -17,7 +17,6 @@ import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.withTimeout
 import kotlin.time.Duration.Companion.milliseconds
-import kotlin.time.Duration.Companion.seconds
 
 /** The hooks onSubscribe and onUnsubscribe, over a real socket. */
 class TopicHooksTest : FunSpec({

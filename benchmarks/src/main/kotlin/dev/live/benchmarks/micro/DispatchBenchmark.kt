@@ -2,8 +2,13 @@ package dev.live.benchmarks.micro
 
 import dev.live.protocol.Body
 import dev.live.protocol.JsonCodec
+import dev.live.protocol.Position
 import dev.live.server.LiveConfig
 import dev.live.server.broker.Broker
+import dev.live.server.broker.BrokerSink
+import dev.live.server.broker.HistoryBounds
+import dev.live.server.broker.Publication
+import dev.live.server.broker.StoredHistory
 import dev.live.server.dispatch.Dispatcher
 import dev.live.server.dispatch.HandlerGuard
 import dev.live.server.dispatch.Tokens
@@ -17,6 +22,7 @@ import dev.live.server.transport.Inbound
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
+import kotlinx.coroutines.awaitCancellation
 import org.openjdk.jmh.annotations.Benchmark
 import org.openjdk.jmh.annotations.Scope
 import org.openjdk.jmh.annotations.State
@@ -50,15 +56,15 @@ open class DispatchBenchmark {
         val now = { System.nanoTime() / 1_000_000 }
         val endpoint =
             LiveEndpoint<Unit>("/live").apply { rawTopic("room/{room}") { publishWithoutSubscribing = true } }.build()
-        val broker = Broker { published = it.body }
+        val broker = NoBroker { published = it.body }
         val scope = CoroutineScope(Dispatchers.Unconfined + Job())
-        val registry =
-            TopicRegistry(TopicRuntime(scope, settings.dialects, settings.topicBuffer, now = now), settings.topicLinger)
+        val topics = TopicRuntime(scope, settings.dialects, settings.topicBuffer, broker = broker, now = now)
+        val registry = TopicRegistry(topics, settings.topicLinger)
         val runtime = SessionRuntime<Unit>(settings.session, registry, slot = 0, now = now)
         session =
             Session("session", Unit, null, "127.0.0.1", Clock.System.now(), "none", runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)
-        val commands = TopicCommands(endpoint.topics, broker, guard, registry)
+        val commands = TopicCommands(endpoint.topics, guard, registry)
         val tokens = Tokens(endpoint, guard, settings.limits.expiryWarning, now)
         dispatcher = Dispatcher(endpoint, commands, tokens, settings.limits, guard, now)
     }
@@ -69,4 +75,21 @@ open class DispatchBenchmark {
         check(outcome != COROUTINE_SUSPENDED) { "dispatch suspended, so only its first part was measured" }
         return published
     }
+}
+
+/** Passes each publication to [onPublish], and delivers none. */
+private class NoBroker(private val onPublish: (Publication) -> Unit) : Broker {
+    override suspend fun run(sink: BrokerSink): Unit = awaitCancellation()
+
+    override suspend fun publish(publication: Publication): Position? {
+        onPublish(publication)
+        return null
+    }
+
+    override suspend fun subscribe(topic: String, history: HistoryBounds?): Position? = null
+
+    override suspend fun unsubscribe(topic: String): Unit = Unit
+
+    override suspend fun history(topic: String, since: Position?, history: HistoryBounds): StoredHistory =
+        error("the benchmark reads no history")
 }

@@ -77,6 +77,9 @@ internal class Subscriptions(
         if (message.type == MessageType.UNSUBSCRIBE) {
             entry.subscription.unsubscribedByServer { unsubscribed(message) }
             update(entry)
+        } else if (message.type == MessageType.SUBSCRIBE) {
+            entry.subscription.continuedByServer(message)
+            update(entry)
         } else if (entry.subscription.deliver(message)) {
             update(entry)
         }

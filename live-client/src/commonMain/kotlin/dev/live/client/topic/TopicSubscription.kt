@@ -134,6 +134,17 @@ internal class TopicSubscription(
         return collectors.deliver(message)
     }
 
+    /**
+     * The server could not deliver some messages. The subscription continues after the position in [message]. Ignored
+     * while the client is not subscribed: the server then reports a subscription that it has made itself.
+     */
+    fun continuedByServer(message: Message) {
+        val active = state as? Active ?: return
+        val welcome = (active as? Subscribed)?.welcome
+        if (welcome != null) state = Subscribed(Welcome(welcome.data, isStale = true))
+        collectors.subscribed(subscribedData(message), welcome = null)
+    }
+
     /** The server processed the pending message; [ack] is its reply. */
     fun accepted(ack: Message) {
         if (state is Subscribing) {

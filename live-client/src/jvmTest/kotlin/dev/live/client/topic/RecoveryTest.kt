@@ -65,6 +65,27 @@ class RecoveryTest : FunSpec({
         }
     }
 
+    test("a gap that the server reports is passed on, and the client continues from its position") {
+        clientTest {
+            val server = HistoryServer(this)
+            val updates = collect(room().updates)
+            updates.awaitItem() shouldBeSubscribed Recovery.First
+            server.publishes(hello, offset = 5)
+            updates.awaitItem().shouldBeInstanceOf<TopicUpdate.Received<Chat>>().offset shouldBe 5
+
+            server.reportsGap(epoch = "f", offset = 2)
+
+            updates.awaitItem() shouldBeSubscribed Recovery.Gap
+            server.publishes(hello, offset = 2)
+            server.publishes(hello, offset = 3)
+            updates.awaitItem().shouldBeInstanceOf<TopicUpdate.Received<Chat>>().offset shouldBe 3
+            reconnect()
+            server.requestedPositions.last() shouldBe Position("f", 3)
+            updates.awaitItem() shouldBeSubscribed Recovery.Gap
+            updates.cancel()
+        }
+    }
+
     test("in a new epoch the client continues from the new position") {
         clientTest {
             val server = HistoryServer(this)
@@ -282,6 +303,14 @@ private class HistoryServer(private val test: ClientFixture) {
         newest = maxOf(newest, offset)
         val message = Message(MessageType.MESSAGE, "room", body = Body.of(chat), offset = offset)
         if (isSubscribed) test.transport.wire.push(message)
+        test.settle()
+    }
+
+    fun reportsGap(epoch: String, offset: Long) {
+        this.epoch = epoch
+        newest = offset
+        val data = Body.of(SubscribedData(epoch, offset, recovered = false))
+        test.transport.wire.push(Message(MessageType.SUBSCRIBE, "room", body = data))
         test.settle()
     }
 

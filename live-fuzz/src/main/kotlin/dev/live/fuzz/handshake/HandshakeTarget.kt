@@ -20,9 +20,9 @@ import io.ktor.http.content.OutgoingContent
 import io.ktor.http.parseQueryString
 import io.ktor.utils.io.ByteChannel
 import io.ktor.utils.io.ByteReadChannel
-import kotlin.io.encoding.Base64
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.launch
+import kotlin.io.encoding.Base64
 
 /**
  * The input is a request: method and query, one header per line, an empty line, and the bytes that the client sends

@@ -4,7 +4,6 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.WelcomeData
-import dev.live.server.broker.Broker
 import dev.live.server.endpoint.PresenceScope
 import dev.live.server.endpoint.SubscriptionScope
 import dev.live.server.endpoint.TopicScope
@@ -24,10 +23,9 @@ import org.slf4j.LoggerFactory
 internal class DeclaredHandlers<Meta : Any, T>(
     private val spec: TopicSpec<Meta, T>,
     private val guard: HandlerGuard,
-    broker: Broker,
     topics: TopicRegistry,
 ) : TopicHandlers<Meta> {
-    private val publishes = PublishHandler(spec, guard, broker, topics)
+    private val publishes = PublishHandler(spec, guard, topics)
 
     override val pattern: TopicPattern get() = spec.pattern
 

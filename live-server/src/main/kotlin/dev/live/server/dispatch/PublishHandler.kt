@@ -5,7 +5,6 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.RefPrefix
-import dev.live.server.broker.Broker
 import dev.live.server.endpoint.IdempotentReplies
 import dev.live.server.endpoint.PublishScope
 import dev.live.server.endpoint.TopicSpec
@@ -18,7 +17,6 @@ import dev.live.server.topic.TopicRegistry
 internal class PublishHandler<Meta : Any, T>(
     private val spec: TopicSpec<Meta, T>,
     private val guard: HandlerGuard,
-    private val broker: Broker,
     private val topics: TopicRegistry,
 ) {
     /** @param subscription null if [session] is not subscribed to the topic of [message] */
@@ -59,7 +57,7 @@ internal class PublishHandler<Meta : Any, T>(
         val value = spec.payload.read(message)
         val except = if (spec.deliverToPublisher) null else session.id
         val deliver: suspend (Body?) -> Unit = {
-            broker.publish(topics.publication(message.topic, it, except, message.trace))
+            topics.publish(topics.publication(message.topic, it, except, message.trace))
         }
         val handler = spec.onPublish
         if (handler == null) {

@@ -7,7 +7,6 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.WelcomeData
 import dev.live.protocol.of
-import dev.live.server.broker.Broker
 import dev.live.server.dialect.ClientCommand
 import dev.live.server.endpoint.TopicSpec
 import dev.live.server.session.EndpointTopics
@@ -22,13 +21,12 @@ import org.slf4j.LoggerFactory
 /** Handles the messages of clients to the declared topics of one endpoint. */
 internal class TopicCommands<Meta : Any>(
     specs: List<TopicSpec<Meta, *>>,
-    broker: Broker,
     val guard: HandlerGuard,
     topics: TopicRegistry,
 ) : EndpointTopics<Meta> {
     private val counters = topics.counters
     private val mostSpecificFirst =
-        specs.sortedBy { it.pattern.specificity }.map { DeclaredHandlers(it, guard, broker, topics) }
+        specs.sortedBy { it.pattern.specificity }.map { DeclaredHandlers(it, guard, topics) }
     private val hasUnsubscribeHook = specs.any { it.onUnsubscribe != null }
 
     /** The message types that a topic handles with `on`. */

@@ -77,12 +77,12 @@ public class SubscriptionScope<Meta : Any> internal constructor(
     public val subscription: Subscription<Meta>,
     welcome: JsonElement? = null,
 ) : TopicScope<Meta>(
-    subscription.session,
-    subscription.topic,
-    subscription.parameters,
-    subscription.params,
-    welcome,
-),
+        subscription.session,
+        subscription.topic,
+        subscription.parameters,
+        subscription.params,
+        welcome,
+    ),
     CoroutineScope {
     override val coroutineContext: CoroutineContext get() = subscription.coroutineContext
 

@@ -2,11 +2,11 @@ package dev.live.server.endpoint
 
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.server.broker.HistoryBounds
 import dev.live.server.config.atLeast
 import dev.live.server.config.checked
 import dev.live.server.config.positiveAndFinite
 import dev.live.server.topic.DeliverySettings
-import dev.live.server.topic.HistorySettings
 import dev.live.server.topic.LossyOverflow
 import dev.live.server.topic.PresenceSettings
 import dev.live.server.topic.TopicPattern
@@ -32,7 +32,7 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
 ) {
     private var authorize: (suspend TopicScope<Meta>.() -> Boolean)? = null
     private var onPublish: (suspend PublishScope<Meta, T>.(T) -> Unit)? = null
-    private var history: HistorySettings? = null
+    private var history: HistoryBounds? = null
     private var presence: PresenceSettings? = null
     private var overflow: LossyOverflow? = null
     private var throttle: Duration? = null
@@ -59,9 +59,9 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
     public var deliverToPublisher: Boolean = true
 
     /**
-     * Keeps the newest messages of each matching topic in memory. A client that reconnects receives the messages missed
-     * while disconnected, or a gap if they are no longer available. All three limits apply. A topic with a non-empty
-     * history stays in memory while it is unused.
+     * Keeps the newest messages of each matching topic, in memory unless the application sets another broker. A client
+     * that reconnects receives the messages missed while disconnected, or a gap if they are no longer available. All
+     * three limits apply. A history is kept while its topic is unused.
      *
      * @param size maximum number of messages, at least 1
      * @param age maximum age of a message, positive. Default 10 minutes
@@ -74,10 +74,7 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
         bytes: Int = DEFAULT_BYTES,
     ) {
         check(history == null) { "topic '$pattern' has history twice" }
-        require(size >= 1) { "history size must be at least 1 message, was $size; leave history out to keep none" }
-        require(age.isPositive()) { "history age must be positive, was $age; leave history out to keep none" }
-        require(bytes >= 1) { "history bytes must be at least 1, was $bytes; leave history out to keep none" }
-        history = HistorySettings(size, age, bytes)
+        history = HistoryBounds(size, age, bytes)
     }
 
     /**

@@ -1,7 +1,6 @@
 package dev.live.server.http
 
 import dev.live.protocol.CloseCode
-import dev.live.server.broker.Broker
 import dev.live.server.dispatch.Dispatcher
 import dev.live.server.dispatch.FirstMessageAuth
 import dev.live.server.dispatch.HandlerGuard
@@ -9,19 +8,12 @@ import dev.live.server.dispatch.Tokens
 import dev.live.server.dispatch.TopicCommands
 import dev.live.server.endpoint.EndpointSpec
 import dev.live.server.frame.wellFormed
-import dev.live.server.limits.AddressCounter
-import dev.live.server.limits.LimitSettings
-import dev.live.server.limits.UserRates
 import dev.live.server.session.CloseReason
 import dev.live.server.session.Session
 import dev.live.server.session.SessionHandler
-import dev.live.server.session.SessionRegistry
 import dev.live.server.session.SessionRunner
 import dev.live.server.session.SessionRuntime
-import dev.live.server.session.SessionSettings
 import dev.live.server.session.TopicSubscription
-import dev.live.server.topic.TopicRegistry
-import dev.live.server.transport.FastPath
 import dev.live.server.transport.Inbound
 import dev.live.server.transport.Socket
 import dev.live.server.transport.watchDisconnect
@@ -30,11 +22,10 @@ import io.ktor.server.application.ApplicationCall
 import io.ktor.server.plugins.origin
 import io.ktor.server.response.respond
 import io.ktor.server.response.respondText
+import kotlinx.coroutines.CoroutineScope
 import java.io.IOException
 import java.security.SecureRandom
 import kotlin.time.Clock
-import kotlinx.coroutines.CoroutineDispatcher
-import kotlinx.coroutines.CoroutineScope
 
 /** Handles the HTTP requests of one endpoint: rejects a request, or runs a session on it. */
 internal class EndpointServer<Meta : Any>(
@@ -53,7 +44,7 @@ internal class EndpointServer<Meta : Any>(
         } else {
             HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope, isNested = true)
         }
-    private val commands = TopicCommands(endpoint.topics, context.broker, handlerGuard, context.topics)
+    private val commands = TopicCommands(endpoint.topics, handlerGuard, context.topics)
 
     /** Checks run in the order that the protocol specifies, cheapest first; `authenticate` runs last. */
     suspend fun handle(call: ApplicationCall) {

@@ -34,11 +34,11 @@ internal class DeclaredPublisher(private val context: EndpointContext, private v
 
     /** Creates the publication of [body] to [topic], after [check] has succeeded. Calls application code. */
     suspend fun prepare(topic: String, body: Body?): Publication =
-        context.topics.publication(topic, body, wantsPosition = true)
+        context.topics.publication(topic, body)
 
     suspend fun publish(publication: Publication): Published {
-        context.broker.publish(publication)
-        return Published(context.topics.find(publication.topic)?.size ?: 0, publication.position)
+        val position = context.topics.publish(publication)
+        return Published(context.topics.find(publication.topic)?.size ?: 0, position)
     }
 }
 

@@ -2,6 +2,7 @@ package dev.live.server.operate
 
 import dev.live.server.http.EndpointContext
 import dev.live.server.topic.ActiveTopic
+import dev.live.server.topic.TopicRegistry
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.buildJsonObject
 import kotlinx.serialization.json.put
@@ -9,13 +10,15 @@ import kotlinx.serialization.json.put
 /** The active topics of a server for the admin page. */
 internal class TopicRows(private val context: EndpointContext) {
     fun page(paging: Paging): Page<TopicRow> {
-        val matching = context.topics.snapshot().asSequence().filter { paging.matches(it.name) }.map(::TopicRow)
+        val matching = context.topics.snapshot().asSequence().filter {
+            paging.matches(it.name)
+        }.map { TopicRow(it, context.topics) }
         return pageOf(matching.asIterable(), order(paging.sort), paging)
     }
 
     /** At most [count] of the topics with lost messages, ordered by the number of lost messages, highest first. */
     fun mostLost(count: Int): List<TopicRow> {
-        val rows = context.topics.snapshot().asSequence().map(::TopicRow).filter { it.lost > 0 }
+        val rows = context.topics.snapshot().asSequence().map { TopicRow(it, context.topics) }.filter { it.lost > 0 }
         return pageOf(rows.asIterable(), order("lost"), Paging("lost", isDescending = true, "", 0, count)).rows
     }
 
@@ -34,11 +37,11 @@ internal class TopicRows(private val context: EndpointContext) {
 }
 
 /** A snapshot of one topic. */
-internal class TopicRow(topic: ActiveTopic) {
+internal class TopicRow(topic: ActiveTopic, topics: TopicRegistry) {
     val name: String = topic.name
     val subscribers: Int = topic.size
     val published: Long = topic.published
-    val historyBytes: Long = topic.historyBytes
+    val historyBytes: Long = topics.historyBytes(name) ?: 0
     private val drops = topic.drops?.snapshot()
     val lost: Long = drops?.let { it.conflated + it.dropped } ?: 0
 

@@ -20,7 +20,7 @@ internal suspend fun <Meta : Any> SessionState<Meta>.subscribeFromServer(topic: 
     // before taking the lock: no application code runs under it
     val member = handlers.member(session, topic, params = null, HandlerCaller.Application)
     var created: TopicSubscription<Meta>? = null
-    change(topic) {
+    change(topic, isDone = { created != null }) {
         // the end of the session takes the lock after this, and removes the new subscription
         if (endReason != null || topic in subscriptions) return@change
         subscriptions.requireCapacity() // again: the limit may have been reached in the meantime
@@ -47,7 +47,7 @@ internal suspend fun <Meta : Any> SessionState<Meta>.unsubscribeFromServer(
     val message = Message(MessageType.UNSUBSCRIBE, topic, body = data)
     var removed: TopicSubscription<Meta>? = null
     try {
-        change(topic) { removed = subscriptions.unsubscribe(topic, message, only) }
+        change(topic, isDone = { removed != null }) { removed = subscriptions.unsubscribe(topic, message, only) }
     } finally {
         removed?.cancelScope()
     }
@@ -59,9 +59,9 @@ internal suspend fun <Meta : Any> SessionState<Meta>.unsubscribeFromServer(
 
 /**
  * The timeout covers a topic that ends in the middle of the change: the lock, and with it the end of the session, must
- * not wait forever.
+ * not wait forever. It may end just after the change: [isDone] is then true.
  */
-private suspend fun SessionState<*>.change(topic: String, change: suspend () -> Unit) {
-    withTimeoutOrNull(changeTimeout) { withLock { change() } }
-        ?: throw LiveException(ErrorCode.Timeout, "the subscription to '$topic' did not change within $changeTimeout")
+private suspend fun SessionState<*>.change(topic: String, isDone: () -> Boolean, change: suspend () -> Unit) {
+    if (withTimeoutOrNull(changeTimeout) { withLock { change() } } != null || isDone()) return
+    throw LiveException(ErrorCode.Timeout, "the subscription to '$topic' did not change within $changeTimeout")
 }

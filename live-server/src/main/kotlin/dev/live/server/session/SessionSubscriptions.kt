@@ -1,5 +1,6 @@
 package dev.live.server.session
 
+import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
@@ -7,7 +8,10 @@ import dev.live.protocol.Position
 import dev.live.server.topic.ActiveTopic
 import dev.live.server.topic.Member
 import dev.live.server.topic.SubscribeResult
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.isActive
 import kotlinx.coroutines.withContext
 import kotlinx.serialization.json.JsonElement
 import java.util.concurrent.ConcurrentHashMap
@@ -70,10 +74,18 @@ internal class SessionSubscriptions<Meta : Any>(
      */
     suspend fun resubscribe(topic: String, ack: Message, since: Position?): Boolean {
         val subscription = byTopic[topic]?.takeIf { it.active.hasAckData } ?: return false
-        val result = subscription.active.subscribe(subscription, ack, since)
-        if (result is SubscribeResult.CatchUp) {
-            orRemove(subscription) { catchUpOrClose(subscription, result, member = null, queueBound) }
-        }
+        val result =
+            try {
+                subscription.active.subscribe(subscription, ack, since)
+            } catch (e: CancellationException) {
+                // the topic may have removed the subscriber, to send it the missed messages first
+                if (since != null && !currentCoroutineContext().isActive) {
+                    session.close(CloseCode.SlowConsumer, "recovery timed out")
+                }
+                throw e
+            }
+        // If the recovery fails, the session ends. Its end removes the subscription and calls `onUnsubscribe`.
+        if (result is SubscribeResult.CatchUp) catchUpOrClose(subscription, result, member = null, queueBound)
         return true
     }
 

@@ -36,16 +36,16 @@ import io.ktor.server.http.content.suppressCompression
 import io.ktor.server.plugins.origin
 import io.ktor.server.response.respond
 import io.ktor.utils.io.ByteWriteChannel
-import kotlin.random.Random
-import kotlin.time.Duration
-import kotlin.time.Duration.Companion.hours
-import kotlin.time.Duration.Companion.milliseconds
-import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
+import kotlin.random.Random
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.hours
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
 
 /**
  * Serves the topics of one endpoint as server-sent events.

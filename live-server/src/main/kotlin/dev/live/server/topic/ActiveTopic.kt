@@ -2,11 +2,13 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import dev.live.protocol.Position
+import dev.live.server.broker.HistoryBounds
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
+import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.Runnable
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.SharedFlow
@@ -34,16 +36,24 @@ internal class ActiveTopic(
     private val events = MutableSharedFlow<TopicEvent>(extraBufferCapacity = runtime.buffer)
 
     private val features: TopicFeatures? =
-        if (policy == TopicPolicy.None) null else TopicFeatures(name, policy, runtime) { events.emit(TimerFired) }
+        if (policy == TopicPolicy.None) {
+            null
+        } else {
+            TopicFeatures(name, policy, runtime, { events.emit(TimerFired) }, { events.emit(Repaired(it)) })
+        }
 
     private val actor = TopicActor(name, runtime, features)
 
     /** Number of subscribers on this node, as of the last processed event. */
     val size: Int get() = actor.size
 
-    /** Messages published since the topic became active, and the payload bytes in its history. */
+    /** Messages published since the topic became active. */
     val published: Long get() = actor.published
-    val historyBytes: Long get() = features?.history?.bytes ?: 0
+
+    /** The bounds of its history; null if it keeps none. */
+    val history: HistoryBounds? get() = features?.history?.bounds
+
+    private val interest = BrokerInterest(name, runtime) { events.emit(Opened(it)) }
 
     /**
      * Number of users that keep this topic active: subscribers and collectors. Written only under the registry's lock
@@ -90,6 +100,12 @@ internal class ActiveTopic(
      */
     fun messages(): SharedFlow<Message> = actor.messages()
 
+    /** Returns when the broker delivers to this topic. Must be called before [subscribe]. */
+    suspend fun open(previousEnd: Job?): Unit = interest.open(history, previousEnd)
+
+    /** Publications may have been lost since the last one that was delivered. */
+    suspend fun interrupted(): Unit = events.emit(Interrupted)
+
     /** Suspends while the topic's buffer is full. */
     suspend fun publish(message: PreparedMessage) {
         message.isCounted = true
@@ -98,7 +114,12 @@ internal class ActiveTopic(
             return
         }
         message.isCounted = false
-        events.emit(message)
+        if (message.position == null) {
+            events.emit(message)
+        } else {
+            // its position is taken: a cancelled publisher must not leave a hole
+            withContext(NonCancellable) { events.emit(message) }
+        }
     }
 
     /**
@@ -116,7 +137,8 @@ internal class ActiveTopic(
         member: Member? = null,
     ): SubscribeResult {
         ReadLoop.current?.let { readLoop = it }
-        return Subscribe(subscriber, ack, since, capacity, member).also { events.emit(it) }.done.await()
+        val missed = since?.let { features?.history?.read(it) }
+        return Subscribe(subscriber, ack, since, missed, capacity, member).also { events.emit(it) }.done.await()
     }
 
     /** Removes [subscriber], then offers it [ack] as the last message of this topic. Returns when this is done. */
@@ -145,35 +167,8 @@ internal class ActiveTopic(
         }
     }
 
-    /** Returns the history position of [message], which was published here; null without a history. */
-    suspend fun positionOf(message: PreparedMessage): Position? {
-        val history = features?.history ?: return null
-        inspect {} // queued behind the message, which then has its offset
-        return message.message.offset?.let { Position(history.epoch, it) }
-    }
-
-    /**
-     * Returns the history after [since], or all of it; null without a history.
-     *
-     * @throws IllegalStateException if the server has stopped
-     */
-    suspend fun readHistory(since: Position?): HistoryPage? {
-        val event = ReadHistory(since)
-        val completionHandle =
-            job.invokeOnCompletion {
-                event.done.completeExceptionally(IllegalStateException("the server has stopped"))
-            }
-        try {
-            events.emit(event)
-            return event.done.await()
-        } finally {
-            completionHandle.dispose()
-        }
-    }
-
-    /** Whether the topic has been unused since [before] and holds no state at [time]. */
-    fun isRemovable(before: Long, time: Long): Boolean =
-        useCount == 0 && idleSince <= before && features?.isRemovable(idleSince, time) != false
+    /** Whether the topic has been unused since [before] and holds no state. */
+    fun isRemovable(before: Long): Boolean = useCount == 0 && idleSince <= before && features?.isRemovable != false
 
     /** Whether the ack of a subscribe carries a history position or is followed by presence. */
     val hasAckData: Boolean get() = features != null && (features.history != null || features.presenceTracker != null)
@@ -187,24 +182,17 @@ internal class ActiveTopic(
     /** The overflow setting of a lossy topic; null if the topic is lossless. */
     val lossy: LossyOverflow? get() = features?.lossy
 
-    /**
-     * Approximate memory held by an unused topic: payloads, plus estimates for messages and the topic. 0 while it is in
-     * use.
-     */
-    val idleBytes: Long
-        get() {
-            val history = features?.history ?: return 0
-            return if (useCount > 0) 0 else history.bytes + history.count * MESSAGE_BYTES + TOPIC_BYTES
-        }
-
-    /** Evicts history entries that have expired at [time]. */
-    fun expire(time: Long) {
-        // if the buffer is full, a message follows that evicts them too
-        if (features?.history?.hasExpired(time) == true) events.tryEmit(Expire)
+    /** Ends the topic's coroutine. Only for an unused topic. */
+    fun stop() {
+        job.cancel()
+        features?.history?.close()
     }
 
-    /** Ends the topic's coroutine. Only for an unused topic. */
-    fun stop(): Unit = job.cancel()
+    /** Returns the job that ends the delivery by the broker, after [previousEnd]. The caller starts it. */
+    fun ending(previousEnd: Job?): Job = interest.ending(previousEnd)
+
+    /** The position after which a throttle holds messages back; null if it holds none. */
+    val throttledAt: Position? get() = features?.throttledAt
 
     /** Whether the current publisher's thread has delivered enough messages of other publishers. */
     private fun shouldYield(): Boolean {
@@ -258,13 +246,5 @@ internal class ActiveTopic(
 
         /** Minimum number of subscribers for deferred, batched delivery. */
         const val MIN_DEFERRED_SUBSCRIBERS = 32
-
-        private const val TOPIC_BYTES = 1024
-
-        /**
-         * Estimate for an entry, a message and its body: over a hundred bytes, and perhaps its own copy of the topic
-         * name.
-         */
-        private const val MESSAGE_BYTES = 256L
     }
 }

@@ -2,6 +2,7 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.protocol.Position
 import dev.live.server.dialect.DialectTable
 import dev.live.server.dialect.ServerEvent
 import dev.live.server.frame.OutboundFrame
@@ -15,18 +16,17 @@ import java.util.concurrent.atomic.AtomicReferenceArray
  *
  * @property except id of the session that does not receive it, or null
  * @property key conflation key of a lossy topic; null: the message replaces any other
+ * @property position position in the topic's history; null if it is not stored there
  */
 internal class PreparedMessage(
-    event: ServerEvent.WithMessage,
+    private val event: ServerEvent.WithMessage,
     private val dialects: DialectTable,
     val except: String? = null,
     val key: String? = null,
+    val position: Position? = null,
 ) : TopicEvent {
     constructor(message: Message, dialects: DialectTable, except: String? = null, key: String? = null) :
         this(ServerEvent.Sent(message), dialects, except, key)
-
-    /** Replaced by the topic's coroutine, which sets the position before the first frame is encoded. */
-    var event: ServerEvent.WithMessage = event
 
     val message: Message get() = event.message
 
@@ -45,7 +45,7 @@ internal class PreparedMessage(
     // Racing writers encode the same frame, so overwriting is harmless. A lock on the fan-out path would not be.
     private val frames = AtomicReferenceArray<OutboundFrame>(dialects.size)
 
-    /** The frame of [event] in the dialect at [slot] of the table. Shared between sessions. */
+    /** The frame of the event in the dialect at [slot] of the table. Shared between sessions. */
     fun frameFor(slot: Int): OutboundFrame =
         frames[slot] ?: dialects[slot].encode(event).also { frames[slot] = it }
 

@@ -20,7 +20,7 @@ internal abstract class Subscriber(val sessionId: String) {
     /** Returns when the session's writer has run, or its client is too slow. */
     open suspend fun awaitWriter() {}
 
-    /** Accepts [message] as the last one of this topic: no waiting message of the topic is written after it. */
+    /** Accepts [message]; no waiting message of the topic is written after it. */
     open fun offerFinal(message: PreparedMessage) {
         offer(message)
     }

@@ -72,6 +72,20 @@ internal class SubscriberSet {
         if (failure != null) throw failure
     }
 
+    /** Offers [message] to every subscriber, in the place of its waiting messages of the topic. */
+    fun deliverGap(message: PreparedMessage) {
+        var failure: Throwable? = null
+        for (i in 0 until size) {
+            offers++
+            try {
+                subscribers[i]!!.offerFinal(message)
+            } catch (e: Throwable) {
+                failure = e // the other subscribers still receive it
+            }
+        }
+        if (failure != null) throw failure
+    }
+
     /** The current subscribers. */
     fun all(): List<Subscriber> = List(size) { subscribers[it]!! }
 

@@ -20,10 +20,13 @@ internal class Throttle(
     private val held = LinkedHashMap<String, PreparedMessage>()
     private var nextAt = Long.MIN_VALUE
 
-    /** Whether messages are held back. */
-    val isHolding: Boolean get() = held.isNotEmpty()
+    /** Whether messages are held back. Read by any thread, like [delivered]. */
+    @Volatile
+    var isHolding = false
+        private set
 
     /** The offset up to which all messages were delivered or replaced; only with a history. */
+    @Volatile
     var delivered = 0L
         private set
 
@@ -38,6 +41,7 @@ internal class Throttle(
         val key = message.key.orEmpty()
         val replaced = held.remove(key)
         held[key] = message
+        isHolding = true
         if (replaced != null) {
             drops.conflated()
         } else if (held.size > maxKeys) {
@@ -60,7 +64,15 @@ internal class Throttle(
         val due = held.values.toList()
         held.clear()
         due.lastOrNull()?.let(::delivered)
+        isHolding = false // last: a reader that sees it reads the new offset
         return due
+    }
+
+    /** Discards the held-back messages: the topic continues after [offset]. */
+    fun skipTo(offset: Long) {
+        held.clear()
+        isHolding = false
+        delivered = offset
     }
 
     private fun delivered(message: PreparedMessage) {

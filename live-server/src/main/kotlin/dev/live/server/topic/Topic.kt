@@ -5,7 +5,6 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.protocol.of
-import dev.live.server.broker.Broker
 import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.serialization.json.JsonElement
@@ -20,7 +19,6 @@ import kotlinx.serialization.json.JsonElement
 public class Topic internal constructor(
     public val name: String,
     private val registry: TopicRegistry,
-    private val broker: Broker,
 ) {
     /** Number of sessions subscribed on this node, as of the last change; 0 if the topic is not active. */
     public val subscribers: Int get() = registry.find(name)?.size ?: 0
@@ -35,7 +33,7 @@ public class Topic internal constructor(
     public val messages: SharedFlow<Message> = TopicMessages(name, registry)
 
     /**
-     * Publishes [body] to every subscriber, best effort; null publishes a message without a payload.
+     * Publishes [body] to every subscriber on all nodes, best effort; null publishes a message without a payload.
      *
      * Returns when the message's order within the topic is fixed, which is before it is delivered. Suspends while the
      * topic's buffer is full. If the topic declares a conflation key and the key function fails, its exception is
@@ -48,7 +46,9 @@ public class Topic internal constructor(
      * millisecond it also delivers messages that others publish meanwhile. From a thread that must not be delayed, such
      * as a UI thread, publish in a coroutine on `Dispatchers.Default`.
      */
-    public suspend fun publish(body: Body?): Unit = broker.publish(registry.publication(name, body))
+    public suspend fun publish(body: Body?) {
+        registry.publish(registry.publication(name, body))
+    }
 
     /**
      * Publishes [body] as a message of an application-defined [type], for subscribers that support it; otherwise like
@@ -62,7 +62,7 @@ public class Topic internal constructor(
             "type '$type' is reserved by the protocol. Choose another type, or omit it."
         }
         Message(type, name) // validates the type, also without subscribers
-        broker.publish(registry.publication(name, body, type = type))
+        registry.publish(registry.publication(name, body, type = type))
     }
 
     /**
@@ -79,25 +79,17 @@ public class Topic internal constructor(
     public val presence: StateFlow<Map<String, List<JsonElement>>> = TopicPresence(name, registry)
 
     /**
-     * Reads the topic's history on this node: all of it, or the messages after [since].
+     * Reads the topic's history: all of it, or the messages after [since].
      *
-     * @throws IllegalStateException if the topic has no history, or the server has stopped
+     * @throws IllegalStateException if the topic has no history
      * @throws dev.live.protocol.BadPayloadException if [since] is after the newest message
      */
-    public suspend fun history(since: Position? = null): HistoryPage {
-        val topic = registry.retain(name)
-        try {
-            return checkNotNull(topic.readHistory(since)) {
-                "topic '$name' has no history. Declare one: topic(...) { history(size = 100) }."
-            }
-        } finally {
-            registry.release(name)
-        }
-    }
+    public suspend fun history(since: Position? = null): HistoryPage = registry.history(name, since)
 
     /** Publishes [body] to every subscriber on every node, but not to the session with the id [except]. */
-    internal suspend fun publishExcept(body: Body?, except: String): Unit =
-        broker.publish(registry.publication(name, body, except))
+    internal suspend fun publishExcept(body: Body?, except: String) {
+        registry.publish(registry.publication(name, body, except))
+    }
 
     /** The subscribers on this node, at one point in the topic's message order. */
     internal suspend fun subscribersNow(): List<Subscriber> {

@@ -1,7 +1,12 @@
 package dev.live.server.topic
 
+import dev.live.protocol.Body
 import dev.live.protocol.Message
+import dev.live.protocol.MessageType
 import dev.live.protocol.Position
+import dev.live.protocol.SubscribedData
+import dev.live.protocol.of
+import dev.live.server.broker.StoredHistory
 import dev.live.server.dialect.ServerEvent
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.flow.MutableSharedFlow
@@ -10,7 +15,7 @@ import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
 /**
- * Handles the events of a topic: stores messages in its history and delivers them to the subscribers.
+ * Handles the events of a topic: delivers its messages to the subscribers, in the order of their positions.
  *
  * Only accessed by the topic's coroutine, unless noted otherwise.
  */
@@ -60,14 +65,16 @@ internal class TopicActor(
     fun handle(event: TopicEvent, isLast: Boolean) {
         when (event) {
             is PreparedMessage -> {
-                published++
-                features?.store(event)
-                localFlow?.tryEmit(event.message)
-                // last, because it may throw
-                if (features == null || features.admits(event)) {
-                    enqueue(event, isLast)
-                } else if (isLast) {
-                    flush()
+                val history = features?.history
+                if (history == null) {
+                    publish(event, isLast)
+                } else {
+                    if (history.order.accept(event)) {
+                        publishWithHeld(event, history, isLast)
+                    } else if (isLast) {
+                        flush()
+                    }
+                    history.checkHole()
                 }
             }
             is Subscribe -> {
@@ -82,12 +89,19 @@ internal class TopicActor(
                 event.ack?.let(event.subscriber::offerFinal)
                 event.done?.complete(Unit)
             }
-            is ReadHistory -> event.done.complete(readHistory(event.since))
             is Inspect -> {
                 flush()
                 event.done.complete(event.block(subscribers))
             }
-            is Expire -> features?.history?.evict()
+            is Opened -> features?.opened(event.position)
+            is Interrupted -> features?.history?.repair() ?: reportGap(position = null)
+            is Repaired -> features?.history?.let { history ->
+                try {
+                    repair(history, event.history)
+                } finally {
+                    history.repaired()
+                }
+            }
             is TimerFired -> {
                 flush()
                 features?.timerFired(subscribers) { message -> logFailure { deliver(message) } }
@@ -95,22 +109,77 @@ internal class TopicActor(
         }
     }
 
+    /** Publishes [first], and the messages that were held because it was missing. */
+    private fun publishWithHeld(first: PreparedMessage, history: TopicHistory, isLast: Boolean) {
+        var message = first
+        while (true) {
+            val next = history.order.acceptHeld()
+            history.delivered(message)
+            publish(message, isLast && next == null)
+            message = next ?: return
+        }
+    }
+
+    private fun publish(message: PreparedMessage, isLast: Boolean) {
+        published++
+        localFlow?.tryEmit(message.message)
+        // last, because it may throw
+        if (features == null || features.admits(message)) {
+            enqueue(message, isLast)
+        } else if (isLast) {
+            flush()
+        }
+    }
+
+    /** Publishes the messages of [stored] that are missing, or reports a gap if some are not available. */
+    private fun repair(history: TopicHistory, stored: StoredHistory) {
+        val order = history.order
+        val current = order.position
+        if (stored.isComplete && stored.position.epoch == current?.epoch) {
+            for (entry in stored.entries) {
+                val publication = entry.publication
+                val message =
+                    PreparedMessage(
+                        ServerEvent.Published(entry.toMessage(), entry.position.epoch),
+                        runtime.dialects,
+                        publication.except,
+                        publication.key,
+                        entry.position,
+                    )
+                if (order.accept(message)) publishWithHeld(message, history, isLast = false)
+            }
+            history.confirmed()
+        } else if (stored.position.epoch != current?.epoch || stored.position.offset > current.offset) {
+            reportGap(stored.position)
+            features?.skipTo(stored.position)
+        }
+        order.acceptHeld()?.let { publishWithHeld(it, history, isLast = false) }
+        flush()
+    }
+
+    /** Reports to all subscribers that messages are missing, and that the topic continues after [position]. */
+    private fun reportGap(position: Position?) {
+        flush()
+        val data = position?.let { Body.of(SubscribedData(it.epoch, it.offset, recovered = false)) }
+        val event = ServerEvent.Subscribed(Message(MessageType.SUBSCRIBE, name, body = data), position)
+        logFailure { subscribers.deliverGap(PreparedMessage(event, runtime.dialects)) }
+    }
+
     private fun subscribe(event: Subscribe): SubscribeResult {
-        val history = features?.history
-        val missed = event.since?.let { features?.missed(it) }
+        val missed = event.missed?.let { features?.missed(it) }
         if (missed == null && event.ack == null) return SubscribeResult.HistoryEvicted
-        val position = history?.let { features.position(it) }
+        val position = features?.delivered
         val ack = event.ack?.let { subscribed(it, position, recoveredSince = event.since.takeIf { missed != null }) }
-        if (history != null && missed != null && missed.size > event.capacity) {
+        if (missed != null && (missed.isBehind || missed.messages.size > event.capacity)) {
             subscribers.remove(event.subscriber) // a repeated subscribe: newer messages follow the missed ones
             size = subscribers.size
-            return SubscribeResult.CatchUp(ack, missed.map { it.message }, features.position(history))
+            return SubscribeResult.CatchUp(ack, missed.messages.map { it.message }, missed.end)
         }
         val isAccepted = ack == null || event.subscriber.offer(PreparedMessage(ack, runtime.dialects))
         // a rejected ack means that the session is ending
         if (isAccepted &&
-            missed.orEmpty().all {
-                val published = ServerEvent.Published(it.message, history?.epoch)
+            missed?.messages.orEmpty().all {
+                val published = ServerEvent.Published(it.message, position?.epoch)
                 event.subscriber.offer(PreparedMessage(published, runtime.dialects, key = it.key))
             }
         ) {
@@ -119,15 +188,6 @@ internal class TopicActor(
             features?.presenceTracker?.subscribed(event.subscriber, event.member)
         }
         return SubscribeResult.Subscribed
-    }
-
-    private fun readHistory(since: Position?): HistoryPage? {
-        val history = features?.history ?: return null
-        val entries = if (since == null) history.all() else history.since(since)
-        // excludes messages that a throttle holds back: a reader that continues from this page receives them when due
-        val position = features.position(history)
-        val messages = (entries ?: history.all()).map { it.message }.filter { it.offset!! <= position.offset }
-        return HistoryPage(position, messages, isComplete = entries != null)
     }
 
     /** Delivers [message], in one batch with the messages queued before and after it. */

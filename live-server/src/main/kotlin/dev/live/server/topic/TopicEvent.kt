@@ -2,6 +2,7 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import dev.live.protocol.Position
+import dev.live.server.broker.StoredHistory
 import dev.live.server.dialect.ServerEvent
 import kotlinx.coroutines.CompletableDeferred
 
@@ -19,8 +20,9 @@ internal sealed interface TopicEvent {
 /**
  * Offers [ack] to [subscriber], then every later message; [done] completes with the result.
  *
- * @property ack null if it was already offered, with a [since] that continues from it
+ * @property ack null if it was already offered, and [since] continues from it
  * @property since the subscriber's last position; null to receive only new messages
+ * @property missed the history after [since]
  * @property capacity number of messages that the subscriber can accept at once
  * @property member its presence member; null if it is not shown to others
  */
@@ -28,6 +30,7 @@ internal class Subscribe(
     val subscriber: Subscriber,
     val ack: Message?,
     val since: Position? = null,
+    val missed: StoredHistory? = null,
     val capacity: Int = 0,
     val member: Member? = null,
 ) : TopicEvent {
@@ -41,13 +44,14 @@ internal class Unsubscribe(
     override val done: CompletableDeferred<Unit>?,
 ) : TopicEvent
 
-/** Reads the history after [since], or all of it; the result is null without a history. */
-internal class ReadHistory(val since: Position?) : TopicEvent {
-    override val done = CompletableDeferred<HistoryPage?>()
-}
+/** The broker delivers to this node from now on; [position] is that of the newest publication before. */
+internal class Opened(val position: Position) : TopicEvent
 
-/** Evicts history entries that are too old. */
-internal data object Expire : TopicEvent
+/** Publications may have been lost. */
+internal data object Interrupted : TopicEvent
+
+/** The publications after a hole were read from the [history]. */
+internal class Repaired(val history: StoredHistory) : TopicEvent
 
 /** The topic's timer fired. */
 internal data object TimerFired : TopicEvent

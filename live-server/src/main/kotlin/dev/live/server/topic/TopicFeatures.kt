@@ -1,7 +1,7 @@
 package dev.live.server.topic
 
 import dev.live.protocol.Position
-import dev.live.server.dialect.ServerEvent
+import dev.live.server.broker.StoredHistory
 
 /**
  * Optional features that a topic declares: history, presence, lossy delivery. One object, so that a topic without
@@ -9,11 +9,17 @@ import dev.live.server.dialect.ServerEvent
  *
  * Only accessed by the topic's coroutine, unless noted otherwise.
  */
-internal class TopicFeatures(name: String, policy: TopicPolicy, runtime: TopicRuntime, onTimer: suspend () -> Unit) {
+internal class TopicFeatures(
+    name: String,
+    policy: TopicPolicy,
+    runtime: TopicRuntime,
+    onTimer: suspend () -> Unit,
+    onRepaired: suspend (StoredHistory) -> Unit,
+) {
     private val timer = TopicTimer(runtime.scope, runtime.now, onTimer)
 
     /** Null without a history. */
-    val history: History? = policy.history?.let { History(it, runtime.now) }
+    val history: TopicHistory? = policy.history?.let { TopicHistory(name, it, runtime, timer, onRepaired) }
 
     /** Counts messages that subscribers did not receive; null if the topic is lossless. Thread-safe. */
     val drops: DropCounters? = policy.delivery?.let { DropCounters(runtime.counters) }
@@ -28,33 +34,42 @@ internal class TopicFeatures(name: String, policy: TopicPolicy, runtime: TopicRu
     /** The overflow setting of a lossy topic; null if the topic is lossless. Thread-safe. */
     val lossy: LossyOverflow? = policy.delivery?.overflow
 
-    /** Whether the topic, unused since [idleSince], holds no history and no presence at [time]. Thread-safe. */
-    fun isRemovable(idleSince: Long, time: Long): Boolean =
-        history?.isRemovable(idleSince, time) != false && presenceTracker?.isEmpty != false
+    /** Whether the topic holds no state but its settings: no presence. Thread-safe. */
+    val isRemovable: Boolean get() = presenceTracker?.isEmpty != false
 
-    /** Stores [message] in the history, which sets its offset. */
-    fun store(message: PreparedMessage) {
-        if (history == null) return
-        message.event = ServerEvent.Published(history.append(message.message, message.key), history.epoch)
-    }
+    /** The position after which a throttle holds messages back; null if it holds none. Thread-safe. */
+    val throttledAt: Position?
+        get() = if (throttle?.isHolding != true) null else newest?.let { Position(it.epoch, throttle.delivered) }
 
-    /** The position up to which [history] was delivered; excludes messages that a throttle holds back. */
-    fun position(history: History): Position =
-        if (throttle?.isHolding != true) history.position else Position(history.epoch, throttle.delivered)
+    /** The position up to which messages were delivered; null if unknown. */
+    val delivered: Position? get() = throttledAt ?: newest
 
-    /** Returns the delivered messages after [since]; null if some of them were evicted. */
-    fun missed(since: Position): List<History.Entry>? {
-        val all = history?.since(since)
-        return if (throttle?.isHolding != true) all else all?.filter { it.message.offset!! <= throttle.delivered }
-    }
+    private val newest: Position? get() = history?.order?.position
+
+    /** The messages of [stored] that were delivered; null if some are not available. */
+    fun missed(stored: StoredHistory): Missed? = delivered?.let { history?.missed(stored, it) }
 
     /** Whether [message] may be delivered now; if not, holds it back. */
     fun admits(message: PreparedMessage): Boolean = throttle?.admits(message) != false
+
+    /** The broker delivers the publications after [start]. */
+    fun opened(start: Position) {
+        val current = history?.order?.position
+        val isAhead = current != null && current.epoch == start.epoch && current.offset >= start.offset
+        if (!isAhead) skipTo(start)
+    }
+
+    /** Continues after [next]: messages may be missing before it. */
+    fun skipTo(next: Position) {
+        throttle?.skipTo(next.offset)
+        history?.skipTo(next)
+    }
 
     /** Handles the timer: delivers the held-back messages with [deliver], and sends presence to [subscribers]. */
     fun timerFired(subscribers: SubscriberSet, deliver: (PreparedMessage) -> Unit) {
         timer.fired()
         throttle?.due()?.forEach(deliver)
+        history?.checkHole()
         presenceTracker?.notify(subscribers)
     }
 }

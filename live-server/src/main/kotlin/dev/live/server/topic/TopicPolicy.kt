@@ -1,6 +1,7 @@
 package dev.live.server.topic
 
 import dev.live.protocol.Message
+import dev.live.server.broker.HistoryBounds
 
 /**
  * The settings of a topic, from the declarations of all endpoints.
@@ -11,14 +12,11 @@ import dev.live.protocol.Message
  * @property key computes the conflation key; null: each message replaces the one before, in lossy topics
  */
 internal data class TopicPolicy(
-    val history: HistorySettings? = null,
+    val history: HistoryBounds? = null,
     val presence: PresenceSettings? = null,
     val delivery: DeliverySettings? = null,
     val key: ((Message) -> String)? = null,
 ) {
-    /** Whether published messages are stored even without subscribers. */
-    val keepsHistory: Boolean get() = history != null
-
     companion object {
         val None = TopicPolicy()
     }

@@ -3,11 +3,15 @@ package dev.live.server.topic
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.protocol.Position
+import dev.live.server.broker.BrokerSink
 import dev.live.server.broker.Publication
 import dev.live.server.dialect.DialectTable
+import dev.live.server.dialect.ServerEvent
 import dev.live.server.observe.ServerCounters
 import dev.live.server.observe.currentTrace
 import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
 import java.util.concurrent.ConcurrentHashMap
@@ -17,15 +21,18 @@ import kotlin.time.Duration
  * The active topics on this node, by name.
  *
  * A topic is active from its first subscriber or collector until [linger] after the last one has left. Removing it
- * loses no message: without a history, a message to a topic without subscribers is dropped anyway.
+ * loses no message: without a history, a message to a topic without subscribers is dropped anyway, and the broker
+ * stores histories.
  */
 internal class TopicRegistry(
     private val runtime: TopicRuntime,
     private val linger: Duration,
     private val policies: TopicPolicies = TopicPolicies { TopicPolicy.None },
-    private val maxIdleBytes: Long = Long.MAX_VALUE,
-) {
+) : BrokerSink {
     private val topics = ConcurrentHashMap<String, ActiveTopic>()
+
+    /** The ends of earlier subscriptions at the broker that have not completed. */
+    private val endings = ConcurrentHashMap<String, Job>()
 
     val dialects: DialectTable get() = runtime.dialects
 
@@ -34,8 +41,23 @@ internal class TopicRegistry(
     /** Number of active topics, including lingering ones. */
     val size: Int get() = topics.size
 
-    /** Returns the active topic [name], which stays active at least until the matching [release]. */
-    fun retain(name: String): ActiveTopic {
+    /**
+     * Returns the active topic [name], which stays active at least until the matching [release]. Suspends until the
+     * broker delivers to it.
+     */
+    suspend fun retain(name: String): ActiveTopic {
+        val active = retainWithoutBroker(name)
+        var isOpen = false
+        try {
+            active.open(endings[name])
+            isOpen = true
+        } finally {
+            if (!isOpen) release(name)
+        }
+        return active
+    }
+
+    private fun retainWithoutBroker(name: String): ActiveTopic {
         var isNew = false
         val active = topics.compute(name) { _, found ->
             val active = found ?: newTopic(name, policies.of(name)).also { isNew = true }
@@ -65,6 +87,33 @@ internal class TopicRegistry(
     /** The active topics, including lingering ones. */
     fun snapshot(): List<ActiveTopic> = ArrayList(topics.values)
 
+    /** Publishes [publication] on all nodes. Returns its position; null if the topic keeps no history. */
+    suspend fun publish(publication: Publication): Position? {
+        val topic = publication.topic
+        counters.published(topic, topics[topic]?.size ?: 0, publication.body?.size ?: 0)
+        return runtime.broker.publish(publication)
+    }
+
+    /**
+     * Returns the history of the topic [name] after [since], or all that is stored.
+     *
+     * @throws IllegalStateException if the topic keeps no history
+     */
+    suspend fun history(name: String, since: Position?): HistoryPage {
+        val bounds =
+            checkNotNull(policies.of(name).history) {
+                "topic '$name' has no history. Declare one: topic(...) { history(size = 100) }."
+            }
+        val stored = runtime.broker.history(name, since, bounds)
+        // excludes messages that a throttle holds back: a reader that continues from this page receives them when due
+        val end = topics[name]?.throttledAt?.takeIf { it.epoch == stored.position.epoch }
+        val entries = if (end == null) stored.entries else stored.entries.filter { it.position.offset <= end.offset }
+        return HistoryPage(end ?: stored.position, entries.map { it.toMessage() }, stored.isComplete)
+    }
+
+    /** Payload bytes in the stored history of the topic [name], for operators; null if unknown. */
+    fun historyBytes(name: String): Long? = runtime.broker.storedBytes(name)
+
     /**
      * Creates the publication of a message. Calls application code if the topic has conflation keys.
      *
@@ -75,71 +124,50 @@ internal class TopicRegistry(
         body: Body?,
         except: String? = null,
         trace: String = "",
-        wantsPosition: Boolean = false,
         type: String = MessageType.MESSAGE,
     ): Publication {
         val key = policies.keyOf(topic)?.invoke(Message(type, topic, body = body))
-        return Publication(topic, body, except, key, trace().ifEmpty { trace }, wantsPosition, type)
+        val active = topics[topic]
+        val history = if (active == null) policies.of(topic).history else active.history
+        return Publication(topic, body, type, except, key, trace().ifEmpty { trace }, history)
     }
 
     /** The caller's trace context; empty if no codec carries it. */
     suspend fun trace(): String = if (dialects.isTraced) currentTrace() else ""
 
     /** Hands [publication] to its topic's coroutine; suspends while the topic's buffer is full. */
-    suspend fun deliver(publication: Publication) {
-        val active = topics[publication.topic] ?: createIfStored(publication.topic)
-        counters.published(publication.topic, active?.size ?: 0, publication.body?.size ?: 0)
-        if (active == null) return
-        val message = publication.run { Message(type, topic, body = body, trace = trace) }
-        val prepared = PreparedMessage(message, dialects, publication.except, publication.key)
-        active.publish(prepared)
-        if (publication.wantsPosition) publication.position = active.positionOf(prepared)
+    override suspend fun deliver(publication: Publication, position: Position?) {
+        val active = topics[publication.topic] ?: return
+        val message = publication.messageAt(position)
+        val event = ServerEvent.Published(message, position?.epoch)
+        active.publish(PreparedMessage(event, dialects, publication.except, publication.key, position))
     }
 
-    /** Activates an unused topic that stores its messages; returns null if it stores none. */
-    private fun createIfStored(name: String): ActiveTopic? {
-        val policy = policies.of(name)
-        if (!policy.keepsHistory) return null
-        var isNew = false
-        val active = topics.computeIfAbsent(name) {
-            newTopic(it, policy).apply { idleSince = runtime.now() }.also { isNew = true }
-        }
-        if (isNew) counters.topicCreated(name)
-        return active
+    override suspend fun interrupted(topic: String?) {
+        val affected = if (topic == null) snapshot() else listOfNotNull(find(topic))
+        for (active in affected) active.interrupted()
     }
 
     /** Removes topics that have been unused for [linger] and hold no state. */
     fun sweep() {
-        val time = runtime.now()
-        val before = time - linger.inWholeMilliseconds
-        var idleBytes = 0L
-        for ((name, candidate) in topics) {
-            candidate.expire(time)
-            if (candidate.isRemovable(before, time)) remove(name) { it.isRemovable(before, time) }
-            idleBytes += candidate.idleBytes
-        }
-        if (idleBytes > maxIdleBytes) removeIdle(idleBytes)
+        val before = runtime.now() - linger.inWholeMilliseconds
+        for ((name, candidate) in topics) if (candidate.isRemovable(before)) remove(name, before)
     }
 
-    /** Removes unused topics that only hold a history, longest unused first, until they fit into the bound. */
-    private fun removeIdle(total: Long) {
-        var remaining = total
-        val longestIdleFirst = topics.filterValues { it.idleBytes > 0 }.entries.sortedBy { it.value.idleSince }
-        for ((name, candidate) in longestIdleFirst) {
-            if (remaining <= maxIdleBytes) return
-            remaining -= candidate.idleBytes
-            remove(name) { it.useCount == 0 }
+    /** Removes the topic if that is still possible under the map's lock: a subscriber may have been added meanwhile. */
+    private fun remove(name: String, before: Long) {
+        var ending: Job? = null
+        topics.computeIfPresent(name) { _, active ->
+            if (!active.isRemovable(before)) return@computeIfPresent active
+            // a new topic with this name waits for it, so that its own subscription is not ended
+            active.stop()
+            ending = active.ending(endings[name]).also { endings[name] = it }
+            null
         }
-    }
-
-    /**
-     * Removes the topic if it is still [isRemovable] under the map's lock: a subscriber may have been added meanwhile.
-     */
-    private inline fun remove(name: String, crossinline isRemovable: (ActiveTopic) -> Boolean) {
-        val remaining =
-            topics.computeIfPresent(name) { _, active ->
-                if (isRemovable(active)) null.also { active.stop() } else active
-            }
-        if (remaining == null) counters.topicEnded(name) // only this function removes topics
+        ending?.let { job ->
+            counters.topicEnded(name) // only this function removes topics
+            job.invokeOnCompletion { endings.remove(name, job) }
+            job.start()
+        }
     }
 }

@@ -1,10 +1,12 @@
 package dev.live.server.topic
 
+import dev.live.server.broker.Broker
 import dev.live.server.dialect.DialectTable
 import dev.live.server.observe.ServerCounters
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.plus
+import kotlinx.coroutines.sync.Semaphore
 import kotlin.coroutines.CoroutineContext
 
 /**
@@ -16,6 +18,7 @@ import kotlin.coroutines.CoroutineContext
  *   message
  * @param maxInlineOffers offers to subscribers after which a topic's coroutine leaves the publisher's thread: about one
  *   millisecond of work
+ * @param broker carries the publications to this node, and stores their histories
  * @param now the server's clock in milliseconds
  */
 internal class TopicRuntime(
@@ -25,7 +28,15 @@ internal class TopicRuntime(
     val actor: CoroutineContext? = null,
     val maxInlineOffers: Int = 16_384,
     val counters: ServerCounters = ServerCounters(),
+    val broker: Broker,
     val now: () -> Long,
 ) {
     val scope: CoroutineScope = scope + CoroutineName("live-topic")
+
+    /** Bounds the histories that are read at the same time to fill holes. */
+    val repairs = Semaphore(MAX_REPAIRS)
+
+    private companion object {
+        const val MAX_REPAIRS = 16
+    }
 }

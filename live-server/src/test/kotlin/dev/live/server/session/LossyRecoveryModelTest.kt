@@ -9,18 +9,17 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.protocol.SubscribedData
 import dev.live.protocol.decode
-import dev.live.server.broker.Publication
+import dev.live.server.broker.HistoryBounds
 import dev.live.server.dialect.DialectTable
 import dev.live.server.support.FakeHandlers
+import dev.live.server.support.TestTopics
 import dev.live.server.support.payload
+import dev.live.server.support.publish
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.testSession
 import dev.live.server.topic.DeliverySettings
-import dev.live.server.topic.HistorySettings
 import dev.live.server.topic.LossyOverflow
 import dev.live.server.topic.TopicPolicy
-import dev.live.server.topic.TopicRegistry
-import dev.live.server.topic.TopicRuntime
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainAll
 import io.kotest.matchers.longs.shouldBeGreaterThan
@@ -81,13 +80,16 @@ private class LossyRecoveryModel(
     private val random: Random,
     private val delivery: DeliverySettings,
 ) {
-    private val history = HistorySettings(size = 30, age = 1.hours, bytes = 1_000_000)
+    private val history = HistoryBounds(size = 30, age = 1.hours, bytes = 1_000_000)
     private val topics =
-        TopicRegistry(
-            TopicRuntime(test.backgroundScope, DialectTable(listOf(JsonCodec)), buffer = 64) { test.currentTime },
+        TestTopics(
+            test.backgroundScope,
+            DialectTable(listOf(JsonCodec)),
             linger = 1.seconds,
-            { TopicPolicy(history, delivery = delivery) },
-        )
+            fanOut = null,
+            policy = TopicPolicy(history, delivery = delivery),
+            clock = { test.currentTime },
+        ).registry
     private val runtime =
         SessionRuntime<Unit>(sessionSettings(queueCapacity = 12), topics, slot = 0) { test.currentTime }
     private val isByKey = (delivery.overflow as? LossyOverflow.Conflate)?.limit != 1 && delivery.overflow != null
@@ -127,7 +129,7 @@ private class LossyRecoveryModel(
     private suspend fun publish() {
         val key = if (isByKey) "k${random.nextInt(KEYS)}" else null
         published += key
-        topics.deliver(Publication(TOPIC, Body.json("${published.size}"), key = key))
+        topics.publish(TOPIC, Body.json("${published.size}"), key)
     }
 
     private inner class LossyClient {
@@ -156,7 +158,12 @@ private class LossyRecoveryModel(
             val since = position
             subscribing =
                 test.launch(start = CoroutineStart.UNDISPATCHED) {
-                    session.state.subscriptions.subscribe(TOPIC, FakeHandlers(), Message(MessageType.ACK), since = since)
+                    session.state.subscriptions.subscribe(
+                        TOPIC,
+                        FakeHandlers(),
+                        Message(MessageType.ACK),
+                        since = since,
+                    )
                 }
         }
 

@@ -6,10 +6,9 @@ import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.server.broker.LocalBroker
-import dev.live.server.broker.Publication
 import dev.live.server.support.TestSession
 import dev.live.server.support.prepared
+import dev.live.server.support.publish
 import dev.live.server.support.textMessage
 import dev.live.server.topic.Topic
 import io.kotest.assertions.throwables.shouldThrow
@@ -164,10 +163,10 @@ class ServerSubscriptionsTest : FunSpec({
     }
 })
 
-private fun TestSession.topic() = Topic("t", topics, LocalBroker(topics::deliver))
+private fun TestSession.topic() = Topic("t", topics)
 
 private suspend fun TestSession.publish(text: String) =
-    topics.deliver(Publication("t", textMessage(text).body))
+    topics.publish("t", textMessage(text).body)
 
 private fun withSession(test: suspend TestScope.(TestSession) -> Unit) =
     runTest {

@@ -5,14 +5,14 @@ package dev.live.server.session
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.server.broker.Publication
 import dev.live.server.frame.Opcode
 import dev.live.server.observe.ServerCounters
 import dev.live.server.support.FakeSocket.Closing
 import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestSession
-import dev.live.server.support.sessionSettings
 import dev.live.server.support.prepared
+import dev.live.server.support.publish
+import dev.live.server.support.sessionSettings
 import dev.live.server.support.textMessage
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
@@ -117,7 +117,7 @@ class SessionRunnerTest : FunSpec({
             one.socket.stalled = true
 
             repeat(10) {
-                one.topics.deliver(Publication("t", body = null))
+                one.topics.publish("t")
                 runCurrent()
             }
 

@@ -5,11 +5,11 @@ package dev.live.server.session
 import dev.live.protocol.CloseCode
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.server.broker.Publication
 import dev.live.server.dialect.DialectTable
 import dev.live.server.support.FakeCodec
 import dev.live.server.support.TestSession
 import dev.live.server.support.prepared
+import dev.live.server.support.publish
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.textMessage
 import dev.live.server.topic.MessageBatch
@@ -118,7 +118,8 @@ class SessionSubscriptionsTest : FunSpec({
             withSession { one ->
                 val subscriptions = one.session.state.subscriptions
                 if (isBehind) fallBehind(one)
-                val subscribing = launch(start = CoroutineStart.UNDISPATCHED) { subscriptions.subscribe("t", one.handlers, ack) }
+                val subscribing =
+                    launch(start = CoroutineStart.UNDISPATCHED) { subscriptions.subscribe("t", one.handlers, ack) }
 
                 subscribing.cancel()
                 runCurrent()
@@ -126,7 +127,7 @@ class SessionSubscriptionsTest : FunSpec({
                 one.session.topics shouldBe emptySet()
                 one.topics.find("t")!!.size shouldBe 0
                 subscriptions.subscribe("t", one.handlers, textMessage("again"))
-                one.topics.deliver(Publication("t", body = null))
+                one.topics.publish("t")
                 runCurrent()
                 one.socket.texts().takeLast(2) shouldContainExactly listOf("again", "message")
             }
@@ -163,7 +164,7 @@ private fun withSession(
     }
 
 /** Fills the buffer of topic "t". Its coroutine runs when the test yields. */
-private fun TestScope.fallBehind(one: TestSession) {
+private suspend fun TestScope.fallBehind(one: TestSession) {
     val hub = one.topics.retain("t")
     repeat(70) { launch(start = CoroutineStart.UNDISPATCHED) { hub.publish(prepared(textMessage("$it"))) } }
 }

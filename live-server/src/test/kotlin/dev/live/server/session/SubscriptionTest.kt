@@ -8,12 +8,12 @@ import dev.live.protocol.JsonCodec
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.of
+import dev.live.server.dialect.DialectTable
 import dev.live.server.support.TestSession
 import dev.live.server.support.TestTopics
 import dev.live.server.support.payload
 import dev.live.server.support.sessionSettings
 import dev.live.server.support.testSession
-import dev.live.server.dialect.DialectTable
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
@@ -39,7 +39,8 @@ class SubscriptionTest : FunSpec({
         withSubscription { one, subscription ->
             val job = subscription.launch { awaitCancellation() }
             val calls = mutableListOf<String>()
-            one.handlers.onUnsubscribe = { calls += "active: ${job.isActive} ${it.isActive}, open: ${it.session.isOpen}" }
+            one.handlers.onUnsubscribe =
+                { calls += "active: ${job.isActive} ${it.isActive}, open: ${it.session.isOpen}" }
 
             one.session.unsubscribe("t")
             runCurrent()

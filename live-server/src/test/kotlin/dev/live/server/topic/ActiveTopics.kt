@@ -2,6 +2,7 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.server.broker.LocalBroker
 import dev.live.server.dialect.DialectTable
 import dev.live.server.support.FakeCodec
 import kotlinx.coroutines.CoroutineScope
@@ -19,12 +20,26 @@ internal fun hub(
     buffer: Int = 64,
     actor: CoroutineContext? = EmptyCoroutineContext,
     inPlace: Int = 16_384,
-) = ActiveTopic("t", TopicRuntime(scope, DialectTable(listOf(FakeCodec())), buffer, actor, inPlace) { 0 })
+) = ActiveTopic(
+    "t",
+    TopicRuntime(
+        scope,
+        DialectTable(listOf(FakeCodec())),
+        buffer,
+        actor,
+        inPlace,
+        broker = LocalBroker {
+            0
+        },
+    ) { 0 },
+)
 
 /** One active topic with [policy] in the time of [test]; publishers deliver. */
 @OptIn(ExperimentalCoroutinesApi::class)
 internal fun hub(test: TestScope, policy: TopicPolicy) = ActiveTopic(
     "t",
-    TopicRuntime(test.backgroundScope, DialectTable(listOf(FakeCodec())), buffer = 64) { test.currentTime },
+    TopicRuntime(test.backgroundScope, DialectTable(listOf(FakeCodec())), buffer = 64, broker = LocalBroker { 0 }) {
+        test.currentTime
+    },
     policy,
 )

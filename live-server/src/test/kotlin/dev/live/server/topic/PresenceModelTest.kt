@@ -5,7 +5,6 @@ package dev.live.server.topic
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
-import dev.live.server.support.FakeCodec
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.ints.shouldBeGreaterThan
 import io.kotest.matchers.ints.shouldBeLessThanOrEqual

@@ -5,12 +5,13 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.protocol.SubscribedData
 import dev.live.protocol.decode
+import dev.live.server.broker.HistoryBounds
 import dev.live.server.support.text
 import io.kotest.matchers.collections.shouldNotContain
 import io.kotest.matchers.shouldBe
 
 /** The model of a topic's history: all messages published in this epoch, and the part that [settings] keep. */
-internal class PublishedLog(val name: String, private val settings: HistorySettings, private val now: () -> Long) {
+internal class PublishedLog(val name: String, private val settings: HistoryBounds, private val now: () -> Long) {
     private class Line(val text: String, val at: Long)
 
     private val lines = ArrayList<Line>()
@@ -28,18 +29,22 @@ internal class PublishedLog(val name: String, private val settings: HistorySetti
 
     val position: Position get() = Position(epoch!!, last)
 
-    suspend fun checkEpoch(hub: ActiveTopic) {
-        val found = hub.readHistory(null)!!.position.epoch
+    /** When the topic became unused. */
+    var idleSince = 0L
+
+    suspend fun checkEpoch(registry: TopicRegistry) {
+        val found = registry.history(name, since = null).position.epoch
         if (epoch == null) {
             epochs shouldNotContain found
             epochs += found
             epoch = found
+            idleSince = now()
         }
         found shouldBe epoch
     }
 
-    suspend fun add(hub: ActiveTopic, body: ByteArray) {
-        checkEpoch(hub)
+    suspend fun add(registry: TopicRegistry, body: ByteArray) {
+        checkEpoch(registry)
         lines += Line(body.decodeToString(), now())
         bytes += body.size
     }
@@ -52,8 +57,8 @@ internal class PublishedLog(val name: String, private val settings: HistorySetti
         return position.epoch == epoch && position.offset >= evicted
     }
 
-    /** Whether a history unused since [idleSince] has expired. */
-    fun isOutdated(idleSince: Long): Boolean {
+    /** Whether the history of the unused topic has expired. */
+    fun isOutdated(): Boolean {
         evict()
         return evicted == lines.size && now() - idleSince > settings.age.inWholeMilliseconds
     }

@@ -3,13 +3,12 @@ package dev.live.server.topic
 import dev.live.protocol.BadPayloadException
 import dev.live.protocol.Body
 import dev.live.protocol.Position
-import dev.live.server.broker.Publication
-import dev.live.server.dialect.DialectTable
-import dev.live.server.support.FakeCodec
+import dev.live.server.broker.HistoryBounds
+import dev.live.server.support.TestTopics
+import dev.live.server.support.publish
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainAll
-import io.kotest.matchers.nulls.shouldNotBeNull
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.test.runTest
@@ -25,11 +24,11 @@ import kotlin.time.Duration.Companion.seconds
 class RecoveryModelTest : FunSpec({
 
     for (seed in 1..3) {
-        test("every reader receives all messages or a correct gap, after 20,000 steps with seed $seed") {
+        test("every reader receives all messages or a correct gap, after 40,000 steps with seed $seed") {
             runTest {
                 val model = RecoveryModel(backgroundScope, Random(seed))
 
-                repeat(20_000) { model.step() }
+                repeat(40_000) { model.step() }
 
                 model.seen shouldContainAll model.possible
             }
@@ -39,23 +38,26 @@ class RecoveryModelTest : FunSpec({
 
 private val policies =
     mapOf(
-        "by count" to HistorySettings(size = 20, age = 1.hours, bytes = 1_000_000),
-        "by bytes" to HistorySettings(size = 1_000, age = 1.hours, bytes = 300),
-        "by age" to HistorySettings(size = 1_000, age = 10.seconds, bytes = 1_000_000),
-        "by all" to HistorySettings(size = 25, age = 20.seconds, bytes = 600),
+        "by count" to HistoryBounds(size = 20, age = 1.hours, bytes = 1_000_000),
+        "by bytes" to HistoryBounds(size = 1_000, age = 1.hours, bytes = 300),
+        "by age" to HistoryBounds(size = 1_000, age = 10.seconds, bytes = 1_000_000),
+        "by all" to HistoryBounds(size = 25, age = 20.seconds, bytes = 600),
     )
 
 private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
     private var now = 0L
     private var quiet = 0
 
-    private val registry =
-        TopicRegistry(
-            TopicRuntime(scope, DialectTable(listOf(FakeCodec())), buffer = 64) { now },
-            linger = 1.seconds,
-            { TopicPolicy(history = policies.getValue(it)) },
-            MAX_IDLE_BYTES,
+    private val topics =
+        TestTopics(
+            scope,
+            linger = LINGER,
+            fanOut = null,
+            maxIdleBytes = MAX_IDLE_BYTES,
+            policies = { TopicPolicy(history = policies.getValue(it)) },
+            clock = { now },
         )
+    private val registry = topics.registry
     private val logs = policies.map { (name, settings) -> PublishedLog(name, settings) { now } }
     private val readers = logs.flatMap { log -> List(READERS) { RecoveringReader(log) } }
 
@@ -85,6 +87,8 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
 
     /** Advances the time and pauses publishing for some steps, so that histories become empty. */
     private fun pause() {
+        now += LINGER.inWholeMilliseconds
+        sweep() // ends unused topics: their histories then become outdated
         now += random.nextLong(40_000)
         quiet = random.nextInt(100)
     }
@@ -95,14 +99,15 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
         val body = "${log.number++}:".padEnd(size, '.').encodeToByteArray()
         val users = registry.find(log.name)?.useCount ?: 0
 
-        registry.deliver(Publication(log.name, Body.bytes(body)))
+        registry.publish(log.name, Body.bytes(body))
 
-        log.add(registry.find(log.name).shouldNotBeNull(), body)
-        registry.find(log.name)!!.useCount shouldBe users
+        log.add(registry, body)
+        (registry.find(log.name)?.useCount ?: 0) shouldBe users
     }
 
     private suspend fun reconnect(reader: RecoveringReader) {
-        val hub = registry.retain(reader.log.name).also { reader.log.checkEpoch(it) }
+        val hub = registry.retain(reader.log.name)
+        reader.log.checkEpoch(registry)
         if (random.nextInt(50) == 0) {
             val impossible = Position(reader.log.epoch!!, reader.log.last + 1 + random.nextInt(3))
             shouldThrow<BadPayloadException> { hub.subscribe(reader, ack, impossible, random.nextInt(ROOM)) }
@@ -157,18 +162,19 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
     }
 
     private fun sweep() {
-        val idle = logs.mapNotNull { registry.find(it.name) }
-        val isTooMuch = idle.sumOf { it.idleBytes } > MAX_IDLE_BYTES
-        val before = idle.associateBy { it.name }
-
+        val active = logs.filter { registry.find(it.name) != null }
         registry.sweep()
+        for (log in active) if (registry.find(log.name) == null) log.idleSince = now
+        val stored = topics.broker.topics
+        val isTooMuch = topics.broker.idleBytes > MAX_IDLE_BYTES
 
-        (logs.mapNotNull { registry.find(it.name) }.sumOf { it.idleBytes } <= MAX_IDLE_BYTES) shouldBe true
+        topics.broker.sweep()
+
+        (topics.broker.idleBytes <= MAX_IDLE_BYTES) shouldBe true
         for (log in logs) {
-            val hub = before[log.name] ?: continue
-            if (registry.find(log.name) != null) continue
-            hub.useCount shouldBe 0
-            if (!isTooMuch) log.isOutdated(hub.idleSince) shouldBe true
+            if (log.name !in stored || log.name in topics.broker.topics) continue
+            registry.find(log.name) shouldBe null
+            if (!isTooMuch) log.isOutdated() shouldBe true
             seen += if (isTooMuch) "topic over the bound" else "outdated topic"
             log.forget()
         }
@@ -177,6 +183,7 @@ private class RecoveryModel(scope: CoroutineScope, private val random: Random) {
     private companion object {
         const val READERS = 3
         const val ROOM = 8
+        val LINGER = 1.seconds
 
         /** The size of two or three topics with their histories, as counted by the registry. */
         const val MAX_IDLE_BYTES = 12_000L

@@ -4,7 +4,6 @@ package dev.live.server.topic
 
 import app.cash.turbine.test
 import dev.live.protocol.Body
-import dev.live.server.broker.LocalBroker
 import dev.live.server.support.FakeSubscriber
 import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.TestTopics
@@ -109,6 +108,6 @@ class TopicMessagesTest : FunSpec({
     }
 })
 
-private fun topic(topics: TestTopics) = Topic("t", topics.registry, LocalBroker(topics.registry::deliver))
+private fun topic(topics: TestTopics) = Topic("t", topics.registry)
 
 private suspend fun Topic.publish(text: String) = publish(Body.bytes(text.encodeToByteArray()))

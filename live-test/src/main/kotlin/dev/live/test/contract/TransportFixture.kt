@@ -16,7 +16,7 @@ public interface TransportFixture : AutoCloseable {
     /** The codec of the messages, and the subprotocol that the server selects. */
     public val codec: Codec
 
-    /** The target of the connections. */
+    /** The target of the next connection. */
     public val url: String
 
     /** Waits for the next connection and returns the server's end of it. */

@@ -7,6 +7,7 @@ import kotlinx.coroutines.channels.Channel
 import java.io.IOException
 import java.io.OutputStream
 import java.net.InetAddress
+import java.net.InetSocketAddress
 import java.net.ServerSocket
 import java.net.Socket
 import java.security.MessageDigest
@@ -30,7 +31,13 @@ public class WebSocketFixture(override val transport: Transport, override val co
     @Volatile
     private var status: Int? = SWITCHING_PROTOCOLS
 
-    override val url: String = "ws://127.0.0.1:${listener.localPort}/live"
+    /** Keeps a port on which nothing listens. A port that is closed may accept a connection more, or be used again. */
+    private val unreachable = Socket().apply { bind(InetSocketAddress(InetAddress.getLoopbackAddress(), 0)) }
+
+    @Volatile
+    private var port = listener.localPort
+
+    override val url: String get() = "ws://127.0.0.1:$port/live"
 
     init {
         startThread("live-contract-listener") {
@@ -52,10 +59,13 @@ public class WebSocketFixture(override val transport: Transport, override val co
         status = null
     }
 
-    override fun stopListening(): Unit = listener.close()
+    override fun stopListening() {
+        port = unreachable.localPort
+    }
 
     override fun close() {
         listener.close()
+        unreachable.close()
         sockets.forEach { it.close() }
         accepted.close()
     }

@@ -39,17 +39,20 @@ internal fun Application.auctions(auctions: Auctions, report: (String) -> Unit) 
             topic<Bid>("auction/{item}") {
                 onSubscribe {
                     attributes.put(Bids, 0)
-                    launch { // ends with the subscription
+                    launch {
+                        // ends with the subscription
                         auctions.countdown(parameters["item"]).collect { seconds -> push("countdown", seconds) }
                         leave("the auction is closed")
                     }
                 }
-                on<Bid>("bid") { bid -> // the client receives an ack
+                on<Bid>("bid") { bid ->
+                    // the client receives an ack
                     if (bid.amount <= 0) reject("the amount must be positive")
                     attributes.put(Bids, attributes[Bids] + 1)
                     live.topic(topic).publish(bid)
                 }
-                on<Int, List<Bid>>("newest") { count -> // the client receives the list
+                on<Int, List<Bid>>("newest") { count ->
+                    // the client receives the list
                     auctions.bids(parameters["item"], count)
                 }
                 onUnsubscribe { report("$meta: ${attributes.getOrNull(Bids)} bids") }

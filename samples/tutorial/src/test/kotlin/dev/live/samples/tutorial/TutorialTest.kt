@@ -84,7 +84,8 @@ class TutorialTest : FunSpec({
     }
 
     test("step 3: a client that cannot load the latest messages shows the reason and continues") {
-        testLive(Application::firstChat) { // this server has no request for them
+        testLive(Application::firstChat) {
+            // this server has no request for them
             val ann = Terminal(this)
             coroutineScope {
                 launch { historyChat(connect("/live?name=Ann"), "lobby", ann.lines, ann::show) }
