@@ -30,7 +30,7 @@ import kotlin.time.Duration.Companion.minutes
 public fun Route.livePublish(path: String, configure: PublishConfig.() -> Unit) {
     val settings = PublishConfig(path).apply(configure).build()
     val server = application.live
-    val api = PublishApi(server.context, server.declared, settings, server::sendToUser)
+    val api = PublishApi(server.context, server.declared, settings, server::sendToUserOnAllNodes)
     post(path) { api.handle(call) }
 }
 

@@ -5,6 +5,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.Broker
 import dev.live.server.broker.LocalBroker
+import dev.live.server.broker.Publication
 import dev.live.server.endpoint.DeclaredTopics
 import dev.live.server.endpoint.EndpointSpec
 import dev.live.server.http.EndpointContext
@@ -69,7 +70,9 @@ public class LiveServer internal constructor(
             ),
             settings.topicLinger,
             declared,
+            ::onControl,
         )
+    private val control: ControlPublications = ControlPublications(topics, operations())
 
     @Volatile
     private var isDraining = false
@@ -96,6 +99,7 @@ public class LiveServer internal constructor(
         scope.launch(CoroutineName("live-sweeper")) { Sweeper(registry, topics, period, now).run() }
         // undispatched: the broker must have the sink before the first publish
         scope.launch(CoroutineName("live-broker"), CoroutineStart.UNDISPATCHED) { runBroker() }
+        scope.launch(CoroutineName("live-control")) { control.subscribe() }
     }
 
     private suspend fun runBroker() {
@@ -166,6 +170,46 @@ public class LiveServer internal constructor(
      * @return the number of sessions that were closed
      */
     public fun kickUser(user: String, reason: String): Int = registry.ofUser(user).onEach { it.kick(reason) }.size
+
+    /**
+     * Sends [message] to every session of [user] on all nodes, like [sendToSession]. Suspends until the broker has
+     * accepted it. Best effort: a node that is disconnected from the broker does not receive it later.
+     *
+     * @return the number of sessions of this node that accepted it
+     */
+    public suspend fun sendToUserOnAllNodes(user: String, message: Message): Int {
+        control.send(user, message)
+        return sendToUser(user, message)
+    }
+
+    /** Sends [message] to every session on all nodes; otherwise like [sendToUserOnAllNodes]. */
+    public suspend fun broadcastOnAllNodes(message: Message): Int {
+        control.send(user = null, message)
+        return broadcast(message)
+    }
+
+    /**
+     * Closes all open sessions of [user] on all nodes (4403); otherwise like [kickUser] and [sendToUserOnAllNodes].
+     *
+     * @return the number of sessions of this node that were closed
+     */
+    public suspend fun kickUserOnAllNodes(user: String, reason: String): Int {
+        control.kick(user, reason)
+        return kickUser(user, reason)
+    }
+
+    private fun onControl(publication: Publication): Unit = control.execute(publication)
+
+    private fun operations() =
+        object : SessionOperations {
+            override fun send(user: String?, message: Message) {
+                if (user == null) broadcast(message) else sendToUser(user, message)
+            }
+
+            override fun kick(user: String, reason: String) {
+                kickUser(user, reason)
+            }
+        }
 
     private fun send(sessions: Collection<Session<*>>, message: Message): Int {
         val prepared = PreparedMessage(message, settings.dialects)

@@ -5,7 +5,8 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 
 /**
- * One message for the subscribers of a topic, on all nodes. Immutable; a broker that connects nodes transmits every
+ * One message for the subscribers of a topic, on all nodes. With the empty topic name, an operation of live on the
+ * sessions of other nodes. Immutable; a broker that connects nodes transmits every
  * property except [history].
  *
  * @property topic name of the topic

@@ -42,7 +42,7 @@ internal class PublishApi(
     private val context: EndpointContext,
     declared: DeclaredTopics,
     private val settings: PublishSettings,
-    private val sendToUser: (String, Message) -> Int,
+    private val sendToUser: suspend (String, Message) -> Int,
 ) {
     private val keys = PublishKeys(settings.keys)
     private val publisher = DeclaredPublisher(context, declared)

@@ -28,6 +28,7 @@ internal class TopicRegistry(
     private val runtime: TopicRuntime,
     private val linger: Duration,
     private val policies: TopicPolicies = TopicPolicies { TopicPolicy.None },
+    private val onControl: (Publication) -> Unit = {},
 ) : BrokerSink {
     private val topics = ConcurrentHashMap<String, ActiveTopic>()
 
@@ -94,6 +95,16 @@ internal class TopicRegistry(
         return runtime.broker.publish(publication)
     }
 
+    /** Subscribes this node to the control publications of all nodes: they have the empty topic name. */
+    suspend fun subscribeToControl() {
+        runtime.broker.subscribe(topic = "", history = null)
+    }
+
+    /** Publishes [publication], which has the empty topic name, to all nodes. */
+    suspend fun publishControl(publication: Publication) {
+        runtime.broker.publish(publication)
+    }
+
     /**
      * Returns the history of the topic [name] after [since], or all that is stored.
      *
@@ -137,6 +148,7 @@ internal class TopicRegistry(
 
     /** Hands [publication] to its topic's coroutine; suspends while the topic's buffer is full. */
     override suspend fun deliver(publication: Publication, position: Position?) {
+        if (publication.topic.isEmpty()) return onControl(publication)
         val active = topics[publication.topic] ?: return
         val message = publication.messageAt(position)
         val event = ServerEvent.Published(message, position?.epoch)

@@ -101,6 +101,16 @@ private fun FunSpecRootScope.delivery(newBroker: () -> Broker) {
         }
     }
 
+    test("publications with the empty topic name are delivered like others") {
+        withBroker(newBroker) { broker ->
+            broker.subscribe("", history = null)
+
+            broker.publish(Publication("", text("operation")))
+
+            next().publication.body shouldBe text("operation")
+        }
+    }
+
     test("a cancelled run ends") {
         coroutineScope {
             val running = launch(start = CoroutineStart.UNDISPATCHED) { newBroker().run(RecordingSink()) }
