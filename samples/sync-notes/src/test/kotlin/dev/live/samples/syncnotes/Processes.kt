@@ -157,6 +157,8 @@ internal class Person(private val name: String, private val file: Path, private 
     fun delete(number: Int): Boolean = enter("delete $number", "saved: deleted", null)
 
     fun offline() {
+        // the status is printed when it changes: a client that has not connected yet is offline already
+        program.waitFor(Regex("""^\* live, .*$""", RegexOption.MULTILINE))
         val since = program.mark()
         program.type("offline")
         program.waitFor(Regex("""^\* offline, .*$""", RegexOption.MULTILINE), since)
