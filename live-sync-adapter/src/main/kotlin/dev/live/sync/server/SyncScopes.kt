@@ -12,7 +12,7 @@ import dev.live.sync.SyncWire
  * cannot publish to these topics. Without this call no scope can be subscribed to.
  *
  * @param authorizeScope called on each subscribe, also after a reconnect. If false, the server rejects the subscribe
- *   with `forbidden`. To revoke access later, call `session.leave`
+ *   with `forbidden`. To revoke access later, call `session.unsubscribe`
  */
 public fun <Meta : Any> LiveEndpoint<Meta>.syncScopes(
     notifier: LiveSyncNotifier,
