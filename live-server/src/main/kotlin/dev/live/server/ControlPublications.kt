@@ -76,10 +76,10 @@ internal class ControlPublications(private val topics: TopicRegistry, private va
     }
 }
 
-/** Operations on the sessions of this node. */
+/** Operations on sessions. Each returns the number of sessions concerned. */
 internal interface SessionOperations {
     /** Sends [message] to the sessions of [user], or to all sessions if it is null. */
-    fun send(user: String?, message: Message)
+    fun send(user: String?, message: Message): Int
 
-    fun kick(user: String, reason: String)
+    fun kick(user: String, reason: String): Int
 }

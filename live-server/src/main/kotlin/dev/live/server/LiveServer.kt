@@ -72,7 +72,8 @@ public class LiveServer internal constructor(
             declared,
             ::onControl,
         )
-    private val control: ControlPublications = ControlPublications(topics, operations())
+    private val nodeSessions = NodeSessions(registry, settings.dialects, counters)
+    private val control: ControlPublications = ControlPublications(topics, nodeSessions)
 
     @Volatile
     private var isDraining = false
@@ -148,19 +149,19 @@ public class LiveServer internal constructor(
      * @return false if there is no such session, or the message was not accepted
      */
     public fun sendToSession(id: String, message: Message): Boolean =
-        send(listOfNotNull(registry.find(id)), message) == 1
+        nodeSessions.send(listOfNotNull(registry.find(id)), message) == 1
 
     /**
      * Sends [message] to every session of [user] on this node, like [sendToSession]. Returns the number of sessions
      * that accepted it.
      */
-    public fun sendToUser(user: String, message: Message): Int = send(registry.ofUser(user), message)
+    public fun sendToUser(user: String, message: Message): Int = nodeSessions.send(user, message)
 
     /**
      * Sends [message] to every session of this node, like [sendToSession]. Returns the number of sessions that accepted
      * it.
      */
-    public fun broadcast(message: Message): Int = send(registry.all, message)
+    public fun broadcast(message: Message): Int = nodeSessions.send(user = null, message)
 
     /**
      * Closes all open sessions of [user] on this node (4403). Clients do not reconnect automatically after this code.
@@ -169,7 +170,7 @@ public class LiveServer internal constructor(
      * @param reason a short human-readable sentence, sent to the clients and truncated to 123 bytes of UTF-8
      * @return the number of sessions that were closed
      */
-    public fun kickUser(user: String, reason: String): Int = registry.ofUser(user).onEach { it.kick(reason) }.size
+    public fun kickUser(user: String, reason: String): Int = nodeSessions.kick(user, reason)
 
     /**
      * Sends [message] to every session of [user] on all nodes, like [sendToSession]. Suspends until the broker has
@@ -199,24 +200,6 @@ public class LiveServer internal constructor(
     }
 
     private fun onControl(publication: Publication): Unit = control.execute(publication)
-
-    private fun operations() =
-        object : SessionOperations {
-            override fun send(user: String?, message: Message) {
-                if (user == null) broadcast(message) else sendToUser(user, message)
-            }
-
-            override fun kick(user: String, reason: String) {
-                kickUser(user, reason)
-            }
-        }
-
-    private fun send(sessions: Collection<Session<*>>, message: Message): Int {
-        val prepared = PreparedMessage(message, settings.dialects)
-        val accepted = sessions.count { it.state.deliver(prepared) }
-        counters.sent(accepted, message.body?.size ?: 0)
-        return accepted
-    }
 
     internal fun <Meta : Any> serve(endpoint: EndpointSpec<Meta>): EndpointServer<Meta> {
         declared.declare(endpoint.topics)

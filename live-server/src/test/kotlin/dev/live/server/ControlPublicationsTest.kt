@@ -137,11 +137,13 @@ private class Node(scope: CoroutineScope, broker: Broker) : SessionOperations {
 
     private fun execute(publication: Publication) = control.execute(publication)
 
-    override fun send(user: String?, message: Message) {
+    override fun send(user: String?, message: Message): Int {
         sent += user to message
+        return 1
     }
 
-    override fun kick(user: String, reason: String) {
+    override fun kick(user: String, reason: String): Int {
         kicked += user to reason
+        return 1
     }
 }

@@ -21,7 +21,8 @@ import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * Declarations of a `topic("pattern") { }` block: access, message handling, history, presence and delivery.
+ * Declarations of a `topic("pattern") { }` block: access, message handling, history, presence and delivery. One file,
+ * because it is one block, and most of it is documentation.
  *
  * @param T type of the topic's payloads
  */

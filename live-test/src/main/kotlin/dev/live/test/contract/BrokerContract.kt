@@ -31,7 +31,7 @@ import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.minutes
 
 /**
- * The tests that every [Broker] must pass, to include in a kotest spec:
+ * The tests that every [Broker] must pass, in one file because they are one contract, to include in a kotest spec:
  *
  * ```
  * class OwnBrokerTest : FunSpec({

@@ -35,7 +35,8 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 
 /**
- * The tests that every [Transport] and its [Wire] must pass, to include in a kotest spec:
+ * The tests that every [Transport] and its [Wire] must pass, in one file because they are one contract, to include in a
+ * kotest spec:
  *
  * ```
  * class OwnTransportTest : FunSpec({
