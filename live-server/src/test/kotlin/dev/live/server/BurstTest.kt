@@ -5,6 +5,7 @@ import dev.live.server.support.Engine
 import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.RawSocket
 import dev.live.server.support.TestServer
+import dev.live.server.support.amount
 import dev.live.server.support.clientFrame
 import dev.live.server.support.withServer
 import dev.live.server.topic.publish
@@ -21,8 +22,8 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.coroutineScope
 
-/** Repetitions of each client burst. For a thorough run: `-Dlive.burst.runs=200`. */
-private val RUNS = System.getProperty("live.burst.runs")?.toInt() ?: 10
+/** Repetitions of each client burst. */
+private val RUNS = amount(4, 200)
 
 private const val BURST = 200
 

@@ -6,6 +6,7 @@ import dev.live.protocol.decode
 import dev.live.server.support.Engine
 import dev.live.server.support.RawSocket
 import dev.live.server.support.TestServer
+import dev.live.server.support.amount
 import dev.live.server.support.withServer
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.ints.shouldBeLessThanOrEqual
@@ -25,7 +26,7 @@ import java.util.concurrent.atomic.AtomicIntegerArray
 /**
  * Races subscribes with publishes of other sessions. Checks that no message arrives before the ack, that none is
  * missing after it, that none follows the ack of the unsubscribe, and that each publisher's messages stay in order.
- * Thousands of rounds, because a race shows only in some of them.
+ * Hundreds of rounds, because a race shows only in some of them.
  */
 class SubscribeRaceTest : FunSpec({
 
@@ -65,7 +66,7 @@ private suspend fun TestServer.readUntilCancelled() {
 private const val PUBLISHERS = 3
 private const val PIPELINED = 3
 private const val SUBSCRIBERS = 2
-private const val ROUNDS = 2_500
+private val ROUNDS = amount(800, 2_500)
 
 /** The [number]-th message of one [publisher], counted from 1. */
 @Serializable

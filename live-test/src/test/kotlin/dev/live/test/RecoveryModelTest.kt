@@ -168,7 +168,9 @@ private class Model(private val number: Int, private val isSlow: Boolean) {
 private const val TOPIC_BY_SIZE = "by-size"
 private const val TOPIC_BY_BYTES = "by-bytes"
 private const val CLIENTS = 8
-private const val STEPS = 8_000
+
+/** Steps of each model; 8,000 for a thorough run, with `-Dlive.test.thorough=true`. */
+private val STEPS = if (System.getProperty("live.test.thorough").toBoolean()) 8_000 else 3_000
 private const val KEPT = 200
 
 private fun Application.numbers(gate: StateFlow<Boolean>) {

@@ -2,6 +2,7 @@ package dev.live.server.session
 
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
+import dev.live.server.support.amount
 import dev.live.server.support.payload
 import dev.live.server.support.prepared
 import dev.live.server.support.textMessage
@@ -21,7 +22,7 @@ import kotlinx.coroutines.yield
 import kotlin.random.Random
 import kotlin.time.Duration.Companion.minutes
 
-/** Concurrent access to one queue. Thousands of rounds, because a race shows only in some of them. */
+/** Concurrent access to one queue. Hundreds of rounds, because a race shows only in some of them. */
 class SessionQueueRaceTest : FunSpec({
 
     test("all messages of concurrent senders arrive, regardless of size and rejected offers")
@@ -137,8 +138,8 @@ class SessionQueueRaceTest : FunSpec({
     }
 })
 
-private const val ROUNDS = 1_000
+private val ROUNDS = amount(300, 1_000)
 private const val SENDERS = 6
 private const val SENT = 40
-private const val POLLED = 1_000_000
+private val POLLED = amount(300_000, 1_000_000)
 private val frames = List(100) { OutboundFrame(Opcode.Text, byteArrayOf(it.toByte())) }

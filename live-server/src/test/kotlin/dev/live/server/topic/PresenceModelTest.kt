@@ -5,6 +5,7 @@ package dev.live.server.topic
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.server.support.amount
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.ints.shouldBeGreaterThan
 import io.kotest.matchers.ints.shouldBeLessThanOrEqual
@@ -29,15 +30,15 @@ import kotlin.time.Duration.Companion.seconds
 /** Model test of presence: members join, leave and reconnect within the grace period, around the list limit. */
 class PresenceModelTest : FunSpec({
 
-    for (seed in 1..2) {
+    for (seed in 1..amount(1, 2)) {
         test(
             "2,000 random members: every client ends with the correct state, at most two messages a second, seed $seed",
         ) {
-            runTest { PresenceModel(this, Random(seed), members = 2_000, steps = 1_500).run() }
+            runTest { PresenceModel(this, Random(seed), members = 2_000, steps = amount(1_000, 1_500)).run() }
         }
     }
 
-    for (seed in 1..3) {
+    for (seed in 1..amount(1, 3)) {
         test("above maxListed only the count is sent, below it the full state again, with seed $seed") {
             runTest {
                 val model = PresenceModel(this, Random(seed), members = 40, steps = 6_000, maxListed = 40)
