@@ -49,6 +49,7 @@ class PresenceTest : FunSpec({
             val bob = join("bob")
             ann.next() shouldContain """"joins":{"bob""""
             bob.close()
+            eventually(HANG_TIMEOUT) { application.live.topic("room/1").subscribers shouldBe 1 }
             val again = join("bob")
             again.next() shouldContain """"bob":["bob's phone"]"""
 
