@@ -6,7 +6,6 @@ import dev.live.server.broker.HistoryBounds
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineStart
-import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.Runnable
@@ -91,7 +90,7 @@ internal class ActiveTopic(
         runtime.scope.launch(runtime.actor ?: PublisherDispatcher(), CoroutineStart.UNDISPATCHED) {
             events.collect {
                 handle(it)
-                if (shouldYield() || !backlog.isEmpty) withContext(Dispatchers.Default) { backlog.await() }
+                if (shouldYield() || !backlog.isEmpty) withContext(runtime.dispatcher) { backlog.await() }
             }
         }
 
@@ -233,7 +232,7 @@ internal class ActiveTopic(
         }
 
         override fun dispatch(context: CoroutineContext, block: Runnable) {
-            targetLoop?.runAfterRead(block) ?: Dispatchers.Default.dispatch(context, block)
+            targetLoop?.runAfterRead(block) ?: runtime.dispatcher.dispatch(context, block)
         }
 
         private val targetLoop: ReadLoop? get() = ReadLoop.current ?: readLoop

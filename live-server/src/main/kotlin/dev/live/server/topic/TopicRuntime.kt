@@ -3,10 +3,13 @@ package dev.live.server.topic
 import dev.live.server.broker.Broker
 import dev.live.server.dialect.DialectTable
 import dev.live.server.observe.ServerCounters
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.plus
 import kotlinx.coroutines.sync.Semaphore
+import kotlin.coroutines.ContinuationInterceptor
 import kotlin.coroutines.CoroutineContext
 
 /**
@@ -32,6 +35,10 @@ internal class TopicRuntime(
     val now: () -> Long,
 ) {
     val scope: CoroutineScope = scope + CoroutineName("live-topic")
+
+    /** The server's dispatcher, for work that must leave the publisher's thread. A test's virtual time covers it. */
+    val dispatcher: CoroutineDispatcher =
+        scope.coroutineContext[ContinuationInterceptor] as? CoroutineDispatcher ?: Dispatchers.Default
 
     /** Bounds the histories that are read at the same time to fill holes. */
     val repairs = Semaphore(MAX_REPAIRS)
