@@ -30,7 +30,7 @@ open class FanOutBenchmark {
     @Setup
     fun setUp() {
         val bound = QueueBound(256, bytes = 1024 * 1024)
-        queues = List(subscribers) { SessionQueue(bound, slot = 0).apply { waker = Runnable {} } }
+        queues = List(subscribers) { SessionQueue(bound).apply { waker = Runnable {} } }
         for (queue in queues) set.add(QueueSubscriber(queue))
     }
 
@@ -55,7 +55,7 @@ open class FanOutBenchmark {
 }
 
 private class QueueSubscriber(private val queue: SessionQueue) : Subscriber("a session") {
-    override fun offer(message: PreparedMessage): Boolean = queue.offer(message) == OfferResult.Accepted
+    override fun offer(message: PreparedMessage): Boolean = queue.offer(message.frameFor(slot = 0)) == OfferResult.Accepted
 
-    override fun offer(batch: MessageBatch): Boolean = queue.offer(batch) == OfferResult.Accepted
+    override fun offer(batch: MessageBatch): Boolean = queue.offer(batch.frameFor(slot = 0)) == OfferResult.Accepted
 }

@@ -18,7 +18,7 @@ open class SessionQueueBenchmark {
     @Param("true", "false")
     var isWoken: Boolean = true
 
-    private val queue = SessionQueue(QueueBound(256, bytes = 1024 * 1024), slot = 0)
+    private val queue = SessionQueue(QueueBound(256, bytes = 1024 * 1024))
     private val message: PreparedMessage = BenchmarkMessages.prepared()
     private val batch = arrayOfNulls<OutboundFrame>(64)
 
@@ -29,14 +29,14 @@ open class SessionQueueBenchmark {
 
     @Benchmark
     fun oneByOne(): Int {
-        queue.offer(message)
+        queue.offer(message.frameFor(slot = 0))
         return queue.poll(batch)
     }
 
     @Benchmark
     @OperationsPerInvocation(BATCH)
     fun inBatches(): Int {
-        repeat(BATCH) { queue.offer(message) }
+        repeat(BATCH) { queue.offer(message.frameFor(slot = 0)) }
         return queue.poll(batch)
     }
 

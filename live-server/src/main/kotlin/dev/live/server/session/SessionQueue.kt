@@ -1,8 +1,6 @@
 package dev.live.server.session
 
 import dev.live.server.frame.OutboundFrame
-import dev.live.server.topic.MessageBatch
-import dev.live.server.topic.PreparedMessage
 import dev.live.server.transport.FrameSource
 import kotlinx.coroutines.channels.Channel
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
@@ -15,10 +13,8 @@ import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
  *
  * A message larger than the byte bound is accepted only by an empty queue. Any thread may offer, without suspending;
  * only the session's writer takes. [QueueCapacity] counts the waiting messages.
- *
- * @param slot of the session's dialect
  */
-internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCapacity(bound), FrameSource {
+internal class SessionQueue(bound: QueueBound) : QueueCapacity(bound), FrameSource {
     private val channel = Channel<OutboundFrame>(bound.burstMessages + 1) // plus one [OutboundFrame.Empty]
 
     /**
@@ -49,21 +45,19 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCap
     /** Waiting bytes, including those of lossy topics. */
     val bytes: Long get() = waitingBytes + (lossy?.size ?: 0)
 
-    /** @param slot of the dialect for [message] */
-    fun offer(message: PreparedMessage, slot: Int = this.slot): OfferResult = offer(message.frameFor(slot))
-
-    /** Accepts all of [batch] or none of it; a batch larger than the byte bound is never accepted. */
-    fun offer(batch: MessageBatch, slot: Int = this.slot): OfferResult = offer(batch.frameFor(slot))
-
-    fun offer(frame: OutboundFrame): OfferResult = offer(frame, bound.messages, bound.bytes)
-
-    /** Like [offer], but accepts up to the burst bound, while the writer has not run yet. */
-    fun offerBurst(message: PreparedMessage): OfferResult = offerBurst(message.frameFor(slot))
-
-    fun offerBurst(frame: OutboundFrame): OfferResult = offer(frame, bound.burstMessages, bound.burstBytes)
-
-    private fun offer(frame: OutboundFrame, maxMessages: Int, maxBytes: Int): OfferResult {
-        val before = reserve(frame, maxMessages, maxBytes)
+    /**
+     * Accepts all messages of [frame] or none. A frame of several messages that is larger than the byte bound is never
+     * accepted.
+     *
+     * @param isBurst whether the burst bound applies, because the writer has not run yet
+     */
+    fun offer(frame: OutboundFrame, isBurst: Boolean = false): OfferResult {
+        val before =
+            if (isBurst) {
+                reserve(frame, bound.burstMessages, bound.burstBytes)
+            } else {
+                reserve(frame, bound.messages, bound.bytes)
+            }
         if (before == REJECTED) return if (isClosed) OfferResult.Closed else OfferResult.Full
         var isAccepted = true
         if (before == 0L && waker != null) head = frame else isAccepted = sendToChannel(frame)
@@ -72,22 +66,21 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCap
     }
 
     /**
-     * Stores [message] under [key] of [topic], replacing the waiting message with that key. At most [limit] messages of
+     * Stores the message in [frame] under [key] of [topic], replacing the waiting message with that key. At most [limit] messages of
      * [topic] wait; there is always capacity. Returns false if the session has ended.
      *
-     * @param slot of the dialect for the messages of [topic]
+     * @param hasOffset whether the message is stored in a history
      */
     fun offerLossy(
         topic: LossyQueue.TopicEntries,
         key: Any,
-        message: PreparedMessage,
+        frame: OutboundFrame,
         limit: Int,
-        slot: Int = this.slot,
+        hasOffset: Boolean,
     ): Boolean {
-        val frame = message.frameFor(slot)
         if (isClosed) return false
         val lossy = getOrCreateLossy()
-        lossy.put(topic, key, frame, lossy.barrierAfter { waitingMessages }, limit, message.hasOffset)
+        lossy.put(topic, key, frame, lossy.barrierAfter { waitingMessages }, limit, hasOffset)
         // a writer that does not wait in the channel checks the lossy queue before it waits
         if (waker == null && waiting == 0L && lossy.markSignaled()) channel.trySend(OutboundFrame.Empty)
         waker?.run()
@@ -122,22 +115,38 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCap
             val hasLossy = lossy?.isEmpty == false
             val polled = if (hasLossy) poll(batch) else 0
             if (polled != 0) return polled
-            val first = channel.receiveCatching().getOrNull() ?: return poll(batch)
-            if (first !== OutboundFrame.Empty) return fill(batch, first)
-            lossy?.clearSignal()
+            val received = channel.receiveCatching().getOrNull()
+            if (received === OutboundFrame.Empty) {
+                lossy?.clearSignal()
+            } else {
+                next = received
+                return poll(batch)
+            }
         }
     }
 
     override fun poll(batch: Array<OutboundFrame?>): Int {
         val before = waiting
         if (isCancelled) return -1
-        val first = if (before and CLOSED.inv() == 0L) null else nextFrame()
-        val count = if (first == null) 0 else fill(batch, first)
+        val reserved = before and CLOSED.inv()
+        var count = 0
+        var size = 0
+        var taken = 0L
+        while (taken < reserved && count < batch.size && size < MAX_BATCH_BYTES) {
+            val frame = nextFrame() ?: break // its capacity is reserved, but the frame has not arrived yet
+            if (frame.count > 0) batch[count++] = frame else lossy?.clearSignal()
+            size += frame.size
+            taken += weight(frame)
+        }
+        if (taken > 0) {
+            lossy?.onTaken(messagesOf(taken))
+            recordTaken(taken) // after the frames have left the channel, so that it never holds more than was reserved
+        }
         val end = lossy?.fill(batch, count, isChannelEmpty = waiting and CLOSED.inv() == 0L) ?: count
         return if (end == 0 && before == CLOSED) -1 else end
     }
 
-    /** Returns the oldest waiting frame, or null if its capacity is reserved but the frame has not arrived yet. */
+    /** Returns the oldest waiting frame, or null if none has arrived. */
     private fun nextFrame(): OutboundFrame? {
         val earlier = next ?: head
         if (earlier != null) {
@@ -149,23 +158,6 @@ internal class SessionQueue(bound: QueueBound, private val slot: Int) : QueueCap
         head = null
         next = later
         return arrived
-    }
-
-    private fun fill(batch: Array<OutboundFrame?>, first: OutboundFrame): Int {
-        val waiting = waiting and CLOSED.inv()
-        var frame: OutboundFrame? = first
-        var count = 0
-        var size = 0
-        var taken = 0L
-        while (frame != null) {
-            if (frame.count > 0) batch[count++] = frame else lossy?.clearSignal()
-            size += frame.size
-            taken += weight(frame)
-            frame = if (taken >= waiting || count == batch.size || size >= MAX_BATCH_BYTES) null else nextFrame()
-        }
-        lossy?.onTaken(messagesOf(taken))
-        recordTaken(taken) // after the frames have left the channel, so that it never holds more than was reserved
-        return count
     }
 
     /** Rejects new messages; the writer still receives the waiting ones. */

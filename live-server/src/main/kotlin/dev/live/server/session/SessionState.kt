@@ -16,7 +16,7 @@ import kotlin.time.Duration.Companion.seconds
 internal class SessionState<Meta : Any>(val session: Session<Meta>, private val runtime: SessionRuntime<Meta>) :
     SuspendingLock(),
     WriteListener {
-    val queue = SessionQueue(runtime.settings.queueBound, runtime.slot)
+    val queue = SessionQueue(runtime.settings.queueBound)
 
     val subscriptions = SessionSubscriptions(session, runtime)
 
@@ -85,7 +85,7 @@ internal class SessionState<Meta : Any>(val session: Session<Meta>, private val 
         if (!endReasonRef.compareAndSet(null, reason)) return
         if (flush) {
             try {
-                if (goodbye != null) queue.offerBurst(goodbye)
+                if (goodbye != null) queue.offer(goodbye.frameFor(runtime.slot), isBurst = true)
             } finally {
                 queue.close() // the session ends when the writer has emptied the queue
             }
@@ -172,9 +172,9 @@ internal class SessionState<Meta : Any>(val session: Session<Meta>, private val 
      * Offers [message], and ends the session if its client is too slow; returns false if the message was not accepted.
      */
     fun deliver(message: PreparedMessage): Boolean {
-        val result = queue.offer(message)
-        if (result != OfferResult.Full) return result == OfferResult.Accepted
-        return deliverToFull(message.frameFor(runtime.slot))
+        val frame = message.frameFor(runtime.slot)
+        val result = queue.offer(frame)
+        return if (result == OfferResult.Full) deliverToFull(frame) else result == OfferResult.Accepted
     }
 
     /**
@@ -183,7 +183,7 @@ internal class SessionState<Meta : Any>(val session: Session<Meta>, private val 
      */
     fun deliverToFull(frame: OutboundFrame, isReply: Boolean = false): Boolean {
         if (isReply || !isBlocked) {
-            val result = queue.offerBurst(frame)
+            val result = queue.offer(frame, isBurst = true)
             if (result != OfferResult.Full) return result == OfferResult.Accepted
         }
         endForOverflow()

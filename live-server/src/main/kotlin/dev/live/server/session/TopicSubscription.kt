@@ -94,7 +94,7 @@ internal open class TopicSubscription<Meta : Any>(
 
     // like SessionState.deliver, without reading the state, which a fan-out to thousands would fetch from memory
     override fun offer(message: PreparedMessage): Boolean {
-        val result = queue.offer(message, slot)
+        val result = queue.offer(message.frameFor(slot))
         return if (result == OfferResult.Full) offerToFull(message) else result == OfferResult.Accepted
     }
 
@@ -106,7 +106,7 @@ internal open class TopicSubscription<Meta : Any>(
 
     override suspend fun awaitWriter() = session.state.awaitWriter()
 
-    override fun offer(batch: MessageBatch): Boolean = queue.offer(batch, slot) == OfferResult.Accepted
+    override fun offer(batch: MessageBatch): Boolean = queue.offer(batch.frameFor(slot)) == OfferResult.Accepted
 
     /** The frame of an [event] of the topic that only this session receives. */
     fun encode(event: ServerEvent.WithMessage): OutboundFrame = session.encode(event, slot)
@@ -143,7 +143,7 @@ internal class LossySubscription<Meta : Any>(
     override fun offer(message: PreparedMessage): Boolean {
         if (!message.isPublished) return super.offer(message)
         val key = if (overflow is LossyOverflow.Conflate) message.key.orEmpty() else message
-        return queue.offerLossy(entries, key, message, overflow.limit, slot)
+        return queue.offerLossy(entries, key, message.frameFor(slot), overflow.limit, message.hasOffset)
     }
 
     override fun offerFinal(message: PreparedMessage) {

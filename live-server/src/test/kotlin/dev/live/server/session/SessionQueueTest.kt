@@ -134,24 +134,24 @@ class SessionQueueTest : FunSpec({
         }
     }
 
-    test("offerBurst accepts up to four times the bound, until the writer has run") {
+    test("a burst is accepted up to four times the bound, until the writer has run") {
         val queue = queue(capacity = 2, maxBytes = 10)
         repeat(2) { queue.offer(messageOfSize(5)) shouldBe OfferResult.Accepted }
 
-        repeat(6) { queue.offerBurst(messageOfSize(5)) shouldBe OfferResult.Accepted }
+        repeat(6) { queue.offer(messageOfSize(5), isBurst = true) shouldBe OfferResult.Accepted }
 
-        queue.offerBurst(messageOfSize(0)) shouldBe OfferResult.Full
+        queue.offer(messageOfSize(0), isBurst = true) shouldBe OfferResult.Full
         queue.take(64).size shouldBe 8
         repeat(2) { queue.offer(messageOfSize(5)) shouldBe OfferResult.Accepted }
-        queue.offerBurst(messageOfSize(31)) shouldBe OfferResult.Full
-        queue.offerBurst(messageOfSize(30)) shouldBe OfferResult.Accepted
+        queue.offer(messageOfSize(31), isBurst = true) shouldBe OfferResult.Full
+        queue.offer(messageOfSize(30), isBurst = true) shouldBe OfferResult.Accepted
     }
 
     test("bounds of Int.MAX_VALUE do not overflow") {
         val queue = queue(capacity = Int.MAX_VALUE, maxBytes = Int.MAX_VALUE)
 
         repeat(1_000) { queue.offer(messageOfSize(5)) shouldBe OfferResult.Accepted }
-        queue.offerBurst(messageOfSize(5)) shouldBe OfferResult.Accepted
+        queue.offer(messageOfSize(5), isBurst = true) shouldBe OfferResult.Accepted
 
         queue.isHalfEmpty shouldBe true
         queue.bytes shouldBe 5_005

@@ -12,12 +12,24 @@ import kotlinx.coroutines.Runnable
 
 /** A queue. With [isWoken] its writer polls, as on Netty; otherwise the writer suspends. */
 internal fun queue(capacity: Int = 256, maxBytes: Int = 1024 * 1024, isWoken: Boolean = false) =
-    SessionQueue(QueueBound(capacity, maxBytes), slot = 0).apply { if (isWoken) waker = Runnable {} }
+    SessionQueue(QueueBound(capacity, maxBytes)).apply { if (isWoken) waker = Runnable {} }
 
 internal fun batchOf(vararg texts: String): MessageBatch =
     MessageBatch(texts.map { prepared(textMessage(it)) }, DialectTable(listOf(FakeCodec())))
 
 internal fun messageOfSize(size: Int): PreparedMessage = prepared(textMessage("a".repeat(size)))
+
+internal fun SessionQueue.offer(message: PreparedMessage, isBurst: Boolean = false): OfferResult =
+    offer(message.frameFor(slot = 0), isBurst)
+
+internal fun SessionQueue.offer(batch: MessageBatch): OfferResult = offer(batch.frameFor(slot = 0))
+
+internal fun SessionQueue.offerLossy(
+    topic: LossyQueue.TopicEntries,
+    key: Any,
+    message: PreparedMessage,
+    limit: Int,
+): Boolean = offerLossy(topic, key, message.frameFor(slot = 0), limit, message.hasOffset)
 
 internal suspend fun SessionQueue.send(message: PreparedMessage): Boolean = send(message.frameFor(slot = 0))
 
