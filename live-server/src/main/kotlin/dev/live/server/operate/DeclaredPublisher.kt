@@ -33,11 +33,11 @@ internal class DeclaredPublisher(private val context: EndpointContext, private v
     }
 
     /** Creates the publication of [body] to [topic], after [check] has succeeded. Calls application code. */
-    suspend fun prepare(topic: String, body: Body?): Publication =
-        context.topics.publication(topic, body)
+    fun prepare(topic: String, body: Body?): Publication =
+        Publication(topic, body, key = context.topics.keyOf(topic, body))
 
     suspend fun publish(publication: Publication): Published {
-        val position = context.topics.publish(publication)
+        val position = context.topics.publish(publication.topic, publication.body, key = publication.key)
         return Published(context.topics.find(publication.topic)?.size ?: 0, position)
     }
 }

@@ -6,6 +6,7 @@ import dev.live.server.broker.HistoryBounds
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Deferred
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.Runnable
@@ -52,7 +53,9 @@ internal class ActiveTopic(
     /** The bounds of its history; null if it keeps none. */
     val history: HistoryBounds? get() = features?.history?.bounds
 
-    private val interest = BrokerInterest(name, runtime) { events.emit(Opened(it)) }
+    /** The start of the subscription at the broker; null before. Only accessed by [BrokerInterests]. */
+    @Volatile
+    var opening: Deferred<Unit>? = null
 
     /**
      * Number of users that keep this topic active: subscribers and collectors. Written only under the registry's lock
@@ -88,8 +91,10 @@ internal class ActiveTopic(
     // undispatched: the flow drops events emitted before the collector has started
     private val job: Job =
         runtime.scope.launch(runtime.actor ?: PublisherDispatcher(), CoroutineStart.UNDISPATCHED) {
-            events.collect {
-                handle(it)
+            events.collect { event ->
+                if (event is PreparedMessage && event.isCounted) consumed++
+                // consumed exceeds emitted if a message is consumed before its publisher has counted it
+                actor.handle(event, isLast = consumed - emitted >= 0)
                 if (shouldYield() || !backlog.isEmpty) withContext(runtime.dispatcher) { backlog.await() }
             }
         }
@@ -99,8 +104,8 @@ internal class ActiveTopic(
      */
     fun messages(): SharedFlow<Message> = actor.messages()
 
-    /** Returns when the broker delivers to this topic. Must be called before [subscribe]. */
-    suspend fun open(previousEnd: Job?): Unit = interest.open(history, previousEnd)
+    /** The broker delivers the publications after [position]. */
+    suspend fun opened(position: Position): Unit = events.emit(Opened(position))
 
     /** Publications may have been lost since the last one that was delivered. */
     suspend fun interrupted(): Unit = events.emit(Interrupted)
@@ -187,9 +192,6 @@ internal class ActiveTopic(
         features?.history?.close()
     }
 
-    /** Returns the job that ends the delivery by the broker, after [previousEnd]. The caller starts it. */
-    fun ending(previousEnd: Job?): Job = interest.ending(previousEnd)
-
     /** The position after which a throttle holds messages back; null if it holds none. */
     val throttledAt: Position? get() = features?.throttledAt
 
@@ -205,18 +207,6 @@ internal class ActiveTopic(
     private fun resetWork() {
         handledEvents = 0
         actor.offers = 0
-    }
-
-    /** An exception or error from an application codec must not end the topic. */
-    private fun handle(event: TopicEvent) {
-        if (event is PreparedMessage && event.isCounted) consumed++
-        try {
-            // consumed exceeds emitted if a message is consumed before its publisher has counted it
-            actor.handle(event, isLast = consumed - emitted >= 0)
-        } catch (e: Throwable) {
-            val isReportedToCaller = event.done?.completeExceptionally(e) ?: false
-            if (!isReportedToCaller) actor.deliveryFailed(e)
-        }
     }
 
     /**

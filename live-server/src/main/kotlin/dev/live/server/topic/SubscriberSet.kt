@@ -41,21 +41,22 @@ internal class SubscriberSet {
     }
 
     /**
-     * Offers [message] to every subscriber but the excluded session. After all offers, throws the last failure, such as
-     * that of a codec that cannot encode the message.
+     * Offers [message] to every subscriber but the excluded session and those in [others]. After all offers, throws the
+     * last failure, such as that of a codec that cannot encode the message.
      */
-    fun deliver(message: PreparedMessage) {
+    fun deliver(message: PreparedMessage, others: Set<Subscriber> = emptySet()) {
         var failure: Throwable? = null
-        for (i in 0 until size) failure = subscribers[i]!!.tryOffer(message) ?: failure
-        if (failure != null) throw failure
-    }
-
-    /** Like the other [deliver], but skips the subscribers in [others]. */
-    fun deliver(message: PreparedMessage, others: Set<Subscriber>) {
-        var failure: Throwable? = null
+        val hasOthers = others.isNotEmpty()
         for (i in 0 until size) {
             val subscriber = subscribers[i]!!
-            if (subscriber !in others) failure = subscriber.tryOffer(message) ?: failure
+            offers++
+            if (message.except != null && message.except == subscriber.sessionId) continue
+            if (hasOthers && subscriber in others) continue
+            try {
+                subscriber.offer(message)
+            } catch (e: Throwable) {
+                failure = e // the other subscribers still receive it
+            }
         }
         if (failure != null) throw failure
     }
@@ -67,7 +68,15 @@ internal class SubscriberSet {
             val subscriber = subscribers[i]!!
             offers++
             if (subscriber.offerBatch(batch)) continue
-            for (message in batch.messages) failure = subscriber.tryOffer(message) ?: failure
+            for (message in batch.messages) {
+                offers++
+                if (message.except == subscriber.sessionId) continue
+                try {
+                    subscriber.offer(message)
+                } catch (e: Throwable) {
+                    failure = e
+                }
+            }
         }
         if (failure != null) throw failure
     }
@@ -114,15 +123,6 @@ internal class SubscriberSet {
             batch.isFor(sessionId) && offer(batch)
         } catch (_: Throwable) {
             false // the codec cannot encode one of the messages: single delivery fails for that one only
-        }
-
-    private fun Subscriber.tryOffer(message: PreparedMessage): Throwable? =
-        try {
-            offers++
-            if (message.except == null || message.except != sessionId) offer(message)
-            null
-        } catch (e: Throwable) {
-            e
         }
 
     private companion object {

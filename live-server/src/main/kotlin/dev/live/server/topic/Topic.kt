@@ -47,7 +47,7 @@ public class Topic internal constructor(
      * as a UI thread, publish in a coroutine on `Dispatchers.Default`.
      */
     public suspend fun publish(body: Body?) {
-        registry.publish(registry.publication(name, body))
+        registry.publish(name, body)
     }
 
     /**
@@ -62,7 +62,7 @@ public class Topic internal constructor(
             "type '$type' is reserved by the protocol. Choose another type, or omit it."
         }
         Message(type, name) // validates the type, also without subscribers
-        registry.publish(registry.publication(name, body, type = type))
+        registry.publish(name, body, type = type)
     }
 
     /**
@@ -88,7 +88,7 @@ public class Topic internal constructor(
 
     /** Publishes [body] to every subscriber on every node, but not to the session with the id [except]. */
     internal suspend fun publishExcept(body: Body?, except: String) {
-        registry.publish(registry.publication(name, body, except))
+        registry.publish(name, body, except)
     }
 
     /** The subscribers on this node, at one point in the topic's message order. */
@@ -103,9 +103,8 @@ public class Topic internal constructor(
      * accepted it.
      */
     internal suspend fun deliverTo(chosen: List<Subscriber>, body: Body?): Int {
-        val publication = registry.publication(name, body)
-        val message = Message(MessageType.MESSAGE, name, body = body, trace = publication.trace)
-        val prepared = PreparedMessage(message, registry.dialects, key = publication.key)
+        val message = Message(MessageType.MESSAGE, name, body = body, trace = registry.trace())
+        val prepared = PreparedMessage(message, registry.dialects, key = registry.keyOf(name, body))
         var accepted = 0
         inspect { accepted = it.deliver(prepared, chosen) }
         return accepted

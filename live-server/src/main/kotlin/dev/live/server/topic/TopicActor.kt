@@ -25,6 +25,7 @@ internal class TopicActor(
     private val features: TopicFeatures?,
 ) {
     private val subscribers = SubscriberSet()
+    private val counters get() = runtime.counters
 
     /** Messages not delivered yet, because more are already queued. */
     private var pending: ArrayList<PreparedMessage>? = null
@@ -58,54 +59,63 @@ internal class TopicActor(
         }
 
     /**
-     * Handles [event].
+     * Handles [event]. An exception or error, such as one of an application codec, fails the caller that waits for the
+     * event, and does not end the topic.
      *
      * @param isLast whether no message is queued behind it
      */
     fun handle(event: TopicEvent, isLast: Boolean) {
-        when (event) {
-            is PreparedMessage -> {
-                val history = features?.history
-                if (history == null) {
-                    publish(event, isLast)
-                } else {
-                    if (history.order.accept(event)) {
-                        publishWithHeld(event, history, isLast)
-                    } else if (isLast) {
-                        flush()
+        try {
+            when (event) {
+                is PreparedMessage -> {
+                    val history = features?.history
+                    if (history == null) {
+                        publish(event, isLast)
+                    } else {
+                        if (history.order.accept(event)) {
+                            publishWithHeld(event, history, isLast)
+                        } else if (isLast) {
+                            flush()
+                        }
+                        history.checkHole()
                     }
-                    history.checkHole()
+                }
+                is Subscribe -> {
+                    flush()
+                    event.done.complete(subscribe(event))
+                }
+                is Unsubscribe -> {
+                    flush()
+                    subscribers.remove(event.subscriber)
+                    size = subscribers.size
+                    features?.presenceTracker?.unsubscribed(event.subscriber, isConnectionLost = event.ack == null)
+                    event.ack?.let(event.subscriber::offerFinal)
+                    event.done?.complete(Unit)
+                }
+                is Inspect -> {
+                    flush()
+                    event.done.complete(event.block(subscribers))
+                }
+                is Opened -> features?.opened(event.position)
+                is Interrupted -> features?.history?.repair() ?: reportGap(position = null)
+                is Repaired -> features?.history?.let { history ->
+                    try {
+                        repair(history, event.history)
+                    } finally {
+                        history.repaired()
+                    }
+                }
+                is TimerFired -> {
+                    flush()
+                    features?.timerFired(subscribers) { message ->
+                        counters.delivering(name, messages = 1, subscribers.size, message.message.body?.size ?: 0)
+                        logFailure { subscribers.deliver(message) }
+                    }
                 }
             }
-            is Subscribe -> {
-                flush()
-                event.done.complete(subscribe(event))
-            }
-            is Unsubscribe -> {
-                flush()
-                subscribers.remove(event.subscriber)
-                size = subscribers.size
-                features?.presenceTracker?.unsubscribed(event.subscriber, isConnectionLost = event.ack == null)
-                event.ack?.let(event.subscriber::offerFinal)
-                event.done?.complete(Unit)
-            }
-            is Inspect -> {
-                flush()
-                event.done.complete(event.block(subscribers))
-            }
-            is Opened -> features?.opened(event.position)
-            is Interrupted -> features?.history?.repair() ?: reportGap(position = null)
-            is Repaired -> features?.history?.let { history ->
-                try {
-                    repair(history, event.history)
-                } finally {
-                    history.repaired()
-                }
-            }
-            is TimerFired -> {
-                flush()
-                features?.timerFired(subscribers) { message -> logFailure { deliver(message) } }
-            }
+        } catch (e: Throwable) {
+            val isReportedToCaller = event.done?.completeExceptionally(e) ?: false
+            if (!isReportedToCaller) deliveryFailed(e)
         }
     }
 
@@ -120,15 +130,23 @@ internal class TopicActor(
         }
     }
 
+    /** Delivers [message], in one batch with the messages queued before and after it. */
     private fun publish(message: PreparedMessage, isLast: Boolean) {
         published++
         localFlow?.tryEmit(message.message)
-        // last, because it may throw
-        if (features == null || features.admits(message)) {
-            enqueue(message, isLast)
-        } else if (isLast) {
-            flush()
+        if (features?.admits(message) == false) {
+            if (isLast) flush()
+            return
         }
+        val size = message.message.body?.size ?: 0
+        if (isLast && pending == null) {
+            counters.delivering(name, messages = 1, subscribers.size, size)
+            return subscribers.deliver(message) // last, because it may throw
+        }
+        val messages = pending ?: ArrayList<PreparedMessage>().also { pending = it }
+        messages += message
+        pendingBytes += size
+        if (isLast || messages.size == MAX_BATCH || pendingBytes >= MAX_BATCH_BYTES) flush()
     }
 
     /** Publishes the messages of [stored] that are missing, or reports a gap if some are not available. */
@@ -166,9 +184,9 @@ internal class TopicActor(
     }
 
     private fun subscribe(event: Subscribe): SubscribeResult {
-        val missed = event.missed?.let { features?.missed(it) }
-        if (missed == null && event.ack == null) return SubscribeResult.HistoryEvicted
         val position = features?.delivered
+        val missed = event.missed?.let { stored -> position?.let { features.history?.missed(stored, it) } }
+        if (missed == null && event.ack == null) return SubscribeResult.HistoryEvicted
         val ack = event.ack?.let { subscribed(it, position, recoveredSince = event.since.takeIf { missed != null }) }
         if (missed != null && (missed.isBehind || missed.messages.size > event.capacity)) {
             subscribers.remove(event.subscriber) // a repeated subscribe: newer messages follow the missed ones
@@ -190,23 +208,9 @@ internal class TopicActor(
         return SubscribeResult.Subscribed
     }
 
-    /** Delivers [message], in one batch with the messages queued before and after it. */
-    private fun enqueue(message: PreparedMessage, isLast: Boolean) {
-        if (isLast && pending == null) return deliver(message)
-        val messages = pending ?: ArrayList<PreparedMessage>().also { pending = it }
-        messages += message
-        pendingBytes += message.message.body?.size ?: 0
-        if (isLast || messages.size == MAX_BATCH || pendingBytes >= MAX_BATCH_BYTES) flush()
-    }
-
-    private fun deliver(message: PreparedMessage) {
-        runtime.counters.delivering(name, messages = 1, subscribers.size, message.message.body?.size ?: 0)
-        subscribers.deliver(message)
-    }
-
     private fun flush() {
         val messages = pending ?: return
-        runtime.counters.delivering(name, messages.size, subscribers.size, pendingBytes)
+        counters.delivering(name, messages.size, subscribers.size, pendingBytes)
         pending = null
         pendingBytes = 0
         logFailure {
@@ -229,7 +233,9 @@ internal class TopicActor(
     }
 
     /** Logs a delivery failure that no caller waits for. */
-    fun deliveryFailed(cause: Throwable): Unit = log.error("Failed to deliver a message of topic {}.", name, cause)
+    private fun deliveryFailed(cause: Throwable) {
+        log.error("Failed to deliver a message of topic {}.", name, cause)
+    }
 
     companion object {
         private val log: Logger = LoggerFactory.getLogger("dev.live.server.topic")

@@ -46,9 +46,6 @@ internal class TopicFeatures(
 
     private val newest: Position? get() = history?.order?.position
 
-    /** The messages of [stored] that were delivered; null if some are not available. */
-    fun missed(stored: StoredHistory): Missed? = delivered?.let { history?.missed(stored, it) }
-
     /** Whether [message] may be delivered now; if not, holds it back. */
     fun admits(message: PreparedMessage): Boolean = throttle?.admits(message) != false
 

@@ -52,8 +52,8 @@ internal class TopicHistory(
      * @throws LiveException with `timeout` if the broker takes too long
      */
     suspend fun read(since: Position): StoredHistory =
-        withTimeoutOrNull(BrokerInterest.TIMEOUT) { runtime.broker.history(topic, since, bounds) }
-            ?: throw LiveException(ErrorCode.Timeout, "the history was not read within ${BrokerInterest.TIMEOUT}")
+        withTimeoutOrNull(BrokerInterests.TIMEOUT) { runtime.broker.history(topic, since, bounds) }
+            ?: throw LiveException(ErrorCode.Timeout, "the history was not read within ${BrokerInterests.TIMEOUT}")
 
     /** [message] is delivered now. */
     fun delivered(message: PreparedMessage) {

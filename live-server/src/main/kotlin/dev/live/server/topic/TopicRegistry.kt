@@ -32,8 +32,7 @@ internal class TopicRegistry(
 ) : BrokerSink {
     private val topics = ConcurrentHashMap<String, ActiveTopic>()
 
-    /** The ends of earlier subscriptions at the broker that have not completed. */
-    private val endings = ConcurrentHashMap<String, Job>()
+    private val interests = BrokerInterests(runtime)
 
     val dialects: DialectTable get() = runtime.dialects
 
@@ -47,29 +46,22 @@ internal class TopicRegistry(
      * broker delivers to it.
      */
     suspend fun retain(name: String): ActiveTopic {
-        val active = retainWithoutBroker(name)
+        var isNew = false
+        val active = topics.compute(name) { _, found ->
+            val active = found ?: ActiveTopic(name, runtime, policies.of(name)).also { isNew = true }
+            active.useCount++
+            active
+        }!!
+        if (isNew) counters.topicCreated(name) // not inside compute: observers must not run under the map's lock
         var isOpen = false
         try {
-            active.open(endings[name])
+            interests.open(active)
             isOpen = true
         } finally {
             if (!isOpen) release(name)
         }
         return active
     }
-
-    private fun retainWithoutBroker(name: String): ActiveTopic {
-        var isNew = false
-        val active = topics.compute(name) { _, found ->
-            val active = found ?: newTopic(name, policies.of(name)).also { isNew = true }
-            active.useCount++
-            active
-        }!!
-        if (isNew) counters.topicCreated(name) // not inside compute: observers must not run under the map's lock
-        return active
-    }
-
-    private fun newTopic(name: String, policy: TopicPolicy) = ActiveTopic(name, runtime, policy)
 
     fun release(name: String) {
         topics.computeIfPresent(name) { _, active ->
@@ -88,10 +80,24 @@ internal class TopicRegistry(
     /** The active topics, including lingering ones. */
     fun snapshot(): List<ActiveTopic> = ArrayList(topics.values)
 
-    /** Publishes [publication] on all nodes. Returns its position; null if the topic keeps no history. */
-    suspend fun publish(publication: Publication): Position? {
-        val topic = publication.topic
-        counters.published(topic, topics[topic]?.size ?: 0, publication.body?.size ?: 0)
+    /**
+     * Publishes a message on all nodes. Returns its position; null if the topic keeps no history.
+     *
+     * @param trace trace context to use if the caller's coroutine has none
+     * @param key conflation key of the message, see [keyOf]
+     */
+    suspend fun publish(
+        topic: String,
+        body: Body?,
+        except: String? = null,
+        trace: String = "",
+        type: String = MessageType.MESSAGE,
+        key: String? = keyOf(topic, body, type),
+    ): Position? {
+        val active = topics[topic]
+        val history = if (active == null) policies.of(topic).history else active.history
+        val publication = Publication(topic, body, type, except, key, trace().ifEmpty { trace }, history)
+        counters.published(topic, active?.size ?: 0, body?.size ?: 0)
         return runtime.broker.publish(publication)
     }
 
@@ -125,23 +131,9 @@ internal class TopicRegistry(
     /** Payload bytes in the stored history of the topic [name], for operators; null if unknown. */
     fun historyBytes(name: String): Long? = runtime.broker.storedBytes(name)
 
-    /**
-     * Creates the publication of a message. Calls application code if the topic has conflation keys.
-     *
-     * @param trace trace context to use if the caller's coroutine has none
-     */
-    suspend fun publication(
-        topic: String,
-        body: Body?,
-        except: String? = null,
-        trace: String = "",
-        type: String = MessageType.MESSAGE,
-    ): Publication {
-        val key = policies.keyOf(topic)?.invoke(Message(type, topic, body = body))
-        val active = topics[topic]
-        val history = if (active == null) policies.of(topic).history else active.history
-        return Publication(topic, body, type, except, key, trace().ifEmpty { trace }, history)
-    }
+    /** The conflation key of a message; null without one. Calls application code if the topic has conflation keys. */
+    fun keyOf(topic: String, body: Body?, type: String = MessageType.MESSAGE): String? =
+        policies.keyOf(topic)?.invoke(Message(type, topic, body = body))
 
     /** The caller's trace context; empty if no codec carries it. */
     suspend fun trace(): String = if (dialects.isTraced) currentTrace() else ""
@@ -171,15 +163,11 @@ internal class TopicRegistry(
         var ending: Job? = null
         topics.computeIfPresent(name) { _, active ->
             if (!active.isRemovable(before)) return@computeIfPresent active
-            // a new topic with this name waits for it, so that its own subscription is not ended
             active.stop()
-            ending = active.ending(endings[name]).also { endings[name] = it }
+            ending = interests.ending(active)
             null
         }
-        ending?.let { job ->
-            counters.topicEnded(name) // only this function removes topics
-            job.invokeOnCompletion { endings.remove(name, job) }
-            job.start()
-        }
+        if (ending != null) counters.topicEnded(name) // only this function removes topics
+        ending?.start()
     }
 }

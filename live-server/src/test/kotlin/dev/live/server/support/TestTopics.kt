@@ -1,10 +1,8 @@
 package dev.live.server.support
 
-import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.Position
 import dev.live.server.broker.LocalBroker
-import dev.live.server.broker.Publication
 import dev.live.server.dialect.DialectTable
 import dev.live.server.observe.ServerCounters
 import dev.live.server.topic.PreparedMessage
@@ -55,10 +53,8 @@ internal class TestTopics(
     }
 }
 
-internal suspend fun TopicRegistry.publish(topic: String, body: Body? = null, key: String? = null): Position? {
-    val publication = publication(topic, body)
-    return publish(Publication(topic, body, key = key, history = publication.history))
-}
+internal suspend fun TopicRegistry.publish(topic: String, key: String? = null): Position? =
+    publish(topic, body = null, key = key)
 
 internal fun prepared(
     message: Message,

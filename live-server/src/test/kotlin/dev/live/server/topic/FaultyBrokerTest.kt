@@ -113,8 +113,7 @@ private class FaultyBrokerModel(private val test: TestScope, private val random:
 
     private suspend fun publish(topic: String) {
         val text = "${count++}"
-        val publication = registry.publication(topic, Body.bytes(text.encodeToByteArray()))
-        reference[registry.publish(publication)!!] = text
+        reference[registry.publish(topic, Body.bytes(text.encodeToByteArray()))!!] = text
     }
 
     private inner class Client(val topic: String) : Subscriber("client") {
