@@ -59,7 +59,7 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
      *
      * @throws SocketViolation if the client violated RFC 6455 or a limit; then on every later call too
      */
-    protected fun decode(): Inbound? {
+    fun decode(): Inbound? {
         violation?.let { throw it }
         while (true) {
             val available = available
@@ -175,15 +175,11 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
 
     private fun completed(): Inbound? {
         step = FIRST_BYTE
-        return when (opcode) {
-            PING -> Inbound.Ping(control)
-            PONG -> Inbound.Pong
-            CLOSE -> closed()
-            else -> fragmentCompleted()
+        when (opcode) {
+            PING -> return Inbound.Ping(control)
+            PONG -> return Inbound.Pong
+            CLOSE -> return closed()
         }
-    }
-
-    private fun fragmentCompleted(): Inbound? {
         isInMessage = !isFinal
         if (isInMessage) return null
         if (isText && !text.isComplete) invalidText()

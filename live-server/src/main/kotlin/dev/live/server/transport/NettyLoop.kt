@@ -2,8 +2,6 @@ package dev.live.server.transport
 
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.topic.ReadLoop
-import io.netty.buffer.ByteBuf
-import io.netty.channel.ChannelHandlerContext
 import io.netty.util.concurrent.EventExecutor
 import io.netty.util.concurrent.FastThreadLocal
 import kotlinx.coroutines.CoroutineDispatcher
@@ -40,7 +38,9 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
 
     /** The current batch. Only accessed by the loop. */
     val batch: Array<OutboundFrame?> = arrayOfNulls(MAX_BATCH)
-    private val writeBuffer = SharedWriteBuffer()
+
+    /** The last write. Only accessed by the loop. */
+    val writeBuffer: SharedWriteBuffer = SharedWriteBuffer()
 
     /** Runs coroutines on the loop; in place if they are already there. */
     val dispatcher: CoroutineDispatcher = Dispatcher()
@@ -71,46 +71,31 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
         execute(this)
     }
 
+    /** Writes to the ready sockets: first those of the loop itself, then the others, in the order they became ready. */
     override fun run() {
-        val own = ownFirst
+        val others = reversed(ready.getAndSet(null))
+        val first = ownFirst ?: others
+        ownLast?.nextReady = others
         ownFirst = null
         ownLast = null
         whileBusy {
-            drain(own)
-            drain(reversed(ready.getAndSet(null)))
+            var next = first
+            while (next != null) {
+                val socket = next
+                next = socket.nextReady
+                socket.nextReady = null
+                try {
+                    socket.drain()
+                } catch (e: Throwable) {
+                    // such as a failed allocation: closes only this socket and its session; its current batch is lost
+                    batch.fill(null)
+                    log.error("Failed to write to a socket. The connection is closed.", e)
+                    socket.fail(e)
+                }
+            }
         }
         writeBuffer.release()
     }
-
-    private fun drain(oldest: NettySocket?) {
-        var next = oldest
-        while (next != null) {
-            val socket = next
-            next = socket.nextReady
-            socket.nextReady = null
-            drainOne(socket)
-        }
-    }
-
-    /**
-     * A failure in one socket, such as a failed allocation, closes only that socket and its session; its current batch
-     * is lost.
-     */
-    private fun drainOne(socket: NettySocket) {
-        try {
-            socket.drain()
-        } catch (e: Throwable) {
-            batch.fill(null)
-            log.error("Failed to write to a socket. The connection is closed.", e)
-            socket.fail(e)
-        }
-    }
-
-    /** Returns the first [count] frames of [batch] in one buffer, which the caller must release. Clears [batch]. */
-    fun concatenate(count: Int, context: ChannelHandlerContext): ByteBuf = writeBuffer.of(batch, count, context)
-
-    /** Releases the last buffer: no other socket will write the same frames. */
-    fun releaseBuffer(): Unit = writeBuffer.release()
 
     /** Reverses the list, so that the first socket that was ready writes first. */
     private fun reversed(newest: NettySocket?): NettySocket? {

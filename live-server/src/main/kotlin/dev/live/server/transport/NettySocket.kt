@@ -3,6 +3,7 @@ package dev.live.server.transport
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
 import io.netty.buffer.ByteBuf
+import io.netty.buffer.Unpooled
 import io.netty.channel.ChannelFuture
 import io.netty.channel.ChannelFutureListener
 import io.netty.channel.ChannelHandlerContext
@@ -104,18 +105,17 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
 
     override fun channelRead(context: ChannelHandlerContext, message: Any) {
         try {
-            if (message is ByteBuf && !inbound.hasViolation) take(message)
+            if (message !is ByteBuf || inbound.hasViolation) return
+            while (message.isReadable) {
+                decoder.source = message
+                inbound.add(decoder.decode() ?: break)
+                if (inbound.isFull) setAutoRead(false)
+            }
         } catch (e: SocketViolation) {
             inbound.fail(e)
         } finally {
+            decoder.source = Unpooled.EMPTY_BUFFER
             ReferenceCountUtil.release(message)
-        }
-    }
-
-    private fun take(bytes: ByteBuf) {
-        while (bytes.isReadable) {
-            inbound.add(decoder.decode(bytes) ?: return)
-            if (inbound.isFull) setAutoRead(false)
         }
     }
 
@@ -154,8 +154,8 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
                 loop.batch[i] = frames[i]
                 frames[i] = null
             }
-            val own = loop.concatenate(count, context)
-            loop.releaseBuffer()
+            val own = loop.writeBuffer.of(loop.batch, count, context)
+            loop.writeBuffer.release()
             context.writeAndFlush(own).awaitCompletion()
         }
 
@@ -188,7 +188,8 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
             val count = source.poll(loop.batch)
             if (count < 0) return finish(null)
             if (count == 0) return
-            val pending = context.writeOrPending(loop.concatenate(count, context), isFirstInPipeline) ?: return@repeat
+            val bytes = loop.writeBuffer.of(loop.batch, count, context)
+            val pending = context.writeOrPending(bytes, isFirstInPipeline) ?: return@repeat
             if (!pending.isDone) {
                 isWriting = true
                 listener?.run { writeStarted(isSynchronous).let { if (isSynchronous) writeBlocked(it) } }

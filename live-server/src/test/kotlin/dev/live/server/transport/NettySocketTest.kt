@@ -122,7 +122,7 @@ class NettySocketTest : FunSpec({
             client.channel.isBroken = true
             val frame = OutboundFrame(Opcode.Text, "lost".toByteArray())
             client.loop.batch[0] = frame
-            val bytes = client.loop.concatenate(1, client.channel.pipeline().firstContext())
+            val bytes = client.loop.run { writeBuffer.of(batch, 1, client.channel.pipeline().firstContext()) }
 
             source.offer(frame)
             client.runTasks()
