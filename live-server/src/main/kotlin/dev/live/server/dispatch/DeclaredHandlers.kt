@@ -1,13 +1,18 @@
 package dev.live.server.dispatch
 
+import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
+import dev.live.protocol.RefPrefix
 import dev.live.protocol.WelcomeData
+import dev.live.server.endpoint.IdempotentReplies
 import dev.live.server.endpoint.PresenceScope
+import dev.live.server.endpoint.PublishScope
 import dev.live.server.endpoint.SubscriptionScope
 import dev.live.server.endpoint.TopicScope
 import dev.live.server.endpoint.TopicSpec
+import dev.live.server.observe.inTrace
 import dev.live.server.session.HandlerCaller
 import dev.live.server.session.Session
 import dev.live.server.session.Subscription
@@ -23,10 +28,8 @@ import org.slf4j.LoggerFactory
 internal class DeclaredHandlers<Meta : Any, T>(
     private val spec: TopicSpec<Meta, T>,
     private val guard: HandlerGuard,
-    topics: TopicRegistry,
+    private val topics: TopicRegistry,
 ) : TopicHandlers<Meta> {
-    private val publishes = PublishHandler(spec, guard, topics)
-
     override val pattern: TopicPattern get() = spec.pattern
 
     override val hasUnsubscribeHook: Boolean get() = spec.onUnsubscribe != null
@@ -88,16 +91,50 @@ internal class DeclaredHandlers<Meta : Any, T>(
         if (failure != null && failure.code != ErrorCode.Internal) log.warn("{} failed: {}.", name, failure.reason)
     }
 
-    override suspend fun publish(subscription: Subscription<Meta>, message: Message) =
-        publishes.publish(subscription.session, subscription, message)
-
-    /** Handles a publish of a session that is not subscribed. */
-    suspend fun publishUnsubscribed(session: Session<Meta>, message: Message) {
-        if (!spec.publishWithoutSubscribing) {
-            throw LiveException(ErrorCode.NotSubscribed, "subscribe to the topic before publishing to it")
+    override suspend fun publish(session: Session<Meta>, subscription: Subscription<Meta>?, message: Message) {
+        if (subscription == null) {
+            if (!spec.publishWithoutSubscribing) {
+                throw LiveException(ErrorCode.NotSubscribed, "subscribe to the topic before publishing to it")
+            }
+            authorize(session, message.topic, params = null)
         }
-        authorize(session, message.topic, params = null)
-        publishes.publish(session, subscription = null, message)
+        val size = message.body?.size ?: 0
+        if (size > spec.maxPayload) {
+            val reason = "a payload of this topic must be at most ${spec.maxPayload} bytes, was $size"
+            throw LiveException(ErrorCode.TooLarge, reason)
+        }
+        val value = spec.payload.read(message)
+        val except = if (spec.deliverToPublisher) null else session.id
+        val hasKey = message.ref.startsWith(RefPrefix.KEY)
+        val onPublish = spec.onPublish
+        if (onPublish == null && !hasKey) {
+            topics.publish(message.topic, message.body, except, message.trace)
+            return
+        }
+        val publish: suspend (Body?) -> Unit = { topics.publish(message.topic, it, except, message.trace) }
+        val handle: suspend () -> Unit = {
+            if (onPublish == null) {
+                publish(message.body)
+            } else {
+                PublishScope(session, message.topic, subscription, spec, publish).onPublish(value)
+            }
+        }
+        if (hasKey) publishOnce(session, message, handle) else guard.callHandler(session, message.trace, handle)
+    }
+
+    /** Calls [handle], or does nothing if the key of [message] was used before. */
+    private suspend fun publishOnce(session: Session<Meta>, message: Message, handle: suspend () -> Unit) {
+        val replies = spec.idempotentReplies
+        if (replies == null || session.user == null) {
+            val reason =
+                if (replies == null) "the topic does not accept keys" else "a key requires a session with a user"
+            throw LiveException(ErrorCode.BadPayload, "$reason. Publish without a key.")
+        }
+        val server = guard.server ?: error("unreachable: the guard of an endpoint has the server's scope")
+        replies.reply(IdempotentReplies.ownerOf(session), message, server) {
+            val failure = guard.run(message.type, session) { inTrace(message.trace, handle) }
+            IdempotentReplies.Outcome(body = null, failure)
+        }
     }
 
     /** Whether messages of [type] have a handler. */

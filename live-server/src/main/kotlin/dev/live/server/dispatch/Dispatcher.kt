@@ -21,6 +21,7 @@ import dev.live.server.observe.HandlerOutcome
 import dev.live.server.observe.ServerCounters
 import dev.live.server.observe.inTrace
 import dev.live.server.session.CloseReason
+import dev.live.server.session.InboundHandler
 import dev.live.server.session.Session
 import dev.live.server.transport.Inbound
 import java.util.concurrent.atomic.AtomicBoolean
@@ -40,12 +41,12 @@ internal class Dispatcher<Meta : Any>(
     private val guard: HandlerGuard,
     private val now: () -> Long,
     private val counters: ServerCounters = ServerCounters(),
-) {
+) : InboundHandler<Meta> {
     val limiter = InboundLimiter(limits)
     private val hasTopics get() = endpoint.topics.isNotEmpty()
     private val renewsTokens get() = endpoint.authenticateByMessage != null
 
-    suspend fun dispatch(session: Session<Meta>, data: Inbound.Data) {
+    override suspend fun handle(session: Session<Meta>, data: Inbound.Data) {
         counters.received(data.size)
         val message =
             try {
@@ -54,10 +55,16 @@ internal class Dispatcher<Meta : Any>(
                 limiter.admit(now(), data.size)
                 return rejectMalformed(session, e)
             }
-        val rejection = checkRate(message, data.size)
+        // subscribes have their own rate limit, because a reconnecting client resumes all of its topics at once
+        val rejection =
+            if (message.type == MessageType.SUBSCRIBE && hasTopics) {
+                limiter.admitSubscribe(now(), data.size)
+            } else {
+                limiter.admit(now(), data.size)
+            }
         if (rejection != null) return rejectRateLimited(session, message, rejection)
         val start = if (counters.isObserved) System.nanoTime() else 0L
-        val failure = guard.isolate(message.type) { handle(session, message) }
+        val failure = guard.isolate(message.type) { intercept(session, message) }
         if (counters.isObserved) {
             counters.handled(
                 observedType(message),
@@ -75,14 +82,6 @@ internal class Dispatcher<Meta : Any>(
         }
     }
 
-    /** Subscribes have their own rate limit, because a reconnecting client resumes all of its topics at once. */
-    private fun checkRate(message: Message, size: Int): RateRejection? =
-        if (message.type == MessageType.SUBSCRIBE && hasTopics) {
-            limiter.admitSubscribe(now(), size)
-        } else {
-            limiter.admit(now(), size)
-        }
-
     private suspend fun rejectRateLimited(session: Session<Meta>, message: Message, rejection: RateRejection) {
         counters.rateLimited(session.id)
         val error = LiveException(ErrorCode.RateLimited, rejection.reason, rejection.retryAfterMillis.milliseconds)
@@ -93,25 +92,16 @@ internal class Dispatcher<Meta : Any>(
     /**
      * Whether a ping or pong is within the rate limit. A flood of them closes the session, like a flood of messages.
      */
-    fun admitsControl(session: Session<Meta>): Boolean {
+    override fun admitsControl(session: Session<Meta>): Boolean {
         val rejection = limiter.admit(now(), size = 0) ?: return true
         counters.rateLimited(session.id)
         if (rejection.closesSession) session.close(CloseCode.TooManyMessages, rejection.reason)
         return false
     }
 
-    private suspend fun handle(session: Session<Meta>, message: Message) {
-        when (val command = ClientCommand.controlIn(message, renewsTokens)) {
-            null -> intercept(session, message)
-            is ClientCommand.Ping -> session.send(Message(MessageType.PONG, ref = command.ref))
-            is ClientCommand.Pong -> Unit
-            is ClientCommand.Authenticate -> tokens.renew(session, command)
-            is ClientCommand.Reply -> session.handleReply(command.message)
-        }
-    }
-
     private suspend fun intercept(session: Session<Meta>, message: Message) {
-        val intercept = endpoint.intercept ?: return route(session, message)
+        val intercept = endpoint.intercept
+        if (intercept == null || ClientCommand.isControl(message, renewsTokens)) return route(session, message)
         guard.callHandler(session, message.trace) {
             val isDone = AtomicBoolean()
             try {
@@ -127,9 +117,13 @@ internal class Dispatcher<Meta : Any>(
         }
     }
 
-    /** The interceptor can change the type of a message, so this is decided after it. */
+    /** Called after the interceptor, which can change the type and the payload of a message. */
     private suspend fun route(session: Session<Meta>, message: Message) {
-        when (val command = ClientCommand.of(message, hasTopics)) {
+        when (val command = ClientCommand.of(message, hasTopics, renewsTokens)) {
+            is ClientCommand.Ping -> session.send(Message(MessageType.PONG, ref = command.ref))
+            is ClientCommand.Pong -> Unit
+            is ClientCommand.Authenticate -> tokens.renew(session, command)
+            is ClientCommand.Reply -> session.handleReply(command.message)
             is ClientCommand.Subscribe -> topics.subscribe(session, command)
             is ClientCommand.Unsubscribe -> topics.unsubscribe(session, command)
             is ClientCommand.Publish -> topics.publish(session, command.message)

@@ -39,43 +39,29 @@ internal class TopicCommands<Meta : Any>(
         mostSpecificFirst.firstOrNull { it.pattern.matches(topic) }
 
     suspend fun subscribe(session: Session<Meta>, command: ClientCommand.Subscribe) {
-        val handlers = handlersOf(command.topic)
+        val topic = command.topic
+        val handlers = handlersOf(topic)
         val subscriptions = session.state.subscriptions
         // Repeated only if the server subscribes or unsubscribes the session meanwhile.
         while (true) {
-            val isDone =
-                if (command.topic in subscriptions) {
-                    resubscribe(session, handlers, command)
-                } else {
-                    subscribe(session, handlers, command)
-                }
-            if (isDone) return
-        }
-    }
-
-    /** Returns false if the session is already subscribed. */
-    private suspend fun subscribe(
-        session: Session<Meta>,
-        handlers: DeclaredHandlers<Meta, *>,
-        command: ClientCommand.Subscribe,
-    ): Boolean {
-        val topic = command.topic
-        val subscriptions = session.state.subscriptions
-        subscriptions.requireCapacity()
-        // Outside the lock: these call application code, which may itself subscribe the session.
-        handlers.authorize(session, topic, command.params)
-        val member = handlers.member(session, topic, command.params, HandlerCaller.Reader)
-        val welcome = handlers.welcome(session, topic, command.params)
-        val ack = ack(topic, command.ref, welcome)
-        val subscription =
-            session.state.withLock {
-                if (topic in subscriptions) return false
-                subscriptions.requireCapacity()
-                subscriptions.subscribe(topic, handlers, ack, command.params, command.since, member)
+            if (topic in subscriptions) {
+                if (resubscribe(session, handlers, command)) return else continue
             }
-        counters.sent(messages = 1, bytes = ack.body?.size ?: 0) // the ack, which was delivered through the topic
-        handlers.subscribed(subscription, welcome, HandlerCaller.Reader)
-        return true
+            subscriptions.requireCapacity()
+            // Outside the lock: these call application code, which may itself subscribe the session.
+            handlers.authorize(session, topic, command.params)
+            val member = handlers.member(session, topic, command.params, HandlerCaller.Reader)
+            val welcome = handlers.welcome(session, topic, command.params)
+            val ack = ack(topic, command.ref, welcome)
+            val subscription =
+                session.state.withLock {
+                    if (topic in subscriptions) continue
+                    subscriptions.requireCapacity()
+                    subscriptions.subscribe(topic, handlers, ack, command.params, command.since, member)
+                }
+            counters.sent(messages = 1, bytes = ack.body?.size ?: 0) // the ack, which was delivered through the topic
+            return handlers.subscribed(subscription, welcome, HandlerCaller.Reader)
+        }
     }
 
     /** Returns false if the session is not subscribed, and must be authorized first. */
@@ -113,12 +99,9 @@ internal class TopicCommands<Meta : Any>(
 
     suspend fun publish(session: Session<Meta>, message: Message) {
         val subscription = session.state.subscriptions[message.topic]
-        if (subscription == null) {
-            handlersOf(message.topic).publishUnsubscribed(session, message)
-        } else {
-            subscription.handlers.publish(subscription, message)
-        }
-        if (message.ref.isNotEmpty()) session.send(ack(message.topic, message.ref))
+        val handlers = subscription?.handlers ?: handlersOf(message.topic)
+        handlers.publish(session, subscription, message)
+        if (message.ref.isNotEmpty()) session.send(Message(MessageType.ACK, message.topic, message.ref))
     }
 
     /** Handles [message], with one of the [eventTypes], if its topic has a handler for it; else returns false. */

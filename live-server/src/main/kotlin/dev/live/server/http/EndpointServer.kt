@@ -9,12 +9,12 @@ import dev.live.server.dispatch.TopicCommands
 import dev.live.server.endpoint.EndpointSpec
 import dev.live.server.frame.wellFormed
 import dev.live.server.session.CloseReason
+import dev.live.server.session.InboundHandler
 import dev.live.server.session.Session
 import dev.live.server.session.SessionHandler
 import dev.live.server.session.SessionRunner
 import dev.live.server.session.SessionRuntime
 import dev.live.server.session.TopicSubscription
-import dev.live.server.transport.Inbound
 import dev.live.server.transport.Socket
 import dev.live.server.transport.watchDisconnect
 import io.ktor.http.HttpStatusCode
@@ -110,7 +110,8 @@ internal class EndpointServer<Meta : Any>(
                 authenticated
                     ?: verify?.let { firstMessageAuth(socket, slot, it).await() }
                     ?: return
-            val handler = Handler(meta, slot, address, socket.transport, streamTopic)
+            val dispatcher = Dispatcher(endpoint, commands, tokens, limits, guard, context.now, counters)
+            val handler = Handler(meta, slot, address, socket.transport, streamTopic, dispatcher)
             SessionRunner(socket, handler, context.sessionSettings, context.now).run()
         } catch (_: IOException) {
             // the connection was lost before the session was created
@@ -135,9 +136,9 @@ internal class EndpointServer<Meta : Any>(
         private val address: String,
         private val transport: String,
         private val streamTopic: String?,
-    ) : SessionHandler<Meta> {
-        private val dispatcher = Dispatcher(endpoint, commands, tokens, limits, guard, context.now, counters)
-
+        private val dispatcher: Dispatcher<Meta>,
+    ) : SessionHandler<Meta>,
+        InboundHandler<Meta> by dispatcher {
         /** Whether the session was accepted. Otherwise the application is not notified of its end. */
         private var isOpened = false
 
@@ -165,10 +166,6 @@ internal class EndpointServer<Meta : Any>(
             counters.sessionOpened(session.id)
             return dispatcher.opened(session)
         }
-
-        override fun admitsControl(session: Session<Meta>): Boolean = dispatcher.admitsControl(session)
-
-        override suspend fun handle(session: Session<Meta>, data: Inbound.Data) = dispatcher.dispatch(session, data)
 
         override fun beforeUnsubscribe(session: Session<Meta>) {
             lastSubscriptions = commands.subscriptionsWithHook(session)

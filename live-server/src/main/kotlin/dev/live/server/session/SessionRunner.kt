@@ -22,19 +22,22 @@ import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.io.IOException
 
-/** The endpoint's callbacks for a session. */
-internal interface SessionHandler<Meta : Any> {
-    /** Creates the session for this connection in [scope]. */
-    fun create(scope: CoroutineScope): Session<Meta>
-
-    /** Returns null if the session may start, else the reason to close it. Called once, before the first read. */
-    suspend fun open(session: Session<Meta>): CloseReason?
-
+/** Handles the frames of a client. Only called by its session's reader. */
+internal interface InboundHandler<Meta : Any> {
     /** Returns whether the session may send a ping or a pong now; called for each one. */
     fun admitsControl(session: Session<Meta>): Boolean
 
     /** Handles one message; the next one is read when this returns. */
     suspend fun handle(session: Session<Meta>, data: Inbound.Data)
+}
+
+/** The endpoint's callbacks for a session. */
+internal interface SessionHandler<Meta : Any> : InboundHandler<Meta> {
+    /** Creates the session for this connection in [scope]. */
+    fun create(scope: CoroutineScope): Session<Meta>
+
+    /** Returns null if the session may start, else the reason to close it. Called once, before the first read. */
+    suspend fun open(session: Session<Meta>): CloseReason?
 
     /** Called once, after the session has ended and before it unsubscribes from its topics. Must not block. */
     fun beforeUnsubscribe(session: Session<Meta>) {}

@@ -31,8 +31,8 @@ internal interface TopicHandlers<Meta : Any> {
     /** Calls `onUnsubscribe`. Its failures are logged. */
     suspend fun unsubscribed(subscription: Subscription<Meta>, caller: HandlerCaller)
 
-    /** Handles a `publish` of the subscribed client. */
-    suspend fun publish(subscription: Subscription<Meta>, message: Message)
+    /** Handles a `publish` of [session]; [subscription] is null if it is not subscribed to the topic. */
+    suspend fun publish(session: Session<Meta>, subscription: Subscription<Meta>?, message: Message)
 
     /** Handles [message] if the declaration has a handler for its type; else returns false. */
     suspend fun handle(subscription: Subscription<Meta>, message: Message): Boolean

@@ -10,7 +10,6 @@ import dev.live.protocol.SubscribeData
 import dev.live.protocol.of
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
-import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
 import io.kotest.matchers.types.shouldBeSameInstanceAs
@@ -27,7 +26,10 @@ class ClientCommandTest : FunSpec({
     }
 
     test("a token is an ordinary message where the endpoint renews none") {
-        ClientCommand.controlIn(Message(MessageType.AUTH), renewsTokens = false).shouldBeNull()
+        val message = Message(MessageType.AUTH)
+
+        ClientCommand.of(message, hasTopics = true, renewsTokens = false).shouldBeInstanceOf<ClientCommand.Other>()
+        ClientCommand.isControl(message, renewsTokens = false) shouldBe false
     }
 
     test("replies and errors are control commands only with a ref of the server") {
@@ -35,7 +37,9 @@ class ClientCommandTest : FunSpec({
             val reply = Message(type, ref = "\$1")
 
             control(reply).shouldBeInstanceOf<ClientCommand.Reply>().message shouldBeSameInstanceAs reply
-            control(Message(type, ref = "1")).shouldBeNull()
+            val other = Message(type, ref = "1")
+            command(other).shouldBeInstanceOf<ClientCommand.Other>()
+            ClientCommand.isControl(other, renewsTokens = true) shouldBe false
         }
     }
 
@@ -71,13 +75,16 @@ class ClientCommandTest : FunSpec({
         for (type in listOf(MessageType.SUBSCRIBE, MessageType.UNSUBSCRIBE, MessageType.PUBLISH, "move")) {
             val message = Message(type, "t", body = Body.json("[]"))
 
-            val other = ClientCommand.of(message, hasTopics = false)
+            val other = ClientCommand.of(message, hasTopics = false, renewsTokens = true)
 
             other.shouldBeInstanceOf<ClientCommand.Other>().message shouldBeSameInstanceAs message
         }
     }
 })
 
-private fun control(message: Message) = ClientCommand.controlIn(message, renewsTokens = true)
+private fun control(message: Message): ClientCommand {
+    ClientCommand.isControl(message, renewsTokens = true) shouldBe true
+    return command(message)
+}
 
-private fun command(message: Message) = ClientCommand.of(message, hasTopics = true)
+private fun command(message: Message) = ClientCommand.of(message, hasTopics = true, renewsTokens = true)

@@ -30,7 +30,8 @@ internal class FakeHandlers : TopicHandlers<Unit> {
     override suspend fun unsubscribed(subscription: Subscription<Unit>, caller: HandlerCaller) =
         onUnsubscribe(subscription)
 
-    override suspend fun publish(subscription: Subscription<Unit>, message: Message) = error("clients do not publish")
+    override suspend fun publish(session: Session<Unit>, subscription: Subscription<Unit>?, message: Message) =
+        error("clients do not publish")
 
     override suspend fun handle(subscription: Subscription<Unit>, message: Message): Boolean = false
 }
