@@ -116,7 +116,8 @@ internal class DeclaredHandlers<Meta : Any, T>(
             if (onPublish == null) {
                 publish(message.body)
             } else {
-                PublishScope(session, message.topic, subscription, spec, publish).onPublish(value)
+                val parameters = pattern.parametersOf(message.topic)
+                PublishScope(session, message.topic, subscription, parameters, spec.payload, publish).onPublish(value)
             }
         }
         if (hasKey) publishOnce(session, message, handle) else guard.callHandler(session, message.trace, handle)

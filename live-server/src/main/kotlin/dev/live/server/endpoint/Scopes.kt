@@ -109,12 +109,13 @@ public class PublishScope<Meta : Any, T> internal constructor(
     session: Session<Meta>,
     topic: String,
     public val subscription: Subscription<Meta>?,
-    private val spec: TopicSpec<Meta, T>,
+    parameters: TopicParameters,
+    private val payload: PayloadType<T>,
     private val publish: suspend (Body?) -> Unit,
-) : TopicScope<Meta>(session, topic, spec.pattern.parametersOf(topic), subscription?.params) {
+) : TopicScope<Meta>(session, topic, parameters, subscription?.params) {
     /**
      * Publishes [value] to all subscribers of the topic. The publisher is included unless the topic sets
      * `deliverToPublisher` to false.
      */
-    public suspend fun broadcast(value: T): Unit = publish(spec.payload.write(value))
+    public suspend fun broadcast(value: T): Unit = publish(payload.write(value))
 }

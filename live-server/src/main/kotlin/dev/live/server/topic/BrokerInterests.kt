@@ -16,7 +16,6 @@ import kotlinx.coroutines.withTimeoutOrNull
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.util.concurrent.ConcurrentHashMap
-import kotlin.time.Duration.Companion.seconds
 
 /**
  * This node's subscriptions to topics at the broker: one for each active topic. It starts with the first use of the
@@ -42,8 +41,11 @@ internal class BrokerInterests(private val runtime: TopicRuntime) {
             }
         attempt.start()
         if (attempt.isCompleted) return attempt.await() // always, with a broker that does not suspend
-        withTimeoutOrNull(TIMEOUT) { attempt.await() }
-            ?: throw LiveException(ErrorCode.Timeout, "the topic was not subscribed to within $TIMEOUT")
+        withTimeoutOrNull(TopicRuntime.BROKER_TIMEOUT) { attempt.await() }
+            ?: throw LiveException(
+                ErrorCode.Timeout,
+                "the topic was not subscribed to within ${TopicRuntime.BROKER_TIMEOUT}",
+            )
     }
 
     // in the server's scope: the caller may be cancelled, and others wait for the same attempt
@@ -79,13 +81,10 @@ internal class BrokerInterests(private val runtime: TopicRuntime) {
         }
     }
 
-    companion object {
-        /** How long a subscribe waits for the broker. */
-        val TIMEOUT = 10.seconds
-
+    private companion object {
         /** The value of [ActiveTopic.opening] while the broker delivers; shared, to avoid an object per topic. */
-        private val OPEN: Deferred<Unit> = CompletableDeferred(Unit)
+        val OPEN: Deferred<Unit> = CompletableDeferred(Unit)
 
-        private val log: Logger = LoggerFactory.getLogger("dev.live.server.topic")
+        val log: Logger = LoggerFactory.getLogger("dev.live.server.topic")
     }
 }

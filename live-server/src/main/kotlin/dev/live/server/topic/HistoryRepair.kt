@@ -70,7 +70,7 @@ internal class HistoryRepair(
         var wait = MIN_DELAY
         while (true) {
             try {
-                return withTimeout(BrokerInterests.TIMEOUT) { runtime.broker.history(topic, since, bounds) }
+                return withTimeout(TopicRuntime.BROKER_TIMEOUT) { runtime.broker.history(topic, since, bounds) }
             } catch (e: Throwable) {
                 currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
                 log.warn("The history of topic {} cannot be read. The next attempt follows in {}.", topic, wait, e)

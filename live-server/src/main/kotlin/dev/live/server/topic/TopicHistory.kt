@@ -52,8 +52,8 @@ internal class TopicHistory(
      * @throws LiveException with `timeout` if the broker takes too long
      */
     suspend fun read(since: Position): StoredHistory =
-        withTimeoutOrNull(BrokerInterests.TIMEOUT) { runtime.broker.history(topic, since, bounds) }
-            ?: throw LiveException(ErrorCode.Timeout, "the history was not read within ${BrokerInterests.TIMEOUT}")
+        withTimeoutOrNull(TopicRuntime.BROKER_TIMEOUT) { runtime.broker.history(topic, since, bounds) }
+            ?: throw LiveException(ErrorCode.Timeout, "the history was not read within ${TopicRuntime.BROKER_TIMEOUT}")
 
     /** [message] is delivered now. */
     fun delivered(message: PreparedMessage) {

@@ -11,6 +11,7 @@ import kotlinx.coroutines.plus
 import kotlinx.coroutines.sync.Semaphore
 import kotlin.coroutines.ContinuationInterceptor
 import kotlin.coroutines.CoroutineContext
+import kotlin.time.Duration.Companion.seconds
 
 /**
  * The context shared by all topics of a server; one object, because there are many topics.
@@ -43,7 +44,10 @@ internal class TopicRuntime(
     /** Bounds the histories that are read at the same time to fill holes. */
     val repairs = Semaphore(MAX_REPAIRS)
 
-    private companion object {
-        const val MAX_REPAIRS = 16
+    companion object {
+        /** How long a caller waits for the broker. */
+        val BROKER_TIMEOUT = 10.seconds
+
+        private const val MAX_REPAIRS = 16
     }
 }
