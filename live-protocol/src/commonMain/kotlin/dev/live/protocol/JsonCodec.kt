@@ -26,39 +26,36 @@ public object JsonCodec : TraceableCodec {
     }
 
     override fun decode(bytes: ByteArray, limits: DecodeLimits, isTraced: Boolean): Message {
-        val text = bytes.decodeUtf8("the message")
-        return try {
-            read(text, limits, isTraced)
-        } catch (e: MalformedMessageException) {
-            throw replyAddressIn(text)?.addTo(e) ?: e
-        }
-    }
-
-    private fun read(text: String, limits: DecodeLimits, isTraced: Boolean): Message {
-        val scanner = JsonScanner(text, limits.maxDepth)
-        var type: String? = null
-        var topic: String? = null
-        var ref: String? = null
-        var body: String? = null
-        var data: String? = null
-        var offset: Long? = null
-        var trace: String? = null
-        scanner.fields { name ->
-            when (name) {
-                Field.TYPE -> type = scanner.text(name)
-                Field.TOPIC -> topic = scanner.text(name)
-                Field.REF -> ref = scanner.text(name)
-                Field.BODY -> body = scanner.text(name)
-                Field.DATA -> data = scanner.compactValue()
-                Field.OFFSET -> offset = scanner.offset()
-                Field.TRACE -> trace = scanner.text(name)
-                else -> scanner.skipValue()
+        val json = bytes.decodeUtf8("the message")
+        try {
+            val scanner = JsonScanner(json, limits.maxDepth)
+            var type: String? = null
+            var topic: String? = null
+            var ref: String? = null
+            var body: String? = null
+            var data: String? = null
+            var offset: Long? = null
+            var trace: String? = null
+            scanner.fields { name ->
+                when (name) {
+                    Field.TYPE -> type = scanner.text(name)
+                    Field.TOPIC -> topic = scanner.text(name)
+                    Field.REF -> ref = scanner.text(name)
+                    Field.BODY -> body = scanner.text(name)
+                    Field.DATA -> data = scanner.compactValue()
+                    Field.OFFSET -> offset = scanner.offset()
+                    Field.TRACE -> trace = scanner.text(name)
+                    else -> scanner.skipValue()
+                }
             }
+            scanner.end()
+            // in all other messages null is a JSON payload
+            if (data == "null" && (body != null || type == MessageType.SUBSCRIBE)) data = null
+            val opaque = body?.let { Body.base64(it) }
+            return messageOf(type, topic, ref, opaque, data, offset, if (isTraced) trace else null)
+        } catch (e: MalformedMessageException) {
+            throw replyAddressIn(json)?.addTo(e) ?: e
         }
-        scanner.end()
-        // in all other messages null is a JSON payload
-        if (data == "null" && (body != null || type == MessageType.SUBSCRIBE)) data = null
-        return messageOf(type, topic, ref, body?.let { Body.base64(it) }, data, offset, if (isTraced) trace else null)
     }
 
     /** The topic and ref of a rejected message; null if it is not JSON. */
