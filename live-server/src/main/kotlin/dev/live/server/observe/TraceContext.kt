@@ -27,4 +27,4 @@ internal suspend fun <T> inTrace(trace: String, block: suspend () -> T): T =
     if (trace.isEmpty()) block() else withContext(TraceContext(trace)) { block() }
 
 /** The trace context of the caller; empty if there is none. */
-internal suspend fun currentTrace(): String = currentCoroutineContext()[TraceContext]?.traceparent.orEmpty()
+internal suspend inline fun currentTrace(): String = currentCoroutineContext()[TraceContext]?.traceparent.orEmpty()

@@ -136,7 +136,7 @@ internal class TopicRegistry(
         policies.keyOf(topic)?.invoke(Message(type, topic, body = body))
 
     /** The caller's trace context; empty if no codec carries it. */
-    suspend fun trace(): String = if (dialects.isTraced) currentTrace() else ""
+    suspend inline fun trace(): String = if (dialects.isTraced) currentTrace() else ""
 
     /** Hands [publication] to its topic's coroutine; suspends while the topic's buffer is full. */
     override suspend fun deliver(publication: Publication, position: Position?) {
