@@ -64,7 +64,15 @@ internal class Dispatcher<Meta : Any>(
             }
         if (rejection != null) return rejectRateLimited(session, message, rejection)
         val start = if (counters.isObserved) System.nanoTime() else 0L
-        val failure = guard.isolate(message.type) { intercept(session, message) }
+        val interceptor = endpoint.intercept
+        val failure =
+            guard.isolate(message.type) {
+                if (interceptor == null || ClientCommand.isControl(message, renewsTokens)) {
+                    route(session, message)
+                } else {
+                    intercept(session, message, interceptor)
+                }
+            }
         if (counters.isObserved) {
             counters.handled(
                 observedType(message),
@@ -99,13 +107,15 @@ internal class Dispatcher<Meta : Any>(
         return false
     }
 
-    private suspend fun intercept(session: Session<Meta>, message: Message) {
-        val intercept = endpoint.intercept
-        if (intercept == null || ClientCommand.isControl(message, renewsTokens)) return route(session, message)
+    private suspend fun intercept(
+        session: Session<Meta>,
+        message: Message,
+        interceptor: suspend SessionScope<Meta>.(Message, suspend (Message) -> Unit) -> Unit,
+    ) {
         guard.callHandler(session, message.trace) {
             val isDone = AtomicBoolean()
             try {
-                SessionScope(session).intercept(message) { passed ->
+                SessionScope(session).interceptor(message) { passed ->
                     check(isDone.compareAndSet(false, true)) {
                         "next was called twice, or after the interceptor returned"
                     }

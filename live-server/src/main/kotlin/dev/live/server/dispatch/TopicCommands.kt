@@ -41,7 +41,7 @@ internal class TopicCommands<Meta : Any>(
     suspend fun subscribe(session: Session<Meta>, command: ClientCommand.Subscribe) {
         val topic = command.topic
         val handlers = handlersOf(topic)
-        val subscriptions = session.state.subscriptions
+        val subscriptions = session.subscriptions
         // Repeated only if the server subscribes or unsubscribes the session meanwhile.
         while (true) {
             if (topic in subscriptions) {
@@ -70,7 +70,7 @@ internal class TopicCommands<Meta : Any>(
         handlers: DeclaredHandlers<Meta, *>,
         command: ClientCommand.Subscribe,
     ): Boolean {
-        val subscriptions = session.state.subscriptions
+        val subscriptions = session.subscriptions
         val ack = ack(command.topic, command.ref, handlers.welcome(session, command.topic, command.params))
         val isAcked =
             session.state.withLock {
@@ -87,7 +87,7 @@ internal class TopicCommands<Meta : Any>(
         var isAcked = true
         val subscription =
             session.state.withLock {
-                session.state.subscriptions.unsubscribe(command.topic, ack)
+                session.subscriptions.unsubscribe(command.topic, ack)
                     .also { if (it == null) isAcked = session.trySend(ack) }
             }
         if (!isAcked) session.send(ack)
@@ -98,7 +98,7 @@ internal class TopicCommands<Meta : Any>(
     }
 
     suspend fun publish(session: Session<Meta>, message: Message) {
-        val subscription = session.state.subscriptions[message.topic]
+        val subscription = session.subscriptions[message.topic]
         val handlers = subscription?.handlers ?: handlersOf(message.topic)
         handlers.publish(session, subscription, message)
         if (message.ref.isNotEmpty()) session.send(Message(MessageType.ACK, message.topic, message.ref))
@@ -106,7 +106,7 @@ internal class TopicCommands<Meta : Any>(
 
     /** Handles [message], with one of the [eventTypes], if its topic has a handler for it; else returns false. */
     suspend fun handle(session: Session<Meta>, message: Message): Boolean {
-        val subscription = session.state.subscriptions[message.topic]
+        val subscription = session.subscriptions[message.topic]
         if (subscription != null) return subscription.handlers.handle(subscription, message)
         if (find(message.topic)?.handles(message.type) != true) return false
         throw LiveException(ErrorCode.NotSubscribed, "subscribe to the topic before sending messages to it")
@@ -118,7 +118,7 @@ internal class TopicCommands<Meta : Any>(
      */
     fun subscriptionsWithHook(session: Session<Meta>): List<TopicSubscription<Meta>> =
         if (hasUnsubscribeHook) {
-            session.state.subscriptions.all.filter { it.handlers.hasUnsubscribeHook }
+            session.subscriptions.all.filter { it.handlers.hasUnsubscribeHook }
         } else {
             emptyList()
         }

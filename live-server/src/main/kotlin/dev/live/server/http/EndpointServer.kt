@@ -146,11 +146,11 @@ internal class EndpointServer<Meta : Any>(
         private var lastSubscriptions = emptyList<TopicSubscription<Meta>>()
 
         override fun create(scope: CoroutineScope): Session<Meta> {
-            val runtime =
-                SessionRuntime(context.sessionSettings, context.topics, slot, commands, streamTopic, context.now)
+            val runtime = SessionRuntime(context.sessionSettings, context.topics, slot, streamTopic, context.now)
             val user = endpoint.user?.invoke(meta)
-            val connectedAt = Clock.System.now()
-            return Session(newSessionId(), meta, user, address, connectedAt, transport, runtime, scope.coroutineContext)
+            val start = Clock.System.now()
+            val coroutines = scope.coroutineContext
+            return Session(newSessionId(), meta, user, address, start, transport, runtime, coroutines, commands)
         }
 
         override suspend fun open(session: Session<Meta>): CloseReason? {

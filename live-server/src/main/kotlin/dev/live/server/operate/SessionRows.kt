@@ -18,7 +18,7 @@ internal class SessionRows(private val context: EndpointContext) {
         val now = context.now()
         val matching =
             context.sessions.all.asSequence()
-                .filter { topic == null || it.state.subscriptions[topic] != null }
+                .filter { topic == null || it.subscriptions[topic] != null }
                 .filter { paging.matches(it.id, it.user, it.remoteAddress) }
                 .map { row(it, now) }
         return pageOf(matching.asIterable(), order(paging.sort), paging)
@@ -95,7 +95,7 @@ internal class SessionRow(
     val fill: Double,
     val writingMillis: Long,
 ) {
-    val topics: Int = session.state.subscriptions.count
+    val topics: Int = session.subscriptions.count
 
     /** Whether the client is slow: its queue is at least 25 % full, or a write has been pending for one second. */
     val isSlow: Boolean get() = fill >= SLOW_FILL || writingMillis >= SLOW_MILLIS

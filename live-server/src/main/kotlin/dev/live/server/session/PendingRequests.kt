@@ -35,9 +35,13 @@ internal class PendingRequests {
     /** Number of requests that wait for a reply. */
     val size: Int get() = count.get()
 
-    /** Sends a request of [type] to [session] and returns its `reply`, or throws a [RequestFailedException]. */
+    /**
+     * Sends a request of [type] and returns its `reply`, or throws a [RequestFailedException].
+     *
+     * @param send sends a message to the client; returns false if the session has ended
+     */
     suspend fun request(
-        session: Session<*>,
+        send: suspend (Message) -> Boolean,
         type: String,
         body: Body?,
         timeout: Duration,
@@ -57,7 +61,7 @@ internal class PendingRequests {
             // read after the insertion: either this check sees the close, or [close] sees the request
             if (isClosed) throw connectionLost(type)
             return withTimeoutOrNull(timeout) {
-                if (!session.send(Message(type, ref = ref, body = body, trace = trace))) throw connectionLost(type)
+                if (!send(Message(type, ref = ref, body = body, trace = trace))) throw connectionLost(type)
                 reply.await().orThrow(type)
             } ?: throw RequestFailedException(ErrorCode.Timeout, "no reply to '$type' within $timeout")
         } finally {

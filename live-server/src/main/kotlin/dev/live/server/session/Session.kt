@@ -10,7 +10,6 @@ import dev.live.protocol.decode
 import dev.live.protocol.of
 import dev.live.server.dialect.Dialect
 import dev.live.server.dialect.ServerEvent
-import dev.live.server.frame.OutboundFrame
 import dev.live.server.transport.isCloseCode
 import io.ktor.util.Attributes
 import kotlinx.coroutines.CoroutineScope
@@ -46,10 +45,13 @@ public class Session<Meta : Any> internal constructor(
     public val remoteAddress: String,
     public val connectedSince: Instant,
     public val transport: String,
-    private val runtime: SessionRuntime<Meta>,
+    private val runtime: SessionRuntime,
     override val coroutineContext: CoroutineContext,
+    endpointTopics: EndpointTopics<Meta>? = null,
 ) : CoroutineScope {
-    internal val state: SessionState<Meta> = SessionState(this, runtime)
+    internal val state: SessionState = SessionState(coroutineContext, runtime)
+
+    internal val subscriptions: SessionSubscriptions<Meta> = SessionSubscriptions(this, runtime, endpointTopics)
 
     /** The value that `authenticate` returned; replaced when the client renews its token. */
     @Volatile
@@ -83,7 +85,7 @@ public class Session<Meta : Any> internal constructor(
     internal val dialect: Dialect get() = runtime.dialect
 
     /** The topics that this session is subscribed to now. */
-    public val topics: Set<String> get() = state.subscriptions.names
+    public val topics: Set<String> get() = subscriptions.names
 
     /** False once the session has started to end. */
     public val isOpen: Boolean get() = state.endReason == null
@@ -94,7 +96,7 @@ public class Session<Meta : Any> internal constructor(
      * @return false if the queue is full or the session has ended; the message is then not sent
      */
     public fun trySend(message: Message): Boolean =
-        state.queue.offer(encode(ServerEvent.Sent(message))) == OfferResult.Accepted
+        state.queue.offer(runtime.encode(ServerEvent.Sent(message))) == OfferResult.Accepted
 
     /**
      * Puts [message] into the session's queue. Suspends while the queue is full, until the client has read some of it
@@ -102,7 +104,7 @@ public class Session<Meta : Any> internal constructor(
      *
      * @return false if the session ended first; the message is then not sent
      */
-    public suspend fun send(message: Message): Boolean = state.queue.send(encode(ServerEvent.Sent(message)))
+    public suspend fun send(message: Message): Boolean = state.queue.send(runtime.encode(ServerEvent.Sent(message)))
 
     /**
      * Ends the session after its queued messages have been written. Returns at once; only the first reason counts.
@@ -170,7 +172,7 @@ public class Session<Meta : Any> internal constructor(
         REQUESTS.compareAndSet(this, null, requests ?: PendingRequests()) // does nothing if another thread was first
         val pending = requests ?: error("unreachable: requests is never reset")
         if (!isOpen) pending.close() // the session may have ended before [requests] was set
-        return pending.request(this, type, body, timeout, runtime.topics.trace())
+        return pending.request(::send, type, body, timeout, runtime.topics.trace())
     }
 
     /** Handles the client's reply to a request of the server. */
@@ -188,7 +190,7 @@ public class Session<Meta : Any> internal constructor(
      *   the session has reached its topic limit, or `timeout` if the change takes longer than a handler timeout. Also
      *   with the error of the `presence` block
      */
-    public suspend fun subscribe(topic: String): Boolean = state.subscribeFromServer(topic)
+    public suspend fun subscribe(topic: String): Boolean = subscriptions.subscribeFromServer(topic)
 
     /**
      * Unsubscribes the client from [topic]. The client is notified by an `unsubscribe` message, the last one it
@@ -197,7 +199,7 @@ public class Session<Meta : Any> internal constructor(
      * @return false if the session was not subscribed
      * @throws LiveException with `timeout` if the change takes longer than a handler timeout
      */
-    public suspend fun unsubscribe(topic: String): Boolean = state.unsubscribeFromServer(topic)
+    public suspend fun unsubscribe(topic: String): Boolean = subscriptions.unsubscribeFromServer(topic)
 
     /** Unsubscribes the client from all its current topics; see [unsubscribe]. */
     public suspend fun unsubscribeAll() {
@@ -206,12 +208,6 @@ public class Session<Meta : Any> internal constructor(
 
     internal fun renew(meta: Meta) {
         this.meta = meta
-    }
-
-    /** The frame of an [event] that only this session receives, which counts as sent. */
-    internal fun encode(event: ServerEvent.WithMessage, slot: Int = runtime.slot): OutboundFrame {
-        runtime.topics.counters.sent(messages = 1, event.message.body?.size ?: 0)
-        return runtime.dialects[slot].encode(event)
     }
 
     override fun toString(): String = "Session($id)"

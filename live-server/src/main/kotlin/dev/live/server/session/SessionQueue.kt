@@ -66,8 +66,8 @@ internal class SessionQueue(bound: QueueBound) : QueueCapacity(bound), FrameSour
     }
 
     /**
-     * Stores the message in [frame] under [key] of [topic], replacing the waiting message with that key. At most [limit] messages of
-     * [topic] wait; there is always capacity. Returns false if the session has ended.
+     * Stores the message in [frame] under [key] of [topic], replacing the waiting message with that key. At most
+     * [limit] messages of [topic] wait; there is always capacity. Returns false if the session has ended.
      *
      * @param hasOffset whether the message is stored in a history
      */

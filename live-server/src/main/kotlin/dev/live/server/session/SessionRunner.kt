@@ -143,7 +143,7 @@ internal class SessionRunner<Meta : Any>(
      * Ends the session after the client's close frame. Earlier messages have been handled: their replies are written
      * before the server's close frame.
      */
-    private suspend fun endByClient(state: SessionState<Meta>, reason: CloseReason) {
+    private suspend fun endByClient(state: SessionState, reason: CloseReason) {
         state.hasClientClosed = true
         state.end(reason, flush = true)
         delay(settings.handlerTimeout) // cancelled when the writer has written all frames
@@ -158,7 +158,7 @@ internal class SessionRunner<Meta : Any>(
             handler.beforeUnsubscribe(session)
             session.requests?.close()
             // the lock waits for a concurrent subscription by the server
-            session.state.withLock { session.state.subscriptions.unsubscribeAll() }
+            session.state.withLock { session.subscriptions.unsubscribeAll() }
         }
         coroutineScope {
             launch { close(reason, closeReceived = reason.byClient || session?.state?.hasClientClosed == true) }

@@ -9,16 +9,18 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
 import java.util.concurrent.atomic.AtomicReference
-import kotlin.time.Duration
+import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration.Companion.seconds
 
-/** The mutable internal state of a [session]. One file, because ending the session concerns all of it. */
-internal class SessionState<Meta : Any>(val session: Session<Meta>, private val runtime: SessionRuntime<Meta>) :
+/**
+ * The mutable internal state of a session. One file, because ending the session concerns all of it.
+ *
+ * @param scope the session's coroutine scope
+ */
+internal class SessionState(private val scope: CoroutineContext, private val runtime: SessionRuntime) :
     SuspendingLock(),
     WriteListener {
     val queue = SessionQueue(runtime.settings.queueBound)
-
-    val subscriptions = SessionSubscriptions(session, runtime)
 
     private val endReasonRef = AtomicReference<CloseReason?>()
 
@@ -70,12 +72,6 @@ internal class SessionState<Meta : Any>(val session: Session<Meta>, private val 
     /** When the last ping was sent. Only accessed by the sweeper. */
     private var lastPing: Long = lastReceived
 
-    /** Time limit for a subscription change outside a handler. */
-    val changeTimeout: Duration get() = runtime.settings.handlerTimeout
-
-    val endpointTopics: EndpointTopics<Meta>
-        get() = runtime.endpointTopics ?: error("unreachable: sessions of an endpoint have EndpointTopics")
-
     /**
      * Ends the session for [reason]; only the first reason counts.
      *
@@ -91,7 +87,7 @@ internal class SessionState<Meta : Any>(val session: Session<Meta>, private val 
             }
         } else {
             queue.cancel()
-            session.cancel(SessionEndedException())
+            scope.cancel(SessionEndedException())
         }
     }
 
@@ -114,7 +110,7 @@ internal class SessionState<Meta : Any>(val session: Session<Meta>, private val 
     fun abort(reason: CloseReason) {
         end(reason, flush = false)
         queue.cancel()
-        session.cancel(SessionEndedException())
+        scope.cancel(SessionEndedException())
     }
 
     /** A frame was received from the client, and no handler is running. */
@@ -198,7 +194,7 @@ internal class SessionState<Meta : Any>(val session: Session<Meta>, private val 
         queue.cancel()
         runtime.topics.counters.dropped(OverflowPolicy.Close.toString(), lost)
         // not in the topic's coroutine: cancelling may run application code
-        runtime.topics.launchDetached { session.cancel(SessionEndedException()) }
+        runtime.topics.launchDetached { scope.cancel(SessionEndedException()) }
     }
 
     /** Replies to a ping of the client. Suspends while the queue is full, like any reply. */
@@ -250,7 +246,8 @@ internal class SessionState<Meta : Any>(val session: Session<Meta>, private val 
             val reason = CloseReason(CloseCode.NotAuthenticated, Expiry.TOKEN_EXPIRED, byClient = false)
             if (expiry.claim()) end(reason, flush = true)
         } else if (expiry.isWarningDue(now)) {
-            expiry.isNotified = session.trySend(expiry.message(now)) // if the queue is full, the next sweep tries again
+            val frame = runtime.encode(ServerEvent.Sent(expiry.message(now)))
+            expiry.isNotified = queue.offer(frame) == OfferResult.Accepted // if it is full, the next sweep tries again
         }
     }
 

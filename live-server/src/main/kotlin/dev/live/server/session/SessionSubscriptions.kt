@@ -1,25 +1,38 @@
 package dev.live.server.session
 
+import dev.live.protocol.Body
 import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.protocol.Message
+import dev.live.protocol.MessageType
 import dev.live.protocol.Position
-import dev.live.server.topic.ActiveTopic
+import dev.live.protocol.UnsubscribeData
+import dev.live.protocol.of
+import dev.live.server.dialect.ServerEvent
+import dev.live.server.frame.wellFormed
 import dev.live.server.topic.Member
 import dev.live.server.topic.SubscribeResult
+import dev.live.server.topic.TopicActor
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.isActive
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
 import kotlinx.serialization.json.JsonElement
 import java.util.concurrent.ConcurrentHashMap
 
-/** The topic subscriptions of one session. Changes are serialized by [SuspendingLock]. */
+/**
+ * The topic subscriptions of one session, changed by its client and by the server. [SuspendingLock] serializes the
+ * changes.
+ *
+ * @param endpointTopics the topics that the session's endpoint declares; null for sessions without an endpoint
+ */
 internal class SessionSubscriptions<Meta : Any>(
     private val session: Session<Meta>,
-    private val runtime: SessionRuntime<Meta>,
+    private val runtime: SessionRuntime,
+    private val endpointTopics: EndpointTopics<Meta>?,
 ) {
     private val byTopic = ConcurrentHashMap<String, TopicSubscription<Meta>>()
 
@@ -57,11 +70,20 @@ internal class SessionSubscriptions<Meta : Any>(
         since: Position? = null,
         member: Member? = null,
     ): TopicSubscription<Meta> {
-        val subscription = create(runtime.topics.retain(topic), handlers, params)
+        val active = runtime.topics.retain(topic)
+        val slot = runtime.slotFor(topic)
+        val lossy = active.lossy
+        val drops = active.drops
+        val subscription =
+            if (lossy == null || drops == null) {
+                TopicSubscription(session, active, handlers, params, slot)
+            } else {
+                LossySubscription(session, active, handlers, params, slot, lossy, drops)
+            }
         byTopic[topic] = subscription
         orRemove(subscription) {
-            val result = subscription.active.subscribe(subscription, ack, since, member = member)
-            if (result is SubscribeResult.CatchUp) catchUpOrClose(subscription, result, member, queueBound)
+            val result = active.subscribe(subscription, ack, since, member = member)
+            if (result is SubscribeResult.CatchUp) catchUp(subscription, result, member)
         }
         return subscription
     }
@@ -85,7 +107,7 @@ internal class SessionSubscriptions<Meta : Any>(
                 throw e
             }
         // If the recovery fails, the session ends. Its end removes the subscription and calls `onUnsubscribe`.
-        if (result is SubscribeResult.CatchUp) catchUpOrClose(subscription, result, member = null, queueBound)
+        if (result is SubscribeResult.CatchUp) catchUp(subscription, result, member = null)
         return true
     }
 
@@ -116,17 +138,31 @@ internal class SessionSubscriptions<Meta : Any>(
         }
     }
 
-    private fun create(
-        topic: ActiveTopic,
-        handlers: TopicHandlers<Meta>,
-        params: JsonElement?,
-    ): TopicSubscription<Meta> {
-        val lossy = topic.lossy
-        val drops = topic.drops
-        val slot = runtime.slotFor(topic.name)
-        if (lossy == null || drops == null) return TopicSubscription(session, topic, handlers, params, slot)
-        val entries = LossyQueue.TopicEntries(drops)
-        return LossySubscription(session, topic, handlers, params, slot, lossy, entries)
+    /**
+     * Sends the missed messages as fast as the client reads, before newer ones, until the rest fits into the queue at
+     * once. Closes the session if that fails, because the ack promised a complete recovery.
+     */
+    private suspend fun catchUp(
+        subscription: TopicSubscription<Meta>,
+        first: SubscribeResult.CatchUp,
+        member: Member?,
+    ) {
+        val queue = session.state.queue
+        val capacity = minOf(TopicActor.MAX_BATCH, runtime.settings.queueBound.messages / 2)
+        var failure: String? = "recovery timed out"
+        try {
+            var next: SubscribeResult = first
+            while (next is SubscribeResult.CatchUp) {
+                val position = next.position
+                val events = listOfNotNull(next.ack) + next.messages.map { ServerEvent.Published(it, position.epoch) }
+                val isSent = events.all { queue.send(runtime.encode(it, subscription.slot)) }
+                if (!isSent || !queue.awaitHalfEmpty()) break // the session has ended
+                next = subscription.active.subscribe(subscription, ack = null, position, capacity, member)
+            }
+            failure = if (next == SubscribeResult.HistoryEvicted) "history evicted during recovery" else null
+        } finally {
+            if (failure != null) session.close(CloseCode.SlowConsumer, failure)
+        }
     }
 
     /**
@@ -153,5 +189,59 @@ internal class SessionSubscriptions<Meta : Any>(
         runtime.topics.release(subscription.topic)
     }
 
-    private val queueBound: QueueBound get() = runtime.settings.queueBound
+    /** Subscribes the client to [topic]; returns false if it is already subscribed or the session has ended. */
+    suspend fun subscribeFromServer(topic: String): Boolean {
+        if (!session.isOpen || topic in this) return false
+        val declared = endpointTopics ?: error("unreachable: sessions of an endpoint have EndpointTopics")
+        val handlers = declared.handlersOf(topic)
+        requireCapacity()
+        // before taking the lock: no application code runs under it
+        val member = handlers.member(session, topic, params = null, HandlerCaller.Application)
+        var created: TopicSubscription<Meta>? = null
+        change(topic, isDone = { created != null }) {
+            // the end of the session takes the lock after this, and removes the new subscription
+            if (!session.isOpen || topic in this) return@change
+            requireCapacity() // again: the limit may have been reached in the meantime
+            created = subscribe(topic, handlers, Message(MessageType.SUBSCRIBE, topic), member = member)
+        }
+        val subscription = created ?: return false
+        handlers.subscribed(subscription, welcome = null, HandlerCaller.Application)
+        return true
+    }
+
+    /**
+     * Unsubscribes the client from [topic]; returns false if it was not subscribed.
+     *
+     * @param reason sent to the client; empty for none
+     * @param only the subscription to end; null ends any
+     */
+    suspend fun unsubscribeFromServer(
+        topic: String,
+        reason: String = "",
+        only: Subscription<Meta>? = null,
+    ): Boolean {
+        if (topic !in this) return false
+        val data = if (reason.isEmpty()) null else Body.of(UnsubscribeData(reason.wellFormed()))
+        val message = Message(MessageType.UNSUBSCRIBE, topic, body = data)
+        var removed: TopicSubscription<Meta>? = null
+        try {
+            change(topic, isDone = { removed != null }) { removed = unsubscribe(topic, message, only) }
+        } finally {
+            removed?.cancelScope()
+        }
+        val subscription = removed ?: return false
+        // the caller may run in the scope that was just cancelled
+        withContext(NonCancellable) { subscription.handlers.unsubscribed(subscription, HandlerCaller.Application) }
+        return true
+    }
+
+    /**
+     * The timeout covers a topic that ends in the middle of the change: the lock, and with it the end of the session,
+     * must not wait forever. It may end just after the change: [isDone] is then true.
+     */
+    private suspend fun change(topic: String, isDone: () -> Boolean, change: suspend () -> Unit) {
+        val timeout = runtime.settings.handlerTimeout
+        if (withTimeoutOrNull(timeout) { session.state.withLock { change() } } != null || isDone()) return
+        throw LiveException(ErrorCode.Timeout, "the subscription to '$topic' did not change within $timeout")
+    }
 }

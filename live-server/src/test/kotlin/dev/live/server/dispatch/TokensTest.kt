@@ -224,7 +224,7 @@ private fun auth(token: String) = ClientCommand.Authenticate(token, ref = "")
 /** A session without a user. Its queue is never written to a socket. */
 private fun TestScope.anonymous(meta: String): Session<String> {
     val topics = TestTopics(backgroundScope, DialectTable(listOf(FakeCodec()))).registry
-    val runtime = SessionRuntime<String>(sessionSettings(), topics, slot = 0) { currentTime }
+    val runtime = SessionRuntime(sessionSettings(), topics, slot = 0) { currentTime }
     val scope = backgroundScope.coroutineContext + Job()
     return Session("session", meta, user = null, "127.0.0.1", Instant.DISTANT_PAST, "fake", runtime, scope)
 }

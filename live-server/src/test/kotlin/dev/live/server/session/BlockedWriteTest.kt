@@ -66,7 +66,7 @@ private class Clock(test: TestScope) {
     var millis = 0L
 
     private val runtime =
-        SessionRuntime<Unit>(sessionSettings(), TestTopics(test.backgroundScope).registry, slot = 0) { millis }
+        SessionRuntime(sessionSettings(), TestTopics(test.backgroundScope).registry, slot = 0) { millis }
 
     val state = testSession(runtime, test.backgroundScope).state
 }

@@ -91,7 +91,7 @@ private class LossyRecoveryModel(
             clock = { test.currentTime },
         ).registry
     private val runtime =
-        SessionRuntime<Unit>(sessionSettings(queueCapacity = 12), topics, slot = 0) { test.currentTime }
+        SessionRuntime(sessionSettings(queueCapacity = 12), topics, slot = 0) { test.currentTime }
     private val isByKey = (delivery.overflow as? LossyOverflow.Conflate)?.limit != 1 && delivery.overflow != null
 
     /** The key of each message, by its offset less one. */
@@ -158,7 +158,7 @@ private class LossyRecoveryModel(
             val since = position
             subscribing =
                 test.launch(start = CoroutineStart.UNDISPATCHED) {
-                    session.state.subscriptions.subscribe(
+                    session.subscriptions.subscribe(
                         TOPIC,
                         FakeHandlers(),
                         Message(MessageType.ACK),
@@ -170,7 +170,7 @@ private class LossyRecoveryModel(
         suspend fun leave() {
             val session = session ?: return
             subscribing!!.cancelAndJoin()
-            session.state.subscriptions.unsubscribeAll()
+            session.subscriptions.unsubscribeAll()
             session.state.queue.cancel()
             this.session = null
         }

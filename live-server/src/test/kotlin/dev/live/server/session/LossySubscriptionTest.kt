@@ -29,11 +29,11 @@ class LossySubscriptionTest : FunSpec({
                 val topics = TestTopics(backgroundScope, policy = policy).registry
                 val session =
                     testSession(SessionRuntime(sessionSettings(), topics, slot = 0) { 0 }, backgroundScope)
-                session.state.subscriptions.subscribe("t", FakeHandlers(), Message(MessageType.SUBSCRIBE, "t"))
+                session.subscriptions.subscribe("t", FakeHandlers(), Message(MessageType.SUBSCRIBE, "t"))
                 topics.find("t")!!.publish(prepared(textMessage("value")))
                 runCurrent()
 
-                session.state.subscriptions.unsubscribe("t", Message(last, "t"))
+                session.subscriptions.unsubscribe("t", Message(last, "t"))
                 runCurrent()
 
                 session.state.queue.written() shouldContainExactly listOf("subscribe", last)
@@ -46,7 +46,7 @@ class LossySubscriptionTest : FunSpec({
             val policy = TopicPolicy(delivery = DeliverySettings(LossyOverflow.Conflate(limit = 1)))
             val topics = TestTopics(backgroundScope, policy = policy).registry
             val session = testSession(SessionRuntime(sessionSettings(), topics, slot = 0) { 0 }, backgroundScope)
-            session.state.subscriptions.subscribe("t", FakeHandlers(), Message(MessageType.SUBSCRIBE, "t"))
+            session.subscriptions.subscribe("t", FakeHandlers(), Message(MessageType.SUBSCRIBE, "t"))
 
             repeat(3) { topics.find("t")!!.publish(prepared(Message("tick", "t"))) }
             runCurrent()

@@ -57,7 +57,7 @@ class ServerSubscriptionsTest : FunSpec({
     test("unsubscribeAll also ends subscriptions that the client made") {
         withSession { one ->
             one.session.subscribe("a")
-            one.session.state.subscriptions.subscribe("b", one.handlers, Message(MessageType.ACK))
+            one.session.subscriptions.subscribe("b", one.handlers, Message(MessageType.ACK))
 
             one.session.unsubscribeAll()
             runCurrent()

@@ -18,7 +18,7 @@ class SessionAttributesTest : FunSpec({
     test("a session keeps the attributes that the application stores") {
         val key = AttributeKey<String>("color")
         withContext(Dispatchers.Default) {
-            val runtime = SessionRuntime<Unit>(sessionSettings(), TestTopics(this).registry, slot = 0) { 0 }
+            val runtime = SessionRuntime(sessionSettings(), TestTopics(this).registry, slot = 0) { 0 }
             val (first, second) = List(2) { testSession(runtime, this) }
 
             first.attributes.put(key, "red")
@@ -30,7 +30,7 @@ class SessionAttributesTest : FunSpec({
 
     test("threads that use the attributes first at the same time share one instance") {
         withContext(Dispatchers.Default) {
-            val runtime = SessionRuntime<Unit>(sessionSettings(), TestTopics(this).registry, slot = 0) { 0 }
+            val runtime = SessionRuntime(sessionSettings(), TestTopics(this).registry, slot = 0) { 0 }
             repeat(200) {
                 val session = testSession(runtime, this)
 

@@ -102,6 +102,6 @@ class SessionRegistryTest : FunSpec({
 })
 
 private val scope = CoroutineScope(Dispatchers.Unconfined)
-private val runtime = SessionRuntime<Unit>(sessionSettings(), TestTopics(scope).registry, slot = 0) { 0 }
+private val runtime = SessionRuntime(sessionSettings(), TestTopics(scope).registry, slot = 0) { 0 }
 
 private fun session(id: String, user: String?) = testSession(runtime, scope, id, user)

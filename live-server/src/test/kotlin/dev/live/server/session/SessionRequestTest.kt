@@ -242,7 +242,7 @@ class SessionRequestTest : FunSpec({
 private class Client(val test: TestScope, val scope: CoroutineScope, queueCapacity: Int) {
     private val topics = TestTopics(test.backgroundScope, DialectTable(listOf(JsonCodec))).registry
     private val runtime =
-        SessionRuntime<Unit>(sessionSettings(queueCapacity = queueCapacity), topics, slot = 0) { test.currentTime }
+        SessionRuntime(sessionSettings(queueCapacity = queueCapacity), topics, slot = 0) { test.currentTime }
     val session = client()
 
     fun client() = testSession(runtime, scope)

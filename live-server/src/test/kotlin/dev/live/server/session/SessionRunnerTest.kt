@@ -42,7 +42,7 @@ class SessionRunnerTest : FunSpec({
                         if (text ==
                             "join"
                         ) {
-                            session.state.subscriptions.subscribe("t", one.handlers, ack)
+                            session.subscriptions.subscribe("t", one.handlers, ack)
                         } else {
                             error("the handler failed")
                         }
@@ -110,7 +110,7 @@ class SessionRunnerTest : FunSpec({
         runTest {
             val observer = RecordingObserver()
             val one = TestSession(this, sessionSettings(queueCapacity = 4), counters = ServerCounters(observer))
-            one.onMessage = { session, _ -> session.state.subscriptions.subscribe("t", one.handlers, ack) }
+            one.onMessage = { session, _ -> session.subscriptions.subscribe("t", one.handlers, ack) }
             one.start()
             one.socket.sendText("join")
             runCurrent()

@@ -28,7 +28,7 @@ class SessionSubscriptionsTest : FunSpec({
 
     test("a session has its topics from subscribe to unsubscribe") {
         withSession { one ->
-            val subscriptions = one.session.state.subscriptions
+            val subscriptions = one.session.subscriptions
             subscriptions.subscribe("a", one.handlers, ack)
             subscriptions.subscribe("b", one.handlers, ack)
 
@@ -46,10 +46,10 @@ class SessionSubscriptionsTest : FunSpec({
 
     test("a session that ends unsubscribes from all topics without a message") {
         withSession { one ->
-            one.session.state.subscriptions.subscribe("a", one.handlers, ack)
-            one.session.state.subscriptions.subscribe("b", one.handlers, ack)
+            one.session.subscriptions.subscribe("a", one.handlers, ack)
+            one.session.subscriptions.subscribe("b", one.handlers, ack)
 
-            one.session.state.subscriptions.unsubscribeAll()
+            one.session.subscriptions.unsubscribeAll()
             runCurrent()
 
             one.session.topics shouldBe emptySet()
@@ -63,7 +63,7 @@ class SessionSubscriptionsTest : FunSpec({
 
     test("a batch that does not fit leaves the session open; the single message that does not fit ends it") {
         withSession(sessionSettings(queueCapacity = 3)) { one ->
-            val subscriptions = one.session.state.subscriptions
+            val subscriptions = one.session.subscriptions
             subscriptions.subscribe("t", one.handlers, ack)
             runCurrent()
             one.socket.stalled = true
@@ -82,7 +82,7 @@ class SessionSubscriptionsTest : FunSpec({
 
     test("a queue takes more than its bound until its writer has run, and the topic waits for the writer") {
         withSession(sessionSettings(queueCapacity = 3)) { one ->
-            val subscriptions = one.session.state.subscriptions
+            val subscriptions = one.session.subscriptions
             subscriptions.subscribe("t", one.handlers, ack)
             runCurrent()
             val subscription = subscriptions["t"].shouldNotBeNull()
@@ -100,7 +100,7 @@ class SessionSubscriptionsTest : FunSpec({
             one.socket.stalled = true
             while (one.session.trySend(textMessage("a"))) runCurrent()
 
-            one.session.state.subscriptions.subscribe("t", one.handlers, ack)
+            one.session.subscriptions.subscribe("t", one.handlers, ack)
             runCurrent()
 
             one.session.isOpen shouldBe true
@@ -116,7 +116,7 @@ class SessionSubscriptionsTest : FunSpec({
 
         test("a subscribe cancelled $situation leaves the session unsubscribed, and it can subscribe again") {
             withSession { one ->
-                val subscriptions = one.session.state.subscriptions
+                val subscriptions = one.session.subscriptions
                 if (isBehind) fallBehind(one)
                 val subscribing =
                     launch(start = CoroutineStart.UNDISPATCHED) { subscriptions.subscribe("t", one.handlers, ack) }
@@ -135,7 +135,7 @@ class SessionSubscriptionsTest : FunSpec({
 
         test("an unsubscribe cancelled $situation still unsubscribes the session") {
             withSession { one ->
-                val subscriptions = one.session.state.subscriptions
+                val subscriptions = one.session.subscriptions
                 subscriptions.subscribe("t", one.handlers, ack)
                 if (isBehind) fallBehind(one)
                 val unsubscribing = launch(start = CoroutineStart.UNDISPATCHED) { subscriptions.unsubscribe("t", ack) }

@@ -65,7 +65,7 @@ class SubscriptionTest : FunSpec({
     test("the end of one subscription does not cancel the coroutines of another") {
         withSubscription { one, subscription ->
             one.session.subscribe("other")
-            val other = one.session.state.subscriptions["other"].shouldNotBeNull().launch { awaitCancellation() }
+            val other = one.session.subscriptions["other"].shouldNotBeNull().launch { awaitCancellation() }
             subscription.launch { awaitCancellation() }
 
             subscription.leave()
@@ -140,7 +140,7 @@ class SubscriptionTest : FunSpec({
             one.session.subscribe("t")
 
             last shouldBe 7
-            one.session.state.subscriptions["t"].shouldNotBeNull().attributes.getOrNull(key) shouldBe null
+            one.session.subscriptions["t"].shouldNotBeNull().attributes.getOrNull(key) shouldBe null
         }
     }
 
@@ -169,10 +169,10 @@ class SubscriptionTest : FunSpec({
         runTest {
             val topics = TestTopics(backgroundScope, DialectTable(listOf(JsonCodec))).registry
             val one = TestSession(this)
-            val runtime = SessionRuntime(sessionSettings(), topics, slot = 0, { one.handlers }) { 0 }
-            val session = testSession(runtime, backgroundScope)
+            val runtime = SessionRuntime(sessionSettings(), topics, slot = 0) { 0 }
+            val session = testSession(runtime, backgroundScope, declared = { one.handlers })
             session.subscribe("t")
-            val first = session.state.subscriptions["t"].shouldNotBeNull()
+            val first = session.subscriptions["t"].shouldNotBeNull()
 
             first.leave("the room is closed") shouldBe true
             session.subscribe("t")
@@ -194,7 +194,7 @@ class SubscriptionTest : FunSpec({
         withSubscription { one, subscription ->
             val params = JsonPrimitive("EUR")
             val other =
-                one.session.state.subscriptions.subscribe("room", one.handlers, Message(MessageType.ACK), params)
+                one.session.subscriptions.subscribe("room", one.handlers, Message(MessageType.ACK), params)
 
             other.params shouldBe params
             other.paramsAs<String>() shouldBe "EUR"
@@ -224,6 +224,6 @@ private fun withSubscription(test: suspend TestScope.(TestSession, Subscription<
         val one = TestSession(this)
         one.start()
         one.session.subscribe("t")
-        test(one, one.session.state.subscriptions["t"].shouldNotBeNull())
+        test(one, one.session.subscriptions["t"].shouldNotBeNull())
         one.socket.sendClose()
     }

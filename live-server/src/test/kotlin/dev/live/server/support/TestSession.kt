@@ -48,11 +48,13 @@ internal fun sessionSettings(
 )
 
 internal fun testSession(
-    runtime: SessionRuntime<Unit>,
+    runtime: SessionRuntime,
     scope: CoroutineScope,
     id: String = "session",
     user: String? = null,
-): Session<Unit> = Session(id, Unit, user, "127.0.0.1", Instant.DISTANT_PAST, "fake", runtime, scope.coroutineContext)
+    declared: EndpointTopics<Unit>? = null,
+): Session<Unit> =
+    Session(id, Unit, user, "127.0.0.1", Instant.DISTANT_PAST, "fake", runtime, scope.coroutineContext, declared)
 
 /**
  * A session over a [FakeSocket] in the virtual time of [test].
@@ -87,7 +89,7 @@ internal class TestSession(
             handlers
         }
 
-    private val runtime = SessionRuntime(settings, topics, slot = 0, declared) { test.currentTime }
+    private val runtime = SessionRuntime(settings, topics, slot = 0) { test.currentTime }
     private val runner = SessionRunner(socket, Handler(), settings) { test.currentTime }
 
     lateinit var session: Session<Unit>
@@ -98,7 +100,7 @@ internal class TestSession(
 
     private inner class Handler : SessionHandler<Unit> {
         override fun create(scope: CoroutineScope): Session<Unit> =
-            testSession(runtime, scope, id, user = "ann").also { session = it }
+            testSession(runtime, scope, id, user = "ann", declared).also { session = it }
 
         override suspend fun open(session: Session<Unit>): CloseReason? {
             sessions.add(session, perUser = Int.MAX_VALUE)
