@@ -42,7 +42,7 @@ open class DispatchBenchmark {
     private val bytes = JsonCodec.encode(BenchmarkMessages.message("publish"))
     private val session: Session<Unit>
     private val dispatcher: Dispatcher<Unit>
-    private val publish: suspend () -> Unit = { dispatcher.dispatch(session, Inbound.Data(bytes, isText = true)) }
+    private val publish: suspend () -> Unit = { dispatcher.handle(session, Inbound.Data(bytes, isText = true)) }
     private val done = Continuation<Unit>(EmptyCoroutineContext) { it.getOrThrow() }
 
     init {
@@ -60,7 +60,7 @@ open class DispatchBenchmark {
         val scope = CoroutineScope(Dispatchers.Unconfined + Job())
         val topics = TopicRuntime(scope, settings.dialects, settings.topicBuffer, broker = broker, now = now)
         val registry = TopicRegistry(topics, settings.topicLinger)
-        val runtime = SessionRuntime<Unit>(settings.session, registry, slot = 0, now = now)
+        val runtime = SessionRuntime(settings.session, registry, slot = 0, now = now)
         session =
             Session("session", Unit, null, "127.0.0.1", Clock.System.now(), "none", runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)

@@ -55,7 +55,8 @@ open class FanOutBenchmark {
 }
 
 private class QueueSubscriber(private val queue: SessionQueue) : Subscriber("a session") {
-    override fun offer(message: PreparedMessage): Boolean = queue.offer(message.frameFor(slot = 0)) == OfferResult.Accepted
+    override fun offer(message: PreparedMessage): Boolean =
+        queue.offer(message.frameFor(slot = 0)) == OfferResult.Accepted
 
     override fun offer(batch: MessageBatch): Boolean = queue.offer(batch.frameFor(slot = 0)) == OfferResult.Accepted
 }
