@@ -28,12 +28,17 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
     private val markers = MarkerFinder()
     private var now = 0L
     private var acknowledged = 0
+    private var deliveredInRead = 0
 
     val connections = ArrayList<Connection>()
     var sink = DeliverySink { _, _, _, _ -> }
     var settled = 0
         private set
     var closed = 0
+        private set
+
+    /** Reads of a socket that completed at least one delivery. */
+    var deliveryReads = 0L
         private set
 
     /** Opens [count] clients and returns when all their subscriptions are acknowledged. */
@@ -154,7 +159,9 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
             if (from < 0) return connection.keep(bytes, 0, kept + count)
             greet(connection)
         }
+        deliveredInRead = 0
         val rest = scanner.scan(connection, bytes, from, kept + count)
+        if (deliveredInRead > 0) deliveryReads++
         connection.keep(bytes, rest, kept + count)
     }
 
@@ -187,7 +194,12 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
         when (opcode) {
             TEXT, BINARY -> {
                 val at = markers.find(bytes, from, to)
-                if (at >= 0) sink.onDelivery(connection, bytes, at, now) else onOther(connection, bytes, from, to)
+                if (at >= 0) {
+                    deliveredInRead++
+                    sink.onDelivery(connection, bytes, at, now)
+                } else {
+                    onOther(connection, bytes, from, to)
+                }
             }
             CLOSE -> connection.closeCode = if (to - from < 2) NO_CODE else FrameScanner.uint16(bytes, from)
             PING -> {

@@ -19,6 +19,10 @@ internal class LiveProtocol(private val codec: Codec) : WireProtocol {
 
     override fun echo(payload: String) = codec.encode(Message("echo", ref = "1", body = body(payload)))
 
+    override fun request(payload: String) = codec.encode(Message("ask", ref = "1", body = body(payload)))
+
+    override fun block(payload: String) = codec.encode(Message("block", ref = "1", body = body(payload)))
+
     override fun classify(bytes: ByteArray, from: Int, to: Int): FrameKind =
         when (codec.decode(bytes.copyOfRange(from, to)).type) {
             "ack" -> FrameKind.ACK

@@ -23,7 +23,7 @@ internal class LoadCommand :
     private val protocol by option(help = "protocol of the server")
         .choice("live", "plain", "socketio", "stomp").default("live")
     private val scenario by option(help = "clients and publishes; the README describes each scenario")
-        .choice("fanout", "topics", "echo", "rate", "idle", "flat", "many").default("fanout")
+        .choice("fanout", "topics", "echo", "request", "blocking", "rate", "idle", "flat", "many").default("fanout")
     private val codec by option(help = "encoding of the protocol 'live'")
         .choice("json", "cbor", "msgpack").default("json")
     private val subscribers by option(help = "number of receiving clients; the default depends on the scenario")
@@ -33,6 +33,10 @@ internal class LoadCommand :
     private val hot by option(help = "number of topics that receive publishes; all by default")
         .int().restrictTo(min = 1)
     private val inflight by option(help = "publishes in flight; 8 by default").int().restrictTo(min = 1)
+    private val publishers by option(help = "connections that publish to the topic of 'fanout'; at most --inflight")
+        .int().restrictTo(min = 1).default(1)
+    private val blockEvery by option(help = "in 'blocking', every N-th message has a handler that blocks for 50 ms")
+        .int().restrictTo(min = 2).default(100)
     private val rate by option(help = "deliveries per second of the scenario 'rate'")
         .int().restrictTo(min = 1).default(50_000)
     private val payload by option(help = "bytes of a payload").int().restrictTo(min = Marker.SIZE).default(128)
@@ -54,6 +58,8 @@ internal class LoadCommand :
                 topics = topics,
                 hot = hot,
                 inflight = inflight,
+                publishers = publishers,
+                blockEvery = blockEvery,
                 rate = rate,
                 payload = payload,
                 warmup = warmup,
@@ -89,13 +95,18 @@ private fun LoadResult.describe(): String =
     buildString {
         append("$scenario: $subscribers subscribers, $topics topics")
         inflight?.let { append(", $it in flight") }
+        publishers?.let { append(", $it publishers") }
         if (failure != null) return "$this: FAILED: $failure"
         if (deliveries > 0) {
             append(String.format(Locale.ROOT, ": %,.0f deliveries/s", deliveriesPerSecond))
             append("; lost $lost, duplicates $duplicates, out of order $outOfOrder")
             append(String.format(Locale.ROOT, "; p50 %.0f µs, p99 %.0f µs, p99.9 %.0f µs", p50, p99, p999))
+            framesPerRead?.let { append(String.format(Locale.ROOT, "; %.1f frames per read", it)) }
+            slow?.let { append(String.format(Locale.ROOT, "; %,d blocked, p50 %.0f µs", it.count, it.p50)) }
             serverCpuPerMillion?.let { append(String.format(Locale.ROOT, "; server %.2f CPU s per million", it)) }
             generatorCpu?.let { append(String.format(Locale.ROOT, "; generator %.0f %% of a core", it * 100)) }
+            otherCpu?.let { append(String.format(Locale.ROOT, "; other processes %.0f %%", it * 100)) }
+            steal?.let { append(String.format(Locale.ROOT, "; steal %.0f %%", it * 100)) }
         }
         serverResidentBytes?.let { append(String.format(Locale.ROOT, "; RSS %.1f MiB", it / 1048576.0)) }
         memory?.let { memory ->

@@ -4,6 +4,9 @@ package dev.live.benchmarks.load.generator
  * The options of `load`. A null selects the default of the scenario. Times are in seconds, [payload] in bytes.
  *
  * @property hot number of topics that receive publishes; null: all
+ * @property publishers connections that publish to the topic of `fanout`. Each waits for its own publish, so their
+ *   publishes arrive singly. One publisher writes the publishes that it replaces at the same time in one segment
+ * @property blockEvery in the scenario `blocking`, every N-th message has a handler that blocks
  * @property hold how long idle clients stay connected; null: until standard input ends
  */
 internal class LoadPlan(
@@ -16,6 +19,8 @@ internal class LoadPlan(
     val topics: Int? = null,
     val hot: Int? = null,
     val inflight: Int? = null,
+    val publishers: Int = 1,
+    val blockEvery: Int = 100,
     val rate: Int = 50_000,
     val payload: Int = 128,
     val warmup: Double = 3.0,

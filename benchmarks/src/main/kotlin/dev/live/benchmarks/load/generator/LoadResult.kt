@@ -6,8 +6,15 @@ import kotlinx.serialization.Serializable
  * The result of one scenario against one server. Latencies are in microseconds.
  *
  * @property subscribers clients that receive messages; each has at least one topic
+ * @property publishers connections that publish to the same topic; null: one
+ * @property framesPerRead deliveries that a subscriber's read of its socket returns, on average over the reads that
+ *   return any. A slow generator increases it: the server's writes then wait in the socket
+ * @property slow messages whose handler blocks. All other latencies exclude them
  * @property generatorCpu share of a core that the generator used; near 1, the generator was the limit and not the
  *   server
+ * @property otherCpu CPU time of everything else on the machine during the measurement, in cores: other processes,
+ *   interrupts, and kernel work that belongs to no process
+ * @property steal time that the hypervisor gave to other machines, in cores
  * @property failure reason reason this result is invalid, or null
  */
 @Serializable
@@ -18,24 +25,33 @@ internal data class LoadResult(
     val subscribers: Int,
     val topics: Int,
     val inflight: Int? = null,
+    val publishers: Int? = null,
     val rate: Int? = null,
     val payload: Int,
     val seconds: Double = 0.0,
     val deliveries: Long = 0,
     val deliveriesPerSecond: Double = 0.0,
+    val framesPerRead: Double? = null,
     val lost: Long = 0,
     val duplicates: Long = 0,
     val outOfOrder: Long = 0,
     val p50: Double = 0.0,
     val p99: Double = 0.0,
     val p999: Double = 0.0,
+    val slow: SlowMessages? = null,
     val serverCpuSeconds: Double? = null,
     val serverCpuPerMillion: Double? = null,
     val serverResidentBytes: Long? = null,
     val generatorCpu: Double? = null,
+    val otherCpu: Double? = null,
+    val steal: Double? = null,
     val memory: MemoryGrowth? = null,
     val failure: String? = null,
 )
+
+/** Messages whose handler blocks: how many were answered, and their median latency in microseconds. */
+@Serializable
+internal data class SlowMessages(val count: Long, val p50: Double)
 
 /**
  * The server's memory for [count] idle sessions or topics.

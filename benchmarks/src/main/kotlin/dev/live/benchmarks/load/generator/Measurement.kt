@@ -6,10 +6,17 @@ import org.HdrHistogram.Histogram
  * Measures deliveries within a time window. Deliveries before and after the window do not count.
  *
  * @property server the server's process, if known
+ * @property isSlow true for the sequence number of a message whose latency is counted separately, because its handler
+ *   blocks
  */
-internal class Measurement(private val server: ProcessStats?, private val loop: ClientLoop) {
+internal class Measurement(
+    private val server: ProcessStats?,
+    private val loop: ClientLoop,
+    private val isSlow: (sequence: Int) -> Boolean = { false },
+) {
     private val generator = ProcessStats.self()
     private val histogram = Histogram(HIGHEST_NANOS, SIGNIFICANT_DIGITS)
+    private val slowHistogram = Histogram(HIGHEST_NANOS, SIGNIFICANT_DIGITS)
     private var lastProgress = 0L
     private var seen = 0L
 
@@ -17,36 +24,51 @@ internal class Measurement(private val server: ProcessStats?, private val loop: 
     var deliveries = 0L
         private set
 
-    fun record(nanos: Long) {
+    fun record(nanos: Long, sequence: Int) {
         deliveries++
-        histogram.recordValue(nanos.coerceIn(0, HIGHEST_NANOS))
+        (if (isSlow(sequence)) slowHistogram else histogram).recordValue(nanos.coerceIn(0, HIGHEST_NANOS))
     }
 
     /** Calls [iteration] repeatedly for [warmup] and then [seconds] seconds. Returns the measurements of the latter. */
     fun run(warmup: Double, seconds: Double, iteration: () -> Unit): Window {
         repeatFor(warmup, iteration)
         histogram.reset()
+        slowHistogram.reset()
         val deliveriesBefore = deliveries
+        val readsBefore = loop.deliveryReads
+        val machineBefore = CpuTimes.now()
         val serverBefore = server?.cpuSeconds()
         val generatorBefore = generator.cpuSeconds()
         val elapsed = repeatFor(seconds, iteration)
-        val serverAfter = server?.cpuSeconds()
-        val generatorAfter = generator.cpuSeconds()
+        val serverCpu = difference(server?.cpuSeconds(), serverBefore)
+        val generatorCpu = difference(generator.cpuSeconds(), generatorBefore)
+        val machine = CpuTimes.now()?.let { now -> machineBefore?.let { now - it } }
+        val delivered = deliveries - deliveriesBefore
+        val reads = loop.deliveryReads - readsBefore
         return Window(
             seconds = elapsed,
-            deliveries = deliveries - deliveriesBefore,
-            p50 = histogram.getValueAtPercentile(50.0) / NANOS_PER_MICRO,
-            p99 = histogram.getValueAtPercentile(99.0) / NANOS_PER_MICRO,
-            p999 = histogram.getValueAtPercentile(99.9) / NANOS_PER_MICRO,
-            serverCpu = if (serverBefore != null && serverAfter != null) serverAfter - serverBefore else null,
-            generatorCpu =
-                if (generatorBefore != null && generatorAfter != null) {
-                    (generatorAfter - generatorBefore) / elapsed
-                } else {
+            deliveries = delivered,
+            framesPerRead = if (reads > 0) delivered.toDouble() / reads else null,
+            p50 = histogram.micros(50.0),
+            p99 = histogram.micros(99.0),
+            p999 = histogram.micros(99.9),
+            slow = slowHistogram.totalCount.takeIf { it > 0 }?.let { SlowMessages(it, slowHistogram.micros(50.0)) },
+            serverCpu = serverCpu,
+            generatorCpu = generatorCpu?.let { it / elapsed },
+            otherCpu =
+                if (machine == null || serverCpu == null || generatorCpu == null) {
                     null
+                } else {
+                    ((machine.busy - serverCpu - generatorCpu) / elapsed).coerceAtLeast(0.0)
                 },
+            steal = machine?.let { it.steal / elapsed },
         )
     }
+
+    private fun difference(after: Double?, before: Double?): Double? =
+        if (after == null || before == null) null else after - before
+
+    private fun Histogram.micros(percentile: Double): Double = getValueAtPercentile(percentile) / NANOS_PER_MICRO
 
     /** Calls [iteration] until [isDone], or until no delivery has arrived for 2 seconds. */
     fun drain(isDone: () -> Boolean, iteration: () -> Unit) {
@@ -92,9 +114,13 @@ internal class Measurement(private val server: ProcessStats?, private val loop: 
 internal class Window(
     val seconds: Double,
     val deliveries: Long,
+    val framesPerRead: Double?,
     val p50: Double,
     val p99: Double,
     val p999: Double,
+    val slow: SlowMessages?,
     val serverCpu: Double?,
     val generatorCpu: Double?,
+    val otherCpu: Double?,
+    val steal: Double?,
 )

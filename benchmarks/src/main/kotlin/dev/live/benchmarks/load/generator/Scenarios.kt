@@ -14,7 +14,9 @@ internal class Scenarios(private val plan: LoadPlan) {
         when (plan.scenario) {
             "fanout" -> listOf(fanout(plan.subscribers ?: 1_000))
             "topics" -> listOf(topics(plan.topics ?: 1_000))
-            "echo" -> listOf(echo(plan.subscribers ?: 100))
+            "echo" -> listOf(echo(plan.subscribers ?: 100, wire.echo(payload)))
+            "request" -> listOf(echo(plan.subscribers ?: 100, wire.request(payload)))
+            "blocking" -> listOf(blocking(plan.subscribers ?: 100))
             "rate" -> listOf(rate(plan.subscribers ?: 1_000))
             "idle" -> listOf(idle(plan.subscribers ?: 10_000))
             "flat" -> flat()
@@ -22,11 +24,26 @@ internal class Scenarios(private val plan: LoadPlan) {
             else -> error("unreachable: scenario ${plan.scenario}")
         }
 
-    /** One topic. A publish is complete when all its subscribers have received it. */
+    /**
+     * One topic. A publish is complete when all its subscribers have received it.
+     *
+     * With one publisher, the publishes that replace completed ones go out in one segment. With several, each has its
+     * own socket and therefore its own segment.
+     */
     private fun fanout(subscribers: Int): LoadResult {
-        openPublishers(1)
-        open(Layout(1, subscribers, subscribers))
-        return publishAround(Layout(1, subscribers, subscribers), publishers = 1, plan.inflight ?: 8)
+        val layout = Layout(1, subscribers, subscribers)
+        val inflight = plan.inflight ?: 8
+        val publishers = minOf(plan.publishers, inflight)
+        openPublishers(publishers)
+        open(layout)
+        val measurement = Measurement(server, loop)
+        val template = FrameTemplate(wire.publish(Layout.nameOf(0), payload))
+        val traffic =
+            Traffic(loop, layout, publishers, measurement, { _, _ -> template }, publishers) { _, publisher ->
+                loop.connections[publisher]
+            }
+        val window = closedLoop(loop, traffic, measurement, plan, List(inflight) { 0 }) { 0 }
+        return result(layout, window, traffic, inflight).copy(publishers = publishers)
     }
 
     /** Many topics with five subscribers each, published to in turn. */
@@ -37,13 +54,31 @@ internal class Scenarios(private val plan: LoadPlan) {
         return publishAround(layout, PUBLISHERS, plan.inflight ?: 8)
     }
 
-    /** Every client has one message in flight, which the server sends back. */
-    private fun echo(clients: Int): LoadResult {
+    /** Every client has one [message] in flight, which the server sends back. */
+    private fun echo(clients: Int, message: ByteArray): LoadResult {
+        val template = FrameTemplate(message)
+        return echo(clients, Measurement(server, loop)) { template }
+    }
+
+    /** As [echo], but the handler of every N-th message blocks. Measures the latency of the others. */
+    private fun blocking(clients: Int): LoadResult {
+        val fast = FrameTemplate(wire.echo(payload))
+        val slow = FrameTemplate(wire.block(payload))
+        val isSlow = { sequence: Int -> sequence % plan.blockEvery == 0 }
+        return echo(clients, Measurement(server, loop, isSlow)) { sequence -> if (isSlow(sequence)) slow else fast }
+    }
+
+    private fun echo(
+        clients: Int,
+        measurement: Measurement,
+        templates: (sequence: Int) -> FrameTemplate,
+    ): LoadResult {
         val layout = Layout(clients, 1, clients)
         loop.open(clients) { listOfNotNull(wire.prepareEcho()).iterator() }
-        val template = FrameTemplate(wire.echo(payload))
-        val measurement = Measurement(server, loop)
-        val traffic = Traffic(loop, layout, 0, measurement, { template }, { loop.connections[it] })
+        val traffic =
+            Traffic(loop, layout, 0, measurement, { _, sequence -> templates(sequence) }) { client, _ ->
+                loop.connections[client]
+            }
         val window = closedLoop(loop, traffic, measurement, plan, 0 until clients) { it }
         return result(layout, window, traffic, inflight = 1)
     }
@@ -105,7 +140,9 @@ internal class Scenarios(private val plan: LoadPlan) {
 
     private fun traffic(layout: Layout, publishers: Int, measurement: Measurement): Traffic {
         val templates = Array(layout.topics) { FrameTemplate(wire.publish(Layout.nameOf(it), payload)) }
-        return Traffic(loop, layout, publishers, measurement, { templates[it] }, { loop.connections[it % publishers] })
+        return Traffic(loop, layout, publishers, measurement, { topic, _ -> templates[topic] }) { topic, _ ->
+            loop.connections[topic % publishers]
+        }
     }
 
     private fun publishAround(layout: Layout, publishers: Int, inflight: Int): LoadResult {
@@ -124,16 +161,20 @@ internal class Scenarios(private val plan: LoadPlan) {
             seconds = window.seconds,
             deliveries = window.deliveries,
             deliveriesPerSecond = window.deliveries / window.seconds,
+            framesPerRead = window.framesPerRead,
             lost = traffic.checker.lost(),
             duplicates = traffic.checker.duplicates + traffic.checker.strays,
             outOfOrder = traffic.checker.outOfOrder,
             p50 = window.p50,
             p99 = window.p99,
             p999 = window.p999,
+            slow = window.slow,
             serverCpuSeconds = window.serverCpu,
             serverCpuPerMillion = window.serverCpu?.let { it * 1e6 / window.deliveries },
             serverResidentBytes = server?.residentBytes(),
             generatorCpu = window.generatorCpu,
+            otherCpu = window.otherCpu,
+            steal = window.steal,
         )
 
     private fun emptyResult(layout: Layout): LoadResult =

@@ -5,36 +5,45 @@ package dev.live.benchmarks.load.generator
  *
  * @property firstClient index of the connection that is client 0 of [layout]
  * @property templates the publish frame of each topic
- * @property publisherOf the connection that publishes to a topic; always the same one, because order is only defined
- *   per publisher
+ * @property publishers publishers of each topic, which publish in turn
+ * @property connectionOf the connection of a publisher of a topic; always the same one, because order is only defined
+ *   per connection
  */
 internal class Traffic(
     private val loop: ClientLoop,
     layout: Layout,
     private val firstClient: Int,
     private val measurement: Measurement,
-    private val templates: (topic: Int) -> FrameTemplate,
-    private val publisherOf: (topic: Int) -> Connection,
+    private val templates: (topic: Int, sequence: Int) -> FrameTemplate,
+    private val publishers: Int = 1,
+    private val connectionOf: (topic: Int, publisher: Int) -> Connection,
 ) {
-    val checker = DeliveryChecker(layout)
+    val checker = DeliveryChecker(layout, publishers)
 
-    fun publish(topic: Int, time: Long = System.nanoTime()) {
-        loop.send(publisherOf(topic), templates(topic), checker.publish(topic), time)
+    fun publish(topic: Int, publisher: Int = 0, time: Long = System.nanoTime()) {
+        val sequence = checker.publish(topic, publisher)
+        loop.send(connectionOf(topic, publisher), templates(topic, sequence), sequence, time)
+    }
+
+    /** Publishes to [topics], with the publishers in turn. */
+    fun publishAll(topics: Iterable<Int>) {
+        for ((i, topic) in topics.withIndex()) publish(topic, i % publishers)
     }
 
     /** Records deliveries. Calls [onComplete] for every publish that has reached all its subscribers. */
-    fun listen(onComplete: (topic: Int) -> Unit) {
+    fun listen(onComplete: (topic: Int, publisher: Int) -> Unit) {
         loop.sink = DeliverySink { connection, bytes, markerAt, now ->
-            measurement.record(now - Marker.time(bytes, markerAt))
-            val isComplete = checker.deliver(connection.index - firstClient, Marker.sequence(bytes, markerAt))
-            if (isComplete) onComplete(checker.lastTopic)
+            val sequence = Marker.sequence(bytes, markerAt)
+            measurement.record(now - Marker.time(bytes, markerAt), sequence)
+            val isComplete = checker.deliver(connection.index - firstClient, sequence)
+            if (isComplete) onComplete(checker.lastTopic, checker.lastPublisher)
         }
     }
 }
 
 /**
- * Keeps a constant number of publishes in flight: [starts] first. When one has reached all subscribers, [next] of its
- * topic is published.
+ * Keeps a constant number of publishes in flight: [starts] first. When one has reached all subscribers, its publisher
+ * publishes to [next] of its topic.
  */
 internal fun closedLoop(
     loop: ClientLoop,
@@ -45,8 +54,8 @@ internal fun closedLoop(
     next: (topic: Int) -> Int,
 ): Window {
     var isRunning = true
-    traffic.listen { topic -> if (isRunning) traffic.publish(next(topic)) }
-    for (topic in starts) traffic.publish(topic)
+    traffic.listen { topic, publisher -> if (isRunning) traffic.publish(next(topic), publisher) }
+    traffic.publishAll(starts)
     val iteration = { loop.poll(POLL_MILLIS) }
     loop.flushDirty()
     val window = measurement.run(plan.warmup, plan.seconds, iteration)
@@ -66,12 +75,12 @@ internal fun openLoop(
     plan: LoadPlan,
     perSecond: Double,
 ): Window {
-    traffic.listen { }
+    traffic.listen { _, _ -> }
     val interval = (1e9 / perSecond).toLong()
     var due = System.nanoTime() + interval
     val window = measurement.run(SETTLE_SECONDS, plan.seconds) {
         while (System.nanoTime() >= due) {
-            traffic.publish(0, due)
+            traffic.publish(0, time = due)
             due += interval
         }
         loop.flushDirty()

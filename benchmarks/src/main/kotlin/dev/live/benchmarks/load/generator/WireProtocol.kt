@@ -27,6 +27,12 @@ internal interface WireProtocol {
 
     fun echo(payload: String): ByteArray
 
+    /** An [echo] through the server's means for requests with a reply, if it has any. */
+    fun request(payload: String): ByteArray = echo(payload)
+
+    /** An [echo] whose handler blocks for 50 ms. */
+    fun block(payload: String): ByteArray = error("the servers of this protocol have no handler that blocks")
+
     /** A message that must be acknowledged before [echo]. Null for none. */
     fun prepareEcho(): ByteArray? = null
 
