@@ -1,5 +1,7 @@
 package dev.live.benchmarks.load.peer
 
+import dev.live.benchmarks.load.server.BLOCK_MILLIS
+import dev.live.benchmarks.load.server.NettyLoop
 import dev.live.benchmarks.load.server.announce
 import io.netty.bootstrap.ServerBootstrap
 import io.netty.buffer.ByteBuf
@@ -7,41 +9,41 @@ import io.netty.channel.Channel
 import io.netty.channel.ChannelHandlerContext
 import io.netty.channel.ChannelInitializer
 import io.netty.channel.ChannelOption
-import io.netty.channel.MultiThreadIoEventLoopGroup
 import io.netty.channel.SimpleChannelInboundHandler
-import io.netty.channel.nio.NioIoHandler
-import io.netty.channel.socket.nio.NioServerSocketChannel
 import io.netty.handler.codec.http.HttpObjectAggregator
 import io.netty.handler.codec.http.HttpServerCodec
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame
 import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler
+import java.util.concurrent.Executor
 
 /**
  * The plain protocol on Netty alone: no queues, no bounds, no limits. It shows the upper limit of a server on Netty,
  * and is the baseline for live.
  *
  * It uses one event loop, because the server has one core. It therefore needs no synchronization.
+ *
+ * @param handlers executes the handler of each echo, one at a time per connection only if its client waits for replies
  */
-internal fun runNettyPeer(host: String, port: Int, delivery: Delivery) {
-    val group = MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory())
+internal fun runNettyPeer(host: String, port: Int, loop: NettyLoop, delivery: Delivery, handlers: Executor) {
+    val group = loop.newGroup(1)
     val rooms = HashMap<String, ArrayList<NettySubscriber>>()
-    val handlers =
+    val pipeline =
         object : ChannelInitializer<Channel>() {
             override fun initChannel(channel: Channel) {
                 channel.pipeline().addLast(
                     HttpServerCodec(),
                     HttpObjectAggregator(MAX_REQUEST),
                     WebSocketServerProtocolHandler("/live", null, false, MAX_FRAME),
-                    PlainHandler(rooms, delivery),
+                    PlainHandler(rooms, delivery, handlers),
                 )
             }
         }
     ServerBootstrap()
         .group(group)
-        .channel(NioServerSocketChannel::class.java)
+        .channel(loop.channel)
         .option(ChannelOption.SO_BACKLOG, BACKLOG)
         .childOption(ChannelOption.TCP_NODELAY, true)
-        .childHandler(handlers)
+        .childHandler(pipeline)
         .bind(host, port)
         .sync()
     announce(host, port)
@@ -51,6 +53,7 @@ internal fun runNettyPeer(host: String, port: Int, delivery: Delivery) {
 private class PlainHandler(
     private val rooms: HashMap<String, ArrayList<NettySubscriber>>,
     private val delivery: Delivery,
+    private val handlers: Executor,
 ) : SimpleChannelInboundHandler<TextWebSocketFrame>() {
     private lateinit var self: NettySubscriber
     private val joined = ArrayList<String>()
@@ -62,7 +65,16 @@ private class PlainHandler(
         when (command) {
             'S' -> subscribe(context, content.readCharSequence(content.readableBytes(), Charsets.US_ASCII).toString())
             'P' -> publish(content)
-            'E' -> context.writeAndFlush(TextWebSocketFrame(content.retainedSlice()))
+            'E' -> reply(context, content) { }
+            'B' -> reply(context, content) { Thread.sleep(BLOCK_MILLIS) }
+        }
+    }
+
+    private fun reply(context: ChannelHandlerContext, content: ByteBuf, handle: () -> Unit) {
+        val reply = TextWebSocketFrame(content.retainedSlice())
+        handlers.execute {
+            handle()
+            context.writeAndFlush(reply) // from another thread, this is a task for the event loop
         }
     }
 

@@ -15,8 +15,11 @@ import dev.live.server.transport.Transport
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.cio.CIO
+import io.ktor.server.engine.EmbeddedServer
+import io.ktor.server.engine.connector
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
+import io.ktor.server.netty.NettyApplicationEngine
 import io.ktor.server.routing.routing
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
@@ -31,24 +34,52 @@ internal class ServerCommand :
         .default(Transport.Auto, defaultForHelp = "auto")
 
     // the default matches the peers: no `onPublish`, and the single handler never blocks
-    private val handlers by option(help = "handlers on the thread that reads, or on Dispatchers.IO with an onPublish")
-        .choice("inline" to Dispatchers.Unconfined, "io" to Dispatchers.IO)
-        .default(Dispatchers.Unconfined, defaultForHelp = "inline")
+    private val handlers by option(help = "handlers on the thread that reads; with an onPublish where live runs them " +
+        "by default; or with an onPublish on Dispatchers.IO")
+        .choice(HandlersUnderTest.entries.associateBy { it.name.lowercase() })
+        .default(HandlersUnderTest.INLINE, defaultForHelp = "inline")
+    private val loop by option(help = "event loop of Netty").choice(EventLoops.ALL)
+        .default(EventLoops.Default, defaultForHelp = "default")
     private val history by option(help = "messages in the history of every topic")
         .int().restrictTo(min = 0).default(0)
 
     override fun run() {
+        val module: Application.() -> Unit = { liveUnderTest(transport, handlers, history) }
         val server =
             when (engine) {
-                "cio" ->
-                    embeddedServer(CIO, address.port, address.host) { liveUnderTest(transport, handlers, history) }
-                else ->
-                    embeddedServer(Netty, address.port, address.host) { liveUnderTest(transport, handlers, history) }
+                "cio" -> embeddedServer(CIO, address.port, address.host, module = module)
+                else -> nettyServer(address.host, address.port, loop, module)
             }
         server.start(wait = false)
         announce(address.host, address.port)
     }
 }
+
+/** Where the handlers of the server under test run. */
+internal enum class HandlersUnderTest(val dispatcher: CoroutineDispatcher?) {
+    INLINE(Dispatchers.Unconfined),
+    DEFAULT(null),
+    IO(Dispatchers.IO),
+}
+
+/** A server on Netty. All servers of the benchmarks use this function, because Ktor alone would select epoll. */
+internal fun nettyServer(
+    host: String,
+    port: Int,
+    loops: EventLoops,
+    module: Application.() -> Unit,
+): EmbeddedServer<NettyApplicationEngine, NettyApplicationEngine.Configuration> =
+    embeddedServer(
+        Netty,
+        configure = {
+            connector {
+                this.host = host
+                this.port = port
+            }
+            loops.configure(this)
+        },
+        module = module,
+    )
 
 /** Prints that this server is listening, and blocks forever. */
 internal fun announce(host: String, port: Int) {
@@ -62,12 +93,12 @@ internal fun announce(host: String, port: Int) {
  *
  * @param history number of messages in the history of every topic
  */
-internal fun Application.liveUnderTest(transport: Transport, handlers: CoroutineDispatcher, history: Int = 0) {
+internal fun Application.liveUnderTest(transport: Transport, handlers: HandlersUnderTest, history: Int = 0) {
     install(Live) {
         this.transport = transport
         session {
             maxTopics = Int.MAX_VALUE
-            handlerDispatcher = handlers
+            handlers.dispatcher?.let { handlerDispatcher = it }
         }
         limits {
             messagesPerSecond = Int.MAX_VALUE
@@ -81,11 +112,16 @@ internal fun Application.liveUnderTest(transport: Transport, handlers: Coroutine
             rawTopic("{topic...}") {
                 publishWithoutSubscribing = true
                 if (history > 0) history(size = history)
-                if (handlers != Dispatchers.Unconfined) onPublish { broadcast(it) } // the common case in applications
+                if (handlers != HandlersUnderTest.INLINE) onPublish { broadcast(it) } // the common case in applications
             }
+            request<String, String>("ask") { it }
             onMessage { message ->
-                if (message.type == "echo") session.send(Message("reply", ref = message.ref, body = message.body))
+                if (message.type == "block") Thread.sleep(BLOCK_MILLIS)
+                session.send(Message("reply", ref = message.ref, body = message.body))
             }
         }
     }
 }
+
+/** How long a handler of the scenario `blocking` blocks its thread, in every server. */
+internal const val BLOCK_MILLIS = 50L

@@ -7,7 +7,9 @@ import com.github.ajalt.clikt.parameters.types.int
 import com.github.ajalt.clikt.parameters.types.restrictTo
 import dev.live.benchmarks.cli.BenchmarkCommand
 import dev.live.benchmarks.cli.ListenAddress
+import dev.live.benchmarks.load.server.EventLoops
 import dev.live.benchmarks.load.server.announce
+import dev.live.benchmarks.load.server.nettyServer
 import dev.live.protocol.Body
 import dev.live.server.Live
 import dev.live.server.live
@@ -17,7 +19,6 @@ import io.ktor.server.application.install
 import io.ktor.server.cio.CIO
 import io.ktor.server.engine.EmbeddedServer
 import io.ktor.server.engine.embeddedServer
-import io.ktor.server.netty.Netty
 import io.ktor.server.routing.routing
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
@@ -65,8 +66,8 @@ private class RestartedServer(private val transport: SoakTransport, private val 
     fun start() {
         server =
             when (transport) {
-                SoakTransport.Netty -> embeddedServer(Netty, port, host) { rooms(Transport.Auto) }
-                SoakTransport.Portable -> embeddedServer(Netty, port, host) { rooms(Transport.Portable) }
+                SoakTransport.Netty -> nettyServer(host, port, EventLoops.Default) { rooms(Transport.Auto) }
+                SoakTransport.Portable -> nettyServer(host, port, EventLoops.Default) { rooms(Transport.Portable) }
                 SoakTransport.Cio -> embeddedServer(CIO, port, host) { rooms(Transport.Auto) }
             }
         server.start(wait = false)

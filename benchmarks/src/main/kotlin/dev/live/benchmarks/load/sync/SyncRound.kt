@@ -1,5 +1,7 @@
 package dev.live.benchmarks.load.sync
 
+import dev.live.benchmarks.load.server.EventLoops
+import dev.live.benchmarks.load.server.nettyServer
 import dev.live.client.LiveClient
 import dev.live.server.Live
 import dev.live.server.live
@@ -13,8 +15,6 @@ import io.ktor.client.engine.cio.CIO
 import io.ktor.client.request.get
 import io.ktor.client.statement.bodyAsText
 import io.ktor.server.application.install
-import io.ktor.server.engine.embeddedServer
-import io.ktor.server.netty.Netty
 import io.ktor.server.response.respondText
 import io.ktor.server.routing.get
 import io.ktor.server.routing.routing
@@ -45,7 +45,7 @@ internal class SyncRound(private val clients: Int, private val commits: Int) {
     suspend fun run(): Latencies {
         lateinit var notifier: LiveSyncNotifier
         val server =
-            embeddedServer(Netty, port = 0, host = "127.0.0.1") {
+            nettyServer("127.0.0.1", port = 0, EventLoops.Default) {
                 install(Live)
                 notifier = LiveSyncNotifier(live, source = { cursor.get().toULong() })
                 routing {
