@@ -12,8 +12,7 @@ import kotlinx.serialization.Serializable
  * @property slow messages whose handler blocks. All other latencies exclude them
  * @property generatorCpu share of a core that the generator used; near 1, the generator was the limit and not the
  *   server
- * @property otherCpu CPU time of everything else on the machine during the measurement, in cores: other processes,
- *   interrupts, and kernel work that belongs to no process
+ * @property otherCpu CPU time of all other processes on the machine during the measurement, in cores
  * @property steal time that the hypervisor gave to other machines, in cores
  * @property failure reason reason this result is invalid, or null
  */

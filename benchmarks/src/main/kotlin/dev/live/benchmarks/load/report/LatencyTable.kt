@@ -7,15 +7,16 @@ internal class LatencyTable(private val records: List<Record>) : CaseTable {
     private val p999 = Samples.of(records) { it.result.p999 / MICROS_PER_MILLI }
     private val rate = Samples.of(records) { it.result.deliveriesPerSecond }
     private val cpu = Samples.of(records) { it.result.serverCpuPerMillion }
+    private val bases = Bases(records)
 
     override val unit = "p99 in ms"
 
     override fun render(): String =
         markdownTable(
-            listOf("server", "p50 ms", "p99 ms", "spread of p99", "p99.9 ms") + BASES.map { "p99 × $it" } +
+            listOf("server", "p50 ms", "p99 ms", "spread of p99", "p99.9 ms") + bases.headings("p99 × ") +
                 listOf("deliveries/s", "CPU s per million", "lost / twice / order"),
             inOrder(records).map(::row),
-        ) + failures(records)
+        ) + failures(records) + disturbances(records)
 
     override fun bars(): List<Bar> =
         inOrder(records)
@@ -29,7 +30,7 @@ internal class LatencyTable(private val records: List<Record>) : CaseTable {
             number(p99.median(server), 2),
             spread(p99.of(server), 2),
             number(p999.median(server), 2),
-        ) + p99.ratios(server) +
+        ) + bases.ratios(p99, server) +
             listOf(number(rate.median(server), 0), number(cpu.median(server), 2), faults(records, server))
 
     private companion object {

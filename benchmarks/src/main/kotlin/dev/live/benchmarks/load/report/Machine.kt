@@ -5,7 +5,11 @@ import java.io.File
 import java.io.IOException
 import java.util.Properties
 
-/** The machine and the versions of a measurement, stored with the results. */
+/**
+ * The machine and the versions of a measurement, stored with the results.
+ *
+ * @property use what the machine did before the measurement; null if unknown
+ */
 @Serializable
 internal data class Machine(
     val cpu: String,
@@ -18,6 +22,7 @@ internal data class Machine(
     val versions: Map<String, String>,
     val commit: String = "unknown",
     val command: String = "report",
+    val use: MachineUse? = null,
 ) {
     companion object {
         /**
@@ -31,9 +36,10 @@ internal data class Machine(
             pinned: Boolean,
             command: String,
             packages: Map<String, String> = emptyMap(),
+            use: MachineUse? = null,
         ): Machine =
             Machine(
-                cpu = field("/proc/cpuinfo", "model name") ?: System.getProperty("os.arch"),
+                cpu = processor(),
                 cores = Runtime.getRuntime().availableProcessors(),
                 memory = field("/proc/meminfo", "MemTotal") ?: "unknown",
                 kernel = "${System.getProperty("os.name")} ${System.getProperty("os.version")}",
@@ -43,7 +49,25 @@ internal data class Machine(
                 versions = (versions() + packages).toSortedMap(),
                 commit = commit(),
                 command = command,
+                use = use,
             )
+
+        /**
+         * The name of the processor. A virtual machine often hides the marketing name, so family, model and stepping,
+         * which identify the generation, are added.
+         */
+        fun processor(): String = processor(File("/proc/cpuinfo").takeIf { it.exists() }?.readText().orEmpty())
+
+        /** As [processor], from the contents of `/proc/cpuinfo`. The name of the architecture if it has no names. */
+        fun processor(cpuinfo: String): String {
+            val fields =
+                cpuinfo.lineSequence().takeWhile { it.isNotBlank() }
+                    .associate { it.substringBefore(':').trim() to it.substringAfter(':', "").trim() }
+            val name = fields["model name"] ?: return System.getProperty("os.arch")
+            val family = fields["cpu family"] ?: return name
+            return "$name (family $family, model ${fields["model"]}, stepping ${fields["stepping"]}, " +
+                "${fields["cache size"] ?: "unknown"} cache)"
+        }
 
         /** The current commit, with a note about uncommitted changes outside the results. */
         private fun commit(): String {

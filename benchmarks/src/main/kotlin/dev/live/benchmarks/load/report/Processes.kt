@@ -4,6 +4,7 @@ import java.io.File
 import java.net.BindException
 import java.net.InetSocketAddress
 import java.net.ServerSocket
+import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.TimeUnit
 
 /** Starts servers and generators as separate processes, each on its own core if the machine has at least two. */
@@ -16,13 +17,14 @@ internal class Processes(isPinned: Boolean = true) {
      * output.
      */
     fun <T> withServer(command: List<String>, onLine: (String) -> Unit = {}, block: (pid: Long) -> T): T {
-        val process = ProcessBuilder(onCore(0, command)).redirectErrorStream(true).start()
+        val process = ProcessBuilder(onCore(0, command)).redirectErrorStream(true).start().also(running::add)
         try {
             ServerOutput(process, onLine).awaitListening()
             return block(process.pid())
         } finally {
             process.destroy()
             if (!process.waitFor(STOP_SECONDS, TimeUnit.SECONDS)) process.destroyForcibly().waitFor()
+            running -= process
         }
     }
 
@@ -34,11 +36,13 @@ internal class Processes(isPinned: Boolean = true) {
                 .redirectErrorStream(true)
                 .redirectOutput(log)
                 .start()
+                .also(running::add)
         try {
             if (!process.waitFor(seconds, TimeUnit.SECONDS)) process.destroyForcibly().waitFor()
             return log.readText()
         } finally {
             process.destroyForcibly()
+            running -= process
             log.delete()
         }
     }
@@ -52,6 +56,13 @@ internal class Processes(isPinned: Boolean = true) {
     companion object {
         private const val STOP_SECONDS = 10L
         private var nextPort = 18_000
+
+        /** An interrupted report ends them: a server that stays would keep a core busy in the next measurements. */
+        private val running: MutableSet<Process> = ConcurrentHashMap.newKeySet()
+
+        init {
+            Runtime.getRuntime().addShutdownHook(Thread { running.forEach { it.destroyForcibly() } })
+        }
 
         /** A free port below the range that the system assigns to clients. */
         fun freePort(): Int {

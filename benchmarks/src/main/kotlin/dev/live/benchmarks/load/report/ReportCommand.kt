@@ -10,6 +10,7 @@ import com.github.ajalt.clikt.parameters.types.double
 import com.github.ajalt.clikt.parameters.types.file
 import com.github.ajalt.clikt.parameters.types.int
 import com.github.ajalt.clikt.parameters.types.restrictTo
+import com.github.ajalt.clikt.parameters.types.enum
 import dev.live.benchmarks.cli.BenchmarkCommand
 import java.io.File
 
@@ -24,6 +25,7 @@ internal class ReportPlan(
     val results: File,
     val out: File,
     val command: String,
+    val isBusyAllowed: Boolean = false,
 )
 
 /**
@@ -35,7 +37,11 @@ internal class ReportCommand(private val commandLine: String) :
     BenchmarkCommand("report", "Measures every server in every case, and writes tables and plots.") {
     private val quick by option(help = "one short round, which proves that everything works").flag()
     private val renderOnly by option(help = "render the stored results, without a measurement").flag()
-    private val fresh by option(help = "delete the stored results first").flag()
+    private val fresh by option(help = "delete the stored results of the selected cases first").flag()
+    private val busy by option(help = "measure although other processes use the CPU; the report lists the affected results")
+        .flag()
+    private val suite by option(help = "cases that answer one question, without the slower peers")
+        .enum<Suite> { it.name.lowercase() }
     private val peers by option(help = "servers; those of each case by default: ${Server.ALL.joinToString { it.name }}")
         .choice(Server.ALL.associateBy { it.name }, metavar = "name,name").split(",")
     private val cases by option(help = "cases; all by default: ${Case.ALL.joinToString { it.name }}")
@@ -57,10 +63,10 @@ internal class ReportCommand(private val commandLine: String) :
         val plan =
             ReportPlan(
                 servers = { case ->
-                    val servers = peers ?: case.servers.map(Server::named)
+                    val servers = peers ?: (suite?.servers(case) ?: case.servers).map(Server::named)
                     if (variants.isEmpty()) servers else servers.flatMap { it.inVariants(variants.keys) }
                 },
-                cases = cases ?: Case.ALL,
+                cases = cases ?: suite?.let { s -> Case.ALL.filter { it.name in s.cases } } ?: Case.ALL,
                 rounds = rounds ?: if (quick) 1 else 3,
                 warmup = warmup ?: if (quick) 1.0 else 8.0,
                 seconds = seconds ?: if (quick) 2.0 else 4.0,
@@ -68,9 +74,10 @@ internal class ReportCommand(private val commandLine: String) :
                 results = results ?: home.resolve("results"),
                 out = out ?: home.resolve("RESULTS.md"),
                 command = commandLine,
+                isBusyAllowed = busy || quick,
             )
-        if (fresh) plan.results.listFiles { file -> file.extension == "json" }?.forEach { it.delete() }
         val records = ResultStore(plan.results)
+        if (fresh) records.delete(plan.cases)
         if (!renderOnly) ReportRunner(plan, records, java, jvm).run()
         ReportRenderer(records, plan.out).run()
         println("wrote ${plan.out}")

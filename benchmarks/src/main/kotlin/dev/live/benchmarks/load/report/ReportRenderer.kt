@@ -12,6 +12,7 @@ internal class ReportRenderer(private val records: ResultStore, private val out:
         out.writeText(
             buildString {
                 appendHeader(records.machine())
+                append(GoalTable(all).render())
                 for (case in Case.ALL) {
                     val caseRecords = all.filter { it.case == case.name }
                     if (caseRecords.isNotEmpty()) appendCase(case, caseRecords)
@@ -35,11 +36,33 @@ internal class ReportRenderer(private val records: ResultStore, private val out:
         appendLine("Method and definitions: [README.md](${readme.invariantSeparatorsPath}).")
         appendLine()
         appendLine("- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memory} of memory, ${machine.kernel}")
+        appendUse(machine)
         appendLine("- JVM: ${machine.java}; options of the servers: `${machine.jvmArguments}`")
         appendLine("- Versions: ${machine.versions.entries.joinToString { "${it.key} ${it.value}" }}")
         val cores = if (machine.pinned) "the server bound to core 0, the generator to core 1" else "not bound to cores"
         appendLine("- Rounds: $rounds, servers interleaved, windows of ${number(window, 0)} s; $cores")
         appendLine("- ×: median over the rounds of the ratio within a round. Spread: lowest and highest round.")
+    }
+
+    private fun StringBuilder.appendUse(machine: Machine) {
+        machine.use?.let { appendLine("- Before the measurements: ${it.describe()}") }
+        val others = all.mapNotNull { it.result.otherCpu }
+        val stolen = all.mapNotNull { it.result.steal }
+        if (others.isEmpty() || stolen.isEmpty()) return
+        appendLine(
+            "- During the measurements: other processes ${number(others.median(), 2)} cores in the median and at most " +
+                "${number(others.max(), 2)}, steal ${number(stolen.median(), 2)} and at most ${number(stolen.max(), 2)}. " +
+                "${all.count { it.result.isDisturbed }} of ${all.size} results were disturbed; each is listed below its table",
+        )
+    }
+
+    /** Names the commit and the processor of a case that was not measured together with the latest one. */
+    private fun StringBuilder.appendOrigin(caseRecords: List<Record>) {
+        val machine = records.machine()
+        val others = caseRecords.map { it.commit to it.cpu }.distinct().filter { it != machine.commit to machine.cpu }
+        for ((commit, cpu) in others) {
+            appendLine("\nMeasured at commit ${commit ?: "unknown"} on ${cpu ?: "an unknown processor"}.")
+        }
     }
 
     /** Appends the pages of other commands, which include their own machine description. */
@@ -58,12 +81,14 @@ internal class ReportRenderer(private val records: ResultStore, private val out:
         appendLine("## ${case.title}")
         appendLine()
         val table =
-            when (case.name) {
-                Case.IDLE -> MemoryTable(caseRecords)
-                Case.RATE -> LatencyTable(caseRecords)
-                else -> ThroughputTable(caseRecords)
+            when (case.kind) {
+                CaseKind.MEMORY -> MemoryTable(caseRecords)
+                CaseKind.LATENCY -> LatencyTable(caseRecords)
+                CaseKind.BLOCKING -> BlockingTable(caseRecords)
+                CaseKind.THROUGHPUT -> ThroughputTable(caseRecords)
             }
         append(table.render())
+        appendOrigin(caseRecords)
         val bars = table.bars()
         if (bars.isEmpty()) return
         plots.resolve("${case.name}.svg").writeText(barChart("${case.title}: ${table.unit}", bars))

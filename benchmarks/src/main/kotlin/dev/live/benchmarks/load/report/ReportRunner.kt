@@ -1,5 +1,6 @@
 package dev.live.benchmarks.load.report
 
+import com.github.ajalt.clikt.core.CliktError
 import dev.live.benchmarks.load.generator.LoadResult
 import dev.live.benchmarks.load.generator.ProcessStats
 import dev.live.benchmarks.load.peer.NpmPeers
@@ -26,7 +27,11 @@ internal class ReportRunner(
             plan.jvms.values.distinct().singleOrNull()?.drop(1)?.joinToString(" ")
                 ?: plan.jvms.entries.joinToString("; ") { (name, command) -> "$name: ${command.joinToString(" ")}" }
         val packages = NpmPeers.versions()
-        records.writeMachine(Machine.here(java, description, processes.pinned, plan.command, packages))
+        requireSameProcessor()
+        val use = awaitQuiet()
+        use?.let { println("processor: ${Machine.processor()}; before the measurements: ${it.describe()}") }
+        val machine = Machine.here(java, description, processes.pinned, plan.command, packages, use)
+        records.writeMachine(machine)
         val measurements =
             (1..plan.rounds).flatMap { round ->
                 plan.cases.flatMap { case -> plan.servers(case).map { Measurement(round, case, it) } }
@@ -35,8 +40,9 @@ internal class ReportRunner(
         println("${missing.size} of ${measurements.size} measurements are missing")
         val start = System.nanoTime()
         for ((i, measurement) in missing.withIndex()) {
-            val result = measure(measurement)
-            records.write(Record(measurement.round, measurement.case.name, measurement.server.name, result))
+            val result = measureQuietly(measurement)
+            val names = measurement.case.name to measurement.server.name
+            records.write(Record(measurement.round, names.first, names.second, result, machine.commit, machine.cpu))
             val each = (System.nanoTime() - start) / 1e9 / (i + 1)
             val left = (each * (missing.size - i - 1)).toLong()
             println(
@@ -48,7 +54,60 @@ internal class ReportRunner(
 
     private fun Measurement.describe(result: LoadResult): String =
         "round $round ${case.name} ${server.name}: " +
-            (result.failure ?: if (result.deliveries > 0) "%,.0f/s".format(result.deliveriesPerSecond) else "done")
+            (result.failure ?: if (result.deliveries > 0) "%,.0f/s".format(result.deliveriesPerSecond) else "done") +
+            if (result.isDisturbed) ", not quiet: ${number(result.otherCpu, 2)} cores of other processes" else ""
+
+    /**
+     * Repeats a measurement that other processes disturbed. The last attempt counts; the report lists it if it was
+     * disturbed too.
+     */
+    private fun measureQuietly(measurement: Measurement): LoadResult {
+        var result = measure(measurement)
+        var attempts = 1
+        while (result.isDisturbed && !plan.isBusyAllowed && attempts++ < MAX_ATTEMPTS) {
+            println("${measurement.describe(result)}; repeating")
+            awaitQuiet()
+            result = measure(measurement)
+        }
+        return result
+    }
+
+    /**
+     * Waits until the machine is quiet, and returns what it does. Null if that is unknown.
+     *
+     * @throws CliktError if the machine is still busy after a minute, unless busy machines are allowed
+     */
+    private fun awaitQuiet(): MachineUse? {
+        var use = MachineUse.sample(SAMPLE_MILLIS) ?: return null
+        if (plan.isBusyAllowed) {
+            if (!use.isQuiet) println("WARNING: the machine is not quiet: ${use.describe()}")
+            return use
+        }
+        val end = System.nanoTime() + QUIET_NANOS
+        while (!use.isQuiet) {
+            if (System.nanoTime() > end) {
+                throw CliktError(
+                    "The machine is not quiet: ${use.describe()}. End these processes and run the same command again: " +
+                        "it continues after the stored results. With --busy it measures nevertheless.",
+                    statusCode = 2,
+                )
+            }
+            use = MachineUse.sample(SAMPLE_MILLIS) ?: return null
+        }
+        return use
+    }
+
+    /** Ratios between results of two processors would have no meaning. */
+    private fun requireSameProcessor() {
+        val cases = plan.cases.map { it.name }.toSet()
+        val here = Machine.processor()
+        val other = records.all().find { it.case in cases && it.cpu != null && it.cpu != here } ?: return
+        throw CliktError(
+            "The stored results of '${other.case}' are from another processor: ${other.cpu}, this is $here. " +
+                "Add --fresh to measure again, or --results to use another folder.",
+            statusCode = 2,
+        )
+    }
 
     private fun measure(measurement: Measurement): LoadResult {
         val port = Processes.freePort()
@@ -65,7 +124,7 @@ internal class ReportRunner(
         val file = File.createTempFile("result", ".json")
         try {
             file.delete()
-            val isIdle = measurement.case.name == Case.IDLE
+            val isIdle = measurement.case.kind == CaseKind.MEMORY
             val command =
                 listOf(java, "-XX:+UseParallelGC", "-Xmx1g", "-jar", jar, "load") + measurement.case.loadArguments +
                     listOf("--port", "$port", "--protocol", measurement.server.protocol, "--server-pid", "$pid") +
@@ -94,5 +153,8 @@ internal class ReportRunner(
 
     private companion object {
         const val LOAD_SECONDS = 180L // time to open the connections, in addition to the measured time
+        const val MAX_ATTEMPTS = 3
+        const val SAMPLE_MILLIS = 3_000L
+        const val QUIET_NANOS = 60_000_000_000L
     }
 }

@@ -6,9 +6,20 @@ import kotlinx.serialization.encodeToString
 import kotlinx.serialization.json.Json
 import java.io.File
 
-/** The result of one server in one case and round. */
+/**
+ * The result of one server in one case and round.
+ *
+ * @property commit the measured commit, and [cpu] the processor; null in results from before they were recorded
+ */
 @Serializable
-internal data class Record(val round: Int, val case: String, val server: String, val result: LoadResult)
+internal data class Record(
+    val round: Int,
+    val case: String,
+    val server: String,
+    val result: LoadResult,
+    val commit: String? = null,
+    val cpu: String? = null,
+)
 
 /**
  * The raw results, one small file each. A crash loses at most one of them, and an interrupted report can continue. The
@@ -30,6 +41,13 @@ internal class ResultStore(val directory: File) {
             .orEmpty()
             .sortedBy { it.name }
             .map { json.decodeFromString<Record>(it.readText()) }
+
+    /** Deletes the results of [cases]. */
+    fun delete(cases: List<Case>) {
+        val names = cases.map { it.name }.toSet()
+        directory.listFiles { file -> file.extension == "json" && file.name.substringBefore('.') in names }
+            ?.forEach { it.delete() }
+    }
 
     fun writeMachine(machine: Machine) {
         directory.mkdirs()

@@ -12,13 +12,34 @@ internal interface CaseTable {
     fun bars(): List<Bar>
 }
 
-/** The servers in the denominator of the ratios, in column order. */
-internal val BASES = listOf("netty-coalesced", "netty-flush", "ktor-trysend", "ktor-cio-trysend", "bun")
+/**
+ * The servers in the denominator of the ratios, in column order.
+ *
+ * A server is compared with raw Netty on its own event loop, because the loop is a choice of the application.
+ */
+internal class Bases(records: List<Record>) {
+    private val names = ALL.filter { base -> records.any { it.server.substringBefore('@') == base } }
 
-/** The columns of [BASES]: the median ratios of [server] to each of them. */
-internal fun Samples.ratios(
-    server: String,
-): List<String> = BASES.map { number(ratio(server, variantOf(it, server)), 2) }
+    /** The heading of each column, after [prefix]. */
+    fun headings(prefix: String): List<String> =
+        names.map { "$prefix$it" + if (it in NETTY) ", same loop" else "" }
+
+    /** The median ratios of [server] to each of the bases. */
+    fun ratios(samples: Samples, server: String): List<String> =
+        names.map { number(samples.ratio(server, baseOf(it, server)), 2) }
+
+    companion object {
+        private val NETTY = listOf("netty-coalesced", "netty-flush", "netty-threads")
+        private val ALL = NETTY + listOf("ktor-trysend", "ktor-cio-trysend", "bun")
+
+        /** The name of [base] on the event loop and in the JVM variant of [server]. */
+        fun baseOf(base: String, server: String): String {
+            val name = if (base in NETTY) Server.nettyOn(base, Server.loopOf(server)) else base
+            val isJvm = Server.ALL.any { it.name == name && it.isJvm }
+            return if ('@' in server && isJvm) "$name@${server.substringAfter('@')}" else name
+        }
+    }
+}
 
 /** Deliveries per second with their CPU cost and latency. */
 internal class ThroughputTable(private val records: List<Record>) : CaseTable {
@@ -26,16 +47,19 @@ internal class ThroughputTable(private val records: List<Record>) : CaseTable {
     private val cpu = Samples.of(records) { it.result.serverCpuPerMillion }
     private val p50 = Samples.of(records) { it.result.p50 }
     private val p99 = Samples.of(records) { it.result.p99 }
+    private val frames = Samples.of(records) { it.result.framesPerRead }
     private val generator = Samples.of(records) { r -> r.result.generatorCpu?.let { it * 100 } }
+    private val bases = Bases(records)
 
     override val unit = "deliveries per second, median"
 
     override fun render(): String =
         markdownTable(
-            listOf("server", "deliveries/s", "spread") + BASES.map { "× $it" } +
-                listOf("CPU s per million", "p50 ms", "p99 ms", "generator CPU", "lost / twice / order"),
+            listOf("server", "deliveries/s", "spread") + bases.headings("× ") +
+                "CPU s per million" + bases.headings("CPU × ") +
+                listOf("frames per read", "p50 ms", "p99 ms", "generator CPU", "lost / twice / order"),
             inOrder(records).map(::row),
-        ) + failures(records)
+        ) + failures(records) + disturbances(records)
 
     override fun bars(): List<Bar> =
         inOrder(records)
@@ -47,9 +71,10 @@ internal class ThroughputTable(private val records: List<Record>) : CaseTable {
             server,
             number(rate.median(server), 0),
             spread(rate.of(server)),
-        ) + rate.ratios(server) +
+        ) + bases.ratios(rate, server) +
+            number(cpu.median(server), 2) + bases.ratios(cpu, server) +
             listOf(
-                number(cpu.median(server), 2),
+                number(frames.median(server), 1),
                 number(p50.median(server)?.div(1000), 2),
                 number(p99.median(server)?.div(1000), 2),
                 number(generator.median(server), 0) + " %",
@@ -87,9 +112,15 @@ internal fun number(value: Double?, decimals: Int): String =
 internal fun spread(values: List<Double>, decimals: Int = 0): String =
     if (values.isEmpty()) "–" else "${number(values.min(), decimals)} – ${number(values.max(), decimals)}"
 
-/** The name of [base] in the same JVM variant as [server]. */
-internal fun variantOf(base: String, server: String): String =
-    if ('@' in server) "$base@${server.substringAfter('@')}" else base
+/** One line for each result that other processes or the hypervisor disturbed. */
+internal fun disturbances(records: List<Record>): String {
+    val disturbed = records.filter { it.result.isDisturbed }
+    if (disturbed.isEmpty()) return ""
+    return disturbed.joinToString("\n", "\nMeasured while the machine was not quiet:\n\n", "\n") {
+        "- ${it.server}, round ${it.round}: other processes used ${number(it.result.otherCpu, 2)} cores, " +
+            "the hypervisor took ${number(it.result.steal, 2)}"
+    }
+}
 
 internal fun faults(records: List<Record>, server: String): String {
     val results = records.filter { it.server == server }.map { it.result }

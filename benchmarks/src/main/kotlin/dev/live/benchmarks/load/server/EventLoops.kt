@@ -19,6 +19,9 @@ internal interface EventLoops {
     /** The name of this choice on command lines and in tables. */
     val label: String
 
+    /** The loop that this choice results in. */
+    val loop: NettyLoop
+
     fun configure(netty: NettyApplicationEngine.Configuration)
 
     companion object {
@@ -29,8 +32,9 @@ internal interface EventLoops {
         val Default: EventLoops =
             object : EventLoops {
                 override val label = "default"
+                override val loop = NettyLoop.NIO
 
-                override fun configure(netty: NettyApplicationEngine.Configuration) = NettyLoop.NIO.configure(netty)
+                override fun configure(netty: NettyApplicationEngine.Configuration) = loop.configure(netty)
             }
 
         /** Every choice, by name. */
@@ -58,6 +62,8 @@ internal enum class NettyLoop(
         IoUring::unavailabilityCause,
     ),
     ;
+
+    override val loop get() = this
 
     /**
      * A new group of [threads] loops.

@@ -27,6 +27,29 @@ class DeliveryCheckerTest :
             checker.outOfOrder shouldBe 0
         }
 
+        test("messages of two publishers have no order between them") {
+            val checker = DeliveryChecker(Layout(topics = 1, perTopic = 1, clients = 1), publishers = 2)
+            val first = List(2) { checker.publish(0, publisher = 0) }
+            val second = List(2) { checker.publish(0, publisher = 1) }
+
+            for (message in listOf(second[0], first[0], second[1])) checker.deliver(0, message)
+
+            checker.outOfOrder shouldBe 0
+            checker.lastPublisher shouldBe 1
+            checker.open shouldBe 1
+            checker.lost() shouldBe 1
+        }
+
+        test("messages of one publisher have an order among those of others") {
+            val checker = DeliveryChecker(Layout(topics = 1, perTopic = 1, clients = 1), publishers = 2)
+            val messages = List(4) { checker.publish(0, publisher = it % 2) }
+
+            for (i in listOf(2, 1, 0, 3)) checker.deliver(0, messages[i])
+
+            checker.outOfOrder shouldBe 1
+            checker.lost() shouldBe 0
+        }
+
         test("a late delivery is out of order and not lost") {
             val checker = DeliveryChecker(Layout(topics = 1, perTopic = 1, clients = 1))
             val messages = List(3) { checker.publish(0) }
