@@ -2,6 +2,7 @@ package dev.live.benchmarks.load.client
 
 import com.github.ajalt.clikt.parameters.options.default
 import com.github.ajalt.clikt.parameters.options.option
+import com.github.ajalt.clikt.parameters.types.choice
 import com.github.ajalt.clikt.parameters.types.file
 import com.github.ajalt.clikt.parameters.types.int
 import com.github.ajalt.clikt.parameters.types.restrictTo
@@ -31,17 +32,21 @@ import kotlin.time.Duration.Companion.seconds
 internal class ClientCommand : BenchmarkCommand("client", "Measures live's client: reconnects and allocations.") {
     private val rounds by option(help = "outages of each length").int().restrictTo(min = 1).default(5)
     private val clients by option(help = "clients of each kind").int().restrictTo(min = 1).default(40)
+    private val only by option(help = "measure only one part").choice("reconnects", "allocations")
+    private val before by option(help = "class path of live-protocol and live-client of an earlier build, to compare")
     private val out by option(help = "file for the tables")
         .file(canBeDir = false).default(File("benchmarks/results/client/CLIENT.md"))
 
     override fun run() {
         val self = File(ClientReport::class.java.protectionDomain.codeSource.location.toURI()).path
-        val java = listOf(ProcessHandle.current().info().command().orElse("java"), "-jar", self)
+        val java = ProcessHandle.current().info().command().orElse("java")
+        val beforeJava = before?.let { listOf(java, "-cp", it + File.pathSeparator + self, MAIN) }
+        val kinds = Allocations.kinds(listOf(java, "-jar", self), beforeJava)
         val port = Processes.freePort()
         val processes = Processes(isPinned = false)
         val text =
-            processes.withServer(Server.named("live").command(java.take(1), self, port)) {
-                runBlocking { ClientReport(java, port, rounds, clients).text() }
+            processes.withServer(Server.named("live").command(listOf(java), self, port)) {
+                runBlocking { ClientReport(java, port, rounds, clients, kinds, only).text() }
             }
         out.absoluteFile.parentFile.mkdirs()
         out.writeText(text)
@@ -50,14 +55,17 @@ internal class ClientCommand : BenchmarkCommand("client", "Measures live's clien
 }
 
 private class ClientReport(
-    private val java: List<String>,
+    private val java: String,
     private val port: Int,
     private val rounds: Int,
     private val clients: Int,
+    private val kinds: List<Allocations.Kind>,
+    private val only: String?,
 ) {
     suspend fun text(): String {
-        val command = "client --rounds $rounds --clients $clients"
-        val machine = Machine.here(java.first(), "", pinned = false, command, NpmPeers.versions())
+        val part = only?.let { " --only $it" }.orEmpty()
+        val command = "client --rounds $rounds --clients $clients$part"
+        val machine = Machine.here(java, "", pinned = false, command, NpmPeers.versions())
         return buildString {
             appendLine("# Client")
             appendLine()
@@ -70,8 +78,8 @@ private class ClientReport(
             appendLine("- JVM: ${machine.java}")
             val versions = machine.versions.filterKeys { it in VERSIONS }.entries
             appendLine("- Versions: ${versions.joinToString { "${it.key} ${it.value}" }}")
-            appendReconnectTimes()
-            appendAllocations()
+            if (only != "allocations") appendReconnectTimes()
+            if (only != "reconnects") appendAllocations()
         }
     }
 
@@ -153,23 +161,33 @@ private class ClientReport(
             "Bytes that the client's process allocates for each of $MEASURED messages, after a warm-up with $WARMUP. " +
                 "Each message is received, decoded into a data class of four fields and collected. The baseline is a " +
                 "handwritten WebSocket client on Ktor that decodes the same envelope from the same server with " +
-                "kotlinx.serialization. It has no subscriptions and no bounds.",
+                "kotlinx.serialization. It has no subscriptions and no bounds. The publisher waits while the given " +
+                "number of messages is on its way. Medians of $ROUNDS interleaved rounds.",
         )
-        appendLine()
-        val allocations = Allocations(java, port)
-        val all = List(ROUNDS) { Allocations.KINDS.associateWith { allocated(allocations, it) } }
-        val rows =
-            Allocations.KINDS.map { kind ->
-                val kindBytes = all.map { it.getValue(kind) }
-                val ratio = all.map { it.getValue(kind) / it.getValue(Allocations.peerOf(kind)) }.median()
-                val spread = "${number(kindBytes.min(), 0)} – ${number(kindBytes.max(), 0)}"
-                listOf(kind.name, number(kindBytes.median(), 0), spread, number(ratio, 2))
-            }
-        append(markdownTable(listOf("client", "bytes", "spread", "× handwritten"), rows))
+        val allocations = Allocations(port)
+        val all = List(ROUNDS) { Allocations.WINDOWS.associateWith { window -> round(allocations, window) } }
+        for (window in Allocations.WINDOWS) {
+            appendLine()
+            appendLine(if (window == 1) "One message on its way:" else "$window messages on their way:")
+            appendLine()
+            append(markdownTable(listOf("client", "bytes", "spread", "× handwritten"), rows(all.map { it.getValue(window) })))
+        }
     }
 
-    private suspend fun allocated(allocations: Allocations, kind: Allocations.Kind): Double =
-        allocations.of(kind).toDouble().also { println("${kind.name}: ${number(it, 0)} bytes per message") }
+    private suspend fun round(allocations: Allocations, window: Int): Map<Allocations.Kind, Double> =
+        kinds.associateWith { kind ->
+            allocations.of(kind, window).toDouble().also {
+                println("${kind.name}, window $window: ${number(it, 0)} bytes per message")
+            }
+        }
+
+    private fun rows(rounds: List<Map<Allocations.Kind, Double>>): List<List<String>> =
+        kinds.map { kind ->
+            val bytes = rounds.map { it.getValue(kind) }
+            val ratio = rounds.map { it.getValue(kind) / it.getValue(kind.baseline ?: kind) }.median()
+            val spread = "${number(bytes.min(), 0)} – ${number(bytes.max(), 0)}"
+            listOf(kind.name, number(bytes.median(), 0), spread, number(ratio, 2))
+        }
 
     private companion object {
         const val ROUNDS = 3
@@ -177,3 +195,5 @@ private class ClientReport(
         val VERSIONS = setOf("Kotlin", "Ktor", "coroutines", "live", "socket.io", "Node")
     }
 }
+
+private const val MAIN = "dev.live.benchmarks.MainKt"

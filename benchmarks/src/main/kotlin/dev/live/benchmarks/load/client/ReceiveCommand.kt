@@ -3,6 +3,8 @@ package dev.live.benchmarks.load.client
 import com.github.ajalt.clikt.parameters.options.default
 import com.github.ajalt.clikt.parameters.options.option
 import com.github.ajalt.clikt.parameters.types.choice
+import com.github.ajalt.clikt.parameters.types.int
+import com.github.ajalt.clikt.parameters.types.restrictTo
 import com.sun.management.ThreadMXBean
 import dev.live.benchmarks.cli.BenchmarkCommand
 import dev.live.benchmarks.cli.portOption
@@ -28,6 +30,7 @@ import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.Serializable
 import kotlinx.serialization.json.Json
 import java.lang.management.ManagementFactory
+import kotlin.system.exitProcess
 
 /** The published payload, about as large as a typical message of an application. */
 @Serializable
@@ -47,22 +50,25 @@ internal class ReceiveCommand :
     private val kind by option(help = "live's client, or one written on Ktor").choice("live", "ktor").default("live")
     private val engine by option(help = "engine of Ktor").choice("cio", "okhttp").default("cio")
     private val codec by option(help = "encoding of live's client").choice("json", "cbor").default("json")
+    private val window by option(help = "messages on their way").int().restrictTo(1..MAX_WINDOW).default(1)
 
     override fun run() {
         val url = "ws://127.0.0.1:$port/live"
         val isOkHttp = engine == "okhttp"
         val http = if (isOkHttp) HttpClient(OkHttp) { install(WebSockets) } else HttpClient(CIO) { install(WebSockets) }
         val updates = if (kind == "live") live(url, http, isJson = codec == "json") else ktor(url, http)
+        val publisher = UpdatePublisher(port, window)
         runBlocking(Dispatchers.Default) {
             var count = 0
             var before = 0L
             updates.take(WARMUP + MEASURED).collect {
-                if (count == WARMUP) before = allocated()
+                if (count == WARMUP) before = allocatedExcept(publisher.thread)
                 count++
+                publisher.received(it)
             }
-            println((allocated() - before) / MEASURED)
+            println((allocatedExcept(publisher.thread) - before) / MEASURED)
         }
-        Runtime.getRuntime().halt(0) // skips the orderly shutdown
+        exitProcess(0) // does not close the client, but writes the recording of a profiler
     }
 }
 
@@ -89,12 +95,16 @@ private fun ktor(url: String, http: HttpClient): Flow<Update> =
         }
     }
 
-/** Bytes allocated by all live threads of this process. Terminated threads are not counted. */
-private fun allocated(): Long {
+/** Bytes allocated by all live threads of this process but [thread]. Terminated threads are not counted. */
+private fun allocatedExcept(thread: Thread): Long {
     val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
-    return threads.getThreadAllocatedBytes(threads.allThreadIds).sumOf { maxOf(it, 0) }
+    val ids = threads.allThreadIds.filter { it != thread.id }
+    return threads.getThreadAllocatedBytes(ids.toLongArray()).sumOf { maxOf(it, 0) }
 }
 
 internal const val TOPIC = "news"
 internal const val WARMUP = 20_000
 internal const val MEASURED = 40_000
+
+/** Half of a collector's buffer, so that no message is dropped. */
+private const val MAX_WINDOW = 32
