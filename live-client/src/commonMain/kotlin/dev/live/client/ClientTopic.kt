@@ -22,8 +22,7 @@ import dev.live.protocol.SubscribeData
 import dev.live.protocol.of
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.StateFlow
-import kotlinx.coroutines.flow.map
-import kotlinx.coroutines.flow.mapNotNull
+import kotlinx.coroutines.flow.flow
 import kotlinx.serialization.KSerializer
 import kotlinx.serialization.SerializationException
 import kotlinx.serialization.json.Json
@@ -71,7 +70,7 @@ public class ClientTopic<T> internal constructor(
      * The flow completes when the application closes the client, and immediately if the client is already closed.
      */
     public val updates: Flow<TopicUpdate<T>> =
-        router.events(name, overflow, params, converter::accepts).mapNotNull { event ->
+        router.events(name, overflow, params, converter::accepts) { event ->
             when (event) {
                 is SubscriptionEvent.Received -> received(event.message)
                 is SubscriptionEvent.Subscribed -> TopicUpdate.Subscribed(event.recovery, event.welcome)
@@ -80,7 +79,7 @@ public class ClientTopic<T> internal constructor(
         }
 
     /** The messages of the topic, without the subscription status; otherwise the same as [updates]. */
-    public val messages: Flow<T> = updates.mapNotNull { it as? TopicUpdate.Received }.map { it.value }
+    public val messages: Flow<T> = flow { updates.collect { if (it is TopicUpdate.Received) emit(it.value) } }
 
     /** Null if `onBadPayload` skips the message. */
     private fun received(message: Message): TopicUpdate.Received<T>? =

@@ -82,8 +82,10 @@ internal fun requireDistinct(names: List<String>, first: Int) {
             val sorted = names.subList(first, names.size).sorted()
             (1 until sorted.size).none { sorted[it] == sorted[it - 1] }
         }
-    if (!isDistinct) throw MalformedMessageException("a name occurs twice in an object; $ONCE")
+    if (!isDistinct) throw repeatedName()
 }
+
+internal fun repeatedName() = MalformedMessageException("a name occurs twice in an object; $ONCE")
 
 /** Decodes UTF-8; [subject] names the text in the error message. */
 internal fun ByteArray.decodeUtf8(subject: String, from: Int = 0, to: Int = size): String {
@@ -99,4 +101,6 @@ internal fun ByteArray.decodeUtf8(subject: String, from: Int = 0, to: Int = size
 
 private const val ONCE = "send each name once"
 private const val REPLACEMENT = '\uFFFD'
-private const val FEW_NAMES = 16
+
+/** Number of names that are compared with each other without sorting. */
+internal const val FEW_NAMES = 16

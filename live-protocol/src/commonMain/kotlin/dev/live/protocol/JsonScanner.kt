@@ -18,7 +18,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
     private var containers = IntArray(8)
 
     /** The names of every open object, outermost first. */
-    private val names = ArrayList<String>()
+    private val names = JsonNames(text)
 
     private var isInEnvelope = false
 
@@ -36,9 +36,10 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
 
     /**
      * Reads an object and calls [onField] for each name. [onField] must read the value, for example with [skipValue] or
-     * [compactValue]. The object does not count as a nesting level.
+     * [compactValue]. The object does not count as a nesting level. Inline, because local variables that a lambda
+     * assigns are objects otherwise.
      */
-    fun fields(onField: (name: String) -> Unit) {
+    inline fun fields(onField: (name: String) -> Unit) {
         isInEnvelope = true
         if (!skip('{')) throw notAnObject()
         val fields = FieldNames()
@@ -168,8 +169,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
         at++
         val firstName = containers[--depth]
         if (firstName == ARRAY || isLenient) return
-        requireDistinct(names, firstName)
-        while (names.size > firstName) names.removeAt(names.lastIndex)
+        names.removeDistinct(firstName)
     }
 
     /** Reads a name and its colon. Allocates no string for the envelope's own names. */
@@ -191,7 +191,9 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
     /** Reads a name inside a value, and its colon. */
     private fun nestedName() {
         if (peek() != '"') fail("a name in quotes is expected")
-        if (isLenient) string() else names += stringValue()
+        val start = at + 1
+        val hasEscapes = string()
+        if (!isLenient) names.add(start, at - 1, hasEscapes)
         expect(':', "a colon is expected")
     }
 

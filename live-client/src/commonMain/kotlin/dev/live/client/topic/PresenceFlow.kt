@@ -6,19 +6,16 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.FlowCollector
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
-import kotlinx.coroutines.flow.filterIsInstance
-import kotlinx.coroutines.flow.map
 import kotlinx.serialization.KSerializer
 import kotlinx.serialization.json.JsonElement
 
 /** The presence of a topic. Collecting subscribes to the topic; the value is only updated while it is collected. */
 @OptIn(ExperimentalForInheritanceCoroutinesApi::class)
 internal class PresenceFlow<M>(
-    events: Flow<SubscriptionEvent>,
+    private val changes: Flow<Presence<JsonElement>>,
     private val serializer: KSerializer<M>,
 ) : StateFlow<Presence<M>> {
     private val latest = MutableStateFlow<Presence<M>>(Presence(emptyMap(), count = 0, isListed = true))
-    private val changes = events.filterIsInstance<SubscriptionEvent.PresenceChanged>().map { it.presence }
 
     override val value: Presence<M> get() = latest.value
 

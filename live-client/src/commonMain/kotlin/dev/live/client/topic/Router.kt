@@ -7,7 +7,6 @@ import dev.live.protocol.MessageType
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
-import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.coroutines.withContext
 import kotlinx.serialization.json.JsonElement
 import kotlin.coroutines.CoroutineContext
@@ -32,25 +31,32 @@ internal class Router(
     /**
      * The events of [topic], with the messages that [accepts] selects. Collecting adds a collector to the topic's
      * subscription, cancelling removes it.
+     *
+     * @param convert returns the value to emit for an event, or null for none; called in the collector's coroutine
      */
-    fun events(
+    fun <T : Any> events(
         topic: String,
         overflow: CollectorOverflow,
         params: JsonElement?,
         accepts: (Message) -> Boolean,
-    ): Flow<SubscriptionEvent> =
-        topicFlow(topic) { CollectorBuffer("topic '$topic'", overflow, params = params, accepts = accepts) }
+        convert: (SubscriptionEvent) -> T?,
+    ): Flow<T> =
+        topicFlow(topic, { CollectorBuffer("topic '$topic'", overflow, params = params, accepts = accepts) }, convert)
 
-    /** The presence events of [topic]; otherwise the same as [events]. */
-    fun presence(topic: String, params: JsonElement?): Flow<SubscriptionEvent> =
-        topicFlow(topic) {
-            CollectorBuffer(
-                "presence of '$topic'",
-                CollectorOverflow.DropOldest,
-                acceptsPresence = true,
-                params,
-            ) { false }
-        }
+    /** The presence of [topic]; otherwise the same as [events]. */
+    fun presence(topic: String, params: JsonElement?): Flow<Presence<JsonElement>> =
+        topicFlow(
+            topic,
+            create = {
+                CollectorBuffer(
+                    "presence of '$topic'",
+                    CollectorOverflow.DropOldest,
+                    acceptsPresence = true,
+                    params,
+                ) { false }
+            },
+            convert = { (it as? SubscriptionEvent.PresenceChanged)?.presence },
+        )
 
     /** Messages that are neither replies nor requests, and belong to no topic with collectors. */
     fun unrouted(overflow: CollectorOverflow): Flow<Message> =
@@ -58,7 +64,8 @@ internal class Router(
             create = { CollectorBuffer("messages", overflow) { true } },
             add = { unroutedCollectors += it },
             remove = { unroutedCollectors -= it },
-        ).mapNotNull { (it as? SubscriptionEvent.Received)?.message }
+            convert = { (it as? SubscriptionEvent.Received)?.message },
+        )
 
     /** Waits up to 250 ms for a collector of [topic]; see [Subscriptions.awaitCollected]. */
     suspend fun awaitCollected(topic: String): Boolean = subscriptions.awaitCollected(topic)
@@ -106,21 +113,31 @@ internal class Router(
         unroutedCollectors.clear()
     }
 
-    private fun topicFlow(topic: String, create: () -> CollectorBuffer): Flow<SubscriptionEvent> =
+    private fun <T : Any> topicFlow(
+        topic: String,
+        create: () -> CollectorBuffer,
+        convert: (SubscriptionEvent) -> T?,
+    ): Flow<T> =
         bufferedFlow(
             create,
             add = { subscriptions.addCollector(topic, it) },
             remove = { subscriptions.removeCollector(topic, it) },
+            convert,
             onEmptied = { subscriptions.onEmptied(topic, it) },
         )
 
-    /** @param onEmptied called when a collector has emptied its buffer after an overflow */
-    private fun bufferedFlow(
+    /**
+     * Converts in this flow, because each flow operator would allocate an object per event.
+     *
+     * @param onEmptied called when a collector has emptied its buffer after an overflow
+     */
+    private fun <T : Any> bufferedFlow(
         create: () -> CollectorBuffer,
         add: (CollectorBuffer) -> Unit,
         remove: (CollectorBuffer) -> Unit,
+        convert: (SubscriptionEvent) -> T?,
         onEmptied: (CollectorBuffer) -> Unit = {},
-    ): Flow<SubscriptionEvent> =
+    ): Flow<T> =
         flow {
             val collector = create()
             try {
@@ -130,7 +147,7 @@ internal class Router(
                 }
                 for (event in collector.events) {
                     if (collector.isOverflowed && collector.isEmpty) withContext(dispatcher) { onEmptied(collector) }
-                    emit(event)
+                    convert(event)?.let { emit(it) }
                 }
             } finally {
                 withContext(NonCancellable + dispatcher) { remove(collector) }

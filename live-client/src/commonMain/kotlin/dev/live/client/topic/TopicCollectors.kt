@@ -87,9 +87,13 @@ internal class TopicCollectors(
         if (message.type == MessageType.PRESENCE) updatePresence(message)
         val known = history
         val offset = if (known == null) null else message.offset
-        val full = collectors.filterNot { it.isDelivered(message, offset) }
+        var full: ArrayList<CollectorBuffer>? = null
+        for (i in collectors.indices) { // neither an iterator nor a list for the usual message
+            val collector = collectors[i]
+            if (!collector.isDelivered(message, offset)) full = (full ?: ArrayList()).also { it += collector }
+        }
         if (known != null && offset != null && offset > known.newest) known.newest = offset
-        if (full.isEmpty()) return false
+        if (full == null) return false
         full.forEach { it.isOverflowed = offset != null && it.overflow == CollectorOverflow.Recover }
         failSlow(full.filterNot { it.isOverflowed })
         return true

@@ -63,7 +63,7 @@ private class Connection(private val scope: TestScope) {
         collectors =
             List(100) { "room/$it" }.associateWith { topic ->
                 scope.backgroundScope.launch {
-                    router.events(topic, CollectorOverflow.Recover, params = null) { true }.collect()
+                    router.events(topic, CollectorOverflow.Recover, params = null, { true }) { it }.collect()
                 }
             }
         scope.runCurrent()

@@ -16,10 +16,10 @@ internal class Allocations(private val port: Int) {
      */
     class Kind(val name: String, val java: List<String>, val options: List<String>, val baseline: Kind?)
 
-    /** Bytes per message of [kind], with [window] messages on their way. */
-    suspend fun of(kind: Kind, window: Int): Long =
+    /** Bytes per message of [kind], published in bursts of [burst] messages. */
+    suspend fun of(kind: Kind, burst: Int): Long =
         withContext(Dispatchers.IO) {
-            val command = kind.java + listOf("receive", "--port", "$port", "--window", "$window") + kind.options
+            val command = kind.java + listOf("receive", "--port", "$port", "--burst", "$burst") + kind.options
             val process = ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start()
             try {
                 check(process.waitFor(10, TimeUnit.MINUTES)) { "receive ${kind.options} did not end" }
@@ -47,8 +47,8 @@ internal class Allocations(private val port: Int) {
                 } + handwritten
             }
 
-        /** Messages on their way: one, so that each is read alone, and as many as eight publishers have. */
-        val WINDOWS = listOf(1, 8)
+        /** Messages that are published at once. */
+        val BURSTS = listOf(1, 8)
 
         private fun codecOption(codec: String) = listOf("--codec", codec.lowercase())
 

@@ -161,23 +161,24 @@ private class ClientReport(
             "Bytes that the client's process allocates for each of $MEASURED messages, after a warm-up with $WARMUP. " +
                 "Each message is received, decoded into a data class of four fields and collected. The baseline is a " +
                 "handwritten WebSocket client on Ktor that decodes the same envelope from the same server with " +
-                "kotlinx.serialization. It has no subscriptions and no bounds. The publisher waits while the given " +
-                "number of messages is on its way. Medians of $ROUNDS interleaved rounds.",
+                "kotlinx.serialization. It has no subscriptions and no bounds. The publisher writes one message or " +
+                "eight at once, and waits until the client has received them. Medians of $ROUNDS interleaved rounds.",
         )
         val allocations = Allocations(port)
-        val all = List(ROUNDS) { Allocations.WINDOWS.associateWith { window -> round(allocations, window) } }
-        for (window in Allocations.WINDOWS) {
+        val all = List(ROUNDS) { Allocations.BURSTS.associateWith { burst -> round(allocations, burst) } }
+        for (burst in Allocations.BURSTS) {
             appendLine()
-            appendLine(if (window == 1) "One message on its way:" else "$window messages on their way:")
+            appendLine(if (burst == 1) "One message at a time:" else "Bursts of $burst messages:")
             appendLine()
-            append(markdownTable(listOf("client", "bytes", "spread", "× handwritten"), rows(all.map { it.getValue(window) })))
+            val columns = listOf("client", "bytes", "spread", "× handwritten")
+            append(markdownTable(columns, rows(all.map { it.getValue(burst) })))
         }
     }
 
-    private suspend fun round(allocations: Allocations, window: Int): Map<Allocations.Kind, Double> =
+    private suspend fun round(allocations: Allocations, burst: Int): Map<Allocations.Kind, Double> =
         kinds.associateWith { kind ->
-            allocations.of(kind, window).toDouble().also {
-                println("${kind.name}, window $window: ${number(it, 0)} bytes per message")
+            allocations.of(kind, burst).toDouble().also {
+                println("${kind.name}, burst $burst: ${number(it, 0)} bytes per message")
             }
         }
 

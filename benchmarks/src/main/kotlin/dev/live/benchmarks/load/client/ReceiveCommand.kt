@@ -50,14 +50,14 @@ internal class ReceiveCommand :
     private val kind by option(help = "live's client, or one written on Ktor").choice("live", "ktor").default("live")
     private val engine by option(help = "engine of Ktor").choice("cio", "okhttp").default("cio")
     private val codec by option(help = "encoding of live's client").choice("json", "cbor").default("json")
-    private val window by option(help = "messages on their way").int().restrictTo(1..MAX_WINDOW).default(1)
+    private val burst by option(help = "messages that are published at once").int().restrictTo(1..MAX_BURST).default(1)
 
     override fun run() {
         val url = "ws://127.0.0.1:$port/live"
         val isOkHttp = engine == "okhttp"
         val http = if (isOkHttp) HttpClient(OkHttp) { install(WebSockets) } else HttpClient(CIO) { install(WebSockets) }
         val updates = if (kind == "live") live(url, http, isJson = codec == "json") else ktor(url, http)
-        val publisher = UpdatePublisher(port, window)
+        val publisher = UpdatePublisher(port, burst)
         runBlocking(Dispatchers.Default) {
             var count = 0
             var before = 0L
@@ -107,4 +107,4 @@ internal const val WARMUP = 20_000
 internal const val MEASURED = 40_000
 
 /** Half of a collector's buffer, so that no message is dropped. */
-private const val MAX_WINDOW = 32
+private const val MAX_BURST = 32

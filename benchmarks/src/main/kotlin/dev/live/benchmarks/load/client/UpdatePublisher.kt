@@ -13,11 +13,11 @@ import java.util.concurrent.Semaphore
 import kotlin.concurrent.thread
 
 /**
- * Publishes updates on its own connection. At most [window] of them are on their way, so the number of messages per
- * read does not depend on the speed of the machine. Its thread writes the same bytes again and again.
+ * Publishes updates on its own connection: [burst] updates in one write, and the next ones when the client has received
+ * these. The number of messages per read therefore does not depend on the speed of the machine.
  */
-internal class UpdatePublisher(port: Int, window: Int) {
-    private val permits = Semaphore(window)
+internal class UpdatePublisher(port: Int, private val burst: Int) {
+    private val permits = Semaphore(burst)
     private val socket = Socket()
 
     @Volatile
@@ -41,22 +41,22 @@ internal class UpdatePublisher(port: Int, window: Int) {
     }
 
     private fun run() {
-        val probe = frame(PROBE)
+        val probe = frames(PROBE, count = 1)
         while (!isSubscribed) {
             socket.getOutputStream().write(probe)
             Thread.sleep(PROBE_INTERVAL_MS)
         }
-        val update = frame(1)
+        val updates = frames(id = 1, burst)
         while (true) {
-            permits.acquire()
-            socket.getOutputStream().write(update)
+            permits.acquire(burst)
+            socket.getOutputStream().write(updates)
         }
     }
 
-    private fun frame(id: Long): ByteArray {
+    private fun frames(id: Long, count: Int): ByteArray {
         val update = Update(id, "author $id", "text of a message ".repeat(4), 7)
         val frames = OutgoingFrames(TEXT_OPCODE)
-        frames.add(JsonCodec.encode(Message("publish", TOPIC, body = Body.of(update))))
+        repeat(count) { frames.add(JsonCodec.encode(Message("publish", TOPIC, body = Body.of(update)))) }
         return frames.bytes.copyOf(frames.size)
     }
 
