@@ -1,0 +1,70 @@
+package dev.live.redis
+
+import dev.live.server.broker.BrokerSink
+import io.lettuce.core.pubsub.RedisPubSubAdapter
+import kotlinx.coroutines.channels.Channel
+import java.util.concurrent.ConcurrentHashMap
+import java.util.concurrent.atomic.AtomicLong
+
+/**
+ * Messages of the channels that this node has not delivered yet. Redis's event loop adds them and never waits: a client
+ * that does not read is disconnected by Redis, after all its channels have been late. What does not fit is dropped, and
+ * the node repairs its topic.
+ */
+internal class Inbox(private val settings: RedisSettings, private val keys: RedisKeys) :
+    RedisPubSubAdapter<ByteArray, ByteArray>() {
+    private class Received(val topic: String, val bytes: ByteArray)
+
+    private val queue = Channel<Received>(settings.inboxMessages)
+    private val queuedBytes = AtomicLong()
+
+    /** Topics with dropped messages. */
+    private val interrupted: MutableSet<String> = ConcurrentHashMap.newKeySet()
+    private val dropped = RateLimitedLog()
+    private val invalid = RateLimitedLog()
+
+    /** Number of messages that did not fit. */
+    val droppedMessages: Long get() = dropped.total
+
+    /** Number of messages that were no publications. */
+    val invalidMessages: Long get() = invalid.total
+
+    override fun message(channel: ByteArray, message: ByteArray) {
+        val topic = keys.topic(channel) ?: return
+        val before = queuedBytes.getAndAdd(message.size.toLong())
+        // a single message always fits, so that another one follows each dropped one, and reports it
+        val fits = before == 0L || before + message.size <= settings.inboxBytes
+        if (fits && queue.trySend(Received(topic, message)).isSuccess) return
+        queuedBytes.addAndGet(-message.size.toLong())
+        interrupted += topic
+        dropped.warn {
+            "Messages arrived faster than this node delivers them; $it were dropped so far. Their topics are repaired " +
+                "from their histories. If this continues, add nodes, or raise inboxMessages and inboxBytes."
+        }
+    }
+
+    /** Delivers to [sink] until it is cancelled. */
+    suspend fun run(sink: BrokerSink) {
+        for (received in queue) {
+            queuedBytes.addAndGet(-received.bytes.size.toLong())
+            val message = ChannelMessage.decode(received.topic, received.bytes)
+            if (message == null) {
+                invalid.warn {
+                    "A message on a channel is no publication of this version of live ($it so far). " +
+                        "Does another application use this namespace?"
+                }
+            } else {
+                sink.deliver(message.publication, message.position)
+            }
+            // after the delivery, when there is room again
+            if (interrupted.isNotEmpty()) reportInterrupted(sink)
+        }
+    }
+
+    private suspend fun reportInterrupted(sink: BrokerSink) {
+        for (topic in interrupted.toList()) {
+            interrupted -= topic
+            sink.interrupted(topic)
+        }
+    }
+}

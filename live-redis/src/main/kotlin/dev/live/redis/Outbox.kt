@@ -1,0 +1,264 @@
+package dev.live.redis
+
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
+import dev.live.protocol.Position
+import dev.live.server.broker.HistoryBounds
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
+import kotlin.time.TimeSource
+
+/**
+ * The publications of this node that Redis has not confirmed.
+ *
+ * Those of a topic with a history are sent in batches, one batch of a topic at a time. A batch whose answer is lost is
+ * sent again unchanged: the script recognizes it by publisher and sequence. A later batch of the same publisher, once
+ * executed, makes Redis ignore an earlier one that arrives late. So a topic has the order of its publisher, and no
+ * duplicates. Publications of topics without a history are sent once.
+ *
+ * Thread-safe.
+ *
+ * @param why says why Redis is not available
+ */
+internal class Outbox(private val settings: RedisSettings, private val why: () -> String) {
+    private val capacity = Capacity(settings.outboxMessages, settings.outboxBytes)
+    private val node = randomName()
+
+    /** Wakes the sender. */
+    val wake = Channel<Unit>(Channel.CONFLATED)
+
+    /** Guarded by this object, like the next fields and the state of all publications. */
+    private val topics = HashMap<String, TopicOutbox>()
+    private val ready = ArrayDeque<TopicOutbox>()
+    private val plain = ArrayDeque<PendingPublication>()
+    private var created = 0L
+    private var isClosed = false
+
+    /** Number of publications in the outbox. */
+    val size: Int get() = capacity.size
+
+    /** Returns when Redis has confirmed: the position, or null without a history. */
+    suspend fun publish(topic: String, bounds: HistoryBounds?, envelope: ByteArray): Position? {
+        if (envelope.size > settings.outboxBytes) {
+            throw LiveException(
+                ErrorCode.TooLarge,
+                "the message has ${envelope.size} bytes, more than outboxBytes (${settings.outboxBytes})",
+            )
+        }
+        val start = TimeSource.Monotonic.markNow()
+        if (!capacity.tryAcquire(envelope.size)) acquire(envelope.size)
+        val publication = add(topic, bounds, envelope)
+        var isDone = false
+        try {
+            // in a dispatcher of its own: the continuation of an unconfined caller must not run in Redis's event loop
+            val isConfirmed =
+                withContext(Dispatchers.Default) {
+                    withTimeoutOrNull(settings.timeout - start.elapsedNow()) { publication.done.join() } != null
+                }
+            isDone = isConfirmed
+            if (!isConfirmed) throw giveUp(publication).also { isDone = true }
+            return publication.done.await()
+        } finally {
+            if (!isDone) giveUp(publication)
+        }
+    }
+
+    private suspend fun acquire(bytes: Int) {
+        withTimeoutOrNull(settings.timeout) { capacity.acquire(bytes) }
+            ?: throw RedisBrokerException.Unavailable(
+                "the outbox for Redis was full for ${settings.timeout} (${settings.outboxMessages} messages or " +
+                    "${settings.outboxBytes} bytes). ${why()}",
+            )
+    }
+
+    private fun add(topic: String, bounds: HistoryBounds?, envelope: ByteArray): PendingPublication {
+        val publication = PendingPublication(topic, envelope)
+        val wasClosed =
+            synchronized(this) {
+                when {
+                    isClosed -> Unit
+                    bounds == null -> plain += publication
+                    else -> {
+                        val outbox = topics.getOrPut(topic) { TopicOutbox(topic, "$node.${created++}") }
+                        outbox.bounds = bounds
+                        outbox.waiting += publication
+                        makeReady(outbox)
+                    }
+                }
+                isClosed
+            }
+        if (wasClosed) {
+            capacity.release(envelope.size)
+            throw RedisBrokerException.Unavailable("the broker has ended, because the server has")
+        }
+        wake.trySend(Unit)
+        return publication
+    }
+
+    /** The caller of [publication] no longer waits. Returns what it is told. */
+    private fun giveUp(publication: PendingPublication): RedisBrokerException {
+        val wasSent =
+            synchronized(this) {
+                publication.isAbandoned = true
+                if (!publication.wasSent) remove(publication)
+                publication.wasSent
+            }
+        if (wasSent) {
+            return RedisBrokerException.Unknown(
+                "Redis did not answer within ${settings.timeout}; the message may be delivered. ${why()}",
+            )
+        }
+        if (publication.isReleased.compareAndSet(false, true)) capacity.release(publication.envelope.size)
+        return RedisBrokerException.Unavailable("Redis was not available for ${settings.timeout}. ${why()}")
+    }
+
+    /** The oldest ones give up first, so that this is fast. */
+    private fun remove(publication: PendingPublication) {
+        if (!plain.remove(publication)) topics[publication.topic]?.waiting?.remove(publication)
+    }
+
+    /** A new connection is ready: batches without an answer are sent again. */
+    fun connected() {
+        synchronized(this) {
+            for (outbox in topics.values) {
+                outbox.batch?.isSent = false
+                makeReady(outbox)
+            }
+        }
+        wake.trySend(Unit)
+    }
+
+    /** Removes the batches to send, at most [max]. */
+    fun takeBatches(max: Int): List<TopicBatch> =
+        synchronized(this) {
+            val taken = ArrayList<TopicBatch>(minOf(ready.size, max))
+            while (taken.size < max) {
+                val outbox = ready.removeFirstOrNull() ?: break
+                outbox.isReady = false
+                nextBatch(outbox)?.let { taken += it }
+            }
+            taken
+        }
+
+    private fun nextBatch(outbox: TopicOutbox): TopicBatch? {
+        val repeated = outbox.batch
+        if (repeated != null) {
+            if (repeated.isSent) return null
+            if (repeated.publications.any { !it.isAbandoned }) return repeated.also { it.isSent = true }
+            settled(repeated)
+        }
+        val publications = ArrayList<PendingPublication>()
+        var bytes = 0
+        while (publications.size < MAX_BATCH && bytes < MAX_BATCH_BYTES) {
+            val next = outbox.waiting.removeFirstOrNull() ?: break
+            next.wasSent = true
+            publications += next
+            bytes += next.envelope.size
+        }
+        if (publications.isEmpty()) return null
+        val batch = TopicBatch(outbox, outbox.bounds, outbox.nextSequence, outbox.confirmed, publications)
+        outbox.nextSequence += publications.size
+        outbox.batch = batch
+        batch.isSent = true
+        return batch
+    }
+
+    /** Removes the publications of topics without a history to send, at most [max]. */
+    fun takePlain(max: Int): List<PendingPublication> =
+        synchronized(this) {
+            val taken = ArrayList<PendingPublication>(minOf(plain.size, max))
+            while (taken.size < max) {
+                val next = plain.removeFirstOrNull() ?: break
+                next.wasSent = true
+                taken += next
+            }
+            taken
+        }
+
+    /** Redis has stored [batch] from [first] on. */
+    fun confirmed(batch: TopicBatch, first: Position) {
+        val last = Position(first.epoch, first.offset + batch.publications.size - 1)
+        synchronized(this) {
+            if (batch.outbox.batch !== batch) return // confirmed by an earlier answer
+            batch.outbox.confirmed = last
+            settled(batch)
+            makeReady(batch.outbox)
+        }
+        batch.publications.forEachIndexed { index, publication ->
+            publication.done.complete(Position(first.epoch, first.offset + index))
+        }
+        wake.trySend(Unit)
+    }
+
+    /** Redis has rejected [batch]; nothing of it was stored. */
+    fun rejected(batch: TopicBatch, failure: RedisBrokerException) {
+        synchronized(this) {
+            if (batch.outbox.batch !== batch) return
+            settled(batch)
+            makeReady(batch.outbox)
+        }
+        for (publication in batch.publications) publication.done.completeExceptionally(failure)
+        wake.trySend(Unit)
+    }
+
+    /** [publication], of a topic without a history, is done. */
+    fun done(publication: PendingPublication, failure: RedisBrokerException?) {
+        release(publication)
+        if (failure == null) publication.done.complete(null) else publication.done.completeExceptionally(failure)
+    }
+
+    private fun settled(batch: TopicBatch) {
+        batch.outbox.batch = null
+        batch.publications.forEach(::release)
+    }
+
+    private fun release(publication: PendingPublication) {
+        if (publication.isReleased.compareAndSet(false, true)) capacity.release(publication.envelope.size)
+    }
+
+    private fun makeReady(outbox: TopicOutbox) {
+        val batch = outbox.batch
+        val hasWork = if (batch == null) outbox.waiting.isNotEmpty() else !batch.isSent
+        if (outbox.isReady || !hasWork) return
+        outbox.isReady = true
+        ready += outbox
+    }
+
+    /** Forgets topics that are not published to. A later publication has a new publisher. */
+    fun sweep() {
+        synchronized(this) {
+            topics.values.removeAll { outbox ->
+                val isIdle = outbox.batch == null && outbox.waiting.isEmpty() && outbox.nextSequence == outbox.swept
+                outbox.swept = outbox.nextSequence
+                isIdle
+            }
+        }
+    }
+
+    /** Ends all waits: the server has ended. */
+    fun close() {
+        val all =
+            synchronized(this) {
+                isClosed = true
+                plain + topics.values.flatMap { it.waiting + it.batch?.publications.orEmpty() }
+            }
+        for (publication in all) {
+            val reason = "the broker has ended, because the server has"
+            val failure =
+                if (publication.wasSent) {
+                    RedisBrokerException.Unknown("$reason; the message may be delivered")
+                } else {
+                    RedisBrokerException.Unavailable(reason)
+                }
+            publication.done.completeExceptionally(failure)
+        }
+    }
+
+    private companion object {
+        /** Publications in one call of the script: enough to share its costs, few enough not to delay other topics. */
+        const val MAX_BATCH = 100
+        const val MAX_BATCH_BYTES = 256 * 1024
+    }
+}

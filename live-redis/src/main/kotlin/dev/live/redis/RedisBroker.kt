@@ -1,0 +1,133 @@
+package dev.live.redis
+
+import dev.live.protocol.Position
+import dev.live.server.broker.Broker
+import dev.live.server.broker.BrokerSink
+import dev.live.server.broker.HistoryBounds
+import dev.live.server.broker.Publication
+import dev.live.server.broker.StoredHistory
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
+import kotlin.time.Duration.Companion.seconds
+
+/**
+ * A broker on one Redis server, 6.2 or later: all nodes with the same Redis and namespace share their topics.
+ *
+ * ```
+ * install(Live) {
+ *     broker(RedisBroker("redis://:secret@redis.internal:6379") { namespace = "chat" })
+ * }
+ * ```
+ *
+ * Histories are stored in Redis, and follow its persistence. Their bounds are approximate: up to 100 messages and an
+ * eighth of the bytes more. A topic that is not used keeps its epoch for one day longer than its messages.
+ *
+ * While Redis is away, publications and reads wait for `timeout`, then fail with [RedisBrokerException]; the broker
+ * reconnects by itself. After a reconnect, missed publications are read from the histories.
+ *
+ * Use one instance for each server. The connections open when the server starts.
+ */
+public class RedisBroker internal constructor(private val settings: RedisSettings) : Broker {
+    private val keys = RedisKeys(settings.namespace, settings.uri.database)
+    private val inbox = Inbox(settings, keys)
+    private val connections = RedisConnections(settings, keys, inbox)
+    private val outbox = Outbox(settings, ::reason)
+    private val sender = Sender(outbox, connections.commands.connection, keys, settings)
+    private val reader = HistoryReader(connections.commands.connection, keys)
+    private val interests = Interests(connections.channels.connection, keys, settings)
+
+    /**
+     * @param url `redis://user:password@host:port/database`; all parts but the host are optional. Not supported yet:
+     *   TLS, Sentinel and Cluster
+     * @throws IllegalArgumentException if the URL or a setting is invalid, or `namespace` is missing. The message
+     *   contains no password
+     */
+    public constructor(url: String, configure: RedisBrokerConfig.() -> Unit) :
+        this(RedisBrokerConfig().apply(configure).build(url))
+
+    override suspend fun run(sink: BrokerSink): Unit =
+        withContext(Dispatchers.Default) {
+            try {
+                coroutineScope {
+                    launch { connections.run() }
+                    launch { sender.run() }
+                    launch { interests.run(sink) }
+                    launch { inbox.run(sink) }
+                    launch { maintain() }
+                }
+            } finally {
+                outbox.close()
+            }
+        }
+
+    /**
+     * Publishes [publication]; see [Broker.publish]. Returns when Redis has confirmed it.
+     *
+     * @throws RedisBrokerException.Unavailable if nothing was published
+     * @throws RedisBrokerException.Unknown if no answer arrived in time: it may be delivered, at most once
+     * @throws dev.live.protocol.LiveException with `too_large` if it exceeds `outboxBytes`
+     */
+    override suspend fun publish(publication: Publication): Position? =
+        outbox.publish(publication.topic, publication.history, Envelope.encode(publication))
+
+    /** Subscribes to [topic]; see [Broker.subscribe]. Waits for Redis until it is cancelled. */
+    override suspend fun subscribe(topic: String, history: HistoryBounds?): Position? {
+        var isDone = false
+        interests.add(topic, history)
+        try {
+            while (true) {
+                val connection = interests.awaitSubscribed(topic)
+                val position = history?.let { reader.position(topic, it) }
+                // on another connection, publications between the two may be missing and not be reported
+                if (history == null || interests.isSubscribed(topic, connection)) {
+                    isDone = true
+                    return position
+                }
+            }
+        } finally {
+            if (!isDone) interests.remove(topic)
+        }
+    }
+
+    override suspend fun unsubscribe(topic: String): Unit = interests.remove(topic)
+
+    /**
+     * Reads a history; see [Broker.history]. A position beyond the newest one returns an incomplete result.
+     *
+     * @throws RedisBrokerException.Unavailable if Redis did not answer in time
+     */
+    override suspend fun history(topic: String, since: Position?, history: HistoryBounds): StoredHistory =
+        withTimeoutOrNull(settings.timeout) { reader.read(topic, since, history) }
+            ?: throw RedisBrokerException.Unavailable(
+                "the history was not read from Redis within ${settings.timeout}. ${reason()}",
+            )
+
+    /** Forgets unused topics, and keeps the epochs of those that are used although nothing is published to them. */
+    private suspend fun maintain() {
+        val rounds = (TOPIC_RETENTION / SWEEP_PERIOD / 4).toInt()
+        while (true) {
+            repeat(rounds) {
+                delay(SWEEP_PERIOD)
+                outbox.sweep()
+            }
+            for ((topic, bounds) in interests.histories()) withTimeoutOrNull(settings.timeout) {
+                reader.position(topic, bounds)
+            }
+        }
+    }
+
+    private fun reason(): String {
+        val link = if (connections.commands.connection.value == null) connections.commands else connections.channels
+        if (link.connection.value != null) return "Redis at ${settings.address} is slow."
+        return link.failure?.let { describeFailure(settings.address, it) }
+            ?: "Redis at ${settings.address} is not connected."
+    }
+
+    private companion object {
+        val SWEEP_PERIOD = 30.seconds
+    }
+}

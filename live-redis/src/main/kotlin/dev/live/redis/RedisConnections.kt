@@ -1,0 +1,76 @@
+package dev.live.redis
+
+import io.lettuce.core.ClientOptions
+import io.lettuce.core.RedisClient
+import io.lettuce.core.SocketOptions
+import io.lettuce.core.TimeoutOptions
+import io.lettuce.core.codec.ByteArrayCodec
+import io.lettuce.core.resource.ClientResources
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.future.await
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+import java.util.concurrent.TimeUnit
+import kotlin.time.toJavaDuration
+
+/** The two connections of a node: Redis allows few commands on a connection that is subscribed to channels. */
+internal class RedisConnections(
+    private val settings: RedisSettings,
+    keys: RedisKeys,
+    inbox: Inbox,
+) {
+    private val check = ServerCheck(keys, settings.address)
+
+    val commands: RedisLink<Commands> =
+        RedisLink("command", settings, check::commands) { connection ->
+            connection.async().ping().also { connection.flushCommands() }
+        }
+
+    val channels: RedisLink<Channels> =
+        RedisLink(
+            "subscription",
+            settings,
+            { connection ->
+                connection.addListener(inbox)
+                check.channels(connection)
+            },
+        ) { it.async().ping() }
+
+    /** Keeps both connections open until it is cancelled. */
+    suspend fun run() {
+        val resources = ClientResources.builder().ioThreadPoolSize(THREADS).computationThreadPoolSize(THREADS).build()
+        try {
+            val client = RedisClient.create(resources, settings.uri)
+            client.options = options()
+            try {
+                coroutineScope {
+                    launch { commands.run { client.connectAsync(ByteArrayCodec.INSTANCE, settings.uri) } }
+                    launch { channels.run { client.connectPubSubAsync(ByteArrayCodec.INSTANCE, settings.uri) } }
+                }
+            } finally {
+                withContext(NonCancellable) { client.shutdownAsync(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await() }
+            }
+        } finally {
+            // blocks: the future of Netty has no stage to await
+            withContext(NonCancellable + Dispatchers.IO) {
+                resources.shutdown(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await(SHUTDOWN_SECONDS, TimeUnit.SECONDS)
+            }
+        }
+    }
+
+    private fun options(): ClientOptions =
+        ClientOptions
+            .builder()
+            .autoReconnect(false) // RedisLink reconnects
+            .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
+            .timeoutOptions(TimeoutOptions.builder().timeoutCommands(false).build()) // RedisLink checks the connection
+            .socketOptions(SocketOptions.builder().connectTimeout(settings.probeTimeout.toJavaDuration()).build())
+            .build()
+
+    private companion object {
+        const val THREADS = 2 // Lettuce's minimum; one thread serves both connections of a node
+        const val SHUTDOWN_SECONDS = 2L
+    }
+}

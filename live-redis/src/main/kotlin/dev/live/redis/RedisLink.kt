@@ -1,0 +1,142 @@
+package dev.live.redis
+
+import io.lettuce.core.RedisChannelHandler
+import io.lettuce.core.RedisConnectionStateListener
+import io.lettuce.core.api.StatefulConnection
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.future.await
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeout
+import kotlinx.coroutines.withTimeoutOrNull
+import org.slf4j.Logger
+import org.slf4j.LoggerFactory
+import java.util.concurrent.CompletableFuture
+import java.util.concurrent.CompletionStage
+import kotlin.random.Random
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.TimeSource
+
+/**
+ * One connection to Redis, which is replaced whenever it fails: Lettuce's own reconnect executes commands twice,
+ * restores subscriptions without a notice, and may wait for 30 s.
+ *
+ * @param name of the connection, for the log
+ * @param connect opens a connection that does not reconnect by itself
+ * @param setUp prepares a new connection. It fails if Redis cannot be used
+ * @param ping checks the connection
+ */
+internal class RedisLink<C : StatefulConnection<*, *>>(
+    private val name: String,
+    private val settings: RedisSettings,
+    private val setUp: suspend (C) -> Unit,
+    private val ping: (C) -> CompletionStage<*>,
+) {
+    private val current = MutableStateFlow<C?>(null)
+
+    /** The connection in use; null while there is none. */
+    val connection: StateFlow<C?> get() = current
+
+    /** Why there is no connection; null before the first failure. */
+    @Volatile
+    var failure: Throwable? = null
+        private set
+
+    /** Number of connections that have been set up. */
+    @Volatile
+    var connects: Long = 0
+        private set
+
+    /** When the current failure was last logged. Only accessed by [run]. */
+    private var logged: Pair<String, TimeSource.Monotonic.ValueTimeMark>? = null
+
+    /** Keeps a connection open until it is cancelled. */
+    suspend fun run(connect: () -> CompletionStage<C>) {
+        var attempt = 0
+        while (true) {
+            try {
+                use(open(connect)) { attempt = 0 }
+            } catch (e: Throwable) {
+                currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
+                failure = e
+                report(e)
+            }
+            delay(delayBefore(attempt++))
+        }
+    }
+
+    private suspend fun open(connect: () -> CompletionStage<C>): C {
+        val future = connect().toCompletableFuture()
+        // a copy: cancelling the wait must not cancel the attempt, whose result has to be closed
+        val copy = CompletableFuture<C>()
+        future.whenComplete { connection, failure ->
+            if (failure != null) copy.completeExceptionally(failure)
+            if (connection != null && !copy.complete(connection)) connection.closeAsync()
+        }
+        return withTimeout(settings.probeTimeout) { copy.await() }
+    }
+
+    private suspend fun use(connection: C, onReady: () -> Unit) {
+        try {
+            val closed = CompletableDeferred<Unit>()
+            connection.addListener(
+                object : RedisConnectionStateListener {
+                    override fun onRedisDisconnected(connection: RedisChannelHandler<*, *>) {
+                        closed.complete(Unit)
+                    }
+                },
+            )
+            withTimeout(settings.probeTimeout * SETUP_PROBES) { setUp(connection) }
+            onReady()
+            connects++
+            logged = null
+            log.info("The {} connection to Redis at {} is open.", name, settings.address)
+            current.value = connection
+            while (connection.isOpen && withTimeoutOrNull(settings.probeInterval) { closed.await() } == null) {
+                withTimeout(settings.probeTimeout) { ping(connection).await() }
+            }
+            error("Redis or the network has closed it")
+        } finally {
+            current.value = null
+            withContext(NonCancellable) { withTimeoutOrNull(settings.probeTimeout) { closeQuietly(connection) } }
+        }
+    }
+
+    private suspend fun closeQuietly(connection: C) {
+        try {
+            connection.closeAsync().await()
+        } catch (e: Exception) {
+            log.debug("Closing the {} connection to Redis failed.", name, e)
+        }
+    }
+
+    /** Full jitter above half of the delay: the nodes of an application do not reconnect at the same time. */
+    private fun delayBefore(attempt: Int): Duration {
+        val ceiling = minOf(MIN_RECONNECT_DELAY * (1 shl minOf(attempt, MAX_DOUBLINGS)), settings.maxReconnectDelay)
+        return (ceiling * (0.5 + Random.nextDouble() / 2)).coerceAtLeast(1.milliseconds)
+    }
+
+    private fun report(e: Throwable) {
+        val sentence = describeFailure(settings.address, e)
+        val last = logged
+        if (last != null && last.first == sentence && last.second.elapsedNow() < LOG_PERIOD) return
+        logged = sentence to TimeSource.Monotonic.markNow()
+        log.warn("The {} connection is not available. {}", name, sentence)
+        log.debug("The cause:", e)
+    }
+
+    private companion object {
+        const val MAX_DOUBLINGS = 10
+
+        /** The set-up consists of several commands. */
+        const val SETUP_PROBES = 5
+        val LOG_PERIOD = with(Duration) { 60_000.milliseconds }
+        val log: Logger = LoggerFactory.getLogger("dev.live.redis")
+    }
+}

@@ -1,0 +1,81 @@
+package dev.live.redis
+
+import io.lettuce.core.RedisFuture
+import kotlinx.coroutines.future.await
+import org.slf4j.Logger
+import org.slf4j.LoggerFactory
+
+/** Checks on each new connection that Redis can be used, so that what is wrong is reported before the first message. */
+internal class ServerCheck(private val keys: RedisKeys, private val address: String) {
+    /** Whether the memory policy was reported. Only accessed by the connection's coroutine. */
+    private var isPolicyReported = false
+
+    /**
+     * @throws RedisSetupException if Redis is a replica, is too old, or is loading its data
+     * @throws io.lettuce.core.RedisCommandExecutionException if a permission is missing
+     */
+    suspend fun commands(connection: Commands) {
+        connection.setAutoFlushCommands(false)
+        val commands = connection.async()
+        val info = connection.await(commands.info()).lineSequence().mapNotNull(::field).toMap()
+        checkServer(info)
+        connection.await(commands.exists(keys.probe))
+        connection.await(commands.publish(keys.probe, EMPTY))
+        for (script in listOf(RedisScript.Publish, RedisScript.History)) {
+            val loaded = script.load(connection)
+            connection.flushCommands()
+            loaded.await()
+        }
+        if (!isPolicyReported) checkMemory(info)
+        isPolicyReported = true
+    }
+
+    /** @throws io.lettuce.core.RedisCommandExecutionException if a permission is missing */
+    suspend fun channels(connection: Channels) {
+        connection.async().subscribe(keys.probe).await()
+        connection.async().unsubscribe(keys.probe).await()
+    }
+
+    private fun checkServer(info: Map<String, String>) {
+        if (info["loading"] == "1") throw RedisSetupException("Redis at $address is loading its data.")
+        if (info["role"] == "slave") {
+            val master = "${info["master_host"]}:${info["master_port"]}"
+            throw RedisSetupException("Redis at $address is a replica. Use the address of its master: $master.")
+        }
+        val version = info["redis_version"].orEmpty()
+        if (!isSupported(version)) {
+            throw RedisSetupException("Redis at $address has the version $version. Version 6.2 or later is required.")
+        }
+    }
+
+    private fun checkMemory(info: Map<String, String>) {
+        val policy = info["maxmemory_policy"].orEmpty()
+        if (info["maxmemory"].orEmpty() == "0" || !policy.startsWith("allkeys-")) return
+        log.warn(
+            "Redis at {} has the maxmemory-policy {}: it removes histories when memory is short, which clients see as " +
+                "gaps. Set maxmemory-policy noeviction.",
+            address,
+            policy,
+        )
+    }
+
+    private suspend fun <T> Commands.await(call: RedisFuture<T>): T {
+        flushCommands()
+        return call.await()
+    }
+
+    private fun field(line: String): Pair<String, String>? =
+        if (':' in line) line.substringBefore(':') to line.substringAfter(':').trim() else null
+
+    internal companion object {
+        private val EMPTY = ByteArray(0)
+        private val log: Logger = LoggerFactory.getLogger("dev.live.redis")
+
+        /** Whether Redis [version] has the commands that live uses: 6.2 or later. An unknown form is accepted. */
+        fun isSupported(version: String): Boolean {
+            val parts = version.split('.').map { it.toIntOrNull() ?: return true }
+            val (major, minor) = parts.takeIf { it.size >= 2 } ?: return true
+            return major > 6 || major == 6 && minor >= 2
+        }
+    }
+}
