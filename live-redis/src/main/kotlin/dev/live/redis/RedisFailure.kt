@@ -1,8 +1,10 @@
 package dev.live.redis
 
 import io.lettuce.core.RedisCommandExecutionException
+import kotlinx.coroutines.TimeoutCancellationException
 import java.net.ConnectException
 import java.net.UnknownHostException
+import java.nio.channels.ClosedChannelException
 import java.util.concurrent.TimeoutException
 
 /** Redis answers, but this broker cannot use it as it is set up. [message] is a sentence with the way out. */
@@ -20,10 +22,13 @@ internal fun describeFailure(address: String, failure: Throwable): String {
             "The host of Redis at $address is unknown. Check the URL and the DNS."
         causes.any { it is ConnectException } ->
             "Redis at $address does not accept connections. Is it running, and is the port right?"
-        causes.any { it is TimeoutException || it is kotlinx.coroutines.TimeoutCancellationException } ->
+        causes.any { it is TimeoutException || it is TimeoutCancellationException } ->
             "Redis at $address does not answer."
         causes.any { it.message.orEmpty().contains("reset") } ->
-            "Redis at $address closed the connection at once. Does its port require TLS, which is not supported yet?"
+            "The connection to Redis at $address was reset. If every attempt fails, its port may require TLS, which is " +
+                "not supported yet."
+        causes.any { it is ClosedChannelException || CLOSED.containsMatchIn(it.message.orEmpty()) } ->
+            "The connection to Redis at $address was closed by Redis or the network."
         else -> "The connection to Redis at $address failed: ${causes.last().message ?: causes.last()}"
     }
 }
@@ -51,3 +56,6 @@ internal fun isReply(failure: Throwable): Boolean =
     generateSequence(failure) { it.cause }.take(MAX_CAUSES).any { it is RedisCommandExecutionException }
 
 private const val MAX_CAUSES = 10
+
+/** Messages of Lettuce for a connection that the other side has closed. */
+private val CLOSED = Regex("Connection (disconnected|closed)|connection is closed|not connected", RegexOption.IGNORE_CASE)

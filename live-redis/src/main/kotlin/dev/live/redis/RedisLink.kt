@@ -16,11 +16,13 @@ import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
+import java.nio.channels.ClosedChannelException
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.CompletionStage
 import kotlin.random.Random
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
 import kotlin.time.TimeSource
 
 /**
@@ -28,7 +30,6 @@ import kotlin.time.TimeSource
  * restores subscriptions without a notice, and may wait for 30 s.
  *
  * @param name of the connection, for the log
- * @param connect opens a connection that does not reconnect by itself
  * @param setUp prepares a new connection. It fails if Redis cannot be used
  * @param ping checks the connection
  */
@@ -56,7 +57,11 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
     /** When the current failure was last logged. Only accessed by [run]. */
     private var logged: Pair<String, TimeSource.Monotonic.ValueTimeMark>? = null
 
-    /** Keeps a connection open until it is cancelled. */
+    /**
+     * Keeps a connection open until it is cancelled.
+     *
+     * @param connect opens a connection that does not reconnect by itself
+     */
     suspend fun run(connect: () -> CompletionStage<C>) {
         var attempt = 0
         while (true) {
@@ -101,7 +106,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
             while (connection.isOpen && withTimeoutOrNull(settings.probeInterval) { closed.await() } == null) {
                 withTimeout(settings.probeTimeout) { ping(connection).await() }
             }
-            error("Redis or the network has closed it")
+            throw ClosedChannelException()
         } finally {
             current.value = null
             withContext(NonCancellable) { withTimeoutOrNull(settings.probeTimeout) { closeQuietly(connection) } }
@@ -136,7 +141,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
 
         /** The set-up consists of several commands. */
         const val SETUP_PROBES = 5
-        val LOG_PERIOD = with(Duration) { 60_000.milliseconds }
+        val LOG_PERIOD = 1.minutes
         val log: Logger = LoggerFactory.getLogger("dev.live.redis")
     }
 }

@@ -1,0 +1,94 @@
+package dev.live.redis
+
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.inspectors.forAll
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.string.shouldNotContain
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+class RedisBrokerConfigTest : FunSpec({
+
+    test("a missing namespace is an error that shows how to set it") {
+        messageOf { RedisBroker("redis://localhost") {} } shouldBe
+            "namespace is missing. Name the application: RedisBroker(url) { namespace = \"chat\" }."
+    }
+
+    test("a namespace with characters that mix up keys or channels is an error") {
+        listOf("", "a:b", "a b", "{a}", "a*", "a\n", "é", "x".repeat(65)).forAll { name ->
+            messageOf { RedisBroker("redis://localhost") { namespace = name } } shouldContain
+                "namespace must be 1 to 64 letters, digits, '-', '_' or '.', was '$name'"
+        }
+    }
+
+    test("settings out of range are errors that name them") {
+        messageOf { configure { timeout = Duration.ZERO } } shouldBe "timeout must be positive and finite, was 0s"
+        messageOf { configure { outboxMessages = 0 } } shouldBe "outboxMessages must be at least 1, was 0"
+        messageOf { configure { outboxBytes = -1 } } shouldBe "outboxBytes must be at least 1, was -1"
+        messageOf { configure { inboxMessages = 0 } } shouldBe "inboxMessages must be at least 1, was 0"
+        messageOf { configure { inboxBytes = 0 } } shouldBe "inboxBytes must be at least 1, was 0"
+        messageOf { configure { linger = (-1).seconds } } shouldBe "linger must be at least 0s and finite, was -1s"
+        messageOf { configure { probeInterval = Duration.INFINITE } } shouldBe
+            "probeInterval must be positive and finite, was Infinity"
+        messageOf { configure { probeTimeout = Duration.ZERO } } shouldBe
+            "probeTimeout must be positive and finite, was 0s"
+        messageOf { configure { maxReconnectDelay = 1.milliseconds } } shouldBe
+            "maxReconnectDelay must be at least 50ms and finite, was 1ms"
+    }
+
+    test("a URL that is none is an error that shows the form") {
+        messageOf { broker("localhost:6379") } shouldContain "unknown scheme 'localhost'"
+        messageOf { broker("//localhost") } shouldContain "has no scheme"
+        messageOf { broker("http://localhost") } shouldContain
+            "unknown scheme 'http'. Expected: redis://user:password@host:port/database"
+        messageOf { broker("redis://") } shouldContain "the Redis URL is invalid at character 8"
+        messageOf { broker("redis:///1") } shouldContain "has no valid host"
+        messageOf { broker("redis://local_host:x") } shouldContain "has no valid host"
+        messageOf { broker("redis://localhost/one") } shouldContain "the database 'one', which is not a number"
+        messageOf { broker("redis://localhost?timeout=1s") } shouldContain "Use the settings of RedisBroker instead"
+    }
+
+    test("a URL for TLS or Sentinel is an error, because they are not supported yet") {
+        messageOf { broker("rediss://localhost") } shouldContain "TLS is not supported yet"
+        messageOf { broker("redis-sentinel://localhost") } shouldContain "unknown scheme 'redis-sentinel'"
+    }
+
+    test("errors do not contain the password") {
+        listOf("redis://:secret@", "redis://:sec ret@host", "rediss://:secret@host", "redis://:secret@h/x").forAll {
+            messageOf { broker(it) } shouldNotContain "ret"
+        }
+    }
+
+    test("host, port, database, user and password are read from the URL") {
+        val settings = RedisBrokerConfig().apply { namespace = "n" }.build("redis://ann:secret@host:7000/3")
+
+        settings.address shouldBe "host:7000"
+        settings.uri.database shouldBe 3
+        settings.uri.credentialsProvider.resolveCredentials().block()!!.username shouldBe "ann"
+    }
+
+    test("the keys of a topic share a hash tag, and a channel contains the topic and the database") {
+        val keys = RedisKeys("chat", database = 2)
+
+        keys.keys("room/}x").map { it.decodeToString() } shouldBe
+            listOf("meta", "stream", "publishers").map { "live:chat:{t:room/}x}:$it" }
+        keys.channel("room/1").decodeToString() shouldBe "live:chat:2/room/1"
+        keys.topic(keys.channel("")) shouldBe ""
+        keys.topic(keys.channel("é:{}")) shouldBe "é:{}"
+        keys.topic("live:other:2/room".encodeToByteArray()) shouldBe null
+        keys.topic(byteArrayOf()) shouldBe null
+    }
+})
+
+private fun broker(url: String) = RedisBroker(url) { namespace = "test" }
+
+private fun configure(configure: RedisBrokerConfig.() -> Unit) =
+    RedisBroker("redis://localhost") {
+        namespace = "test"
+        configure()
+    }
+
+private fun messageOf(block: () -> Unit): String = shouldThrow<IllegalArgumentException> { block() }.message!!

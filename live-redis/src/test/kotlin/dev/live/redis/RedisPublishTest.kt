@@ -1,0 +1,306 @@
+package dev.live.redis
+
+import dev.live.protocol.Body
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
+import dev.live.protocol.Position
+import dev.live.redis.support.BOUNDS
+import dev.live.redis.support.HANG_TIMEOUT
+import dev.live.redis.support.RedisServer
+import dev.live.redis.support.TcpProxy
+import dev.live.redis.support.TestNode
+import dev.live.redis.support.newNamespace
+import dev.live.redis.support.texts
+import dev.live.redis.support.withNodes
+import dev.live.server.broker.HistoryBounds
+import dev.live.server.broker.Publication
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.collections.shouldHaveSize
+import io.kotest.matchers.ints.shouldBeLessThan
+import io.kotest.matchers.nulls.shouldNotBeNull
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.withTimeout
+import kotlin.time.Duration.Companion.hours
+import kotlin.time.Duration.Companion.milliseconds
+
+class RedisPublishTest : FunSpec({
+    val redis = RedisServer()
+
+    afterSpec { redis.close() }
+
+    test("a batch whose answers are lost is stored once, and its publishers receive its positions") {
+        TcpProxy(redis.port).use { proxy ->
+            val node = TestNode(proxy.url, newNamespace())
+            withNodes(node) {
+                val first = node.publish("t", "first").shouldNotBeNull()
+                proxy.dropsReplies = true
+
+                val publishing = List(20) { async { node.publish("t", "$it").shouldNotBeNull() } }
+                withTimeout(HANG_TIMEOUT) { while (redis.length("t") < 2) delay(5.milliseconds) }
+                proxy.restore()
+                proxy.closeAll()
+                val positions = publishing.awaitAll()
+
+                val stored = node.history("t", first)
+                positions.map { it.offset }.sorted() shouldContainExactly (2L..21L).toList()
+                stored.isComplete shouldBe true
+                stored.entries.map { it.position } shouldContainExactly positions.sortedBy { it.offset }
+                positions.sortedBy { it.offset }.map { position -> "${positions.indexOf(position)}" } shouldBe
+                    stored.texts()
+            }
+        }
+    }
+
+    test("publications of a node keep their order, whatever is lost on the way") {
+        TcpProxy(redis.port).use { proxy ->
+            val node = TestNode(proxy.url, newNamespace())
+            withNodes(node) {
+                val faults = async {
+                    repeat(12) {
+                        delay(60.milliseconds)
+                        if (it % 2 == 0) proxy.dropsReplies = true
+                        delay(20.milliseconds)
+                        proxy.restore()
+                        proxy.closeAll()
+                    }
+                }
+                val sent = ArrayList<String>()
+                while (faults.isActive) {
+                    // concurrent: several publications are in a batch, and several are waiting
+                    List(7) { index -> "${sent.size + index}" }
+                        .also { sent += it }
+                        .map { text -> async { node.publish("t", text).shouldNotBeNull() } }
+                        .awaitAll()
+                }
+
+                val stored = node.history("t", since = null)
+
+                stored.texts() shouldContainExactly sent
+                stored.position.offset shouldBe sent.size.toLong()
+            }
+        }
+    }
+
+    test("a publication that was never sent is unavailable, and is not delivered later") {
+        TcpProxy(redis.port).use { proxy ->
+            val namespace = newNamespace()
+            val node = TestNode(proxy.url, namespace) { timeout = 300.milliseconds }
+            proxy.cut()
+            withNodes(node) {
+                for (history in listOf(BOUNDS, null)) {
+                    val failure =
+                        shouldThrow<RedisBrokerException.Unavailable> { node.publish("t", "never", history) }
+                    failure.code shouldBe ErrorCode.Internal
+                    failure.reason shouldContain "Redis was not available for 300ms. "
+                }
+
+                proxy.restore()
+                publishEventually(node, "later")
+
+                node.history("t", since = null).texts() shouldContainExactly listOf("later")
+            }
+        }
+    }
+
+    test("a publication whose answer does not arrive in time is unknown") {
+        TcpProxy(redis.port).use { proxy ->
+            val node = TestNode(proxy.url, newNamespace()) { timeout = 400.milliseconds }
+            withNodes(node) {
+                publishEventually(node, "first")
+                for (history in listOf(BOUNDS, null)) {
+                    proxy.dropsReplies = true
+
+                    val failure = shouldThrow<RedisBrokerException.Unknown> { node.publish("t", "late", history) }
+
+                    failure.code shouldBe ErrorCode.Timeout
+                    failure.reason shouldContain "the message may be delivered"
+                    proxy.restore()
+                    proxy.closeAll()
+                    publishEventually(node, "next")
+                }
+            }
+        }
+    }
+
+    test("a full outbox makes publishers wait, then fail with its bounds and the cause") {
+        val node = TestNode("redis://127.0.0.1:1", newNamespace()) {
+            timeout = 200.milliseconds
+            outboxMessages = 1
+        }
+        withNodes(node) {
+            val blocked = async { runCatching { node.publish("t", "blocks") } }
+            val full = async { runCatching { node.publish("t", "waits") } }
+
+            val reasons = listOf(blocked, full).awaitAll().map { (it.exceptionOrNull() as LiveException).reason }
+
+            reasons.count { "was full for 200ms (1 messages or 16777216 bytes)" in it } shouldBe 1
+            reasons.count { "Redis was not available for 200ms" in it } shouldBe 1
+            reasons.all { "Redis at 127.0.0.1:1 does not accept connections" in it } shouldBe true
+        }
+    }
+
+    test("a message larger than the outbox is rejected at once") {
+        val node = TestNode(redis.url, newNamespace()) { outboxBytes = 100 }
+
+        val failure = shouldThrow<LiveException> { node.publish("t", "x".repeat(101)) }
+
+        failure.code shouldBe ErrorCode.TooLarge
+        failure.reason shouldContain "more than outboxBytes (100)"
+    }
+
+    test("a cancelled publisher leaves its place in the outbox") {
+        val node = TestNode("redis://127.0.0.1:1", newNamespace()) { outboxMessages = 1 }
+        withNodes(node) {
+            repeat(3) {
+                val publishing = async { node.publish("t", "cancelled") }
+                delay(20.milliseconds)
+                publishing.cancel()
+                publishing.join()
+            }
+            val waiting = async { node.publish("t", "waits") }
+            delay(20.milliseconds)
+
+            waiting.isCompleted shouldBe false
+            waiting.cancel()
+        }
+    }
+
+    test("the script is sent again after Redis has forgotten it") {
+        val node = TestNode(redis.url, newNamespace())
+        withNodes(node) {
+            node.publish("t", "a")
+            redis.command("SCRIPT", "FLUSH")
+
+            node.publish("t", "b")
+
+            redis.command("SCRIPT", "FLUSH")
+            node.history("t", since = null).texts() shouldContainExactly listOf("a", "b")
+        }
+    }
+
+    test("a topic without a history has no keys in Redis") {
+        val namespace = newNamespace()
+        val node = TestNode(redis.url, namespace)
+        withNodes(node) {
+            node.broker.subscribe("t", history = null)
+            node.publish("t", "a", history = null)
+
+            node.nextText() shouldBe "a"
+            redis.keys().filter { namespace in it }.shouldBeEmpty()
+        }
+    }
+
+    test("the keys of a topic expire") {
+        val namespace = newNamespace()
+        val node = TestNode(redis.url, namespace)
+        withNodes(node) {
+            node.publish("t", "a")
+
+            val keys = redis.keys().filter { ":$namespace:" in it }
+            keys shouldHaveSize 3
+            keys.count { redis.command("PTTL", it) == -1L } shouldBe 0
+        }
+    }
+
+    test("the bytes of a history are bounded") {
+        val bounds = HistoryBounds(size = 100_000, age = 1.hours, bytes = 20_000)
+        val node = TestNode(redis.url, newNamespace())
+        withNodes(node) {
+            repeat(500) { node.broker.publish(Publication("t", Body.bytes(ByteArray(1_000)), history = bounds)) }
+
+            val stored = node.broker.history("t", since = null, bounds)
+
+            stored.entries.size shouldBeLessThan 24
+            stored.position.offset shouldBe 500
+        }
+    }
+
+    test("messages beyond the age are not part of a history") {
+        val bounds = HistoryBounds(size = 100, age = 50.milliseconds, bytes = 20_000)
+        val node = TestNode(redis.url, newNamespace())
+        withNodes(node) {
+            val first = node.broker.publish(Publication("t", Body.json("1"), history = bounds)).shouldNotBeNull()
+            val last = node.broker.publish(Publication("t", Body.json("2"), history = bounds)).shouldNotBeNull()
+            delay(100.milliseconds)
+
+            node.broker.history("t", since = null, bounds).entries.shouldBeEmpty()
+            node.broker.history("t", first, bounds).isComplete shouldBe false
+            node.broker.history("t", last, bounds).isComplete shouldBe true
+        }
+    }
+
+    test("a stream entry that is no publication makes a history incomplete, and is not part of it") {
+        val namespace = newNamespace()
+        val node = TestNode(redis.url, namespace)
+        withNodes(node) {
+            val first = node.publish("t", "a").shouldNotBeNull()
+            redis.command("XADD", "live:$namespace:{t:t}:stream", "2-0", "p", "foreign", "t", "9999999999999", "b", "1")
+            redis.command("HSET", "live:$namespace:{t:t}:meta", "o", "2")
+            node.publish("t", "b").shouldNotBeNull().offset shouldBe 3
+
+            val read = node.history("t", first)
+
+            read.isComplete shouldBe false
+            read.texts() shouldContainExactly listOf("b")
+            node.history("t", Position(first.epoch, 2)).isComplete shouldBe true
+        }
+    }
+
+    test("a topic whose stream was written by hand starts over, with a new epoch") {
+        val namespace = newNamespace()
+        val node = TestNode(redis.url, namespace)
+        withNodes(node) {
+            val first = node.publish("t", "a").shouldNotBeNull()
+            redis.command("XADD", "live:$namespace:{t:t}:stream", "999-0", "p", "foreign")
+
+            val second = node.publish("t", "b").shouldNotBeNull()
+
+            second.offset shouldBe 1
+            (second.epoch == first.epoch) shouldBe false
+            node.history("t", second).isComplete shouldBe true
+            node.history("t", first).isComplete shouldBe false
+        }
+    }
+
+    test("Redis out of memory rejects a publication before anything is stored or sent") {
+        val node = TestNode(redis.url, newNamespace())
+        withNodes(node) {
+            node.broker.subscribe("t", BOUNDS)
+            node.publish("t", "a")
+            node.nextText() shouldBe "a"
+            redis.command("CONFIG", "SET", "maxmemory", "1mb")
+
+            val failure = shouldThrow<RedisBrokerException.Unavailable> { node.publish("t", "rejected") }
+            redis.command("CONFIG", "SET", "maxmemory", "0")
+
+            failure.reason shouldContain "has reached its maxmemory"
+            node.publish("t", "b").shouldNotBeNull().offset shouldBe 2
+            node.nextText() shouldBe "b"
+            node.history("t", since = null).texts() shouldContainExactly listOf("a", "b")
+        }
+    }
+})
+
+private fun RedisServer.length(topic: String): Long =
+    keys().filter { it.endsWith("{t:$topic}:stream") }.maxOfOrNull { command("XLEN", it) as Long } ?: 0
+
+/** Publishes when there is a connection again. */
+private suspend fun publishEventually(node: TestNode, text: String) {
+    withTimeout(HANG_TIMEOUT) {
+        while (true) {
+            try {
+                node.publish("t", text)
+                return@withTimeout
+            } catch (_: RedisBrokerException.Unavailable) {
+                // not connected yet
+            }
+        }
+    }
+}

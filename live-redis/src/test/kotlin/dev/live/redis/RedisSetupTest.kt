@@ -1,0 +1,103 @@
+package dev.live.redis
+
+import dev.live.redis.support.RedisServer
+import dev.live.redis.support.TestNode
+import dev.live.redis.support.newNamespace
+import dev.live.redis.support.withNodes
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.string.shouldNotContain
+import java.net.ServerSocket
+import kotlin.concurrent.thread
+import kotlin.time.Duration.Companion.milliseconds
+
+/** A Redis that cannot be used: publishers receive one sentence with the way out, and the broker tries again. */
+class RedisSetupTest : FunSpec({
+
+    test("no server at the address") {
+        reasonOf("redis://127.0.0.1:1") shouldContain
+            "Redis at 127.0.0.1:1 does not accept connections. Is it running, and is the port right?"
+    }
+
+    test("an unknown host") {
+        reasonOf("redis://redis.invalid") shouldContain "The host of Redis at redis.invalid:6379 is unknown."
+    }
+
+    test("a server that accepts connections and does not answer") {
+        ServerSocket(0).use { reasonOf("redis://127.0.0.1:${it.localPort}") shouldContain "does not answer" }
+    }
+
+    test("a server that resets every connection, as some do that require TLS") {
+        ServerSocket(0).use { server ->
+            thread(isDaemon = true) {
+                runCatching {
+                    while (true) {
+                        val socket = server.accept()
+                        socket.setSoLinger(true, 0)
+                        socket.close()
+                    }
+                }
+            }
+            reasonOf("redis://127.0.0.1:${server.localPort}") shouldContain "its port may require TLS"
+        }
+    }
+
+    test("a missing and a wrong password") {
+        RedisServer(isPersistent = false, "--requirepass", "right").use { redis ->
+            reasonOf(redis.url) shouldContain "requires a password"
+            val reason = reasonOf("redis://:wrong-one@127.0.0.1:${redis.port}")
+            reason shouldContain "rejects the user name or password"
+            reason shouldNotContain "wrong-one"
+        }
+    }
+
+    test("a user without the permission for the channels or the keys, and one with the advised permissions") {
+        RedisServer().use { redis ->
+            val namespace = newNamespace()
+            redis.command("ACL", "SETUSER", "keys", "on", ">pw", "~live:*", "+@all")
+            redis.command("ACL", "SETUSER", "channels", "on", ">pw", "&live:*", "+@all")
+            redis.command(
+                *"ACL SETUSER both on >pw ~live:* &live:* +@all -@dangerous +info".split(' ').toTypedArray(),
+            )
+
+            reasonOf("redis://keys:pw@127.0.0.1:${redis.port}") shouldContain "denies a permission (NOPERM"
+            reasonOf("redis://channels:pw@127.0.0.1:${redis.port}") shouldContain
+                "The user needs the keys ~live:* and the channels &live:*"
+            val node = TestNode("redis://both:pw@127.0.0.1:${redis.port}", namespace)
+            withNodes(node) {
+                node.broker.subscribe("t", history = null)
+                node.publish("t", "works")!!.offset shouldBe 1
+            }
+        }
+    }
+
+    test("a replica") {
+        RedisServer().use { master ->
+            RedisServer(isPersistent = false, "--replicaof", "127.0.0.1 ${master.port}").use { replica ->
+                reasonOf(replica.url) shouldContain
+                    "is a replica. Use the address of its master: 127.0.0.1:${master.port}."
+            }
+        }
+    }
+
+    test("versions from 6.2 on are supported") {
+        for (version in listOf("6.2.0", "6.10.1", "7.0.15", "8.0", "255.255.255", "unknown")) {
+            ServerCheck.isSupported(version) shouldBe true
+        }
+        for (version in listOf("6.0.16", "5.0.14", "2.8")) ServerCheck.isSupported(version) shouldBe false
+    }
+})
+
+private suspend fun reasonOf(url: String): String {
+    val node = TestNode(url, newNamespace()) {
+        timeout = 700.milliseconds
+        probeTimeout = 300.milliseconds
+    }
+    var reason = ""
+    withNodes(node) {
+        reason = shouldThrow<RedisBrokerException.Unavailable> { node.publish("t", "x") }.reason
+    }
+    return reason
+}
