@@ -39,6 +39,8 @@ internal class SessionQueue(bound: QueueBound) : QueueCapacity(bound), FrameSour
     @Volatile
     private var lossy: LossyQueue? = null
 
+    override val isIdle: Boolean get() = waiting == 0L && lossy?.isEmpty != false
+
     /** Waiting messages, including those of lossy topics. */
     val count: Int get() = waitingMessages.toInt() + (lossy?.count ?: 0)
 

@@ -26,10 +26,11 @@ internal suspend fun ChannelFuture.awaitCompletion(): Unit =
 
 /**
  * Writes [bytes] and flushes. Returns null if the socket accepted all of them at once, which saves most writes a
- * promise. This can only be detected if this handler [isFirstInPipeline], so that no other outbound handler follows.
+ * promise. [isDetectable] states whether this can be detected: no other outbound handler follows this one, and the
+ * channel writes synchronously.
  */
-internal fun ChannelHandlerContext.writeOrPending(bytes: ByteBuf, isFirstInPipeline: Boolean): ChannelFuture? {
-    if (!isFirstInPipeline) return writeAndFlush(bytes)
+internal fun ChannelHandlerContext.writeOrPending(bytes: ByteBuf, isDetectable: Boolean): ChannelFuture? {
+    if (!isDetectable) return writeAndFlush(bytes)
     writeAndFlush(bytes, voidPromise())
     val outbound = channel().unsafe().outboundBuffer()
     if (outbound != null && outbound.isEmpty) return null

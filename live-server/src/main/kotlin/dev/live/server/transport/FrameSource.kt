@@ -14,6 +14,9 @@ internal interface FrameSource {
     /** Called on any thread after a frame was added or the source was closed; for pumps that do not suspend. */
     var waker: Runnable?
 
+    /** Whether no frames wait and the source is not closed. After that turns false, [waker] runs. */
+    val isIdle: Boolean
+
     /**
      * Fills [batch] with waiting frames without suspending, up to its size or until they are 64 KiB or more.
      *

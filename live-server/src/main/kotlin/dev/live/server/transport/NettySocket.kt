@@ -45,6 +45,9 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
     /** Whether a batch is being written. */
     private var isWriting = false
 
+    /** Whether [drain] is due when the current write has completed. Then [ready] stays 1, so that nothing schedules it. */
+    private var isDrainDeferred = false
+
     /**
      * Whether no handler that may buffer output, such as TLS, is between this one and the channel. Determined by
      * [pump]: a batch buffered by a handler that is added later counts as written.
@@ -181,24 +184,30 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
 
     /** Writes waiting frames until the client does not accept them at once. */
     fun drain() {
+        if (isWriting) {
+            isDrainDeferred = true
+            return
+        }
         ready = 0 // first: frames added from now on make the socket ready again
         val source = source ?: return
-        if (isWriting) return
         repeat(MAX_BATCHES) {
             val count = source.poll(loop.batch)
             if (count < 0) return finish(null)
             if (count == 0) return
             val bytes = loop.writeBuffer.of(loop.batch, count, context)
-            val pending = context.writeOrPending(bytes, isFirstInPipeline) ?: return@repeat
-            if (!pending.isDone) {
-                isWriting = true
-                listener?.run { writeStarted(isSynchronous).let { if (isSynchronous) writeBlocked(it) } }
-                pending.addListener(this)
-                return
-            }
+            val pending = context.writeOrPending(bytes, isFirstInPipeline && isSynchronous) ?: return@repeat
+            if (!pending.isDone) return await(pending, source)
             if (!pending.isSuccess) return finish(pending.toIOException())
         }
         run() // lets the other sockets of this loop write first
+    }
+
+    private fun await(pending: ChannelFuture, source: FrameSource) {
+        isWriting = true
+        // frames that the batch had no space for; later ones schedule a drain
+        if (!source.isIdle && READY.compareAndSet(this, 0, 1)) isDrainDeferred = true
+        listener?.run { writeStarted(isSynchronous).let { if (isSynchronous) writeBlocked(it) } }
+        pending.addListener(this)
     }
 
     /** The current batch was written, or failed. */
@@ -206,7 +215,9 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
         isWriting = false
         if (!written.isSuccess) return finish(written.toIOException())
         listener?.writeCompleted()
-        run()
+        if (!isDrainDeferred) return
+        isDrainDeferred = false
+        loop.add(this)
     }
 
     /** Closes the connection; frames already taken from the queue are lost. */

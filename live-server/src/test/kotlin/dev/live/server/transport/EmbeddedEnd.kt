@@ -175,6 +175,12 @@ internal class FakeSource : FrameSource, WriteListener {
 
     val waiting: Int get() = frames.size
 
+    /** How often the socket has asked for frames. */
+    var polls = 0
+        private set
+
+    override val isIdle: Boolean get() = frames.isEmpty() && !isClosed
+
     override var waker: Runnable? = null
 
     fun offer(text: String): Unit = offer(OutboundFrame(Opcode.Text, text.toByteArray()))
@@ -190,6 +196,7 @@ internal class FakeSource : FrameSource, WriteListener {
     }
 
     override fun poll(batch: Array<OutboundFrame?>): Int {
+        polls++
         if (frames.isEmpty()) return if (isClosed) -1 else 0
         var count = 0
         while (count < batch.size) batch[count++] = frames.removeFirstOrNull() ?: return count - 1

@@ -73,6 +73,67 @@ class NettySocketTest : FunSpec({
     }
 
     for ((position, isBare) in positions) {
+        test("a write that completes later asks for frames again only if some wait, $position") {
+            runTest {
+                val client = EmbeddedEnd(FrameLimits(LIMIT), isBare = isBare)
+                val source = FakeSource()
+                client.socket.pump(this, source, source) {}
+                client.stall()
+                source.offer("1")
+                client.runTasks()
+                source.polls shouldBe 1
+
+                client.resume()
+                client.runTasks()
+                source.isWriting.shouldBeFalse()
+                source.polls shouldBe 1
+
+                source.offer("2")
+                client.runTasks()
+                client.take(6).decodeToString() shouldBe "\uFFFD\u00011\uFFFD\u00012"
+            }
+        }
+
+        test("frames that did not fit into a write that completes later follow it, $position") {
+            runTest {
+                val client = EmbeddedEnd(FrameLimits(LIMIT), isBare = isBare)
+                val source = FakeSource()
+                client.socket.pump(this, source, source) {}
+                client.stall()
+                repeat(MAX_BATCH + 1) { source.offer("a") }
+                client.runTasks()
+                source.waiting shouldBe 1
+
+                client.resume()
+                client.runTasks()
+
+                source.waiting shouldBe 0
+                client.take((MAX_BATCH + 1) * 3)
+            }
+        }
+
+        test("a source that is closed during a write ends the pump when the write has completed, $position") {
+            runTest {
+                val client = EmbeddedEnd(FrameLimits(LIMIT), isBare = isBare)
+                val source = FakeSource()
+                val ends = mutableListOf<IOException?>()
+                client.socket.pump(this, source, source) { ends += it }
+                client.stall()
+                source.offer("1")
+                client.runTasks()
+                source.close()
+                client.runTasks()
+                ends.shouldBeEmpty()
+
+                client.resume()
+                client.runTasks()
+
+                ends shouldBe listOf(null)
+            }
+        }
+    }
+
+    for ((position, isBare) in positions) {
         test("a closed source ends the pump after its last frame, $position") {
             runTest {
                 val client = EmbeddedEnd(FrameLimits(LIMIT), isBare = isBare)
@@ -245,6 +306,8 @@ private const val LARGE = 40_000
 
 /** A source that fails when it is polled. */
 private class FailingSource : FrameSource {
+    override val isIdle: Boolean = false
+
     override var waker: Runnable? = null
 
     override fun poll(batch: Array<OutboundFrame?>): Int = throw OutOfMemoryError("no more direct memory")
