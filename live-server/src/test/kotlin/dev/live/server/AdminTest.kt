@@ -48,7 +48,7 @@ private class Note(val text: String)
 /** Tests the operators' API over a real socket. */
 class AdminTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         test("the API returns server state to an operator, on $engine") {
             withServer(engine, { adminServer() }) {
                 val ann = join("ann", "note/1", "note/2")

@@ -21,7 +21,7 @@ import io.ktor.server.routing.routing
 /** Tests over a real socket that an error reply identifies the rejected message. */
 class BadMessageReplyTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         for ((codec, cases) in rejected) {
             test("on $engine, ${codec.subprotocol}: an error reply carries the readable topic and ref") {
                 withServer(engine, { chat() }) {

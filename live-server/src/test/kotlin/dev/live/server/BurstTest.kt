@@ -29,7 +29,7 @@ private const val BURST = 200
 
 class BurstTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         for ((name, dispatcher) in handlers) {
             context("on $engine, with handlers on $name") {
                 for (topic in listOf("plain", "handled", "crowded")) {

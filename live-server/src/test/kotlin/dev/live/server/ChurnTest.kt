@@ -39,7 +39,7 @@ class ChurnTest : FunSpec({
     afterSpec { DebugProbes.uninstall() }
 
     // longer for one transport only: transports differ in how they detect a lost connection, not in what they store
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         val duration = if (engine == Engine.Netty) amount(20.seconds, 60.seconds) else amount(5.seconds, 10.seconds)
         test("sessions that drop without a close frame for $duration leak nothing, on $engine") {
             withServer(engine, { churn() }) {

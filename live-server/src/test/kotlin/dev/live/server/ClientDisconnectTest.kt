@@ -24,7 +24,7 @@ import kotlin.time.Duration.Companion.minutes
 /** A client that disconnects before its response is sent is ordinary and must not be logged as an error. */
 class ClientDisconnectTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         for (isReset in listOf(false, true)) {
             val how = if (isReset) "a reset" else "an end of stream"
 

@@ -28,7 +28,7 @@ class CloseCodesTest : FunSpec({
 
     val provoked = mutableSetOf<CloseCode>()
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         context("on $engine") {
             for (case in cases) {
                 test("${case.code}: ${case.name}") {

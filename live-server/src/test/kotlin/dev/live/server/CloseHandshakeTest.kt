@@ -20,7 +20,7 @@ import kotlin.time.Duration.Companion.minutes
 /** All timeouts are one hour here, so no test passes because a timeout expired. */
 class CloseHandshakeTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         context("on $engine") {
             test("a close frame followed at once by end of stream is replied to (Jetty 12.0.29 client)") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)

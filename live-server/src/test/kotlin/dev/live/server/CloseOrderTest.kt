@@ -24,7 +24,7 @@ import kotlin.time.Duration.Companion.milliseconds
 
 class CloseOrderTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         for ((name, dispatcher) in mapOf("the default dispatcher" to null, "Unconfined" to Dispatchers.Unconfined)) {
             test("requests in one segment with the close frame get replies before the close, on $engine and $name") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)

@@ -22,7 +22,7 @@ import kotlin.time.Duration.Companion.milliseconds
 /** Tests topics with lossy delivery over a real socket. */
 class DeliveryTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         test(
             "a client that stops reading keeps its session, then receives the newest message of each key, on $engine",
         ) {

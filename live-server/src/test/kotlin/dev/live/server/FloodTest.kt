@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicLong
 
 class FloodTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         test("TCP backpressure stops a client that floods a slow handler, so memory stays bounded, on $engine") {
             val busy = CompletableDeferred<Unit>()
             withServer(engine, {

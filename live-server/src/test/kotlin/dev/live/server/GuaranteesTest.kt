@@ -26,7 +26,7 @@ import kotlin.time.Duration.Companion.milliseconds
 /** The guarantees of the protocol beyond its codes, tested over a real socket. */
 class GuaranteesTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         context("on $engine") {
             test("messages of one session arrive in publish order at the publisher and at other subscribers") {
                 withServer(engine, { rooms() }) {

@@ -41,7 +41,7 @@ import java.util.concurrent.CompletionException
 /** Checks the handshake against HTTP (RFC 9110, RFC 9112) and RFC 6455, section 4.2.1. */
 class HandshakeHttpTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         context("on $engine") {
             test("an upgrade requires the token 'upgrade' in Connection, not a value that contains the word") {
                 withServer(engine, { endpoints() }) {

@@ -21,7 +21,7 @@ import java.util.concurrent.TimeUnit
 /** Clients and handlers that try to exhaust resources or to harm other clients. */
 class HostileClientTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         context("on $engine") {
             test("a flood of pings ends the session that sends it") {
                 withServer(engine, { tokens() }) {

@@ -15,7 +15,7 @@ import java.util.concurrent.atomic.AtomicInteger
 /** Idempotent publishes over a real socket. */
 class IdempotentPublishTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         context("on $engine") {
             test("a repeated publish with its key is acked and not published again, also on another connection") {
                 val runs = AtomicInteger()

@@ -23,7 +23,7 @@ import kotlin.io.encoding.Base64
 /** Authentication by Ktor's Authentication plugin, and origin checks in front of cookies. */
 class KtorAuthTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         context("on $engine") {
             test("the principal of Ktor's authenticate becomes the session's meta") {
                 withServer(engine, { ktorAuthenticated() }) {

@@ -24,7 +24,7 @@ import kotlin.time.Duration.Companion.minutes
 /** Limits on messages and connections, tested over a real socket. */
 class LimitsTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         context("on $engine") {
             test("bytes over the rate are rejected with retryAfterMs, and the session continues") {
                 withServer(engine, { limited { tightBytes() } }) {

@@ -20,7 +20,7 @@ import java.net.http.HttpResponse
 /** HTTP routes that identify the clients of an endpoint. */
 class LiveRouteTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         test("a route identifies a client by the endpoint's authenticate on $engine") {
             withServer(engine, { files() }) {
                 get("/files", "Authorization" to "Bearer ann") shouldBe "ann"

@@ -27,7 +27,7 @@ import kotlin.time.Duration.Companion.seconds
 /** Observer callbacks and stats, tested over a real socket. */
 class ObserverTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         test("on $engine an observer receives all events in order") {
             val observer = RecordingObserver()
             withServer(engine, { rooms(observer) }) {

@@ -24,7 +24,7 @@ import kotlin.time.Duration.Companion.seconds
 /** Presence messages on the wire. */
 class PresenceTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         test("a new subscriber receives the state, other subscribers receive joins and leaves, on $engine") {
             withPresence(engine, { presence(grace = Duration.ZERO, interval = FAST) { paramsKey() } }) {
                 val ann = join("ann")

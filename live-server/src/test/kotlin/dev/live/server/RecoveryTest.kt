@@ -19,7 +19,7 @@ import io.ktor.server.routing.routing
 /** Recovery from topic history, as seen on the wire. */
 class RecoveryTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         test("a resubscribing client receives the missed messages with their offsets after the ack, on $engine") {
             withServer(engine, { historyTopic() }) {
                 val ann = PlainClient.connect(url(), "live.v1.json")

@@ -16,7 +16,7 @@ import kotlinx.coroutines.withContext
 /** Reload of an application in a running engine, as auto-reload does in development mode. */
 class ReloadTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         test("on reload sessions receive a goodbye with a short reconnect window, on $engine") {
             withServer(engine, { endpoint() }) {
                 val ann = PlainClient.connect(url())

@@ -30,7 +30,7 @@ import kotlin.time.Duration.Companion.minutes
 /** Requests in both directions, over a real socket. */
 class RequestsTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         context("on $engine") {
             test("a request of the server receives the client's reply, and other replies go to onMessage") {
                 withServer(engine, { shop() }) {

@@ -31,7 +31,7 @@ import kotlin.time.Duration.Companion.minutes
 /** Event streams and WebSocket closes with plugins that intercept every response (Ktor 3.5.1). */
 class ResponsePluginsTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         context("on $engine") {
             test("an event stream is not compressed, so its events are not held back") {
                 withServer(engine, { compressed() }) {

@@ -15,7 +15,7 @@ import io.ktor.server.routing.routing
 
 class ResubscribeTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         test("a reconnecting session resubscribes to 1000 topics at once where maxTopics is 1000, on $engine") {
             withServer(engine, { many(topics = 1_000) }) {
                 val first = RawSocket.upgrade(port)

@@ -32,7 +32,7 @@ import kotlin.time.Duration.Companion.seconds
 /** Topics as server-sent events, for clients without WebSockets. */
 class ServerSentEventsTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         context("on $engine") {
             test("publications arrive as events, with headers that prevent proxy buffering") {
                 withServer(engine, { rooms() }) {

@@ -23,7 +23,7 @@ import kotlin.time.Duration.Companion.seconds
 /** Sessions as the application uses them, over a real socket. */
 class SessionsTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         context("on $engine") {
             test("coroutines of a session end with it") {
                 val ended = CompletableDeferred<Unit>()

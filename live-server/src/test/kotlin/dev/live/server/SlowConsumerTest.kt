@@ -34,7 +34,7 @@ import kotlin.time.Duration.Companion.seconds
 
 class SlowConsumerTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         context("on $engine") {
             test("a client that stops reading is closed with 4508, uses bounded memory and delays no other client") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)
@@ -121,7 +121,7 @@ class SlowConsumerTest : FunSpec({
 private val Engine.maxBytesPerClient: Long
     get() =
         when (this) {
-            Engine.Netty -> MIB + MIB / 4
+            Engine.Netty, Engine.NettyOnEpoll, Engine.NettyOnIoUring -> MIB + MIB / 4
             Engine.PortableNetty -> 3 * MIB + MIB / 2
             Engine.Cio -> 6 * MIB
         }

@@ -33,7 +33,7 @@ import kotlin.time.Duration.Companion.seconds
 /** Event streams of clients that stop reading. */
 class SlowEventStreamTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         context("on $engine") {
             test("a client that stops reading is closed with 4508, uses bounded memory and delays no other client") {
                 val reasons = Channel<CloseReason>(Channel.UNLIMITED)

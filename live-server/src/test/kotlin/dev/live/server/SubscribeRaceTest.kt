@@ -30,7 +30,7 @@ import java.util.concurrent.atomic.AtomicIntegerArray
  */
 class SubscribeRaceTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.onAllLoops) {
         test("a subscribe that races with publishes loses no message and receives none before its ack, on $engine") {
             withServer(engine, { race() }) { race(members = 0, ROUNDS) }
         }

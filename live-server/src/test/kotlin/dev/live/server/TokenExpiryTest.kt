@@ -21,7 +21,7 @@ import kotlin.time.Instant
 /** Token expiry and refresh over a real socket. */
 class TokenExpiryTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         context("on $engine") {
             test("a client that refreshes its token keeps its session until the new token expires (4401)") {
                 withServer(engine, { expiring() }) {

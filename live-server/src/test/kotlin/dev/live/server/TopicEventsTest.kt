@@ -24,7 +24,7 @@ import kotlinx.serialization.Serializable
 /** Messages of application types to a topic, and the subscription in a topic's handlers, over a real socket. */
 class TopicEventsTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         test("on $engine a message with a ref receives an ack or the reply, and one without receives nothing") {
             val received = Channel<String>(Channel.UNLIMITED)
             withRooms({

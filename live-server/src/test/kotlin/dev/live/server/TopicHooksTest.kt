@@ -21,7 +21,7 @@ import kotlin.time.Duration.Companion.milliseconds
 /** The hooks onSubscribe and onUnsubscribe, over a real socket. */
 class TopicHooksTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         test(
             "on $engine onSubscribe runs after a subscribe, onUnsubscribe after an unsubscribe or the session's end",
         ) {

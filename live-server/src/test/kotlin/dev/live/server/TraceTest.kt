@@ -22,7 +22,7 @@ private const val PLAIN = "live.v1.json"
 /** Trace context of messages, over a real socket. */
 class TraceTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         test("only subscribers that negotiated traces receive the trace of a message, on $engine") {
             withTraces(engine = engine) {
                 val traced = PlainClient.connect(url(), TRACED, PLAIN).joined("t")

@@ -29,8 +29,8 @@ import kotlin.time.Duration.Companion.minutes
 /** The transport of a session, as reported by stats, sessions and the admin page. */
 class TransportNamesTest : FunSpec({
 
-    for (engine in Engine.entries) {
-        val transport = if (engine == Engine.Netty) "netty" else "portable"
+    for (engine in Engine.onAllLoops) {
+        val transport = if (engine.isFast) "netty" else "portable"
 
         test("stats, sessions and the admin page report the transport of each session, on $engine") {
             withServer(engine, { endpoint() }) {

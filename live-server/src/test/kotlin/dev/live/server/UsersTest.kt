@@ -25,7 +25,7 @@ import kotlinx.coroutines.withTimeout
 /** Subscriptions and sends that the server starts per user, over a real socket. */
 class UsersTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         context("on $engine") {
             test("the server may subscribe a session to a topic that its authorize would reject") {
                 withServer(engine, { club() }) {

@@ -24,7 +24,7 @@ import java.util.concurrent.atomic.AtomicInteger
 /** The welcome of a topic in the ack, and messages of application types, over a real socket. */
 class WelcomeTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         test("on $engine the ack carries the welcome of the topic") {
             withPrices({ welcome { JsonPrimitive(parameters["of"]) } }, engine) {
                 PlainClient.connect(url()).ask(subscribe("gold")) shouldContain """"data":{"welcome":"gold"}"""

@@ -45,7 +45,7 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
     /** Whether a batch is being written. */
     private var isWriting = false
 
-    /** Whether [drain] is due when the current write has completed. Then [ready] stays 1, so that nothing schedules it. */
+    /** Whether [drain] is due after the current write. Until then [ready] is 1, so that nothing else schedules it. */
     private var isDrainDeferred = false
 
     /**

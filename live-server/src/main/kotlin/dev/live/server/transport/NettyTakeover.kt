@@ -13,6 +13,7 @@ import io.netty.channel.ChannelOutboundHandlerAdapter
 import io.netty.channel.ChannelPipeline
 import io.netty.channel.ChannelPromise
 import io.netty.channel.EventLoop
+import io.netty.channel.socket.ChannelInputShutdownEvent
 import io.netty.channel.socket.DuplexChannel
 import io.netty.handler.codec.http.HttpServerCodec
 import io.netty.handler.codec.http.HttpServerExpectContinueHandler
@@ -118,7 +119,11 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
     }
 }
 
-/** Buffers the channel's input until [release] has passed on the bytes that were read earlier. */
+/**
+ * Buffers the channel's input until [release] has passed on the bytes that were read earlier.
+ *
+ * Also holds back the end of the input: epoll reads up to it although the channel does not read automatically.
+ */
 private class HandoverBuffer : ChannelInboundHandlerAdapter() {
     private lateinit var context: ChannelHandlerContext
     private val held = ArrayDeque<Any>()
@@ -129,6 +134,11 @@ private class HandoverBuffer : ChannelInboundHandlerAdapter() {
 
     override fun channelRead(context: ChannelHandlerContext, message: Any) {
         held += message
+    }
+
+    override fun userEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // [NettyTakeover] notifies the socket after [release]
+        if (event !== ChannelInputShutdownEvent.INSTANCE) context.fireUserEventTriggered(event)
     }
 
     override fun handlerRemoved(context: ChannelHandlerContext) {

@@ -1,5 +1,7 @@
 package dev.live.server.support
 
+import dev.live.netty.EventLoops
+import dev.live.netty.liveEventLoops
 import io.ktor.server.application.Application
 import io.ktor.server.application.serverConfig
 import io.ktor.server.cio.CIO
@@ -9,6 +11,9 @@ import io.ktor.server.engine.EmbeddedServer
 import io.ktor.server.engine.EngineConnectorBuilder
 import io.ktor.server.engine.applicationEnvironment
 import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.NettyApplicationEngine
+import io.netty.channel.epoll.Epoll
+import io.netty.channel.uring.IoUring
 
 /** A real server on its own port of the loopback interface. */
 internal class TestServer(private val server: EmbeddedServer<*, *>, val port: Int) : AutoCloseable {
@@ -23,11 +28,32 @@ internal class TestServer(private val server: EmbeddedServer<*, *>, val port: In
     override fun close() = stop()
 }
 
-/** The engines and transports of every test over a socket. */
-internal enum class Engine(val factory: ApplicationEngineFactory<*, *>, val transport: String) {
+/** The engines and transports of tests over a socket. */
+internal enum class Engine(
+    val factory: ApplicationEngineFactory<*, *>,
+    val transport: String,
+    val loops: EventLoops = EventLoops.Nio,
+) {
     Netty(io.ktor.server.netty.Netty, "auto"),
     PortableNetty(io.ktor.server.netty.Netty, "portable"),
     Cio(CIO, "auto"),
+    NettyOnEpoll(io.ktor.server.netty.Netty, "auto", EventLoops.Epoll),
+    NettyOnIoUring(io.ktor.server.netty.Netty, "auto", EventLoops.IoUring),
+    ;
+
+    /** Whether live takes over the channels of the engine. */
+    val isFast: Boolean get() = this != PortableNetty && this != Cio
+
+    companion object {
+        val usual: List<Engine> = listOf(Netty, PortableNetty, Cio)
+
+        /** With each event loop of Netty that this machine has, for tests of what a socket does. */
+        val onAllLoops: List<Engine> =
+            usual + listOfNotNull(
+                NettyOnEpoll.takeIf { Epoll.isAvailable() },
+                NettyOnIoUring.takeIf { IoUring.isAvailable() },
+            )
+    }
 }
 
 internal suspend fun startServer(
@@ -42,6 +68,7 @@ internal suspend fun startServer(
             engine.factory,
             serverConfig(environment) { module(module) },
         ) {
+            (this as? NettyApplicationEngine.Configuration)?.liveEventLoops(engine.loops)
             connectors += EngineConnectorBuilder().apply {
                 host = "127.0.0.1"
                 port = 0

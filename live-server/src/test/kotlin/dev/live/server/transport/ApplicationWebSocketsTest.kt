@@ -25,7 +25,7 @@ import kotlin.time.Duration.Companion.minutes
 /** WebSockets of the application next to live work unchanged. */
 class ApplicationWebSocketsTest : FunSpec({
 
-    for (engine in Engine.entries) {
+    for (engine in Engine.usual) {
         test("on $engine a Ktor WebSocket ends when its client closes its side of the connection") {
             val own = OwnWebSocket()
             withServer(engine, { own.install(this) }) {

@@ -1,5 +1,7 @@
 package dev.live.server.transport
 
+import dev.live.netty.EventLoops
+import dev.live.netty.liveEventLoops
 import dev.live.server.Live
 import dev.live.server.live
 import dev.live.server.support.HANG_TIMEOUT
@@ -28,11 +30,21 @@ import java.util.concurrent.ConcurrentLinkedQueue
 import java.util.concurrent.atomic.AtomicInteger
 import java.util.concurrent.atomic.AtomicReference
 
-/** Checks the behavior of Ktor's engine that [NettyTakeover] depends on. Fails when a Ktor release changes it. */
-class NettyTakeoverTest : FunSpec({
+internal class NettyTakeoverTest : NettyTakeoverContract(EventLoops.Nio)
+
+internal class EpollTakeoverTest : NettyTakeoverContract(EventLoops.Epoll)
+
+internal class IoUringTakeoverTest : NettyTakeoverContract(EventLoops.IoUring)
+
+/**
+ * Checks the behavior of Ktor's engine that [NettyTakeover] depends on. Fails when a Ktor release changes it.
+ *
+ * @param loops replaced by others if this machine does not have them
+ */
+internal abstract class NettyTakeoverContract(loops: EventLoops) : FunSpec({
 
     test("on Netty a session's socket is in the channel's pipeline, without handlers of Ktor") {
-        withNetty(Transport.Auto) { client, pipeline, _ ->
+        withNetty(loops, Transport.Auto) { client, pipeline, _ ->
             client.ping()
 
             val names = pipeline.toMap()
@@ -42,7 +54,7 @@ class NettyTakeoverTest : FunSpec({
     }
 
     test("the call of the upgrade completes while its session stays open") {
-        withNetty(Transport.Auto) { client, _, call ->
+        withNetty(loops, Transport.Auto) { client, _, call ->
             eventually(HANG_TIMEOUT) { call.coroutineContext.job.isCompleted shouldBe true }
 
             client.ping()
@@ -50,7 +62,7 @@ class NettyTakeoverTest : FunSpec({
     }
 
     test("with the portable transport Ktor keeps the connection") {
-        withNetty(Transport.Portable) { client, pipeline, call ->
+        withNetty(loops, Transport.Portable) { client, pipeline, call ->
             client.ping()
 
             pipeline.names() shouldNotContain NettyTakeover.SOCKET
@@ -59,13 +71,13 @@ class NettyTakeoverTest : FunSpec({
     }
 
     test("frames sent directly after the upgrade are received") {
-        withNetty(Transport.Auto) { client, _, _ ->
+        withNetty(loops, Transport.Auto) { client, _, _ ->
             repeat(200) { RawSocket.upgrade(client.port).use { it.ping() } }
         }
     }
 
     test("a client that disconnects ends its session and its channel") {
-        withNetty(Transport.Auto) { client, pipeline, _ ->
+        withNetty(loops, Transport.Auto) { client, pipeline, _ ->
             client.ping()
             client.close()
 
@@ -76,7 +88,7 @@ class NettyTakeoverTest : FunSpec({
 
     test("a handler of the application sees the bytes of the session and its end") {
         val handler = CountingHandler()
-        withNetty(Transport.Auto, { addLast(handler) }) { client, _, _ ->
+        withNetty(loops, Transport.Auto, { addLast(handler) }) { client, _, _ ->
             client.ping()
             val reads = handler.reads.get()
             client.ping()
@@ -89,7 +101,7 @@ class NettyTakeoverTest : FunSpec({
 
     test("with an unexpected pipeline the session uses the portable transport") {
         // harmless after Ktor's handlers, but not expected there
-        withNetty(Transport.Auto, onUpgrade = { addLast(HttpServerCodec()) }) { client, pipeline, call ->
+        withNetty(loops, Transport.Auto, onUpgrade = { addLast(HttpServerCodec()) }) { client, pipeline, call ->
             client.ping()
 
             pipeline.names() shouldNotContain NettyTakeover.SOCKET
@@ -127,6 +139,7 @@ private fun RawSocket.ping() {
 }
 
 private suspend fun withNetty(
+    loops: EventLoops,
     transport: Transport,
     configure: ChannelPipeline.() -> Unit = {},
     onUpgrade: ChannelPipeline.() -> Unit = {},
@@ -138,6 +151,7 @@ private suspend fun withNetty(
         embeddedServer(
             Netty,
             configure = {
+                liveEventLoops(loops)
                 connector {
                     host = "127.0.0.1"
                     port = 0
