@@ -1,6 +1,7 @@
 package dev.live.benchmarks.load.server
 
 import com.github.ajalt.clikt.core.CliktError
+import dev.live.netty.liveEventLoops
 import io.ktor.server.netty.NettyApplicationEngine
 import io.netty.channel.IoHandlerFactory
 import io.netty.channel.MultiThreadIoEventLoopGroup
@@ -13,6 +14,7 @@ import io.netty.channel.socket.nio.NioServerSocketChannel
 import io.netty.channel.uring.IoUring
 import io.netty.channel.uring.IoUringIoHandler
 import io.netty.channel.uring.IoUringServerSocketChannel
+import dev.live.netty.EventLoops as LiveEventLoops
 
 /** Selects the event loops of Ktor's Netty engine. */
 internal interface EventLoops {
@@ -25,16 +27,13 @@ internal interface EventLoops {
     fun configure(netty: NettyApplicationEngine.Configuration)
 
     companion object {
-        /**
-         * The event loops of an application that follows live's documentation: Java NIO, as without Netty's native
-         * libraries. This jar contains the libraries, and Ktor would then use epoll by itself.
-         */
+        /** The event loops of an application that follows live's documentation. */
         val Default: EventLoops =
             object : EventLoops {
                 override val label = "default"
-                override val loop = NettyLoop.NIO
+                override val loop = if (Epoll.isAvailable()) NettyLoop.EPOLL else NettyLoop.NIO
 
-                override fun configure(netty: NettyApplicationEngine.Configuration) = loop.configure(netty)
+                override fun configure(netty: NettyApplicationEngine.Configuration) = netty.liveEventLoops()
             }
 
         /** Every choice, by name. */
@@ -43,20 +42,23 @@ internal interface EventLoops {
 }
 
 /**
- * One of Netty's event loops with its plain configuration, for live's server and for raw Netty.
+ * One of Netty's event loops, for live's server and for raw Netty.
  *
+ * @property choice this loop for live-netty
  * @property channel class of the server's channel on this loop
  */
 internal enum class NettyLoop(
     override val label: String,
+    private val choice: LiveEventLoops,
     val channel: Class<out ServerChannel>,
     private val handlers: () -> IoHandlerFactory,
     private val unavailability: () -> Throwable?,
 ) : EventLoops {
-    NIO("nio", NioServerSocketChannel::class.java, { NioIoHandler.newFactory() }, { null }),
-    EPOLL("epoll", EpollServerSocketChannel::class.java, { EpollIoHandler.newFactory() }, Epoll::unavailabilityCause),
+    NIO("nio", LiveEventLoops.Nio, NioServerSocketChannel::class.java, { NioIoHandler.newFactory() }, { null }),
+    EPOLL("epoll", LiveEventLoops.Epoll, EpollServerSocketChannel::class.java, { EpollIoHandler.newFactory() }, Epoll::unavailabilityCause),
     IO_URING(
         "io_uring",
+        LiveEventLoops.IoUring,
         IoUringServerSocketChannel::class.java,
         { IoUringIoHandler.newFactory() },
         IoUring::unavailabilityCause,
@@ -75,27 +77,9 @@ internal enum class NettyLoop(
         return MultiThreadIoEventLoopGroup(threads, handlers())
     }
 
-    /**
-     * Uses as many threads as Ktor does by default. Native loops stay open when the engine stops: the process then ends.
-     */
     override fun configure(netty: NettyApplicationEngine.Configuration) {
-        if (this == NIO) {
-            System.setProperty(NO_NATIVE, "true") // Ktor then creates its own groups, and closes them
-            return
-        }
-        val accepting = newGroup(netty.connectionGroupSize)
-        val working = newGroup(netty.workerGroupSize)
-        val channel = channel
-        val configured = netty.configureBootstrap
-        netty.configureBootstrap = {
-            configured()
-            group(accepting, working)
-            channel(channel)
-        }
-    }
-
-    private companion object {
-        const val NO_NATIVE = "io.netty.transport.noNative"
+        requireAvailable(label, unavailability()) // live would use another loop
+        netty.liveEventLoops(choice)
     }
 }
 

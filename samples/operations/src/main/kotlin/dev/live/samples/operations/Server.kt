@@ -1,5 +1,7 @@
 package dev.live.samples.operations
 
+import dev.live.netty.liveEventLoops
+import io.ktor.server.engine.connector
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
 
@@ -11,5 +13,15 @@ fun main() {
     println(
         "Prices: http://localhost:$port/ Admin page: http://localhost:$port/live-admin (admin, $password)",
     )
-    embeddedServer(Netty, port = port, host = "127.0.0.1") { operations(password, key) }.start(wait = true)
+    val server = embeddedServer(
+        Netty,
+        configure = {
+            connector {
+                host = "127.0.0.1"
+                this.port = port
+            }
+            liveEventLoops()
+        },
+    ) { operations(password, key) }
+    server.start(wait = true)
 }

@@ -1,7 +1,9 @@
 package dev.live.samples.shared
 
+import dev.live.netty.liveEventLoops
 import io.ktor.server.application.Application
 import io.ktor.server.application.ApplicationCall
+import io.ktor.server.engine.connector
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
 import kotlinx.coroutines.runBlocking
@@ -11,7 +13,14 @@ import org.slf4j.LoggerFactory
 fun serve(name: String, module: Application.() -> Unit) {
     val text = System.getenv("PORT") ?: "8080"
     val port = requireNotNull(text.toIntOrNull()?.takeIf { it in 0..65535 }) { "PORT must be 0 to 65535, was '$text'" }
-    val server = embeddedServer(Netty, port = port, module = module)
+    val server = embeddedServer(
+        Netty,
+        configure = {
+            connector { this.port = port }
+            liveEventLoops()
+        },
+        module = module,
+    )
     server.start(wait = false)
     val bound = runBlocking { server.engine.resolvedConnectors().first().port }
     LoggerFactory.getLogger("samples").info("The {} sample is running at http://localhost:{}", name, bound)
