@@ -124,7 +124,7 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
  *
  * Also holds back the end of the input: epoll reads up to it although the channel does not read automatically.
  */
-private class HandoverBuffer : ChannelInboundHandlerAdapter() {
+internal class HandoverBuffer : ChannelInboundHandlerAdapter() {
     private lateinit var context: ChannelHandlerContext
     private val held = ArrayDeque<Any>()
 
