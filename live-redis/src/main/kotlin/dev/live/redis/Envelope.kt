@@ -20,6 +20,7 @@ internal object Envelope {
     private const val TRACE = 8
     private const val BYTES = 16
     private const val JSON = 32
+    private const val BOTH = BYTES or JSON
     private const val ALL = 63
 
     fun encode(publication: Publication): ByteArray {
@@ -51,7 +52,7 @@ internal object Envelope {
     fun decode(topic: String, buffer: ByteBuffer): Publication? {
         if (buffer.remaining() < 3 || buffer.get() != MAGIC || buffer.get() != VERSION) return null
         val flags = buffer.get().toInt()
-        if (flags !in 0..ALL || flags and BYTES != 0 && flags and JSON != 0) return null
+        if (flags !in 0..ALL || flags and BOTH == BOTH) return null
         return try {
             val type = if (flags and TYPE != 0) buffer.text() else MessageType.MESSAGE
             val except = if (flags and EXCEPT != 0) buffer.text() else null
@@ -64,7 +65,8 @@ internal object Envelope {
                     else -> null
                 }
             Publication(topic, body, type, except, key, trace)
-        } catch (_: IllegalArgumentException) { // a length or a value is out of bounds
+        } catch (_: IllegalArgumentException) {
+            // a length or a value is out of bounds
             null
         }
     }

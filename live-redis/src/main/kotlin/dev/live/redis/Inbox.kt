@@ -38,8 +38,8 @@ internal class Inbox(private val settings: RedisSettings, private val keys: Redi
         queuedBytes.addAndGet(-message.size.toLong())
         interrupted += topic
         dropped.warn {
-            "Messages arrived faster than this node delivers them; $it were dropped so far. Their topics are repaired " +
-                "from their histories. If this continues, add nodes, or raise inboxMessages and inboxBytes."
+            "Messages arrived faster than this node delivers them; $it were dropped so far. Their topics are " +
+                "repaired from their histories. If this continues, add nodes, or raise inboxMessages and inboxBytes."
         }
     }
 

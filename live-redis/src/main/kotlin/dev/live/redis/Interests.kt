@@ -18,13 +18,9 @@ import kotlin.time.TimeSource
 
 internal typealias Channels = StatefulRedisPubSubConnection<ByteArray, ByteArray>
 
-/**
- * The topics whose channels this node is subscribed to. Thread-safe.
- *
- * @param settings the timeouts
- */
+/** The topics whose channels this node is subscribed to. Thread-safe. */
 internal class Interests(
-    private val connection: StateFlow<Channels?>,
+    private val link: RedisLink<Channels>,
     private val keys: RedisKeys,
     private val settings: RedisSettings,
 ) {
@@ -41,6 +37,8 @@ internal class Interests(
         var subscribed: CompletableDeferred<Unit>? = null
     }
 
+    private val connection: StateFlow<Channels?> get() = link.connection
+
     /** Guarded by this object, like the state of each interest. */
     private val interests = HashMap<String, Interest>()
 
@@ -48,7 +46,6 @@ internal class Interests(
     private val added = LinkedHashSet<Interest>()
     private val idle = LinkedHashSet<Interest>()
     private val wake = Channel<Unit>(Channel.CONFLATED)
-    private val refused = RateLimitedLog()
 
     /** The node uses [topic] from now on. */
     fun add(topic: String, history: HistoryBounds?) {
@@ -91,7 +88,11 @@ internal class Interests(
 
     /** Topics with a history that are in use. */
     fun histories(): List<Pair<String, HistoryBounds>> =
-        synchronized(this) { interests.values.mapNotNull { interest -> interest.history?.let { interest.topic to it } } }
+        synchronized(this) {
+            interests.values.mapNotNull { interest ->
+                interest.history?.let { interest.topic to it }
+            }
+        }
 
     /** Number of channels, subscribed or not. */
     val size: Int get() = synchronized(this) { interests.size }
@@ -130,10 +131,7 @@ internal class Interests(
             } catch (e: Throwable) {
                 synchronized(this) { added += batch.filter { interests[it.topic] === it } }
                 currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
-                val sentence = describeFailure(settings.address, e)
-                refused.warn { "Channels could not be subscribed to ($it attempts so far). $sentence" }
-                connection.closeAsync() // the next connection starts over
-                return
+                return link.replace(connection, e) // the next connection starts over
             }
             val waiting =
                 synchronized(this) {

@@ -38,7 +38,7 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
     private val outbox = Outbox(settings, ::reason)
     private val sender = Sender(outbox, connections.commands.connection, keys, settings)
     private val reader = HistoryReader(connections.commands.connection, keys)
-    private val interests = Interests(connections.channels.connection, keys, settings)
+    private val interests = Interests(connections.channels, keys, settings)
 
     /**
      * @param url `redis://user:password@host:port/database`; all parts but the host are optional. Not supported yet:
@@ -114,8 +114,10 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
                 delay(SWEEP_PERIOD)
                 outbox.sweep()
             }
-            for ((topic, bounds) in interests.histories()) withTimeoutOrNull(settings.timeout) {
-                reader.position(topic, bounds)
+            for ((topic, bounds) in interests.histories()) {
+                withTimeoutOrNull(settings.timeout) {
+                    reader.position(topic, bounds)
+                }
             }
         }
     }

@@ -25,8 +25,8 @@ internal fun describeFailure(address: String, failure: Throwable): String {
         causes.any { it is TimeoutException || it is TimeoutCancellationException } ->
             "Redis at $address does not answer."
         causes.any { it.message.orEmpty().contains("reset") } ->
-            "The connection to Redis at $address was reset. If every attempt fails, its port may require TLS, which is " +
-                "not supported yet."
+            "The connection to Redis at $address was reset. If every attempt fails, its port may require TLS, which " +
+                "is not supported yet."
         causes.any { it is ClosedChannelException || CLOSED.containsMatchIn(it.message.orEmpty()) } ->
             "The connection to Redis at $address was closed by Redis or the network."
         else -> "The connection to Redis at $address failed: ${causes.last().message ?: causes.last()}"
@@ -58,4 +58,5 @@ internal fun isReply(failure: Throwable): Boolean =
 private const val MAX_CAUSES = 10
 
 /** Messages of Lettuce for a connection that the other side has closed. */
-private val CLOSED = Regex("Connection (disconnected|closed)|connection is closed|not connected", RegexOption.IGNORE_CASE)
+private val CLOSED =
+    Regex("Connection (disconnected|closed)|connection is closed|not connected", RegexOption.IGNORE_CASE)

@@ -54,6 +54,10 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
     var connects: Long = 0
         private set
 
+    /** Completed when [connection] is lost, or fails. */
+    @Volatile
+    private var lost = CompletableDeferred<Unit>()
+
     /** When the current failure was last logged. Only accessed by [run]. */
     private var logged: Pair<String, TimeSource.Monotonic.ValueTimeMark>? = null
 
@@ -90,6 +94,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
     private suspend fun use(connection: C, onReady: () -> Unit) {
         try {
             val closed = CompletableDeferred<Unit>()
+            lost = closed
             connection.addListener(
                 object : RedisConnectionStateListener {
                     override fun onRedisDisconnected(connection: RedisChannelHandler<*, *>) {
@@ -111,6 +116,11 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
             current.value = null
             withContext(NonCancellable) { withTimeoutOrNull(settings.probeTimeout) { closeQuietly(connection) } }
         }
+    }
+
+    /** Replaces [failed], which cannot be used because of [cause]. Does nothing if it was replaced already. */
+    fun replace(failed: C, cause: Throwable) {
+        if (current.value === failed) lost.completeExceptionally(cause)
     }
 
     private suspend fun closeQuietly(connection: C) {

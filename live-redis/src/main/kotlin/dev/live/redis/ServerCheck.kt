@@ -52,8 +52,8 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
         val policy = info["maxmemory_policy"].orEmpty()
         if (info["maxmemory"].orEmpty() == "0" || !policy.startsWith("allkeys-")) return
         log.warn(
-            "Redis at {} has the maxmemory-policy {}: it removes histories when memory is short, which clients see as " +
-                "gaps. Set maxmemory-policy noeviction.",
+            "Redis at {} has the maxmemory-policy {}: it removes histories when memory is short, which clients " +
+                "see as gaps. Set maxmemory-policy noeviction.",
             address,
             policy,
         )
@@ -75,7 +75,7 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
         fun isSupported(version: String): Boolean {
             val parts = version.split('.').map { it.toIntOrNull() ?: return true }
             val (major, minor) = parts.takeIf { it.size >= 2 } ?: return true
-            return major > 6 || major == 6 && minor >= 2
+            return major > 6 || (major == 6 && minor >= 2)
         }
     }
 }

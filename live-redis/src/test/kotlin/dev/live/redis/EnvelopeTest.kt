@@ -63,7 +63,15 @@ class EnvelopeTest : FunSpec({
     test("a channel message with an invalid header is no publication") {
         val envelope = Envelope.encode(Publication("t", Body.json("1")))
 
-        for (header in listOf("epoch", ":1", "epoch:0", "epoch:-1", "epoch:x", "e".repeat(65) + ":1", "e".repeat(200))) {
+        for (header in listOf(
+            "epoch",
+            ":1",
+            "epoch:0",
+            "epoch:-1",
+            "epoch:x",
+            "e".repeat(65) + ":1",
+            "e".repeat(200),
+        )) {
             ChannelMessage.decode("t", "$header\n".encodeToByteArray() + envelope).shouldBeNull()
         }
     }

@@ -2,6 +2,7 @@ package dev.live.redis
 
 import dev.live.protocol.Position
 import dev.live.redis.support.BOUNDS
+import dev.live.redis.support.HANG_TIMEOUT
 import dev.live.redis.support.RedisServer
 import dev.live.redis.support.TcpProxy
 import dev.live.redis.support.TestNode
@@ -14,6 +15,7 @@ import io.kotest.matchers.nulls.shouldNotBeNull
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.async
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.withTimeout
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 
@@ -70,8 +72,8 @@ class RedisRecoveryTest : FunSpec({
                     node.publish("t", "a")
                     proxy.isStalled = true
                     val delayed = async { node.publish("t", "b") }
-                    delay(300.milliseconds)
-                    // connections that were stalled stay so: only new ones can deliver
+                    // both connections: they stay stalled, and only new ones can deliver
+                    withTimeout(HANG_TIMEOUT) { while (proxy.stalledConnections.get() < 2) delay(5.milliseconds) }
                     proxy.isStalled = false
 
                     delayed.await().shouldNotBeNull().offset shouldBe 2

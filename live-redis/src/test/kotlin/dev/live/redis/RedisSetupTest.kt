@@ -1,14 +1,17 @@
 package dev.live.redis
 
+import dev.live.redis.support.HANG_TIMEOUT
 import dev.live.redis.support.RedisServer
 import dev.live.redis.support.TestNode
 import dev.live.redis.support.newNamespace
 import dev.live.redis.support.withNodes
 import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.assertions.withClue
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.nulls.shouldNotBeNull
 import io.kotest.matchers.shouldBe
-import io.kotest.matchers.string.shouldContain
 import io.kotest.matchers.string.shouldNotContain
+import kotlinx.coroutines.withTimeoutOrNull
 import java.net.ServerSocket
 import kotlin.concurrent.thread
 import kotlin.time.Duration.Companion.milliseconds
@@ -17,16 +20,18 @@ import kotlin.time.Duration.Companion.milliseconds
 class RedisSetupTest : FunSpec({
 
     test("no server at the address") {
-        reasonOf("redis://127.0.0.1:1") shouldContain
-            "Redis at 127.0.0.1:1 does not accept connections. Is it running, and is the port right?"
+        awaitReason(
+            "redis://127.0.0.1:1",
+            "Redis at 127.0.0.1:1 does not accept connections. Is it running, and is the port right?",
+        )
     }
 
     test("an unknown host") {
-        reasonOf("redis://redis.invalid") shouldContain "The host of Redis at redis.invalid:6379 is unknown."
+        awaitReason("redis://redis.invalid", "The host of Redis at redis.invalid:6379 is unknown.")
     }
 
     test("a server that accepts connections and does not answer") {
-        ServerSocket(0).use { reasonOf("redis://127.0.0.1:${it.localPort}") shouldContain "does not answer" }
+        ServerSocket(0).use { awaitReason("redis://127.0.0.1:${it.localPort}", "does not answer") }
     }
 
     test("a server that resets every connection, as some do that require TLS") {
@@ -40,15 +45,14 @@ class RedisSetupTest : FunSpec({
                     }
                 }
             }
-            reasonOf("redis://127.0.0.1:${server.localPort}") shouldContain "its port may require TLS"
+            awaitReason("redis://127.0.0.1:${server.localPort}", "its port may require TLS")
         }
     }
 
     test("a missing and a wrong password") {
         RedisServer(isPersistent = false, "--requirepass", "right").use { redis ->
-            reasonOf(redis.url) shouldContain "requires a password"
-            val reason = reasonOf("redis://:wrong-one@127.0.0.1:${redis.port}")
-            reason shouldContain "rejects the user name or password"
+            awaitReason(redis.url, "requires a password")
+            val reason = awaitReason("redis://:wrong-one@127.0.0.1:${redis.port}", "rejects the user name or password")
             reason shouldNotContain "wrong-one"
         }
     }
@@ -62,9 +66,11 @@ class RedisSetupTest : FunSpec({
                 *"ACL SETUSER both on >pw ~live:* &live:* +@all -@dangerous +info".split(' ').toTypedArray(),
             )
 
-            reasonOf("redis://keys:pw@127.0.0.1:${redis.port}") shouldContain "denies a permission (NOPERM"
-            reasonOf("redis://channels:pw@127.0.0.1:${redis.port}") shouldContain
-                "The user needs the keys ~live:* and the channels &live:*"
+            awaitReason("redis://keys:pw@127.0.0.1:${redis.port}", "denies a permission (NOPERM")
+            awaitReason(
+                "redis://channels:pw@127.0.0.1:${redis.port}",
+                "The user needs the keys ~live:* and the channels &live:*",
+            )
             val node = TestNode("redis://both:pw@127.0.0.1:${redis.port}", namespace)
             withNodes(node) {
                 node.broker.subscribe("t", history = null)
@@ -76,8 +82,7 @@ class RedisSetupTest : FunSpec({
     test("a replica") {
         RedisServer().use { master ->
             RedisServer(isPersistent = false, "--replicaof", "127.0.0.1 ${master.port}").use { replica ->
-                reasonOf(replica.url) shouldContain
-                    "is a replica. Use the address of its master: 127.0.0.1:${master.port}."
+                awaitReason(replica.url, "is a replica. Use the address of its master: 127.0.0.1:${master.port}.")
             }
         }
     }
@@ -90,14 +95,21 @@ class RedisSetupTest : FunSpec({
     }
 })
 
-private suspend fun reasonOf(url: String): String {
+/** Publishes until the reason of the failure contains [expected], and returns it. */
+private suspend fun awaitReason(url: String, expected: String): String {
     val node = TestNode(url, newNamespace()) {
-        timeout = 700.milliseconds
-        probeTimeout = 300.milliseconds
+        timeout = 200.milliseconds
+        probeTimeout = 500.milliseconds
     }
     var reason = ""
     withNodes(node) {
-        reason = shouldThrow<RedisBrokerException.Unavailable> { node.publish("t", "x") }.reason
+        val isFound =
+            withTimeoutOrNull(HANG_TIMEOUT) {
+                while (expected !in reason) {
+                    reason = shouldThrow<RedisBrokerException> { node.publish("t", "x") }.reason
+                }
+            }
+        withClue(reason) { isFound.shouldNotBeNull() }
     }
     return reason
 }

@@ -5,6 +5,7 @@ import java.net.InetAddress
 import java.net.ServerSocket
 import java.net.Socket
 import java.util.concurrent.ConcurrentHashMap
+import java.util.concurrent.atomic.AtomicInteger
 import kotlin.concurrent.thread
 
 /** A link between a node and Redis, which the test can cut or stall. */
@@ -25,6 +26,9 @@ class TcpProxy(private val targetPort: Int) : AutoCloseable {
     /** Whether bytes are discarded in both directions, without closing the connections. */
     @Volatile
     var isStalled = false
+
+    /** Number of connections whose requests were discarded. */
+    val stalledConnections: AtomicInteger = AtomicInteger()
 
     init {
         thread(isDaemon = true) { accept() }
@@ -79,7 +83,10 @@ class TcpProxy(private val targetPort: Int) : AutoCloseable {
                 val count = from.getInputStream().read(buffer)
                 if (count < 0) break
                 // once bytes are missing, the connection delivers no more
-                isLossy = isLossy || isStalled || (isReply && dropsReplies)
+                if (!isLossy && (isStalled || (isReply && dropsReplies))) {
+                    isLossy = true
+                    if (!isReply) stalledConnections.incrementAndGet()
+                }
                 if (!isLossy) to.getOutputStream().write(buffer, 0, count)
             }
         } catch (_: IOException) {

@@ -50,7 +50,8 @@ public interface Broker {
 
     /**
      * Reads the publications of [topic] after [since], or all that are stored if it is null. The result is incomplete
-     * if some were evicted, or if [since] is a position of another epoch.
+     * if some were evicted, or if [since] is a position of another epoch. A broker may return a complete result for a
+     * position of an earlier epoch if the current one contains the same publications up to there.
      *
      * @param history bounds of the topic's history
      * @throws dev.live.protocol.BadPayloadException if [since] is beyond the newest publication of the same epoch; a
