@@ -94,7 +94,7 @@ internal class ChannelMessage(val publication: Publication, val position: Positi
         /** Maximum size of a position: an epoch and an offset. */
         private const val MAX_HEADER = Position.MAX_EPOCH_BYTES + 21
 
-        /** What a publisher of a topic without a history sends. */
+        /** The message of a publication without a position. */
         fun withoutPosition(envelope: ByteArray): ByteArray = byteArrayOf(LINE_FEED) + envelope
 
         /** Returns null if [bytes] is not such a message. */

@@ -3,13 +3,17 @@ package dev.live.redis
 import dev.live.server.broker.BrokerSink
 import io.lettuce.core.pubsub.RedisPubSubAdapter
 import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
+import org.slf4j.Logger
+import org.slf4j.LoggerFactory
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.atomic.AtomicLong
 
 /**
  * Messages of the channels that this node has not delivered yet. Redis's event loop adds them and never waits: a client
- * that does not read is disconnected by Redis, after all its channels have been late. What does not fit is dropped, and
- * the node repairs its topic.
+ * that does not read is disconnected by Redis, after all its channels have been late. Messages that do not fit are
+ * dropped, and the node repairs their topics.
  */
 internal class Inbox(private val settings: RedisSettings, private val keys: RedisKeys) :
     RedisPubSubAdapter<ByteArray, ByteArray>() {
@@ -54,10 +58,20 @@ internal class Inbox(private val settings: RedisSettings, private val keys: Redi
                         "Does another application use this namespace?"
                 }
             } else {
-                sink.deliver(message.publication, message.position)
+                deliver(sink, message)
             }
             // after the delivery, when there is room again
             if (interrupted.isNotEmpty()) reportInterrupted(sink)
+        }
+    }
+
+    /** A failure of one delivery must not end those of all topics. */
+    private suspend fun deliver(sink: BrokerSink, message: ChannelMessage) {
+        try {
+            sink.deliver(message.publication, message.position)
+        } catch (e: Exception) {
+            currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
+            log.error("A message of topic {} was not delivered.", message.publication.topic, e)
         }
     }
 
@@ -66,5 +80,9 @@ internal class Inbox(private val settings: RedisSettings, private val keys: Redi
             interrupted -= topic
             sink.interrupted(topic)
         }
+    }
+
+    private companion object {
+        val log: Logger = LoggerFactory.getLogger("dev.live.redis")
     }
 }

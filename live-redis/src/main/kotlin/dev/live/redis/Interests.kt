@@ -2,6 +2,7 @@ package dev.live.redis
 
 import dev.live.server.broker.BrokerSink
 import dev.live.server.broker.HistoryBounds
+import io.lettuce.core.RedisException
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.channels.Channel
@@ -108,7 +109,7 @@ internal class Interests(
                 interests.values.any { it.subscribedOn != null }
             }
         subscribeAdded(connection)
-        // what was published between the two connections is lost
+        // publications between the two connections are lost
         if (wasSubscribed) sink.interrupted()
         while (true) {
             withTimeoutOrNull(idleCheck()) { wake.receive() }
@@ -158,7 +159,11 @@ internal class Interests(
             if (batch.isEmpty()) return
             val channels = Array(batch.size) { keys.channel(batch[it].topic) }
             // not awaited: a later subscribe to the same channel follows on the same connection
-            connection.async().unsubscribe(*channels)
+            try {
+                connection.async().unsubscribe(*channels)
+            } catch (e: RedisException) {
+                return link.replace(connection, e)
+            }
         }
     }
 

@@ -97,7 +97,7 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         return publication
     }
 
-    /** The caller of [publication] no longer waits. Returns what it is told. */
+    /** The caller of [publication] no longer waits. Returns its failure. */
     private fun giveUp(publication: PendingPublication): RedisBrokerException {
         val wasSent =
             synchronized(this) {

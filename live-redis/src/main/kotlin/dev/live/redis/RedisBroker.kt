@@ -8,10 +8,14 @@ import dev.live.server.broker.Publication
 import dev.live.server.broker.StoredHistory
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
+import org.slf4j.Logger
+import org.slf4j.LoggerFactory
 import kotlin.time.Duration.Companion.seconds
 
 /**
@@ -114,11 +118,16 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
                 delay(SWEEP_PERIOD)
                 outbox.sweep()
             }
-            for ((topic, bounds) in interests.histories()) {
-                withTimeoutOrNull(settings.timeout) {
-                    reader.position(topic, bounds)
-                }
-            }
+            for ((topic, bounds) in interests.histories()) keepEpoch(topic, bounds)
+        }
+    }
+
+    private suspend fun keepEpoch(topic: String, bounds: HistoryBounds) {
+        try {
+            withTimeoutOrNull(settings.timeout) { reader.position(topic, bounds) }
+        } catch (e: Exception) {
+            currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
+            log.debug("The epoch of topic {} was not extended.", topic, e) // the next round tries again
         }
     }
 
@@ -131,5 +140,6 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
 
     private companion object {
         val SWEEP_PERIOD = 30.seconds
+        val log: Logger = LoggerFactory.getLogger("dev.live.redis")
     }
 }

@@ -3,7 +3,7 @@ package dev.live.redis
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 
-/** Redis did not confirm a call of the broker. [reason] says why, and what to do about it. */
+/** Redis did not confirm a call of the broker. [reason] says why, with the solution if it is known. */
 public sealed class RedisBrokerException(code: ErrorCode, reason: String, cause: Throwable?) :
     LiveException(code, reason, cause = cause) {
     /** The call has no effect: the publication is not delivered to anyone, and a retry cannot duplicate it. */

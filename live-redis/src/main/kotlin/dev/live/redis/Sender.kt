@@ -2,6 +2,7 @@ package dev.live.redis
 
 import dev.live.protocol.Position
 import io.lettuce.core.RedisCommandExecutionException
+import io.lettuce.core.RedisException
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.StateFlow
@@ -38,9 +39,22 @@ internal class Sender(
             val plain = outbox.takePlain(MAX_FLUSH)
             val batches = outbox.takeBatches(MAX_FLUSH - plain.size)
             if (plain.isEmpty() && batches.isEmpty()) return
-            for (publication in plain) send(connection, publication)
-            for (batch in batches) send(connection, batch)
-            connection.flushCommands()
+            for (publication in plain) {
+                orFail({ outbox.done(publication, exceptionOf(it)) }) {
+                    send(connection, publication)
+                }
+            }
+            for (batch in batches) orFail({ fail(batch, it) }) { send(connection, batch) }
+            orFail({}) { connection.flushCommands() }
+        }
+    }
+
+    /** Lettuce may throw if the connection is closed at this moment. */
+    private inline fun orFail(onFailure: (RedisException) -> Unit, block: () -> Unit) {
+        try {
+            block()
+        } catch (e: RedisException) {
+            onFailure(e)
         }
     }
 

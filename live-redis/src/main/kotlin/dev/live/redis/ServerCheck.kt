@@ -5,7 +5,7 @@ import kotlinx.coroutines.future.await
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
-/** Checks on each new connection that Redis can be used, so that what is wrong is reported before the first message. */
+/** Checks on each new connection that Redis can be used, so that problems are reported before the first message. */
 internal class ServerCheck(private val keys: RedisKeys, private val address: String) {
     /** Whether the memory policy was reported. Only accessed by the connection's coroutine. */
     private var isPolicyReported = false

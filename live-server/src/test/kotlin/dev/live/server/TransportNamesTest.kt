@@ -37,7 +37,10 @@ class TransportNamesTest : FunSpec({
                 val ann = PlainClient.connect(url())
                 val bob = EventClient.open(this, "/live/sse?topic=t").apply { next() }
 
-                application.live.stats.transports shouldBe mapOf(transport to 1, "sse" to 1)
+                // the client knows of its upgrade before the server has registered the session
+                eventually(1.minutes) {
+                    application.live.stats.transports shouldBe mapOf(transport to 1, "sse" to 1)
+                }
                 application.live.sessions.map { it.transport } shouldContainExactlyInAnyOrder listOf(transport, "sse")
                 admin("overview").getValue("transports").jsonObject.mapValues {
                     it.value.jsonPrimitive.content

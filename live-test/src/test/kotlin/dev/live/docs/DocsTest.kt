@@ -12,7 +12,8 @@ import java.util.Collections.indexOfSubList
 class DocsTest : FunSpec({
     val pages = File("../docs").listFiles { file -> file.extension == "md" }.orEmpty().sorted()
     val sources =
-        listOf("src/test", "../live-client-android/src/test", "../live-sync-adapter/src/test", "../live-netty/src/test")
+        listOf("test", "client-android", "sync-adapter", "netty", "redis")
+            .map { "../live-$it/src/test" }
             .flatMap { File(it).walk() }
             .filter { "docs" in it.path.split(File.separatorChar) }
             .plus(File("../samples/proxies/src/main/kotlin").walk()) // quoted by docs/proxies.md
