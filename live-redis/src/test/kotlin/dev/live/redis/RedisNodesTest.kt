@@ -8,6 +8,7 @@ import dev.live.redis.support.TestNode
 import dev.live.redis.support.newNamespace
 import dev.live.redis.support.texts
 import dev.live.redis.support.withNodes
+import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.collections.shouldHaveSize
@@ -15,10 +16,13 @@ import io.kotest.matchers.longs.shouldBeGreaterThan
 import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.nulls.shouldNotBeNull
 import io.kotest.matchers.shouldBe
+import io.kotest.matchers.types.shouldBeInstanceOf
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.withTimeout
+import kotlinx.coroutines.yield
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 
@@ -138,6 +142,21 @@ class RedisNodesTest : FunSpec({
         }
     }
 
+    test("the end of a broker ends its threads and connections, and fails waiting publishers") {
+        val node = TestNode("redis://127.0.0.1:1", newNamespace())
+        val used = TestNode(redis.url, newNamespace())
+        coroutineScope {
+            val waiting = async { runCatching { node.publish("t", "waits") } }
+            yield()
+            withNodes(node, used) { used.publish("t", "x") }
+
+            val failure = waiting.await().exceptionOrNull().shouldBeInstanceOf<RedisBrokerException.Unavailable>()
+            failure.reason shouldBe "the broker has ended, because the server has"
+        }
+        withTimeout(HANG_TIMEOUT) { while (lettuceThreads() > 0) delay(10.milliseconds) }
+        shouldThrow<RedisBrokerException.Unavailable> { used.publish("t", "late") }
+    }
+
     test("a foreign message on a channel is dropped, and the next publication is delivered") {
         val namespace = newNamespace()
         val node = TestNode(redis.url, namespace)
@@ -163,3 +182,5 @@ private fun RedisServer.calls(command: String): Long =
         ?.groupValues
         ?.get(1)
         ?.toLong() ?: 0
+
+private fun lettuceThreads(): Int = Thread.getAllStackTraces().keys.count { it.name.startsWith("lettuce") }
