@@ -129,7 +129,7 @@ private class LossyRecoveryModel(
     private suspend fun publish() {
         val key = if (isByKey) "k${random.nextInt(KEYS)}" else null
         published += key
-        topics.publish(TOPIC, Body.json("${published.size}"), key)
+        topics.publish(TOPIC, Body.json("${published.size}"), key = key)
     }
 
     private inner class LossyClient {

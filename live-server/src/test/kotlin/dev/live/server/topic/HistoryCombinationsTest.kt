@@ -97,7 +97,7 @@ private fun TestScope.topic(policy: TopicPolicy) =
 private suspend fun TestTopics.hub(): ActiveTopic = registry.retain("t")
 
 private suspend fun TestTopics.publish(text: String, key: String? = null) =
-    registry.publish("t", Body.bytes(text.encodeToByteArray()), key)
+    registry.publish("t", Body.bytes(text.encodeToByteArray()), key = key)
 
 private suspend fun TestTopics.epoch(): String = registry.history("t", since = null).position.epoch
 
