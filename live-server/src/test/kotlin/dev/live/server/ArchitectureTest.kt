@@ -74,6 +74,16 @@ class ArchitectureTest : FunSpec({
         }
     }
 
+    test("at most three files depend on each other in a cycle") {
+        val dependencies = sources.associateWith { file -> file.dependencies(sources) }
+
+        val cycles = sources.map { file ->
+            dependencies.reachableFrom(file).filter { file in dependencies.reachableFrom(it) }.map { it.name }.toSet()
+        }
+
+        cycles.filter { it.size > 3 }.toSet().shouldBeEmpty()
+    }
+
     test("no file is longer than 300 lines") {
         sources.forAll { it.readLines().size shouldBeLessThanOrEqual 300 }
     }
@@ -91,3 +101,34 @@ private fun File.mentionedLayers(): Set<String> =
         .map { if (it.first().isUpperCase() || it == "live" || it == "liveEndpoint") ROOT else it }
         .filterNot { it in setOf("handler") } // names of loggers
         .toSet()
+
+/** The files of [all] that declare a class which this file mentions, without its comments and strings. */
+private fun File.dependencies(all: List<File>): List<File> {
+    val words = Regex("""\w+""").findAll(code()).mapTo(HashSet()) { it.value }
+    val imports = readLines().filter { it.startsWith("import ") }.map { it.removePrefix("import ") }.toSet()
+    return all.filter { other ->
+        other != this && other.classes().any { name ->
+            name in words && (other.parentFile == parentFile || "${other.packageName()}.$name" in imports)
+        }
+    }
+}
+
+private fun File.code(): String =
+    readLines()
+        .filterNot { it.startsWith("import ") || it.startsWith("package ") }
+        .joinToString("\n")
+        .replace(Regex("""/\*[\s\S]*?\*/|//.*|"(\\.|[^"\\\n])*""""), "")
+
+private fun File.classes(): List<String> =
+    Regex("""^(?:[a-z]+ )*(?:class|interface|object) (\w+)""", RegexOption.MULTILINE)
+        .findAll(code()).map { it.groupValues[1] }.toList()
+
+private fun Map<File, List<File>>.reachableFrom(start: File): Set<File> {
+    val found = HashSet<File>()
+    val open = ArrayDeque(getValue(start))
+    while (open.isNotEmpty()) {
+        val file = open.removeFirst()
+        if (found.add(file)) open += getValue(file)
+    }
+    return found
+}
