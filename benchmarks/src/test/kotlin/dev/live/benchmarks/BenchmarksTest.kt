@@ -50,7 +50,7 @@ class BenchmarksTest : FunSpec({
         messageFor("server", "--port", "http") shouldContain "invalid value for --port: http is not a valid integer"
         messageFor("load", "--port", "1", "--scenario", "flod") shouldContain "flod. (choose from fanout, topics, echo"
         messageFor("load", "--port", "1", "--hot", "0") shouldContain "--hot: 0 is smaller than the minimum valid value"
-        messageFor("report", "--peers", "live,bum") shouldContain "invalid choice: bum. (choose from live, live-io"
+        messageFor("report", "--peers", "live,bum") shouldContain "invalid choice: bum. (choose from live, live-"
         messageFor("report", "--variants", "g1") shouldContain "a variant must be 'name=java options', was 'g1'"
         messageFor("peer", "nety", "--port", "1") shouldContain "nety. (choose from netty-coalesced, netty-flush"
     }

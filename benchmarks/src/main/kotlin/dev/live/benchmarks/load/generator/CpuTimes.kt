@@ -5,7 +5,8 @@ import java.io.File
 /**
  * CPU time of the whole machine since its start, from Linux's `/proc/stat`, in seconds summed over all cores.
  *
- * @property busy time of all processes. Interrupts are excluded: they include the kernel's work for the measured traffic
+ * @property busy time of all processes. Interrupts are excluded, because they include the kernel's work for the
+ *   measured traffic
  * @property steal time that the hypervisor gave to other machines although this one had work
  */
 internal data class CpuTimes(val busy: Double, val steal: Double) {

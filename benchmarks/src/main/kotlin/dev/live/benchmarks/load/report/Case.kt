@@ -115,7 +115,13 @@ internal class Case(
         ) =
             Case(
                 name,
-                String.format(Locale.ROOT, "Fan-out to %,d subscribers, %d in flight%s", subscribers, inflight, arrival),
+                String.format(
+                    Locale.ROOT,
+                    "Fan-out to %,d subscribers, %d in flight%s",
+                    subscribers,
+                    inflight,
+                    arrival,
+                ),
                 servers,
                 listOf("--scenario", "fanout", "--subscribers", "$subscribers", "--inflight", "$inflight") +
                     if (publishers > 1) listOf("--publishers", "$publishers") else emptyList(),

@@ -59,7 +59,7 @@ internal class GoalTable(private val records: List<Record>) {
             "$name: × bun at least ${bounds.first}, or CPU × bun at most ${bounds.second}",
             server,
             "${number(faster, 2)}, CPU ${number(cheaper, 2)}",
-            faster >= bounds.first || cheaper != null && cheaper <= bounds.second,
+            faster >= bounds.first || (cheaper != null && cheaper <= bounds.second),
         )
     }
 

@@ -7,10 +7,10 @@ import com.github.ajalt.clikt.parameters.options.option
 import com.github.ajalt.clikt.parameters.options.split
 import com.github.ajalt.clikt.parameters.types.choice
 import com.github.ajalt.clikt.parameters.types.double
+import com.github.ajalt.clikt.parameters.types.enum
 import com.github.ajalt.clikt.parameters.types.file
 import com.github.ajalt.clikt.parameters.types.int
 import com.github.ajalt.clikt.parameters.types.restrictTo
-import com.github.ajalt.clikt.parameters.types.enum
 import dev.live.benchmarks.cli.BenchmarkCommand
 import java.io.File
 
@@ -26,6 +26,7 @@ internal class ReportPlan(
     val out: File,
     val command: String,
     val isBusyAllowed: Boolean = false,
+    val isFresh: Boolean = false,
 )
 
 /**
@@ -38,8 +39,7 @@ internal class ReportCommand(private val commandLine: String) :
     private val quick by option(help = "one short round, which proves that everything works").flag()
     private val renderOnly by option(help = "render the stored results, without a measurement").flag()
     private val fresh by option(help = "delete the stored results of the selected cases first").flag()
-    private val busy by option(help = "measure although other processes use the CPU; the report lists the affected results")
-        .flag()
+    private val busy by option(help = "measure although other processes use the CPU").flag()
     private val suite by option(help = "cases that answer one question, without the slower peers")
         .enum<Suite> { it.name.lowercase() }
     private val peers by option(help = "servers; those of each case by default: ${Server.ALL.joinToString { it.name }}")
@@ -75,9 +75,9 @@ internal class ReportCommand(private val commandLine: String) :
                 out = out ?: home.resolve("RESULTS.md"),
                 command = commandLine,
                 isBusyAllowed = busy || quick,
+                isFresh = fresh,
             )
         val records = ResultStore(plan.results)
-        if (fresh) records.delete(plan.cases)
         if (!renderOnly) ReportRunner(plan, records, java, jvm).run()
         ReportRenderer(records, plan.out).run()
         println("wrote ${plan.out}")

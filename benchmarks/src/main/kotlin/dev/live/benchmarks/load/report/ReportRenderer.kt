@@ -49,12 +49,16 @@ internal class ReportRenderer(private val records: ResultStore, private val out:
         val others = all.mapNotNull { it.result.otherCpu }
         val stolen = all.mapNotNull { it.result.steal }
         if (others.isEmpty() || stolen.isEmpty()) return
+        val disturbed = all.count { it.result.isDisturbed }
         appendLine(
-            "- During the measurements: other processes ${number(others.median(), 2)} cores in the median and at most " +
-                "${number(others.max(), 2)}, steal ${number(stolen.median(), 2)} and at most ${number(stolen.max(), 2)}. " +
-                "${all.count { it.result.isDisturbed }} of ${all.size} results were disturbed; each is listed below its table",
+            "- During the measurements: other processes ${medianAndMaximum(others)} cores, " +
+                "steal ${medianAndMaximum(stolen)}. " +
+                "$disturbed of ${others.size} results were disturbed; each is listed below its table",
         )
     }
+
+    private fun medianAndMaximum(values: List<Double>): String =
+        "${number(values.median(), 2)} in the median and ${number(values.max(), 2)} at most"
 
     /** Names the commit and the processor of a case that was not measured together with the latest one. */
     private fun StringBuilder.appendOrigin(caseRecords: List<Record>) {

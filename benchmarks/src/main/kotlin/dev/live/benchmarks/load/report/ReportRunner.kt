@@ -27,8 +27,9 @@ internal class ReportRunner(
             plan.jvms.values.distinct().singleOrNull()?.drop(1)?.joinToString(" ")
                 ?: plan.jvms.entries.joinToString("; ") { (name, command) -> "$name: ${command.joinToString(" ")}" }
         val packages = NpmPeers.versions()
-        requireSameProcessor()
+        if (!plan.isFresh) requireSameProcessor()
         val use = awaitQuiet()
+        if (plan.isFresh) records.delete(plan.cases) // not before it is certain that new results replace them
         use?.let { println("processor: ${Machine.processor()}; before the measurements: ${it.describe()}") }
         val machine = Machine.here(java, description, processes.pinned, plan.command, packages, use)
         records.writeMachine(machine)
@@ -87,8 +88,8 @@ internal class ReportRunner(
         while (!use.isQuiet) {
             if (System.nanoTime() > end) {
                 throw CliktError(
-                    "The machine is not quiet: ${use.describe()}. End these processes and run the same command again: " +
-                        "it continues after the stored results. With --busy it measures nevertheless.",
+                    "The machine is not quiet: ${use.describe()}. End these processes and run the command again, " +
+                        "without --fresh to continue. With --busy it measures nevertheless.",
                     statusCode = 2,
                 )
             }

@@ -34,8 +34,7 @@ internal class ServerCommand :
         .default(Transport.Auto, defaultForHelp = "auto")
 
     // the default matches the peers: no `onPublish`, and the single handler never blocks
-    private val handlers by option(help = "handlers on the thread that reads; with an onPublish where live runs them " +
-        "by default; or with an onPublish on Dispatchers.IO")
+    private val handlers by option(help = "where handlers run: on the thread that reads, by default, on Dispatchers.IO")
         .choice(HandlersUnderTest.entries.associateBy { it.name.lowercase() })
         .default(HandlersUnderTest.INLINE, defaultForHelp = "inline")
     private val loop by option(help = "event loop of Netty").choice(EventLoops.ALL)

@@ -34,7 +34,8 @@ class GoalTableTest :
                     record("live-default-epoll", Case.ECHO, cpu = 6.0),
                 )
 
-            goals(*records) shouldContain "Echo, in place: CPU × netty-flush on the same loop: at most 1.15 | live-epoll | 1.50 | no |"
+            goals(*records) shouldContain
+                "Echo, in place: CPU × netty-flush on the same loop: at most 1.15 | live-epoll | 1.50 | no |"
             goals(*records) shouldContain "at most 1.5 | live-default-epoll | 1.50 | yes |"
         }
 
