@@ -66,10 +66,12 @@ internal class GoalTable(private val records: List<Record>) {
     /** The cost of a delivery to many subscribers, relative to few in the same round. */
     private fun growth(arrival: String, few: String, many: String, server: String): Row? {
         val ratios =
-            records.filter { it.server == server && it.case == many && it.result.failure == null }.mapNotNull { record ->
-                val base = records.find { it.server == server && it.case == few && it.round == record.round }
-                base?.let(cpu)?.takeIf { it > 0 }?.let { cost -> cpu(record)?.div(cost) }
-            }
+            records
+                .filter { it.server == server && it.case == many && it.result.failure == null }
+                .mapNotNull { record ->
+                    val base = records.find { it.server == server && it.case == few && it.round == record.round }
+                    base?.let(cpu)?.takeIf { it > 0 }?.let { cost -> cpu(record)?.div(cost) }
+                }
         val value = ratios.median() ?: return null
         val goal = "CPU per delivery to 10,000, × to 1,000, $arrival: at most $MAX_GROWTH"
         return Row(goal, server, number(value, 2), value <= MAX_GROWTH)
