@@ -44,7 +44,7 @@ class FallbackTest : FunSpec({
             listOf("Netty event loop: nio")
     }
 
-    test("a transport whose classes are missing is skipped") {
+    test("a transport without its classes is skipped") {
         val observed = serveOnce {
             val missing = type(EventLoops.IoUring) { throw NoClassDefFoundError("io/netty/channel/uring/IoUring") }
             useEventLoops(EventLoops.IoUring, listOf(missing, nio))
@@ -73,7 +73,7 @@ class FallbackTest : FunSpec({
         eventually(1.minutes) { loopThreads("epoll").shouldBeEmpty() }
     }
 
-    test("a loop whose thread fails at its start is replaced, and nothing hangs") {
+    test("a loop is replaced if its thread fails at the start, and nothing hangs") {
         val started = AtomicInteger()
         val failing = type(EventLoops.Epoll, unavailability = { null }) { executor ->
             val handler = NioIoHandler.newFactory().newHandler(executor)

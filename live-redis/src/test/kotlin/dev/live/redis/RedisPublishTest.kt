@@ -37,7 +37,7 @@ class RedisPublishTest : FunSpec({
 
     afterSpec { redis.close() }
 
-    test("a batch whose answers are lost is stored once, and its publishers receive its positions") {
+    test("a batch is stored once if its replies are lost, and its publishers receive its positions") {
         TcpProxy(redis.port).use { proxy ->
             val node = TestNode(proxy.url, newNamespace())
             withNodes(node) {
@@ -110,7 +110,7 @@ class RedisPublishTest : FunSpec({
         }
     }
 
-    test("a publication whose answer does not arrive in time is unknown") {
+    test("a publication is unknown if its reply does not arrive in time") {
         TcpProxy(redis.port).use { proxy ->
             val node = TestNode(proxy.url, newNamespace()) { timeout = 500.milliseconds }
             withNodes(node) {
@@ -259,7 +259,7 @@ class RedisPublishTest : FunSpec({
         }
     }
 
-    test("a topic whose stream was written by hand starts over, with a new epoch") {
+    test("a topic with a stream written by hand starts over, with a new epoch") {
         val namespace = newNamespace()
         val node = TestNode(redis.url, namespace)
         withNodes(node) {

@@ -205,7 +205,7 @@ class RedisRecoveryTest : FunSpec({
         }
     }
 
-    test("a deleted stream is a gap for those who are behind, and for nobody else") {
+    test("a deleted stream is a gap only for clients that are behind") {
         RedisServer().use { redis ->
             val namespace = newNamespace()
             val node = TestNode(redis.url, namespace)

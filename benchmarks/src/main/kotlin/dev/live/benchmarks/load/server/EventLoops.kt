@@ -55,7 +55,9 @@ internal enum class NettyLoop(
     private val unavailability: () -> Throwable?,
 ) : EventLoops {
     NIO("nio", LiveEventLoops.Nio, NioServerSocketChannel::class.java, { NioIoHandler.newFactory() }, { null }),
-    EPOLL("epoll", LiveEventLoops.Epoll, EpollServerSocketChannel::class.java, { EpollIoHandler.newFactory() }, Epoll::unavailabilityCause),
+    EPOLL("epoll", LiveEventLoops.Epoll, EpollServerSocketChannel::class.java, {
+        EpollIoHandler.newFactory()
+    }, Epoll::unavailabilityCause),
     IO_URING(
         "io_uring",
         LiveEventLoops.IoUring,
