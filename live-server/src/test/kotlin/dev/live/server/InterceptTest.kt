@@ -65,6 +65,12 @@ class InterceptTest : FunSpec({
         }
     }
 
+    test("a message that an interceptor replaces by a ping is answered like a ping") {
+        withServer(module = { endpoint { intercept { message, next -> next(Message("ping", ref = message.ref)) } } }) {
+            PlainClient.connect(url()).ask("""{"type":"anything","ref":"r"}""") shouldBe """{"type":"pong","ref":"r"}"""
+        }
+    }
+
     test("a reply without a request of the server is intercepted before onMessage receives it") {
         val seen = CopyOnWriteArrayList<String>()
         withServer(module = {
