@@ -27,6 +27,8 @@ import org.junit.jupiter.api.Test;
 
 /** An application executor that rejects tasks. Every callback on it must end with a report. */
 class JavaExecutorTest {
+    private static final int THREADS = 8;
+
     private final BlockingQueue<Object> events = new LinkedBlockingQueue<>();
     private final BlockingQueue<Throwable> uncaught = new LinkedBlockingQueue<>();
     private final AtomicBoolean isFull = new AtomicBoolean();
@@ -232,19 +234,20 @@ class JavaExecutorTest {
     }
 
     @Test
-    void anExecutorWithoutAQueueAndWithABusyThreadFailsTheListener() throws Exception {
-        // one busy thread and no queue: the pools of java.util.concurrent reject tasks in this state
-        ThreadPoolExecutor small = new ThreadPoolExecutor(1, 1, 1, TimeUnit.SECONDS, new SynchronousQueue<>());
+    void anExecutorWithoutAQueueAndWithBusyThreadsFailsTheListener() throws Exception {
+        // no queue: such a pool of java.util.concurrent rejects a task while all of its threads are busy. It has several
+        // threads, because the next step of a listener can arrive before the thread of the last step waits again
+        ThreadPoolExecutor small =
+                new ThreadPoolExecutor(THREADS, THREADS, 1, TimeUnit.SECONDS, new SynchronousQueue<>());
         CompletableFuture<Void> gate = new CompletableFuture<>();
         try (JavaLiveClient other =
                 JavaLiveClient.builder(server.getUrl()).executor(small).build()) {
             other.topic("room").onMessage(events::add, events::add);
             await(() -> server.subscribers("room") == 1);
-            boolean isBusy = false;
-            while (!isBusy) {
+            for (int busy = 0; busy < THREADS; ) {
                 try {
                     small.execute(gate::join);
-                    isBusy = true;
+                    busy++;
                 } catch (RejectedExecutionException e) {
                     TimeUnit.MILLISECONDS.sleep(1); // the listener has not finished yet
                 }
