@@ -178,7 +178,7 @@ private suspend fun withProperty(value: String, block: suspend () -> Unit) {
     }
 }
 
-/** Runs [main] in a JVM whose class path has no native libraries. Returns the lines that it has printed. */
+/** Runs [main] in a JVM without native libraries on its class path. Returns the lines that it has printed. */
 private fun runWithoutNatives(setting: String): List<String> {
     val classPath = System.getProperty("java.class.path").split(':').filterNot { NATIVE.containsMatchIn(it) }
     val process =

@@ -27,7 +27,7 @@ class TcpProxy(private val targetPort: Int) : AutoCloseable {
     @Volatile
     var isStalled = false
 
-    /** Number of connections whose requests were discarded. */
+    /** Number of connections with discarded requests. */
     val stalledConnections: AtomicInteger = AtomicInteger()
 
     init {

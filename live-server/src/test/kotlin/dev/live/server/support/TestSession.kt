@@ -81,7 +81,7 @@ internal class TestSession(
     var onOpen: suspend (Session<Unit>) -> CloseReason? = { null }
     var onMessage: suspend (Session<Unit>, String) -> Unit = { _, _ -> }
 
-    /** The handlers of all topics. Topics whose names start with `un` are not declared. */
+    /** The handlers of all topics. Topics with names that start with `un` are not declared. */
     val handlers = FakeHandlers()
     private val declared =
         EndpointTopics { topic ->
