@@ -235,8 +235,8 @@ class JavaExecutorTest {
 
     @Test
     void anExecutorWithoutAQueueAndWithBusyThreadsFailsTheListener() throws Exception {
-        // no queue: such a pool of java.util.concurrent rejects a task while all of its threads are busy. It has several
-        // threads, because the next step of a listener can arrive before the thread of the last step waits again
+        // no queue: such a pool of java.util.concurrent rejects a task while all of its threads are busy.
+        // Several threads: the next step of a listener can arrive before the thread of its last step waits again.
         ThreadPoolExecutor small =
                 new ThreadPoolExecutor(THREADS, THREADS, 1, TimeUnit.SECONDS, new SynchronousQueue<>());
         CompletableFuture<Void> gate = new CompletableFuture<>();
