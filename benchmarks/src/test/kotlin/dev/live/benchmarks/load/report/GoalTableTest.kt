@@ -29,14 +29,14 @@ class GoalTableTest :
             val records =
                 arrayOf(
                     record("netty-flush", Case.ECHO, cpu = 8.0),
-                    record("netty-flush-epoll", Case.ECHO, cpu = 4.0),
-                    record("live-epoll", Case.ECHO, cpu = 6.0),
-                    record("live-default-epoll", Case.ECHO, cpu = 6.0),
+                    record("netty-flush-io_uring", Case.ECHO, cpu = 4.0),
+                    record("live-io_uring", Case.ECHO, cpu = 6.0),
+                    record("live-default-io_uring", Case.ECHO, cpu = 6.0),
                 )
 
             goals(*records) shouldContain
-                "Echo, in place: CPU × netty-flush on the same loop: at most 1.15 | live-epoll | 1.50 | no |"
-            goals(*records) shouldContain "at most 1.5 | live-default-epoll | 1.50 | yes |"
+                "Echo, in place: CPU × netty-flush on the same loop: at most 1.15 | live-io_uring | 1.50 | no |"
+            goals(*records) shouldContain "at most 1.5 | live-default-io_uring | 1.50 | yes |"
         }
 
         test("the growth with the number of subscribers is a ratio within a round") {
@@ -64,7 +64,7 @@ class GoalTableTest :
         }
 
         test("a JVM variant is compared with the same variant of JVM servers, and with Bun") {
-            Bases.baseOf("netty-flush", "live-epoll@g1") shouldBe "netty-flush-epoll@g1"
+            Bases.baseOf("netty-flush", "live-io_uring@g1") shouldBe "netty-flush-io_uring@g1"
             Bases.baseOf("bun", "live@g1") shouldBe "bun"
         }
 
