@@ -36,7 +36,8 @@ internal class SessionSubscriptions<Meta : Any>(
 ) {
     private val byTopic = ConcurrentHashMap<String, TopicSubscription<Meta>>()
 
-    val names: Set<String> get() = HashSet(byTopic.keys) // not toSet(): see SessionRegistry
+    /** Without a subscription that has ended and still waits for its topic: its client may have the `ack` already. */
+    val names: Set<String> get() = byTopic.values.filterNot { it.hasEnded }.mapTo(HashSet()) { it.topic }
 
     val all: List<TopicSubscription<Meta>> get() = ArrayList(byTopic.values)
 

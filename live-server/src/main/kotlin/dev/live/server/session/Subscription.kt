@@ -166,7 +166,8 @@ internal open class TopicSubscription<Meta : Any>(
 
     /** Whether the topic's last message has been queued, or is about to be. Written under the session's lock. */
     @Volatile
-    private var hasEnded = false
+    var hasEnded: Boolean = false
+        private set
 
     /** Null until the first use. */
     @Volatile

@@ -44,6 +44,18 @@ class SessionSubscriptionsTest : FunSpec({
         }
     }
 
+    test("a session does not list a topic whose last message may have reached the client") {
+        withSession { one ->
+            val subscriptions = one.session.subscriptions
+            subscriptions.subscribe("a", one.handlers, ack)
+
+            val change = launch(start = CoroutineStart.UNDISPATCHED) { subscriptions.unsubscribe("a", ack) }
+            change.isActive shouldBe true // it waits for the topic, which queues the ack
+            one.session.topics shouldBe emptySet()
+            change.join()
+        }
+    }
+
     test("a session that ends unsubscribes from all topics without a message") {
         withSession { one ->
             one.session.subscriptions.subscribe("a", one.handlers, ack)
