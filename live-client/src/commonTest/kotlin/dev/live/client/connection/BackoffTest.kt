@@ -12,8 +12,8 @@ import kotlin.time.Duration.Companion.seconds
 /** Backoff arithmetic, which must also be correct on platforms where every number is a double. */
 class BackoffTest {
     @Test
-    fun `delays double up to the maximum and never overflow`() {
-        val backoff = ExponentialBackoff(250.milliseconds, 30.seconds, random = MaxRandom)
+    fun `delays grow up to the maximum and never overflow`() {
+        val backoff = ExponentialBackoff(250.milliseconds, 30.seconds, growth = 2.0, random = MaxRandom)
 
         val delays = listOf(0, 1, 2, 6, 7, 40, Int.MAX_VALUE - 1).map { backoff.delayBefore(it) }
 

@@ -29,7 +29,7 @@ class ExponentialBackoffTest : FunSpec({
             val maxDelay = (base + extra).milliseconds
             val ceiling = if (attempt < 20) minOf(maxDelay, baseDelay * (1 shl attempt)) else maxDelay
 
-            val delay = ExponentialBackoff(baseDelay, maxDelay, random = Random(seed)).delayBefore(attempt)
+            val delay = ExponentialBackoff(baseDelay, maxDelay, growth = 2.0, random = Random(seed)).delayBefore(attempt)
 
             delay.shouldNotBeNull() shouldBeIn Duration.ZERO..ceiling
         }
@@ -38,7 +38,7 @@ class ExponentialBackoffTest : FunSpec({
     test("the jitter is full: delays reach from near zero to near the ceiling") {
         val backoff = ExponentialBackoff(1.seconds, 8.seconds, random = Random(1))
 
-        val delays = List(1000) { backoff.delayBefore(10)!! }
+        val delays = List(1000) { backoff.delayBefore(20)!! }
 
         delays.min() shouldBeLessThan 0.1.seconds
         withClue("longest of 1000") { delays.max() shouldBeIn 7.9.seconds..8.seconds }
@@ -57,5 +57,9 @@ class ExponentialBackoffTest : FunSpec({
             "maxDelay (1s) must not be below baseDelay (2s)"
         shouldThrow<IllegalArgumentException> { ExponentialBackoff(maxAttempts = -1) }.message shouldBe
             "maxAttempts must not be negative, was -1"
+        for (growth in listOf(0.99, Double.NaN, Double.POSITIVE_INFINITY)) {
+            shouldThrow<IllegalArgumentException> { ExponentialBackoff(growth = growth) }.message shouldBe
+                "growth must be finite and at least 1, was $growth"
+        }
     }
 })
