@@ -24,7 +24,7 @@ internal class EventLoopBootstrap(
             return
         }
         val (type, groups) = firstAvailable()
-        bootstrap.group(groups.acceptors, groups.workers).channel(type.channel())
+        bootstrap.group(groups.acceptors, groups.workers).channelFactory(ServerChannels(type.channel(), groups::end))
         log.info("Netty event loop: {}", type.name)
     }
 
@@ -36,6 +36,9 @@ internal class EventLoopBootstrap(
                 val groups = open(type)
                 failures.forEach { (failed, cause) -> report(failed, cause, type) }
                 return type to groups
+            } catch (e: InterruptedException) {
+                Thread.currentThread().interrupt() // for callers that catch every exception of a start
+                throw e
             } catch (e: Exception) {
                 if (type === candidates.last()) throw e
                 failures += type to e

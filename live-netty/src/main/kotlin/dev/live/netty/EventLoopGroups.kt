@@ -10,6 +10,13 @@ import java.util.concurrent.TimeUnit
 
 /** The event loops of one engine, which shuts them down when it stops. All of their threads run. */
 internal class EventLoopGroups private constructor(val acceptors: EventLoopGroup, val workers: EventLoopGroup) {
+    /** Ends all loops. Needed only if the engine cannot listen: it then does not end the workers. Thread-safe. */
+    fun end() {
+        for (group in listOf(acceptors, workers)) {
+            group.shutdownGracefully(QUIET_MILLIS, END_TIMEOUT_MILLIS, TimeUnit.MILLISECONDS)
+        }
+    }
+
     companion object {
         /**
          * Starts the loops, and returns when all of them run.
@@ -45,5 +52,9 @@ internal class EventLoopGroups private constructor(val acceptors: EventLoopGroup
         }
 
         private const val START_TIMEOUT_SECONDS = 30L
+
+        /** Lets connectors complete that are about to listen. A loop that ended earlier would leave their start waiting. */
+        private const val QUIET_MILLIS = 200L
+        private const val END_TIMEOUT_MILLIS = 5_000L
     }
 }

@@ -6,6 +6,7 @@ import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldContain
+import io.ktor.server.engine.connector
 import io.ktor.server.netty.EngineMain
 import io.netty.channel.MultiThreadIoEventLoopGroup
 import io.netty.channel.epoll.Epoll
@@ -14,6 +15,9 @@ import io.netty.channel.nio.NioIoHandler
 import io.netty.channel.socket.nio.NioServerSocketChannel
 import io.netty.channel.uring.IoUring
 import io.netty.util.Version
+import java.io.IOException
+import java.net.InetAddress
+import java.net.ServerSocket
 import kotlin.time.Duration.Companion.minutes
 
 class EventLoopsTest : FunSpec({
@@ -128,6 +132,34 @@ class EventLoopsTest : FunSpec({
     for (loops in EventLoops.entries) {
         test("a stopped server leaves no thread of its loops, $loops") {
             serveOnce { liveEventLoops(loops) }
+
+            eventually(1.minutes) { loopThreads("").shouldBeEmpty() }
+        }
+    }
+
+    for (loops in EventLoops.entries) {
+        test("a server whose port is taken leaves no thread of its loops, $loops") {
+            ServerSocket(0, 1, InetAddress.getByName("127.0.0.1")).use { taken ->
+                val server = server(taken.localPort) { liveEventLoops(loops) }
+
+                shouldThrow<IOException> { server.start(wait = false) }
+
+                eventually(1.minutes) { loopThreads("").shouldBeEmpty() }
+            }
+        }
+    }
+
+    test("a server with one taken port of two leaves no thread of its loops") {
+        ServerSocket(0, 1, InetAddress.getByName("127.0.0.1")).use { taken ->
+            val server = server {
+                connector {
+                    host = "127.0.0.1"
+                    port = taken.localPort
+                }
+                liveEventLoops()
+            }
+
+            shouldThrow<IOException> { server.start(wait = false) }
 
             eventually(1.minutes) { loopThreads("").shouldBeEmpty() }
         }

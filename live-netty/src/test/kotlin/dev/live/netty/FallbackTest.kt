@@ -5,12 +5,15 @@ import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.shouldBe
+import io.ktor.server.netty.NettyApplicationEngine
+import io.netty.bootstrap.ServerBootstrap
 import io.netty.channel.IoHandler
 import io.netty.channel.IoHandlerFactory
 import io.netty.channel.nio.NioIoHandler
 import io.netty.channel.socket.nio.NioServerSocketChannel
 import io.netty.util.concurrent.ThreadAwareExecutor
 import java.io.IOException
+import java.util.concurrent.CountDownLatch
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.time.Duration.Companion.minutes
 
@@ -92,6 +95,31 @@ class FallbackTest : FunSpec({
 
         observed.warnings.size shouldBe 1
         observed.messages.last() shouldBe "Netty event loop: nio"
+        eventually(1.minutes) { loopThreads("epoll").shouldBeEmpty() }
+    }
+
+    test("an interrupted start fails, leaves the thread interrupted, and tries no other loop") {
+        val mayStart = CountDownLatch(1)
+        val starting = type(EventLoops.Epoll, unavailability = { null }) { executor ->
+            Thread.currentThread().interrupt()
+            val handler = NioIoHandler.newFactory().newHandler(executor)
+            object : IoHandler by handler {
+                override fun initialize() {
+                    mayStart.await()
+                    handler.initialize()
+                }
+            }
+        }
+        val configuration = NettyApplicationEngine.Configuration().apply {
+            useEventLoops(EventLoops.Auto, listOf(starting, nio))
+        }
+        val bootstrap = ServerBootstrap()
+
+        shouldThrow<InterruptedException> { configuration.configureBootstrap(bootstrap) }
+
+        Thread.interrupted() shouldBe true
+        bootstrap.config().group() shouldBe null
+        mayStart.countDown()
         eventually(1.minutes) { loopThreads("epoll").shouldBeEmpty() }
     }
 

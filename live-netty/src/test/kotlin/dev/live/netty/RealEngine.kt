@@ -21,7 +21,7 @@ import java.net.http.HttpRequest
 import java.net.http.HttpResponse
 import java.util.concurrent.ConcurrentLinkedQueue
 
-/** What a server with one request has shown. */
+/** The channel and the log lines of a server with one request. */
 internal class Observed(val channel: String, val logs: List<ILoggingEvent>) {
     val messages: List<String> get() = logs.map { it.formattedMessage }
     val warnings: List<String> get() = logs.filter { it.level == Level.WARN }.map { it.formattedMessage }
@@ -52,6 +52,7 @@ internal suspend fun serveOnce(configure: NettyApplicationEngine.Configuration.(
 }
 
 internal fun server(
+    port: Int = 0,
     configure: NettyApplicationEngine.Configuration.() -> Unit,
 ): EmbeddedServer<NettyApplicationEngine, NettyApplicationEngine.Configuration> =
     embeddedServer(
@@ -59,7 +60,7 @@ internal fun server(
         configure = {
             connector {
                 host = "127.0.0.1"
-                port = 0
+                this.port = port
             }
             configure()
         },
