@@ -53,7 +53,7 @@ internal class EventLoopGroups private constructor(val acceptors: EventLoopGroup
 
         private const val START_TIMEOUT_SECONDS = 30L
 
-        /** Lets connectors complete that are about to listen. A loop that ended earlier would leave their start waiting. */
+        /** Lets connectors complete that are about to listen. Without their loop, their start would wait forever. */
         private const val QUIET_MILLIS = 200L
         private const val END_TIMEOUT_MILLIS = 5_000L
     }
