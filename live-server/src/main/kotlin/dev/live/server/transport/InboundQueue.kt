@@ -1,5 +1,6 @@
 package dev.live.server.transport
 
+import dev.live.protocol.CloseCode
 import kotlinx.coroutines.CancellableContinuation
 import kotlinx.coroutines.CancellationException
 import kotlin.coroutines.Continuation
@@ -11,7 +12,8 @@ import kotlin.coroutines.resumeWithException
  * Received frames of one client that wait for its reader. Only accessed by the channel's event loop.
  *
  * The socket stops reading from the channel when the queue [isFull], and resumes when it [isLow]. So it holds at most
- * [HIGH_WATERMARK] messages of [HIGH_WATERMARK_BYTES] in total, or one larger message, plus one read of the channel.
+ * [HIGH_WATERMARK] messages of [HIGH_WATERMARK_BYTES] in total, or one larger message, plus one read of the channel and
+ * [MAX_OVERRUN_BYTES].
  */
 internal class InboundQueue {
     private var waiter: CancellableContinuation<Inbound?>? = null
@@ -38,12 +40,27 @@ internal class InboundQueue {
     /** Bytes of the waiting messages. */
     private var bytes = 0
 
+    /** Bytes read while the queue was full. */
+    private var overrun = 0
+
+    /**
+     * Counts [read] bytes that the channel has read, if the queue is full.
+     *
+     * @throws SocketViolation if they are more than [MAX_OVERRUN_BYTES]
+     */
+    fun requireNoOverrun(read: Int) {
+        if (!isFull) return
+        overrun += read
+        if (overrun > MAX_OVERRUN_BYTES) throw SocketViolation(CloseCode.TooManyMessages, OVERRUN)
+    }
+
     /** Returns the oldest waiting message, or null if there is none. */
     fun poll(): Inbound? {
         val queued = waiting ?: return null
         val first = queued.removeFirst()
         bytes -= first.size
         if (queued.isEmpty()) waiting = null // an idle session holds no buffer
+        if (isLow) overrun = 0
         return first
     }
 
@@ -117,5 +134,15 @@ internal class InboundQueue {
         const val LOW_WATERMARK = 4
         const val HIGH_WATERMARK_BYTES = 64 * 1024
         const val LOW_WATERMARK_BYTES = 16 * 1024
+        const val OVERRUN = "more than $MAX_OVERRUN_BYTES bytes received while earlier messages were handled"
     }
 }
+
+/**
+ * Maximum number of bytes read although the channel does not read automatically.
+ *
+ * When the client has closed its side, epoll and io_uring read everything up to the end, which can be the kernel's whole
+ * receive buffer of several MiB. The maximum is 16 reads of 16 KiB, the most that a loop of Netty reads from a channel
+ * before it handles other work.
+ */
+internal const val MAX_OVERRUN_BYTES: Int = 16 * 16 * 1024

@@ -109,6 +109,7 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
     override fun channelRead(context: ChannelHandlerContext, message: Any) {
         try {
             if (message !is ByteBuf || inbound.hasViolation) return
+            inbound.requireNoOverrun(message.readableBytes())
             while (message.isReadable) {
                 decoder.source = message
                 inbound.add(decoder.decode() ?: break)

@@ -3,6 +3,7 @@ package dev.live.server.transport
 import io.ktor.server.netty.NettyApplicationCall
 import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.readRemaining
+import io.netty.buffer.ByteBuf
 import io.netty.buffer.Unpooled
 import io.netty.channel.AdaptiveRecvByteBufAllocator
 import io.netty.channel.ChannelHandler
@@ -122,11 +123,13 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
 /**
  * Buffers the channel's input until [release] has passed on the bytes that were read earlier.
  *
- * Also holds back the end of the input: epoll reads up to it although the channel does not read automatically.
+ * Also holds back the end of the input: epoll reads up to it although the channel does not read automatically. More
+ * than [MAX_OVERRUN_BYTES] before it close the connection.
  */
 internal class HandoverBuffer : ChannelInboundHandlerAdapter() {
     private lateinit var context: ChannelHandlerContext
     private val held = ArrayDeque<Any>()
+    private var heldBytes = 0
 
     override fun handlerAdded(context: ChannelHandlerContext) {
         this.context = context
@@ -134,6 +137,8 @@ internal class HandoverBuffer : ChannelInboundHandlerAdapter() {
 
     override fun channelRead(context: ChannelHandlerContext, message: Any) {
         held += message
+        if (message is ByteBuf) heldBytes += message.readableBytes()
+        if (heldBytes > MAX_OVERRUN_BYTES) context.close() // there is no session to close yet
     }
 
     override fun userEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -59,6 +59,7 @@ internal enum class Engine(
 internal suspend fun startServer(
     engine: Engine = Engine.Netty,
     settings: Map<String, String> = emptyMap(),
+    netty: NettyApplicationEngine.Configuration.() -> Unit = {},
     module: Application.() -> Unit,
 ): TestServer {
     val file = settings + ("live.transport" to engine.transport)
@@ -68,7 +69,10 @@ internal suspend fun startServer(
             engine.factory,
             serverConfig(environment) { module(module) },
         ) {
-            (this as? NettyApplicationEngine.Configuration)?.liveEventLoops(engine.loops)
+            (this as? NettyApplicationEngine.Configuration)?.run {
+                netty()
+                liveEventLoops(engine.loops)
+            }
             connectors += EngineConnectorBuilder().apply {
                 host = "127.0.0.1"
                 port = 0
@@ -84,9 +88,10 @@ internal suspend fun withServer(
     engine: Engine = Engine.Netty,
     module: Application.() -> Unit,
     settings: Map<String, String> = emptyMap(),
+    netty: NettyApplicationEngine.Configuration.() -> Unit = {},
     test: suspend TestServer.() -> Unit,
 ) {
-    val server = startServer(engine, settings, module)
+    val server = startServer(engine, settings, netty, module)
     try {
         server.test()
     } finally {

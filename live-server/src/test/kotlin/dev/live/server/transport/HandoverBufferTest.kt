@@ -24,6 +24,19 @@ class HandoverBufferTest : FunSpec({
 
         seen shouldBe listOf("early", "last")
     }
+
+    test("a client that sends too much before the handover loses its connection, and no bytes stay in memory") {
+        val channel = EmbeddedChannel(HandoverBuffer())
+        val chunks = List(17) { Unpooled.buffer().writeZero(MAX_OVERRUN_BYTES / 16) }
+
+        chunks.take(16).forEach { channel.pipeline().fireChannelRead(it) }
+        channel.isOpen shouldBe true
+        channel.pipeline().fireChannelRead(chunks.last())
+
+        channel.isOpen shouldBe false
+        channel.runPendingTasks()
+        chunks.map { it.refCnt() }.distinct() shouldBe listOf(0)
+    }
 })
 
 private class Recorder(private val seen: MutableList<String>) : ChannelInboundHandlerAdapter() {

@@ -2,6 +2,7 @@
 
 package dev.live.server.transport
 
+import dev.live.protocol.CloseCode
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.support.clientFrame
@@ -283,6 +284,30 @@ class NettySocketTest : FunSpec({
             repeat(2) { client.socket.receive() }
 
             client.channel.config().isAutoRead.shouldBeTrue()
+        }
+    }
+
+    test("a channel that still reads after the queue is full ends the session, after all messages before the limit") {
+        runTest {
+            val client = EmbeddedEnd(FrameLimits(LARGE))
+            val size = clientFrame(2, ByteArray(LARGE)).size
+            val accepted = 2 + MAX_OVERRUN_BYTES / size
+            repeat(accepted) { client.send(clientFrame(2, ByteArray(LARGE))) }
+
+            repeat(3) { client.send(clientFrame(2, ByteArray(LARGE))) }
+
+            repeat(accepted) { client.socket.receive().shouldBeInstanceOf<Inbound.Data>() }
+            shouldThrow<SocketViolation> { client.socket.receive() }.code shouldBe CloseCode.TooManyMessages
+        }
+    }
+
+    test("a queue that was full several times has the whole limit each time") {
+        runTest {
+            val client = EmbeddedEnd(FrameLimits(LARGE))
+            repeat(5) {
+                repeat(2 + 4) { client.send(clientFrame(2, ByteArray(LARGE))) }
+                repeat(2 + 4) { client.socket.receive().shouldBeInstanceOf<Inbound.Data>() }
+            }
         }
     }
 
