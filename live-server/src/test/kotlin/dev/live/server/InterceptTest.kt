@@ -6,6 +6,7 @@ import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.endpoint.LiveEndpoint
+import dev.live.server.endpoint.SessionScope
 import dev.live.server.support.Engine
 import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
@@ -203,6 +204,49 @@ class InterceptTest : FunSpec({
         }
     }
 
+    test("a message that an interceptor replaces by an auth renews the token") {
+        val tokens = CopyOnWriteArrayList<String>()
+        withServer(module = {
+            renewing({ tokens += it }) { message, next -> next(Message("auth", ref = message.ref, body = TOKEN)) }
+        }) {
+            val client = PlainClient.connect(url())
+
+            client.ask(AUTH) shouldBe """{"type":"ack","ref":"a"}"""
+            client.ask("""{"type":"anything","ref":"r"}""") shouldBe """{"type":"ack","ref":"r"}"""
+            tokens shouldContainExactly listOf("ann", "ann")
+        }
+    }
+
+    test("an interceptor cannot hide that the check of its own auth message took too long") {
+        val tokens = CopyOnWriteArrayList<String>()
+        val verify: suspend (String) -> Unit = { if (!tokens.addIfAbsent(it)) awaitCancellation() }
+        withServer(module = {
+            renewing(verify) { message, next ->
+                try {
+                    next(Message("auth", ref = message.ref, body = TOKEN))
+                } catch (_: LiveException) {
+                    // such as the interceptor of an application that ignores errors
+                }
+            }
+        }) {
+            val client = PlainClient.connect(url())
+            client.ask(AUTH) shouldBe """{"type":"ack","ref":"a"}"""
+
+            client.ask("""{"type":"anything","ref":"r"}""") shouldContain "the handler took longer than 300ms"
+        }
+    }
+
+    test("the check of an auth message that bypasses the interceptor has the time limit of handlers") {
+        val tokens = CopyOnWriteArrayList<String>()
+        val verify: suspend (String) -> Unit = { if (!tokens.addIfAbsent(it)) awaitCancellation() }
+        withServer(module = { renewing(verify) { message, next -> next(message) } }) {
+            val client = PlainClient.connect(url())
+            client.ask(AUTH) shouldBe """{"type":"ack","ref":"a"}"""
+
+            client.ask(AUTH) shouldContain "the handler took longer than 300ms"
+        }
+    }
+
     test("auth messages bypass the interceptor") {
         val seen = CopyOnWriteArrayList<String>()
         withServer(module = {
@@ -228,6 +272,27 @@ class InterceptTest : FunSpec({
         }
     }
 })
+
+private val TOKEN = Body.json("""{"token":"ann"}""")
+
+private const val AUTH = """{"type":"auth","data":{"token":"ann"},"ref":"a"}"""
+
+/** An endpoint whose clients authenticate by message; [verify] sees each token. */
+private fun Application.renewing(
+    verify: suspend (String) -> Unit,
+    interceptor: suspend SessionScope<String>.(Message, suspend (Message) -> Unit) -> Unit,
+) {
+    install(Live) { session { handlerTimeout = 300.milliseconds } }
+    routing {
+        live<String>("/live") {
+            authenticateByMessage {
+                verify(it)
+                it
+            }
+            intercept(interceptor)
+        }
+    }
+}
 
 private const val SUBSCRIBE = """{"type":"subscribe","topic":"t","ref":"s"}"""
 

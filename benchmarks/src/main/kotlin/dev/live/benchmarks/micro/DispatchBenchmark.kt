@@ -65,7 +65,7 @@ open class DispatchBenchmark {
             Session("session", Unit, null, "127.0.0.1", Clock.System.now(), "none", runtime, EmptyCoroutineContext)
         val guard = HandlerGuard(settings.session.handlerTimeout)
         val commands = TopicCommands(endpoint.topics, guard, registry)
-        val tokens = Tokens(endpoint, guard, settings.limits.expiryWarning, now)
+        val tokens = Tokens(endpoint, settings.limits.expiryWarning, now)
         dispatcher = Dispatcher(endpoint, commands, tokens, settings.limits, guard, now)
     }
 

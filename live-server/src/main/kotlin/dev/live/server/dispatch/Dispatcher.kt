@@ -68,7 +68,7 @@ internal class Dispatcher<Meta : Any>(
         val failure =
             guard.isolate(message.type) {
                 if (interceptor == null || ClientCommand.isControl(message, renewsTokens)) {
-                    route(session, message)
+                    route(session, message, guard)
                 } else {
                     intercept(session, message, interceptor)
                 }
@@ -119,7 +119,7 @@ internal class Dispatcher<Meta : Any>(
                     check(isDone.compareAndSet(false, true)) {
                         "next was called twice, or after the interceptor returned"
                     }
-                    route(session, passed)
+                    route(session, passed, topics.guard)
                 }
             } finally {
                 isDone.set(true)
@@ -127,12 +127,16 @@ internal class Dispatcher<Meta : Any>(
         }
     }
 
-    /** Called after the interceptor, which can change the type and the payload of a message. */
-    private suspend fun route(session: Session<Meta>, message: Message) {
+    /**
+     * Called after the interceptor, which can change the type and the payload of a message.
+     *
+     * @param renewal guard of a token's renewal, which an interceptor may cause and otherwise does not see
+     */
+    private suspend fun route(session: Session<Meta>, message: Message, renewal: HandlerGuard) {
         when (val command = ClientCommand.of(message, hasTopics, renewsTokens)) {
             is ClientCommand.Ping -> session.send(Message(MessageType.PONG, ref = command.ref))
             is ClientCommand.Pong -> Unit
-            is ClientCommand.Authenticate -> tokens.renew(session, command)
+            is ClientCommand.Authenticate -> tokens.renew(session, command, renewal)
             is ClientCommand.Reply -> session.handleReply(command.message)
             is ClientCommand.Subscribe -> topics.subscribe(session, command)
             is ClientCommand.Unsubscribe -> topics.unsubscribe(session, command)

@@ -23,7 +23,6 @@ import kotlin.time.Instant
  */
 internal class Tokens<Meta : Any>(
     private val endpoint: EndpointSpec<Meta>,
-    private val guard: HandlerGuard,
     private val warning: Duration,
     private val now: () -> Long,
     private val clock: Clock = Clock.System,
@@ -36,7 +35,8 @@ internal class Tokens<Meta : Any>(
         return null
     }
 
-    suspend fun renew(session: Session<Meta>, command: ClientCommand.Authenticate) {
+    /** @param guard nested if an interceptor has made the message, because its handler call then has the time limit */
+    suspend fun renew(session: Session<Meta>, command: ClientCommand.Authenticate, guard: HandlerGuard) {
         var meta: Meta? = null
         var expiry: Expiry? = null
         guard.callHandler(session) {

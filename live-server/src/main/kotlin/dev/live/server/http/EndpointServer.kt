@@ -34,7 +34,7 @@ internal class EndpointServer<Meta : Any>(
 ) {
     private val limits = context.limits
     private val guard = HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope)
-    private val tokens = Tokens(endpoint, guard, limits.expiryWarning, context.now)
+    private val tokens = Tokens(endpoint, limits.expiryWarning, context.now)
     private val counters = context.topics.counters
 
     /** Handlers run inside the guarded call of the interceptor, if there is one. */

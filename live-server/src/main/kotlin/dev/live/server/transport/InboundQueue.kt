@@ -141,8 +141,8 @@ internal class InboundQueue {
 /**
  * Maximum number of bytes read although the channel does not read automatically.
  *
- * When the client has closed its side, epoll and io_uring read everything up to the end, which can be the kernel's whole
- * receive buffer of several MiB. The maximum is 16 reads of 16 KiB, the most that a loop of Netty reads from a channel
- * before it handles other work.
+ * When the client has closed its side, epoll and io_uring read everything up to the end. That can be the whole receive
+ * buffer of the kernel, which has several MiB. The maximum is 16 reads of 16 KiB, the most that a loop of Netty reads
+ * from a channel before it handles other work.
  */
 internal const val MAX_OVERRUN_BYTES: Int = 16 * 16 * 1024

@@ -160,12 +160,13 @@ class TokensTest : FunSpec({
                         if (hasUserFunction) user { null }
                     }.build()
                 val session = anonymous("ann")
-                val tokens = Tokens(endpoint, HandlerGuard(timeout = 30.seconds), 60.seconds, { currentTime })
+                val tokens = Tokens(endpoint, 60.seconds, { currentTime })
+                val guard = HandlerGuard(timeout = 30.seconds)
 
-                backgroundScope.launch { tokens.renew(session, auth("ann")) }
+                backgroundScope.launch { tokens.renew(session, auth("ann"), guard) }
                 runCurrent()
                 session.isOpen shouldBe true
-                backgroundScope.launch { tokens.renew(session, auth("bob")) }
+                backgroundScope.launch { tokens.renew(session, auth("bob"), guard) }
                 runCurrent()
 
                 session.isOpen shouldBe false
@@ -236,10 +237,10 @@ private fun TestScope.sessionOf(endpoint: EndpointSpec<Unit>): TestSession {
         override fun now(): Instant = start + currentTime.milliseconds
     }
     val guard = HandlerGuard(timeout = 30.seconds)
-    val tokens = Tokens(endpoint, guard, warning = 60.seconds, { currentTime }, clock)
+    val tokens = Tokens(endpoint, warning = 60.seconds, { currentTime }, clock)
     one.onOpen = tokens::begin
     one.onMessage = { session, token ->
-        guard.isolate("auth") { tokens.renew(session, auth(token)) }
+        guard.isolate("auth") { tokens.renew(session, auth(token), guard) }
     }
     backgroundScope.launch { Sweeper(one.sessions, one.topics, period = 100.milliseconds) { currentTime }.run() }
     one.start()
