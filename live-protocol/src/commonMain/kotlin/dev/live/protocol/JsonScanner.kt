@@ -15,10 +15,10 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
     private var depth = 0
 
     /** Per open container: index of its first name in [names], or [ARRAY]. */
-    private var containers = IntArray(8)
+    private var containers = NONE
 
-    /** The names of every open object, outermost first. */
-    private val names = JsonNames(text)
+    /** The names of every open object, outermost first. Created by the first name: most messages have no nested one. */
+    private var names: JsonNames? = null
 
     private var isInEnvelope = false
 
@@ -119,7 +119,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
     private fun begin(): Boolean {
         when (peek()) {
             '{' -> {
-                open(names.size)
+                open(names?.size ?: 0)
                 if (peek() != '}') {
                     nestedName()
                     return true
@@ -160,7 +160,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
 
     private fun open(firstName: Int) {
         if (depth == maxDepth && !isLenient) throw MalformedMessageException("$subject is nested deeper than $maxDepth")
-        if (depth == containers.size) containers = containers.copyOf(depth * 2)
+        if (depth == containers.size) containers = containers.copyOf(maxOf(depth * 2, MIN_CONTAINERS))
         containers[depth++] = firstName
         at++
     }
@@ -169,7 +169,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
         at++
         val firstName = containers[--depth]
         if (firstName == ARRAY || isLenient) return
-        names.removeDistinct(firstName)
+        names?.removeDistinct(firstName)
     }
 
     /** Reads a name and its colon. Allocates no string for the envelope's own names. */
@@ -193,7 +193,7 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
         if (peek() != '"') fail("a name in quotes is expected")
         val start = at + 1
         val hasEscapes = string()
-        if (!isLenient) names.add(start, at - 1, hasEscapes)
+        if (!isLenient) (names ?: JsonNames(text).also { names = it }).add(start, at - 1, hasEscapes)
         expect(':', "a colon is expected")
     }
 
@@ -205,6 +205,8 @@ internal class JsonScanner(text: String, private val maxDepth: Int, isLenient: B
 
     private companion object {
         const val ARRAY = -1
+        const val MIN_CONTAINERS = 8
+        val NONE = IntArray(0)
         const val AS_OBJECT = "encode structs as objects"
         const val AS_BASE64 = "encode the bytes as base64 (RFC 4648, section 4)"
     }
