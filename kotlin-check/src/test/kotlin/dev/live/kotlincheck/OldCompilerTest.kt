@@ -1,16 +1,25 @@
 package dev.live.kotlincheck
 
 import dev.live.client.LiveClient
+import dev.live.netty.EventLoops
+import dev.live.netty.liveEventLoops
+import dev.live.redis.RedisBroker
 import dev.live.server.Live
+import dev.live.server.broker.Broker
 import dev.live.server.live
 import dev.live.sync.client.syncSignals
 import dev.live.sync.server.LiveSyncNotifier
 import dev.live.sync.server.syncScopes
 import dev.live.test.testLive
+import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.ints.shouldBeGreaterThan
 import io.kotest.matchers.shouldBe
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
+import io.ktor.server.engine.connector
+import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.Netty
 import io.ktor.server.routing.routing
 import kotlinx.coroutines.flow.first
 import kotlinx.serialization.Serializable
@@ -35,6 +44,29 @@ class OldCompilerTest : FunSpec({
             ann.request<String, Int>("length", "four") shouldBe 4
             ann.syncSignals("list/1").first() shouldBe 7uL
         }
+    }
+
+    test("an application compiled with Kotlin 2.2.21 selects event loops") {
+        val server =
+            embeddedServer(Netty, configure = {
+                connector {
+                    host = "127.0.0.1"
+                    port = 0
+                }
+                liveEventLoops(EventLoops.Auto)
+            }) { chat() }
+
+        server.startSuspend(wait = false)
+
+        server.engine.resolvedConnectors().single().port shouldBeGreaterThan 0
+        server.stop(gracePeriodMillis = 0, timeoutMillis = 2_000)
+    }
+
+    test("an application compiled with Kotlin 2.2.21 configures a broker on Redis") {
+        val broker: Broker = RedisBroker("redis://127.0.0.1") { namespace = "check" } // connects when a server starts
+
+        broker.storedBytes("room/1") shouldBe null
+        shouldThrow<IllegalArgumentException> { RedisBroker("redis://127.0.0.1") {} }
     }
 })
 
