@@ -4,7 +4,7 @@ import io.ktor.server.netty.NettyApplicationEngine
 
 /** The event loops of a Netty server: how its threads wait for sockets. */
 public enum class EventLoops(internal val setting: String) {
-    /** [Epoll] on Linux, [KQueue] on macOS, otherwise [Nio]. */
+    /** [Epoll] on Linux, [KQueue] on macOS, and [Nio] elsewhere or if the native library cannot be loaded. */
     Auto("auto"),
 
     /** Netty's native transport for Linux. */
@@ -31,13 +31,15 @@ public enum class EventLoops(internal val setting: String) {
  * ```
  *
  * When the engine starts, the logger `dev.live.netty` reports the loop in one line: `Netty event loop: epoll`. If
- * [loops] are not available, the engine uses the next of epoll, kqueue and NIO, and one warning states the reason.
+ * [loops] are not available, the engine uses the first available of epoll, kqueue and NIO, and one warning states the
+ * reason. With [EventLoops.Auto] there is a warning only if a loop of this platform fails to start.
  *
  * The system property `live.netty.eventLoop` takes precedence over [loops]: `auto`, `epoll`, `io_uring`, `kqueue` or
- * `nio`.
+ * `nio`, in any case.
  *
  * Call this function after you set `configureBootstrap`. Event loops or a channel type set there are not replaced. The
- * last call of this function counts. It has no effect once the engine has started.
+ * last call of this function counts. It has no effect once the engine has started. The sizes of the engine's groups
+ * apply, and its threads are daemons.
  *
  * @throws IllegalArgumentException if the system property has another value
  */
