@@ -149,6 +149,7 @@ internal fun interface EndpointTopics<Meta : Any> {
  *
  * One object is both, because a server has many of them. The coroutine context and the attributes are created on first
  * use.
+ * One file, because the public interface, the handlers and the two implementations are views of this object.
  *
  * @property active the topic on this node
  * @property handlers the application's handlers for the topic
