@@ -17,6 +17,7 @@ internal fun interface DeliverySink {
 /**
  * All clients of a benchmark on one thread. One core of clients can saturate one core of server: one read per ready
  * socket, one shared buffer, and no allocation per delivery.
+ * One file, because only the loop calls its [DeliverySink].
  */
 internal class ClientLoop(private val protocol: WireProtocol, private val address: InetSocketAddress) {
     private val selector = Selector.open()

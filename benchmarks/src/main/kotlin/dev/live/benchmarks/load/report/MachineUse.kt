@@ -7,7 +7,7 @@ import kotlinx.serialization.Serializable
 import java.io.File
 
 /**
- * What a machine does while nothing is measured.
+ * The load of a machine while nothing is measured.
  *
  * @property load the load average of the last minute. It decays slowly, so it does not decide whether the machine is
  *   quiet

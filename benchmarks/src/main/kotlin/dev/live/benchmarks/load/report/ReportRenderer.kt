@@ -88,7 +88,7 @@ internal class ReportRenderer(private val records: ResultStore, private val out:
             when (case.kind) {
                 CaseKind.MEMORY -> MemoryTable(caseRecords)
                 CaseKind.LATENCY -> LatencyTable(caseRecords)
-                CaseKind.BLOCKING -> BlockingTable(caseRecords)
+                CaseKind.BLOCKING -> LatencyTable(caseRecords, isBlocking = true)
                 CaseKind.THROUGHPUT -> ThroughputTable(caseRecords)
             }
         append(table.render())

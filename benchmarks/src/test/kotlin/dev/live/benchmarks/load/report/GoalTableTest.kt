@@ -91,8 +91,8 @@ class GoalTableTest :
                     copy(result = result.copy(p50 = 300.0, p99 = 900.0, slow = SlowMessages(10, 51_000.0)))
                 }
 
-            BlockingTable(listOf(record)).render() shouldContain "| live-default | 0.30 | 0.90 |"
-            BlockingTable(listOf(record)).render() shouldContain "| 51.00 |"
+            LatencyTable(listOf(record), isBlocking = true).render() shouldContain "| live-default | 0.30 | 0.90 |"
+            LatencyTable(listOf(record), isBlocking = true).render() shouldContain "| 51.00 |"
         }
 
         test("every suite has cases that exist, with live and a peer") {
