@@ -45,20 +45,11 @@ internal class SubscriberSet {
      * last failure, such as that of a codec that cannot encode the message.
      */
     fun deliver(message: PreparedMessage, others: Set<Subscriber> = emptySet()) {
-        var failure: Throwable? = null
         val hasOthers = others.isNotEmpty()
-        for (i in 0 until size) {
-            val subscriber = subscribers[i]!!
-            offers++
-            if (message.except != null && message.except == subscriber.sessionId) continue
-            if (hasOthers && subscriber in others) continue
-            try {
-                subscriber.offer(message)
-            } catch (e: Throwable) {
-                failure = e // the other subscribers still receive it
-            }
+        offerToAll { subscriber ->
+            val isExcluded = message.except != null && message.except == subscriber.sessionId
+            if (!isExcluded && !(hasOthers && subscriber in others)) subscriber.offer(message)
         }
-        if (failure != null) throw failure
     }
 
     /** Like [deliver] for each message of [batch]; a subscriber with capacity for all of them receives them as one. */
@@ -83,11 +74,15 @@ internal class SubscriberSet {
 
     /** Offers [message] to every subscriber, in the place of its waiting messages of the topic. */
     fun deliverGap(message: PreparedMessage) {
+        offerToAll { it.offerFinal(message) }
+    }
+
+    private inline fun offerToAll(offer: (Subscriber) -> Unit) {
         var failure: Throwable? = null
         for (i in 0 until size) {
             offers++
             try {
-                subscribers[i]!!.offerFinal(message)
+                offer(subscribers[i]!!)
             } catch (e: Throwable) {
                 failure = e // the other subscribers still receive it
             }
