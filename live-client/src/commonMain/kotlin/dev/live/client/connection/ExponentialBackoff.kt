@@ -16,8 +16,8 @@ import kotlin.time.Duration.Companion.seconds
  * @param maxAttempts attempts before giving up; [Int.MAX_VALUE] never gives up
  * @param growth the factor between the maxima of two successive delays. After an outage, the median wait for the next
  *   attempt is about a fifth of the outage's length by default, and half of it with 2.
- * @throws IllegalArgumentException if [baseDelay] is not positive, [maxDelay] is below it, [maxAttempts] is negative, or
- *   [growth] is below 1 or not finite
+ * @throws IllegalArgumentException if [baseDelay] is not positive, [maxDelay] is below it, [maxAttempts] is negative,
+ *   or [growth] is below 1 or not finite
  */
 public class ExponentialBackoff(
     private val baseDelay: Duration = 250.milliseconds,

@@ -58,8 +58,8 @@ public class JavaLiveClientBuilder internal constructor(private val url: String)
     public fun codecs(vararg codecs: Codec): JavaLiveClientBuilder = set { codecs(*codecs) }
 
     /**
-     * Reconnects with exponential backoff and full jitter: after a random delay between zero and a maximum that grows by
-     * the factor 1.35 from [baseDelay] to [maxDelay]. Default 250 ms to 30 s, without a limit on attempts.
+     * Reconnects with exponential backoff and full jitter: after a random delay between zero and a maximum that grows
+     * by the factor 1.35 from [baseDelay] to [maxDelay]. Default 250 ms to 30 s, without a limit on attempts.
      *
      * @throws IllegalArgumentException if [baseDelay] is not positive, [maxDelay] is below it, or [maxAttempts] is
      *   negative

@@ -29,7 +29,12 @@ class ExponentialBackoffTest : FunSpec({
             val maxDelay = (base + extra).milliseconds
             val ceiling = if (attempt < 20) minOf(maxDelay, baseDelay * (1 shl attempt)) else maxDelay
 
-            val delay = ExponentialBackoff(baseDelay, maxDelay, growth = 2.0, random = Random(seed)).delayBefore(attempt)
+            val delay = ExponentialBackoff(
+                baseDelay,
+                maxDelay,
+                growth = 2.0,
+                random = Random(seed),
+            ).delayBefore(attempt)
 
             delay.shouldNotBeNull() shouldBeIn Duration.ZERO..ceiling
         }
