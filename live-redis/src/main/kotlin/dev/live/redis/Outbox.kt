@@ -66,11 +66,23 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
     }
 
     private suspend fun acquire(bytes: Int) {
-        withTimeoutOrNull(settings.timeout) { capacity.acquire(bytes) }
-            ?: throw RedisBrokerException.Unavailable(
-                "the outbox for Redis was full for ${settings.timeout} (${settings.outboxMessages} messages or " +
-                    "${settings.outboxBytes} bytes). ${why()}",
-            )
+        var isAcquired = false
+        var isInTime = false
+        try {
+            isInTime =
+                withTimeoutOrNull(settings.timeout) {
+                    capacity.acquire(bytes)
+                    isAcquired = true
+                } != null
+        } finally {
+            // given up after the place was granted, and before this coroutine continued
+            if (isAcquired && !isInTime) capacity.release(bytes)
+        }
+        if (isInTime) return
+        throw RedisBrokerException.Unavailable(
+            "the outbox for Redis was full for ${settings.timeout} (${settings.outboxMessages} messages or " +
+                "${settings.outboxBytes} bytes). ${why()}",
+        )
     }
 
     private fun add(topic: String, bounds: HistoryBounds?, envelope: ByteArray): PendingPublication {
@@ -114,9 +126,9 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         return RedisBrokerException.Unavailable("Redis was not available for ${settings.timeout}. ${why()}")
     }
 
-    /** The oldest ones give up first, so that this is fast. */
+    /** The oldest ones give up first, so that this is fast. The queue of the topic is the shorter one. */
     private fun remove(publication: PendingPublication) {
-        if (!plain.remove(publication)) topics[publication.topic]?.waiting?.remove(publication)
+        if (topics[publication.topic]?.waiting?.remove(publication) != true) plain.remove(publication)
     }
 
     /** A new connection is ready: batches without an answer are sent again. */
@@ -146,7 +158,11 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         val repeated = outbox.batch
         if (repeated != null) {
             if (repeated.isSent) return null
-            if (repeated.publications.any { !it.isAbandoned }) return repeated.also { it.isSent = true }
+            if (repeated.publications.any { !it.isAbandoned }) {
+                repeated.isSent = true
+                repeated.isRepeated = true
+                return repeated
+            }
             settled(repeated)
         }
         val publications = ArrayList<PendingPublication>()
@@ -192,14 +208,23 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         wake.trySend(Unit)
     }
 
-    /** Redis has rejected [batch]; nothing of it was stored. */
+    /** Redis has rejected [batch]: nothing of it was stored, unless an earlier attempt has stored it. */
     fun rejected(batch: TopicBatch, failure: RedisBrokerException) {
-        synchronized(this) {
-            if (batch.outbox.batch !== batch) return
-            settled(batch)
-            makeReady(batch.outbox)
-        }
-        for (publication in batch.publications) publication.done.completeExceptionally(failure)
+        val wasRepeated =
+            synchronized(this) {
+                if (batch.outbox.batch !== batch) return
+                settled(batch)
+                makeReady(batch.outbox)
+                batch.isRepeated
+            }
+        val result =
+            if (wasRepeated) {
+                val reason = "the connection was lost, and the second attempt was rejected; it may be delivered"
+                RedisBrokerException.Unknown("$reason. ${failure.reason}", failure)
+            } else {
+                failure
+            }
+        for (publication in batch.publications) publication.done.completeExceptionally(result)
         wake.trySend(Unit)
     }
 

@@ -49,4 +49,7 @@ internal class TopicBatch(
 ) {
     /** Whether it was sent on the current connection. Guarded by the [Outbox]. */
     var isSent = false
+
+    /** Whether it was sent on an earlier connection as well, which may have stored it. Guarded by the [Outbox]. */
+    var isRepeated = false
 }
