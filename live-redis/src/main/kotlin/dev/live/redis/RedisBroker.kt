@@ -40,7 +40,7 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
     private val inbox = Inbox(settings, keys)
     private val connections = RedisConnections(settings, keys, inbox)
     private val outbox = Outbox(settings, ::reason)
-    private val sender = Sender(outbox, connections.commands.connection, keys, settings)
+    private val sender = Sender(outbox, connections.commands, keys, settings)
     private val reader = HistoryReader(connections.commands.connection, keys)
     private val interests = Interests(connections.channels, keys, settings)
 

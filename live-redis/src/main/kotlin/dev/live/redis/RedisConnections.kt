@@ -23,10 +23,7 @@ internal class RedisConnections(
 ) {
     private val check = ServerCheck(keys, settings.address)
 
-    val commands: RedisLink<Commands> =
-        RedisLink("command", settings, check::commands) { connection ->
-            connection.async().ping().also { connection.flushCommands() }
-        }
+    val commands: RedisLink<Commands> = RedisLink("command", settings, check::commands, check::probe)
 
     val channels: RedisLink<Channels> =
         RedisLink(
@@ -36,7 +33,7 @@ internal class RedisConnections(
                 connection.addListener(inbox)
                 check.channels(connection)
             },
-        ) { it.async().ping() }
+        ) { it.async().ping().await() }
 
     /** Keeps both connections open until it is cancelled. */
     suspend fun run() {

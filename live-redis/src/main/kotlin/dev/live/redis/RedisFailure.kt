@@ -55,6 +55,14 @@ private fun describeReply(address: String, reply: String): String {
 internal fun isReply(failure: Throwable): Boolean =
     generateSequence(failure) { it.cause }.take(MAX_CAUSES).any { it is RedisCommandExecutionException }
 
+/** Whether [failure] is the answer of a replica to a write, by a command or in a script. */
+internal fun isReadOnly(failure: Throwable): Boolean =
+    generateSequence(failure) { it.cause }
+        .take(MAX_CAUSES)
+        .any { it is RedisCommandExecutionException && READ_ONLY.containsMatchIn(it.message.orEmpty()) }
+
+private val READ_ONLY = Regex("\\bREADONLY\\b")
+
 private const val MAX_CAUSES = 10
 
 /** Messages of Lettuce for a connection that the other side has closed. */

@@ -31,13 +31,13 @@ import kotlin.time.TimeSource
  *
  * @param name of the connection, for the log
  * @param setUp prepares a new connection. It fails if Redis cannot be used
- * @param ping checks the connection
+ * @param probe checks the connection in use. It fails if Redis can no longer be used
  */
 internal class RedisLink<C : StatefulConnection<*, *>>(
     private val name: String,
     private val settings: RedisSettings,
     private val setUp: suspend (C) -> Unit,
-    private val ping: (C) -> CompletionStage<*>,
+    private val probe: suspend (C) -> Unit,
 ) {
     private val current = MutableStateFlow<C?>(null)
 
@@ -54,6 +54,11 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
     var connects: Long = 0
         private set
 
+    /** Number of attempts since a connection has passed its first probe. */
+    @Volatile
+    var attempts: Int = 0
+        private set
+
     /** Completed when [connection] is lost, or fails. */
     @Volatile
     private var lost = CompletableDeferred<Unit>()
@@ -67,16 +72,15 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
      * @param connect opens a connection that does not reconnect by itself
      */
     suspend fun run(connect: () -> CompletionStage<C>) {
-        var attempt = 0
         while (true) {
             try {
-                use(open(connect)) { attempt = 0 }
+                use(open(connect))
             } catch (e: Throwable) {
                 currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
                 failure = e
                 report(e)
             }
-            delay(delayBefore(attempt++))
+            delay(delayBefore(attempts++))
         }
     }
 
@@ -91,7 +95,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
         return withTimeout(settings.probeTimeout) { copy.await() }
     }
 
-    private suspend fun use(connection: C, onReady: () -> Unit) {
+    private suspend fun use(connection: C) {
         try {
             val closed = CompletableDeferred<Unit>()
             lost = closed
@@ -103,13 +107,13 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
                 },
             )
             withTimeout(settings.probeTimeout * SETUP_PROBES) { setUp(connection) }
-            onReady()
             connects++
-            logged = null
-            log.info("The {} connection to Redis at {} is open.", name, settings.address)
             current.value = connection
+            var isStable = false
             while (connection.isOpen && withTimeoutOrNull(settings.probeInterval) { closed.await() } == null) {
-                withTimeout(settings.probeTimeout) { ping(connection).await() }
+                withTimeout(settings.probeTimeout) { probe(connection) }
+                if (!isStable) onStable()
+                isStable = true
             }
             throw ClosedChannelException()
         } finally {
@@ -118,9 +122,18 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
         }
     }
 
+    /** Not before the first probe: a server that accepts connections and then fails is not tried without a delay. */
+    private fun onStable() {
+        attempts = 0
+        logged = null
+        log.info("The {} connection to Redis at {} is open.", name, settings.address)
+    }
+
     /** Replaces [failed], which cannot be used because of [cause]. Does nothing if it was replaced already. */
     fun replace(failed: C, cause: Throwable) {
-        if (current.value === failed) lost.completeExceptionally(cause)
+        val closed = lost
+        // at once: nothing more is sent on it
+        if (current.compareAndSet(failed, null)) closed.completeExceptionally(cause)
     }
 
     private suspend fun closeQuietly(connection: C) {

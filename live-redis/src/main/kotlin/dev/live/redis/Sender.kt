@@ -5,7 +5,6 @@ import io.lettuce.core.RedisCommandExecutionException
 import io.lettuce.core.RedisException
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
-import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.collectLatest
 import java.util.concurrent.CompletionException
 
@@ -15,7 +14,7 @@ import java.util.concurrent.CompletionException
  */
 internal class Sender(
     private val outbox: Outbox,
-    private val connection: StateFlow<Commands?>,
+    private val link: RedisLink<Commands>,
     private val keys: RedisKeys,
     private val settings: RedisSettings,
 ) {
@@ -24,7 +23,7 @@ internal class Sender(
 
     /** Sends until it is cancelled. */
     suspend fun run(): Unit =
-        connection.collectLatest { connection ->
+        link.connection.collectLatest { connection ->
             if (connection == null) return@collectLatest
             outbox.connected()
             while (true) {
@@ -34,17 +33,18 @@ internal class Sender(
         }
 
     private suspend fun send(connection: Commands) {
-        while (true) {
+        // on a lost connection everything would fail: it waits in the outbox for the next one
+        while (connection.isOpen && link.connection.value === connection) {
             currentCoroutineContext().ensureActive()
             val plain = outbox.takePlain(MAX_FLUSH)
             val batches = outbox.takeBatches(MAX_FLUSH - plain.size)
             if (plain.isEmpty() && batches.isEmpty()) return
             for (publication in plain) {
-                orFail({ outbox.done(publication, exceptionOf(it)) }) {
+                orFail({ outbox.done(publication, exceptionOf(connection, it)) }) {
                     send(connection, publication)
                 }
             }
-            for (batch in batches) orFail({ fail(batch, it) }) { send(connection, batch) }
+            for (batch in batches) orFail({ fail(connection, batch, it) }) { send(connection, batch) }
             orFail({}) { connection.flushCommands() }
         }
     }
@@ -61,7 +61,7 @@ internal class Sender(
     private fun send(connection: Commands, publication: PendingPublication) {
         val message = ChannelMessage.withoutPosition(publication.envelope)
         connection.async().publish(keys.channel(publication.topic), message).whenComplete { _, failure ->
-            outbox.done(publication, failure?.let(::exceptionOf))
+            outbox.done(publication, failure?.let { exceptionOf(connection, it) })
         }
     }
 
@@ -86,7 +86,7 @@ internal class Sender(
                 }
             }
         RedisScript.Publish.call(connection, keys.keys(topic), args).whenComplete { reply, failure ->
-            if (failure == null) confirm(batch, reply) else fail(batch, failure)
+            if (failure == null) confirm(batch, reply) else fail(connection, batch, failure)
         }
     }
 
@@ -99,16 +99,18 @@ internal class Sender(
     }
 
     /** A batch whose connection is lost stays in the outbox; the next connection sends it again. */
-    private fun fail(batch: TopicBatch, failure: Throwable) {
-        if (isReply(failure)) outbox.rejected(batch, exceptionOf(failure))
+    private fun fail(connection: Commands, batch: TopicBatch, failure: Throwable) {
+        if (isReply(failure)) outbox.rejected(batch, exceptionOf(connection, failure))
     }
 
-    private fun exceptionOf(failure: Throwable): RedisBrokerException {
+    private fun exceptionOf(connection: Commands, failure: Throwable): RedisBrokerException {
         val cause = if (failure is CompletionException) failure.cause ?: failure else failure
         val sentence = describeFailure(settings.address, cause)
         if (!isReply(cause)) {
             return RedisBrokerException.Unknown("the connection was lost; the message may be delivered", cause)
         }
+        // the master has become a replica: its address may lead to another server now
+        if (isReadOnly(cause)) link.replace(connection, cause)
         rejected.warn { "Redis has rejected publications ($it calls so far). $sentence" }
         return RedisBrokerException.Unavailable(sentence, cause)
     }

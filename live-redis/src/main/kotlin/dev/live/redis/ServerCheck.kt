@@ -17,7 +17,7 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
     suspend fun commands(connection: Commands) {
         connection.setAutoFlushCommands(false)
         val commands = connection.async()
-        val info = connection.await(commands.info()).lineSequence().mapNotNull(::field).toMap()
+        val info = connection.await(commands.info()).fields()
         checkServer(info)
         connection.await(commands.exists(keys.probe))
         connection.await(commands.publish(keys.probe, EMPTY))
@@ -30,6 +30,15 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
         isPolicyReported = true
     }
 
+    /**
+     * Checks a connection in use.
+     *
+     * @throws RedisSetupException if the master has become a replica
+     */
+    suspend fun probe(connection: Commands) {
+        checkRole(connection.await(connection.async().info("replication")).fields())
+    }
+
     /** @throws io.lettuce.core.RedisCommandExecutionException if a permission is missing */
     suspend fun channels(connection: Channels) {
         connection.async().subscribe(keys.probe).await()
@@ -38,25 +47,22 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
 
     private fun checkServer(info: Map<String, String>) {
         if (info["loading"] == "1") throw RedisSetupException("Redis at $address is loading its data.")
-        if (info["role"] == "slave") {
-            val master = "${info["master_host"]}:${info["master_port"]}"
-            throw RedisSetupException("Redis at $address is a replica. Use the address of its master: $master.")
-        }
+        checkRole(info)
         val version = info["redis_version"].orEmpty()
         if (!isSupported(version)) {
             throw RedisSetupException("Redis at $address has the version $version. Version 6.2 or later is required.")
         }
     }
 
+    private fun checkRole(info: Map<String, String>) {
+        if (info["role"] != "slave") return
+        val master = "${info["master_host"]}:${info["master_port"]}"
+        throw RedisSetupException("Redis at $address is a replica. Use the address of its master: $master.")
+    }
+
     private fun checkMemory(info: Map<String, String>) {
         val policy = info["maxmemory_policy"].orEmpty()
-        if (info["maxmemory"].orEmpty() == "0" || !policy.startsWith("allkeys-")) return
-        log.warn(
-            "Redis at {} has the maxmemory-policy {}: it removes histories when memory is short, which clients " +
-                "see as gaps. Set maxmemory-policy noeviction.",
-            address,
-            policy,
-        )
+        policyWarning(info["maxmemory"].orEmpty(), policy)?.let { log.warn("Redis at {} {}", address, it) }
     }
 
     private suspend fun <T> Commands.await(call: RedisFuture<T>): T {
@@ -64,12 +70,26 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
         return call.await()
     }
 
+    private fun String.fields(): Map<String, String> = lineSequence().mapNotNull(::field).toMap()
+
     private fun field(line: String): Pair<String, String>? =
         if (':' in line) line.substringBefore(':') to line.substringAfter(':').trim() else null
 
     internal companion object {
         private val EMPTY = ByteArray(0)
         private val log: Logger = LoggerFactory.getLogger("dev.live.redis")
+
+        /**
+         * A warning if Redis removes keys when it has reached [maxmemory]; null if not. The policies for keys that
+         * expire concern live as well: all its keys expire.
+         */
+        fun policyWarning(maxmemory: String, policy: String): String? =
+            if (maxmemory == "0" || policy == "noeviction" || policy.isEmpty()) {
+                null
+            } else {
+                "has the maxmemory-policy $policy: it removes histories when memory is short, which clients see as " +
+                    "gaps. Set maxmemory-policy noeviction."
+            }
 
         /** Whether Redis [version] has the commands that live uses: 6.2 or later. An unknown form is accepted. */
         fun isSupported(version: String): Boolean {

@@ -5,13 +5,24 @@ import dev.live.redis.support.RedisServer
 import dev.live.redis.support.TestNode
 import dev.live.redis.support.newNamespace
 import dev.live.redis.support.withNodes
+import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.assertions.withClue
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.ints.shouldBeGreaterThan
+import io.kotest.matchers.longs.shouldBeGreaterThan
+import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.nulls.shouldNotBeNull
 import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
 import io.kotest.matchers.string.shouldNotContain
+import io.lettuce.core.RedisClient
+import io.lettuce.core.codec.ByteArrayCodec
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeoutOrNull
+import java.io.IOException
 import java.net.ServerSocket
 import kotlin.concurrent.thread
 import kotlin.time.Duration.Companion.milliseconds
@@ -85,6 +96,35 @@ class RedisSetupTest : FunSpec({
                 awaitReason(replica.url, "is a replica. Use the address of its master: 127.0.0.1:${master.port}.")
             }
         }
+    }
+
+    test("a server that accepts connections and then fails is tried with growing delays") {
+        RedisServer().use { redis ->
+            val config = RedisBrokerConfig().apply { namespace = newNamespace() }
+            config.probeInterval = 1.milliseconds
+            config.maxReconnectDelay = 50.milliseconds
+            val settings = config.build(redis.url)
+            val client = RedisClient.create(settings.uri)
+            val link = RedisLink<Commands>("command", settings, setUp = {}) { throw IOException("failed") }
+            coroutineScope {
+                val running = launch { link.run { client.connectAsync(ByteArrayCodec.INSTANCE, settings.uri) } }
+
+                eventually(HANG_TIMEOUT) { link.attempts shouldBeGreaterThan 3 }
+
+                link.connects shouldBeGreaterThan 3L
+                running.cancelAndJoin()
+            }
+            client.shutdown()
+        }
+    }
+
+    test("every maxmemory-policy that removes keys is a warning if a maximum is set") {
+        for (policy in listOf("allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-ttl", "volatile-random")) {
+            ServerCheck.policyWarning("1000000", policy).shouldNotBeNull() shouldContain
+                "has the maxmemory-policy $policy"
+            ServerCheck.policyWarning("0", policy).shouldBeNull()
+        }
+        ServerCheck.policyWarning("1000000", "noeviction").shouldBeNull()
     }
 
     test("versions from 6.2 on are supported") {
