@@ -4,12 +4,14 @@ import dev.live.protocol.Position
 import dev.live.server.broker.HistoryBounds
 import dev.live.server.broker.StoredHistory
 import dev.live.server.broker.StoredPublication
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.future.await
+import kotlinx.coroutines.withContext
 import java.nio.ByteBuffer
 
 /**
@@ -60,6 +62,15 @@ internal class HistoryReader(private val connection: StateFlow<Commands?>, priva
     }
 
     private suspend fun call(
+        topic: String,
+        since: Position?,
+        bounds: HistoryBounds,
+        isPositionOnly: Boolean,
+    ): List<Any?> =
+        // the continuation of a caller without a dispatcher must not run in Redis's event loop
+        withContext(Dispatchers.Default) { callHere(topic, since, bounds, isPositionOnly) }
+
+    private suspend fun callHere(
         topic: String,
         since: Position?,
         bounds: HistoryBounds,

@@ -6,11 +6,13 @@ import io.lettuce.core.RedisException
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.collectLatest
 import kotlinx.coroutines.future.await
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.time.Duration
@@ -45,6 +47,8 @@ internal class Interests(
 
     /** Interests without a subscription, to subscribe next. */
     private val added = LinkedHashSet<Interest>()
+
+    /** Interests that are not used, the one idle for the longest time first. */
     private val idle = LinkedHashSet<Interest>()
     private val wake = Channel<Unit>(Channel.CONFLATED)
 
@@ -60,10 +64,16 @@ internal class Interests(
         wake.trySend(Unit)
     }
 
-    /** The node no longer uses [topic]. Its channel remains subscribed for the linger. */
+    /** The node no longer uses [topic]. Its channel remains subscribed for the linger, if there is a connection. */
     fun remove(topic: String) {
         synchronized(this) {
             val interest = interests[topic] ?: return
+            idle -= interest
+            if (connection.value == null) {
+                added -= interest
+                interests -= topic
+                return
+            }
             interest.idleSince = TimeSource.Monotonic.markNow()
             idle += interest
         }
@@ -102,15 +112,15 @@ internal class Interests(
     suspend fun run(sink: BrokerSink): Unit =
         connection.collectLatest { connection -> if (connection != null) serve(connection, sink) }
 
-    private suspend fun serve(connection: Channels, sink: BrokerSink) {
+    private suspend fun serve(connection: Channels, sink: BrokerSink): Unit = coroutineScope {
         val wasSubscribed =
             synchronized(this) {
                 added += interests.values
                 interests.values.any { it.subscribedOn != null }
             }
         subscribeAdded(connection)
-        // publications between the two connections are lost
-        if (wasSubscribed) sink.interrupted()
+        // publications between the two connections are lost. A slow sink must not delay the next subscriptions
+        if (wasSubscribed) launch { sink.interrupted() }
         while (true) {
             withTimeoutOrNull(idleCheck()) { wake.receive() }
             subscribeAdded(connection)
@@ -149,7 +159,7 @@ internal class Interests(
         while (true) {
             val batch =
                 synchronized(this) {
-                    val due = idle.asSequence().filter { it.idleSince!!.elapsedNow() >= settings.linger }
+                    val due = idle.asSequence().takeWhile { it.idleSince!!.elapsedNow() >= settings.linger }
                     due.take(MAX_BATCH).toList().onEach {
                         idle -= it
                         added -= it

@@ -8,8 +8,10 @@ import dev.live.redis.support.TestNode
 import dev.live.redis.support.newNamespace
 import dev.live.redis.support.texts
 import dev.live.redis.support.withNodes
+import dev.live.server.broker.BrokerSink
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.collections.shouldHaveSize
 import io.kotest.matchers.longs.shouldBeGreaterThan
@@ -17,10 +19,16 @@ import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.nulls.shouldNotBeNull
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.yield
 import kotlin.time.Duration.Companion.milliseconds
@@ -169,6 +177,44 @@ class RedisNodesTest : FunSpec({
 
             node.nextText() shouldBe "valid"
             node.tryNextText().shouldBeNull()
+        }
+    }
+
+    test("a caller without a dispatcher does not continue in Redis's event loop") {
+        val node = TestNode(redis.url, newNamespace())
+        withNodes(node) {
+            val threads =
+                withContext(Dispatchers.Unconfined) {
+                    val position = node.broker.subscribe("t", BOUNDS)
+                    val subscribed = Thread.currentThread().name
+                    node.history("t", position)
+                    listOf(subscribed, Thread.currentThread().name)
+                }
+
+            threads.filter { it.startsWith("lettuce") }.shouldBeEmpty()
+        }
+    }
+
+    test("a server that is slow to repair its topics after a reconnect does not delay new subscriptions") {
+        val node = TestNode(redis.url, newNamespace())
+        val slow =
+            object : BrokerSink by node {
+                override suspend fun interrupted(topic: String?) {
+                    node.interrupted(topic)
+                    awaitCancellation()
+                }
+            }
+        coroutineScope {
+            val running = launch(start = CoroutineStart.UNDISPATCHED) { node.broker.run(slow) }
+            node.broker.subscribe("old", history = null)
+            redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+            node.nextInterruption() shouldBe TestNode.ALL
+
+            withTimeout(HANG_TIMEOUT) { node.broker.subscribe("new", history = null) }
+
+            node.publish("new", "received", history = null)
+            node.nextText() shouldBe "received"
+            running.cancelAndJoin()
         }
     }
 })
