@@ -110,11 +110,8 @@ internal class ChannelMessage(val publication: Publication, val position: Positi
         private fun position(text: String): Position? {
             val epoch = text.substringBeforeLast(':', "")
             val offset = text.substringAfterLast(':').toLongOrNull() ?: return null
-            return if (offset < 1 || epoch.isEmpty() || epoch.length > Position.MAX_EPOCH_BYTES) {
-                null
-            } else {
-                Position(epoch, offset)
-            }
+            val bytes = epoch.encodeToByteArray().size
+            return if (offset < 1 || bytes !in 1..Position.MAX_EPOCH_BYTES) null else Position(epoch, offset)
         }
     }
 }

@@ -51,7 +51,7 @@ internal class Inbox(private val settings: RedisSettings, private val keys: Redi
     suspend fun run(sink: BrokerSink) {
         for (received in queue) {
             queuedBytes.addAndGet(-received.bytes.size.toLong())
-            val message = ChannelMessage.decode(received.topic, received.bytes)
+            val message = decode(received)
             if (message == null) {
                 invalid.warn {
                     "A message on a channel is no publication of this version of live ($it so far). " +
@@ -64,6 +64,15 @@ internal class Inbox(private val settings: RedisSettings, private val keys: Redi
             if (interrupted.isNotEmpty()) reportInterrupted(sink)
         }
     }
+
+    /** Null if it is no publication: one message of another program must not end the deliveries of all topics. */
+    private fun decode(received: Received): ChannelMessage? =
+        try {
+            ChannelMessage.decode(received.topic, received.bytes)
+        } catch (e: IllegalArgumentException) {
+            log.debug("A message of topic {} is invalid.", received.topic, e)
+            null
+        }
 
     /** A failure of one delivery must not end those of all topics. */
     private suspend fun deliver(sink: BrokerSink, message: ChannelMessage) {

@@ -60,7 +60,7 @@ class EnvelopeTest : FunSpec({
         plain.publication.body shouldBe Body.json("1")
     }
 
-    test("a channel message with an invalid header is no publication") {
+    test("a channel message with an invalid header, such as too long an epoch, is no publication") {
         val envelope = Envelope.encode(Publication("t", Body.json("1")))
 
         for (header in listOf(
@@ -70,6 +70,7 @@ class EnvelopeTest : FunSpec({
             "epoch:-1",
             "epoch:x",
             "e".repeat(65) + ":1",
+            "é".repeat(33) + ":1", // 66 bytes in 33 characters
             "e".repeat(200),
         )) {
             ChannelMessage.decode("t", "$header\n".encodeToByteArray() + envelope).shouldBeNull()

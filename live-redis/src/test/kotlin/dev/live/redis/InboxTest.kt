@@ -42,11 +42,12 @@ class InboxTest : FunSpec({
     test("messages that are no publications, and those of other channels, are not delivered") {
         val inbox = inbox {}
         inbox.message("live:n:0/t".encodeToByteArray(), "foreign".encodeToByteArray())
+        inbox.message("live:n:0/t".encodeToByteArray(), ("é".repeat(33) + ":1\nL").encodeToByteArray())
         inbox.message("other".encodeToByteArray(), "foreign".encodeToByteArray())
         inbox.add("t")
 
         inbox.deliver(count = 1).first shouldContainExactly listOf("t")
-        inbox.invalidMessages shouldBe 1
+        inbox.invalidMessages shouldBe 2
     }
 })
 
