@@ -51,7 +51,8 @@ internal fun redisUri(url: String, timeout: Duration): RedisURI {
     require(!parsed.host.isNullOrEmpty()) { "the Redis URL has no valid host. $EXPECTED" }
     val database = parsed.path.orEmpty().removePrefix("/")
     require(database.isEmpty() || database.toIntOrNull()?.let { it >= 0 } == true) {
-        "the Redis URL has the database '$database', which is not a number. $EXPECTED"
+        // without its text, which is a part of the password if that contains a slash
+        "the database is not a number. A slash in the password must be written as %2F. $EXPECTED"
     }
     require(parsed.query == null && parsed.fragment == null) {
         "the Redis URL has parameters. Use the settings of RedisBroker instead. $EXPECTED"

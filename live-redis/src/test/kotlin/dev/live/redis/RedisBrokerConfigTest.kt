@@ -47,7 +47,7 @@ class RedisBrokerConfigTest : FunSpec({
         messageOf { broker("redis://") } shouldContain "the Redis URL is invalid at character 8"
         messageOf { broker("redis:///1") } shouldContain "has no valid host"
         messageOf { broker("redis://local_host:x") } shouldContain "has no valid host"
-        messageOf { broker("redis://localhost/one") } shouldContain "the database 'one', which is not a number"
+        messageOf { broker("redis://localhost/one") } shouldContain "the database is not a number"
         messageOf { broker("redis://localhost?timeout=1s") } shouldContain "Use the settings of RedisBroker instead"
     }
 
@@ -59,6 +59,14 @@ class RedisBrokerConfigTest : FunSpec({
     test("errors do not contain the password") {
         listOf("redis://:secret@", "redis://:sec ret@host", "rediss://:secret@host", "redis://:secret@h/x").forAll {
             messageOf { broker(it) } shouldNotContain "ret"
+        }
+    }
+
+    test("a password with a slash is not part of the error: it looks like a database") {
+        for (url in listOf("redis://ann:1234/secret@host", "redis://ann:1234/secret@host/3", "redis://1/secret@host")) {
+            val message = messageOf { broker(url) }
+            message shouldNotContain "secret"
+            message shouldContain "the database is not a number. A slash in the password must be written as %2F"
         }
     }
 
