@@ -2,18 +2,15 @@
 -- meta: e epoch, o newest offset, r master_replid, c chain of continued epochs, b payload bytes ever stored, t b at the
 -- last eviction. Chain ",e2=40,e1=12,": the offsets up to 40 of e2 and up to 12 of e1 are the same in the current epoch.
 
-local function reset()
-  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-end
-
 -- Returns epoch, newest offset, chain, bytes, evicted bytes. A changed master_replid means that the data may be that of
 -- another moment, after a restart or a failover: what was published since is lost, so a new epoch continues the old one.
 local function head()
   local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
   local m = redis.call('HMGET', KEYS[1], 'e', 'o', 'r', 'c', 'b', 't')
   if not m[1] then
-    reset()
+    -- HSET first: Redis checks maxmemory only before the first write of a script, and this one must change nothing then
     redis.call('HSET', KEYS[1], 'e', ARGV[1], 'o', 0, 'r', replid, 'c', ',', 'b', 0, 't', 0)
+    redis.call('DEL', KEYS[2], KEYS[3])
     return ARGV[1], 0, ',', 0, 0
   end
   local chain = m[4]

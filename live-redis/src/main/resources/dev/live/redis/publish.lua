@@ -12,10 +12,11 @@ if last then
   end
 end
 
--- A confirmed publication is lost: readers of its epoch may have missed it, so nobody may continue from that epoch.
-local _, mark = string.find(chain, ',' .. ARGV[9] .. '=', 1, true)
-if ARGV[9] ~= '' and mark == #ARGV[9] + 2 and not continues(chain, ARGV[9], tonumber(ARGV[10])) then
-  chain = ','
+-- A confirmed publication is lost: readers of its epoch may have missed it, so nobody may continue from that epoch, or
+-- from an earlier one by way of it.
+local mark = ARGV[9] ~= '' and string.find(chain, ',' .. ARGV[9] .. '=', 1, true)
+if mark and not continues(chain, ARGV[9], tonumber(ARGV[10])) then
+  chain = string.sub(chain, 1, mark)
   redis.call('HSET', KEYS[1], 'c', chain)
 end
 
@@ -29,7 +30,7 @@ for index = 1, count do
   -- the stream does not belong to meta, for example because it was written by hand: start over
   if index == 1 and type(added) == 'table' and added.err
     and (string.find(added.err, 'equal or smaller', 1, true) or string.find(added.err, 'WRONGTYPE', 1, true)) then
-    reset()
+    redis.call('DEL', KEYS[1])
     local fresh = { head() }
     epoch, offset, bytes, evicted = fresh[1], 0, 0, 0
     added = append(index)

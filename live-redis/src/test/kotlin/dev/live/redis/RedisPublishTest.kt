@@ -23,6 +23,7 @@ import io.kotest.matchers.ints.shouldBeLessThan
 import io.kotest.matchers.nulls.shouldNotBeNull
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldContain
+import io.kotest.matchers.types.shouldBeInstanceOf
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.delay
@@ -56,6 +57,29 @@ class RedisPublishTest : FunSpec({
                 stored.entries.map { it.position } shouldContainExactly positions.sortedBy { it.offset }
                 positions.sortedBy { it.offset }.map { position -> "${positions.indexOf(position)}" } shouldBe
                     stored.texts()
+            }
+        }
+    }
+
+    test("a batch that is rejected when it is sent again is unknown, because it was stored the first time") {
+        RedisServer().use { own ->
+            TcpProxy(own.port).use { proxy ->
+                val node = TestNode(proxy.url, newNamespace())
+                withNodes(node) {
+                    node.publish("t", "first")
+                    proxy.dropsReplies = true
+                    val publishing = async { runCatching { node.publish("t", "stored") } }
+                    withTimeout(HANG_TIMEOUT) { while (own.length("t") < 2) delay(5.milliseconds) }
+
+                    own.command("ACL", "SETUSER", "default", "-evalsha", "-eval")
+                    proxy.restore()
+                    proxy.closeAll()
+
+                    val failure =
+                        publishing.await().exceptionOrNull().shouldBeInstanceOf<RedisBrokerException.Unknown>()
+                    failure.reason shouldContain "denies a permission"
+                    failure.reason shouldContain "it may be delivered"
+                }
             }
         }
     }
@@ -293,6 +317,26 @@ class RedisPublishTest : FunSpec({
             node.publish("t", "b").shouldNotBeNull().offset shouldBe 2
             node.nextText() shouldBe "b"
             node.history("t", since = null).texts() shouldContainExactly listOf("a", "b")
+        }
+    }
+
+    test("Redis out of memory rejects the first publication of a topic, and changes nothing") {
+        val namespace = newNamespace()
+        val node = TestNode(redis.url, namespace)
+        withNodes(node) {
+            node.publish("warm", "up")
+            // what remains of a topic after its meta has been evicted
+            redis.command("XADD", "live:$namespace:{t:new}:stream", "7-0", "p", "old")
+            redis.command("CONFIG", "SET", "maxmemory", "1mb")
+
+            val failure = shouldThrow<RedisBrokerException.Unavailable> { node.publish("new", "rejected") }
+            redis.command("CONFIG", "SET", "maxmemory", "0")
+
+            failure.reason shouldContain "has reached its maxmemory"
+            redis.keys().filter { "$namespace:{t:new}" in it } shouldContainExactly
+                listOf("live:$namespace:{t:new}:stream")
+            node.publish("new", "stored").shouldNotBeNull().offset shouldBe 1
+            node.history("new", since = null).texts() shouldContainExactly listOf("stored")
         }
     }
 })

@@ -9,15 +9,19 @@ import dev.live.redis.support.TestNode
 import dev.live.redis.support.newNamespace
 import dev.live.redis.support.texts
 import dev.live.redis.support.withNodes
+import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.nulls.shouldNotBeNull
 import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
 import kotlinx.coroutines.async
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.withTimeout
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
 
 class RedisRecoveryTest : FunSpec({
 
@@ -174,15 +178,57 @@ class RedisRecoveryTest : FunSpec({
             withNodes(node) {
                 val first = node.publish("t", "kept").shouldNotBeNull()
                 node.publish("t", "lost").shouldNotBeNull()
-                // what a restart with an outdated file leaves: the state after the first publication
-                redis.command("XDEL", "live:$namespace:{t:t}:stream", "2-0")
-                redis.command("XSETID", "live:$namespace:{t:t}:stream", "1-0")
-                redis.command("HSET", "live:$namespace:{t:t}:meta", "o", "1")
-                redis.command("HSET", "live:$namespace:{t:t}:meta", "r", "another")
+                redis.loseLast(namespace, kept = 1)
 
                 node.publish("t", "next").shouldNotBeNull().offset shouldBe 2
 
                 node.history("t", first).isComplete shouldBe false
+            }
+        }
+    }
+
+    test("a confirmed publication that was lost two restarts ago makes every position of its epoch a gap") {
+        RedisServer(isPersistent = true).use { redis ->
+            val namespace = newNamespace()
+            val publisher = TestNode(redis.url, namespace)
+            val other = TestNode(redis.url, namespace)
+            withNodes(publisher, other) {
+                val first = publisher.publish("t", "kept").shouldNotBeNull()
+                publisher.publish("t", "lost").shouldNotBeNull()
+                redis.loseLast(namespace, kept = 1)
+                val second = other.publish("t", "between").shouldNotBeNull()
+                redis.restartUnseen(namespace)
+
+                val third = publisher.publish("t", "next").shouldNotBeNull()
+
+                listOf(first, second, third).map { it.epoch }.toSet().size shouldBe 3
+                publisher.history("t", first).isComplete shouldBe false
+                publisher.history("t", second).texts() shouldContainExactly listOf("next")
+            }
+        }
+    }
+
+    test("a master that becomes a replica is not used until it is a master again") {
+        RedisServer().use { redis ->
+            RedisServer().use { other ->
+                val node = TestNode(redis.url, newNamespace()) { timeout = 2.seconds }
+                withNodes(node) {
+                    eventually(HANG_TIMEOUT) { node.publish("t", "a") }
+                    node.broker.subscribe("t", BOUNDS)
+                    node.broker.subscribe("plain", history = null)
+
+                    redis.command("REPLICAOF", "127.0.0.1", "${other.port}")
+                    for ((topic, bounds) in listOf("t" to BOUNDS, "plain" to null)) {
+                        eventually(HANG_TIMEOUT) {
+                            shouldThrow<RedisBrokerException.Unavailable> { node.publish(topic, "x", bounds) }
+                                .reason shouldContain "is a replica"
+                        }
+                    }
+                    redis.command("REPLICAOF", "NO", "ONE")
+                    val after = eventually(HANG_TIMEOUT) { node.publish("t", "b").shouldNotBeNull() }
+
+                    node.history("t", since = null).position shouldBe after
+                }
             }
         }
     }
@@ -238,3 +284,16 @@ class RedisRecoveryTest : FunSpec({
         }
     }
 })
+
+/** The state after a restart with an outdated file: that of the topic `t` after its first [kept] publications. */
+private fun RedisServer.loseLast(namespace: String, kept: Int) {
+    command("XDEL", "live:$namespace:{t:t}:stream", "${kept + 1}-0")
+    command("XSETID", "live:$namespace:{t:t}:stream", "$kept-0")
+    command("HSET", "live:$namespace:{t:t}:meta", "o", "$kept")
+    restartUnseen(namespace)
+}
+
+/** The state after a restart, without closing the connections. */
+private fun RedisServer.restartUnseen(namespace: String) {
+    command("HSET", "live:$namespace:{t:t}:meta", "r", "another")
+}
