@@ -48,8 +48,7 @@ internal class HistoryRepair(
         isRunning = true
         job =
             runtime.scope.launch(CoroutineName("live-topic-repair"), CoroutineStart.UNDISPATCHED) {
-                // a reconnect of the broker concerns every topic at the same time
-                onRead(runtime.repairs.withPermit { read(since) })
+                onRead(read(since))
             }
         if (isClosed) job?.cancel()
     }
@@ -70,7 +69,11 @@ internal class HistoryRepair(
         var wait = MIN_DELAY
         while (true) {
             try {
-                return withTimeout(TopicRuntime.BROKER_TIMEOUT) { runtime.broker.history(topic, since, bounds) }
+                // a reconnect of the broker concerns every topic at the same time. A permit for each attempt, not for
+                // all of them: topics that wait for the next one must not block the others
+                return runtime.repairs.withPermit {
+                    withTimeout(TopicRuntime.BROKER_TIMEOUT) { runtime.broker.history(topic, since, bounds) }
+                }
             } catch (e: Throwable) {
                 currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
                 log.warn("The history of topic {} cannot be read. The next attempt follows in {}.", topic, wait, e)

@@ -58,6 +58,24 @@ class BrokerFailuresTest : FunSpec({
         }
     }
 
+    test("topics whose history cannot be read do not delay the repair of another topic") {
+        runTest {
+            val scene = Scene(this)
+            val broken = List(20) { "broken$it" }
+            scene.broker.unreadable += broken
+            for (topic in broken) scene.subscribe(topic)
+            scene.subscribe()
+            scene.stores(1)
+
+            for (topic in broken + "t") {
+                scene.registry.interrupted(topic)
+                runCurrent()
+            }
+
+            scene.texts shouldContainExactly listOf("1")
+        }
+    }
+
     test("a late publication of an earlier epoch causes one read of the history") {
         runTest {
             val scene = Scene(this)
@@ -139,6 +157,7 @@ private class ScriptedBroker : Broker {
     val entries = ArrayList<StoredPublication>()
     val failures = ArrayDeque<suspend () -> Nothing>()
     val calls = ArrayList<String>()
+    val unreadable = HashSet<String>()
     var reads = 0
     var subscribing: CompletableDeferred<Unit>? = null
     var unsubscribing: CompletableDeferred<Unit>? = null
@@ -171,6 +190,7 @@ private class ScriptedBroker : Broker {
     override suspend fun history(topic: String, since: Position?, history: HistoryBounds): StoredHistory {
         reads++
         failures.removeFirstOrNull()?.invoke()
+        if (topic in unreadable) error("not connected")
         val isComplete = since?.epoch == epoch
         val found = entries.filter { !isComplete || it.position.offset > since.offset }
         return StoredHistory(Position(epoch, last), found, isComplete)
@@ -200,9 +220,9 @@ private class Scene(private val test: TestScope, delivery: DeliverySettings? = n
                 .map { message -> message.decode<SubscribedData>().run { Position(epoch, offset) } }
 
     /** Subscribes, and returns the messages that this subscriber receives. */
-    suspend fun subscribe(): List<Message> {
+    suspend fun subscribe(topic: String = "t"): List<Message> {
         val own = ArrayList<Message>()
-        registry.retain("t").subscribe(
+        registry.retain(topic).subscribe(
             object : Subscriber("s") {
                 override fun offer(message: PreparedMessage): Boolean =
                     received.add(message.message) && own.add(message.message)
