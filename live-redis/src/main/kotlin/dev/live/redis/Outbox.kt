@@ -251,10 +251,15 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         ready += outbox
     }
 
-    /** Forgets topics that are not published to. A later publication has a new publisher. */
-    fun sweep() {
+    /**
+     * Forgets topics that are not published to, and their confirmed positions. A later publisher is a new one.
+     *
+     * @param used topics to keep: if Redis has lost a confirmed publication, the next one reports that, whenever it is
+     */
+    fun sweep(used: Set<String>) {
         synchronized(this) {
             topics.values.removeAll { outbox ->
+                if (outbox.topic in used) return@removeAll false
                 val isIdle = outbox.batch == null && outbox.waiting.isEmpty() && outbox.nextSequence == outbox.swept
                 outbox.swept = outbox.nextSequence
                 isIdle

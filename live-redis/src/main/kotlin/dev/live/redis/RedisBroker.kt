@@ -116,7 +116,7 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
         while (true) {
             repeat(rounds) {
                 delay(SWEEP_PERIOD)
-                outbox.sweep()
+                outbox.sweep(used = interests.histories().mapTo(HashSet()) { it.first })
             }
             for ((topic, bounds) in interests.histories()) keepEpoch(topic, bounds)
         }

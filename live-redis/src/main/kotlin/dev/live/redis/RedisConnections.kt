@@ -22,8 +22,15 @@ internal class RedisConnections(
     inbox: Inbox,
 ) {
     private val check = ServerCheck(keys, settings.address)
+    private val servers = ServerPair(settings.address)
+    private val commandEnd = servers.add(ServerPair.End(::replaceCommands))
+    private val channelEnd = servers.add(ServerPair.End(::replaceChannels))
 
-    val commands: RedisLink<Commands> = RedisLink("command", settings, check::commands, check::probe)
+    val commands: RedisLink<Commands> =
+        RedisLink("command", settings, { servers.connected(commandEnd, check.commands(it)) }) { connection ->
+            check.probe(connection)
+            servers.check(commandEnd)
+        }
 
     val channels: RedisLink<Channels> =
         RedisLink(
@@ -31,9 +38,20 @@ internal class RedisConnections(
             settings,
             { connection ->
                 connection.addListener(inbox)
-                check.channels(connection)
+                servers.connected(channelEnd, check.channels(connection))
             },
-        ) { it.async().ping().await() }
+        ) { connection ->
+            connection.async().ping().await()
+            servers.check(channelEnd)
+        }
+
+    private fun replaceCommands(reason: RedisSetupException) {
+        commands.connection.value?.let { commands.replace(it, reason) }
+    }
+
+    private fun replaceChannels(reason: RedisSetupException) {
+        channels.connection.value?.let { channels.replace(it, reason) }
+    }
 
     /** Keeps both connections open until it is cancelled. */
     suspend fun run() {

@@ -11,10 +11,12 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
     private var isPolicyReported = false
 
     /**
+     * Returns the run_id of Redis, which identifies its process.
+     *
      * @throws RedisSetupException if Redis is a replica, is too old, or is loading its data
      * @throws io.lettuce.core.RedisCommandExecutionException if a permission is missing
      */
-    suspend fun commands(connection: Commands) {
+    suspend fun commands(connection: Commands): String {
         connection.setAutoFlushCommands(false)
         val commands = connection.async()
         val info = connection.await(commands.info()).fields()
@@ -28,6 +30,7 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
         }
         if (!isPolicyReported) checkMemory(info)
         isPolicyReported = true
+        return info["run_id"].orEmpty()
     }
 
     /**
@@ -39,10 +42,16 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
         checkRole(connection.await(connection.async().info("replication")).fields())
     }
 
-    /** @throws io.lettuce.core.RedisCommandExecutionException if a permission is missing */
-    suspend fun channels(connection: Channels) {
+    /**
+     * Returns the run_id of Redis.
+     *
+     * @throws io.lettuce.core.RedisCommandExecutionException if a permission is missing
+     */
+    suspend fun channels(connection: Channels): String {
+        val info = connection.async().info("server").await().fields()
         connection.async().subscribe(keys.probe).await()
         connection.async().unsubscribe(keys.probe).await()
+        return info["run_id"].orEmpty()
     }
 
     private fun checkServer(info: Map<String, String>) {

@@ -90,7 +90,27 @@ class OutboxTest : FunSpec({
             }
         }
     }
+
+    test("the confirmed position of a topic is kept while the topic is used, and for two sweeps otherwise") {
+        val outbox = outbox {}
+        outbox.publishAndConfirm("t", Position("e", 5)) shouldBe null
+
+        repeat(3) { outbox.sweep(used = setOf("t")) }
+        outbox.publishAndConfirm("t", Position("e", 6)) shouldBe Position("e", 5)
+        repeat(2) { outbox.sweep(used = emptySet()) }
+
+        outbox.publishAndConfirm("t", Position("e", 7)) shouldBe null
+    }
 })
+
+/** Returns the confirmed position that was sent along. */
+private suspend fun Outbox.publishAndConfirm(topic: String, position: Position): Position? =
+    coroutineScope {
+        launch(start = CoroutineStart.UNDISPATCHED) { publish(topic, BOUNDS, byteArrayOf(1)) }
+        val batch = takeBatches(1).single()
+        confirmed(batch, position)
+        batch.confirmed
+    }
 
 private fun outbox(configure: RedisBrokerConfig.() -> Unit): Outbox {
     val config =

@@ -233,6 +233,32 @@ class RedisRecoveryTest : FunSpec({
         }
     }
 
+    for ((lost, older) in listOf("normal" to "subscription", "pubsub" to "command")) {
+        test("if the new one of two connections leads to another server, the older $older connection follows it") {
+            RedisServer().use { first ->
+                RedisServer().use { second ->
+                    TcpProxy(first.port).use { proxy ->
+                        val node = TestNode(proxy.url, newNamespace())
+                        withNodes(node) {
+                            node.broker.subscribe("t", history = null)
+                            node.publish("t", "before", history = null)
+                            node.nextText() shouldBe "before"
+
+                            proxy.targetPort = second.port
+                            first.command("CLIENT", "KILL", "TYPE", lost)
+
+                            node.nextInterruption() shouldBe TestNode.ALL
+                            eventually(HANG_TIMEOUT) {
+                                runCatching { node.publish("t", "after", history = null) }
+                                node.tryNextText() shouldBe "after"
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     test("FLUSHALL begins a new epoch") {
         RedisServer().use { redis ->
             val node = TestNode(redis.url, newNamespace())

@@ -9,7 +9,11 @@ import java.util.concurrent.atomic.AtomicInteger
 import kotlin.concurrent.thread
 
 /** A link between a node and Redis, which the test can cut or stall. */
-class TcpProxy(private val targetPort: Int) : AutoCloseable {
+class TcpProxy(targetPort: Int) : AutoCloseable {
+    /** The port that new connections lead to. */
+    @Volatile
+    var targetPort: Int = targetPort
+
     private val listener = ServerSocket(0, 50, InetAddress.getLoopbackAddress())
     private val sockets: MutableSet<Socket> = ConcurrentHashMap.newKeySet()
     val url: String get() = "redis://127.0.0.1:${listener.localPort}"
