@@ -36,7 +36,10 @@ internal class HistoryReader(private val connection: StateFlow<Commands?>, priva
             if (since == null) true else isKnown && entries.size.toLong() == newest.offset - since.offset
         // Redis removes entries in blocks, so that it may have more than the history should contain
         val surplus = if (since == null || !isKnown) entries.size - bounds.size else 0
-        return StoredHistory(newest, if (surplus > 0) entries.drop(surplus) else entries, isComplete)
+        val continues = since?.let { position ->
+            reply[3].long().takeIf { it >= 0 }?.let { Position(position.epoch, it) }
+        }
+        return StoredHistory(newest, if (surplus > 0) entries.drop(surplus) else entries, isComplete, continues)
     }
 
     /** The longest sequence without a hole that ends at [newest]: entries may be missing, or not be publications. */
@@ -101,6 +104,6 @@ internal class HistoryReader(private val connection: StateFlow<Commands?>, priva
 
     private companion object {
         /** Index of the first entry in the script's reply. */
-        const val FIRST_ENTRY = 3
+        const val FIRST_ENTRY = 4
     }
 }

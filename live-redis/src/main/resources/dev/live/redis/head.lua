@@ -31,8 +31,14 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
+-- Up to which offset the current epoch contains the publications of an earlier one; nil if it does not continue it.
+local function fork(chain, epoch)
+  local _, last = string.find(chain, ',' .. epoch .. '=', 1, true)
+  return last and tonumber(string.match(chain, '^%d+', last + 1))
+end
+
 -- Whether a reader at (epoch, offset) has seen what the current epoch contains up to that offset.
 local function continues(chain, epoch, offset)
-  local _, last = string.find(chain, ',' .. epoch .. '=', 1, true)
-  return last ~= nil and offset <= tonumber(string.match(chain, '^%d+', last + 1))
+  local last = fork(chain, epoch)
+  return last ~= nil and offset <= last
 end

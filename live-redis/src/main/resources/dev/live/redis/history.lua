@@ -1,10 +1,11 @@
 -- ARGV: 2 and 3 position to read after, or '' for everything, 4 maximum age (ms), 5 retention of the topic (ms),
 -- 6 '1' to return only the newest position.
--- Returns epoch, newest offset, whether the position is one of this sequence, then offset and payload of each entry.
+-- Returns epoch, newest offset, whether the position is one of this sequence, the last offset of the position's epoch that
+-- is a part of this sequence or -1, then offset and payload of each entry.
 local epoch, offset, chain = head()
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('PEXPIRE', KEYS[3], ARGV[5])
-if ARGV[6] == '1' then return { epoch, offset, 1 } end
+if ARGV[6] == '1' then return { epoch, offset, 1, -1 } end
 
 local known, start = 1, '-'
 if ARGV[2] ~= '' then
@@ -15,7 +16,7 @@ if ARGV[2] ~= '' then
     known = 0
   end
 end
-local result = { epoch, offset, known }
+local result = { epoch, offset, known, ARGV[2] ~= '' and fork(chain, ARGV[2]) or -1 }
 local oldest = now() - tonumber(ARGV[4])
 for _, entry in ipairs(redis.call('XRANGE', KEYS[2], start, '+')) do
   local fields = entry[2]

@@ -136,6 +136,36 @@ class LiveNodesTest : FunSpec({
         }
     }
 
+    test("a restart of Redis with every message is no gap for subscribers") {
+        val namespace = newNamespace()
+        RedisServer(isPersistent = true).use { persistent ->
+            testLive({ node(persistent.url, namespace) }) {
+                coroutineScope {
+                    val inbound = Inbound(this, connect())
+                    inbound.awaitSubscribed()
+                    val sent = ArrayList<String>()
+                    repeat(3) { round ->
+                        if (round > 0) {
+                            persistent.kill()
+                            persistent.start()
+                        }
+                        repeat(2) {
+                            "$round $it".let { text ->
+                                sent += text
+                                live.topic(HISTORY).publish(json(text))
+                            }
+                        }
+                    }
+
+                    inbound.texts(sent.size) shouldContainExactly sent
+
+                    inbound.gaps shouldBe 0
+                    inbound.close()
+                }
+            }
+        }
+    }
+
     test("a restart of Redis without persistence is reported to subscribers as a gap, and delivery continues") {
         val namespace = newNamespace()
         RedisServer().use { volatile ->

@@ -140,6 +140,7 @@ class RedisRecoveryTest : FunSpec({
                 read.isComplete shouldBe true
                 read.position shouldBe after
                 read.texts() shouldContainExactly listOf("3", "4", "new")
+                read.continues shouldBe before.last()
                 // a client that has seen an offset which the old epoch had never reached
                 node.history("t", Position(before[0].epoch, 6)).isComplete shouldBe false
             }

@@ -118,6 +118,9 @@ internal class TopicCollectors(
         if (!isRecovered) {
             history = data?.let { History(it.epoch, it.offset) }
             collectors.forEach { it.offset = data?.offset ?: 0 }
+        } else {
+            // a new epoch can continue the known one, with the same offsets
+            history = history?.let { if (it.epoch == data.epoch) it else History(data.epoch, it.newest) }
         }
         val recovery = if (isRecovered) Recovery.Recovered else Recovery.Gap
         val failed =

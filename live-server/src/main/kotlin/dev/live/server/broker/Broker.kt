@@ -13,7 +13,9 @@ import dev.live.protocol.Position
  * publications of a topic without a history are delivered as they arrive.
  *
  * **Epoch.** It identifies one sequence of offsets. If a history is lost or may differ from the one that clients have
- * seen, such as after a failover, it continues with a new epoch. An epoch is never used again.
+ * seen, such as after a failover, it continues with a new epoch. An epoch is never used again. A new epoch that begins
+ * with the publications of an earlier one, at the same offsets, continues it ([StoredHistory.continues]): subscribers
+ * then receive no gap.
  *
  * Every function may be called from any thread, and must not block it. A published contract of tests for brokers is in
  * live-test.
@@ -51,7 +53,8 @@ public interface Broker {
     /**
      * Reads the publications of [topic] after [since], or all that are stored if it is null. The result is incomplete
      * if some were evicted, or if [since] is a position of another epoch. A broker may return a complete result for a
-     * position of an earlier epoch if the current one contains the same publications up to there.
+     * position of an earlier epoch if the current one contains the same publications at the same offsets up to there;
+     * it then sets [StoredHistory.continues].
      *
      * @param history bounds of the topic's history
      * @throws dev.live.protocol.BadPayloadException if [since] is beyond the newest publication of the same epoch; a

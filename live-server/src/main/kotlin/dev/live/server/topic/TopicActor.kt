@@ -153,7 +153,8 @@ internal class TopicActor(
     private fun repair(history: TopicHistory, stored: StoredHistory) {
         val order = history.order
         val current = order.position
-        if (stored.isComplete && stored.position.epoch == current?.epoch) {
+        if (stored.isComplete && current != null && stored.contains(current)) {
+            if (stored.position.epoch != current.epoch) continueIn(stored.position.epoch, history, current)
             for (entry in stored.entries) {
                 val publication = entry.publication
                 val message =
@@ -175,6 +176,20 @@ internal class TopicActor(
         flush()
     }
 
+    /** The publications up to [current] are a part of the new [epoch]: subscribers receive its name, and no gap. */
+    private fun continueIn(epoch: String, history: TopicHistory, current: Position) {
+        flush()
+        history.continueIn(Position(epoch, current.offset))
+        val event = features?.delivered?.let(::continued) ?: return
+        logFailure { subscribers.deliver(PreparedMessage(event, runtime.dialects)) }
+    }
+
+    /** The subscription continues in the epoch of [position], after the message at its offset. */
+    private fun continued(position: Position): ServerEvent.Subscribed {
+        val data = Body.of(SubscribedData(position.epoch, position.offset, recovered = true))
+        return ServerEvent.Subscribed(Message(MessageType.SUBSCRIBE, name, body = data), position)
+    }
+
     /** Reports to all subscribers that messages are missing, and that the topic continues after [position]. */
     private fun reportGap(position: Position?) {
         flush()
@@ -187,7 +202,11 @@ internal class TopicActor(
         val position = features?.delivered
         val missed = event.missed?.let { stored -> position?.let { features.history?.missed(stored, it) } }
         if (missed == null && event.ack == null) return SubscribeResult.HistoryEvicted
-        val ack = event.ack?.let { subscribed(it, position, recoveredSince = event.since.takeIf { missed != null }) }
+        val ack =
+            event.ack?.let { subscribed(it, position, recoveredSince = event.since.takeIf { missed != null }) }
+                // the epoch has changed since the ack
+                ?: event.since?.takeIf { position != null && it.epoch != position.epoch }
+                    ?.let { continued(Position(position!!.epoch, it.offset)) }
         if (missed != null && (missed.isBehind || missed.messages.size > event.capacity)) {
             subscribers.remove(event.subscriber) // a repeated subscribe: newer messages follow the missed ones
             size = subscribers.size

@@ -67,7 +67,7 @@ internal class TopicHistory(
      * if [stored] was read too long ago.
      */
     fun missed(stored: StoredHistory, end: Position): Missed? {
-        if (!stored.isComplete || stored.position.epoch != end.epoch) return null
+        if (!stored.isComplete || !stored.contains(end)) return null
         val messages = stored.entries.mapTo(ArrayList()) { MissedMessage(it.toMessage(), it.publication.key) }
         messages.removeAll { it.offset > end.offset }
         val last = stored.position.offset
@@ -77,6 +77,9 @@ internal class TopicHistory(
         recent.filterTo(messages) { it.offset > last && it.offset <= end.offset }
         return Missed(messages, end, isBehind = false)
     }
+
+    /** Continues after [next], which is the current position in a new epoch. */
+    fun continueIn(next: Position): Unit = order.skipTo(next)
 
     /** Continues after [next], although publications may be missing before it. */
     fun skipTo(next: Position) {

@@ -19,6 +19,9 @@ internal class FaultyBroker(private val random: Random) : Broker {
     private class Log(var epoch: String) {
         val entries = ArrayList<StoredPublication>()
         var last = 0L
+
+        /** Up to where the current epoch contains the publications of the one before; null if it does not. */
+        var continued: Position? = null
     }
 
     private val logs = HashMap<String, Log>()
@@ -54,9 +57,12 @@ internal class FaultyBroker(private val random: Random) : Broker {
         if (isUnavailable) throw IOException("the connection is lost")
         val log = log(topic)
         val first = log.last - log.entries.size
-        val isComplete = since == null || (since.epoch == log.epoch && since.offset in first..log.last)
+        val continued = log.continued?.takeIf { it.epoch == since?.epoch }
+        val isKnown =
+            since == null || since.epoch == log.epoch || (continued != null && since.offset <= continued.offset)
+        val isComplete = since == null || (isKnown && since.offset in first..log.last)
         val skipped = if (since != null && isComplete) (since.offset - first).toInt() else 0
-        return StoredHistory(position(topic), log.entries.drop(skipped), isComplete)
+        return StoredHistory(position(topic), log.entries.drop(skipped), isComplete, continued)
     }
 
     fun position(topic: String): Position = log(topic).run { Position(epoch, last) }
@@ -86,8 +92,28 @@ internal class FaultyBroker(private val random: Random) : Broker {
     fun failOver(topic: String) {
         val log = log(topic)
         log.epoch = newEpoch()
+        log.continued = null
         log.entries.clear()
         if (random.nextBoolean()) log.last = 0
+    }
+
+    /**
+     * Restarts with the history of [topic], without its newest publications or with all of them. It continues in a new
+     * epoch with the same offsets. Returns the positions of the stored publications in the earlier and the new epoch.
+     */
+    fun restart(topic: String): List<Pair<Position, Position>> {
+        val log = log(topic)
+        repeat(minOf(random.nextInt(3), log.entries.size)) {
+            log.entries.removeLast()
+            log.last--
+        }
+        log.continued = Position(log.epoch, log.last)
+        log.epoch = newEpoch()
+        val moved = log.entries.map { StoredPublication(it.publication, Position(log.epoch, it.position.offset)) }
+        val positions = log.entries.map { it.position }.zip(moved.map { it.position })
+        log.entries.clear()
+        log.entries += moved
+        return positions
     }
 
     private suspend fun deliver(stored: StoredPublication) = sink.deliver(stored.publication, stored.position)

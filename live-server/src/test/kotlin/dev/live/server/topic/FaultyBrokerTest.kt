@@ -45,7 +45,8 @@ class FaultyBrokerTest : FunSpec({
                 repeat(25_000) { model.step() }
                 model.settle()
 
-                model.seen shouldContainAll listOf("recovered", "not recovered", "gap", "same epoch gap", "repaired")
+                model.seen shouldContainAll
+                    listOf("recovered", "not recovered", "gap", "same epoch gap", "repaired", "continued")
                 model.received shouldBeGreaterThan 10_000
             }
         }
@@ -92,7 +93,8 @@ private class FaultyBrokerModel(private val test: TestScope, private val random:
             in 908..927 -> broker.isUnavailable = false
             928 -> broker.failOver(names.random(random))
             929 -> repeat(300) { publish(names[0]) } // more than a topic holds behind a hole
-            in 930..944 -> registry.sweep()
+            930 -> restart(names.random(random))
+            in 931..944 -> registry.sweep()
             else -> test.advanceTimeBy(random.nextLong(80).milliseconds)
         }
         for (client in clients) client.check()
@@ -109,6 +111,11 @@ private class FaultyBrokerModel(private val test: TestScope, private val random:
             client.check()
             if (client.isSubscribed) client.position shouldBe broker.position(client.topic)
         }
+    }
+
+    private suspend fun restart(topic: String) {
+        for ((before, after) in broker.restart(topic)) reference[after] = reference.getValue(before)
+        broker.interrupt() // a restart closes the connections
     }
 
     private suspend fun publish(topic: String) {
@@ -176,12 +183,17 @@ private class FaultyBrokerModel(private val test: TestScope, private val random:
                 MessageType.ACK -> {
                     val data = message.decode<SubscribedData>()
                     seen += if (data.recovered) "recovered" else "not recovered"
-                    if (!data.recovered) position = Position(data.epoch, data.offset)
+                    position = Position(data.epoch, if (data.recovered) position!!.offset else data.offset)
                 }
                 MessageType.SUBSCRIBE -> {
                     val data = message.decode<SubscribedData>()
-                    data.recovered shouldBe false
-                    seen += if (data.epoch == position?.epoch) "same epoch gap" else "gap"
+                    if (data.recovered) {
+                        seen += "continued"
+                        data.offset shouldBe position!!.offset
+                        (data.epoch == position!!.epoch) shouldBe false
+                    } else {
+                        seen += if (data.epoch == position?.epoch) "same epoch gap" else "gap"
+                    }
                     position = Position(data.epoch, data.offset)
                 }
                 else -> {

@@ -196,6 +196,7 @@ private fun FunSpecRootScope.histories(newBroker: () -> Broker) {
             read.entries.map { it.publication.type } shouldContainExactly listOf("type2", "type3", "type4")
             broker.history("t", positions.last(), BOUNDS).entries.shouldBeEmpty()
             broker.history("t", since = null, BOUNDS).texts() shouldContainExactly List(5) { "$it" }
+            read.continues.shouldBeNull()
         }
     }
 
@@ -228,11 +229,15 @@ private fun FunSpecRootScope.histories(newBroker: () -> Broker) {
         }
     }
 
-    test("a position of another epoch is incomplete, and one beyond the newest is never recovered") {
+    test(
+        "a position of an unknown epoch is incomplete and not continued, and one beyond the newest is never recovered",
+    ) {
         withBroker(newBroker) { broker ->
             val last = broker.publish(stored("t", "x")).shouldNotBeNull()
 
-            broker.history("t", Position("another", 0), BOUNDS).isComplete shouldBe false
+            val another = broker.history("t", Position("another", 0), BOUNDS)
+            another.isComplete shouldBe false
+            another.continues.shouldBeNull()
             val beyond =
                 try {
                     broker.history("t", Position(last.epoch, 2), BOUNDS).isComplete
