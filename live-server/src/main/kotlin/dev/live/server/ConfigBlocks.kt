@@ -5,6 +5,7 @@ import dev.live.server.config.Notation
 import dev.live.server.config.SettingBlock
 import dev.live.server.config.atLeast
 import dev.live.server.config.notNegative
+import dev.live.server.config.notNegativeAndFinite
 import dev.live.server.config.positive
 import dev.live.server.config.positiveAndFinite
 import dev.live.server.session.OverflowPolicy
@@ -168,6 +169,19 @@ public class TopicsConfig internal constructor() {
 @KtorDsl
 public class DrainConfig internal constructor() {
     internal val settings = SettingBlock("drain")
+
+    /**
+     * Time between the first failing health check ([liveHealth]) and the close of the sessions when the application
+     * stops, zero or more and finite. Until it has passed, sessions continue and clients can connect, because a load
+     * balancer still sends them here. Choose more than it needs to detect a failing check. Default 0 s.
+     */
+    public var delay: Duration by settings.setting(
+        Notation.Time,
+        Duration.ZERO,
+        notNegativeAndFinite,
+        "time between the first failing [health check](production.md#health-checks) and the close of sessions",
+        label = "drain delay",
+    )
 
     /** Maximum time that the application waits for sessions to close when it stops, zero or more. Default 5 s. */
     public var timeout: Duration by settings.setting(

@@ -20,8 +20,13 @@ import kotlin.time.Duration.Companion.seconds
  * subscribe to. Best effort, like every publication.
  *
  * @param sessions the operations on this node
+ * @param onProbe receives the numbers of this node's own test publications, see [probe]
  */
-internal class ControlPublications(private val topics: TopicRegistry, private val sessions: SessionOperations) {
+internal class ControlPublications(
+    private val topics: TopicRegistry,
+    private val sessions: SessionOperations,
+    private val onProbe: (number: Long) -> Unit = {},
+) {
     private val node = Random.nextLong().toULong().toString(radix = 36)
 
     /** Subscribes this node. Returns when the broker delivers. */
@@ -47,6 +52,10 @@ internal class ControlPublications(private val topics: TopicRegistry, private va
 
     suspend fun kick(user: String, reason: String): Unit = publish(KICK, user, Body.bytes(reason.encodeToByteArray()))
 
+    /** Publishes a test publication, which only this node executes. */
+    suspend fun probe(number: Long): Unit =
+        topics.publishControl(Publication(topic = "", Body.bytes("$number".encodeToByteArray()), PROBE, key = node))
+
     private suspend fun publish(type: String, user: String?, body: Body) =
         topics.publishControl(Publication(topic = "", body, type, except = node, key = user))
 
@@ -58,6 +67,8 @@ internal class ControlPublications(private val topics: TopicRegistry, private va
         try {
             when {
                 bytes == null -> Unit
+                publication.type == PROBE ->
+                    if (publication.key == node) bytes.decodeToString().toLongOrNull()?.let(onProbe)
                 publication.type == SEND -> sessions.send(user, CborCodec.decode(bytes, ANY_DEPTH))
                 publication.type == KICK && user != null -> sessions.kick(user, bytes.decodeToString())
                 else -> log.warn("An operation of another node is unknown. Is it of a newer version?")
@@ -70,6 +81,7 @@ internal class ControlPublications(private val topics: TopicRegistry, private va
     private companion object {
         const val SEND = "send"
         const val KICK = "kick"
+        const val PROBE = "probe"
         val RETRY = 5.seconds
         val ANY_DEPTH = DecodeLimits(DecodeLimits.MAX_DEPTH)
         val log: Logger = LoggerFactory.getLogger("dev.live.server.broker")

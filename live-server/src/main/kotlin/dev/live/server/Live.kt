@@ -58,7 +58,9 @@ public val Live: ApplicationPlugin<LiveConfig> =
             if (it !== application) return@on
             it.log.info("Live: {}", describe(settings.transport, application.engine.javaClass.name))
         }
-        on(MonitoringEvent(ApplicationStopPreparing)) { drain(application, settings.drainTimeout) { server.drain() } }
+        on(MonitoringEvent(ApplicationStopPreparing)) {
+            drain(application, settings.drainDelay + settings.drainTimeout) { server.drain() }
+        }
         // A reload stops the application but not the engine. In an ordinary stop, the sessions are already drained.
         // All applications of an engine share one monitor, so the replacing application also receives this event.
         on(MonitoringEvent(ApplicationStopping)) {

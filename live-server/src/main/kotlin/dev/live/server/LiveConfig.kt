@@ -135,6 +135,7 @@ public class LiveConfig internal constructor() {
             topicBuffer = topics.buffer,
             topicLinger = topics.linger,
             idleHistoryBytes = topics.idleHistoryBytes,
+            drainDelay = drain.delay,
             drainTimeout = drain.timeout,
             observer = observer,
             broker = broker,

@@ -28,6 +28,7 @@ import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.job
 import kotlinx.coroutines.joinAll
@@ -40,6 +41,7 @@ import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
+import kotlin.time.TimeSource
 
 /**
  * The topics and sessions of the [Live] plugin on this node. Every function may be called from any thread.
@@ -50,6 +52,7 @@ import kotlin.time.Duration.Companion.seconds
 public class LiveServer internal constructor(
     private val settings: LiveSettings,
     parent: CoroutineContext,
+    time: TimeSource = TimeSource.Monotonic,
     now: () -> Long,
 ) : CoroutineScope {
     private val scope = CoroutineScope(parent + SupervisorJob(parent.job) + CoroutineName("live"))
@@ -58,6 +61,7 @@ public class LiveServer internal constructor(
     private val counters = ServerCounters(settings.observer)
     internal val declared = DeclaredTopics()
     private val broker: Broker = settings.broker ?: LocalBroker(settings.idleHistoryBytes, now = now)
+    private val monitor = BrokerMonitor(broker)
     private val topics =
         TopicRegistry(
             TopicRuntime(
@@ -73,7 +77,11 @@ public class LiveServer internal constructor(
             ::onControl,
         )
     private val nodeSessions = NodeSessions(registry, settings.dialects, counters)
-    private val control: ControlPublications = ControlPublications(topics, nodeSessions)
+    private val lagProbe: LagProbe = LagProbe(time, ::probeLag, counters::lagMeasured)
+    private val control: ControlPublications = ControlPublications(topics, nodeSessions, lagProbe::arrived)
+
+    /** Whether there may be other nodes. */
+    private val hasOwnBroker = settings.broker != null
 
     @Volatile
     private var isDraining = false
@@ -97,19 +105,30 @@ public class LiveServer internal constructor(
         val session = settings.session
         val shortest = minOf(session.writeTimeout, session.heartbeatInterval, settings.limits.expiryWarning, 8.seconds)
         val period = (shortest / 8).coerceAtLeast(10.milliseconds)
-        scope.launch(CoroutineName("live-sweeper")) { Sweeper(registry, topics, period, now).run() }
+        scope.launch(CoroutineName("live-sweeper")) { Sweeper(registry, topics, period, ::sampleBroker, now).run() }
         // undispatched: the broker must have the sink before the first publish
         scope.launch(CoroutineName("live-broker"), CoroutineStart.UNDISPATCHED) { runBroker() }
-        scope.launch(CoroutineName("live-control")) { control.subscribe() }
+        scope.launch(CoroutineName("live-control")) {
+            control.subscribe()
+            if (hasOwnBroker) lagProbe.run()
+        }
     }
 
     private suspend fun runBroker() {
         try {
             broker.run(topics)
+            log.error("The broker has ended. This node receives no more publications until it is restarted.")
         } catch (e: Throwable) {
             currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
             log.error("The broker has failed. This node receives no more publications until it is restarted.", e)
         }
+        monitor.hasEnded = true
+    }
+
+    private suspend fun probeLag(number: Long): Unit = control.probe(number)
+
+    private fun sampleBroker() {
+        if (hasOwnBroker) counters.brokerSampled(monitor.status)
     }
 
     /** A snapshot of the open sessions of this node. */
@@ -117,7 +136,22 @@ public class LiveServer internal constructor(
 
     /** Counters since the server started, and current gauges. */
     public val stats: LiveStats
-        get() = counters.snapshot(registry.connections.get(), registry.size, topics.size, registry.byTransport)
+        get() =
+            counters.snapshot(
+                registry.connections.get(),
+                registry.size,
+                topics.size,
+                registry.byTransport,
+                if (hasOwnBroker) monitor.status else null,
+                lagProbe.lag,
+            )
+
+    /**
+     * Whether this node should receive clients. A property of this moment, which costs nothing but a read.
+     *
+     * [liveHealth] serves it to load balancers. Draining has precedence over the state of the broker.
+     */
+    public val health: LiveHealth get() = if (drainStarted.get()) LiveHealth.Draining else monitor.health
 
     /** Number of active topics, including topics kept by their linger time. */
     public val topicCount: Int get() = topics.size
@@ -207,15 +241,17 @@ public class LiveServer internal constructor(
     }
 
     /**
-     * Closes every session for a restart (1012): sends a goodbye with the reconnect [window] and writes the queued
-     * messages. Connections that are still open after [timeout] are aborted. New connections are rejected from now on.
-     * Only the first call has an effect.
+     * Closes every session for a restart (1012) after [delay], in which load balancers notice that this node is not
+     * ready: sends a goodbye with the reconnect [window] and writes the queued messages. Connections that are still
+     * open after [timeout] are aborted. New connections are rejected after [delay]. Only the first call has an effect.
      */
     internal suspend fun drain(
+        delay: Duration = settings.drainDelay,
         timeout: Duration = settings.drainTimeout,
         window: ClosedRange<Duration> = settings.session.reconnectWindow,
     ) {
         if (!drainStarted.compareAndSet(false, true)) return
+        delay(delay)
         isDraining = true
         val reason = CloseReason(CloseCode.Restart, "server restart", byClient = false)
         val goodbye = PreparedMessage(goodbyeMessage(reason, window), settings.dialects)
@@ -236,6 +272,7 @@ public class LiveServer internal constructor(
     internal suspend fun drainForReload() {
         val window = settings.session.reconnectWindow
         drain(
+            delay = Duration.ZERO,
             minOf(settings.drainTimeout, MAX_RELOAD_TIME),
             window.start.coerceAtMost(MAX_RELOAD_TIME)..window.endInclusive.coerceAtMost(MAX_RELOAD_TIME),
         )

@@ -19,6 +19,7 @@ internal class LiveSettings(
     val topicBuffer: Int,
     val topicLinger: Duration,
     val idleHistoryBytes: Long,
+    val drainDelay: Duration,
     val drainTimeout: Duration,
     val observer: LiveObserver?,
     val broker: Broker?,

@@ -2,7 +2,11 @@ package dev.live.server
 
 import dev.live.protocol.Body
 import dev.live.protocol.Message
+import dev.live.server.broker.Broker
+import dev.live.server.broker.BrokerState
+import dev.live.server.broker.BrokerStatus
 import dev.live.server.support.Engine
+import dev.live.server.support.FakeBroker
 import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.RawSocket
@@ -68,6 +72,21 @@ class AdminTest : FunSpec({
                 session.getValue("topics").toString() shouldBe """{"count":2,"first":["note/1","note/2"]}"""
                 ann.close()
             }
+        }
+    }
+
+    test("the overview contains the broker of the application, and nothing of the default one") {
+        val broker = FakeBroker(BrokerStatus(BrokerState.Away, 2.minutes, outbox = 4, reconnects = 3, dropped = 2))
+        withServer(Engine.Netty, { adminServer(broker) }) {
+            val overview = admin("overview").json.jsonObject
+
+            overview.getValue("broker").toString() shouldBe
+                """{"state":"away","awayMs":120000,"outbox":4,"reconnects":3,"dropped":2,"lagMs":null}"""
+            overview.getValue("recoveries").jsonPrimitive.int shouldBe 0
+            overview.getValue("gaps").jsonPrimitive.int shouldBe 0
+        }
+        withServer(Engine.Netty, { adminServer() }) {
+            ("broker" in admin("overview").json.jsonObject) shouldBe false
         }
     }
 
@@ -287,8 +306,9 @@ private suspend fun TestServer.join(name: String, vararg topics: String): PlainC
     return client
 }
 
-private fun Application.adminServer() {
+private fun Application.adminServer(broker: Broker? = null) {
     install(Live) {
+        broker?.let(::broker)
         session {
             queueCapacity = 8
             writeTimeout = 1.minutes

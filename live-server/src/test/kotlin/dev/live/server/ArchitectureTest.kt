@@ -15,8 +15,8 @@ import java.io.File
 private val layers =
     listOf(
         "config",
-        "observe",
         "broker",
+        "observe",
         "frame",
         "dialect",
         "topic",

@@ -70,6 +70,21 @@ class ControlPublicationsTest : FunSpec({
         }
     }
 
+    test("a test publication is executed by the node that sent it, and by no other") {
+        runTest {
+            val broker = SharedBroker()
+            val a = Node(backgroundScope, broker)
+            val b = Node(backgroundScope, broker)
+            runCurrent()
+
+            a.control.probe(7)
+            b.control.probe(8)
+
+            a.probed shouldContainExactly listOf(7L)
+            b.probed shouldContainExactly listOf(8L)
+        }
+    }
+
     test("invalid operations are ignored") {
         runTest {
             val broker = SharedBroker()
@@ -77,13 +92,14 @@ class ControlPublicationsTest : FunSpec({
             runCurrent()
 
             for (body in listOf(null, Body.json("1"), Body.bytes(byteArrayOf(1, 2)))) {
-                for (type in listOf("send", "kick", "new")) {
+                for (type in listOf("send", "kick", "probe", "new")) {
                     broker.publish(Publication("", body, type))
                 }
             }
 
             a.sent.shouldBeEmpty()
             a.kicked.shouldBeEmpty()
+            a.probed.shouldBeEmpty()
         }
     }
 })
@@ -118,6 +134,7 @@ private class SharedBroker : Broker {
 private class Node(scope: CoroutineScope, broker: Broker) : SessionOperations {
     val sent = ArrayList<Pair<String?, Message>>()
     val kicked = ArrayList<Pair<String, String>>()
+    val probed = ArrayList<Long>()
     var isSubscribed = false
     private val topics =
         TopicRegistry(
@@ -125,7 +142,7 @@ private class Node(scope: CoroutineScope, broker: Broker) : SessionOperations {
             linger = 1.seconds,
             onControl = ::execute,
         )
-    val control: ControlPublications = ControlPublications(topics, this)
+    val control: ControlPublications = ControlPublications(topics, this) { probed += it }
 
     init {
         scope.launch { broker.run(topics) }

@@ -1,7 +1,10 @@
 package dev.live.server
 
+import dev.live.server.broker.BrokerState
+import dev.live.server.broker.BrokerStatus
 import dev.live.server.observe.LiveObserver
 import dev.live.server.support.Engine
+import dev.live.server.support.FakeBroker
 import dev.live.server.support.HANG_TIMEOUT
 import dev.live.server.support.PlainClient
 import dev.live.server.support.RawSocket
@@ -9,6 +12,7 @@ import dev.live.server.support.RecordingObserver
 import dev.live.server.support.withServer
 import dev.live.server.topic.publish
 import io.kotest.assertions.nondeterministic.eventually
+import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContain
 import io.kotest.matchers.collections.shouldContainAll
@@ -20,6 +24,10 @@ import io.ktor.server.application.Application
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.launch
+import java.io.IOException
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
@@ -49,6 +57,7 @@ class ObserverTest : FunSpec({
                         "received ${PUBLISH.length}",
                         "published room/1 to 1: 1",
                         "delivered 1 of room/1 to 1: 1",
+                        "completed room/1: Published",
                         "handled publish: Done",
                         "received ${NONSENSE.length}",
                         "handled message: Rejected",
@@ -148,6 +157,50 @@ class ObserverTest : FunSpec({
         }
     }
 
+    test("a client that subscribes again from its position counts as a recovery, or as a gap") {
+        val observer = RecordingObserver()
+        withServer(module = { rooms(observer) }) {
+            val client = PlainClient.connect(url())
+            val epoch = Regex(""""epoch":"(\w+)"""").find(client.ask(subscribe("stored/1")))!!.groupValues[1]
+            repeat(3) { application.live.topic("stored/1").publish(it) }
+            repeat(3) { client.next() }
+
+            client.ask(subscribe("stored/1", epoch, offset = 1))
+            repeat(2) { client.next() }
+            client.ask(subscribe("stored/1", epoch, offset = 3))
+            client.ask(subscribe("stored/1", "another", offset = 1))
+
+            observer.events().filter { it.startsWith("recovered") || it.startsWith("gap") } shouldContainExactly
+                listOf("recovered 2 of stored/1 for Client", "gap of stored/1 to 1 for Client")
+            application.live.stats.run { listOf(recoveries, gaps) } shouldBe listOf(1L, 1L)
+        }
+    }
+
+    test("a publication that the broker fails is reported, and one whose caller is cancelled is not") {
+        val observer = RecordingObserver()
+        val broker = FakeBroker()
+        withServer(module = {
+            install(Live) {
+                broker(broker)
+                observe(observer)
+            }
+            routing { live<Unit>("/live") }
+        }) {
+            application.live.topic("t").publish(1)
+            broker.status = BrokerStatus(BrokerState.Away)
+            shouldThrow<IOException> { application.live.topic("t").publish(1) }
+            coroutineScope {
+                launch {
+                    cancel()
+                    shouldThrow<IOException> { application.live.topic("t").publish(1) }
+                }
+            }
+
+            observer.events().filter { it.startsWith("completed") } shouldContainExactly
+                listOf("completed t: Published", "completed t: Failed")
+        }
+    }
+
     test("an observer that always throws affects nothing") {
         withServer(module = { rooms(RecordingObserver(failure = IllegalStateException("broken"))) }) {
             val client = PlainClient.connect(url())
@@ -183,6 +236,11 @@ private const val PUBLISH = """{"type":"publish","topic":"room/1","data":1}"""
 private const val NONSENSE = """{"type":"nonsense","ref":"r"}"""
 private const val SUBSCRIBE = """{"type":"subscribe","topic":"room/1"}"""
 
+private fun subscribe(topic: String, epoch: String? = null, offset: Long = 0): String {
+    val data = epoch?.let { ""","data":{"since":{"epoch":"$it","offset":$offset}}""" }.orEmpty()
+    return """{"type":"subscribe","topic":"$topic","ref":"s"$data}"""
+}
+
 private fun Application.rooms(observer: LiveObserver?) {
     install(Live) {
         session { handlerTimeout = 300.milliseconds }
@@ -193,6 +251,7 @@ private fun Application.rooms(observer: LiveObserver?) {
     routing {
         live<Unit>("/live") {
             rawTopic("room/{room}")
+            rawTopic("stored/{room}") { history(size = 10) }
             request<Int, Int>("fine") { it }
             request<Int, Int>("boom") { error("boom") }
             request<Int, Int>("stuck") { awaitCancellation() }

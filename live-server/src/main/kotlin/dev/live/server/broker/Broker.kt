@@ -62,6 +62,12 @@ public interface Broker {
      */
     public suspend fun history(topic: String, since: Position?, history: HistoryBounds): StoredHistory
 
+    /**
+     * The current state on this node, for health checks and metrics. Read by any thread about once a second, also
+     * before [run]. Fast. Default: always connected.
+     */
+    public val status: BrokerStatus get() = BrokerStatus()
+
     /** Payload bytes stored for [topic] on this node, for operators; null if they are unknown. Fast. */
     public fun storedBytes(topic: String): Long? = null
 }

@@ -39,6 +39,9 @@ internal val positiveAndFinite: Check<Duration> =
 
 internal val notNegative: Check<Duration> = Check("at least 0s", "must not be negative") { !it.isNegative() }
 
+internal val notNegativeAndFinite: Check<Duration> =
+    Check("at least 0s, finite", "must not be negative, and must be finite") { !it.isNegative() && it.isFinite() }
+
 /** A property that a configuration file cannot set. Its name is the name of the setting in error messages. */
 internal fun <T> checked(default: T, check: Check<T>): ReadWriteProperty<Any?, T> =
     Delegates.vetoable(default) { property, _, value ->

@@ -5,9 +5,11 @@ import dev.live.server.frame.wellFormed
 import io.ktor.http.ContentType
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
+import io.ktor.http.content.OutgoingContent
 import io.ktor.server.application.ApplicationCall
 import io.ktor.server.request.httpVersion
 import io.ktor.server.response.header
+import io.ktor.server.response.respond
 import io.ktor.server.response.respondText
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonObject
@@ -20,6 +22,17 @@ import kotlin.time.Duration
 internal suspend fun ApplicationCall.respondJson(json: JsonElement, status: HttpStatusCode = HttpStatusCode.OK) {
     response.header(HttpHeaders.CacheControl, "no-store")
     respondText(json.toString().wellFormed(), ContentType.Application.Json, status)
+}
+
+/** Responds to a HEAD request like [respondJson], without the body. Ktor would send the body of a text. */
+internal suspend fun ApplicationCall.respondWithoutBody(responseStatus: HttpStatusCode) {
+    response.header(HttpHeaders.CacheControl, "no-store")
+    respond(
+        object : OutgoingContent.NoContent() {
+            override val status = responseStatus
+            override val contentType = ContentType.Application.Json
+        },
+    )
 }
 
 /**

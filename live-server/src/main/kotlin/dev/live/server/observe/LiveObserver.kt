@@ -1,6 +1,7 @@
 package dev.live.server.observe
 
 import dev.live.protocol.CloseCode
+import dev.live.server.broker.BrokerStatus
 import kotlin.time.Duration
 
 /**
@@ -77,6 +78,39 @@ public interface LiveObserver {
     /** A message, ping or pong of the session exceeded a rate limit. */
     public fun rateLimited(session: String) {}
 
+    /**
+     * The broker has confirmed or failed a publication to the topic. Not called if its caller was cancelled.
+     *
+     * @param duration time that the broker took. The default broker of a single node delivers within this time
+     */
+    public fun publishCompleted(topic: String, duration: Duration, outcome: PublishOutcome) {}
+
+    /**
+     * Missed messages of the topic were read from its history. Not called if none were missing.
+     *
+     * @param messages number of messages, at least 1
+     */
+    public fun recovered(topic: String, messages: Int, cause: RecoveryCause) {}
+
+    /**
+     * Subscribers of the topic were notified of a gap: messages may be missing that are not available.
+     *
+     * @param subscribers number of subscribers, at least 1
+     */
+    public fun gapReported(topic: String, subscribers: Int, cause: RecoveryCause) {}
+
+    /**
+     * A test publication of this node has arrived at this node, about every five seconds. Only with a broker of the
+     * application.
+     *
+     * @param lag time from its publication to its delivery here, measured by the clock of this node alone. A test
+     *   publication that does not arrive is not reported
+     */
+    public fun lagMeasured(lag: Duration) {}
+
+    /** A sample of the broker's state, about once a second. Only with a broker of the application. */
+    public fun brokerSampled(status: BrokerStatus) {}
+
     /** An observer that notifies this observer, then [other]. */
     public operator fun plus(other: LiveObserver): LiveObserver = ObserverPair(this, other)
 }
@@ -94,6 +128,24 @@ public enum class HandlerOutcome {
 
     /** A handler threw an exception. */
     Failed,
+}
+
+/** The result of a publication. */
+public enum class PublishOutcome {
+    /** The broker has confirmed it. */
+    Published,
+
+    /** The broker has thrown an exception: it was not published, or the broker does not know. */
+    Failed,
+}
+
+/** Why messages were missing. */
+public enum class RecoveryCause {
+    /** A client was disconnected, and has subscribed again from its last position. */
+    Client,
+
+    /** The broker did not deliver publications to this node, such as during a reconnect. */
+    Broker,
 }
 
 /** [ServerCounters] notifies its parts separately, so that a failure of one does not affect the other. */

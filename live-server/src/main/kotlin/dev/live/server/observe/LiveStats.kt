@@ -1,5 +1,8 @@
 package dev.live.server.observe
 
+import dev.live.server.broker.BrokerStatus
+import kotlin.time.Duration
+
 /**
  * Counters of a server on this node since it started, and current gauges. An immutable snapshot; its values are read
  * one after the other, so they are not taken at exactly the same time.
@@ -18,6 +21,12 @@ package dev.live.server.observe
  * @property transports open sessions by transport: `netty`, `portable`, `sse`; no entry for a transport without
  *   sessions
  * @property closes ended sessions by close code; codes that the protocol does not define count as `other`
+ * @property recoveries reads of histories that returned missed messages, see [LiveObserver.recovered]
+ * @property gaps gaps reported to subscribers: one gap for 10,000 subscribers counts as 10,000
+ * @property broker state of the broker; null without a broker of the application
+ * @property lag time from a publication of this node to its delivery on this node: of the last test publication, or the
+ *   age of one that has not arrived, if that is more. Null before the first one has arrived, and without a broker of
+ *   the application
  */
 public class LiveStats internal constructor(
     public val connections: Int,
@@ -33,10 +42,14 @@ public class LiveStats internal constructor(
     public val drops: Map<String, Long>,
     public val closes: Map<String, Long>,
     public val transports: Map<String, Int>,
+    public val recoveries: Long,
+    public val gaps: Long,
+    public val broker: BrokerStatus?,
+    public val lag: Duration?,
 ) {
     override fun toString(): String =
         "LiveStats(connections=$connections, sessions=$sessions, topics=$topics, messagesIn=$messagesIn, " +
             "bytesIn=$bytesIn, published=$published, deliveries=$deliveries, messagesOut=$messagesOut, " +
             "bytesOut=$bytesOut, rateLimited=$rateLimited, drops=$drops, closes=$closes, " +
-            "transports=$transports)"
+            "transports=$transports, recoveries=$recoveries, gaps=$gaps, broker=$broker, lag=$lag)"
 }

@@ -1,6 +1,7 @@
 package dev.live.server.observe
 
 import dev.live.protocol.CloseCode
+import dev.live.server.broker.BrokerStatus
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.util.concurrent.ConcurrentHashMap
@@ -24,6 +25,8 @@ internal class ServerCounters(observer: LiveObserver? = null) {
     private val sent = LongAdder()
     private val sentBytes = LongAdder()
     private val rateLimited = LongAdder()
+    private val recoveries = LongAdder()
+    private val gaps = LongAdder()
     private val drops = ConcurrentHashMap<String, LongAdder>()
     private val closes = ConcurrentHashMap<String, LongAdder>()
 
@@ -82,11 +85,33 @@ internal class ServerCounters(observer: LiveObserver? = null) {
         notify { it.rateLimited(session) }
     }
 
+    /** Only called if [isObserved]. */
+    fun publishCompleted(topic: String, duration: Duration, outcome: PublishOutcome) =
+        notify { it.publishCompleted(topic, duration, outcome) }
+
+    fun recovered(topic: String, messages: Int, cause: RecoveryCause) {
+        if (messages == 0) return
+        recoveries.increment()
+        notify { it.recovered(topic, messages, cause) }
+    }
+
+    fun gapReported(topic: String, subscribers: Int, cause: RecoveryCause) {
+        if (subscribers == 0) return
+        gaps.add(subscribers.toLong())
+        notify { it.gapReported(topic, subscribers, cause) }
+    }
+
+    fun lagMeasured(lag: Duration) = notify { it.lagMeasured(lag) }
+
+    fun brokerSampled(status: BrokerStatus) = notify { it.brokerSampled(status) }
+
     fun snapshot(
         connections: Int,
         sessions: Int,
         topics: Int,
         transports: Map<String, Int> = emptyMap(),
+        broker: BrokerStatus? = null,
+        lag: Duration? = null,
     ): LiveStats {
         val delivered = deliveries.sum()
         return LiveStats(
@@ -103,6 +128,10 @@ internal class ServerCounters(observer: LiveObserver? = null) {
             drops.mapValues { it.value.sum() },
             closes.mapValues { it.value.sum() },
             transports,
+            recoveries.sum(),
+            gaps.sum(),
+            broker,
+            lag,
         )
     }
 

@@ -1,5 +1,6 @@
 package dev.live.server.operate
 
+import dev.live.server.broker.BrokerStatus
 import dev.live.server.http.EndpointContext
 import dev.live.server.observe.LiveStats
 import kotlinx.serialization.json.JsonArray
@@ -8,6 +9,8 @@ import kotlinx.serialization.json.JsonObjectBuilder
 import kotlinx.serialization.json.buildJsonObject
 import kotlinx.serialization.json.put
 import kotlinx.serialization.json.putJsonObject
+import kotlin.time.Duration
+import kotlin.time.DurationUnit
 
 /**
  * The overview of the admin page as JSON: counters since the server started, the current queues, the slowest sessions
@@ -52,9 +55,23 @@ private fun JsonObjectBuilder.totals(stats: LiveStats) {
     put("messagesOut", stats.messagesOut)
     put("bytesOut", stats.bytesOut)
     put("rateLimited", stats.rateLimited)
+    put("recoveries", stats.recoveries)
+    put("gaps", stats.gaps)
+    stats.broker?.let { broker(it, stats.lag) }
     putJsonObject("transports") { stats.transports.toSortedMap().forEach { (name, count) -> put(name, count) } }
     putJsonObject("drops") { stats.drops.toSortedMap().forEach { (policy, count) -> put(policy, count) } }
     putJsonObject("closes") { stats.closes.toSortedMap().forEach { (code, count) -> put(code, count) } }
+}
+
+private fun JsonObjectBuilder.broker(status: BrokerStatus, lag: Duration?) {
+    putJsonObject("broker") {
+        put("state", status.state.name.lowercase())
+        put("awayMs", status.away.inWholeMilliseconds)
+        put("outbox", status.outbox)
+        put("reconnects", status.reconnects)
+        put("dropped", status.dropped)
+        put("lagMs", lag?.toDouble(DurationUnit.MILLISECONDS))
+    }
 }
 
 private const val SHOWN = 5

@@ -10,11 +10,14 @@ import kotlin.time.Duration
  * Checks every session and topic once per [period]: heartbeats, stalled writes, token expiry and unused topics.
  *
  * One coroutine for all of them instead of a timer each; a timeout is noticed up to [period] late.
+ *
+ * @param onSample called once per [period] if there are observers
  */
 internal class Sweeper(
     private val sessions: SessionRegistry,
     private val topics: TopicRegistry,
     private val period: Duration,
+    private val onSample: () -> Unit = {},
     private val now: () -> Long,
 ) {
     suspend fun run(): Nothing {
@@ -50,6 +53,7 @@ internal class Sweeper(
             deepest = maxOf(deepest, waiting)
         }
         topics.counters.queuesSampled(count, messages, bytes, deepest)
+        onSample()
     }
 
     private companion object {

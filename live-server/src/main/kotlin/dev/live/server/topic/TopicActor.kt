@@ -8,6 +8,7 @@ import dev.live.protocol.SubscribedData
 import dev.live.protocol.of
 import dev.live.server.broker.StoredHistory
 import dev.live.server.dialect.ServerEvent
+import dev.live.server.observe.RecoveryCause
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.SharedFlow
@@ -155,6 +156,7 @@ internal class TopicActor(
         val current = order.position
         if (stored.isComplete && current != null && stored.contains(current)) {
             if (stored.position.epoch != current.epoch) continueIn(stored.position.epoch, history, current)
+            var recovered = 0
             for (entry in stored.entries) {
                 val publication = entry.publication
                 val message =
@@ -165,8 +167,11 @@ internal class TopicActor(
                         publication.key,
                         entry.position,
                     )
-                if (order.accept(message)) publishWithHeld(message, history, isLast = false)
+                if (!order.accept(message)) continue
+                recovered++
+                publishWithHeld(message, history, isLast = false)
             }
+            counters.recovered(name, recovered, RecoveryCause.Broker)
             history.confirmed()
         } else if (stored.position.epoch != current?.epoch || stored.position.offset > current.offset) {
             reportGap(stored.position)
@@ -195,6 +200,7 @@ internal class TopicActor(
         flush()
         val data = position?.let { Body.of(SubscribedData(it.epoch, it.offset, recovered = false)) }
         val event = ServerEvent.Subscribed(Message(MessageType.SUBSCRIBE, name, body = data), position)
+        counters.gapReported(name, subscribers.size, RecoveryCause.Broker)
         logFailure { subscribers.deliverGap(PreparedMessage(event, runtime.dialects)) }
     }
 
@@ -207,6 +213,13 @@ internal class TopicActor(
                 // the epoch has changed since the ack
                 ?: event.since?.takeIf { position != null && it.epoch != position.epoch }
                     ?.let { continued(Position(position!!.epoch, it.offset)) }
+        if (event.missed != null && event.ack != null) {
+            if (missed == null) {
+                counters.gapReported(name, subscribers = 1, RecoveryCause.Client)
+            } else {
+                counters.recovered(name, missed.messages.size, RecoveryCause.Client)
+            }
+        }
         if (missed != null && (missed.isBehind || missed.messages.size > event.capacity)) {
             subscribers.remove(event.subscriber) // a repeated subscribe: newer messages follow the missed ones
             size = subscribers.size

@@ -8,14 +8,17 @@ import dev.live.server.broker.BrokerSink
 import dev.live.server.broker.Publication
 import dev.live.server.dialect.DialectTable
 import dev.live.server.dialect.ServerEvent
+import dev.live.server.observe.PublishOutcome
 import dev.live.server.observe.ServerCounters
 import dev.live.server.observe.currentTrace
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.Job
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
 import java.util.concurrent.ConcurrentHashMap
 import kotlin.time.Duration
+import kotlin.time.TimeSource
 
 /**
  * The active topics on this node, by name.
@@ -98,7 +101,24 @@ internal class TopicRegistry(
         val history = if (active == null) policies.of(topic).history else active.history
         val publication = Publication(topic, body, type, except, key, trace().ifEmpty { trace }, history)
         counters.published(topic, active?.size ?: 0, body?.size ?: 0)
-        return runtime.broker.publish(publication)
+        // two tail calls: without an observer, this function needs no continuation
+        return if (counters.isObserved) publishObserved(publication) else runtime.broker.publish(publication)
+    }
+
+    private suspend fun publishObserved(publication: Publication): Position? {
+        val start = TimeSource.Monotonic.markNow()
+        val position =
+            try {
+                runtime.broker.publish(publication)
+            } catch (e: Throwable) {
+                // a cancelled caller is no failure of the broker
+                if (currentCoroutineContext().isActive) {
+                    counters.publishCompleted(publication.topic, start.elapsedNow(), PublishOutcome.Failed)
+                }
+                throw e
+            }
+        counters.publishCompleted(publication.topic, start.elapsedNow(), PublishOutcome.Published)
+        return position
     }
 
     /** Subscribes this node to the control publications of all nodes: they have the empty topic name. */

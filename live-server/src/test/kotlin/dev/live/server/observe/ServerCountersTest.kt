@@ -4,6 +4,7 @@ import ch.qos.logback.classic.Logger
 import ch.qos.logback.classic.spi.ILoggingEvent
 import ch.qos.logback.core.read.ListAppender
 import dev.live.protocol.CloseCode
+import dev.live.server.broker.BrokerStatus
 import dev.live.server.support.RecordingObserver
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
@@ -90,6 +91,37 @@ class ServerCountersTest : FunSpec({
         counters.snapshot(0, 0, 0).rateLimited shouldBe 5
     }
 
+    test("gaps count once per subscriber, recoveries once per read, and neither without messages or subscribers") {
+        val observer = RecordingObserver()
+        val counters = ServerCounters(observer)
+
+        counters.recovered("t", messages = 5, RecoveryCause.Broker)
+        counters.recovered("t", messages = 0, RecoveryCause.Broker)
+        counters.gapReported("t", subscribers = 10_000, RecoveryCause.Broker)
+        counters.gapReported("t", subscribers = 0, RecoveryCause.Broker)
+
+        counters.snapshot(0, 0, 0).run { listOf(recoveries, gaps) } shouldBe listOf(1L, 10_000L)
+        observer.events() shouldContainExactly listOf("recovered 5 of t for Broker", "gap of t to 10000 for Broker")
+    }
+
+    test("an observer that throws at the broker's events is logged once and affects nothing") {
+        val broken = RecordingObserver(failure = IllegalStateException("metrics"))
+        val second = RecordingObserver()
+        val counters = ServerCounters(broken + second)
+
+        val logged = logged {
+            counters.publishCompleted("t", 1.milliseconds, PublishOutcome.Failed)
+            counters.recovered("t", 1, RecoveryCause.Client)
+            counters.gapReported("t", 1, RecoveryCause.Client)
+            counters.lagMeasured(1.milliseconds)
+            counters.brokerSampled(BrokerStatus())
+        }
+
+        logged.size shouldBe 1
+        second.events().size shouldBe 4
+        second.brokerSamples.size shouldBe 1
+    }
+
     test("observers are notified in order, regardless of how they were combined") {
         val order = mutableListOf<String>()
         val (a, b, c) = listOf("a", "b", "c").map { name ->
@@ -120,6 +152,11 @@ class ServerCountersTest : FunSpec({
         counters.queuesSampled(1, 1, 1, 1)
         counters.handled("message", 1.milliseconds, HandlerOutcome.Failed)
         counters.rateLimited("s")
+        counters.publishCompleted("t", 1.milliseconds, PublishOutcome.Published)
+        counters.recovered("t", 1, RecoveryCause.Client)
+        counters.gapReported("t", 1, RecoveryCause.Broker)
+        counters.lagMeasured(1.milliseconds)
+        counters.brokerSampled(BrokerStatus())
 
         counters.isObserved shouldBe true
         ServerCounters().isObserved shouldBe false

@@ -1,8 +1,11 @@
 package dev.live.server.support
 
 import dev.live.protocol.CloseCode
+import dev.live.server.broker.BrokerStatus
 import dev.live.server.observe.HandlerOutcome
 import dev.live.server.observe.LiveObserver
+import dev.live.server.observe.PublishOutcome
+import dev.live.server.observe.RecoveryCause
 import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.time.Duration
 
@@ -12,6 +15,9 @@ internal class RecordingObserver(private val failure: Throwable? = null) : LiveO
 
     /** Sessions, queued messages, queued bytes and the deepest queue, one list per sample. */
     val samples: MutableList<List<Long>> = CopyOnWriteArrayList()
+
+    /** The sampled states of the broker. */
+    val brokerSamples: MutableList<BrokerStatus> = CopyOnWriteArrayList()
 
     fun events(): List<String> = events.toList()
 
@@ -43,6 +49,24 @@ internal class RecordingObserver(private val failure: Throwable? = null) : LiveO
     }
 
     override fun rateLimited(session: String) = record("limited")
+
+    override fun publishCompleted(topic: String, duration: Duration, outcome: PublishOutcome) {
+        check(duration.isPositive()) { "a publication took $duration" }
+        record("completed $topic: $outcome")
+    }
+
+    override fun recovered(topic: String, messages: Int, cause: RecoveryCause) =
+        record("recovered $messages of $topic for $cause")
+
+    override fun gapReported(topic: String, subscribers: Int, cause: RecoveryCause) =
+        record("gap of $topic to $subscribers for $cause")
+
+    override fun lagMeasured(lag: Duration) = record("lag $lag")
+
+    override fun brokerSampled(status: BrokerStatus) {
+        brokerSamples += status
+        failure?.let { throw it }
+    }
 
     private fun record(event: String) {
         events += event

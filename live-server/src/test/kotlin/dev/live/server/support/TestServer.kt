@@ -23,7 +23,7 @@ internal class TestServer(private val server: EmbeddedServer<*, *>, val port: In
 
     fun reload() = server.reload()
 
-    fun stop() = server.stop(gracePeriodMillis = 50, timeoutMillis = 2_000)
+    fun stop(gracePeriodMillis: Long = 50, timeoutMillis: Long = 2_000) = server.stop(gracePeriodMillis, timeoutMillis)
 
     override fun close() = stop()
 }

@@ -13,10 +13,13 @@ import dev.live.server.broker.Publication
 import dev.live.server.broker.StoredHistory
 import dev.live.server.broker.StoredPublication
 import dev.live.server.dialect.DialectTable
+import dev.live.server.observe.ServerCounters
 import dev.live.server.support.FakeCodec
+import dev.live.server.support.RecordingObserver
 import dev.live.server.support.text
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
 import kotlinx.coroutines.CompletableDeferred
@@ -55,6 +58,24 @@ class BrokerFailuresTest : FunSpec({
             advanceTimeBy(1.minutes)
 
             scene.texts shouldContainExactly listOf("1", "2", "3")
+            scene.events("recovered") shouldContainExactly listOf("recovered 2 of t for Broker")
+            scene.events("gap").shouldBeEmpty()
+        }
+    }
+
+    test("an interruption without missing publications is neither a recovery nor a gap") {
+        runTest {
+            val scene = Scene(this)
+            scene.subscribe()
+            scene.stores(2)
+            for (offset in 1..2L) scene.arrives(offset)
+
+            scene.registry.interrupted()
+            advanceTimeBy(1.minutes)
+
+            scene.broker.reads shouldBe 1
+            scene.events("recovered").shouldBeEmpty()
+            scene.events("gap").shouldBeEmpty()
         }
     }
 
@@ -144,6 +165,7 @@ class BrokerFailuresTest : FunSpec({
             val late = scene.subscribe()
 
             scene.gaps shouldContainExactly listOf(Position("second", 10))
+            scene.events("gap") shouldContainExactly listOf("gap of t to 1 for Broker")
             late.first().decode<SubscribedData>().run { Position(epoch, offset) } shouldBe Position("second", 10)
             advanceTimeBy(11.seconds)
             late.last().offset shouldBe 11
@@ -200,9 +222,16 @@ private class ScriptedBroker : Broker {
 @OptIn(ExperimentalCoroutinesApi::class)
 private class Scene(private val test: TestScope, delivery: DeliverySettings? = null) {
     val broker = ScriptedBroker()
+    private val observer = RecordingObserver()
     val registry =
         TopicRegistry(
-            TopicRuntime(test.backgroundScope, DialectTable(listOf(FakeCodec())), buffer = 64, broker = broker) {
+            TopicRuntime(
+                test.backgroundScope,
+                DialectTable(listOf(FakeCodec())),
+                buffer = 64,
+                counters = ServerCounters(observer),
+                broker = broker,
+            ) {
                 test.currentTime
             },
             linger = 1.seconds,
@@ -218,6 +247,9 @@ private class Scene(private val test: TestScope, delivery: DeliverySettings? = n
         get() =
             received.filter { it.type == MessageType.SUBSCRIBE }
                 .map { message -> message.decode<SubscribedData>().run { Position(epoch, offset) } }
+
+    /** The observed events that begin with [kind]. */
+    fun events(kind: String): List<String> = observer.events().filter { it.startsWith(kind) }
 
     /** Subscribes, and returns the messages that this subscriber receives. */
     suspend fun subscribe(topic: String = "t"): List<Message> {

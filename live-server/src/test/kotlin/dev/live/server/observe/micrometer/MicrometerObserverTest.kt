@@ -1,7 +1,11 @@
 package dev.live.server.observe.micrometer
 
 import dev.live.protocol.CloseCode
+import dev.live.server.broker.BrokerState
+import dev.live.server.broker.BrokerStatus
 import dev.live.server.observe.HandlerOutcome
+import dev.live.server.observe.PublishOutcome
+import dev.live.server.observe.RecoveryCause
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.inspectors.forAll
 import io.kotest.matchers.collections.shouldContainExactlyInAnyOrder
@@ -11,6 +15,7 @@ import io.kotest.matchers.shouldBe
 import io.micrometer.core.instrument.Meter
 import io.micrometer.core.instrument.Tag
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry
+import java.io.File
 import java.util.concurrent.TimeUnit
 import kotlin.time.Duration.Companion.milliseconds
 
@@ -66,6 +71,59 @@ class MicrometerObserverTest : FunSpec({
         registry["live.handler"].tags("type", "count", "outcome", "timedout").timer().count() shouldBe 1
     }
 
+    test("publications, recoveries and gaps are recorded by outcome and cause") {
+        val registry = SimpleMeterRegistry()
+        val observer = MicrometerObserver(registry)
+
+        observer.publishCompleted("t", 2.milliseconds, PublishOutcome.Published)
+        observer.publishCompleted("t", 4.milliseconds, PublishOutcome.Published)
+        observer.publishCompleted("t", 5.milliseconds, PublishOutcome.Failed)
+        observer.recovered("t", messages = 20, RecoveryCause.Client)
+        observer.gapReported("t", subscribers = 7, RecoveryCause.Broker)
+
+        val published = registry["live.publish"].tag("outcome", "published").timer()
+        published.count() shouldBe 2
+        published.totalTime(TimeUnit.MILLISECONDS) shouldBeExactly 6.0
+        registry["live.publish"].tag("outcome", "failed").timer().count() shouldBe 1
+        registry["live.recoveries"].tag("cause", "client").counter().count() shouldBeExactly 1.0
+        registry["live.recoveries"].tag("cause", "broker").counter().count() shouldBeExactly 0.0
+        registry["live.gaps"].tag("cause", "broker").counter().count() shouldBeExactly 7.0
+    }
+
+    test("the broker's meters follow its samples, and do not exist without one") {
+        val registry = SimpleMeterRegistry()
+        val observer = MicrometerObserver(registry)
+        registry.meters.filter { it.id.name.startsWith("live.broker") } shouldBe emptyList()
+
+        observer.brokerSampled(BrokerStatus())
+        registry["live.broker.connected"].gauge().value() shouldBeExactly 1.0
+        observer.brokerSampled(BrokerStatus(BrokerState.Away, 3.milliseconds, outbox = 8, reconnects = 2, dropped = 5))
+        observer.lagMeasured(9.milliseconds)
+
+        registry["live.broker.connected"].gauge().value() shouldBeExactly 0.0
+        registry["live.broker.outbox"].gauge().value() shouldBeExactly 8.0
+        registry["live.broker.reconnects"].functionCounter().count() shouldBeExactly 2.0
+        registry["live.broker.dropped"].functionCounter().count() shouldBeExactly 5.0
+        registry["live.broker.lag"].timer().max(TimeUnit.MILLISECONDS) shouldBeExactly 9.0
+    }
+
+    test("the documented meters are the registered ones") {
+        val registry = SimpleMeterRegistry()
+        val observer = MicrometerObserver(registry)
+        observer.sessionClosed("s", CloseCode.Normal)
+        observer.dropped("close", 1)
+        observer.handled("publish", 1.milliseconds, HandlerOutcome.Done)
+        observer.brokerSampled(BrokerStatus())
+        observer.lagMeasured(1.milliseconds)
+        val rows = File("../docs/observing.md").readLines().filter { it.startsWith("| `live.") }
+
+        val documented = rows.flatMap { row ->
+            Regex("`(live[.a-z]+)`").findAll(row.split('|')[1]).map { it.groupValues[1] }
+        }
+
+        documented.toSet() shouldBe registry.meters.map { it.id.name }.toSet()
+    }
+
     test("clients cannot increase the number of meters") {
         val registry = SimpleMeterRegistry()
         val observer = MicrometerObserver(registry)
@@ -93,6 +151,8 @@ class MicrometerObserverTest : FunSpec({
         observer.sessionClosed("s", CloseCode.Normal)
         observer.dropped("close", 1)
         observer.handled("publish", 1.milliseconds, HandlerOutcome.Done)
+        observer.brokerSampled(BrokerStatus())
+        observer.lagMeasured(1.milliseconds)
 
         registry.meters.forAll { meter: Meter -> meter.id.getTag("node") shouldBe "a" }
     }
