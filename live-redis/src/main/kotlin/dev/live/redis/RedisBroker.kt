@@ -3,6 +3,8 @@ package dev.live.redis
 import dev.live.protocol.Position
 import dev.live.server.broker.Broker
 import dev.live.server.broker.BrokerSink
+import dev.live.server.broker.BrokerState
+import dev.live.server.broker.BrokerStatus
 import dev.live.server.broker.HistoryBounds
 import dev.live.server.broker.Publication
 import dev.live.server.broker.StoredHistory
@@ -16,6 +18,7 @@ import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
 /**
@@ -109,6 +112,29 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
             ?: throw RedisBrokerException.Unavailable(
                 "the history was not read from Redis within ${settings.timeout}. ${reason()}",
             )
+
+    /**
+     * The state of both connections to Redis; see [Broker.status]. A connection that stalls without being closed is
+     * noticed within `probeInterval` and `probeTimeout`.
+     */
+    override val status: BrokerStatus
+        get() {
+            val links = listOf(connections.commands, connections.channels)
+            val awaySince = links.mapNotNull { it.awaySince }.minOrNull()
+            val state =
+                when {
+                    awaySince == null -> BrokerState.Connected
+                    links.any { it.connects == 0L } -> BrokerState.Connecting
+                    else -> BrokerState.Away
+                }
+            return BrokerStatus(
+                state,
+                away = awaySince?.elapsedNow() ?: Duration.ZERO,
+                outbox = outbox.size,
+                reconnects = links.sumOf { (it.connects - 1).coerceAtLeast(0) },
+                dropped = inbox.droppedMessages,
+            )
+        }
 
     /** Forgets unused topics, and keeps the epochs of those that are used although nothing is published to them. */
     private suspend fun maintain() {

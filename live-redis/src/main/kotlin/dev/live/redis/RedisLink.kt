@@ -59,6 +59,11 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
     var attempts: Int = 0
         private set
 
+    /** Since when there is no connection; null while there is one. */
+    @Volatile
+    var awaySince: TimeSource.Monotonic.ValueTimeMark? = TimeSource.Monotonic.markNow()
+        private set
+
     /** Completed when [connection] is lost, or fails. */
     @Volatile
     private var lost = CompletableDeferred<Unit>()
@@ -108,6 +113,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
             )
             withTimeout(settings.probeTimeout * SETUP_PROBES) { setUp(connection) }
             connects++
+            awaySince = null
             current.value = connection
             var isStable = false
             while (connection.isOpen && withTimeoutOrNull(settings.probeInterval) { closed.await() } == null) {
@@ -118,6 +124,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
             throw ClosedChannelException()
         } finally {
             current.value = null
+            if (awaySince == null) awaySince = TimeSource.Monotonic.markNow()
             withContext(NonCancellable) { withTimeoutOrNull(settings.probeTimeout) { closeQuietly(connection) } }
         }
     }

@@ -5,6 +5,7 @@ import dev.live.protocol.Body
 import dev.live.protocol.Position
 import dev.live.server.broker.Broker
 import dev.live.server.broker.BrokerSink
+import dev.live.server.broker.BrokerState
 import dev.live.server.broker.HistoryBounds
 import dev.live.server.broker.Publication
 import dev.live.server.broker.StoredHistory
@@ -27,6 +28,7 @@ import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeout
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.minutes
 
@@ -49,6 +51,7 @@ public fun brokerContract(newBroker: () -> Broker): TestFactory =
         delivery(newBroker)
         positions(newBroker)
         histories(newBroker)
+        status(newBroker)
     }
 
 private fun FunSpecRootScope.delivery(newBroker: () -> Broker) {
@@ -253,6 +256,27 @@ private fun FunSpecRootScope.histories(newBroker: () -> Broker) {
             broker.publish(Publication("t", text("not stored"))).shouldBeNull()
 
             broker.history("t", since = null, BOUNDS).entries.shouldBeEmpty()
+        }
+    }
+}
+
+private fun FunSpecRootScope.status(newBroker: () -> Broker) {
+    test("the status can be read before run, and has no losses or unconfirmed publications then") {
+        newBroker().status.run { listOf(outbox.toLong(), reconnects, dropped) } shouldBe listOf(0L, 0L, 0L)
+    }
+
+    test("a broker that has delivered a publication is connected, and its outbox is empty") {
+        withBroker(newBroker) { broker ->
+            broker.subscribe("t", BOUNDS)
+            broker.publish(stored("t", "x"))
+            next()
+
+            val status = broker.status
+
+            status.state shouldBe BrokerState.Connected
+            status.away shouldBe Duration.ZERO
+            status.outbox shouldBe 0
+            status.reconnects shouldBe 0
         }
     }
 }
