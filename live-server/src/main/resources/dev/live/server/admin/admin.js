@@ -69,6 +69,8 @@ function duration(ms) {
   return s < 172_800 ? `${Math.floor(s / 3600)} h` : `${Math.floor(s / 86_400)} d`;
 }
 
+const milliseconds = (ms) => (ms < 10 ? `${ms.toFixed(1)} ms` : ms < 1000 ? `${Math.round(ms)} ms` : duration(ms));
+
 const rate = (number) => (number > 0 && number < 10 ? number.toFixed(1) : count(number)) + "/s";
 
 // State of the page
@@ -167,12 +169,26 @@ function show(overview) {
       `${counted(queues.messages, "message")} in ${counted(queues.sessions, "session")}`,
     ),
     total("Slow clients", count(queues.slow), `of ${count(overview.sessions)}`, queues.slow ? "bad" : ""),
+    ...(overview.broker ? brokerTotals(overview, total) : []),
   );
   showSlow(overview);
   showLosses(overview);
   showCloses(overview);
   byId("attention").className = queues.slow || lossRates().length ? "alarmed" : "";
   plot(perSecond((it) => it.deliveries));
+}
+
+/** Only with a broker of the application, which connects several nodes. */
+function brokerTotals({ broker, recoveries, gaps }, total) {
+  const isConnected = broker.state === "connected";
+  const mood = isConnected ? "" : broker.state === "connecting" ? "warn" : "bad";
+  const since = isConnected ? counted(broker.reconnects, "reconnect") : `for ${duration(broker.awayMs)}`;
+  const lag = broker.lagMs === null ? "no lag measured" : `lag ${milliseconds(broker.lagMs)}`;
+  return [
+    total("Broker", broker.state, since, mood),
+    total("Outbox", count(broker.outbox), lag, broker.lagMs >= 1000 ? "warn" : ""),
+    total("Gaps", count(gaps), `${count(recoveries)} recovered, ${count(broker.dropped)} dropped`, gaps ? "warn" : ""),
+  ];
 }
 
 function emptyItem(text) {

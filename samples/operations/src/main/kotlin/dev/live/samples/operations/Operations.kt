@@ -3,6 +3,7 @@ package dev.live.samples.operations
 import dev.live.server.Live
 import dev.live.server.live
 import dev.live.server.liveAdmin
+import dev.live.server.liveHealth
 import dev.live.server.livePublish
 import dev.live.server.topic.publish
 import io.ktor.server.application.Application
@@ -46,6 +47,7 @@ fun Application.operations(password: String, publishKey: String) {
             topic<Line>("log/{name}") { history(100) }
         }
         authenticate("admin") { liveAdmin("/live-admin") }
+        liveHealth("/health")
         livePublish("/publish") { key(publishKey) }
         staticResources("/", "web")
     }

@@ -28,6 +28,14 @@ class OperationsTest : FunSpec({
         }
     }
 
+    test("a load balancer needs no password to check the health") {
+        testApplication {
+            application { operations(PASSWORD, KEY) }
+
+            client.get("/health").status shouldBe HttpStatusCode.OK
+        }
+    }
+
     test("a backend can publish prices only") {
         testApplication {
             application { operations(PASSWORD, KEY) }
