@@ -39,7 +39,7 @@ public class CloseCode private constructor(public val wire: Int, public val reco
         @JvmField
         public val Abnormal: CloseCode = CloseCode(1006, ReconnectRule.Backoff())
 
-        /** A text message was not valid UTF-8. */
+        /** A text message was not valid UTF-8, or a compressed message could not be decompressed. */
         @JvmField
         public val InvalidText: CloseCode = CloseCode(1007, ReconnectRule.Backoff(maxInARow = VIOLATIONS_IN_A_ROW))
 

@@ -4,6 +4,7 @@ import dev.live.server.config.Check
 import dev.live.server.config.Notation
 import dev.live.server.config.SettingBlock
 import dev.live.server.config.atLeast
+import dev.live.server.config.inRange
 import dev.live.server.config.notNegative
 import dev.live.server.config.notNegativeAndFinite
 import dev.live.server.config.positive
@@ -162,6 +163,53 @@ public class TopicsConfig internal constructor() {
         64L * 1024 * 1024,
         Check<Long>("at least 0", "must not be negative") { it >= 0 },
         "maximum payload in the histories of unused topics",
+    )
+}
+
+/**
+ * Settings of the `compression { ... }` block: `permessage-deflate` (RFC 7692) for WebSocket clients that offer it.
+ *
+ * Each message is compressed by itself, once for all sessions with the same codec, on the thread that delivers it.
+ * Server-sent events are not affected.
+ *
+ * Compression can reveal a secret: the size of a compressed message shows whether its parts resemble each other. An
+ * attacker who can place text beside a secret in one message, and can observe the sizes of many such messages on the
+ * network, can guess the secret part by part, although TLS encrypts it (as in the attacks CRIME and BREACH). Messages
+ * are never compressed together. Leave compression off if one message contains both a secret, such as a token, and text
+ * of another user.
+ */
+@KtorDsl
+public class CompressionConfig internal constructor() {
+    internal val settings = SettingBlock("compression")
+
+    /** Whether clients can negotiate compression. Default false: the server ignores their offers. */
+    public var enabled: Boolean by settings.setting(
+        Notation.Flag,
+        false,
+        Check.None,
+        "compresses messages for WebSocket clients that offer `permessage-deflate`, see " +
+            "[compression](production.md#compression)",
+    )
+
+    /**
+     * Smallest encoded message that is compressed, in bytes, at least 1. Compression costs more than it saves for small
+     * messages. Default 512.
+     */
+    public var minBytes: Int by settings.setting(
+        Notation.Count,
+        512,
+        atLeast(1),
+        "bytes of the smallest message that is compressed",
+        label = "compression minBytes",
+    )
+
+    /** Effort of compression, from 1 (fastest) to 9 (smallest messages). Default 1. */
+    public var level: Int by settings.setting(
+        Notation.Count,
+        1,
+        inRange(1..9),
+        "effort of compression: the lowest is the fastest, the highest makes messages smallest",
+        label = "compression level",
     )
 }
 

@@ -10,6 +10,7 @@ import dev.live.server.config.Notation
 import dev.live.server.config.Setting
 import dev.live.server.config.SettingBlock
 import dev.live.server.dialect.DialectTable
+import dev.live.server.frame.Compression
 import dev.live.server.observe.LiveObserver
 import dev.live.server.session.QueueBound
 import dev.live.server.session.SessionSettings
@@ -31,6 +32,7 @@ public class LiveConfig internal constructor() {
     internal val topics: TopicsConfig = TopicsConfig()
     internal val limits: LimitsConfig = LimitsConfig { session.maxTopics }
     internal val origins: OriginsConfig = OriginsConfig()
+    internal val compression: CompressionConfig = CompressionConfig()
     internal val drain: DrainConfig = DrainConfig()
     private var observer: LiveObserver? = null
     private var broker: Broker? = null
@@ -92,6 +94,9 @@ public class LiveConfig internal constructor() {
     /** Web pages that may connect. Default: pages of the server's own host. */
     public fun origins(configure: OriginsConfig.() -> Unit): Unit = origins.configure()
 
+    /** Compression of messages, off by default. */
+    public fun compression(configure: CompressionConfig.() -> Unit): Unit = compression.configure()
+
     /** Settings for the shutdown of sessions when the application stops. */
     public fun drain(configure: DrainConfig.() -> Unit): Unit = drain.configure()
 
@@ -119,6 +124,7 @@ public class LiveConfig internal constructor() {
                 topics.settings,
                 limits.settings,
                 origins.settings,
+                compression.settings,
                 drain.settings,
             ).flatMap { it.all }
 
@@ -126,8 +132,10 @@ public class LiveConfig internal constructor() {
         check(heartbeat.timeout > heartbeat.interval) {
             "heartbeat timeout (${heartbeat.timeout}) must be above its interval (${heartbeat.interval})"
         }
+        val compression = if (compression.enabled) Compression(compression.minBytes, compression.level) else null
         return LiveSettings(
-            dialects = DialectTable(codecs, traceContext),
+            dialects = DialectTable(codecs, traceContext, compression),
+            compression = compression,
             transport = transport,
             handlers = session.handlerDispatcher,
             session = buildSession(),

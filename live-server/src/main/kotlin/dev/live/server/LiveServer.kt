@@ -93,6 +93,7 @@ public class LiveServer internal constructor(
             topics,
             settings.session,
             settings.limits,
+            settings.compression,
             FastPath(settings.transport),
             scope,
             settings.handlers,
@@ -101,6 +102,9 @@ public class LiveServer internal constructor(
         )
 
     init {
+        settings.compression?.let { compression ->
+            scope.coroutineContext.job.invokeOnCompletion { compression.close() }
+        }
         // An eighth of the shortest timeout: timeouts fire at most 12.5 % late. At most 100 sweeps a second.
         val session = settings.session
         val shortest = minOf(session.writeTimeout, session.heartbeatInterval, settings.limits.expiryWarning, 8.seconds)

@@ -2,6 +2,7 @@ package dev.live.server
 
 import dev.live.server.broker.Broker
 import dev.live.server.dialect.DialectTable
+import dev.live.server.frame.Compression
 import dev.live.server.limits.LimitSettings
 import dev.live.server.observe.LiveObserver
 import dev.live.server.session.SessionSettings
@@ -9,9 +10,14 @@ import dev.live.server.transport.Transport
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlin.time.Duration
 
-/** The validated, immutable settings of `install(Live) { }`. */
+/**
+ * The validated, immutable settings of `install(Live) { }`.
+ *
+ * @property compression null if it is off. The server closes it when it ends
+ */
 internal class LiveSettings(
     val dialects: DialectTable,
+    val compression: Compression?,
     val transport: Transport,
     val handlers: CoroutineDispatcher,
     val session: SessionSettings,

@@ -60,6 +60,7 @@ class ConfigurationDocsTest : FunSpec({
                 "heartbeat" to HeartbeatConfig::class.java,
                 "topics" to TopicsConfig::class.java,
                 "limits" to LimitsConfig::class.java,
+                "compression" to CompressionConfig::class.java,
                 "drain" to DrainConfig::class.java,
             )
 

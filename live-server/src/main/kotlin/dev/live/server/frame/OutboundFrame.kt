@@ -30,6 +30,7 @@ internal class OutboundFrame private constructor(
         val Empty = OutboundFrame(Opcode.Text, ByteArray(0), size = 0, count = 0)
 
         private const val FIN = 0x80 // outbound frames are never fragmented
+        private const val COMPRESSED = 0x40 // the first reserved bit (RFC 7692, section 7.2.3.1)
         private const val LENGTH_IS_16_BITS: Byte = 126
         private const val LENGTH_IS_64_BITS: Byte = 127
         private const val MAX_SHORT_LENGTH = 125
@@ -38,6 +39,15 @@ internal class OutboundFrame private constructor(
         /** A frame without a header: sockets write only [wire]. */
         fun unframed(opcode: Opcode, wire: ByteArray, subscribeReply: Message? = null) =
             OutboundFrame(opcode, wire, wire.size, count = 1, subscribeReply)
+
+        /** A frame with the first [size] bytes of [payload], which permessage-deflate has compressed. */
+        fun compressed(opcode: Opcode, payload: ByteArray, size: Int): OutboundFrame {
+            val header = header(opcode, size)
+            header[0] = (header[0].toInt() or COMPRESSED).toByte()
+            val wire = header.copyOf(header.size + size)
+            payload.copyInto(wire, header.size, 0, size)
+            return OutboundFrame(opcode, wire, size, count = 1)
+        }
 
         /** Concatenates [frames], at least one, in their order. */
         fun concat(frames: List<OutboundFrame>): OutboundFrame {

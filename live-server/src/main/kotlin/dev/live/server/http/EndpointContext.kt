@@ -1,5 +1,6 @@
 package dev.live.server.http
 
+import dev.live.server.frame.Compression
 import dev.live.server.limits.AddressCounter
 import dev.live.server.limits.LimitSettings
 import dev.live.server.limits.UserRates
@@ -16,6 +17,7 @@ internal class EndpointContext(
     val topics: TopicRegistry,
     val sessionSettings: SessionSettings,
     val limits: LimitSettings,
+    val compression: Compression?,
     val fastPath: FastPath,
     val scope: CoroutineScope,
     val handlers: CoroutineDispatcher,
@@ -28,6 +30,9 @@ internal class EndpointContext(
     /** Connections per address across all endpoints; null without a limit. */
     val addresses: AddressCounter? =
         limits.maxConnectionsPerAddress.takeIf { it < Int.MAX_VALUE }?.let(::AddressCounter)
+
+    /** The limits on frames of clients that have negotiated compression. */
+    val compressedFrames = limits.frames.withCompression()
 
     /** Rejected origins across all endpoints and the admin page. */
     val rejectedOrigins = RejectedOrigins(now)

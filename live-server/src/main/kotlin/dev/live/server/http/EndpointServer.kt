@@ -15,6 +15,7 @@ import dev.live.server.session.SessionHandler
 import dev.live.server.session.SessionRunner
 import dev.live.server.session.SessionRuntime
 import dev.live.server.session.TopicSubscription
+import dev.live.server.transport.InflatingSocket
 import dev.live.server.transport.Socket
 import dev.live.server.transport.watchDisconnect
 import io.ktor.http.HttpStatusCode
@@ -85,8 +86,11 @@ internal class EndpointServer<Meta : Any>(
             }
         val address = call.request.origin.remoteAddress
         val slot = handshake.slot // the connection must not keep the handshake in memory
-        return LiveUpgrade(handshake, limits.frames, context.fastPath, call, context.scope, permit::close) { socket ->
-            serve(socket, slot, meta, address)
+        val inflaters = context.compression?.inflaters?.takeIf { handshake.extension != null }
+        val frames = if (inflaters == null) limits.frames else context.compressedFrames
+        return LiveUpgrade(handshake, frames, context.fastPath, call, context.scope, permit::close) { socket ->
+            val session = if (inflaters == null) socket else InflatingSocket(socket, inflaters, frames, address)
+            serve(session, slot, meta, address)
         }
     }
 

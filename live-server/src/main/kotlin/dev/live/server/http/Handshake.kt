@@ -17,8 +17,16 @@ import kotlin.io.encoding.Base64
  * The result of checking an upgrade request, before the client is authenticated; an [HttpRejection] if it is invalid.
  */
 internal sealed interface Handshake {
-    /** A valid request. [subprotocol] is the one to select in the response, or null if the client offered none. */
-    class Accepted(val slot: Int, val subprotocol: String?, val key: String) : Handshake
+    /**
+     * A valid request. [subprotocol] is the one to select in the response, or null if the client offered none.
+     * [extension] is the one to accept in the response, which is compression, or null.
+     */
+    class Accepted(
+        val slot: Int,
+        val subprotocol: String?,
+        val key: String,
+        val extension: String? = null,
+    ) : Handshake
 }
 
 /** Checks the upgrade request in [call] (RFC 6455, section 4.2.1), then selects the subprotocol. */
@@ -34,7 +42,17 @@ internal fun handshake(call: ApplicationCall, dialects: DialectTable): Handshake
     if (key == null || (!isKey(key) && !call.isFromTestHost())) {
         return badRequest("Sec-WebSocket-Key must be 16 bytes in base64.")
     }
-    return negotiate(call.offeredSubprotocols(), dialects, key)
+    val accepted = negotiate(call.offeredSubprotocols(), dialects, key)
+    if (!dialects.canCompress || accepted !is Handshake.Accepted) return accepted
+    // several headers are one list (RFC 9110, section 5.3)
+    val offers = call.request.headers.getAll(HttpHeaders.SecWebSocketExtensions).orEmpty().joinToString(",")
+    return negotiateCompression(accepted, offers, dialects)
+}
+
+private fun negotiateCompression(accepted: Handshake.Accepted, offers: String, dialects: DialectTable): Handshake {
+    val extensions = parseExtensions(offers) ?: return badRequest("Sec-WebSocket-Extensions is malformed.")
+    val response = acceptDeflate(extensions) ?: return accepted
+    return Handshake.Accepted(dialects.compressedSlot(accepted.slot), accepted.subprotocol, accepted.key, response)
 }
 
 /** Rejects a request that does not request a WebSocket upgrade. */

@@ -44,6 +44,7 @@ internal class LiveUpgrade(
             append(HttpHeaders.Connection, "Upgrade")
             append(HttpHeaders.SecWebSocketAccept, websocketServerAccept(handshake.key))
             handshake.subprotocol?.let { append(HttpHeaders.SecWebSocketProtocol, it) }
+            handshake.extension?.let { append(HttpHeaders.SecWebSocketExtensions, it) }
         }
 
     /** Whether the engine has started the upgrade; [onEnd] is then guaranteed to be called. */

@@ -9,7 +9,7 @@ import dev.live.server.frame.OutboundFrame
 import java.util.concurrent.atomic.AtomicReferenceArray
 
 /**
- * An event for many sessions, encoded at most once per dialect.
+ * An event for many sessions, encoded at most once per dialect, and compressed at most once per dialect.
  *
  * The same instance is delivered to every subscriber of a topic, so a broadcast to 10,000 sessions that use two
  * dialects costs two encodings, not 10,000. The queues hold the encodings.
@@ -46,8 +46,13 @@ internal class PreparedMessage(
     private val frames = AtomicReferenceArray<OutboundFrame>(dialects.size)
 
     /** The frame of the event in the dialect at [slot] of the table. Shared between sessions. */
-    fun frameFor(slot: Int): OutboundFrame =
-        frames[slot] ?: dialects[slot].encode(event).also { frames[slot] = it }
+    fun frameFor(slot: Int): OutboundFrame = frames[slot] ?: frame(slot).also { frames[slot] = it }
+
+    /** Compresses the encoding that the sessions without compression receive, so that the codec runs once for both. */
+    private fun frame(slot: Int): OutboundFrame {
+        val plain = dialects.plainSlot(slot)
+        return if (plain == slot) dialects[slot].encode(event) else dialects.compress(frameFor(plain))
+    }
 
     private companion object {
         val SUBSCRIPTION_REPLIES = setOf(MessageType.ACK, MessageType.SUBSCRIBE, MessageType.UNSUBSCRIBE)

@@ -7,7 +7,8 @@ import dev.live.protocol.CloseCode
  *
  * Bytes may arrive in chunks of any size. Each byte is checked when it is read: a violation is reported at the first
  * byte that shows it, before the frame is complete. An incomplete message takes at most twice the memory of its
- * received bytes, whatever length its frame declares and however many fragments it has.
+ * received bytes, whatever length its frame declares and however many fragments it has. Compressed messages are not
+ * inflated here: [InflatingSocket] does this when the session takes them, and then checks their text.
  *
  * Subclasses supply the bytes. Not thread-safe.
  *
@@ -34,6 +35,7 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
     // state of the message that is being assembled
     private var isInMessage = false
     private var isText = false
+    private var isCompressed = false
     private var fragments = 0
     private var message: ByteArray = EMPTY
     private var size = 0
@@ -77,16 +79,27 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
     }
 
     private fun firstByte(byte: Int) {
-        if (byte and RESERVED != 0) violated("extension bits set without a negotiated extension")
         isFinal = byte and FIN != 0
         opcode = byte and OPCODE
+        if (byte and RESERVED != 0) extensionBits(byte and RESERVED)
         when (opcode) {
             CONTINUATION -> if (!isInMessage) violated("continuation frame without an open message")
-            TEXT, BINARY -> if (isInMessage) violated("new message before the final fragment of the previous one")
+            TEXT, BINARY -> {
+                if (isInMessage) violated("new message before the final fragment of the previous one")
+                isCompressed = byte and COMPRESSED != 0
+            }
             CLOSE, PING, PONG -> if (!isFinal) violated("fragmented control frame")
             else -> violated("unknown opcode $opcode")
         }
         step = SECOND_BYTE
+    }
+
+    /** Only the first frame of a message can have the bit for compression (RFC 7692, section 6). */
+    private fun extensionBits(bits: Int) {
+        if (!limits.allowsCompression || bits != COMPRESSED) {
+            violated("extension bits set without a negotiated extension")
+        }
+        if (opcode != TEXT && opcode != BINARY) violated("compression bit in a continuation or a control frame")
     }
 
     private fun secondByte(byte: Int) {
@@ -124,12 +137,15 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
             if (++fragments > limits.fragments) {
                 fail(CloseCode.PolicyViolated, "a message must be at most ${limits.fragments} fragments")
             }
-            if (length > limits.maxMessageSize - size) {
+            if (length > maxSize - size) {
                 fail(CloseCode.TooLarge, "a message must be at most ${limits.maxMessageSize} bytes")
             }
         }
         step = if (maskBytes > 0) MASK else PAYLOAD
     }
+
+    /** Maximum bytes of the message before it is inflated. */
+    private val maxSize: Int get() = if (isCompressed) limits.maxCompressedSize else limits.maxMessageSize
 
     private fun beginMessage() {
         isText = opcode == TEXT
@@ -156,7 +172,8 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
         ensureCapacity(count, remaining)
         readBytes(message, size, count)
         val isAscii = unmask(message, size, count, mask, arrived)
-        if (isText && !(isAscii && text.isComplete) && !text.accepts(message, size, size + count)) invalidText()
+        val checksText = isText && !isCompressed
+        if (checksText && !(isAscii && text.isComplete) && !text.accepts(message, size, size + count)) invalidText()
         size += count
         arrived += count
     }
@@ -168,7 +185,7 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
     private fun ensureCapacity(count: Int, remaining: Int) {
         val needed = size + count
         if (needed <= message.size) return
-        val end = if (isFinal) size + remaining else limits.maxMessageSize
+        val end = if (isFinal) size + remaining else maxSize
         val capacity = if (isFinal && count == remaining) needed else maxOf(needed, message.size * 2, MIN_CAPACITY)
         message = message.copyOf(minOf(capacity, end))
     }
@@ -182,10 +199,10 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
         }
         isInMessage = !isFinal
         if (isInMessage) return null
-        if (isText && !text.isComplete) invalidText()
+        if (isText && !isCompressed && !text.isComplete) invalidText()
         val bytes = if (message.size == size) message else message.copyOf(size)
         message = EMPTY
-        return Inbound.Data(bytes, isText)
+        return Inbound.Data(bytes, isText, isCompressed)
     }
 
     private fun closed(): Inbound {
@@ -220,6 +237,7 @@ internal abstract class FrameDecoder(private val limits: FrameLimits, private va
 
         const val FIN = 0x80
         const val RESERVED = 0x70
+        const val COMPRESSED = 0x40
         const val OPCODE = 0x0F
         const val MASKED = 0x80
         const val SHORT_LENGTH = 0x7F

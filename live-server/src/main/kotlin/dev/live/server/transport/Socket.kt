@@ -74,10 +74,18 @@ internal sealed interface Inbound {
     /** Number of payload bytes. */
     val size: Int get() = 0
 
-    /** A complete message, assembled from its fragments. */
-    class Data(val bytes: ByteArray, val isText: Boolean) : Inbound {
-        override val size: Int get() = bytes.size
-    }
+    /**
+     * A complete message, assembled from its fragments.
+     *
+     * @property isCompressed whether [InflatingSocket] has to inflate [bytes]
+     * @property size the larger one of its sizes before and after it was inflated, which the rate limits count
+     */
+    class Data(
+        val bytes: ByteArray,
+        val isText: Boolean,
+        val isCompressed: Boolean = false,
+        override val size: Int = bytes.size,
+    ) : Inbound
 
     class Ping(val payload: ByteArray) : Inbound {
         override val size: Int get() = payload.size

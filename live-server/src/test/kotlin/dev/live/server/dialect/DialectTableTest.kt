@@ -37,4 +37,22 @@ class DialectTableTest : FunSpec({
         table.size shouldBe 1
         listOf(table.jsonSlot, table.eventsSlot, table.eventsWithIdsSlot) shouldBe listOf(-1, -1, -1)
     }
+
+    test("with compression each WebSocket dialect has a second slot, which no subprotocol selects") {
+        val table = DialectTable(listOf(CborCodec, JsonCodec), isTraced = true, compressor = { it })
+
+        table.canCompress shouldBe true
+        table.size shouldBe 10
+        table.subprotocols.size shouldBe 4
+        for (slot in 0..3) {
+            val compressed = table.compressedSlot(slot)
+            table[compressed].shouldBeInstanceOf<CompressedDialect>().codec shouldBe table[slot].codec
+            table.plainSlot(compressed) shouldBe slot
+        }
+        for (slot in 0..5) table.plainSlot(slot) shouldBe slot
+    }
+
+    test("without compression there are no further slots") {
+        DialectTable(listOf(JsonCodec)).run { listOf(canCompress, size, plainSlot(2)) } shouldBe listOf(false, 3, 2)
+    }
 })

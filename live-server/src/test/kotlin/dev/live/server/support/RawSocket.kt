@@ -52,7 +52,10 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
     fun text(text: String): Unit = frame(0x1, text.toByteArray())
 
     /** The next frame: opcode and payload. */
-    fun readFrame(): Pair<Int, ByteArray> {
+    fun readFrame(): Pair<Int, ByteArray> = readWhole().let { (first, payload) -> (first and 0x0F) to payload }
+
+    /** The next frame: first byte and payload. */
+    fun readWhole(): Pair<Int, ByteArray> {
         val first = input.readUnsignedByte()
         val length =
             when (val short = input.readUnsignedByte() and 0x7F) {
@@ -60,7 +63,7 @@ internal class RawSocket(private val socket: Socket) : AutoCloseable {
                 127 -> input.readLong().toInt()
                 else -> short
             }
-        return (first and 0x0F) to ByteArray(length).also(input::readFully)
+        return first to ByteArray(length).also(input::readFully)
     }
 
     /** The code of the next close frame. Skips other frames. */

@@ -73,6 +73,7 @@ internal class TestSession(
         counters = counters,
     ).registry,
     private val id: String = "session",
+    slot: Int = 0,
 ) {
     val socket = FakeSocket()
     val sessions = SessionRegistry()
@@ -89,7 +90,7 @@ internal class TestSession(
             handlers
         }
 
-    private val runtime = SessionRuntime(settings, topics, slot = 0) { test.currentTime }
+    private val runtime = SessionRuntime(settings, topics, slot) { test.currentTime }
     private val runner = SessionRunner(socket, Handler(), settings) { test.currentTime }
 
     lateinit var session: Session<Unit>

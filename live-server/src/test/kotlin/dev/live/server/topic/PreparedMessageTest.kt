@@ -5,8 +5,11 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.dialect.DialectTable
 import dev.live.server.dialect.ServerEvent
+import dev.live.server.frame.Compression
 import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
 import dev.live.server.support.FakeCodec
+import dev.live.server.support.inflated
 import dev.live.server.support.payload
 import dev.live.server.support.textMessage
 import io.kotest.core.spec.style.FunSpec
@@ -30,6 +33,43 @@ class PreparedMessageTest : FunSpec({
         val message = PreparedMessage(textMessage("hello"), DialectTable(listOf(FakeCodec())))
 
         message.frameFor(0) shouldBeSameInstanceAs message.frameFor(0)
+    }
+
+    test(
+        "a message is compressed once for all sessions of a dialect, and encoded once for those without compression too",
+    ) {
+        val codecs = listOf(FakeCodec("a"), FakeCodec("b"))
+        val compressions = ArrayList<OutboundFrame>()
+        val dialects = DialectTable(codecs, compressor = { it.also(compressions::add) })
+        val message = PreparedMessage(textMessage("hello"), dialects)
+
+        repeat(1_000) { session -> message.frameFor(dialects.compressedSlot(session % 2)) }
+        repeat(1_000) { session -> message.frameFor(session % 2) }
+
+        compressions.size shouldBe 2
+        codecs.map { it.encodings.get() } shouldBe listOf(1, 1)
+    }
+
+    test("without a session that has negotiated compression, nothing is compressed") {
+        val dialects = DialectTable(listOf(FakeCodec()), compressor = { error("no session needs it") })
+        val message = PreparedMessage(textMessage("hello"), dialects)
+
+        message.frameFor(0).payload().decodeToString() shouldBe "hello"
+        MessageBatch(listOf(message), dialects).frameFor(0).payload().decodeToString() shouldBe "hello"
+    }
+
+    test("each message of a batch is compressed by itself") {
+        val compression = Compression(minBytes = 1, level = 6)
+        val dialects = DialectTable(listOf(FakeCodec()), compressor = compression)
+        val messages = listOf("a", "b").map { PreparedMessage(textMessage(it.repeat(99)), dialects) }
+        val slot = dialects.compressedSlot(0)
+
+        val frame = MessageBatch(messages, dialects).frameFor(slot)
+
+        frame.wire shouldBe messages[0].frameFor(slot).wire + messages[1].frameFor(slot).wire
+        messages.map { inflated(it.frameFor(slot).payload()).decodeToString() } shouldBe
+            listOf("a".repeat(99), "b".repeat(99))
+        compression.close()
     }
 
     test("the frame of a batch concatenates the frames of its messages, is built once per dialect and counts all") {
