@@ -19,6 +19,7 @@ fun main(args: Array<String>) {
         languages.map { it.name }.toSet(),
         results.encoders.groupBy({ it.entry.codec }) { Rows.of(it) },
         results.clients.map { Rows.of(it) },
+        results.clients.mapNotNull { Rows.compressionOf(it) },
     )
     println(
         "${results.encoders.size} encoders, ${results.clients.size} clients, ${results.programs.size} programs, " +

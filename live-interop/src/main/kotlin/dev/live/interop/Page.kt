@@ -9,6 +9,9 @@ object Rows {
     val CLIENT_HEAD: String =
         line("language", "library and options", "version", ClientColumn.entries.map { it.title })
 
+    val COMPRESSION_HEAD: String =
+        line("language", "library and options", "version", CompressionColumn.entries.map { it.title })
+
     fun of(row: EncoderRow): String {
         val cells = EncoderColumn.entries.map { mark(row.outcomes.getValue(it), row.entry) }
         val reasons =
@@ -23,11 +26,21 @@ object Rows {
     }
 
     fun of(row: ClientRow): String {
-        val setting = row.entry.setting
-        val title = if (setting.isEmpty()) row.entry.library else "${row.entry.library}, `$setting`"
         val cells = ClientColumn.entries.map { column -> plain(row.cells.getValue(column)) }
-        return line(row.entry.language, title, row.entry.version, cells)
+        return line(row.entry.language, title(row.entry), row.entry.version, cells)
     }
+
+    /** Returns null if the client does not offer compression. */
+    fun compressionOf(row: ClientRow): String? {
+        val compression = row.compression ?: return null
+        val cells = compression.map { (column, cell) ->
+            if (column == CompressionColumn.Offer) "`$cell`" else plain(cell)
+        }
+        return line(row.entry.language, title(row.entry), row.entry.version, cells)
+    }
+
+    private fun title(entry: ClientEntry): String =
+        if (entry.setting.isEmpty()) entry.library else "${entry.library}, `${entry.setting}`"
 
     /** Removes the JDK and Node versions from [row], which depend on the machine. */
     fun comparable(row: String): String = row.replace(Regex("(JDK|Node) \\d+"), "$1")
@@ -58,9 +71,19 @@ object Rows {
      * none.
      */
     fun problem(row: ClientRow): String? {
-        val exchanges = listOf(ClientColumn.Text, ClientColumn.Binary).all { row.cells.getValue(it) == "✓" }
+        val exchanges =
+            listOf(ClientColumn.Text, ClientColumn.Binary).all { row.cells.getValue(it) == "✓" } &&
+                listOf(CompressionColumn.Text, CompressionColumn.Binary).all {
+                    (row.compression?.get(it) ?: "✓") == "✓"
+                }
         val closes = row.cells.getValue(ClientColumn.Close).split(" or ").all { it in setOf("1000", NOT_REPORTED) }
-        return if (exchanges && closes) null else "${row.entry.language}, ${row.entry.library}: ${row.cells}"
+        return if (exchanges &&
+            closes
+        ) {
+            null
+        } else {
+            "${row.entry.language}, ${row.entry.library}: ${row.cells}, ${row.compression}"
+        }
     }
 
     private fun mark(outcome: Outcome, entry: EncoderEntry): String =
@@ -94,8 +117,16 @@ class Page(private val file: File, private val template: File, private val langu
     /** The current rows of the page. */
     val rows: List<String> get() = if (file.exists()) file.readLines().filter { it.startsWith("| ") } else emptyList()
 
-    /** Writes the page with [encoders] by codec, and [clients]. Languages that are not in [tested] keep their rows. */
-    fun write(tested: Set<String>, encoders: Map<String, List<String>>, clients: List<String>) {
+    /**
+     * Writes the page with [encoders] by codec, [clients] and their [compression]. Languages that are not in [tested]
+     * keep their rows.
+     */
+    fun write(
+        tested: Set<String>,
+        encoders: Map<String, List<String>>,
+        clients: List<String>,
+        compression: List<String>,
+    ) {
         val untested = Catalog.all.map { it.name } - tested
         var section = ""
         val old = mutableMapOf<String, MutableList<String>>()
@@ -109,11 +140,12 @@ class Page(private val file: File, private val template: File, private val langu
         val lines =
             template.readLines().flatMap { line ->
                 if (line.startsWith("## ") || line.startsWith("### ")) section = line.trimStart('#', ' ')
-                val mark = Regex("<!-- (encoders|clients|program) ?(\\S*) -->").matchEntire(line)
+                val mark = Regex("<!-- (encoders|clients|compression|program) ?(\\S*) -->").matchEntire(line)
                 val kept = old[section].orEmpty()
                 when (mark?.groupValues?.get(1)) {
                     "encoders" -> table(Rows.ENCODER_HEAD, encoders[mark.groupValues[2]].orEmpty() + kept)
                     "clients" -> table(Rows.CLIENT_HEAD, clients + kept)
+                    "compression" -> table(Rows.COMPRESSION_HEAD, compression + kept)
                     "program" -> program(mark.groupValues[2])
                     else -> listOf(line)
                 }

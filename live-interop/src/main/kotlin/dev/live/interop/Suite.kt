@@ -16,10 +16,12 @@ class Results(val encoders: List<EncoderRow>, val clients: List<ClientRow>, val 
 object Suite {
     fun run(languages: List<Language>): Results {
         val servers = Transport.entries.associateWith { InteropServer.start(it) }
+        val compressing = Transport.entries.associateWith { InteropServer.start(it, compresses = true) }
+        val matrix = ClientMatrix(servers, compressing)
         val threads = Executors.newFixedThreadPool(PARALLEL)
         try {
             val encoders = languages.flatMap { EncoderMatrix(servers).rows(it.encoders ?: return@flatMap emptyList()) }
-            val clients = languages.flatMap { ClientMatrix(servers).rows(it.clients ?: return@flatMap emptyList()) }
+            val clients = languages.flatMap { matrix.rows(it.clients ?: return@flatMap emptyList()) }
             val clientRows = clients.map { threads.submit(Callable(it)) } // first, because clients mostly wait
             val encoderRows = encoders.map { threads.submit(Callable(it)) }
             // in sequence, because all programs use the same room
@@ -31,7 +33,7 @@ object Suite {
             )
         } finally {
             threads.shutdownNow()
-            servers.values.forEach { it.close() }
+            (servers.values + compressing.values).forEach { it.close() }
         }
     }
 

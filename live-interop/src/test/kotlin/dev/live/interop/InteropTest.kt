@@ -40,6 +40,13 @@ class InteropTest : FunSpec({
         page().rows.map(::frames) shouldContainAll rows.map(::frames)
     }
 
+    test("the page has the current compression results of npm and Maven Central clients") {
+        val rows = results.clients.mapNotNull { Rows.compressionOf(it) }
+
+        rows.shouldHaveAtLeastSize(3)
+        page().rows.map(Rows::comparable) shouldContainAll rows.map(Rows::comparable)
+    }
+
     context("the page shows the tested program") {
         for (program in Catalog.all.flatMap { it.programs }) {
             test(program.file) {
