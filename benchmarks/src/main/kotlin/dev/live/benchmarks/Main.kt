@@ -10,6 +10,7 @@ import dev.live.benchmarks.cli.BenchmarkCommand
 import dev.live.benchmarks.cli.ErrorMessages
 import dev.live.benchmarks.load.client.ClientCommand
 import dev.live.benchmarks.load.client.ReceiveCommand
+import dev.live.benchmarks.load.compression.CompressionCommand
 import dev.live.benchmarks.load.generator.LoadCommand
 import dev.live.benchmarks.load.peer.PeerCommand
 import dev.live.benchmarks.load.report.ReportCommand
@@ -50,6 +51,7 @@ internal class Benchmarks(commandLine: String) :
             ReportCommand(commandLine),
             ClientCommand(),
             SyncCommand(),
+            CompressionCommand(),
             SoakCommand(),
             LoadCommand(),
             ServerCommand(),

@@ -14,6 +14,7 @@ private val LAYERS =
         "load.peer",
         "load.report",
         "load.client",
+        "load.compression",
         "load.soak",
         "micro",
         "load.sync",

@@ -23,7 +23,7 @@ internal class ClientLoop(private val protocol: WireProtocol, private val addres
     private val selector = Selector.open()
     private val direct = ByteBuffer.allocateDirect(READ_SIZE)
     private val bytes = ByteArray(READ_SIZE + MAX_PENDING)
-    private val scanner = FrameScanner(::onFrame)
+    private val scanner = FrameScanner(if (protocol.offersCompression) SharedInflater() else null, ::onFrame)
     private val onKey = Consumer<SelectionKey>(::onReady)
     private val dirty = ArrayList<Connection>()
     private val markers = MarkerFinder()

@@ -11,8 +11,10 @@ internal class BadFrameException(message: String) : Exception(message)
 /**
  * Splits the bytes from a server into frames, without an allocation per frame. It supports neither masking, which
  * servers do not use, nor fragments, because the messages are small.
+ *
+ * @param inflater for compressed frames; null if the client does not offer compression
  */
-internal class FrameScanner(private val sink: FrameSink) {
+internal class FrameScanner(private val inflater: SharedInflater? = null, private val sink: FrameSink) {
     /**
      * Passes every complete frame between [from] and [to] to the sink.
      *
@@ -23,7 +25,10 @@ internal class FrameScanner(private val sink: FrameSink) {
         while (at + 2 <= to) {
             val first = bytes[at].toInt()
             var length = bytes[at + 1].toInt()
-            if (first and 0x70 != 0) throw BadFrameException("a frame with reserved bits: ${first and 255}")
+            val isCompressed = first and 0x40 != 0 && inflater != null
+            if (first and 0x70 != 0 && !isCompressed) {
+                throw BadFrameException("a frame with reserved bits: ${first and 255}")
+            }
             if (first and 0x80 == 0 || first and 15 == 0) throw BadFrameException("a fragmented message")
             if (length < 0) throw BadFrameException("a masked frame")
             var start = at + 2
@@ -38,7 +43,12 @@ internal class FrameScanner(private val sink: FrameSink) {
             }
             val end = start + length
             if (end > to) return at
-            sink.onFrame(connection, first and 15, bytes, start, end)
+            if (isCompressed) {
+                val message = inflater.inflate(bytes, start, end)
+                sink.onFrame(connection, first and 15, message, 0, message.size)
+            } else {
+                sink.onFrame(connection, first and 15, bytes, start, end)
+            }
             at = end
         }
         return at

@@ -7,8 +7,11 @@ import dev.live.protocol.JsonCodec
 import dev.live.protocol.Message
 import dev.live.protocol.MessagePackCodec
 
-/** live's own protocol. The payload is a JSON string in JSON, and bytes in the binary codecs. */
-internal class LiveProtocol(private val codec: Codec) : WireProtocol {
+/**
+ * live's own protocol. The payload is a JSON object or the content of a JSON string in JSON, and bytes in the binary
+ * codecs.
+ */
+internal class LiveProtocol(private val codec: Codec, override val offersCompression: Boolean = false) : WireProtocol {
     override val subprotocol: String get() = codec.subprotocol
 
     override val isBinary: Boolean get() = codec.isBinary
@@ -30,16 +33,21 @@ internal class LiveProtocol(private val codec: Codec) : WireProtocol {
         }
 
     private fun body(payload: String) =
-        if (isBinary) Body.bytes(payload.toByteArray()) else Body.json("\"$payload\"")
+        when {
+            isBinary -> Body.bytes(payload.toByteArray())
+            payload.startsWith('{') -> Body.json(payload)
+            else -> Body.json("\"$payload\"")
+        }
 
     companion object {
-        fun named(codec: String): LiveProtocol =
+        fun named(codec: String, offersCompression: Boolean = false): LiveProtocol =
             LiveProtocol(
                 when (codec) {
                     "cbor" -> CborCodec
                     "msgpack" -> MessagePackCodec
                     else -> JsonCodec
                 },
+                offersCompression,
             )
     }
 }

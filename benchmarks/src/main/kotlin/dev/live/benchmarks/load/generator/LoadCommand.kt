@@ -2,6 +2,7 @@ package dev.live.benchmarks.load.generator
 
 import com.github.ajalt.clikt.core.ProgramResult
 import com.github.ajalt.clikt.parameters.options.default
+import com.github.ajalt.clikt.parameters.options.flag
 import com.github.ajalt.clikt.parameters.options.option
 import com.github.ajalt.clikt.parameters.types.choice
 import com.github.ajalt.clikt.parameters.types.double
@@ -40,6 +41,9 @@ internal class LoadCommand :
     private val rate by option(help = "deliveries per second of the scenario 'rate'")
         .int().restrictTo(min = 1).default(50_000)
     private val payload by option(help = "bytes of a payload").int().restrictTo(min = Marker.SIZE).default(128)
+    private val content by option(help = "content of a payload: equal letters, or a JSON object")
+        .choice("letters", "json").default("letters")
+    private val compression by option(help = "the clients offer compression").flag()
     private val warmup by option(help = "seconds before the measurement").double().restrictTo(min = 0.0).default(3.0)
     private val seconds by option(help = "seconds of the measurement; 5 by default, and unlimited for 'idle'")
         .double().restrictTo(min = 0.0)
@@ -62,6 +66,8 @@ internal class LoadCommand :
                 blockEvery = blockEvery,
                 rate = rate,
                 payload = payload,
+                isJson = content == "json",
+                offersCompression = compression,
                 warmup = warmup,
                 seconds = seconds ?: 5.0,
                 hold = seconds,

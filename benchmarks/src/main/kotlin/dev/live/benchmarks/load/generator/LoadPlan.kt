@@ -6,6 +6,8 @@ package dev.live.benchmarks.load.generator
  * @property hot number of topics that receive publishes; null: all
  * @property publishers connections that publish to the topic of `fanout`. Each waits for its own publish, so their
  *   publishes arrive singly. One publisher writes the publishes that it replaces at the same time in one segment
+ * @property isJson whether payloads are JSON objects, as compression needs them, and not a string of equal letters
+ * @property offersCompression whether the clients offer compression
  * @property blockEvery in the scenario `blocking`, every N-th message has a handler that blocks
  * @property hold how long idle clients stay connected; null: until standard input ends
  */
@@ -23,14 +25,27 @@ internal class LoadPlan(
     val blockEvery: Int = 100,
     val rate: Int = 50_000,
     val payload: Int = 128,
+    val isJson: Boolean = false,
+    val offersCompression: Boolean = false,
     val warmup: Double = 3.0,
     val seconds: Double = 5.0,
     val hold: Double? = null,
     val serverPid: Long? = null,
 ) {
-    val wire: WireProtocol get() = WireProtocol.named(protocol, codec)
+    val wire: WireProtocol get() = WireProtocol.named(protocol, codec, offersCompression)
 
     /** A copy without a measured window. */
     fun warmUpOnly(): LoadPlan =
-        LoadPlan(scenario, port, host, protocol, codec, payload = payload, warmup = warmup, seconds = 0.0)
+        LoadPlan(
+            scenario,
+            port,
+            host,
+            protocol,
+            codec,
+            payload = payload,
+            isJson = isJson,
+            offersCompression = offersCompression,
+            warmup = warmup,
+            seconds = 0.0,
+        )
 }

@@ -2,13 +2,23 @@ package dev.live.benchmarks.load.generator
 
 import java.net.InetSocketAddress
 import kotlin.concurrent.thread
+import kotlin.random.Random
 
 /** Executes a [LoadPlan]: opens the clients, runs the scenario and returns the results. */
 internal class Scenarios(private val plan: LoadPlan) {
     private val wire = plan.wire
     private val server = plan.serverPid?.let(::ProcessStats)
     private val loop = ClientLoop(wire, InetSocketAddress(plan.host, plan.port))
-    private val payload = Marker.payload(plan.payload)
+    private val payload =
+        if (plan.isJson) {
+            JsonContent.of(
+                plan.payload,
+                Random(0),
+                Marker.payload(Marker.SIZE),
+            )
+        } else {
+            Marker.payload(plan.payload)
+        }
 
     fun run(): List<LoadResult> =
         when (plan.scenario) {

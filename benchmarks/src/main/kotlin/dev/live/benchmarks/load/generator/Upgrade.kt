@@ -13,6 +13,7 @@ internal object Upgrade {
             append("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n")
             append("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
             protocol.subprotocol?.let { append("Sec-WebSocket-Protocol: $it\r\n") }
+            if (protocol.offersCompression) append("Sec-WebSocket-Extensions: permessage-deflate\r\n")
             append("\r\n")
         }.toByteArray()
 

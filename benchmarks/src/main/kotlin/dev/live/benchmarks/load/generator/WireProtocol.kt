@@ -16,6 +16,9 @@ internal interface WireProtocol {
 
     val isBinary: Boolean get() = false
 
+    /** Whether the clients offer compression. */
+    val offersCompression: Boolean get() = false
+
     /**
      * The first message after the upgrade, acknowledged by [FrameKind.READY]. Null if the connection is ready at once.
      */
@@ -42,9 +45,9 @@ internal interface WireProtocol {
     fun classify(bytes: ByteArray, from: Int, to: Int): FrameKind
 
     companion object {
-        fun named(name: String, codec: String): WireProtocol =
+        fun named(name: String, codec: String, offersCompression: Boolean = false): WireProtocol =
             when (name) {
-                "live" -> LiveProtocol.named(codec)
+                "live" -> LiveProtocol.named(codec, offersCompression)
                 "plain" -> PlainProtocol
                 "socketio" -> SocketIoProtocol
                 "stomp" -> StompProtocol

@@ -71,7 +71,7 @@ internal class ReportRenderer(private val records: ResultStore, private val out:
 
     /** Appends the pages of other commands, which include their own machine description. */
     private fun StringBuilder.appendIncludedPages() {
-        for (page in listOf("client/CLIENT.md", "sync/SYNC.md", "android/SIZE.md")) {
+        for (page in listOf("client/CLIENT.md", "sync/SYNC.md", "compression/COMPRESSION.md", "android/SIZE.md")) {
             val file = records.directory.resolve(page)
             if (!file.exists()) continue
             appendLine()

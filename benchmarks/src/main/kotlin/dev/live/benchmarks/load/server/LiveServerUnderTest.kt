@@ -42,8 +42,10 @@ internal class ServerCommand :
     private val history by option(help = "messages in the history of every topic")
         .int().restrictTo(min = 0).default(0)
 
+    private val compression by option(help = "level of compression; 0: none").int().restrictTo(0..9).default(0)
+
     override fun run() {
-        val module: Application.() -> Unit = { liveUnderTest(transport, handlers, history) }
+        val module: Application.() -> Unit = { liveUnderTest(transport, handlers, history, compression) }
         val server =
             when (engine) {
                 "cio" -> embeddedServer(CIO, address.port, address.host, module = module)
@@ -91,10 +93,23 @@ internal fun announce(host: String, port: Int) {
  * be faster but would not represent live.
  *
  * @param history number of messages in the history of every topic
+ * @param compressionLevel level of the compression of all messages; 0: none
  */
-internal fun Application.liveUnderTest(transport: Transport, handlers: HandlersUnderTest, history: Int = 0) {
+internal fun Application.liveUnderTest(
+    transport: Transport,
+    handlers: HandlersUnderTest,
+    history: Int = 0,
+    compressionLevel: Int = 0,
+) {
     install(Live) {
         this.transport = transport
+        if (compressionLevel > 0) {
+            compression {
+                enabled = true
+                minBytes = 1
+                level = compressionLevel
+            }
+        }
         session {
             maxTopics = Int.MAX_VALUE
             handlers.dispatcher?.let { handlerDispatcher = it }

@@ -1,5 +1,8 @@
 package dev.live.benchmarks.load.generator
 
+import dev.live.server.frame.Compression
+import dev.live.server.frame.Opcode
+import dev.live.server.frame.OutboundFrame
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.collections.shouldContainExactly
@@ -51,6 +54,22 @@ class FrameScannerTest :
 
             frames.single().substringBefore(':') shouldBe "8"
             FrameScanner.uint16(bytes, 2) shouldBe 1000
+        }
+
+        test("inflates compressed frames, of different messages in turn") {
+            val inflating =
+                FrameScanner(SharedInflater()) { _, opcode, bytes, from, to ->
+                    frames += "$opcode:${String(bytes, from, to - from)}"
+                }
+            val compression = Compression(minBytes = 1, level = 6)
+            val texts = listOf("a".repeat(100), "b".repeat(200))
+            val bytes = texts.map { compression.compress(OutboundFrame(Opcode.Text, it.toByteArray())).wire }
+
+            repeat(3) { for (frame in bytes) inflating.scan(connection, frame, 0, frame.size) shouldBe frame.size }
+            inflating.scan(connection, frame("plain"), 0, 7) shouldBe 7
+
+            frames shouldContainExactly List(3) { texts.map { "1:$it" } }.flatten() + "1:plain"
+            compression.close()
         }
 
         test("rejects frames that a server must not send") {
