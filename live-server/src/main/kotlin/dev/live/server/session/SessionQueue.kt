@@ -9,13 +9,16 @@ import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
  * The messages that wait for one client: a [Channel] bounded by messages and bytes, with a one-frame slot before it.
  *
  * The slot takes a message that finds the queue empty, which is nearly every message. It bypasses the channel, which
- * consists of four objects that a fan-out to thousands of sessions would have to fetch from memory.
+ * consists of four objects that a fan-out to thousands of sessions would have to fetch from memory. The channel is
+ * created for the first message that it takes: it needs 400 bytes, and an idle session none of them.
  *
  * A message larger than the byte bound is accepted only by an empty queue. Any thread may offer, without suspending;
  * only the session's writer takes. [QueueCapacity] counts the waiting messages.
  */
 internal class SessionQueue(bound: QueueBound) : QueueCapacity(bound), FrameSource {
-    private val channel = Channel<OutboundFrame>(bound.burstMessages + 1) // plus one [OutboundFrame.Empty]
+    /** Null until the first frame that [head] does not take. Read by any thread. */
+    @Volatile
+    private var channel: Channel<OutboundFrame>? = null
 
     /**
      * The frame that found the queue empty; older than all frames in [channel]. Only used while there is a [waker],
@@ -84,7 +87,7 @@ internal class SessionQueue(bound: QueueBound) : QueueCapacity(bound), FrameSour
         val lossy = getOrCreateLossy()
         lossy.put(topic, key, frame, lossy.barrierAfter { waitingMessages }, limit, hasOffset)
         // a writer that does not wait in the channel checks the lossy queue before it waits
-        if (waker == null && waiting == 0L && lossy.markSignaled()) channel.trySend(OutboundFrame.Empty)
+        if (waker == null && waiting == 0L && lossy.markSignaled()) getOrCreateChannel().trySend(OutboundFrame.Empty)
         waker?.run()
         return true
     }
@@ -96,10 +99,19 @@ internal class SessionQueue(bound: QueueBound) : QueueCapacity(bound), FrameSour
         lossy ?: LossyQueue(bound.bytes).let { if (LOSSY.compareAndSet(this, null, it)) it else lossy!! }
 
     private fun sendToChannel(frame: OutboundFrame): Boolean {
-        val result = channel.trySend(frame).also { if (it.isSuccess) return true }
+        val result = getOrCreateChannel().trySend(frame).also { if (it.isSuccess) return true }
         check(result.isClosed) { "unreachable: the capacity is reserved" }
         release(frame)
         return false
+    }
+
+    private fun getOrCreateChannel(): Channel<OutboundFrame> = channel ?: createChannel()
+
+    private fun createChannel(): Channel<OutboundFrame> {
+        val fresh = Channel<OutboundFrame>(bound.burstMessages + 1) // plus one [OutboundFrame.Empty]
+        val created = if (CHANNEL.compareAndSet(this, null, fresh)) fresh else channel!!
+        if (isClosed) created.close() // the thread that closed the queue may have found no channel to close
+        return created
     }
 
     /** Suspends until there is capacity; returns false if the session ended first. */
@@ -117,7 +129,7 @@ internal class SessionQueue(bound: QueueBound) : QueueCapacity(bound), FrameSour
             val hasLossy = lossy?.isEmpty == false
             val polled = if (hasLossy) poll(batch) else 0
             if (polled != 0) return polled
-            val received = channel.receiveCatching().getOrNull()
+            val received = getOrCreateChannel().receiveCatching().getOrNull()
             if (received === OutboundFrame.Empty) {
                 lossy?.clearSignal()
             } else {
@@ -155,7 +167,7 @@ internal class SessionQueue(bound: QueueBound) : QueueCapacity(bound), FrameSour
             if (next == null) head = null else next = null
             return earlier
         }
-        val later = channel.tryReceive().getOrNull()
+        val later = channel?.tryReceive()?.getOrNull()
         val arrived = head ?: return later
         head = null
         next = later
@@ -165,7 +177,7 @@ internal class SessionQueue(bound: QueueBound) : QueueCapacity(bound), FrameSour
     /** Rejects new messages; the writer still receives the waiting ones. */
     fun close() {
         closeCapacity()
-        channel.close()
+        channel?.close()
         closeWaiters()
         waker?.run()
     }
@@ -174,7 +186,7 @@ internal class SessionQueue(bound: QueueBound) : QueueCapacity(bound), FrameSour
     fun cancel() {
         closeCapacity()
         isCancelled = true
-        channel.cancel()
+        channel?.cancel()
         lossy?.clear()
         head = null
         closeWaiters()
@@ -185,11 +197,10 @@ internal class SessionQueue(bound: QueueBound) : QueueCapacity(bound), FrameSour
         /** Bytes that end a batch even if more frames wait, so that progress of a slow reader is noticed. */
         const val MAX_BATCH_BYTES = 64 * 1024
 
-        // an updater, to avoid one object per session
-        private val LOSSY = AtomicReferenceFieldUpdater.newUpdater(
-            SessionQueue::class.java,
-            LossyQueue::class.java,
-            "lossy",
-        )
+        // updaters, to avoid objects per session
+        private val LOSSY =
+            AtomicReferenceFieldUpdater.newUpdater(SessionQueue::class.java, LossyQueue::class.java, "lossy")
+        private val CHANNEL =
+            AtomicReferenceFieldUpdater.newUpdater(SessionQueue::class.java, Channel::class.java, "channel")
     }
 }

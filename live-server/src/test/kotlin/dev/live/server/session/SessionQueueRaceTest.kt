@@ -11,6 +11,7 @@ import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.collections.shouldContainExactlyInAnyOrder
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeSameInstanceAs
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Runnable
 import kotlinx.coroutines.async
@@ -88,6 +89,42 @@ class SessionQueueRaceTest : FunSpec({
         }
     }
 
+    for (isWoken in listOf(false, true)) {
+        test(
+            "a queue that is closed during its first messages returns those that it accepted, " +
+                if (isWoken) "for a writer with a waker" else "for a suspending writer",
+        ).config(timeout = 5.minutes) {
+            withContext(Dispatchers.Default) {
+                repeat(FIRST_ROUNDS) { round ->
+                    val queue = queue(isWoken = isWoken)
+                    val start = CompletableDeferred<Unit>()
+                    val senders = List(3) {
+                        async {
+                            start.await()
+                            List(2) { queue.offer(frames[it]) }.count { it == OfferResult.Accepted }
+                        }
+                    }
+                    val closer = launch {
+                        start.await()
+                        repeat(round % 100) { Thread.onSpinWait() }
+                        queue.close()
+                    }
+
+                    start.complete(Unit)
+                    var taken = 0
+                    while (true) {
+                        val frames = queue.takenFrames(2) ?: break
+                        taken += frames.size
+                        if (frames.isEmpty()) yield()
+                    }
+
+                    closer.join()
+                    taken shouldBe senders.awaitAll().sum()
+                }
+            }
+        }
+    }
+
     test("messages offered during a poll keep their order").config(timeout = 5.minutes) {
         withContext(Dispatchers.Default) {
             val queue = queue(isWoken = true)
@@ -139,6 +176,7 @@ class SessionQueueRaceTest : FunSpec({
 })
 
 private val ROUNDS = amount(300, 1_000)
+private val FIRST_ROUNDS = amount(3_000, 30_000)
 private const val SENDERS = 6
 private const val SENT = 40
 private val POLLED = amount(300_000, 1_000_000)

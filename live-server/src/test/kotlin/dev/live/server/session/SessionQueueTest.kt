@@ -217,6 +217,22 @@ class SessionQueueTest : FunSpec({
         }
     }
 
+    for (isWoken in listOf(false, true)) {
+        for (isCancelled in listOf(false, true)) {
+            test(
+                "a queue ${if (isCancelled) "cancelled" else "closed"} before its first message accepts none, for a " +
+                    if (isWoken) "writer with a waker" else "suspending writer",
+            ) {
+                val queue = queue(isWoken = isWoken)
+
+                if (isCancelled) queue.cancel() else queue.close()
+
+                queue.offer(messageOfSize(1)) shouldBe OfferResult.Closed
+                queue.takenFrames(1) shouldBe null
+            }
+        }
+    }
+
     test("close resumes a suspended writer") {
         runTest {
             val queue = queue()
