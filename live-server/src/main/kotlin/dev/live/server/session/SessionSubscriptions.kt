@@ -21,7 +21,6 @@ import kotlinx.coroutines.isActive
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlinx.serialization.json.JsonElement
-import java.util.concurrent.ConcurrentHashMap
 
 /**
  * The topic subscriptions of one session, changed by its client and by the server. [SuspendingLock] serializes the
@@ -33,19 +32,14 @@ internal class SessionSubscriptions<Meta : Any>(
     private val session: Session<Meta>,
     private val runtime: SessionRuntime,
     private val endpointTopics: EndpointTopics<Meta>?,
-) {
-    private val byTopic = ConcurrentHashMap<String, TopicSubscription<Meta>>()
+) : SubscriptionTable<TopicSubscription<Meta>>() {
+    override fun topicOf(subscription: TopicSubscription<Meta>): String = subscription.topic
 
-    /** Without a subscription that has ended and still waits for its topic: its client may have the `ack` already. */
-    val names: Set<String> get() = byTopic.values.filterNot { it.hasEnded }.mapTo(HashSet()) { it.topic }
-
-    val all: List<TopicSubscription<Meta>> get() = ArrayList(byTopic.values)
-
-    val count: Int get() = byTopic.size
-
-    operator fun get(topic: String): TopicSubscription<Meta>? = byTopic[topic]
-
-    operator fun contains(topic: String): Boolean = byTopic.containsKey(topic)
+    /**
+     * The names of the topics, without a subscription that has ended and still waits for its topic: its client may have
+     * the `ack` already.
+     */
+    val names: Set<String> get() = all.filterNot { it.hasEnded }.mapTo(HashSet()) { it.topic }
 
     /** @throws LiveException with `too_many_topics` if the session is at its topic limit */
     fun requireCapacity() {
@@ -81,7 +75,7 @@ internal class SessionSubscriptions<Meta : Any>(
             } else {
                 LossySubscription(session, active, handlers, params, slot, lossy, drops)
             }
-        byTopic[topic] = subscription
+        put(subscription)
         orRemove(subscription) {
             val result = active.subscribe(subscription, ack, since, member = member)
             if (result is SubscribeResult.CatchUp) catchUp(subscription, result, member)
@@ -96,7 +90,7 @@ internal class SessionSubscriptions<Meta : Any>(
      * @throws dev.live.protocol.BadPayloadException if [since] is not a position of this topic
      */
     suspend fun resubscribe(topic: String, ack: Message, since: Position?): Boolean {
-        val subscription = byTopic[topic]?.takeIf { it.active.hasAckData } ?: return false
+        val subscription = this[topic]?.takeIf { it.active.hasAckData } ?: return false
         val result =
             try {
                 subscription.active.subscribe(subscription, ack, since)
@@ -123,19 +117,19 @@ internal class SessionSubscriptions<Meta : Any>(
         ack: Message,
         only: Subscription<Meta>? = null,
     ): TopicSubscription<Meta>? {
-        val subscription = byTopic[topic]?.takeIf { only == null || it === only } ?: return null
+        val subscription = this[topic]?.takeIf { only == null || it === only } ?: return null
         subscription.end()
         orRemove(subscription) { subscription.active.unsubscribe(subscription, ack) }
-        remove(subscription)
+        release(subscription)
         return subscription
     }
 
     /** Removes all subscriptions without an ack, at the end of the session. */
     suspend fun unsubscribeAll() {
-        for (subscription in byTopic.values) {
+        for (subscription in all) {
             subscription.end()
             subscription.active.unsubscribe(subscription)
-            remove(subscription)
+            release(subscription)
         }
     }
 
@@ -179,14 +173,14 @@ internal class SessionSubscriptions<Meta : Any>(
             if (!isDone) {
                 subscription.end()
                 withContext(NonCancellable) { subscription.active.unsubscribe(subscription) }
-                remove(subscription)
+                release(subscription)
                 runtime.topics.launchDetached(subscription::cancelScope) // not under the session's lock
             }
         }
     }
 
-    private fun remove(subscription: TopicSubscription<Meta>) {
-        byTopic.remove(subscription.topic)
+    private fun release(subscription: TopicSubscription<Meta>) {
+        remove(subscription)
         runtime.topics.release(subscription.topic)
     }
 
