@@ -7,6 +7,7 @@ import dev.live.server.dispatch.HandlerGuard
 import dev.live.server.dispatch.Tokens
 import dev.live.server.dispatch.TopicCommands
 import dev.live.server.endpoint.EndpointSpec
+import dev.live.server.frame.NativePool
 import dev.live.server.frame.wellFormed
 import dev.live.server.session.CloseReason
 import dev.live.server.session.InboundHandler
@@ -15,6 +16,7 @@ import dev.live.server.session.SessionHandler
 import dev.live.server.session.SessionRunner
 import dev.live.server.session.SessionRuntime
 import dev.live.server.session.TopicSubscription
+import dev.live.server.transport.FrameLimits
 import dev.live.server.transport.InflatingSocket
 import dev.live.server.transport.Socket
 import dev.live.server.transport.watchDisconnect
@@ -24,8 +26,8 @@ import io.ktor.server.plugins.origin
 import io.ktor.server.response.respond
 import io.ktor.server.response.respondText
 import kotlinx.coroutines.CoroutineScope
-import java.io.IOException
 import java.security.SecureRandom
+import java.util.zip.Inflater
 import kotlin.time.Clock
 
 /** Handles the HTTP requests of one endpoint: rejects a request, or runs a session on it. */
@@ -46,6 +48,9 @@ internal class EndpointServer<Meta : Any>(
             HandlerGuard(context.sessionSettings.handlerTimeout, context.handlers, context.scope, isNested = true)
         }
     private val commands = TopicCommands(endpoint.topics, handlerGuard, context.topics)
+
+    /** By slot of the session's dialect, for all sessions that request no topic in their URL. */
+    private val runtimes = List(context.topics.dialects.size) { runtime(it) }
 
     /** Checks run in the order that the protocol specifies, cheapest first; `authenticate` runs last. */
     suspend fun handle(call: ApplicationCall) {
@@ -84,48 +89,26 @@ internal class EndpointServer<Meta : Any>(
                 is Identity.Authenticated -> identity.meta
                 is Identity.Pending -> null
             }
-        val address = call.request.origin.remoteAddress
-        val slot = handshake.slot // the connection must not keep the handshake in memory
+        val connection = Connection(runtimes[handshake.slot], meta, call.request.origin.remoteAddress, permit)
         val inflaters = context.compression?.inflaters?.takeIf { handshake.extension != null }
-        val frames = if (inflaters == null) limits.frames else context.compressedFrames
-        return LiveUpgrade(handshake, frames, context.fastPath, call, context.scope, permit::close) { socket ->
-            val session = if (inflaters == null) socket else InflatingSocket(socket, inflaters, frames, address)
-            serve(session, slot, meta, address)
+        if (inflaters == null) {
+            return LiveUpgrade(handshake, limits.frames, context.fastPath, call, context.scope, connection)
         }
+        val frames = context.compressedFrames
+        val inflating = InflatingConnection(connection, inflaters, frames, call.request.origin.remoteAddress)
+        return LiveUpgrade(handshake, frames, context.fastPath, call, context.scope, inflating)
     }
 
     /**
-     * Runs a session on [socket] until the session has ended completely.
+     * Runs the session of a client of server-sent events on [socket] until the session has ended completely.
      *
-     * @param slot of the session's dialect
-     * @param authenticated the client's meta; null if the client authenticates in its first message
-     * @param streamTopic the topic that a client of server-sent events has requested; null for other clients
+     * @param topic the topic that the client has requested
      */
-    suspend fun serve(
-        socket: Socket,
-        slot: Int,
-        authenticated: Meta?,
-        address: String,
-        streamTopic: String? = null,
-    ) {
-        try {
-            val verify = endpoint.authenticateByMessage
-            val meta =
-                authenticated
-                    ?: verify?.let { firstMessageAuth(socket, slot, it).await() }
-                    ?: return
-            val dispatcher = Dispatcher(endpoint, commands, tokens, limits, guard, context.now, counters)
-            val handler = Handler(meta, slot, address, socket.transport, streamTopic, dispatcher)
-            SessionRunner(socket, handler, context.sessionSettings, context.now).run()
-        } catch (_: IOException) {
-            // the connection was lost before the session was created
-        } finally {
-            socket.abort()
-        }
-    }
+    suspend fun serveStream(socket: Socket, slot: Int, meta: Meta, address: String, topic: String): Unit =
+        Connection(runtime(slot, topic), meta, address, permit = null).serve(socket)
 
-    private fun firstMessageAuth(socket: Socket, slot: Int, verify: suspend (String) -> Meta?) =
-        FirstMessageAuth<Meta>(socket, context.topics.dialects[slot], limits, context.handlers, verify)
+    private fun runtime(slot: Int, streamTopic: String? = null) =
+        SessionRuntime(context.sessionSettings, context.topics, slot, streamTopic, context.now)
 
     private suspend fun reject(call: ApplicationCall, rejection: HttpRejection) {
         if (rejection.status == HttpStatusCode.UpgradeRequired) call.addUpgradeHeaders()
@@ -133,24 +116,54 @@ internal class EndpointServer<Meta : Any>(
         call.respondText(rejection.reason.wellFormed(), status = rejection.status)
     }
 
-    /** The endpoint's part in the lifecycle of one session. */
-    private inner class Handler(
-        private val meta: Meta,
-        private val slot: Int,
+    /**
+     * One connection, and the endpoint's part in the lifecycle of its session. One object is both, because a server has
+     * many of them.
+     *
+     * @param meta null if the client authenticates in its first message
+     * @param permit closed at the end of the connection; null if its owner closes it
+     */
+    private inner class Connection(
+        private val runtime: SessionRuntime,
+        private var meta: Meta?,
         private val address: String,
-        private val transport: String,
-        private val streamTopic: String?,
-        private val dispatcher: Dispatcher<Meta>,
-    ) : SessionHandler<Meta>,
+        private val permit: ConnectionPermit?,
+        private val dispatcher: Dispatcher<Meta> =
+            Dispatcher(endpoint, commands, tokens, limits, guard, context.now, counters),
+    ) : AcceptedConnection,
+        SessionHandler<Meta>,
         InboundHandler<Meta> by dispatcher {
+        private var transport = ""
+
         /** Whether the session was accepted. Otherwise the application is not notified of its end. */
         private var isOpened = false
 
         /** Subscriptions at the end of the session to topics that declare `onUnsubscribe`. */
         private var lastSubscriptions = emptyList<TopicSubscription<Meta>>()
 
+        // The last calls of these functions are tail calls: no function waits for the end of the session, which would
+        // take memory for its state.
+        override suspend fun serve(socket: Socket) {
+            if (meta == null) authenticateAndRun(socket) else run(socket)
+        }
+
+        private suspend fun authenticateAndRun(socket: Socket) {
+            val verify = endpoint.authenticateByMessage ?: return
+            meta = FirstMessageAuth<Meta>(socket, runtime.dialect, limits, context.handlers, verify).await() ?: return
+            run(socket)
+        }
+
+        private suspend fun run(socket: Socket) {
+            transport = socket.transport
+            SessionRunner(socket, this, context.sessionSettings, context.now).run()
+        }
+
+        override fun ended() {
+            permit?.close()
+        }
+
         override fun create(scope: CoroutineScope): Session<Meta> {
-            val runtime = SessionRuntime(context.sessionSettings, context.topics, slot, streamTopic, context.now)
+            val meta = meta ?: error("unreachable: a session is created for an authenticated client")
             val user = endpoint.user?.invoke(meta)
             val start = Clock.System.now()
             val coroutines = scope.coroutineContext
@@ -183,6 +196,17 @@ internal class EndpointServer<Meta : Any>(
             commands.sessionEnded(lastSubscriptions)
             dispatcher.closed(session, reason)
         }
+    }
+
+    /** A [connection] that has negotiated compression. */
+    private class InflatingConnection(
+        private val connection: AcceptedConnection,
+        private val inflaters: NativePool<Inflater>,
+        private val frames: FrameLimits,
+        private val address: String,
+    ) : AcceptedConnection by connection {
+        override suspend fun serve(socket: Socket): Unit =
+            connection.serve(InflatingSocket(socket, inflaters, frames, address))
     }
 
     private companion object {

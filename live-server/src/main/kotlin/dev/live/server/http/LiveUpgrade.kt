@@ -14,18 +14,38 @@ import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.ByteWriteChannel
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.DelicateCoroutinesApi
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.launch
+import java.io.IOException
 import kotlin.coroutines.ContinuationInterceptor
 import kotlin.coroutines.CoroutineContext
 
 /**
- * The HTTP response that upgrades a connection to a WebSocket and runs [serve] on it.
+ * A connection that its endpoint has accepted.
+ *
+ * It exists as long as the connection, and there are many of them, so it keeps nothing of the HTTP call in memory.
+ */
+internal interface AcceptedConnection {
+    /**
+     * Runs a session on [socket] until the session has ended completely.
+     *
+     * @throws IOException if the connection was lost before the session was created
+     */
+    suspend fun serve(socket: Socket)
+
+    /** Called once, after the connection has ended completely. */
+    fun ended()
+}
+
+/**
+ * The HTTP response that upgrades a connection to a WebSocket and serves the [connection].
  *
  * The session runs in the scope of the [server], not in the call: on some engines the call is complete by then. If
- * [fastPath] takes over the connection, the call ends, and Ktor releases its memory. [onEnd] is called once, after the
- * connection has ended completely.
+ * [fastPath] takes over the connection, the call ends, and Ktor releases its memory.
  *
  * Does not use Ktor's `WebSockets` plugin: the application may install it for other routes with other settings.
  */
@@ -35,8 +55,7 @@ internal class LiveUpgrade(
     private val fastPath: FastPath,
     private val call: ApplicationCall,
     private val server: CoroutineScope,
-    private val onEnd: () -> Unit,
-    private val serve: suspend (Socket) -> Unit,
+    private val connection: AcceptedConnection,
 ) : OutgoingContent.ProtocolUpgrade() {
     override val headers: Headers =
         headers {
@@ -47,7 +66,7 @@ internal class LiveUpgrade(
             handshake.extension?.let { append(HttpHeaders.SecWebSocketExtensions, it) }
         }
 
-    /** Whether the engine has started the upgrade; [onEnd] is then guaranteed to be called. */
+    /** Whether the engine has started the upgrade; the end of the connection is then guaranteed to be reported. */
     @Volatile
     var isStarted: Boolean = false
         private set
@@ -63,13 +82,13 @@ internal class LiveUpgrade(
         val end = if (fast == null) fastPath.outputCloser(call) else null
         isStarted = true
         if (fast != null) {
-            run(fast, server, Dispatchers.Default, serve, onEnd)
+            run(fast, server, Dispatchers.Default, connection)
             return Job().apply { complete() } // the engine releases the connection at once
         }
         val dispatcher = if (isTest) Dispatchers.Default else sessionDispatcher(engineContext)
         val socket =
             KtorSocket(input, output, limits, isMasked = !isTest, readerContext = dispatcher, closeOutput = end)
-        return run(socket, server, dispatcher, serve, onEnd)
+        return run(socket, server, dispatcher, connection)
     }
 }
 
@@ -84,17 +103,25 @@ internal fun sessionDispatcher(engine: CoroutineContext): CoroutineContext {
 }
 
 /** A top-level function, so that the session's coroutine does not keep the call in memory. */
+@OptIn(DelicateCoroutinesApi::class)
 private fun run(
     socket: Socket,
     owner: CoroutineScope,
     dispatcher: CoroutineContext,
-    serve: suspend (Socket) -> Unit,
-    onEnd: () -> Unit,
-): Job {
-    val job = owner.launch(dispatcher + CoroutineName("live-session")) { serve(socket) }
-    job.invokeOnCompletion {
-        socket.abort() // also if the owner was cancelled before the launch
-        onEnd()
+    connection: AcceptedConnection,
+): Job =
+    // atomic: the end of the connection is reported even if the owner was cancelled before the launch
+    owner.launch(dispatcher + SESSION_NAME, CoroutineStart.ATOMIC) {
+        try {
+            ensureActive()
+            connection.serve(socket)
+        } catch (_: IOException) {
+            // the connection was lost before the session was created
+        } finally {
+            socket.abort()
+            connection.ended()
+        }
     }
-    return job
-}
+
+/** Shared, like every object that all sessions can use. */
+private val SESSION_NAME = CoroutineName("live-session")

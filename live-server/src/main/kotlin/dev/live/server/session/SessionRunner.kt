@@ -58,19 +58,15 @@ internal class SessionRunner<Meta : Any>(
     private val settings: SessionSettings,
     private val now: () -> Long,
 ) {
+    /** Null before the handler has created it. */
+    private var session: Session<Meta>? = null
+
     suspend fun run() {
-        var session: Session<Meta>? = null
         val connection = currentCoroutineContext().job
         val reason =
             try {
-                coroutineScope {
-                    val created = handler.create(this)
-                    created.state.connection = connection
-                    session = created
-                    val reason = runUntilEnd(created)
-                    coroutineContext.cancelChildren()
-                    reason
-                }
+                val rejection = coroutineScope { start(connection) }
+                rejection ?: session?.state?.endReason ?: error("unreachable: the session ended without a reason")
             } catch (_: CancellationException) {
                 val text = if (connection.isCancelled) "server shutdown" else "session cancelled"
                 session?.state?.endReason ?: CloseReason(CloseCode.GoingAway, text, byClient = false)
@@ -84,11 +80,17 @@ internal class SessionRunner<Meta : Any>(
     }
 
     /**
-     * Returns when the writer has written all frames after the end of the session, or the session was rejected; every
-     * other end cancels the scope. The writer starts first, so that there is capacity for messages sent while opening.
+     * Starts the writer and the reader of the session, or returns the reason for its rejection. The writer starts
+     * first, so that there is capacity for messages sent while opening.
+     *
+     * The scope ends when the writer has written all frames after the end of the session; every other end cancels it
+     * earlier. No coroutine waits for that: its state would take 200 bytes per session.
      */
-    private suspend fun CoroutineScope.runUntilEnd(session: Session<Meta>): CloseReason {
-        val writer = Job()
+    private suspend fun CoroutineScope.start(connection: Job): CloseReason? {
+        val session = handler.create(this)
+        session.state.connection = connection
+        this@SessionRunner.session = session
+        val writer = Job(coroutineContext.job)
         socket.pump(this, session.state.queue, session.state) { failure ->
             // also if the writer fails while it flushes the last frames, which can no longer be delivered
             if (failure != null) session.state.end(CONNECTION_LOST, flush = false)
@@ -98,18 +100,23 @@ internal class SessionRunner<Meta : Any>(
             session.state.end(rejection, flush = true)
             // the sweeper does not limit this wait: a rejected session may not be in the registry
             withTimeoutOrNull(settings.closeTimeout) { writer.join() }
+            coroutineContext.cancelChildren()
             return rejection
         }
-        launch(socket.readerContext + CoroutineName("live-reader")) { read(session) }
-        try {
-            writer.join()
-        } finally {
-            socket.stopReading()
-        }
-        return session.state.endReason ?: error("unreachable: the writer ended without a reason")
+        launch(socket.readerContext + READER_NAME) { read(session) }
+        // also if something else ends the scope, which cancels the writer's job
+        writer.invokeOnCompletion { writerEnded() }
+        return null
     }
 
-    private suspend fun read(session: Session<Meta>) {
+    private fun writerEnded() {
+        socket.stopReading()
+        session?.state?.cancelScope()
+    }
+
+    // inline, so that the state of the reader's coroutine is one object, not two
+    @Suppress("NOTHING_TO_INLINE")
+    private suspend inline fun read(session: Session<Meta>) {
         val state = session.state
         try {
             while (true) {
@@ -199,6 +206,9 @@ internal class SessionRunner<Meta : Any>(
         val log: Logger = LoggerFactory.getLogger("dev.live.server.session")
 
         const val NO_STATUS_CODE = 1005
+
+        /** Shared, like every object that all sessions can use. */
+        val READER_NAME = CoroutineName("live-reader")
 
         val CONNECTION_LOST = CloseReason(CloseCode.Abnormal, "connection lost", byClient = true)
     }

@@ -8,7 +8,7 @@ import dev.live.server.transport.WriteListener
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
-import java.util.concurrent.atomic.AtomicReference
+import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
 import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration.Companion.seconds
 
@@ -22,10 +22,10 @@ internal class SessionState(private val scope: CoroutineContext, private val run
     WriteListener {
     val queue = SessionQueue(runtime.settings.queueBound)
 
-    private val endReasonRef = AtomicReference<CloseReason?>()
-
-    /** The reason why the session ends, or null while it is open. */
-    val endReason: CloseReason? get() = endReasonRef.get()
+    /** The reason why the session ends, or null while it is open. Written once, by [setEndReason]. */
+    @Volatile
+    var endReason: CloseReason? = null
+        private set
 
     /**
      * The job of the whole connection, which outlives the session until the close handshake ends. Set before the
@@ -78,7 +78,7 @@ internal class SessionState(private val scope: CoroutineContext, private val run
      * @param flush whether queued messages are still written, followed by [goodbye]
      */
     fun end(reason: CloseReason, flush: Boolean, goodbye: PreparedMessage? = goodbyeFor(reason)) {
-        if (!endReasonRef.compareAndSet(null, reason)) return
+        if (!setEndReason(reason)) return
         if (flush) {
             try {
                 if (goodbye != null) queue.offer(goodbye.frameFor(runtime.slot), isBurst = true)
@@ -87,9 +87,12 @@ internal class SessionState(private val scope: CoroutineContext, private val run
             }
         } else {
             queue.cancel()
-            scope.cancel(SessionEndedException())
+            cancelScope()
         }
     }
+
+    /** Ends the session's coroutines. This may run application code. */
+    fun cancelScope(): Unit = scope.cancel(SessionEndedException())
 
     /**
      * A `goodbye` repeats the close reason in a message, because many WebSocket libraries report 1012 and 1013 as 1002
@@ -110,7 +113,7 @@ internal class SessionState(private val scope: CoroutineContext, private val run
     fun abort(reason: CloseReason) {
         end(reason, flush = false)
         queue.cancel()
-        scope.cancel(SessionEndedException())
+        cancelScope()
     }
 
     /** A frame was received from the client, and no handler is running. */
@@ -189,12 +192,12 @@ internal class SessionState(private val scope: CoroutineContext, private val run
     /** Ends the session because its queue overflowed. */
     private fun endForOverflow() {
         check(runtime.settings.onOverflow == OverflowPolicy.Close) { "unreachable: there is no other policy" }
-        if (!endReasonRef.compareAndSet(null, OVERFLOWED)) return
+        if (!setEndReason(OVERFLOWED)) return
         val lost = queue.count + 1 // the waiting messages and the rejected one
         queue.cancel()
         runtime.topics.counters.dropped(OverflowPolicy.Close.toString(), lost)
-        // not in the topic's coroutine: cancelling may run application code
-        runtime.topics.launchDetached { scope.cancel(SessionEndedException()) }
+        // not in the topic's actor: cancelling may run application code
+        runtime.topics.launchDetached(::cancelScope)
     }
 
     /** Replies to a ping of the client. Suspends while the queue is full, like any reply. */
@@ -251,7 +254,14 @@ internal class SessionState(private val scope: CoroutineContext, private val run
         }
     }
 
+    /** Returns false if the session already ends for another reason. */
+    private fun setEndReason(reason: CloseReason): Boolean = END_REASON.compareAndSet(this, null, reason)
+
     companion object {
+        // an updater, to avoid one object per session
+        private val END_REASON =
+            AtomicReferenceFieldUpdater.newUpdater(SessionState::class.java, CloseReason::class.java, "endReason")
+
         private const val IDLE = -1L
         private const val HANDLING = -1L
 

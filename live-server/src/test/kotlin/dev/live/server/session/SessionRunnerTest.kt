@@ -335,6 +335,25 @@ class SessionRunnerTest : FunSpec({
         }
     }
 
+    test("onOpen runs to its end although it has closed the session and all messages are written") {
+        runTest {
+            val one = TestSession(this)
+            var hasEnded = false
+            one.onOpen = { session ->
+                session.close(CloseCode.Normal)
+                delay(1_000)
+                hasEnded = true
+                null
+            }
+            val run = one.start()
+
+            run.join()
+
+            hasEnded shouldBe true
+            one.socket.closings shouldBe listOf(Closing(1000, "", closeReceived = false))
+        }
+    }
+
     test("messages of one session are handled one at a time in order") {
         runTest {
             val one = TestSession(this)

@@ -64,7 +64,6 @@ class SubscriptionTableTest : FunSpec({
             reader.await() shouldBe true
         }
     }
-
 })
 
 private val ack = Message(MessageType.ACK)
