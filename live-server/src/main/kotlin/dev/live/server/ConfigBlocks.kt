@@ -77,13 +77,26 @@ public class SessionConfig internal constructor() {
     )
 
     /**
-     * Dispatcher that handlers run on. Default [Dispatchers.IO]: a blocking handler does not delay other sessions.
+     * Dispatcher that handlers run on. Default null: handlers may block without delaying other sessions. On Netty they
+     * run on threads of live, at most [handlerThreads], which receive the messages of an event loop in batches. On
+     * other transports they run on [Dispatchers.IO].
      *
-     * [Dispatchers.Unconfined] runs handlers on the thread that read the message. On Netty this is an event loop that
-     * many sessions share. It saves two thread switches per message, but a handler that blocks delays every session of
-     * its event loop.
+     * A dispatcher costs two thread switches per message. [Dispatchers.Unconfined] runs handlers on the thread that
+     * read the message. On Netty this is an event loop that many sessions share, and a handler that blocks delays all
+     * of them. A dispatcher that is shut down or full closes the session whose handler it rejects (1013).
      */
-    public var handlerDispatcher: CoroutineDispatcher = Dispatchers.IO
+    public var handlerDispatcher: CoroutineDispatcher? = null
+
+    /**
+     * Maximum number of threads for handlers on Netty while [handlerDispatcher] is null, at least 1. If all are
+     * blocked, further handlers wait; all other work of live continues. Default 64.
+     */
+    public var handlerThreads: Int by settings.setting(
+        Notation.Count,
+        64,
+        atLeast(1, "thread"),
+        "maximum threads for handlers on Netty, see [production](production.md)",
+    )
 
     /** Maximum time to write the remaining messages and the close frame of a closed session, positive. Default 5 s. */
     public var closeTimeout: Duration by settings.setting(

@@ -138,6 +138,7 @@ public class LiveConfig internal constructor() {
             compression = compression,
             transport = transport,
             handlers = session.handlerDispatcher,
+            handlerThreads = session.handlerThreads,
             session = buildSession(),
             limits = limits.build(origins.build()),
             topicBuffer = topics.buffer,

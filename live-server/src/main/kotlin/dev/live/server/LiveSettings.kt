@@ -19,7 +19,9 @@ internal class LiveSettings(
     val dialects: DialectTable,
     val compression: Compression?,
     val transport: Transport,
-    val handlers: CoroutineDispatcher,
+    /** The application's dispatcher of handlers; null if it has set none. */
+    val handlers: CoroutineDispatcher?,
+    val handlerThreads: Int,
     val session: SessionSettings,
     val limits: LimitSettings,
     val topicBuffer: Int,

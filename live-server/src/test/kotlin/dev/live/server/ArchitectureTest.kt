@@ -20,6 +20,7 @@ private val layers =
         "frame",
         "dialect",
         "topic",
+        "worker",
         "transport",
         "session",
         "limits",

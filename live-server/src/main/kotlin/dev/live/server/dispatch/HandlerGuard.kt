@@ -1,11 +1,15 @@
 package dev.live.server.dispatch
 
 import dev.live.protocol.BadPayloadException
+import dev.live.protocol.CloseCode
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
 import dev.live.server.observe.inTrace
 import dev.live.server.session.HandlerTimeoutScope
 import dev.live.server.session.Session
+import dev.live.server.worker.HandlerDispatcher
+import dev.live.server.worker.ReaderDispatcher
+import dev.live.server.worker.Worker
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
@@ -14,6 +18,9 @@ import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.withContext
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
+import java.util.concurrent.RejectedExecutionException
+import kotlin.coroutines.ContinuationInterceptor
+import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.random.Random
 import kotlin.time.Duration
@@ -23,7 +30,8 @@ import kotlin.time.Duration
  * does not close the session.
  *
  * @param timeout maximum run time of a handler
- * @param dispatcher dispatcher of handlers; null runs them on the caller's dispatcher
+ * @param dispatcher dispatcher of handlers; null runs them on the caller's dispatcher. Ignored for a session with a
+ *   [ReaderDispatcher]: its handlers run on the same threads as its reader
  * @property server scope that outlives sessions, for handlers that must complete although their session ends
  * @param isNested whether handlers run inside a handler call of another guard, which sets their dispatcher and timeout
  */
@@ -71,7 +79,9 @@ internal class HandlerGuard(
         if (isNested) return block()
         val state = session.state
         val scope = state.timeoutScope?.takeIf { it.isOpen } ?: timeoutScope().also { state.timeoutScope = it }
-        return if (trace.isEmpty()) callIn(scope, block) else callIn(scope) { inTrace(trace, block) }
+        return closeIfRejected(session) {
+            if (trace.isEmpty()) callIn(scope, block) else callIn(scope) { inTrace(trace, block) }
+        }
     }
 
     /**
@@ -87,25 +97,80 @@ internal class HandlerGuard(
             val previous = blockedSession?.state?.timeoutScope
             blockedSession?.state?.timeoutScope = scope
             try {
-                callIn(scope, block)
+                closeIfRejected(blockedSession) { callIn(scope, block) }
             } finally {
                 blockedSession?.state?.timeoutScope = previous
                 scope.close()
             }
         }
 
-    private suspend fun timeoutScope() =
-        HandlerTimeoutScope(currentCoroutineContext() + (dispatcher ?: EmptyCoroutineContext))
+    private suspend fun timeoutScope(): HandlerTimeoutScope {
+        val caller = currentCoroutineContext()
+        return HandlerTimeoutScope(caller + (dispatcherFor(caller) ?: EmptyCoroutineContext))
+    }
 
     private suspend fun <T : Any> callIn(scope: HandlerTimeoutScope, block: suspend () -> T): T {
+        val caller = currentCoroutineContext()
+        val dispatcher = dispatcherFor(caller)
         val result =
-            if (dispatcher == null) {
+            if (dispatcher == null || isOnWorker(caller)) {
                 scope.call(timeout, block)
             } else {
-                withContext(dispatcher) { scope.call(timeout, block) }
+                dispatch(dispatcher, scope) { scope.call(timeout, block) }
             }
         return result ?: throw LiveException(ErrorCode.Timeout, "the handler took longer than $timeout")
     }
+
+    /** @throws HandlerRejectedException if [dispatcher] rejects [call] or its continuation */
+    private suspend fun <T> dispatch(
+        dispatcher: CoroutineDispatcher,
+        scope: HandlerTimeoutScope,
+        call: suspend () -> T,
+    ): T {
+        var isStarted = false
+        try {
+            return withContext(dispatcher) {
+                isStarted = true
+                call()
+            }
+        } catch (e: Throwable) {
+            currentCoroutineContext().ensureActive() // rethrows if this session is cancelled
+            // Executors as dispatchers cancel the job of a rejected task; other dispatchers throw.
+            val isRejection = e is RejectedExecutionException || e.cause is RejectedExecutionException
+            // A started handler may itself use an executor that rejects: that does not cancel the scope.
+            if (isRejection && !(isStarted && scope.isOpen)) throw HandlerRejectedException(e)
+            throw e
+        }
+    }
+
+    /** Closes [session] if the application's dispatcher is shut down or full. Later messages would fail as well. */
+    private inline fun <T> closeIfRejected(session: Session<*>?, call: () -> T): T =
+        try {
+            call()
+        } catch (e: HandlerRejectedException) {
+            if (session == null) throw e
+            if (session.isOpen) {
+                log.error("The dispatcher of the handlers rejected a task. Session {} is closed.", session.id, e.cause)
+            }
+            session.close(CloseCode.TryAgainLater, HANDLERS_UNAVAILABLE)
+            throw LiveException(ErrorCode.Internal, HANDLERS_UNAVAILABLE)
+        }
+
+    private class HandlerRejectedException(cause: Throwable) : Exception(
+        "the dispatcher of the handlers rejected a task",
+        cause,
+    )
+
+    private fun dispatcherFor(caller: CoroutineContext): CoroutineDispatcher? =
+        when (val current = caller[ContinuationInterceptor]) {
+            is ReaderDispatcher -> current.handlers
+            is HandlerDispatcher -> current
+            else -> dispatcher
+        }
+
+    /** Whether the caller is a reader on a thread that may block. */
+    private fun isOnWorker(caller: CoroutineContext): Boolean =
+        caller[ContinuationInterceptor] is ReaderDispatcher && Worker.isCurrent
 
     private suspend fun errorOf(name: String, e: Throwable): LiveException {
         if (e is BadPayloadException) return e
@@ -122,5 +187,6 @@ internal class HandlerGuard(
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.handler")
         const val LOG_ID_BITS = 32
+        const val HANDLERS_UNAVAILABLE = "handlers are not available"
     }
 }

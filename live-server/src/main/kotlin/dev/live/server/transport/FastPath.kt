@@ -7,12 +7,17 @@ import io.ktor.server.routing.RoutingCall
 import io.ktor.server.routing.RoutingPipelineCall
 import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.ByteWriteChannel
+import kotlinx.coroutines.CoroutineDispatcher
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.util.concurrent.atomic.AtomicBoolean
 
-/** Selects the fastest socket for an upgraded connection. */
-internal class FastPath(private val transport: Transport) {
+/**
+ * Selects the fastest socket for an upgraded connection.
+ *
+ * @param readers dispatcher of the readers of taken-over connections; null if the event loops run them
+ */
+internal class FastPath(private val transport: Transport, private val readers: CoroutineDispatcher? = null) {
     private val hasWarned = AtomicBoolean()
     private val hasRegisteredLoops = AtomicBoolean()
     private val hasNoHalfClose = AtomicBoolean()
@@ -66,7 +71,7 @@ internal class FastPath(private val transport: Transport) {
 
     private suspend fun takeOver(call: NettyApplicationCall, input: ByteReadChannel, limits: FrameLimits): Socket? {
         try {
-            val takeover = NettyTakeover(call, limits)
+            val takeover = NettyTakeover(call, limits, readers)
             takeover.socket(input)?.let { return it }
             if (!takeover.isConnectionClosed) warn(cause = null)
         } catch (e: LinkageError) {

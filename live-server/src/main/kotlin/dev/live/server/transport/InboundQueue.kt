@@ -9,13 +9,14 @@ import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
 
 /**
- * Received frames of one client that wait for its reader. Only accessed by the channel's event loop.
+ * Received frames of one client that wait for its reader. The channel's event loop adds, the reader takes; its state is
+ * guarded by this object. The reader is resumed without this lock, because it may run in place.
  *
- * The socket stops reading from the channel when the queue [isFull], and resumes when it [isLow]. So it holds at most
- * [HIGH_WATERMARK] messages of [HIGH_WATERMARK_BYTES] in total, or one larger message, plus one read of the channel and
- * [MAX_OVERRUN_BYTES].
+ * The socket does not read from the channel while the queue [isPaused]: since it was full, until it [isLow]. So it
+ * holds at most [HIGH_WATERMARK] messages of [HIGH_WATERMARK_BYTES] in total, or one larger message, plus one read of
+ * the channel and [MAX_OVERRUN_BYTES].
  */
-internal class InboundQueue {
+internal abstract class InboundQueue {
     private var waiter: CancellableContinuation<Inbound?>? = null
 
     /** Like [waiter], but can only be cancelled by [stop]. */
@@ -26,16 +27,22 @@ internal class InboundQueue {
     /** Created on demand: usually the reader waits and receives each message at once. */
     private var waiting: ArrayDeque<Inbound>? = null
 
-    /** No more messages will arrive. */
-    var isEnded: Boolean = false
-        private set
+    /** Whether no more messages will arrive. */
+    private var isEnded = false
 
-    /** The client's violation; later bytes are ignored. */
+    /** The client's violation; later bytes are ignored. Written by the event loop. */
+    @Volatile
     private var violation: SocketViolation? = null
 
     val hasViolation: Boolean get() = violation != null
-    val isFull: Boolean get() = (waiting?.size ?: 0) >= HIGH_WATERMARK || bytes >= HIGH_WATERMARK_BYTES
-    val isLow: Boolean get() = (waiting?.size ?: 0) <= LOW_WATERMARK && bytes <= LOW_WATERMARK_BYTES
+
+    /** Whether the queue was full, and has not been low since. Written by [add] and [tryResume], read by any thread. */
+    @Volatile
+    var isPaused: Boolean = false
+        private set
+
+    private val isFull get() = (waiting?.size ?: 0) >= HIGH_WATERMARK || bytes >= HIGH_WATERMARK_BYTES
+    private val isLow get() = (waiting?.size ?: 0) <= LOW_WATERMARK && bytes <= LOW_WATERMARK_BYTES
 
     /** Bytes of the waiting messages. */
     private var bytes = 0
@@ -49,12 +56,17 @@ internal class InboundQueue {
      * @throws SocketViolation if they are more than [MAX_OVERRUN_BYTES]
      */
     fun requireNoOverrun(read: Int) {
-        if (!isFull) return
-        overrun += read
-        if (overrun > MAX_OVERRUN_BYTES) throw SocketViolation(CloseCode.TooManyMessages, OVERRUN)
+        if (!isPaused) return // nearly always, and without the lock
+        synchronized(this) {
+            if (!isFull) return
+            overrun += read
+            if (overrun <= MAX_OVERRUN_BYTES) return
+        }
+        throw SocketViolation(CloseCode.TooManyMessages, OVERRUN)
     }
 
     /** Returns the oldest waiting message, or null if there is none. */
+    @Synchronized
     fun poll(): Inbound? {
         val queued = waiting ?: return null
         val first = queued.removeFirst()
@@ -64,16 +76,31 @@ internal class InboundQueue {
         return first
     }
 
+    /** Ends the pause if the queue is low; returns whether it has. The socket then reads from the channel again. */
+    @Synchronized
+    fun tryResume(): Boolean {
+        if (!isPaused || !isLow) return false
+        isPaused = false
+        return true
+    }
+
     fun add(message: Inbound) {
-        val reader = takeReader()
-        if (reader != null) return reader.resume(message)
-        val waiter = takeWaiter()
-        if (waiter != null) return resume(waiter, message)
-        queue().addLast(message)
-        bytes += message.size
+        val reader: Continuation<Inbound?>?
+        val waiter: CancellableContinuation<Inbound?>?
+        synchronized(this) {
+            reader = takeReader()
+            waiter = if (reader == null) takeWaiter() else null
+            if (reader == null && waiter == null) {
+                queue().addLast(message)
+                bytes += message.size
+                if (isFull) isPaused = true
+            }
+        }
+        if (reader != null) reader.resume(message) else waiter?.let { resume(it, message) }
     }
 
     /** Resumes [waiter] with the next message. A waiter cancelled before it was resumed has consumed no message. */
+    @Synchronized
     fun await(waiter: CancellableContinuation<Inbound?>) {
         val failure = violation
         when {
@@ -83,8 +110,10 @@ internal class InboundQueue {
         }
     }
 
-    /** Resumes [reader] with the next message, if one can still arrive, directly on the event loop's thread. */
-    fun read(reader: Continuation<Inbound?>): Any? {
+    /** Returns the next message, or resumes [reader] with it, if one can still arrive. */
+    @Synchronized
+    fun pollOrAwait(reader: Continuation<Inbound?>): Any? {
+        poll()?.let { return it }
         violation?.let { throw it }
         if (isStopped) throw cancellation()
         if (isEnded) return null
@@ -92,29 +121,39 @@ internal class InboundQueue {
         return COROUTINE_SUSPENDED
     }
 
-    /** Cancels the current and all later calls of [read]. */
+    /** Cancels the current and all later calls of [pollOrAwait]. */
     fun stop() {
-        isStopped = true
-        takeReader()?.resumeWithException(cancellation())
+        synchronized(this) {
+            isStopped = true
+            takeReader()
+        }?.resumeWithException(cancellation())
     }
 
     fun fail(violation: SocketViolation) {
         if (hasViolation) return
-        this.violation = violation
-        takeReader()?.resumeWithException(violation)
-        takeWaiter()?.resumeWithException(violation)
+        resumeBoth({ this.violation = violation }) { it.resumeWithException(violation) }
     }
 
-    fun end() {
-        isEnded = true
-        takeReader()?.resume(null)
-        takeWaiter()?.resume(null)
+    fun end(): Unit = resumeBoth({ isEnded = true }) { it.resume(null) }
+
+    private inline fun resumeBoth(change: () -> Unit, resume: (Continuation<Inbound?>) -> Unit) {
+        val reader: Continuation<Inbound?>?
+        val waiter: Continuation<Inbound?>?
+        synchronized(this) {
+            change()
+            reader = takeReader()
+            waiter = takeWaiter()
+        }
+        reader?.let(resume)
+        waiter?.let(resume)
     }
 
     private fun resume(waiter: CancellableContinuation<Inbound?>, message: Inbound) =
         waiter.resume(message) { _, _, _ ->
-            queue().addFirst(message)
-            bytes += message.size
+            synchronized(this) {
+                queue().addFirst(message)
+                bytes += message.size
+            }
         }
 
     private fun takeReader(): Continuation<Inbound?>? = reader.also { reader = null }

@@ -2,6 +2,7 @@ package dev.live.server.transport
 
 import dev.live.server.frame.OutboundFrame
 import dev.live.server.topic.ReadLoop
+import dev.live.server.worker.Worker
 import io.netty.util.concurrent.EventExecutor
 import io.netty.util.concurrent.FastThreadLocal
 import kotlinx.coroutines.CoroutineDispatcher
@@ -9,6 +10,7 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Runnable
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
+import java.util.concurrent.Executor
 import java.util.concurrent.RejectedExecutionException
 import java.util.concurrent.atomic.AtomicReference
 import kotlin.coroutines.CoroutineContext
@@ -33,6 +35,8 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
      * any case.
      */
     private var isBusy = false
+
+    private val atOnce = Executor(::executeNow)
 
     private val fallbackDispatcher by lazy { Dispatchers.Default.limitedParallelism(1) }
 
@@ -122,7 +126,12 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
         }
     }
 
+    /** Thread-safe. From a worker, [task] follows the other tasks of the worker's batch. */
     private fun execute(task: Runnable) {
+        if (!Worker.defer(atOnce, task)) executeNow(task)
+    }
+
+    private fun executeNow(task: Runnable) {
         try {
             executor.execute(task)
         } catch (_: RejectedExecutionException) {

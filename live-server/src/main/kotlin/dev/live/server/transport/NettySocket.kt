@@ -13,15 +13,13 @@ import io.netty.channel.socket.DuplexChannel
 import io.netty.handler.ssl.SslHandler
 import io.netty.util.ReferenceCountUtil
 import kotlinx.coroutines.CompletableJob
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
-import kotlinx.coroutines.suspendCancellableCoroutine
 import kotlinx.coroutines.withContext
 import java.io.IOException
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
 import kotlin.coroutines.CoroutineContext
-import kotlin.coroutines.EmptyCoroutineContext
-import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
 
 /**
  * A socket in the pipeline of a Netty channel, without a coroutine or a pipe between the session's queue and the
@@ -30,12 +28,18 @@ import kotlin.coroutines.intrinsics.suspendCoroutineUninterceptedOrReturn
  * Its state is only accessed by the channel's event loop, unless noted otherwise. It writes one batch at a time to the
  * channel, and the next one only after the socket has accepted all of it; other frames wait in the session's queue.
  * One file, because reading, writing and closing share the state of the event loop.
+ *
+ * @param readers dispatcher of the session's reader, which then takes messages from [inbound] on its threads; null if
+ *   the event loop runs the reader
  */
-internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
-    ChannelInboundHandlerAdapter(), Socket, ChannelFutureListener, Runnable {
+internal class NettySocket(
+    private val loop: NettyLoop,
+    limits: FrameLimits,
+    readers: CoroutineDispatcher? = null,
+) : ChannelInboundHandlerAdapter(), Socket, ChannelFutureListener, Runnable {
     private lateinit var context: ChannelHandlerContext
     private val decoder = NettyFrameDecoder(limits)
-    private val inbound = InboundQueue()
+    private val inbound = NettyInput(loop, readers)
 
     /** Set by [pump] before the socket is made ready; then only accessed by the loop, like the next fields. */
     private var source: FrameSource? = null
@@ -70,41 +74,22 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
 
     override val transport: String get() = "netty"
 
-    override val readerContext: CoroutineContext get() = loop.dispatcher
+    override val readerContext: CoroutineContext get() = inbound.readerContext
+
+    /** Runs code on the event loop. */
+    val loopContext: CoroutineContext get() = loop.dispatcher
 
     override fun handlerAdded(context: ChannelHandlerContext) {
         this.context = context
+        inbound.channel = context.channel()
     }
 
     /** If called off the loop and cancelled, it may lose the message that it was about to return. */
-    override suspend fun receive(): Inbound? =
-        if (loop.isCurrent) {
-            pollInbound() ?: awaitInbound()
-        } else {
-            withContext(loop.dispatcher) { pollInbound() ?: awaitInbound() }
-        }
+    override suspend fun receive(): Inbound? = inbound.receive()
 
-    // allocates nothing for a message that arrives while the reader waits: this runs once per message
-    override suspend fun read(): Inbound? =
-        if (loop.isCurrent) {
-            pollInbound() ?: awaitNext()
-        } else {
-            withContext(loop.dispatcher) { pollInbound() ?: awaitNext() }
-        }
+    override suspend fun read(): Inbound? = inbound.read()
 
-    private suspend fun awaitNext(): Inbound? = suspendCoroutineUninterceptedOrReturn { inbound.read(it) }
-
-    override fun stopReading() {
-        if (loop.isCurrent) inbound.stop() else loop.dispatcher.dispatch(EmptyCoroutineContext) { inbound.stop() }
-    }
-
-    private fun pollInbound(): Inbound? {
-        val next = inbound.poll() ?: return null
-        if (inbound.isLow) setAutoRead(true)
-        return next
-    }
-
-    private suspend fun awaitInbound(): Inbound? = suspendCancellableCoroutine { inbound.await(it) }
+    override fun stopReading(): Unit = inbound.stopReading()
 
     override fun channelRead(context: ChannelHandlerContext, message: Any) {
         try {
@@ -113,7 +98,7 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
             while (message.isReadable) {
                 decoder.source = message
                 inbound.add(decoder.decode() ?: break)
-                if (inbound.isFull) setAutoRead(false)
+                if (inbound.isPaused) inbound.setAutoRead(false)
             }
         } catch (e: SocketViolation) {
             inbound.fail(e)
@@ -121,11 +106,6 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
             decoder.source = Unpooled.EMPTY_BUFFER
             ReferenceCountUtil.release(message)
         }
-    }
-
-    private fun setAutoRead(enabled: Boolean) {
-        val config = context.channel().config()
-        if (config.isAutoRead != enabled) config.isAutoRead = enabled
     }
 
     override fun exceptionCaught(context: ChannelHandlerContext, cause: Throwable) {
@@ -238,7 +218,7 @@ internal class NettySocket(private val loop: NettyLoop, limits: FrameLimits) :
     override suspend fun close(code: Int, reason: String, closeReceived: Boolean): Unit =
         withContext(loop.dispatcher) {
             write(arrayOf(OutboundFrame(Opcode.Close, closePayload(code, reason))), 1)
-            setAutoRead(true)
+            inbound.setAutoRead(true)
             if (!closeReceived) awaitCloseFrame()
             val channel = context.channel()
             if (channel is DuplexChannel && context.pipeline().get(SslHandler::class.java) == null) {

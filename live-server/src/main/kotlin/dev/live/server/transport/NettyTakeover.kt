@@ -45,7 +45,11 @@ import kotlin.time.Duration.Companion.seconds
  * - `RequestBodyHandler`, when removed, passes its bytes to the upgrade's input and ends it;
  * - when the upgrade's job has ended, Ktor only closes the channel, once, from the tail of the pipeline.
  */
-internal class NettyTakeover(private val call: NettyApplicationCall, private val limits: FrameLimits) {
+internal class NettyTakeover(
+    private val call: NettyApplicationCall,
+    private val limits: FrameLimits,
+    private val readers: CoroutineDispatcher?,
+) {
     private val channel = call.context.channel()
     private val pipeline: ChannelPipeline = channel.pipeline()
 
@@ -68,7 +72,7 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
             } ?: return null
             // bytes received between the 101 and the change: frames that the client sent early
             val bytes = withTimeout(HANDOVER_TIMEOUT) { channelIo { input.readRemaining().readByteArray() } }
-            withContext(socket.readerContext) {
+            withContext(socket.loopContext) {
                 early.release(bytes)
                 if ((channel as? DuplexChannel)?.isInputShutdown == true) socket.inputEnded()
                 channel.config().isAutoRead = true
@@ -86,7 +90,7 @@ internal class NettyTakeover(private val call: NettyApplicationCall, private val
             pipeline.none { (_, handler) -> handler.javaClass.name == "$KTOR.http1.NettyHttp1Handler" }
 
     private fun install(early: HandoverBuffer): NettySocket {
-        val socket = NettySocket(NettyLoop.of(channel.eventLoop()), limits)
+        val socket = NettySocket(NettyLoop.of(channel.eventLoop()), limits, readers)
         channel.config().isAutoRead = false
         // a client that has sent its close frame may close its side and still receives the reply
         channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true)

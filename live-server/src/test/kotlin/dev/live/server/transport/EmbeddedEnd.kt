@@ -12,6 +12,7 @@ import io.netty.channel.ChannelPromise
 import io.netty.channel.embedded.EmbeddedChannel
 import io.netty.channel.socket.DuplexChannel
 import kotlinx.coroutines.CompletableJob
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.yield
 import java.io.IOException
@@ -26,6 +27,7 @@ internal class EmbeddedEnd(
     limits: FrameLimits,
     onLoop: NettyLoop? = null,
     private val isBare: Boolean = true,
+    readers: CoroutineDispatcher? = null,
 ) : ClientEnd {
     val channel = TwoWayChannel()
     val loop: NettyLoop = onLoop ?: NettyLoop(channel.eventLoop())
@@ -33,7 +35,7 @@ internal class EmbeddedEnd(
     private val received = Unpooled.buffer()
 
     override val socket: NettySocket =
-        NettySocket(loop, limits).also { socket ->
+        NettySocket(loop, limits, readers).also { socket ->
             if (!isBare) channel.pipeline().addLast(holdingHandler)
             channel.pipeline().addLast(socket)
         }

@@ -5,27 +5,40 @@ package dev.live.server.transport
 import dev.live.protocol.CloseCode
 import dev.live.server.frame.Opcode
 import dev.live.server.frame.OutboundFrame
+import dev.live.server.support.amount
 import dev.live.server.support.clientFrame
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.booleans.shouldBeFalse
 import io.kotest.matchers.booleans.shouldBeTrue
 import io.kotest.matchers.collections.shouldBeEmpty
+import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeInstanceOf
 import io.netty.buffer.ByteBuf
+import io.netty.buffer.Unpooled
+import io.netty.util.concurrent.AbstractEventExecutor
+import io.netty.util.concurrent.Future
 import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.async
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import java.io.IOException
+import java.util.concurrent.ConcurrentLinkedQueue
+import java.util.concurrent.TimeUnit
 
 internal class NettySocketContractTest : SocketContract({ EmbeddedEnd(it) })
 
 internal class CoveredNettySocketContractTest :
     SocketContract({ EmbeddedEnd(it, isBare = false) })
+
+/** The reader is the test's coroutine, so any dispatcher makes the socket read off the event loop. */
+internal class NettySocketWithReadersContractTest :
+    SocketContract({ EmbeddedEnd(it, readers = Dispatchers.Default) })
 
 class NettySocketTest : FunSpec({
 
@@ -41,6 +54,26 @@ class NettySocketTest : FunSpec({
             client.channel.config().isAutoRead.shouldBeFalse()
             client.socket.receive()
 
+            client.channel.config().isAutoRead.shouldBeTrue()
+        }
+    }
+
+    test("a reader on another thread receives all messages in order, while the channel pauses and resumes") {
+        runTest {
+            val executor = QueuedExecutor()
+            val client = EmbeddedEnd(FrameLimits(LIMIT), NettyLoop(executor), readers = Dispatchers.Default)
+            val count = amount(quick = 20_000, thorough = 1_000_000)
+            val reader = async(Dispatchers.Default) {
+                List(count) { (client.socket.read() as Inbound.Data).bytes.decodeToString() }
+            }
+
+            for (i in 0 until count) {
+                while (!client.channel.config().isAutoRead) executor.runTasks()
+                client.channel.writeInbound(Unpooled.wrappedBuffer(clientFrame(1, "$i".toByteArray())))
+            }
+
+            reader.await() shouldContainExactly List(count) { "$it" }
+            executor.runTasks()
             client.channel.config().isAutoRead.shouldBeTrue()
         }
     }
@@ -328,6 +361,38 @@ class NettySocketTest : FunSpec({
 private val positions = listOf("at the channel" to true, "behind another handler" to false)
 
 private const val LARGE = 40_000
+
+/** Runs its tasks on the thread of the test, which is its event loop. */
+private class QueuedExecutor : AbstractEventExecutor() {
+    private val tasks = ConcurrentLinkedQueue<Runnable>()
+    private val owner = Thread.currentThread()
+
+    fun runTasks() {
+        while (true) (tasks.poll() ?: break).run()
+    }
+
+    override fun execute(task: Runnable) {
+        tasks += task
+    }
+
+    override fun inEventLoop(thread: Thread): Boolean = thread === owner
+
+    override fun isShuttingDown(): Boolean = false
+
+    override fun isShutdown(): Boolean = false
+
+    override fun isTerminated(): Boolean = false
+
+    override fun awaitTermination(timeout: Long, unit: TimeUnit): Boolean = false
+
+    override fun terminationFuture(): Future<*> = error("not used in this test")
+
+    override fun shutdownGracefully(quietPeriod: Long, timeout: Long, unit: TimeUnit): Future<*> =
+        error("not used in this test")
+
+    @Deprecated("Deprecated in Netty", level = DeprecationLevel.WARNING)
+    override fun shutdown() = Unit
+}
 
 /** A source that fails when it is polled. */
 private class FailingSource : FrameSource {
