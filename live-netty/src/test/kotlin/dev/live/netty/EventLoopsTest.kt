@@ -138,7 +138,7 @@ class EventLoopsTest : FunSpec({
     }
 
     for (loops in EventLoops.entries) {
-        test("a server whose port is taken leaves no thread of its loops, $loops") {
+        test("a server that finds its port taken leaves no thread of its loops, $loops") {
             ServerSocket(0, 1, InetAddress.getByName("127.0.0.1")).use { taken ->
                 val server = server(taken.localPort) { liveEventLoops(loops) }
 

@@ -291,7 +291,7 @@ class BlockingHandlersTest : FunSpec({
             }
         }
 
-        test("that is full closes only the session whose handler it rejects, with 1013 and one log line") {
+        test("that is full rejects a handler: only its session closes, with 1013 and one log line") {
             val gate = CountDownLatch(1)
             val executor = ThreadPoolExecutor(1, 1, 1, TimeUnit.MINUTES, SynchronousQueue())
             executor.asCoroutineDispatcher().use { full ->

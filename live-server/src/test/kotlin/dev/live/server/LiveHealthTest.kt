@@ -81,7 +81,7 @@ class LiveHealthTest : FunSpec({
         }
     }
 
-    test("a broker whose status fails is away for an unknown time, and disturbs nothing") {
+    test("a broker with a failing status is away for an unknown time, and disturbs nothing") {
         runTest {
             val observer = RecordingObserver()
             val broker =

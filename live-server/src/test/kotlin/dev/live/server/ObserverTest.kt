@@ -176,7 +176,7 @@ class ObserverTest : FunSpec({
         }
     }
 
-    test("a publication that the broker fails is reported, and one whose caller is cancelled is not") {
+    test("a publication that the broker fails is reported, and one of a cancelled caller is not") {
         val observer = RecordingObserver()
         val broker = FakeBroker()
         withServer(module = {

@@ -79,7 +79,7 @@ class BrokerFailuresTest : FunSpec({
         }
     }
 
-    test("topics whose history cannot be read do not delay the repair of another topic") {
+    test("topics with an unreadable history do not delay the repair of another topic") {
         runTest {
             val scene = Scene(this)
             val broken = List(20) { "broken$it" }
