@@ -23,13 +23,12 @@ import dev.live.server.topic.TopicRegistry
 import dev.live.server.topic.TopicRuntime
 import dev.live.server.transport.FastPath
 import dev.live.server.worker.ReaderDispatcher
-import dev.live.server.worker.WorkerPool
+import dev.live.server.worker.readersOnWorkers
 import kotlinx.coroutines.CoroutineName
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
-import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.delay
@@ -82,7 +81,7 @@ public class LiveServer internal constructor(
         )
 
     /** Runs readers with handlers that may block. Null if the application has its own dispatcher. */
-    private val readers: ReaderDispatcher? = if (settings.handlers == null) readersOnWorkers() else null
+    private val readers: ReaderDispatcher? = if (settings.handlers == null) scope.readersOnWorkers(settings.handlerThreads) else null
     private val nodeSessions = NodeSessions(registry, settings.dialects, counters)
     private val lagProbe: LagProbe = LagProbe(time, ::probeLag, counters::lagMeasured)
     private val control: ControlPublications = ControlPublications(topics, nodeSessions, lagProbe::arrived)
@@ -123,19 +122,6 @@ public class LiveServer internal constructor(
             control.subscribe()
             if (hasOwnBroker) lagProbe.run()
         }
-    }
-
-    /** Its threads end with the scope of the server. */
-    private fun readersOnWorkers(): ReaderDispatcher {
-        val pool = WorkerPool(settings.handlerThreads)
-        scope.launch(CoroutineName("live-workers"), CoroutineStart.UNDISPATCHED) {
-            try {
-                awaitCancellation()
-            } finally {
-                pool.close()
-            }
-        }
-        return ReaderDispatcher(pool)
     }
 
     private suspend fun runBroker() {

@@ -26,6 +26,7 @@ import io.ktor.server.plugins.origin
 import io.ktor.server.response.respond
 import io.ktor.server.response.respondText
 import kotlinx.coroutines.CoroutineScope
+import java.io.IOException
 import java.security.SecureRandom
 import java.util.zip.Inflater
 import kotlin.time.Clock
@@ -100,12 +101,21 @@ internal class EndpointServer<Meta : Any>(
     }
 
     /**
-     * Runs the session of a client of server-sent events on [socket] until the session has ended completely.
+     * Runs a session on [socket] until the session has ended completely. Its caller owns the permit.
      *
-     * @param topic the topic that the client has requested
+     * @param slot of the session's dialect
+     * @param meta null if the client authenticates in its first message
+     * @param streamTopic the topic that a client of server-sent events has requested; null for other clients
      */
-    suspend fun serveStream(socket: Socket, slot: Int, meta: Meta, address: String, topic: String): Unit =
-        Connection(runtime(slot, topic), meta, address, permit = null).serve(socket)
+    suspend fun serve(socket: Socket, slot: Int, meta: Meta?, address: String, streamTopic: String? = null) {
+        try {
+            Connection(runtime(slot, streamTopic), meta, address, permit = null).serve(socket)
+        } catch (_: IOException) {
+            // the connection was lost before the session was created
+        } finally {
+            socket.abort()
+        }
+    }
 
     private fun runtime(slot: Int, streamTopic: String? = null) =
         SessionRuntime(context.sessionSettings, context.topics, slot, streamTopic, context.now)

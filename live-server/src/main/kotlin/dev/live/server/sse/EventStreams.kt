@@ -106,7 +106,7 @@ internal class EventStreams<Meta : Any>(
         val address = call.request.origin.remoteAddress
         val session =
             context.scope.launch(Dispatchers.Default + CoroutineName("live-session")) {
-                server.serveStream(socket, slot, meta, address, request.topic)
+                server.serve(socket, slot, meta, address, request.topic)
             }
         session.invokeOnCompletion { socket.abort() } // also if the server's scope was cancelled before the launch
         disconnect.onDetected(socket::abort)

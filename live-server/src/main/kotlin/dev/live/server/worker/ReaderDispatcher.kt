@@ -2,7 +2,12 @@ package dev.live.server.worker
 
 import dev.live.server.topic.ReadLoop
 import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Runnable
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.launch
 import kotlin.coroutines.CoroutineContext
 
 /**
@@ -56,4 +61,17 @@ internal class HandlerDispatcher(private val pool: WorkerPool) : CoroutineDispat
     override fun dispatch(context: CoroutineContext, block: Runnable) {
         pool.submit(Batch.of(block, mayBlock = true))
     }
+}
+
+/** Returns a dispatcher for readers on at most [threads] threads, which end with this scope. */
+internal fun CoroutineScope.readersOnWorkers(threads: Int): ReaderDispatcher {
+    val pool = WorkerPool(threads)
+    launch(CoroutineName("live-workers"), CoroutineStart.UNDISPATCHED) {
+        try {
+            awaitCancellation()
+        } finally {
+            pool.close()
+        }
+    }
+    return ReaderDispatcher(pool)
 }
