@@ -143,6 +143,8 @@ internal class SessionSubscriptions<Meta : Any>(
         member: Member?,
     ) {
         val queue = session.state.queue
+        // a recovery after a restart of the server would otherwise compress each message once per session
+        val slot = runtime.dialects.plainSlot(subscription.slot)
         val capacity = minOf(TopicActor.MAX_BATCH, runtime.settings.queueBound.messages / 2)
         var failure: String? = "recovery timed out"
         try {
@@ -150,7 +152,7 @@ internal class SessionSubscriptions<Meta : Any>(
             while (next is SubscribeResult.CatchUp) {
                 val position = next.position
                 val events = listOfNotNull(next.ack) + next.messages.map { ServerEvent.Published(it, position.epoch) }
-                val isSent = events.all { queue.send(runtime.encode(it, subscription.slot)) }
+                val isSent = events.all { queue.send(runtime.encode(it, slot)) }
                 if (!isSent || !queue.awaitHalfEmpty()) break // the session has ended
                 next = subscription.active.subscribe(subscription, ack = null, position, capacity, member)
             }

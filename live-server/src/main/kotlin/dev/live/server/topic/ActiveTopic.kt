@@ -3,6 +3,7 @@ package dev.live.server.topic
 import dev.live.protocol.Message
 import dev.live.protocol.Position
 import dev.live.server.broker.HistoryBounds
+import dev.live.server.dialect.ServerEvent
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineStart
@@ -148,7 +149,8 @@ internal class ActiveTopic(
     /** Removes [subscriber], then offers it [ack] as the last message of this topic. Returns when this is done. */
     suspend fun unsubscribe(subscriber: Subscriber, ack: Message) {
         val done = CompletableDeferred<Unit>()
-        events.emit(Unsubscribe(subscriber, PreparedMessage(ack, runtime.dialects), done))
+        val last = PreparedMessage(ServerEvent.Sent(ack), runtime.dialects, isShared = false)
+        events.emit(Unsubscribe(subscriber, last, done))
         done.await()
     }
 

@@ -17,6 +17,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray
  * @property except id of the session that does not receive it, or null
  * @property key conflation key of a lossy topic; null: the message replaces any other
  * @property position position in the topic's history; null if it is not stored there
+ * @param isShared whether more than one session receives it. If not, it is not compressed: the result would serve one
+ *   session only, and sessions with compression also accept plain frames
  */
 internal class PreparedMessage(
     private val event: ServerEvent.WithMessage,
@@ -24,6 +26,7 @@ internal class PreparedMessage(
     val except: String? = null,
     val key: String? = null,
     val position: Position? = null,
+    private val isShared: Boolean = true,
 ) : TopicEvent {
     constructor(message: Message, dialects: DialectTable, except: String? = null, key: String? = null) :
         this(ServerEvent.Sent(message), dialects, except, key)
@@ -51,7 +54,8 @@ internal class PreparedMessage(
     /** Compresses the encoding that the sessions without compression receive, so that the codec runs once for both. */
     private fun frame(slot: Int): OutboundFrame {
         val plain = dialects.plainSlot(slot)
-        return if (plain == slot) dialects[slot].encode(event) else dialects.compress(frameFor(plain))
+        if (plain == slot) return dialects[slot].encode(event)
+        return frameFor(plain).let { if (isShared) dialects.compress(it) else it }
     }
 
     private companion object {

@@ -225,12 +225,12 @@ internal class TopicActor(
             size = subscribers.size
             return SubscribeResult.CatchUp(ack, missed.messages.map { it.message }, missed.end)
         }
-        val isAccepted = ack == null || event.subscriber.offer(PreparedMessage(ack, runtime.dialects))
+        val isAccepted = ack == null || event.subscriber.offer(PreparedMessage(ack, runtime.dialects, isShared = false))
         // a rejected ack means that the session is ending
         if (isAccepted &&
             missed?.messages.orEmpty().all {
                 val published = ServerEvent.Published(it.message, position?.epoch)
-                event.subscriber.offer(PreparedMessage(published, runtime.dialects, key = it.key))
+                event.subscriber.offer(PreparedMessage(published, runtime.dialects, key = it.key, isShared = false))
             }
         ) {
             subscribers.add(event.subscriber)
