@@ -118,8 +118,11 @@ private fun run(
         } catch (_: IOException) {
             // the connection was lost before the session was created
         } finally {
-            socket.abort()
-            connection.ended()
+            try {
+                socket.abort()
+            } finally {
+                connection.ended() // releases the permit, also if the transport fails
+            }
         }
     }
 
