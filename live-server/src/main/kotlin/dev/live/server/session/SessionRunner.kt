@@ -111,7 +111,7 @@ internal class SessionRunner<Meta : Any>(
 
     private fun writerEnded() {
         socket.stopReading()
-        session?.state?.cancelScope()
+        session?.state?.cancelScopeDetached()
     }
 
     // inline, so that the state of the reader's coroutine is one object, not two

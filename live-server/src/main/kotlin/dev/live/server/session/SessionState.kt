@@ -94,6 +94,9 @@ internal class SessionState(private val scope: CoroutineContext, private val run
     /** Ends the session's coroutines. This may run application code. */
     fun cancelScope(): Unit = scope.cancel(SessionEndedException())
 
+    /** Like [cancelScope], for threads that must not wait for application code, such as event loops. */
+    fun cancelScopeDetached(): Unit = runtime.topics.launchDetached(::cancelScope)
+
     /**
      * A `goodbye` repeats the close reason in a message, because many WebSocket libraries report 1012 and 1013 as 1002
      * or 1006.
@@ -196,8 +199,7 @@ internal class SessionState(private val scope: CoroutineContext, private val run
         val lost = queue.count + 1 // the waiting messages and the rejected one
         queue.cancel()
         runtime.topics.counters.dropped(OverflowPolicy.Close.toString(), lost)
-        // not in the topic's actor: cancelling may run application code
-        runtime.topics.launchDetached(::cancelScope)
+        cancelScopeDetached()
     }
 
     /** Replies to a ping of the client. Suspends while the queue is full, like any reply. */

@@ -12,6 +12,8 @@ import dev.live.server.observe.PublishOutcome
 import dev.live.server.observe.ServerCounters
 import dev.live.server.observe.currentTrace
 import kotlinx.coroutines.CoroutineName
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.DelicateCoroutinesApi
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.isActive
@@ -74,8 +76,11 @@ internal class TopicRegistry(
     }
 
     /** Runs [block] in a new coroutine; in place if the server has ended. */
+    @OptIn(DelicateCoroutinesApi::class)
     fun launchDetached(block: () -> Unit) {
-        if (runtime.scope.isActive) runtime.scope.launch(CoroutineName("live-detached")) { block() } else block()
+        if (!runtime.scope.isActive) return block()
+        // atomic: it runs even if the server ends before the launch
+        runtime.scope.launch(CoroutineName("live-detached"), CoroutineStart.ATOMIC) { block() }
     }
 
     fun find(name: String): ActiveTopic? = topics[name]

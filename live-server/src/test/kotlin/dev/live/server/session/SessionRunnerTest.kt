@@ -10,6 +10,7 @@ import dev.live.server.observe.ServerCounters
 import dev.live.server.support.FakeSocket.Closing
 import dev.live.server.support.RecordingObserver
 import dev.live.server.support.TestSession
+import dev.live.server.support.TestTopics
 import dev.live.server.support.prepared
 import dev.live.server.support.publish
 import dev.live.server.support.sessionSettings
@@ -19,19 +20,50 @@ import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContain
 import io.kotest.matchers.collections.shouldContainExactly
 import io.kotest.matchers.shouldBe
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.Job
+import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.job
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.suspendCancellableCoroutine
 import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.advanceTimeBy
 import kotlinx.coroutines.test.currentTime
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
+import java.util.concurrent.Executors
+import io.kotest.matchers.string.shouldContain as shouldContainText
 
 class SessionRunnerTest : FunSpec({
+
+    test("application code that a normal end cancels runs in the server's scope, not in the thread that writes") {
+        val name = "server thread"
+        Executors.newSingleThreadExecutor { Thread(it, name).apply { isDaemon = true } }.asCoroutineDispatcher().use {
+            runTest {
+                val server = CoroutineScope(it + Job())
+                val one = TestSession(this, topics = TestTopics(server).registry)
+                val cancelledOn = CompletableDeferred<String>()
+                val run = one.start()
+                one.session.launch {
+                    suspendCancellableCoroutine<Unit> { waiting ->
+                        waiting.invokeOnCancellation { cancelledOn.complete(Thread.currentThread().name) }
+                    }
+                }
+                runCurrent()
+
+                one.session.close()
+
+                cancelledOn.await() shouldContainText name
+                run.join()
+                server.cancel()
+            }
+        }
+    }
 
     context("however a session ends, it leaves its topics and the registry, and its socket is aborted") {
         for (ending in endings) {
