@@ -59,7 +59,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
     var attempts: Int = 0
         private set
 
-    /** Since when there is no connection; null while there is one. */
+    /** Since when no connection has passed its first probe; null while there is a connection. */
     @Volatile
     var awaySince: TimeSource.Monotonic.ValueTimeMark? = TimeSource.Monotonic.markNow()
         private set
@@ -101,6 +101,8 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
     }
 
     private suspend fun use(connection: C) {
+        val before = awaySince
+        var isStable = false
         try {
             val closed = CompletableDeferred<Unit>()
             lost = closed
@@ -115,7 +117,6 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
             connects++
             awaySince = null
             current.value = connection
-            var isStable = false
             while (connection.isOpen && withTimeoutOrNull(settings.probeInterval) { closed.await() } == null) {
                 withTimeout(settings.probeTimeout) { probe(connection) }
                 if (!isStable) onStable()
@@ -124,7 +125,8 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
             throw ClosedChannelException()
         } finally {
             current.value = null
-            if (awaySince == null) awaySince = TimeSource.Monotonic.markNow()
+            // a series of connections that fail early is one loss: its duration must grow
+            awaySince = if (isStable) TimeSource.Monotonic.markNow() else before
             withContext(NonCancellable) { withTimeoutOrNull(settings.probeTimeout) { closeQuietly(connection) } }
         }
     }

@@ -16,6 +16,7 @@ import dev.live.test.testLive
 import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.comparables.shouldBeGreaterThan
+import io.kotest.matchers.comparables.shouldBeGreaterThanOrEqualTo
 import io.kotest.matchers.ints.shouldBeGreaterThanOrEqual
 import io.kotest.matchers.longs.shouldBeGreaterThanOrEqual
 import io.kotest.matchers.nulls.shouldNotBeNull
@@ -25,8 +26,10 @@ import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 import kotlinx.coroutines.async
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
+import kotlin.time.TimeSource
 
 /** The state of a node whose Redis is stopped, paused, cut off and started again. */
 class RedisHealthTest : FunSpec({
@@ -64,6 +67,26 @@ class RedisHealthTest : FunSpec({
 
                 redis.resume()
                 eventually(HANG_TIMEOUT) { health shouldBe LiveHealth.Ready }
+            }
+        }
+    }
+
+    test("connections that are lost before their first probe do not restart the time for which Redis is away") {
+        RedisServer().use { redis ->
+            TcpProxy(redis.port).use { proxy ->
+                val node = TestNode(proxy.url, newNamespace()) { probeInterval = 1.hours }
+                val created = TimeSource.Monotonic.markNow()
+                withNodes(node) {
+                    repeat(3) {
+                        eventually(HANG_TIMEOUT) { node.broker.status.state shouldBe BrokerState.Connected }
+                        proxy.cut()
+                        eventually(HANG_TIMEOUT) { node.broker.status.state shouldBe BrokerState.Away }
+
+                        val elapsed = created.elapsedNow()
+                        node.broker.status.away shouldBeGreaterThanOrEqualTo elapsed
+                        proxy.restore()
+                    }
+                }
             }
         }
     }
