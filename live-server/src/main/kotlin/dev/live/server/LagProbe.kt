@@ -26,24 +26,29 @@ internal class LagProbe(
         val arrived = CompletableDeferred<Unit>()
     }
 
-    /** Written by [run]. */
-    @Volatile
-    private var current: Probe? = null
+    /** The newest probes, which may still arrive. Guarded by its own lock. */
+    private val recent = ArrayDeque<Probe>()
 
-    /** When the oldest test publication was sent since the last arrival. Written by [run] and [arrived]. */
+    /** The highest number that has arrived. Guarded by [recent]. */
+    private var newestArrival = 0L
+
+    /** When the oldest test publication was sent that can still arrive in order. Guarded by [recent]. */
     @Volatile
     private var waitingSince: TimeMark? = null
 
-    /** Written by [arrived]. */
+    /** Guarded by [recent]. */
     @Volatile
     private var last: Duration? = null
 
-    /** The last result, or the time since when nothing has arrived, if that is more; null before the first result. */
+    /**
+     * The last result, or the time since when nothing has arrived, if that is more. Before the first result null, or
+     * that time as soon as it exceeds [MAX_WAIT].
+     */
     val lag: Duration?
         get() {
-            val measured = last ?: return null
+            val measured = last
             val waiting = waitingSince?.elapsedNow() ?: return measured
-            return maxOf(measured, waiting)
+            return if (measured == null) waiting.takeIf { it > MAX_WAIT } else maxOf(measured, waiting)
         }
 
     /** Measures until it is cancelled. */
@@ -56,8 +61,11 @@ internal class LagProbe(
     }
 
     private suspend fun measure(probe: Probe) {
-        current = probe
-        if (waitingSince == null) waitingSince = probe.sent
+        synchronized(recent) {
+            recent += probe
+            if (recent.size > MAX_RECENT) recent.removeFirst()
+            if (waitingSince == null) waitingSince = probe.sent
+        }
         try {
             withTimeoutOrNull(MAX_WAIT) {
                 publish(probe.number)
@@ -69,13 +77,17 @@ internal class LagProbe(
         }
     }
 
-    /** The test publication [number] was delivered. Called by any thread. */
+    /** The test publication [number] was delivered, perhaps later than [MAX_WAIT]. Called by any thread. */
     fun arrived(number: Long) {
-        val probe = current?.takeIf { it.number == number } ?: return // late
-        if (!probe.arrived.complete(Unit)) return // repeated
-        val lag = probe.sent.elapsedNow()
-        last = lag
-        waitingSince = null
+        val lag =
+            synchronized(recent) {
+                val probe = recent.find { it.number == number } ?: return // too late
+                if (number <= newestArrival) return // repeated or overtaken
+                newestArrival = number
+                waitingSince = recent.find { it.number > number }?.sent
+                probe.arrived.complete(Unit)
+                probe.sent.elapsedNow().also { last = it }
+            }
         onMeasured(lag)
     }
 
@@ -83,7 +95,10 @@ internal class LagProbe(
         /** Rare enough for a hundred nodes: each publication reaches all of them. */
         val PERIOD = 5.seconds
 
-        /** Then the publication is lost. */
+        /** Then the next publication is sent; this one may still arrive. */
         val MAX_WAIT = 30.seconds
+
+        /** Number of publications that may still arrive. Measures a lag of up to four minutes. */
+        private const val MAX_RECENT = 8
     }
 }

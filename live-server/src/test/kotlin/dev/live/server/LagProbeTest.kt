@@ -13,8 +13,11 @@ import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.test.testTimeSource
 import java.io.IOException
+import kotlin.time.ComparableTimeMark
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
 @OptIn(ExperimentalCoroutinesApi::class)
@@ -57,18 +60,56 @@ class LagProbeTest : FunSpec({
         }
     }
 
-    test("late and repeated arrivals count once at most") {
+    test("a constant lag above the wait for one publication is measured") {
         runTest {
             val scene = Scene(this)
-            advanceTimeBy(36.seconds)
+            launch {
+                delay(40.seconds)
+                scene.probe.arrived(1)
+                delay(35.seconds)
+                scene.probe.arrived(2)
+            }
+            advanceTimeBy(40.seconds)
+            runCurrent()
+            scene.measured shouldContainExactly listOf(40.seconds)
+            scene.probe.lag shouldBe 40.seconds
+
+            advanceTimeBy(35.seconds)
+            runCurrent()
+            scene.measured shouldContainExactly listOf(40.seconds, 40.seconds)
+            scene.probe.lag shouldBe 40.seconds
+        }
+    }
+
+    test("if nothing has ever arrived, the lag is the waiting time once that is too long for a first result") {
+        runTest {
+            val scene = Scene(this)
+            advanceTimeBy(30.seconds)
+            scene.probe.lag.shouldBeNull()
+
+            advanceTimeBy(1.seconds)
+            scene.probe.lag shouldBe 31.seconds
+            advanceTimeBy(1.hours)
+            scene.probe.lag shouldBe 1.hours + 31.seconds
+        }
+    }
+
+    test("an arrival counts once at most, also out of order, and only for one of the newest publications") {
+        runTest {
+            val scene = Scene(this)
+            advanceTimeBy(5.minutes)
             runCurrent()
 
             scene.probe.arrived(1)
+            scene.probe.arrived(0)
             scene.probe.arrived(99)
             scene.measured shouldBe emptyList()
 
-            repeat(3) { scene.probe.arrived(2) }
-            scene.measured shouldContainExactly listOf(1.seconds)
+            val newest = scene.published.last()
+            val age = testTimeSource.markNow() - scene.sent.getValue(newest)
+            repeat(3) { scene.probe.arrived(newest) }
+            scene.probe.arrived(newest - 1) // overtaken
+            scene.measured shouldContainExactly listOf(age)
         }
     }
 
@@ -91,6 +132,7 @@ class LagProbeTest : FunSpec({
 @OptIn(ExperimentalCoroutinesApi::class)
 private class Scene(test: TestScope) {
     val published = ArrayList<Long>()
+    val sent = HashMap<Long, ComparableTimeMark>()
     val measured = ArrayList<Duration>()
     var failure: Exception? = null
     val probe =
@@ -99,6 +141,7 @@ private class Scene(test: TestScope) {
             publish = { number ->
                 failure?.let { throw it }
                 published += number
+                sent[number] = test.testTimeSource.markNow()
             },
             onMeasured = measured::add,
         )
