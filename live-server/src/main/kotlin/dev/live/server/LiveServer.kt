@@ -144,7 +144,9 @@ public class LiveServer internal constructor(
     private suspend fun probeLag(number: Long): Unit = control.probe(number)
 
     private fun sampleBroker() {
-        if (hasOwnBroker) counters.brokerSampled(monitor.status)
+        if (!hasOwnBroker) return
+        counters.brokerSampled(monitor.status)
+        lagProbe.lag?.let(counters::lagSampled)
     }
 
     /** A snapshot of the open sessions of this node. */

@@ -63,7 +63,7 @@ public interface LiveObserver {
      * A sample of the queues of all sessions, about once a second.
      *
      * @param messages queued messages in total
-     * @param bytes queued bytes in total
+     * @param bytes queued bytes in total, after compression
      * @param deepest messages in the longest queue
      */
     public fun queuesSampled(sessions: Int, messages: Long, bytes: Long, deepest: Int) {}
@@ -104,9 +104,17 @@ public interface LiveObserver {
      * application.
      *
      * @param lag time from its publication to its delivery here, measured by the clock of this node alone. A test
-     *   publication that does not arrive is not reported
+     *   publication that does not arrive is not reported: see [lagSampled]
      */
     public fun lagMeasured(lag: Duration) {}
+
+    /**
+     * A sample of the current lag, as in [LiveStats.lag], about once a second. Only with a broker of the application,
+     * and not while the lag is unknown.
+     *
+     * @param lag the last measured lag, or the time since when no test publication has arrived, if that is more
+     */
+    public fun lagSampled(lag: Duration) {}
 
     /** A sample of the broker's state, about once a second. Only with a broker of the application. */
     public fun brokerSampled(status: BrokerStatus) {}

@@ -103,6 +103,8 @@ internal class ServerCounters(observer: LiveObserver? = null) {
 
     fun lagMeasured(lag: Duration) = notify { it.lagMeasured(lag) }
 
+    fun lagSampled(lag: Duration) = notify { it.lagSampled(lag) }
+
     fun brokerSampled(status: BrokerStatus) = notify { it.brokerSampled(status) }
 
     fun snapshot(

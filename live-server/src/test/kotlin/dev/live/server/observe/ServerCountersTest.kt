@@ -114,11 +114,12 @@ class ServerCountersTest : FunSpec({
             counters.recovered("t", 1, RecoveryCause.Client)
             counters.gapReported("t", 1, RecoveryCause.Client)
             counters.lagMeasured(1.milliseconds)
+            counters.lagSampled(1.milliseconds)
             counters.brokerSampled(BrokerStatus())
         }
 
         logged.size shouldBe 1
-        second.events().size shouldBe 4
+        second.events().size shouldBe 5
         second.brokerSamples.size shouldBe 1
     }
 
@@ -156,6 +157,7 @@ class ServerCountersTest : FunSpec({
         counters.recovered("t", 1, RecoveryCause.Client)
         counters.gapReported("t", 1, RecoveryCause.Broker)
         counters.lagMeasured(1.milliseconds)
+        counters.lagSampled(1.milliseconds)
         counters.brokerSampled(BrokerStatus())
 
         counters.isObserved shouldBe true

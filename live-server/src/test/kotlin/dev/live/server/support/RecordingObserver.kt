@@ -63,6 +63,8 @@ internal class RecordingObserver(private val failure: Throwable? = null) : LiveO
 
     override fun lagMeasured(lag: Duration) = record("lag $lag")
 
+    override fun lagSampled(lag: Duration) = record("sampled lag $lag")
+
     override fun brokerSampled(status: BrokerStatus) {
         brokerSamples += status
         failure?.let { throw it }

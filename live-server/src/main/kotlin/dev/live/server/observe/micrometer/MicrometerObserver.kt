@@ -13,6 +13,7 @@ import io.micrometer.core.instrument.FunctionCounter
 import io.micrometer.core.instrument.Gauge
 import io.micrometer.core.instrument.MeterRegistry
 import io.micrometer.core.instrument.Tag
+import io.micrometer.core.instrument.TimeGauge
 import io.micrometer.core.instrument.Timer
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.TimeUnit
@@ -31,8 +32,9 @@ import kotlin.time.toJavaDuration
  * `live.handler{type,outcome}` and `live.publish{outcome}`.
  *
  * With a broker of the application, also: gauges `live.broker.connected` (1 or 0) and `live.broker.outbox`, counters
- * `live.broker.reconnects` and `live.broker.dropped`, and the timer `live.broker.lag`. They are registered with the
- * first sample of the broker, so that a server without one does not report it as disconnected.
+ * `live.broker.reconnects` and `live.broker.dropped`, the timer `live.broker.lag`, and the gauge
+ * `live.broker.lag.current`, which also grows while nothing arrives. They are registered with the first sample, so that
+ * a server without a broker does not report it as disconnected.
  *
  * Clients cannot create tag values: there are no meters per topic or session, and close codes that the protocol does
  * not define count as `other`.
@@ -60,6 +62,7 @@ public class MicrometerObserver(
     }
     private val broker by lazy { BrokerMeters() }
     private val lag by lazy { brokerTimer() }
+    private val currentLag by lazy { lagGauge() }
     private val dropped = ConcurrentHashMap<String, Counter>()
     private val closes = ConcurrentHashMap<String, Counter>()
     private val handlers = ConcurrentHashMap<String, List<Timer>>()
@@ -136,6 +139,10 @@ public class MicrometerObserver(
         this.lag.record(lag.inWholeNanoseconds, TimeUnit.NANOSECONDS)
     }
 
+    override fun lagSampled(lag: Duration) {
+        currentLag.set(lag.inWholeNanoseconds)
+    }
+
     override fun brokerSampled(status: BrokerStatus) {
         broker.status = status
     }
@@ -189,6 +196,15 @@ public class MicrometerObserver(
             .description("time from a test publication to its delivery on the same node")
             .tags(tags)
             .register(registry)
+
+    private fun lagGauge(): AtomicLong {
+        val nanoseconds = AtomicLong()
+        TimeGauge.builder("live.broker.lag.current", nanoseconds, TimeUnit.NANOSECONDS) { it.toDouble() }
+            .description("the last lag, or the time since when no test publication has arrived")
+            .tags(tags)
+            .register(registry)
+        return nanoseconds
+    }
 
     private fun timer(type: String, outcome: HandlerOutcome): Timer =
         Timer.builder("live.handler")

@@ -18,6 +18,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry
 import java.io.File
 import java.util.concurrent.TimeUnit
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
 
 class MicrometerObserverTest : FunSpec({
 
@@ -107,6 +108,17 @@ class MicrometerObserverTest : FunSpec({
         registry["live.broker.lag"].timer().max(TimeUnit.MILLISECONDS) shouldBeExactly 9.0
     }
 
+    test("the current lag grows while nothing arrives, although the timer records nothing") {
+        val registry = SimpleMeterRegistry()
+        val observer = MicrometerObserver(registry)
+
+        observer.lagMeasured(9.milliseconds)
+        for (seconds in 1..40) observer.lagSampled(seconds.seconds)
+
+        registry["live.broker.lag.current"].timeGauge().value(TimeUnit.SECONDS) shouldBeExactly 40.0
+        registry["live.broker.lag"].timer().count() shouldBe 1
+    }
+
     test("the documented meters are the registered ones") {
         val registry = SimpleMeterRegistry()
         val observer = MicrometerObserver(registry)
@@ -115,6 +127,7 @@ class MicrometerObserverTest : FunSpec({
         observer.handled("publish", 1.milliseconds, HandlerOutcome.Done)
         observer.brokerSampled(BrokerStatus())
         observer.lagMeasured(1.milliseconds)
+        observer.lagSampled(1.milliseconds)
         val rows = File("../docs/observing.md").readLines().filter { it.startsWith("| `live.") }
 
         val documented = rows.flatMap { row ->
@@ -153,6 +166,7 @@ class MicrometerObserverTest : FunSpec({
         observer.handled("publish", 1.milliseconds, HandlerOutcome.Done)
         observer.brokerSampled(BrokerStatus())
         observer.lagMeasured(1.milliseconds)
+        observer.lagSampled(1.milliseconds)
 
         registry.meters.forAll { meter: Meter -> meter.id.getTag("node") shouldBe "a" }
     }
