@@ -1,16 +1,20 @@
 package dev.live.server.frame
 
+import dev.live.server.support.CapturedLogs
 import dev.live.server.support.inflated
 import dev.live.server.support.payload
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.ints.shouldBeLessThan
 import io.kotest.matchers.shouldBe
+import io.kotest.matchers.string.shouldContain
 import io.kotest.matchers.types.shouldBeSameInstanceAs
 import io.kotest.property.Arb
 import io.kotest.property.arbitrary.int
 import io.kotest.property.checkAll
 import java.util.zip.Deflater
 import kotlin.random.Random
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.TestTimeSource
 
 class CompressionTest : FunSpec({
 
@@ -107,5 +111,25 @@ class CompressionTest : FunSpec({
         live.size shouldBe 0
         compression.compress(frame).size shouldBeLessThan 1_000
         live.size shouldBe 0
+    }
+
+    test("without a working deflater, messages are sent as they are, and one log line a minute reports it") {
+        val failures = listOf({ throw OutOfMemoryError("native memory") }, { Deflater(1, true).also { it.end() } })
+        val time = TestTimeSource()
+        for (create in failures) {
+            val pool = NativePool<Deflater>(1, create, Deflater::end)
+            val frame = OutboundFrame(Opcode.Text, ByteArray(1_000))
+            CapturedLogs("dev.live.server.frame").use { logs ->
+                Compression(minBytes = 1, level = 1, deflaters = pool, time = time).use { compression ->
+                    repeat(3) { compression.compress(frame) shouldBeSameInstanceAs frame }
+                    logs.lines.size shouldBe 1
+                    logs.lines.single() shouldContain "sent without compression"
+
+                    time += 1.minutes
+                    repeat(3) { compression.compress(frame) shouldBeSameInstanceAs frame }
+                    logs.lines.size shouldBe 2
+                }
+            }
+        }
     }
 })
