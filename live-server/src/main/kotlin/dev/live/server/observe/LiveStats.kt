@@ -15,7 +15,8 @@ import kotlin.time.Duration
  * @property published messages published to topics, by clients and by the application
  * @property deliveries messages offered to subscribers: one message to 10,000 subscribers counts as 10,000
  * @property messagesOut [deliveries] plus messages to single sessions: replies, and messages sent by the application
- * @property bytesOut payload bytes of [messagesOut], without envelopes
+ * @property bytesOut payload bytes of [messagesOut], without envelopes and before compression. The bytes of queues are
+ *   counted after compression, see [LiveObserver.queuesSampled]
  * @property rateLimited messages, pings and pongs of clients that exceeded a rate limit
  * @property drops dropped messages by policy (see [LiveObserver.dropped]); no entry for a policy without drops
  * @property transports open sessions by transport: `netty`, `portable`, `sse`; no entry for a transport without
@@ -25,8 +26,8 @@ import kotlin.time.Duration
  * @property gaps gaps reported to subscribers: one gap for 10,000 subscribers counts as 10,000
  * @property broker state of the broker; null without a broker of the application
  * @property lag time from a publication of this node to its delivery on this node: of the last test publication, or the
- *   age of one that has not arrived, if that is more. Null before the first one has arrived, and without a broker of
- *   the application
+ *   time since when none has arrived, if that is more. Null before the first result, if that is not late, and without a
+ *   broker of the application
  */
 public class LiveStats internal constructor(
     public val connections: Int,
