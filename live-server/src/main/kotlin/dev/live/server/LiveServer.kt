@@ -81,13 +81,8 @@ public class LiveServer internal constructor(
         )
 
     /** Runs readers with handlers that may block. Null if the application has its own dispatcher. */
-    private val readers: ReaderDispatcher? = if (settings.handlers ==
-        null
-    ) {
-        scope.readersOnWorkers(settings.handlerThreads)
-    } else {
-        null
-    }
+    private val readers: ReaderDispatcher? =
+        if (settings.handlers == null) scope.readersOnWorkers(settings.handlerThreads) else null
     private val nodeSessions = NodeSessions(registry, settings.dialects, counters)
     private val lagProbe: LagProbe = LagProbe(time, ::probeLag, counters::lagMeasured)
     private val control: ControlPublications = ControlPublications(topics, nodeSessions, lagProbe::arrived)

@@ -148,7 +148,8 @@ class LiveHealthTest : FunSpec({
             advanceTimeBy(4_500)
 
             observer.brokerSamples.map { it.outbox }.toSet() shouldBe setOf(3)
-            observer.events() shouldContainExactly listOf("lag 4ms")
+            val samples = List(observer.brokerSamples.size) { "sampled lag 4ms" }
+            observer.events() shouldContainExactly listOf("lag 4ms") + samples
             val stats = server.stats
             stats.broker?.run { listOf(outbox.toLong(), reconnects, dropped) } shouldBe listOf(3L, 2L, 1L)
             stats.lag shouldBe 4.milliseconds

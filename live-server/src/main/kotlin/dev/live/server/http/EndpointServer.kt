@@ -151,8 +151,8 @@ internal class EndpointServer<Meta : Any>(
         /** Subscriptions at the end of the session to topics that declare `onUnsubscribe`. */
         private var lastSubscriptions = emptyList<TopicSubscription<Meta>>()
 
-        // The last calls of `serve` and `run` are tail calls: neither waits for the end of the session, which would take
-        // memory for its state. `authenticateAndRun` does, for sessions that authenticate in their first message.
+        // The last calls of `serve` and `run` are tail calls: neither waits for the end of the session, which would
+        // take memory for its state. `authenticateAndRun` does, for sessions that authenticate in their first message.
         override suspend fun serve(socket: Socket) {
             if (meta == null) authenticateAndRun(socket) else run(socket)
         }

@@ -17,8 +17,8 @@ internal fun parseExtensions(header: String): List<Extension>? = ExtensionParser
  * Returns the response to the first acceptable offer of permessage-deflate in [offers]; null if there is none.
  *
  * The response demands that neither side keeps its window between messages. So all sessions can share a compressed
- * message, and an idle session needs no memory for compression. RFC 7692, section 7.1.1, permits this for all offers. Some
- * clients refuse `client_no_context_takeover` by default, such as those on Netty, and fail to connect.
+ * message, and an idle session needs no memory for compression. RFC 7692, section 7.1.1, permits this for all offers.
+ * Some clients refuse `client_no_context_takeover` by default, such as those on Netty, and fail to connect.
  */
 internal fun acceptDeflate(offers: List<Extension>): String? = offers.firstNotNullOfOrNull(::acceptOffer)
 
