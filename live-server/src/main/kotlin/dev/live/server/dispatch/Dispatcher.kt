@@ -205,7 +205,7 @@ internal class Dispatcher<Meta : Any>(
             for (request in endpoint.requests.values) request.replies?.forget(IdempotentReplies.ownerOf(session))
         }
         val onClose = endpoint.onClose ?: return
-        guard.run("onClose") { SessionScope(session).onClose(reason) }
+        guard.run("onClose", session = session) { SessionScope(session).onClose(reason) }
     }
 
     /** The type of [message] for observers, never a value that a client can choose freely. */

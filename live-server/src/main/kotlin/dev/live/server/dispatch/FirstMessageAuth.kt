@@ -11,6 +11,9 @@ import dev.live.server.dialect.ClientCommand
 import dev.live.server.dialect.Dialect
 import dev.live.server.dialect.ServerEvent
 import dev.live.server.limits.LimitSettings
+import dev.live.server.session.CloseReason
+import dev.live.server.session.RETRY_LATER_WINDOW
+import dev.live.server.session.goodbyeMessage
 import dev.live.server.transport.Inbound
 import dev.live.server.transport.Socket
 import dev.live.server.transport.SocketViolation
@@ -19,7 +22,8 @@ import kotlinx.coroutines.withTimeoutOrNull
 
 /**
  * Waits for the `auth` message on a new connection. The session is created after it. Other messages are rejected, at
- * most [LimitSettings.maxBadMessages] times. The connection is closed (4401) after [LimitSettings.authTimeout].
+ * most [LimitSettings.maxBadMessages] times. The connection is closed (4401) after [LimitSettings.authTimeout], or
+ * with 1013 if [handlers] rejects the check of the token.
  */
 internal class FirstMessageAuth<Meta : Any>(
     private val socket: Socket,
@@ -88,7 +92,14 @@ internal class FirstMessageAuth<Meta : Any>(
         }
         val error = failure ?: LiveException(ErrorCode.Forbidden, NOT_ACCEPTED)
         write(error.toMessage(ref = message.ref))
+        if (failure is HandlersUnavailableException) return tryAgainLater(failure.reason)
         return Outcome.Ended(CloseCode.NotAuthenticated, error.reason)
+    }
+
+    /** The token was not checked, so it must not count as rejected: the client may use it again. */
+    private suspend fun tryAgainLater(reason: String): Outcome<Meta> {
+        write(goodbyeMessage(CloseReason(CloseCode.TryAgainLater, reason, byClient = false), RETRY_LATER_WINDOW))
+        return Outcome.Ended(CloseCode.TryAgainLater, reason)
     }
 
     private suspend fun pong(ping: Inbound.Ping): Outcome<Meta>? {

@@ -90,14 +90,20 @@ internal class HandlerGuard(
      *
      * @param name of the handler, for the log
      * @param blockedSession the session that reads no messages until this returns
+     * @param session the handler's session; null if it has none yet
      */
-    suspend fun run(name: String, blockedSession: Session<*>? = null, block: suspend () -> Unit): LiveException? =
+    suspend fun run(
+        name: String,
+        blockedSession: Session<*>? = null,
+        session: Session<*>? = blockedSession,
+        block: suspend () -> Unit,
+    ): LiveException? =
         isolate(name) {
             val scope = timeoutScope()
             val previous = blockedSession?.state?.timeoutScope
             blockedSession?.state?.timeoutScope = scope
             try {
-                closeIfRejected(blockedSession) { callIn(scope, block) }
+                closeIfRejected(session) { callIn(scope, block) }
             } finally {
                 blockedSession?.state?.timeoutScope = previous
                 scope.close()
@@ -143,17 +149,21 @@ internal class HandlerGuard(
         }
     }
 
-    /** Closes [session] if the application's dispatcher is shut down or full. Later messages would fail as well. */
+    /**
+     * Closes [session] if the application's dispatcher is shut down or full. Later messages would fail as well. The
+     * handlers called at the end of such a session are rejected too, but each session logs one line.
+     */
     private inline fun <T> closeIfRejected(session: Session<*>?, call: () -> T): T =
         try {
             call()
         } catch (e: HandlerRejectedException) {
-            if (session == null) throw e
-            if (session.isOpen) {
+            if (session == null) {
+                log.error("The dispatcher of the handlers rejected a task.", e.cause)
+            } else if (session.state.endReason?.reason != HANDLERS_UNAVAILABLE) {
                 log.error("The dispatcher of the handlers rejected a task. Session {} is closed.", session.id, e.cause)
             }
-            session.close(CloseCode.TryAgainLater, HANDLERS_UNAVAILABLE)
-            throw LiveException(ErrorCode.Internal, HANDLERS_UNAVAILABLE)
+            session?.close(CloseCode.TryAgainLater, HANDLERS_UNAVAILABLE)
+            throw HandlersUnavailableException()
         }
 
     private class HandlerRejectedException(cause: Throwable) : Exception(
@@ -173,7 +183,7 @@ internal class HandlerGuard(
         caller[ContinuationInterceptor] is ReaderDispatcher && Worker.isCurrent
 
     private suspend fun errorOf(name: String, e: Throwable): LiveException {
-        if (e is BadPayloadException) return e
+        if (e is BadPayloadException || e is HandlersUnavailableException) return e
         // Not a subclass: subclasses are failures of a library in the handler, such as a client of another server.
         if (e is LiveException && e::class == LiveException::class) return e
         // All throwables: an AssertionError or NoClassDefFoundError in a handler must not close the session either.
@@ -187,6 +197,10 @@ internal class HandlerGuard(
     private companion object {
         val log: Logger = LoggerFactory.getLogger("dev.live.server.handler")
         const val LOG_ID_BITS = 32
-        const val HANDLERS_UNAVAILABLE = "handlers are not available"
     }
 }
+
+/** The application's dispatcher is shut down or full, which has been logged. */
+internal class HandlersUnavailableException : LiveException(ErrorCode.Internal, HANDLERS_UNAVAILABLE)
+
+private const val HANDLERS_UNAVAILABLE = "handlers are not available"

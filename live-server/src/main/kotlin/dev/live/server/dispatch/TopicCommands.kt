@@ -126,10 +126,11 @@ internal class TopicCommands<Meta : Any>(
     /** Calls `onUnsubscribe` of [subscriptions] after their session has ended. All calls share one handler timeout. */
     suspend fun sessionEnded(subscriptions: List<TopicSubscription<Meta>>) {
         if (subscriptions.isEmpty()) return
-        val failure = guard.run("onUnsubscribe") {
+        val failure = guard.run("onUnsubscribe", session = subscriptions[0].session) {
             for (each in subscriptions) each.handlers.unsubscribed(each, HandlerCaller.SessionEnd)
         }
-        if (failure != null) log.warn("onUnsubscribe failed at the end of a session: {}.", failure.reason)
+        if (failure == null || failure is HandlersUnavailableException) return
+        log.warn("onUnsubscribe failed at the end of a session: {}.", failure.reason)
     }
 
     private fun ack(topic: String, ref: String, welcome: JsonElement? = null) =

@@ -65,8 +65,8 @@ internal class SessionRunner<Meta : Any>(
         val connection = currentCoroutineContext().job
         val reason =
             try {
-                val rejection = coroutineScope { start(connection) }
-                rejection ?: session?.state?.endReason ?: error("unreachable: the session ended without a reason")
+                coroutineScope { start(connection) }
+                session?.state?.endReason ?: error("unreachable: the session ended without a reason")
             } catch (_: CancellationException) {
                 val text = if (connection.isCancelled) "server shutdown" else "session cancelled"
                 session?.state?.endReason ?: CloseReason(CloseCode.GoingAway, text, byClient = false)
@@ -80,13 +80,13 @@ internal class SessionRunner<Meta : Any>(
     }
 
     /**
-     * Starts the writer and the reader of the session, or returns the reason for its rejection. The writer starts
-     * first, so that there is capacity for messages sent while opening.
+     * Starts the writer and the reader of the session, or ends a rejected session. The writer starts first, so that
+     * there is capacity for messages sent while opening.
      *
      * The scope ends when the writer has written all frames after the end of the session; every other end cancels it
      * earlier. No coroutine waits for that: its state would take 200 bytes per session.
      */
-    private suspend fun CoroutineScope.start(connection: Job): CloseReason? {
+    private suspend fun CoroutineScope.start(connection: Job) {
         val session = handler.create(this)
         session.state.connection = connection
         this@SessionRunner.session = session
@@ -97,16 +97,15 @@ internal class SessionRunner<Meta : Any>(
             writer.complete()
         }
         handler.open(session)?.let { rejection ->
-            session.state.end(rejection, flush = true)
+            session.state.end(rejection, flush = true) // a reason that its handler has set comes first
             // the sweeper does not limit this wait: a rejected session may not be in the registry
             withTimeoutOrNull(settings.closeTimeout) { writer.join() }
             coroutineContext.cancelChildren()
-            return rejection
+            return
         }
         launch(socket.readerContext + READER_NAME) { read(session) }
         // also if something else ends the scope, which cancels the writer's job
         writer.invokeOnCompletion { writerEnded() }
-        return null
     }
 
     private fun writerEnded() {

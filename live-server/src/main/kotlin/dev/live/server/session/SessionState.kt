@@ -10,7 +10,6 @@ import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
 import kotlin.coroutines.CoroutineContext
-import kotlin.time.Duration.Companion.seconds
 
 /**
  * The mutable internal state of a session. One file, because ending the session concerns all of it.
@@ -270,7 +269,6 @@ internal class SessionState(private val scope: CoroutineContext, private val run
         /** A write that takes longer has found a full socket, on transports that do not report one. */
         private const val BLOCKED_AFTER_MILLIS = 100L
         private val OVERFLOWED = CloseReason(CloseCode.SlowConsumer, "session queue overflowed", byClient = false)
-        private val RETRY_LATER_WINDOW = 5.seconds..10.seconds
     }
 }
 
