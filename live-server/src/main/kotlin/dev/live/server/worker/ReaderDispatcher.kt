@@ -26,12 +26,14 @@ internal class ReaderDispatcher(private val pool: WorkerPool) : CoroutineDispatc
     override fun dispatch(context: CoroutineContext, block: Runnable) {
         // a worker is marked with an event loop, but has no turns
         val loop = if (Worker.isCurrent) null else ReadLoop.current
-        if (loop == null) pool.submit(Batch.of(block, mayBlock = false)) else turnOf(loop).add(block)
+        if (pool.isClosed) turns.remove() // a thread of the engine outlives the pool if the application is reloaded
+        if (loop == null || pool.isClosed) pool.submit(Batch.of(block, mayBlock = false)) else turnOf(loop).add(block)
     }
 
-    private fun turnOf(loop: ReadLoop): Turn = turns.get() ?: Turn(loop).also(turns::set)
+    private fun turnOf(loop: ReadLoop): Turn = turns.get() ?: Turn(loop, pool).also(turns::set)
 
-    private inner class Turn(private val loop: ReadLoop) : Runnable {
+    /** Not an inner class: with a reference to [turns], which refers to it, neither could be removed from memory. */
+    private class Turn(private val loop: ReadLoop, private val pool: WorkerPool) : Runnable {
         /**
          * Guarded by this object: an event loop that has stopped runs its tasks elsewhere, perhaps while its thread
          * still closes connections.
@@ -46,7 +48,11 @@ internal class ReaderDispatcher(private val pool: WorkerPool) : CoroutineDispatc
                 }
                 tasks = arrayListOf(task)
             }
-            loop.runAfterRead(this)
+            try {
+                loop.runAfterRead(this)
+            } catch (_: Throwable) {
+                run() // an event loop that has stopped rejects it. Its readers must end
+            }
         }
 
         override fun run() {

@@ -1,9 +1,5 @@
 package dev.live.server.worker
 
-import org.slf4j.Logger
-import org.slf4j.LoggerFactory
-import java.lang.management.ManagementFactory
-import java.lang.management.ThreadMXBean
 import java.util.concurrent.locks.LockSupport
 
 /**
@@ -11,7 +7,8 @@ import java.util.concurrent.locks.LockSupport
  * for a database, a lock or the network. So the number of running workers fits handlers that block for a long time, for
  * a short time, or never. A task that uses the CPU for several looks does not keep the others from running either.
  *
- * The thread state cannot replace the CPU time: a thread that reads from a socket is runnable.
+ * The thread state cannot replace the CPU time: a thread that reads from a socket is runnable. So is one that waits for
+ * its turn on a core, so it counts as waiting after several looks only.
  *
  * It sleeps while no worker runs.
  */
@@ -25,26 +22,24 @@ internal class Watchdog(private val pool: WorkerPool, name: String) : Thread(nul
     private var quietLooks = 0
     private var lastTime = System.nanoTime()
 
-    /** Null if this JVM does not measure the CPU time of threads. */
-    private val threads: ThreadMXBean? =
-        try {
-            ManagementFactory.getThreadMXBean().takeIf { it.isThreadCpuTimeSupported && it.isThreadCpuTimeEnabled }
-        } catch (_: LinkageError) {
-            null // a runtime image without the module java.management
-        }
+    /** Null if this JVM does not measure the CPU time of threads precisely. Opened by this thread: it takes time. */
+    private var clock: CpuClock? = null
+    private val failures = RateLimitedErrors("The check for blocked handlers failed.")
 
     init {
         isDaemon = true
     }
 
     override fun run() {
+        clock = CpuClock.open()
+        lastTime = System.nanoTime()
         while (!pool.isClosed) {
             try {
                 if (quietLooks < MAX_QUIET_LOOKS) LockSupport.parkNanos(this, PERIOD_NANOS) else sleepUntilWoken()
                 interrupted() // an interrupted thread does not park
                 look()
             } catch (e: Throwable) {
-                log.error("The check for blocked handlers failed.", e) // without it, a blocked handler delays others
+                failures.log(e) // without it, a blocked handler delays others
             }
         }
     }
@@ -85,11 +80,12 @@ internal class Watchdog(private val pool: WorkerPool, name: String) : Thread(nul
         last.cpuNanos = cpuNanos
         if (batch == null) return
         if (!worker.isReplaced || usedNanos > elapsed / 4) quietLooks = 0
-        if (!wasBusy) return
+        if (!wasBusy) return last.wasIdle()
+        val isWaiting = last.isWaiting(worker.state, usedNanos, elapsed)
         val isLong = last.sameTask >= MAX_LOOKS_PER_TASK
         if (worker.isReplaced) {
             if (!isLong && usedNanos > elapsed / 2) pool.restore(worker)
-        } else if (isLong || isOffCpu(worker, usedNanos, elapsed)) {
+        } else if (isLong || isWaiting) {
             pool.replace(worker)
         } else if (isSameBatch) {
             worker.flush()
@@ -97,26 +93,20 @@ internal class Watchdog(private val pool: WorkerPool, name: String) : Thread(nul
         }
     }
 
-    private fun isOffCpu(worker: Worker, usedNanos: Long, elapsed: Long): Boolean {
-        if (usedNanos > elapsed / 4) return false
-        // if this thread is late, the machine is busy: a worker that could run has perhaps got no core
-        return elapsed < LATE_NANOS || worker.state != State.RUNNABLE
-    }
-
     /** If the JVM does not measure it, a worker uses the CPU if it has begun or ended a task. */
     private fun cpuNanos(worker: Worker, isSameStep: Boolean): Long =
-        threads?.getThreadCpuTime(worker.id) ?: if (isSameStep) worker.lastLook.cpuNanos else System.nanoTime()
+        clock?.nanosOf(worker) ?: if (isSameStep) worker.lastLook.cpuNanos else System.nanoTime()
 
-    private companion object {
-        val log: Logger = LoggerFactory.getLogger("dev.live.server.worker")
+    companion object {
+        private const val PERIOD_NANOS = 1_000_000L
 
-        const val PERIOD_NANOS = 1_000_000L
+        /** After such a time since its last look it is late, because the machine is busy. */
         const val LATE_NANOS = 3 * PERIOD_NANOS
 
         /** A task that uses the CPU for so long gets another worker beside it. */
-        const val MAX_LOOKS_PER_TASK = 5
+        private const val MAX_LOOKS_PER_TASK = 5
 
         /** A server with a message now and then should neither wake this thread each time nor keep it awake. */
-        const val MAX_QUIET_LOOKS = 10
+        private const val MAX_QUIET_LOOKS = 10
     }
 }

@@ -68,6 +68,8 @@ internal class Worker(private val pool: WorkerPool, name: String) : Thread(null,
 
     private fun runTask(task: Runnable) {
         step++
+        // closing the pool interrupts workers with a task: this one may just have begun it
+        if (pool.isClosed) interrupt()
         Batch.runTask(task)
         interrupted() // a handler may leave it set, and later handlers are not interrupted
         step++
@@ -108,15 +110,4 @@ internal class Worker(private val pool: WorkerPool, name: String) : Thread(null,
             return worker.defer(executor, task)
         }
     }
-}
-
-/** The state of a worker at the last look of the watchdog, and its use of the CPU since the look before. */
-internal class LastLook {
-    var batch: Batch? = null
-    var step: Int = 0
-    var idleCount: Int = 0
-    var cpuNanos: Long = 0
-
-    /** Looks in a row at which the same task was running. */
-    var sameTask: Int = 0
 }

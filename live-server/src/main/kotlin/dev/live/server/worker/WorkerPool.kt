@@ -52,9 +52,10 @@ internal class WorkerPool(
     @Volatile
     private var watchdog: Watchdog? = null
     private var hasWarned = false
+    private val startFailures = RateLimitedErrors("A thread for handlers could not be started.")
 
-    /** Not that of the thread that creates a worker, which may belong to the engine. */
-    private val classLoader = Thread.currentThread().contextClassLoader
+    /** Not that of the thread that creates a worker, which may belong to the engine. Null after [close]. */
+    private var classLoader: ClassLoader? = Thread.currentThread().contextClassLoader
 
     /** All workers. Written under [lock], read by any thread. */
     @Volatile
@@ -117,13 +118,18 @@ internal class WorkerPool(
         val woken: Worker?
         val second: Worker?
         var relieved = emptyList<Batch>()
+        var isFirstSaturation = false
         synchronized(lock) {
             val batch = worker.batch
             if (isClosed || worker.isReplaced || batch == null) return
             markReplaced(worker)
             batch.isSplit = true
             if (batch.hasMore) queue.addFirst(batch)
-            if (isSaturated) relieved = takeReaders()
+            if (isSaturated) {
+                relieved = takeReaders()
+                isFirstSaturation = !hasWarned
+                hasWarned = true
+            }
             extra++
             woken = activate()
             second = activate()
@@ -131,6 +137,7 @@ internal class WorkerPool(
         worker.flush() // after it was marked: later calls to event loops are not deferred
         wake(woken)
         wake(second)
+        if (isFirstSaturation) warnOfSaturation()
         relieved.forEach(::runElsewhere)
     }
 
@@ -165,6 +172,7 @@ internal class WorkerPool(
         synchronized(lock) {
             if (isClosed) return
             isClosed = true
+            classLoader = null // an application that is reloaded has a new one
             all = workers
             for (worker in all) {
                 if (worker.isReplaced || worker in idle) continue
@@ -234,17 +242,18 @@ internal class WorkerPool(
 
     /** Removes and returns the batches that need no worker. Called under [lock]. */
     private fun takeReaders(): List<Batch> {
-        if (!hasWarned) {
-            hasWarned = true
-            log.warn(
-                "All {} threads for handlers are blocked, so handlers wait. Set live.session.handlerThreads to allow " +
-                    "more, or use handlers that block less. This warning is logged once.",
-                limit,
-            )
-        }
-        val readers = queue.filterNot { it.mayBlock }
-        queue.removeAll(readers)
+        val (handlers, readers) = queue.partition { it.mayBlock }
+        queue.clear()
+        queue += handlers
         return readers
+    }
+
+    private fun warnOfSaturation() {
+        log.warn(
+            "All {} threads for handlers are blocked, so handlers wait. Set live.session.handlerThreads to allow " +
+                "more, or use handlers that block less. This warning is logged once.",
+            limit,
+        )
     }
 
     private fun wake(worker: Worker?) {
@@ -276,7 +285,7 @@ internal class WorkerPool(
                 workers -= worker
                 if (running > 0) emptyList() else queue.toList().also { queue.clear() }
             }
-        log.error("A thread for handlers could not be started.", cause)
+        startFailures.log(cause)
         rest.forEach(::runElsewhere)
     }
 

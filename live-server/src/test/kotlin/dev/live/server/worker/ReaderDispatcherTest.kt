@@ -7,10 +7,13 @@ import dev.live.server.support.textMessage
 import dev.live.server.topic.ReadLoop
 import dev.live.server.topic.ack
 import dev.live.server.topic.hub
+import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.booleans.shouldBeTrue
 import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.collections.shouldContainExactly
+import io.kotest.matchers.collections.shouldContainExactlyInAnyOrder
+import io.kotest.matchers.nulls.shouldBeNull
 import io.kotest.matchers.nulls.shouldNotBeNull
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.types.shouldBeSameInstanceAs
@@ -19,9 +22,12 @@ import kotlinx.coroutines.Runnable
 import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
+import java.lang.ref.WeakReference
+import java.util.concurrent.Callable
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Executors
 import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.RejectedExecutionException
 import java.util.concurrent.TimeUnit
 import kotlin.coroutines.EmptyCoroutineContext
 
@@ -79,6 +85,32 @@ class ReaderDispatcherTest : FunSpec({
         isHandled.await(HANG_TIMEOUT.inWholeSeconds, TimeUnit.SECONDS).shouldBeTrue()
     }
 
+    test("readers run at once if their event loop rejects tasks, also later ones of the same turn") {
+        val readers = ReaderDispatcher(pool)
+        val isRun = LinkedBlockingQueue<Int>()
+        val rejecting = Executors.newSingleThreadExecutor()
+        try {
+            rejecting.submit {
+                ReadLoop.register { throw RejectedExecutionException("stopped") }
+                for (i in 1..2) readers.run { isRun += i }
+            }.get()
+
+            List(2) { isRun.next() } shouldContainExactlyInAnyOrder listOf(1, 2)
+        } finally {
+            rejecting.shutdown()
+        }
+    }
+
+    test("an event loop keeps no closed dispatcher in memory") {
+        val dispatcher = loopThread.submit(Callable { usedAndClosed() }).get()
+        loop.tasks.next().run()
+
+        eventually(HANG_TIMEOUT) {
+            System.gc()
+            dispatcher.get().shouldBeNull()
+        }
+    }
+
     test("the publishes of one turn reach many subscribers as one batch, delivered on the event loop") {
         val readers = ReaderDispatcher(pool)
         val test = this
@@ -124,6 +156,15 @@ private class QueuedReadLoop : ReadLoop {
     override fun runAfterRead(task: Runnable) {
         tasks += task
     }
+}
+
+/** The event loop of the calling thread has received a task of this dispatcher. */
+private fun usedAndClosed(): WeakReference<ReaderDispatcher> {
+    val pool = WorkerPool(limit = 1)
+    val dispatcher = ReaderDispatcher(pool)
+    dispatcher.run {}
+    pool.close()
+    return WeakReference(dispatcher)
 }
 
 private fun CoroutineDispatcher.run(task: Runnable) = dispatch(EmptyCoroutineContext, task)
