@@ -10,7 +10,7 @@ import java.util.concurrent.atomic.AtomicReferenceFieldUpdater
  * A suspending lock that takes one field while uncontended; a `Mutex` would take 200 bytes per session.
  *
  * It cannot deadlock. Only changes of [SessionSubscriptions] run under it, which take no second lock and call no
- * application code. They wait only for a topic's coroutine, which waits for no session, for the broker, at most ten
+ * application code. They wait only for a topic's actor, which waits for no session, for the broker, at most ten
  * seconds, and for the session's own client to receive missed messages. The write timeout limits the last wait.
  */
 internal abstract class SuspendingLock {

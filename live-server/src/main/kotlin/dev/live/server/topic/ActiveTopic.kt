@@ -5,42 +5,31 @@ import dev.live.protocol.Position
 import dev.live.server.broker.HistoryBounds
 import dev.live.server.dialect.ServerEvent
 import kotlinx.coroutines.CompletableDeferred
-import kotlinx.coroutines.CoroutineDispatcher
-import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Deferred
-import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
-import kotlinx.coroutines.Runnable
-import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.StateFlow
-import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import kotlinx.serialization.json.JsonElement
-import java.util.concurrent.atomic.AtomicIntegerFieldUpdater
-import kotlin.coroutines.CoroutineContext
 
 /**
- * A topic that is in use on this node: a [MutableSharedFlow] of events, and one coroutine in the runtime's scope that
- * collects them and offers each message to the subscribers.
+ * A topic that is in use on this node: its events, and the actor that handles them one at a time and offers each
+ * message to the subscribers.
  *
- * Every function may be called from any thread. One file, because the counters of publishers and of the coroutine are
- * only correct together.
+ * Every function may be called from any thread. The fields that only the actor's turn accesses are marked.
  *
  * @param policy the settings from the topic's declarations
  */
 internal class ActiveTopic(
     val name: String,
-    private val runtime: TopicRuntime,
+    runtime: TopicRuntime,
     policy: TopicPolicy = TopicPolicy.None,
-) {
-    private val events = MutableSharedFlow<TopicEvent>(extraBufferCapacity = runtime.buffer)
-
+) : TopicMailbox(runtime) {
     private val features: TopicFeatures? =
         if (policy == TopicPolicy.None) {
             null
         } else {
-            TopicFeatures(name, policy, runtime, { events.emit(TimerFired) }, { events.emit(Repaired(it)) })
+            TopicFeatures(name, policy, runtime, { emit(TimerFired) }, { emit(Repaired(it)) })
         }
 
     private val actor = TopicActor(name, runtime, features)
@@ -73,32 +62,11 @@ internal class ActiveTopic(
     @Volatile
     private var readLoop: ReadLoop? = null
 
-    /** Number of messages emitted. Written by publishers. */
-    @Volatile
-    private var emitted = 0
-
-    /**
-     * Number of those messages that the topic's coroutine has consumed. Only accessed by that coroutine, like the next
-     * fields.
-     */
-    private var consumed = 0
-
-    /** Events handled since the coroutine last switched threads. */
+    /** Events handled since the current thread has the turn. Only accessed by the turn, like the next field. */
     private var handledEvents = 0
 
-    /** Subscribers whose writers must run before the next message. Only accessed by the topic's coroutine. */
+    /** Subscribers whose writers must run before the next message. */
     val backlog: WriterBacklog = WriterBacklog()
-
-    // undispatched: the flow drops events emitted before the collector has started
-    private val job: Job =
-        runtime.scope.launch(runtime.actor ?: PublisherDispatcher(), CoroutineStart.UNDISPATCHED) {
-            events.collect { event ->
-                if (event is PreparedMessage && event.isCounted) consumed++
-                // consumed exceeds emitted if a message is consumed before its publisher has counted it
-                actor.handle(event, isLast = consumed - emitted >= 0)
-                if (shouldYield() || !backlog.isEmpty) withContext(runtime.dispatcher) { backlog.await() }
-            }
-        }
 
     /**
      * Messages for collectors in this process. A slow collector loses the oldest messages and never slows the topic.
@@ -106,24 +74,19 @@ internal class ActiveTopic(
     fun messages(): SharedFlow<Message> = actor.messages()
 
     /** The broker delivers the publications after [position]. */
-    suspend fun opened(position: Position): Unit = events.emit(Opened(position))
+    suspend fun opened(position: Position): Unit = emit(Opened(position))
 
     /** Publications may have been lost since the last one that was delivered. */
-    suspend fun interrupted(): Unit = events.emit(Interrupted)
+    suspend fun interrupted(): Unit = emit(Interrupted)
 
     /** Suspends while the topic's buffer is full. */
     suspend fun publish(message: PreparedMessage) {
-        message.isCounted = true
-        if (events.tryEmit(message)) {
-            EMITTED.incrementAndGet(this) // only once it is in the flow: the coroutine waits for every counted message
-            return
-        }
-        message.isCounted = false
+        if (tryEmit(message)) return
         if (message.position == null) {
-            events.emit(message)
+            emit(message)
         } else {
             // its position is taken: a cancelled publisher must not leave a hole
-            withContext(NonCancellable) { events.emit(message) }
+            withContext(NonCancellable) { emit(message) }
         }
     }
 
@@ -143,34 +106,29 @@ internal class ActiveTopic(
     ): SubscribeResult {
         ReadLoop.current?.let { readLoop = it }
         val missed = since?.let { features?.history?.read(it) }
-        return Subscribe(subscriber, ack, since, missed, capacity, member).also { events.emit(it) }.done.await()
+        return Subscribe(subscriber, ack, since, missed, capacity, member).also { emit(it) }.done.await()
     }
 
     /** Removes [subscriber], then offers it [ack] as the last message of this topic. Returns when this is done. */
     suspend fun unsubscribe(subscriber: Subscriber, ack: Message) {
         val done = CompletableDeferred<Unit>()
         val last = PreparedMessage(ServerEvent.Sent(ack), runtime.dialects, isShared = false)
-        events.emit(Unsubscribe(subscriber, last, done))
+        emit(Unsubscribe(subscriber, last, done))
         done.await()
     }
 
     /** Removes [subscriber] without an ack, because its session has ended. */
     suspend fun unsubscribe(subscriber: Subscriber): Unit =
-        events.emit(Unsubscribe(subscriber, ack = null, done = null))
+        emit(Unsubscribe(subscriber, ack = null, done = null))
 
     /**
-     * Runs [block] in the topic's coroutine, in order with the messages. Does nothing if the coroutine has ended. Only
-     * for internal code, which must be fast.
+     * Runs [block] in the topic's turn, in order with the messages. Does nothing if the topic has ended. Only for
+     * internal code, which must be fast.
      */
     suspend fun inspect(block: (SubscriberSet) -> Unit) {
         val event = Inspect(block, CompletableDeferred())
-        val completionHandle = job.invokeOnCompletion { event.done.complete(Unit) }
-        try {
-            events.emit(event)
-            event.done.await()
-        } finally {
-            completionHandle.dispose()
-        }
+        emit(event)
+        event.done.await()
     }
 
     /** Whether the topic has been unused since [before] and holds no state. */
@@ -188,53 +146,44 @@ internal class ActiveTopic(
     /** The overflow setting of a lossy topic; null if the topic is lossless. */
     val lossy: LossyOverflow? get() = features?.lossy
 
-    /** Ends the topic's coroutine. Only for an unused topic. */
-    fun stop() {
-        job.cancel()
+    /** Discards all later events. Only for an unused topic. */
+    override fun stop() {
+        super.stop()
         features?.history?.close()
     }
 
     /** The position after which a throttle holds messages back; null if it holds none. */
     val throttledAt: Position? get() = features?.throttledAt
 
-    /** Whether the current publisher's thread has delivered enough messages of other publishers. */
-    private fun shouldYield(): Boolean {
-        handledEvents++
-        if (handledEvents + actor.offers < runtime.maxInlineOffers) return false
+    override fun handle(event: TopicEvent, isLast: Boolean): Unit = actor.handle(event, isLast)
+
+    /**
+     * With many subscribers, the end of the current read of a Netty event loop: messages published meanwhile are then
+     * delivered in the same batch, and most writes need no thread switch.
+     */
+    override fun loopForTurn(): ReadLoop? {
         resetWork()
-        return true
+        return if (size >= MIN_DEFERRED_SUBSCRIBERS) ReadLoop.current ?: readLoop else null
     }
 
-    /** Resets the work counters, because the coroutine continues on another thread. */
+    /**
+     * Whether the current publisher's thread has delivered enough messages of other publishers, or writers have to run
+     * first.
+     */
+    override fun mustLeave(): Boolean {
+        handledEvents++
+        return handledEvents + actor.offers >= runtime.maxInlineOffers || !backlog.isEmpty
+    }
+
+    override suspend fun awaitNext(): Unit = backlog.await()
+
+    /** Resets the work counters, because another thread has the turn. */
     private fun resetWork() {
         handledEvents = 0
         actor.offers = 0
     }
 
-    /**
-     * Runs the topic's coroutine in the publisher's thread. With many subscribers, runs it at the end of the current
-     * read of a Netty event loop: messages published meanwhile are then delivered in the same batch, and most writes
-     * need no thread switch.
-     */
-    private inner class PublisherDispatcher : CoroutineDispatcher() {
-        // called once each time the idle coroutine is about to resume
-        override fun isDispatchNeeded(context: CoroutineContext): Boolean {
-            resetWork()
-            return size >= MIN_DEFERRED_SUBSCRIBERS && targetLoop != null
-        }
-
-        override fun dispatch(context: CoroutineContext, block: Runnable) {
-            targetLoop?.runAfterRead(block) ?: runtime.dispatcher.dispatch(context, block)
-        }
-
-        private val targetLoop: ReadLoop? get() = ReadLoop.current ?: readLoop
-    }
-
     private companion object {
-        // an updater, to avoid one object per topic
-        val EMITTED: AtomicIntegerFieldUpdater<ActiveTopic> =
-            AtomicIntegerFieldUpdater.newUpdater(ActiveTopic::class.java, "emitted")
-
         /** Minimum number of subscribers for deferred, batched delivery. */
         const val MIN_DEFERRED_SUBSCRIBERS = 32
     }

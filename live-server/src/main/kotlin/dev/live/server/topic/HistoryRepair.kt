@@ -20,7 +20,7 @@ import kotlin.time.Duration.Companion.seconds
  * Reads publications that the broker did not deliver from the topic's history, in a coroutine of its own: the topic
  * continues meanwhile. At most one read at a time; a failed one is repeated.
  *
- * Only accessed by the topic's coroutine, unless noted otherwise.
+ * Only accessed by the topic's actor, unless noted otherwise.
  */
 internal class HistoryRepair(
     private val topic: String,

@@ -42,9 +42,6 @@ internal class PreparedMessage(
     /** Whether it acknowledges that its client subscribed or unsubscribed. */
     val isSubscriptionReply: Boolean get() = message.type in SUBSCRIPTION_REPLIES
 
-    /** Whether its topic counts it. Written before it is emitted. */
-    var isCounted = false
-
     // Racing writers encode the same frame, so overwriting is harmless. A lock on the fan-out path would not be.
     private val frames = AtomicReferenceArray<OutboundFrame>(dialects.size)
 

@@ -35,7 +35,7 @@ internal class Member(val key: String, val info: String) {
  * A disconnected member stays for the grace period. A member that reconnects with the same key replaces it; with the
  * same info, nothing has changed.
  *
- * Only accessed by the topic's coroutine.
+ * Only accessed by the topic's actor.
  */
 internal class Presence(private val settings: PresenceSettings) {
     private val members = LinkedHashMap<String, ArrayList<Member>>()

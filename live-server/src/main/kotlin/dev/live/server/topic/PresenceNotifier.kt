@@ -14,7 +14,7 @@ import kotlinx.serialization.json.JsonPrimitive
  * Creates presence messages: the whole list for new subscribers and the changes for the others, at most once per
  * interval. Above the limit, only the count.
  *
- * Only accessed by the topic's coroutine, except for [state].
+ * Only accessed by the topic's actor, except for [state].
  */
 internal class PresenceNotifier(
     private val topic: String,

@@ -5,7 +5,7 @@ import dev.live.server.dialect.DialectTable
 /**
  * The presence of a topic's subscribers: the member of each, and the new subscribers that need the whole list.
  *
- * Only accessed by the topic's coroutine, unless noted otherwise.
+ * Only accessed by the topic's actor, unless noted otherwise.
  */
 internal class PresenceTracker(
     topic: String,

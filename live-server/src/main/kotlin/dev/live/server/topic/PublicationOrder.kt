@@ -8,7 +8,7 @@ import dev.live.protocol.Position
  * Publications after a hole are held until it is filled, at most [maxHeld]; further ones are dropped, and have to be
  * read from the history.
  *
- * Only accessed by the topic's coroutine, except for [position].
+ * Only accessed by the topic's actor, except for [position].
  */
 internal class PublicationOrder(private val maxHeld: Int = MAX_HELD) {
     private val held = HashMap<Position, PreparedMessage>()

@@ -9,7 +9,7 @@ import kotlinx.serialization.json.JsonPrimitive
 
 /**
  * The event that acknowledges a subscribe: [ack] with the topic's position added to its data, as
- * [dev.live.protocol.SubscribedData]. Joins encoded JSON, because a topic's coroutine should not decode and encode a
+ * [dev.live.protocol.SubscribedData]. Joins encoded JSON, because a topic's actor should not decode and encode a
  * welcome value, which the application may have made long.
  *
  * @param ack has no payload, or [dev.live.protocol.WelcomeData]

@@ -6,14 +6,14 @@ package dev.live.server.topic
  * @property sessionId id of the session
  */
 internal abstract class Subscriber(val sessionId: String) {
-    /** Index in the [SubscriberSet], -1 if in none. Only accessed by the topic's coroutine. */
+    /** Index in the [SubscriberSet], -1 if in none. Only accessed by the topic's actor. */
     var index: Int = -1
 
     /** Accepts [message] without suspending, or ends its session; returns false if it was not accepted. Thread-safe. */
     abstract fun offer(message: PreparedMessage): Boolean
 
     /**
-     * Next in [WriterBacklog], or itself at the end; null if not in the list. Only accessed by the topic's coroutine.
+     * Next in [WriterBacklog], or itself at the end; null if not in the list. Only accessed by the topic's actor.
      */
     var nextInBacklog: Subscriber? = null
 

@@ -3,7 +3,7 @@ package dev.live.server.topic
 /**
  * The subscribers of one topic on this node, in no order.
  *
- * Only accessed by the topic's coroutine, which also adds and removes subscribers. So there is no lock and no copy, and
+ * Only accessed by the topic's actor, which also adds and removes subscribers. So there is no lock and no copy, and
  * adding or removing a subscriber costs the same for ten and for a hundred thousand subscribers.
  *
  * Not a collector of a `SharedFlow` per subscriber on purpose: its `collect` scans all slots under one lock for each

@@ -5,7 +5,7 @@ import kotlin.time.Duration
 /**
  * Holds back messages that follow the last delivery too soon, the newest of each key.
  *
- * Only accessed by the topic's coroutine.
+ * Only accessed by the topic's actor.
  *
  * @param maxKeys maximum number of keys with a held-back message; the oldest is dropped
  */

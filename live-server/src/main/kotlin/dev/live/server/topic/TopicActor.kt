@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory
 /**
  * Handles the events of a topic: delivers its messages to the subscribers, in the order of their positions.
  *
- * Only accessed by the topic's coroutine, unless noted otherwise.
+ * Only accessed by the topic's actor, unless noted otherwise.
  */
 internal class TopicActor(
     private val name: String,

@@ -46,7 +46,7 @@ internal class Repaired(val history: StoredHistory) : TopicEvent
 internal data object TimerFired : TopicEvent
 
 /**
- * Runs [block] with the subscribers, in order with the messages. It runs in the topic's coroutine, so it must be
+ * Runs [block] with the subscribers, in order with the messages. It runs in the topic's actor, so it must be
  * internal code.
  */
 internal class Inspect(

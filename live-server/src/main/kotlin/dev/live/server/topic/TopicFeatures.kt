@@ -7,7 +7,7 @@ import dev.live.server.broker.StoredHistory
  * Optional features that a topic declares: history, presence, lossy delivery. One object, so that a topic without
  * features needs one field.
  *
- * Only accessed by the topic's coroutine, unless noted otherwise.
+ * Only accessed by the topic's actor, unless noted otherwise.
  */
 internal class TopicFeatures(
     name: String,

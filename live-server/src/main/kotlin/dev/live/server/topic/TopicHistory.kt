@@ -14,7 +14,7 @@ import kotlin.time.Duration.Companion.milliseconds
 /**
  * A topic's view of its history, which the broker stores: the order of publications, and the newest of them.
  *
- * Only accessed by the topic's coroutine, unless noted otherwise.
+ * Only accessed by the topic's actor, unless noted otherwise.
  *
  * @property bounds the topic's settings. Thread-safe
  * @param onRepaired called with the publications after a hole

@@ -21,7 +21,7 @@ internal class TopicMessages(private val name: String, private val registry: Top
     override suspend fun collect(collector: FlowCollector<Message>): Nothing {
         val topic = registry.retain(name)
         try {
-            // a separate coroutine: a collector resumed in place would run in the topic's coroutine
+            // a separate coroutine: a collector resumed in place would run in the topic's actor
             topic.messages().buffer(Channel.RENDEZVOUS).flowOn(Dispatchers.Default).collect(collector)
             error("unreachable: a shared flow does not complete")
         } finally {

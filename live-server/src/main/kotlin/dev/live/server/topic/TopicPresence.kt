@@ -24,7 +24,7 @@ internal class TopicPresence(private val name: String, private val registry: Top
                 checkNotNull(topic.presence) {
                     "topic '$name' declares no presence. Declare it: topic(...) { presence { meta.name } }."
                 }
-            // a separate coroutine: a collector resumed in place would run in the topic's coroutine
+            // a separate coroutine: a collector resumed in place would run in the topic's actor
             presence.buffer(Channel.CONFLATED).flowOn(Dispatchers.Default).collect(collector)
             error("unreachable: a state flow does not complete")
         } finally {

@@ -163,7 +163,7 @@ internal class TopicRegistry(
     /** The caller's trace context; empty if no codec carries it. */
     suspend inline fun trace(): String = if (dialects.isTraced) currentTrace() else ""
 
-    /** Hands [publication] to its topic's coroutine; suspends while the topic's buffer is full. */
+    /** Hands [publication] to its topic's actor; suspends while the topic's buffer is full. */
     override suspend fun deliver(publication: Publication, position: Position?) {
         if (publication.topic.isEmpty()) return onControl(publication)
         val active = topics[publication.topic] ?: return

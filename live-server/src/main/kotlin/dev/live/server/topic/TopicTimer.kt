@@ -10,7 +10,7 @@ import kotlin.time.Duration.Companion.milliseconds
 /**
  * Fires at a scheduled time for one topic. Uses one coroutine while a time is scheduled, and none otherwise.
  *
- * Only accessed by the topic's coroutine.
+ * Only accessed by the topic's actor.
  */
 internal class TopicTimer(
     private val scope: CoroutineScope,

@@ -9,7 +9,7 @@ import kotlin.time.Duration.Companion.milliseconds
  *
  * A blocked client is not in this list: no publisher waits for a slow client.
  *
- * Only accessed by the topic's coroutine. A linked list, so that the fan-out path allocates nothing.
+ * Only accessed by the topic's actor. A linked list, so that the fan-out path allocates nothing.
  */
 internal class WriterBacklog {
     private var first: Subscriber? = null

@@ -161,12 +161,12 @@ private const val MESSAGES = 200
 private const val SUBSCRIBERS = 16
 private const val OTHER_SUBSCRIBERS = 32
 
-/** The context of the topic's coroutine and of its publishers. A null [actor] delivers in the publisher. */
+/** The context of the topic's actor and of its publishers. A null [actor] delivers in the publisher. */
 private data class Setup(val name: String, val actor: CoroutineContext?, val publishers: List<CoroutineContext>)
 
 private val setups =
     listOf(
-        Setup("delivered by the topic's coroutine", EmptyCoroutineContext, listOf(EmptyCoroutineContext)),
+        Setup("delivered by the topic's actor", EmptyCoroutineContext, listOf(EmptyCoroutineContext)),
         Setup("delivered by the publishers", null, listOf(EmptyCoroutineContext)),
         Setup(
             "delivered by the publishers, some of them on socket-reading threads",
