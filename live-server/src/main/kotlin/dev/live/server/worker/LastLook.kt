@@ -24,7 +24,7 @@ internal class LastLook {
     fun isWaiting(state: Thread.State, usedNanos: Long, elapsed: Long): Boolean {
         val isOffCpu = usedNanos <= elapsed / 4
         // if the watchdog is late, the machine is busy: a worker that could run has perhaps got no core
-        val isIdleRunnable = isOffCpu && state == Thread.State.RUNNABLE && elapsed < Watchdog.LATE_NANOS
+        val isIdleRunnable = isOffCpu && state == Thread.State.RUNNABLE && elapsed < LATE_NANOS
         idleRunnable = if (isIdleRunnable) idleRunnable + 1 else 0
         return isOffCpu && (state != Thread.State.RUNNABLE || idleRunnable >= MAX_IDLE_RUNNABLE)
     }
@@ -35,6 +35,9 @@ internal class LastLook {
     }
 
     private companion object {
+        /** The watchdog looks once per millisecond. */
+        const val LATE_NANOS = 3_000_000L
+
         /** A worker that waits for its turn gets it within about this many looks, unless the machine is very busy. */
         const val MAX_IDLE_RUNNABLE = 3
     }

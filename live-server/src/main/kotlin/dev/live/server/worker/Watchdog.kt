@@ -97,16 +97,13 @@ internal class Watchdog(private val pool: WorkerPool, name: String) : Thread(nul
     private fun cpuNanos(worker: Worker, isSameStep: Boolean): Long =
         clock?.nanosOf(worker) ?: if (isSameStep) worker.lastLook.cpuNanos else System.nanoTime()
 
-    companion object {
-        private const val PERIOD_NANOS = 1_000_000L
-
-        /** After such a time since its last look it is late, because the machine is busy. */
-        const val LATE_NANOS = 3 * PERIOD_NANOS
+    private companion object {
+        const val PERIOD_NANOS = 1_000_000L
 
         /** A task that uses the CPU for so long gets another worker beside it. */
-        private const val MAX_LOOKS_PER_TASK = 5
+        const val MAX_LOOKS_PER_TASK = 5
 
         /** A server with a message now and then should neither wake this thread each time nor keep it awake. */
-        private const val MAX_QUIET_LOOKS = 10
+        const val MAX_QUIET_LOOKS = 10
     }
 }
