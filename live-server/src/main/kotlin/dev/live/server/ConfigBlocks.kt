@@ -77,9 +77,14 @@ public class SessionConfig internal constructor() {
     )
 
     /**
-     * Dispatcher that handlers run on. Default null: handlers may block without delaying other sessions. On Netty they
-     * run on threads of live, at most [handlerThreads], which receive the messages of an event loop in batches. On
-     * other transports they run on [Dispatchers.IO].
+     * Dispatcher that handlers run on. Default null: handlers may block without delaying other sessions. On Netty those
+     * that the session's reader calls run on threads of live, at most [handlerThreads], which receive the messages of
+     * an event loop in batches. When the server stops, those that still block are interrupted, also one that itself
+     * stops the engine.
+     *
+     * [Dispatchers.IO] runs the others: `onOpen`, `onClose`, `onUnsubscribe` at the end of a session, the check of the
+     * first `auth` message, requests and publishes with an idempotency key, hooks of subscriptions that the application
+     * makes, and publishing over HTTP. On other transports it runs all handlers.
      *
      * A dispatcher costs two thread switches per message. [Dispatchers.Unconfined] runs handlers on the thread that
      * read the message. On Netty this is an event loop that many sessions share, and a handler that blocks delays all
@@ -89,7 +94,8 @@ public class SessionConfig internal constructor() {
 
     /**
      * Maximum number of threads for handlers on Netty while [handlerDispatcher] is null, at least 1. If all are
-     * blocked, further handlers wait; all other work of live continues. Default 64.
+     * blocked, further handlers wait; all other work of live continues. The threads are interrupted when the server
+     * stops. Default 64.
      */
     public var handlerThreads: Int by settings.setting(
         Notation.Count,
