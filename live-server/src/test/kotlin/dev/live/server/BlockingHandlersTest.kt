@@ -277,8 +277,35 @@ class BlockingHandlersTest : FunSpec({
         }
     }
 
+    test("an engine that a handler stops ends, and no thread is left") {
+        val stopped = CompletableFuture<Unit>()
+        var stopEngine = {}
+        withServer(
+            module = {
+                handlers(CountDownLatch(0)) {
+                    try {
+                        stopEngine()
+                    } finally {
+                        stopped.complete(Unit)
+                    }
+                }
+            },
+            settings = mapOf("live.drain.timeout" to "100ms"),
+        ) {
+            stopEngine = { stop() }
+            val client = PlainClient.connect(url())
+
+            client.send(request("custom", 0))
+
+            client.closed()
+            withContext(Dispatchers.IO) { stopped.get() }
+            eventually(HANG_TIMEOUT) { liveThreads().shouldBeEmpty() }
+        }
+    }
+
     context("a dispatcher of the application") {
         test("runs the handlers, and no thread of live is started") {
+            val before = liveThreads() // of servers of other tests, which end after them
             val executor = Executors.newSingleThreadExecutor { Thread(it, "own") }
             executor.asCoroutineDispatcher().use { own ->
                 withServer(module = { handlers(CountDownLatch(0), dispatcher = own) }) {
@@ -286,7 +313,7 @@ class BlockingHandlersTest : FunSpec({
 
                     client.outcome("thread", 0) shouldStartWith "own"
                     client.outcome("suspend", 0) shouldStartWith "own"
-                    liveThreads().shouldBeEmpty()
+                    liveThreads().filterNot { it in before }.shouldBeEmpty()
                 }
             }
         }
