@@ -208,8 +208,8 @@ private val cases =
             seenByClient = false,
             config = {
                 heartbeat {
-                    interval = 100.milliseconds
-                    timeout = 300.milliseconds
+                    interval = 500.milliseconds
+                    timeout = 2.seconds // the other client must reply in time, also on a busy machine
                 }
             },
         ) {
