@@ -27,7 +27,9 @@ export class Subscription {
     const recovery = recovered ? "recovered" : this.#wasSubscribed ? "gap" : "first";
     const missed = recovered ? offset - this.#position.offset : 0;
     // After a recovery the replayed messages follow, so the old position stays.
-    if (!recovered) this.#position = epoch ? { epoch, offset } : null;
+    // The epoch may be a new one that continues the old one.
+    if (recovered) this.#position.epoch = epoch;
+    else this.#position = epoch ? { epoch, offset } : null;
     this.subscribed = true;
     this.#wasSubscribed = true;
     return { recovery, missed };

@@ -55,7 +55,7 @@ internal class Sampler(private val server: ProcessStats, private val latencies: 
     /** Heap after a full collection. */
     private fun heap(name: String) = Series(name, "MiB", decimals = 1, share = 0.1, floor = 3.0)
 
-    /** `Dispatchers.IO` adds threads at each new peak, up to 64. */
+    /** `Dispatchers.IO` and the workers of handlers add threads at each new peak, up to 64 each. */
     private fun threads(name: String) = Series(name, "", decimals = 0, share = 0.1, floor = 10.0)
 
     private fun descriptors(name: String) = Series(name, "", decimals = 0, share = 0.1, floor = 8.0)
