@@ -357,6 +357,7 @@ class BlockingHandlersTest : FunSpec({
                     val client = PlainClient.connect(url())
                     client.send(request("custom", 0))
                     isSuspended.await()
+                    executor.submit {}.get() // after the handler has left the only thread
 
                     executor.shutdown()
                     resume.complete(Unit)

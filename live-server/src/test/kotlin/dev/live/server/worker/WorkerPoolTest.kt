@@ -287,7 +287,7 @@ class WorkerPoolTest : FunSpec({
 
             pool.submit(batch({ steps += threadName() }))
             pool.submit(handler { steps += threadName() })
-            List(2) { steps.next() } shouldContainExactly listOf("readers", "handlers")
+            List(2) { steps.next() } shouldContainExactlyInAnyOrder listOf("readers", "handlers")
             isStartable = true
             pool.submit(batch({ steps += threadName() }))
 
