@@ -18,7 +18,7 @@ import kotlin.time.TimeSource
  * executed, makes Redis ignore an earlier one that arrives late. So a topic has the order of its publisher, and no
  * duplicates. Publications of topics without a history are sent once.
  *
- * Thread-safe.
+ * Thread-safe. One file, because capacity, batches and topics share one lock.
  *
  * @param why says why Redis is not available
  */

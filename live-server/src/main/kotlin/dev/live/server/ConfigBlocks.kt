@@ -17,7 +17,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** Settings of the `session { ... }` block. */
+/** Settings of the `session { ... }` block. One file for this and the smaller blocks, which are lists of settings. */
 @KtorDsl
 public class SessionConfig internal constructor() {
     internal val settings = SettingBlock("session")

@@ -50,7 +50,8 @@ import kotlin.time.TimeSource
  * The topics and sessions of the [Live] plugin on this node. Every function may be called from any thread.
  *
  * The coroutine scope is a child of the application's job. It is cancelled after a drain, or with the application.
- * Launch the coroutines of adapters in it. A failed coroutine does not cancel the others.
+ * Launch the coroutines of adapters in it. A failed coroutine does not cancel the others. One file, because it is the
+ * whole API of a node, and much of it is documentation.
  */
 public class LiveServer internal constructor(
     private val settings: LiveSettings,

@@ -18,7 +18,8 @@ import org.slf4j.LoggerFactory
 /**
  * Handles the events of a topic: delivers its messages to the subscribers, in the order of their positions.
  *
- * Only accessed by the topic's actor, unless noted otherwise.
+ * Only accessed by the topic's actor, unless noted otherwise. One file, because every event may first have to deliver
+ * the messages that wait.
  */
 internal class TopicActor(
     private val name: String,

@@ -10,7 +10,7 @@ import dev.live.protocol.CloseCode
  * received bytes, whatever length its frame declares and however many fragments it has. Compressed messages are not
  * inflated here: [InflatingSocket] does this when the session takes them, and then checks their text.
  *
- * Subclasses supply the bytes. Not thread-safe.
+ * Subclasses supply the bytes. Not thread-safe. One file, because each step depends on the state of the frame.
  *
  * @param isMasked whether the client masks its frames, as every network client must
  */

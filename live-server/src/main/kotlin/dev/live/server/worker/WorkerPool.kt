@@ -17,7 +17,7 @@ import kotlin.time.Duration.Companion.seconds
  * work goes on, and handlers wait for a thread. A reader waits for its handler, so at most one handler per session
  * waits.
  *
- * Invariants, all under [lock]:
+ * One file, because all of it keeps these invariants under [lock]:
  * - A worker is idle, running or replaced, which means that it waits. [running] and [replaced] count them.
  * - A batch with tasks that are not taken is in [queue], or is the batch of a running worker. A batch in the queue may
  *   also be that of workers: [Batch.take] decides.
