@@ -203,6 +203,39 @@ test("a failed recovery is reported as a gap, and so is a topic without a histor
   assert.deepEqual(seen.slice(-3), ["subscribed room/a gap", "subscribed room/b gap", "message room/a 3"]);
 });
 
+test("a gap that the server reports while connected is reported, and the topic continues after it", async () => {
+  const { seen, socket } = connect(["room/a", "room/b"]);
+  socket().receives({ type: "ack", ref: "1", data: { epoch: "e", offset: 7, recovered: false } });
+  socket().receives({ type: "ack", ref: "2" });
+  await settled();
+
+  socket().receives({ type: "subscribe", topic: "room/a", data: { epoch: "f", offset: 3, recovered: false } });
+  socket().receives({ type: "subscribe", topic: "room/b" });
+  socket().receives({ type: "subscribe", topic: "room/other" });
+  for (const offset of [3, 4]) socket().receives({ type: "message", topic: "room/a", offset, data: offset });
+  socket().closes(1006);
+  mock.timers.tick(125);
+  socket().opens();
+
+  assert.deepEqual(seen.slice(4, 7), ["subscribed room/a gap", "subscribed room/b gap", "message room/a 4"]);
+  assert.deepEqual(socket().sent[0].data, { since: { epoch: "f", offset: 4 } });
+});
+
+test("a new epoch that continues the old one is taken while connected", async () => {
+  const { seen, socket } = connect(["room/a"]);
+  socket().receives({ type: "ack", ref: "1", data: { epoch: "e", offset: 7, recovered: false } });
+  await settled();
+
+  socket().receives({ type: "subscribe", topic: "room/a", data: { epoch: "f", offset: 7, recovered: true } });
+  socket().receives({ type: "message", topic: "room/a", offset: 8, data: 8 });
+  socket().closes(1006);
+  mock.timers.tick(125);
+  socket().opens();
+
+  assert.deepEqual(seen.slice(3, 5), ["subscribed room/a recovered", "message room/a 8"]);
+  assert.deepEqual(socket().sent[0].data, { since: { epoch: "f", offset: 8 } });
+});
+
 test("a subscription can start at a given position, with params of the application", async () => {
   const { client, seen, socket } = connect([]);
 

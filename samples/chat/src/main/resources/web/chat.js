@@ -91,7 +91,8 @@ function connectionChanged(state) {
 
 function subscribed(topic) {
   const conversation = rooms.get(roomOf(topic));
-  conversation.subscribed(lostAt, Date.now());
+  const now = Date.now();
+  conversation.subscribed(lostAt || now, now); // the server can also report a gap while connected
   for (const message of conversation.outgoing.filter((o) => o.state === "waiting"))
     publish(conversation, topic, message);
   // Each room ends its own gap. The last room resets lostAt for the next connection loss.

@@ -40,7 +40,7 @@ export class LiveClient {
    *   `state(state)`: `{kind: "connecting"}`, `{kind: "connected"}`, `{kind: "waiting", retryAt, lostAt}` or
    *   `{kind: "stopped", code, reason}`, times in milliseconds since the epoch;
    *   `subscribed(topic, recovery, missed, welcome)`: `"first"`, `"recovered"` (`missed` replayed messages follow)
-   *   or `"gap"` (messages may be missing), and the welcome data of the ack;
+   *   or `"gap"` (messages may be missing, also while connected), and the welcome data of the ack;
    *   `message(topic, data)`, `presence(topic, data)`, `rejected(topic, error)`;
    *   `customMessage(topic, type, data)`, `direct(type, data)`: application-defined message types, with and without a
    *   topic.
@@ -155,6 +155,9 @@ export class LiveClient {
       case "goodbye":
         this.#window = message.data?.reconnectInMs ?? null;
         break;
+      case "subscribe":
+        this.#continued(message);
+        break;
       case "unsubscribe":
         this.#unsubscribed(message.topic);
         break;
@@ -166,6 +169,16 @@ export class LiveClient {
         else if (this.isSubscribed(message.topic))
           this.#handlers.customMessage?.(message.topic, message.type, message.data);
     }
+  }
+
+  /**
+   * The server could not deliver messages, or the topic continues in a new epoch. Ignored while not subscribed: the
+   * server then reports a subscription that it made itself.
+   */
+  #continued({ topic, data }) {
+    if (!this.isSubscribed(topic)) return;
+    const { recovery, missed } = this.#topics.get(topic).accept(data);
+    this.#handlers.subscribed?.(topic, recovery, missed);
   }
 
   /** The server ended the subscription. The client subscribes again only on the next connection. */

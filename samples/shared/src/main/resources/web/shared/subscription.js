@@ -22,7 +22,10 @@ export class Subscription {
     return { since: this.#position ?? undefined, params: this.#params };
   }
 
-  /** Handles the data of the `ack`. Returns the recovery result and the number of replayed messages that follow. */
+  /**
+   * Handles the data of an `ack`, or of a `subscribe` from the server. Returns the recovery result and the number of
+   * replayed messages that follow.
+   */
   accept({ epoch, offset, recovered } = {}) {
     const recovery = recovered ? "recovered" : this.#wasSubscribed ? "gap" : "first";
     const missed = recovered ? offset - this.#position.offset : 0;

@@ -86,6 +86,48 @@ class RecoveryTest : FunSpec({
         }
     }
 
+    test("a new epoch that the server reports as recovered continues the old offsets, without a gap") {
+        clientTest {
+            val server = HistoryServer(this)
+            val updates = collect(room().updates)
+            updates.awaitItem() shouldBeSubscribed Recovery.First
+            server.publishes(hello, offset = 5)
+            updates.awaitItem().shouldBeInstanceOf<TopicUpdate.Received<Chat>>().offset shouldBe 5
+
+            server.continuesIn(epoch = "f")
+
+            updates.awaitItem() shouldBeSubscribed Recovery.Recovered
+            server.publishes(hello, offset = 5)
+            server.publishes(hello, offset = 6)
+            updates.awaitItem().shouldBeInstanceOf<TopicUpdate.Received<Chat>>().offset shouldBe 6
+            server.recovers = true
+            reconnect()
+            server.requestedPositions.last() shouldBe Position("f", 6)
+            updates.awaitItem() shouldBeSubscribed Recovery.Recovered
+            updates.cancel()
+        }
+    }
+
+    test("an ack that recovers in a new epoch continues the old offsets") {
+        clientTest {
+            val server = HistoryServer(this)
+            val messages = collect(room().messages)
+            server.publishes(hello, offset = 5)
+            messages.awaitItem() shouldBe hello
+
+            server.epoch = "f"
+            server.newest = 6
+            server.recovers = true
+            reconnect()
+            server.publishes(Chat("ann", "six"), offset = 6)
+            messages.awaitItem().text shouldBe "six"
+            reconnect()
+
+            server.requestedPositions shouldContainExactly listOf(null, Position("e", 5), Position("f", 6))
+            messages.cancel()
+        }
+    }
+
     test("in a new epoch the client continues from the new position") {
         clientTest {
             val server = HistoryServer(this)
@@ -307,9 +349,16 @@ private class HistoryServer(private val test: ClientFixture) {
     }
 
     fun reportsGap(epoch: String, offset: Long) {
-        this.epoch = epoch
         newest = offset
-        val data = Body.of(SubscribedData(epoch, offset, recovered = false))
+        subscribes(epoch, isRecovered = false)
+    }
+
+    /** The topic continues in [epoch], which contains all messages so far. */
+    fun continuesIn(epoch: String): Unit = subscribes(epoch, isRecovered = true)
+
+    private fun subscribes(epoch: String, isRecovered: Boolean) {
+        this.epoch = epoch
+        val data = Body.of(SubscribedData(epoch, newest, isRecovered))
         test.transport.wire.push(Message(MessageType.SUBSCRIBE, "room", body = data))
         test.settle()
     }

@@ -181,7 +181,6 @@ internal abstract class InboundQueue {
  * Maximum number of bytes read although the channel does not read automatically.
  *
  * When the client has closed its side, epoll and io_uring read everything up to the end. That can be the whole receive
- * buffer of the kernel, which has several MiB. The maximum is 16 reads of 16 KiB, the most that a loop of Netty reads
- * from a channel before it handles other work.
+ * buffer of the kernel, which has several MiB. The maximum is four reads of 64 KiB, the most that Netty reads at once.
  */
-internal const val MAX_OVERRUN_BYTES: Int = 16 * 16 * 1024
+internal const val MAX_OVERRUN_BYTES: Int = 4 * 64 * 1024

@@ -5,7 +5,6 @@ import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.readRemaining
 import io.netty.buffer.ByteBuf
 import io.netty.buffer.Unpooled
-import io.netty.channel.AdaptiveRecvByteBufAllocator
 import io.netty.channel.ChannelHandler
 import io.netty.channel.ChannelHandlerContext
 import io.netty.channel.ChannelInboundHandlerAdapter
@@ -94,7 +93,6 @@ internal class NettyTakeover(
         channel.config().isAutoRead = false
         // a client that has sent its close frame may close its side and still receives the reply
         channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true)
-        channel.config().setRecvByteBufAllocator(readSizes)
         for ((name, handler) in pipeline.toList()) {
             if (handler.isHttpHandler()) pipeline.remove(name)
         }
@@ -118,9 +116,6 @@ internal class NettyTakeover(
 
         /** Time limit for Ktor to hand over the bytes that it has read, which are in memory. */
         private val HANDOVER_TIMEOUT = 10.seconds
-
-        /** At most 16 KiB per read: the bytes of a read wait in memory while a handler is busy. */
-        private val readSizes = AdaptiveRecvByteBufAllocator(64, 2_048, 16_384)
     }
 }
 
