@@ -77,8 +77,8 @@ internal class NettyInput(private val loop: NettyLoop, private val readers: Coro
         if (loop.isCurrent) updateAutoRead() else loop.dispatcher.dispatch(EmptyCoroutineContext, ::updateAutoRead)
     }
 
-    /** On the event loop: a change that a reader wants must not overtake a newer one. */
-    private fun updateAutoRead(): Unit = setAutoRead(!isPaused)
+    /** Reads from the channel unless the queue is full. Only called by the event loop, where no newer state is lost. */
+    fun updateAutoRead(): Unit = setAutoRead(!isPaused)
 
     /** Starts or stops reading from the channel. Only called by the event loop. */
     fun setAutoRead(enabled: Boolean) {

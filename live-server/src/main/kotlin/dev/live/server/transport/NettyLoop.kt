@@ -12,6 +12,7 @@ import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.util.concurrent.Executor
 import java.util.concurrent.RejectedExecutionException
+import java.util.concurrent.atomic.AtomicBoolean
 import java.util.concurrent.atomic.AtomicReference
 import kotlin.coroutines.CoroutineContext
 import kotlin.coroutines.EmptyCoroutineContext
@@ -38,6 +39,12 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
 
     private val atOnce = Executor(::executeNow)
 
+    /** Whether [run] was passed to the executor and has not begun. */
+    private val isScheduled = AtomicBoolean()
+
+    /** Schedules [run] if sockets wait for it. Not [atOnce], so that a worker's batch calls it once. */
+    private val drains = Executor { if (ready.get() != null) schedule() }
+
     private val fallbackDispatcher by lazy { Dispatchers.Default.limitedParallelism(1) }
 
     /** The current batch. Only accessed by the loop. */
@@ -51,17 +58,21 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
 
     val isCurrent: Boolean get() = executor.inEventLoop()
 
-    /** Schedules [socket] for writing. Thread-safe; a socket must not be added again before it starts writing. */
+    /**
+     * Schedules [socket] for writing: from a worker at the end of its batch, from other threads at once, together with
+     * the sockets that workers have added. Thread-safe; a socket must not be added again before it starts writing.
+     */
     fun add(socket: NettySocket) {
         if (isCurrent) return addOwn(socket)
-        while (true) {
+        do {
             val head = ready.get()
             socket.nextReady = head
-            if (ready.compareAndSet(head, socket)) {
-                if (head == null) execute(this)
-                return
-            }
-        }
+        } while (!ready.compareAndSet(head, socket))
+        if (!isScheduled.get() && !Worker.defer(drains, this)) schedule()
+    }
+
+    private fun schedule() {
+        if (isScheduled.compareAndSet(false, true)) executeNow(this)
     }
 
     private fun addOwn(socket: NettySocket) {
@@ -72,11 +83,12 @@ internal class NettyLoop(private val executor: EventExecutor) : Runnable, ReadLo
             return
         }
         ownFirst = socket
-        execute(this)
+        schedule()
     }
 
     /** Writes to the ready sockets: first those of the loop itself, then the others, in the order they became ready. */
     override fun run() {
+        isScheduled.set(false) // first: sockets added from now on need another run
         val others = reversed(ready.getAndSet(null))
         val first = ownFirst ?: others
         ownLast?.nextReady = others

@@ -125,6 +125,9 @@ internal class NettySocket(
         context.fireChannelInactive()
     }
 
+    /** Reads from the channel, unless early messages have filled the queue. Only called by the event loop. */
+    fun startReading(): Unit = inbound.updateAutoRead()
+
     /** The client will send no more bytes. */
     fun inputEnded() {
         isInputEnded = true

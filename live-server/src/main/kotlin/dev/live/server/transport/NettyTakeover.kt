@@ -74,7 +74,7 @@ internal class NettyTakeover(
             withContext(socket.loopContext) {
                 early.release(bytes)
                 if ((channel as? DuplexChannel)?.isInputShutdown == true) socket.inputEnded()
-                channel.config().isAutoRead = true
+                socket.startReading()
             }
             return socket
         } catch (e: Throwable) {

@@ -13,6 +13,7 @@ import java.util.concurrent.Executor
 internal class DeferredTasks {
     private val groups = ArrayList<Group>(1)
 
+    /** Adds [task], unless it is the last one of [executor]. */
     fun add(executor: Executor, task: Runnable) {
         // there are about as many event loops as cores, and a batch usually calls one of them
         for (group in groups) if (group.executor === executor) return group.add(task)
@@ -29,7 +30,7 @@ internal class DeferredTasks {
         private val tasks = ArrayList<Runnable>(2)
 
         fun add(task: Runnable) {
-            tasks += task
+            if (tasks.lastOrNull() !== task) tasks += task
         }
 
         fun submit(): Unit = logFailure { executor.execute(tasks.singleOrNull() ?: this) }

@@ -102,8 +102,8 @@ internal class Worker(private val pool: WorkerPool, name: String) : Thread(null,
         val isCurrent: Boolean get() = currentThread() is Worker
 
         /**
-         * Passes [task] to [executor] at the end of the calling worker's batch. Returns false, and does nothing, if the
-         * caller has to do that at once.
+         * Passes [task] to [executor] at the end of the calling worker's batch, but not twice in a row. Returns false,
+         * and does nothing, if the caller has to do that at once.
          */
         fun defer(executor: Executor, task: Runnable): Boolean {
             val worker = currentThread() as? Worker ?: return false

@@ -58,6 +58,20 @@ class NettySocketTest : FunSpec({
         }
     }
 
+    test("a socket whose queue was filled before it starts to read waits until messages are taken") {
+        runTest {
+            val client = EmbeddedEnd(FrameLimits(LIMIT))
+            client.channel.config().isAutoRead = false
+            repeat(16) { client.send(clientFrame(1)) }
+
+            client.socket.startReading()
+            client.channel.config().isAutoRead.shouldBeFalse()
+
+            repeat(12) { client.socket.receive() }
+            client.channel.config().isAutoRead.shouldBeTrue()
+        }
+    }
+
     test("a reader on another thread receives all messages in order, while the channel pauses and resumes") {
         runTest {
             val executor = QueuedExecutor()
@@ -363,9 +377,11 @@ private val positions = listOf("at the channel" to true, "behind another handler
 private const val LARGE = 40_000
 
 /** Runs its tasks on the thread of the test, which is its event loop. */
-private class QueuedExecutor : AbstractEventExecutor() {
+internal class QueuedExecutor : AbstractEventExecutor() {
     private val tasks = ConcurrentLinkedQueue<Runnable>()
     private val owner = Thread.currentThread()
+
+    val size: Int get() = tasks.size
 
     fun runTasks() {
         while (true) (tasks.poll() ?: break).run()

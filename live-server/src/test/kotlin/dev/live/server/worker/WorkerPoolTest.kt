@@ -65,6 +65,19 @@ class WorkerPoolTest : FunSpec({
         List(3) { names.next() } shouldContainExactly List(3) { "${it + 1} live-worker-1 true" }
     }
 
+    test("a call of a batch that repeats the one before it follows once") {
+        val loop = FakeLoop()
+        val steps = LinkedBlockingQueue<String>()
+        val calls = listOf("a", "a", "b", "a").associateWith { name -> Runnable { steps += name } }
+        val tasks = listOf("a", "a", "b", "a").map { name -> Runnable { loop.call(calls.getValue(name)) } }
+
+        pool(start = withoutWatchdog).submit(batch(*tasks.toTypedArray()))
+
+        loop.tasks.next().run()
+        List(3) { steps.next() } shouldContainExactly listOf("a", "b", "a")
+        steps.shouldBeEmpty()
+    }
+
     test("the calls of a batch to an event loop follow at its end as one task") {
         val loop = FakeLoop()
         val other = FakeLoop()
