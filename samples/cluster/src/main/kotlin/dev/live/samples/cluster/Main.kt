@@ -10,6 +10,7 @@ import io.ktor.server.engine.embeddedServer
 import io.ktor.server.http.content.staticResources
 import io.ktor.server.netty.Netty
 import io.ktor.server.routing.routing
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
@@ -55,6 +56,7 @@ private suspend fun startCluster(port: Int, balancerPort: Int) {
 
 /** The page of the cluster: publishes its state, and accepts commands. */
 fun Application.page(cluster: Cluster) {
+    val background: CoroutineScope = this
     install(Live)
     routing {
         live<Unit>("/cluster") {
@@ -71,7 +73,7 @@ fun Application.page(cluster: Cluster) {
             }
             forNode("kill") { it.kill() }
             forNode("start") { it.start() }
-            forNode("drain") { application.launch { it.drain() } }
+            forNode("drain") { background.launch { it.drain() } }
             request<String, Boolean>("redis") { action ->
                 when (action) {
                     "pause" -> cluster.redis.pause()
@@ -81,7 +83,7 @@ fun Application.page(cluster: Cluster) {
                 }
                 true
             }
-            request<String, Boolean>("roll") { application.launch { cluster.roll() }.isActive }
+            request<String, Boolean>("roll") { background.launch { cluster.roll() }.isActive }
         }
         staticResources("/shared", "web/shared")
         staticResources("/", "cluster")

@@ -20,9 +20,7 @@ data class Note(val text: String, val from: String? = null, val sentOn: String? 
 fun main() {
     val environment = System.getenv()
     val name = environment.getValue("NODE")
-    serve("node $name", host = "127.0.0.1") {
-        node(name, environment.getValue("REDIS_URL"), environment.getValue("PAGE_ORIGIN"))
-    }
+    serve("node $name") { node(name, environment.getValue("REDIS_URL"), environment.getValue("PAGE_ORIGIN")) }
 }
 
 /**

@@ -44,7 +44,13 @@ class NodeProcess(val name: String, private val redisUrl: String, private val pa
                 "node $name",
                 // options for a short start
                 listOf(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-cp", classPath, NODE_CLASS),
-                mapOf("NODE" to name, "PORT" to "0", "REDIS_URL" to redisUrl, "PAGE_ORIGIN" to pageOrigin),
+                mapOf(
+                    "NODE" to name,
+                    "HOST" to "127.0.0.1",
+                    "PORT" to "0",
+                    "REDIS_URL" to redisUrl,
+                    "PAGE_ORIGIN" to pageOrigin,
+                ),
             ) { line ->
                 LISTENING.find(line)?.let { port = it.groupValues[1].toInt() }
                 log.info("node {} | {}", name, line)

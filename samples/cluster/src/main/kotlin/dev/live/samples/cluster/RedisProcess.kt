@@ -125,11 +125,6 @@ internal fun executableOf(name: String, architecture: String): String {
             name.startsWith("Mac") -> "darwin"
             else -> name.lowercase(Locale.ROOT)
         }
-    val machine =
-        when (architecture) {
-            "amd64", "x86_64" -> "amd64"
-            "aarch64" -> if (system == "darwin") "amd64" else "arm64" // Rosetta runs the former on a Mac
-            else -> architecture
-        }
+    val machine = mapOf("x86_64" to "amd64", "aarch64" to "arm64")[architecture] ?: architecture
     return "redis-server-7.0.15-$system-$machine"
 }

@@ -9,8 +9,12 @@ import io.ktor.server.netty.Netty
 import kotlinx.coroutines.runBlocking
 import org.slf4j.LoggerFactory
 
-/** Serves [module] until the process ends, on the port in `PORT`. Default 8080; 0 picks a free port. */
-fun serve(name: String, host: String = "0.0.0.0", module: Application.() -> Unit) {
+/**
+ * Serves [module] until the process ends, on the port in `PORT`. Default 8080; 0 picks a free port. `HOST` limits it to
+ * one address of this machine.
+ */
+fun serve(name: String, module: Application.() -> Unit) {
+    val host = System.getenv("HOST") ?: "0.0.0.0"
     val port = portOf("PORT", 8080)
     val server = embeddedServer(
         Netty,
