@@ -38,20 +38,16 @@ class NodeProcess(val name: String, private val redisUrl: String, private val pa
     fun start() {
         if (pid != null) return
         port = null
-        val java = Path.of(System.getProperty("java.home"), "bin", "java").toString()
+        val environment =
+            mapOf(
+                "NODE" to name,
+                "HOST" to "127.0.0.1",
+                "PORT" to "0",
+                "REDIS_URL" to redisUrl,
+                "PAGE_ORIGIN" to pageOrigin,
+            )
         process =
-            ChildProcess(
-                "node $name",
-                // options for a short start
-                listOf(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-cp", classPath, NODE_CLASS),
-                mapOf(
-                    "NODE" to name,
-                    "HOST" to "127.0.0.1",
-                    "PORT" to "0",
-                    "REDIS_URL" to redisUrl,
-                    "PAGE_ORIGIN" to pageOrigin,
-                ),
-            ) { line ->
+            ChildProcess("node $name", JAVA + NODE_CLASS, environment) { line ->
                 LISTENING.find(line)?.let { port = it.groupValues[1].toInt() }
                 log.info("node {} | {}", name, line)
             }
@@ -108,9 +104,21 @@ class NodeProcess(val name: String, private val redisUrl: String, private val pa
         val log = LoggerFactory.getLogger("samples")!!
 
         /** Maven's exec:java runs this class in a class loader of its own. */
-        val classPath: String =
+        val CLASS_PATH: String =
             (NodeProcess::class.java.classLoader as? URLClassLoader)
                 ?.urLs?.joinToString(File.pathSeparator) { Path.of(it.toURI()).toString() }
                 ?: System.getProperty("java.class.path")
+
+        /** Options for a short start, and for one event loop: see docs/cluster.md, live-netty. */
+        val JAVA =
+            listOf(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+                "-Xmx128m",
+                "-Dio.lettuce.core.iouring=false",
+                "-cp",
+                CLASS_PATH,
+            )
     }
 }

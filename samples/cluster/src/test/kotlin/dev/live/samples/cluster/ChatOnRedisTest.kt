@@ -20,7 +20,10 @@ class ChatOnRedisTest : FunSpec({
                 val received = bob.received<Chat>("room/lobby")
 
                 testLive({ chat { broker(RedisBroker(redis.url) { namespace = "chat" }) } }) {
-                    connect("/live?name=Ann").topic<Chat>("room/lobby").publish(Chat("hello"))
+                    val ann = connect("/live?name=Ann")
+                    val own = ann.received<Chat>("room/lobby")
+                    ann.topic<Chat>("room/lobby").publish(Chat("hello"))
+                    own.next().text shouldBe "hello"
                 }
 
                 received.next().text shouldBe "hello"
