@@ -4,28 +4,42 @@ import { Stage, expect, scenes } from "../../../../testing/stage.js";
 const environment = { BALANCER_PORT: "0" };
 const scene = scenes((port) => new Stage(port, "dev.live.samples.cluster.MainKt", environment));
 
-scene("messages show the nodes that they cross, and a client of a killed node continues on another one", async (stage) => {
-  const page = await open(stage);
-  await page.getByLabel("Message of Ann").fill("hello");
-  await page.keyboard.press("Enter");
-  const sentOn = await nodeOf(page, "Ann");
-  for (const name of ["Ann", "Bob", "Cleo"]) {
-    const route = `sent on node ${sentOn}, delivered through node ${await nodeOf(page, name)}`;
-    await client(page, name).locator("li", { hasText: "Ann hello" }).getByLabel(route).waitFor();
-  }
+scene(
+  "messages show the nodes that they cross, and a client of a killed node continues on another one",
+  async (stage) => {
+    const page = await open(stage);
+    await page.getByLabel("Message of Ann").fill("hello");
+    await page.keyboard.press("Enter");
+    const sentOn = await nodeOf(page, "Ann");
+    for (const name of ["Ann", "Bob", "Cleo"]) {
+      const route = `sent on node ${sentOn}, delivered through node ${await nodeOf(page, name)}`;
+      await client(page, name).locator("li", { hasText: "Ann hello" }).getByLabel(route).waitFor();
+    }
 
-  await page.getByRole("button", { name: "Let the clients talk" }).click();
-  const killed = await nodeOf(page, "Bob");
-  await page.getByRole("article", { name: `Node ${killed}` }).getByRole("button", { name: "Kill" }).click();
-  await page.getByRole("article", { name: `Node ${killed}` }).getByText("ended").waitFor();
-  await client(page, "Bob").getByText(/continues on node .*, \d+ missed messages follow/).waitFor();
-  await client(page, "Bob").getByText("1 reconnects, 0 gaps").waitFor();
-  await expect.poll(() => client(page, "Bob").locator(".note").count()).toBeGreaterThan(8);
-  await page.screenshot({ path: screenshotFile("killed"), animations: "disabled" });
+    await page.getByRole("button", { name: "Let the clients talk" }).click();
+    const killed = await nodeOf(page, "Bob");
+    await page
+      .getByRole("article", { name: `Node ${killed}` })
+      .getByRole("button", { name: "Kill" })
+      .click();
+    await page
+      .getByRole("article", { name: `Node ${killed}` })
+      .getByText("ended")
+      .waitFor();
+    await client(page, "Bob")
+      .getByText(/continues on node .*, \d+ missed messages follow/)
+      .waitFor();
+    await client(page, "Bob").getByText("1 reconnects, 0 gaps").waitFor();
+    await expect.poll(() => client(page, "Bob").locator(".note").count()).toBeGreaterThan(8);
+    await page.screenshot({ path: screenshotFile("killed"), animations: "disabled" });
 
-  await page.keyboard.press(String("ABC".indexOf(killed) + 1));
-  await page.getByRole("article", { name: `Node ${killed}` }).getByText("ready").waitFor();
-});
+    await page.keyboard.press(String("ABC".indexOf(killed) + 1));
+    await page
+      .getByRole("article", { name: `Node ${killed}` })
+      .getByText("ready")
+      .waitFor();
+  },
+);
 
 scene("Redis is stopped and continues, and no client reports a gap", async (stage) => {
   const page = await open(stage);
@@ -37,7 +51,10 @@ scene("Redis is stopped and continues, and no client reports a gap", async (stag
   await page.getByRole("button", { name: "Continue" }).click();
   await page.getByRole("article", { name: "Redis" }).getByText("answers").waitFor();
   for (const node of ["A", "B", "C"])
-    await page.getByRole("article", { name: `Node ${node}` }).getByText("ready").waitFor();
+    await page
+      .getByRole("article", { name: `Node ${node}` })
+      .getByText("ready")
+      .waitFor();
 
   await page.getByLabel("Message of Cleo").fill("after");
   await page.keyboard.press("Enter");

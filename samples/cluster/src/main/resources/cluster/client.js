@@ -16,7 +16,11 @@ export class Client {
 
   constructor(name, url) {
     this.#name = name;
-    const input = element("input", { "aria-label": `Message of ${name}`, placeholder: `Write as ${name}`, maxlength: 500 });
+    const input = element("input", {
+      "aria-label": `Message of ${name}`,
+      placeholder: `Write as ${name}`,
+      maxlength: 500,
+    });
     const form = element("form", { class: "field" }, input, element("button", { class: "action" }, "Send"));
     form.addEventListener("submit", (event) => {
       event.preventDefault();

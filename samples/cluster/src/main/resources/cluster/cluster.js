@@ -26,7 +26,9 @@ byId("roll").addEventListener("click", () => cluster.request("roll", ""));
 byId("talk").addEventListener("click", talk);
 addEventListener("keydown", (event) => {
   if (event.target.tagName === "INPUT" || event.ctrlKey || event.metaKey || event.altKey) return;
-  const button = [...document.querySelectorAll("button")].find((it) => it.querySelector("kbd")?.textContent === event.key);
+  const button = [...document.querySelectorAll("button")].find(
+    (it) => it.querySelector("kbd")?.textContent === event.key,
+  );
   button?.click();
 });
 cluster.subscribe("state");
