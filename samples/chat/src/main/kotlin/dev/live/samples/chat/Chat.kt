@@ -2,6 +2,7 @@ package dev.live.samples.chat
 
 import dev.live.samples.shared.guestName
 import dev.live.server.Live
+import dev.live.server.LiveConfig
 import dev.live.server.live
 import io.ktor.server.application.Application
 import io.ktor.server.application.install
@@ -17,9 +18,13 @@ data class Chat(val text: String, val from: String? = null, val at: String? = nu
 /** The user of a session. A name is enough; there is no authentication. */
 class Guest(val name: String)
 
-/** The complete chat server: one endpoint, one topic pattern, one page. */
-fun Application.chat() {
-    install(Live)
+/**
+ * The complete chat server: one endpoint, one topic pattern, one page.
+ *
+ * @param configure further settings, such as the broker of several nodes
+ */
+fun Application.chat(configure: LiveConfig.() -> Unit = {}) {
+    install(Live, configure)
     routing {
         live<Guest>("/live") {
             authenticate { call -> call.guestName()?.let(::Guest) }

@@ -9,14 +9,20 @@ import io.ktor.server.netty.Netty
 import kotlinx.coroutines.runBlocking
 import org.slf4j.LoggerFactory
 
-/** Serves [module] until the process ends, on the port in `PORT`. Default 8080; 0 picks a free port. */
+/**
+ * Serves [module] until the process ends, on the port in `PORT`. Default 8080; 0 picks a free port. `HOST` limits it to
+ * one address of this machine.
+ */
 fun serve(name: String, module: Application.() -> Unit) {
-    val text = System.getenv("PORT") ?: "8080"
-    val port = requireNotNull(text.toIntOrNull()?.takeIf { it in 0..65535 }) { "PORT must be 0 to 65535, was '$text'" }
+    val host = System.getenv("HOST") ?: "0.0.0.0"
+    val port = portOf("PORT", 8080)
     val server = embeddedServer(
         Netty,
         configure = {
-            connector { this.port = port }
+            connector {
+                this.host = host
+                this.port = port
+            }
             liveEventLoops()
         },
         module = module,
@@ -25,6 +31,18 @@ fun serve(name: String, module: Application.() -> Unit) {
     val bound = runBlocking { server.engine.resolvedConnectors().first().port }
     LoggerFactory.getLogger("samples").info("The {} sample is running at http://localhost:{}", name, bound)
     Thread.currentThread().join()
+}
+
+/**
+ * The port in the environment variable [variable], or [default] without one.
+ *
+ * @throws IllegalArgumentException if it is no port
+ */
+fun portOf(variable: String, default: Int): Int {
+    val text = System.getenv(variable) ?: return default
+    return requireNotNull(text.toIntOrNull()?.takeIf { it in 0..65535 }) {
+        "$variable must be 0 to 65535, was '$text'"
+    }
 }
 
 /** The name in the query, or null if it is missing or invalid. The samples do not authenticate users. */
