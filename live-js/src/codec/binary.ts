@@ -53,6 +53,7 @@ export const messageIn = (
     else if (name == "body") message.body = bytesOf(value);
   }
   if (message.data === null) delete message.data;
+  else if (message.data !== undefined && message.body) throw new TypeError("body and data exclude each other");
   else if (message.data !== undefined) message.data = JSON.parse(message.data as string);
   return checked(message);
 };
@@ -76,6 +77,11 @@ export class Reader {
     let value = 0;
     for (; size > 0; size--) value = value * 256 + this._view.getUint8(this._at++);
     return value;
+  }
+
+  _int64(): number {
+    this._at += 8;
+    return Number(this._view.getBigInt64(this._at - 8));
   }
 
   _float(size: number): number {

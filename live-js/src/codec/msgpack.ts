@@ -49,6 +49,7 @@ const readValue = (reader: Reader): unknown => {
   if (code < 0xca) return readExtension(reader, size(0xc7));
   if (code < 0xcc) return reader._float(code == 0xca ? 4 : 8);
   if (code < 0xd0) return size(0xcc);
+  if (code == 0xd3) return reader._int64();
   if (code < 0xd4) return toSigned(size(0xd0), 8 << (code - 0xd0));
   if (code < 0xd9) return readExtension(reader, 1 << (code - 0xd4));
   if (code < 0xdc) return new Text(reader._bytes(size(0xd9)));

@@ -94,6 +94,7 @@ export const openConnection = (
       isFlushing = true;
     };
     onOpen(name);
+    router._outbox._onAdded(); // messages may have waited for the connection
   };
   socket.onmessage = ({ data }) => {
     heartbeat!._received();

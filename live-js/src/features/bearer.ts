@@ -32,7 +32,7 @@ export const bearer = (provide: () => string | Promise<string>, timeoutMs = 30_0
     try {
       const timeout = new Promise<never>((_, reject) => (timer = setTimeout(reject, timeoutMs, new Error("timeout"))));
       token = await Promise.race([provide(), timeout]);
-      if (!/^[ -~]+$/.test(token)) throw new TypeError("a token must be printable ASCII, without a line break");
+      if (typeof token != "string" || !/^[ -~]+$/.test(token)) throw new TypeError("a token must be printable ASCII, without a line break");
     } catch (error) {
       throw { kind: "no_token", reason: `the token function failed: ${error}`, error } satisfies DisconnectCause;
     } finally {
@@ -45,14 +45,17 @@ export const bearer = (provide: () => string | Promise<string>, timeoutMs = 30_0
 
   /** Sends the token. Returns false if another attempt may help. */
   const isRenewed = async (router: Router): Promise<boolean> => {
+    const before = current;
     try {
       const token = await nextToken();
-      if (token == current) return false;
+      if (token == before) return false;
+      current = token; // a rejection refers to this token
       await sendRequest(router, { type: "auth", json: JSON.stringify({ token }) });
-      current = token;
       return true;
     } catch (e) {
-      return e instanceof LiveError && !isTemporary(e);
+      const isFinal = e instanceof LiveError && !isTemporary(e) && e.code != "connection_lost";
+      if (!isFinal) current = before;
+      return isFinal;
     }
   };
 

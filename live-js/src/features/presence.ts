@@ -18,6 +18,7 @@ export interface Presence<M> {
 const presenceAfter = (presence: Presence<unknown> | undefined, data: any): Presence<unknown> | undefined => {
   try {
     if (data.count >= 0) return { members: new Map(), count: data.count, isListed: false };
+    if (!(data.state ?? data.joins ?? data.leaves)) return presence;
     const members = new Map<string, unknown[]>(data.state ? Object.entries(data.state) : (presence?.members as any));
     for (const [key, left] of Object.entries<unknown[]>(data.leaves ?? {})) {
       const texts = left.map((info) => JSON.stringify(info));
