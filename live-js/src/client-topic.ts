@@ -41,10 +41,7 @@ export class ClientTopic<T> {
   }
 
   /** Calls `listener` with each message until `signal` is aborted or the returned function is called. */
-  subscribe(
-    listener: TopicListener<T> | ((value: T, message: Message) => void),
-    options?: ReceiveOptions,
-  ): () => void {
+  subscribe(listener: TopicListener<T> | ((value: T, message: Message) => void), options?: ReceiveOptions): () => void {
     const all = typeof listener == "function" ? { message: listener } : listener;
     return this._collect(createListenerCollector(all, this._read), options);
   }

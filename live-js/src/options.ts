@@ -55,7 +55,6 @@ export const settingsOf = (options: LiveOptions): Settings => {
     ...options,
   };
   for (const [name, value] of Object.entries(settings))
-    if (typeof value == "number" && !(value > 0))
-      throw new RangeError(`${name} must be positive, was ${value}`);
+    if (typeof value == "number" && !(value > 0)) throw new RangeError(`${name} must be positive, was ${value}`);
   return settings;
 };

@@ -251,7 +251,17 @@ test("diagnose without an answer is unreachable", async () => {
   assert.match(f.cause.reason, /fetch failed/);
 });
 
-for (const frame of ["", "<html>", "null", "[]", "1", "{}", '{"type":7}', '{"type":"x","body":"%"}', "x".repeat(2_000_000)])
+for (const frame of [
+  "",
+  "<html>",
+  "null",
+  "[]",
+  "1",
+  "{}",
+  '{"type":7}',
+  '{"type":"x","body":"%"}',
+  "x".repeat(2_000_000),
+])
   test(`the frame ${JSON.stringify(frame.slice(0, 30))} is a protocol error, and the client reconnects`, async () => {
     const f = new Fixture();
     await f.opened();

@@ -124,7 +124,10 @@ test("probe while waiting connects now, but not within a second of the last atte
 /** A page: its events, and whether it is online. */
 class FakePage {
   readonly window = new EventTarget();
-  readonly document = Object.assign(new EventTarget(), { baseURI: "https://example.com/app/", visibilityState: "visible" });
+  readonly document = Object.assign(new EventTarget(), {
+    baseURI: "https://example.com/app/",
+    visibilityState: "visible",
+  });
   readonly navigator = { onLine: true };
 
   constructor() {
@@ -185,7 +188,7 @@ test("online does not shorten a delay that the server requested", async () => {
   assert.equal(FakeSocket.all.length, 2);
 });
 
-test("a page that is put into the back/forward cache closes its connection, and connects when it is shown", async () => {
+test("a page in the back/forward cache has no connection, and connects when it is shown", async () => {
   const page = new FakePage();
   const f = new Fixture();
   f.live.topic("t").subscribe(() => {});

@@ -130,7 +130,10 @@ test("a slow iterator pauses the topic, and recovers from the history without lo
   f.push(64, 110);
 
   assert.deepEqual(await later, ["recovered", ...Array.from({ length: 47 }, (_, n) => n + 64)]);
-  assert.deepEqual(fast, Array.from({ length: 110 }, (_, n) => n + 1));
+  assert.deepEqual(
+    fast,
+    Array.from({ length: 110 }, (_, n) => n + 1),
+  );
 });
 
 test("a slow iterator of a topic without history fails after the buffered updates, and others continue", async () => {

@@ -1,6 +1,6 @@
 /**
- * Bad networks at random: connections that break, hang, are refused or drained, messages that are delayed, a server that
- * rejects at random and loses its history, listeners that come and go. The model is a server with a log per topic.
+ * Bad networks at random: connections that break, hang, are refused or drained, messages that are delayed, a server
+ * that rejects at random and loses its history, listeners that come and go. The model is a server with a log per topic.
  *
  * - There is never more than one connection, and no ref is used twice.
  * - A listener receives, between two gaps, exactly the messages of the log, in order, without loss or duplicates.
@@ -71,7 +71,8 @@ class Model {
       if (socket.readyState != 0) return;
       const fate = this.isUnreachable ? 0 : this.random();
       if (fate < 0.1) socket.cut();
-      else if (fate > 0.1 && fate < 0.15) return; // no answer
+      else if (fate > 0.1 && fate < 0.15)
+        return; // no answer
       else {
         socket.onSent = (message) => this.later(socket, () => this.receive(socket, message));
         socket.open();
@@ -159,7 +160,11 @@ class Model {
       case 5:
         if (isOpen && this.subscribed.has(topic) && !this.isHanging) {
           const { epoch, log } = history;
-          this.push(socket, { type: "subscribe", topic, data: { epoch: `${epoch}`, offset: log.length, recovered: false } });
+          this.push(socket, {
+            type: "subscribe",
+            topic,
+            data: { epoch: `${epoch}`, offset: log.length, recovered: false },
+          });
         }
         break;
       case 6:
@@ -277,6 +282,9 @@ test(`${SEEDS * STEPS} steps of bad networks end with the server's messages or a
   }
 
   // the scripts reach what they are for
-  assert.ok(Object.values(total).every((count) => count > 1_000), JSON.stringify(total));
+  assert.ok(
+    Object.values(total).every((count) => count > 1_000),
+    JSON.stringify(total),
+  );
   for (const code of ["timeout", "connection_lost", "rate_limited", "internal"]) assert.ok(codes.has(code), code);
 });

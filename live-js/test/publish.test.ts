@@ -41,7 +41,8 @@ test("what is not JSON is an error of the caller, and nothing is sent", async ()
   circular.self = circular;
   await f.opened();
 
-  for (const value of [undefined, () => 1, 1n, circular]) assert.ok((await errorOf(topic.publish(value))) instanceof TypeError);
+  for (const value of [undefined, () => 1, 1n, circular])
+    assert.ok((await errorOf(topic.publish(value))) instanceof TypeError);
   assert.equal(f.socket.sent.length, 0);
 });
 
@@ -52,7 +53,10 @@ test("messages wait for a connection in order, after the subscribe of their topi
   f.live.topic("t").subscribe(() => {});
   await f.opened();
 
-  assert.deepEqual(f.socket.sent.map((m) => m.data ?? m.type), ["subscribe", 1, 2]);
+  assert.deepEqual(
+    f.socket.sent.map((m) => m.data ?? m.type),
+    ["subscribe", 1, 2],
+  );
 });
 
 test("a message to a topic whose subscribe waits is sent after it", async () => {
@@ -61,10 +65,13 @@ test("a message to a topic whose subscribe waits is sent after it", async () => 
   f.live.topic("t99").tryPublish(1);
   await f.opened();
 
-  assert.deepEqual(f.socket.sent.slice(64).map((m) => [m.type, m.topic]), [
-    ["subscribe", "t99"],
-    ["publish", "t99"],
-  ]);
+  assert.deepEqual(
+    f.socket.sent.slice(64).map((m) => [m.type, m.topic]),
+    [
+      ["subscribe", "t99"],
+      ["publish", "t99"],
+    ],
+  );
 });
 
 test("an unsubscribe is sent after earlier messages to its topic", async () => {
@@ -81,7 +88,10 @@ test("an unsubscribe is sent after earlier messages to its topic", async () => {
   f.socket.bufferedAmount = 0;
   await f.pass(50);
 
-  assert.deepEqual(f.socket.sent.map((m) => m.type), ["subscribe", "publish", "unsubscribe"]);
+  assert.deepEqual(
+    f.socket.sent.map((m) => m.type),
+    ["subscribe", "publish", "unsubscribe"],
+  );
 });
 
 test("a message that is not sent within its time is never sent", async () => {
@@ -101,7 +111,10 @@ test("a message without a reply fails after its time, and the client checks the 
   await f.pass(10_000);
 
   assert.deepEqual([(await error).code, (await error).message], ["timeout", "no reply"]);
-  assert.deepEqual(f.socket.sent.map((m) => m.type), ["publish", "ping"]);
+  assert.deepEqual(
+    f.socket.sent.map((m) => m.type),
+    ["publish", "ping"],
+  );
   f.socket.answer("publish"); // too late: dropped
 });
 
@@ -264,7 +277,10 @@ test("requests of the server are answered with the result or the error of their 
     $unknown: ["error", "unknown_type"],
   });
   assert.doesNotMatch(JSON.stringify(f.socket.sent), /secret/);
-  assert.deepEqual(f.time.reported.map((e) => (e as Error).message), ["secret"]);
+  assert.deepEqual(
+    f.time.reported.map((e) => (e as Error).message),
+    ["secret"],
+  );
   stop();
   onRequest(f.live, "double", () => 0);
   assert.throws(() => onRequest(f.live, "double", () => 0), /already have a handler/);
@@ -287,7 +303,10 @@ test("at most 64 requests run at a time, and a reply is only sent on the connect
   onRequest(f.live, "slow", () => new Promise<void>((resolve) => finish.push(resolve)));
   for (let n = 0; n < 70; n++) f.socket.push({ type: "slow", ref: `$${n}` });
   await f.pass(0);
-  assert.deepEqual(f.socket.sent.map((m) => m.data.code), Array(6).fill("rate_limited"));
+  assert.deepEqual(
+    f.socket.sent.map((m) => m.data.code),
+    Array(6).fill("rate_limited"),
+  );
   f.socket.cut();
   await f.pass(125);
   await f.opened();
@@ -299,6 +318,9 @@ test("at most 64 requests run at a time, and a reply is only sent on the connect
   finish.at(-1)!();
   await f.pass(0);
 
-  assert.deepEqual(f.socket.sent.map((m) => m.ref), ["$again"]);
+  assert.deepEqual(
+    f.socket.sent.map((m) => m.ref),
+    ["$again"],
+  );
   assert.equal(FakeSocket.all.length, 2);
 });

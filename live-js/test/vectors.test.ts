@@ -8,7 +8,15 @@ import { msgpack } from "../src/codec/msgpack.js";
 
 interface Vector {
   name: string;
-  message: { type: string; topic?: string; ref?: string; body?: string; data?: string; offset?: string; trace?: string };
+  message: {
+    type: string;
+    topic?: string;
+    ref?: string;
+    body?: string;
+    data?: string;
+    offset?: string;
+    trace?: string;
+  };
   json?: string;
   jsonHex?: string;
   cbor?: string;
@@ -113,5 +121,8 @@ for (const [name, codec] of codecs)
       }
     }
     assert.ok(count > 90, `${count} vectors`);
-    assert.deepEqual(accepted.filter((entry) => !TOLERATED.some((group) => group.test(entry))), []);
+    assert.deepEqual(
+      accepted.filter((entry) => !TOLERATED.some((group) => group.test(entry))),
+      [],
+    );
   });

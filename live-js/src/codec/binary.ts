@@ -48,7 +48,8 @@ export const messageIn = (
     const name = textOf(key);
     if (Object.hasOwn(message, name)) throw new TypeError("a field occurs twice");
     message[name] = value;
-    if (value === undefined || value === null) message[name] = null; // absent, but it must not occur again
+    if (value === undefined || value === null)
+      message[name] = null; // absent, but it must not occur again
     else if (/^(type|topic|ref|data)$/.test(name)) message[name] = textOf(value);
     else if (name == "body") message.body = bytesOf(value);
   }

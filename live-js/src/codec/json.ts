@@ -5,7 +5,12 @@ export const json: Codec = {
   subprotocol: "live.v1.json",
 
   encode({ type, topic, ref, json: data, body }) {
-    const text = JSON.stringify({ type, topic, ref, body: body && btoa(Array.from(body, (byte) => String.fromCharCode(byte)).join("")) });
+    const text = JSON.stringify({
+      type,
+      topic,
+      ref,
+      body: body && btoa(Array.from(body, (byte) => String.fromCharCode(byte)).join("")),
+    });
     return data ? `${text.slice(0, -1)},"data":${data}}` : text;
   },
 

@@ -16,7 +16,7 @@ export interface ConnectionLoop {
   _close(cause: DisconnectCause): void;
 }
 
-/** Connects, restores the subscriptions, waits after the end, and reconnects. There is never more than one connection. */
+/** Connects, restores the subscriptions, waits after the end, and reconnects, with one connection at a time. */
 export const startConnectionLoop = (
   url: string,
   settings: Settings,
@@ -81,7 +81,8 @@ export const startConnectionLoop = (
         (cause) => void ended(cause, attempt),
       );
     } catch (e) {
-      if (current == attempt) schedule((e as DisconnectCause).kind ? (e as DisconnectCause) : { kind: "unreachable", reason: "" + e });
+      if (current == attempt)
+        schedule((e as DisconnectCause).kind ? (e as DisconnectCause) : { kind: "unreachable", reason: "" + e });
     }
   };
 

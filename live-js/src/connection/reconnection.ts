@@ -33,12 +33,7 @@ export const delayAfter = (
   { reconnect, auth }: Settings,
 ): ReconnectDelay | undefined => {
   if (code) state._violations = VIOLATIONS.includes(code) ? state._violations + 1 : 0;
-  if (
-    FINAL.includes(code) ||
-    (code == 4401 && !auth) ||
-    state._violations > MAX_VIOLATIONS ||
-    kind == "stale_token"
-  )
+  if (FINAL.includes(code) || (code == 4401 && !auth) || state._violations > MAX_VIOLATIONS || kind == "stale_token")
     return;
   const inWindow = code == 4401 ? undefined : delayIn(window);
   const delay = inWindow ?? reconnect(state._attempt);
@@ -48,7 +43,7 @@ export const delayAfter = (
   return { _ms: Math.max(delay, minMs * (1 + Math.random())), _canShorten: inWindow === undefined && !minMs };
 };
 
-/** A random time in the window, or undefined if it is invalid. Limited, so that a faulty server cannot stop a client. */
+/** A random time in the window, or undefined if it is invalid. Limited, because timers end early beyond 24 days. */
 const delayIn = (window: unknown): number | undefined => {
   const [min, max] = Array.isArray(window) ? window : [];
   return min >= 0 && max - min >= 0

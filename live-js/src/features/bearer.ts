@@ -9,7 +9,7 @@ export interface Auth {
   _next(): Promise<string>;
   /** @internal The server rejected the token. It is not sent again. */
   _reject(): void;
-  /** @internal Sends a fresh token before the current one expires. `later` runs a function while the connection is open. */
+  /** @internal Sends a fresh token before the current one expires. `later` runs a function on this connection. */
   _renew(router: Router, leftMs: number, later: (run: () => void, ms: number) => void): Promise<void>;
 }
 
@@ -32,7 +32,8 @@ export const bearer = (provide: () => string | Promise<string>, timeoutMs = 30_0
     try {
       const timeout = new Promise<never>((_, reject) => (timer = setTimeout(reject, timeoutMs, new Error("timeout"))));
       token = await Promise.race([provide(), timeout]);
-      if (typeof token != "string" || !/^[ -~]+$/.test(token)) throw new TypeError("a token must be printable ASCII, without a line break");
+      if (typeof token != "string" || !/^[ -~]+$/.test(token))
+        throw new TypeError("a token must be printable ASCII, without a line break");
     } catch (error) {
       throw { kind: "no_token", reason: `the token function failed: ${error}`, error } satisfies DisconnectCause;
     } finally {

@@ -3,8 +3,8 @@ import type { DisconnectCause } from "../connection/connection-state.js";
 const TIMEOUT_MS = 5_000;
 
 /**
- * For the option `diagnose`: finds out why an upgrade failed. Browsers hide the status and the body of a refused upgrade, so this sends a GET to
- * the same URL. A server of another origin must allow that with CORS.
+ * For the option `diagnose`: finds out why an upgrade failed. Browsers hide the status and the body of a refused
+ * upgrade, so this sends a GET to the same URL. A server of another origin must allow that with CORS.
  */
 export const probeUpgrade = async (url: string): Promise<DisconnectCause> => {
   const aborted = new AbortController();
@@ -17,7 +17,7 @@ export const probeUpgrade = async (url: string): Promise<DisconnectCause> => {
     return {
       kind: "upgrade_rejected",
       status,
-      reason: `the upgrade failed; a GET answers HTTP ${status}, ${headers.get("content-type")}: ${text.trim().slice(0, 200)}`,
+      reason: `a GET answers HTTP ${status}, ${headers.get("content-type")}: ${text.trim().slice(0, 200)}`,
       ...(seconds > 0 && { retryAfterMs: Math.min(seconds, 3_600) * 1_000 }),
     };
   } catch (e) {

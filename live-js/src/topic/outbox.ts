@@ -51,7 +51,7 @@ export const createOutbox = ({ outboxMessages, outboxBytes }: Settings): Outbox 
       queue = queue.filter(isSend);
     },
     _next() {
-      for (let head; (head = queue[0]); ) {
+      for (let head; (head = queue[0]);) {
         const before = head._send && outbox._prerequisite!(head._send.topic);
         if (!before) queue.shift();
         // _take may queue an entry before the head, so the next iteration reads the head again

@@ -4,7 +4,7 @@ import type { Collector, Recovery } from "./collector.js";
 import type { OutboxEntry } from "./outbox.js";
 import type { Subscriptions } from "./subscriptions.js";
 
-/** The server's state of a subscription, as far as the client knows. See "State machine of a client" in the protocol. */
+/** The server's state, as far as the client knows. See "State machine of a client" in docs/protocol.md. */
 const enum State {
   Idle,
   Subscribing,
@@ -161,7 +161,8 @@ export const createTopicSubscription = (topic: string, owner: Subscriptions): To
   };
 
   const overflow = (collector: Collector, canRecover: boolean): void => {
-    if (collector._overflow!(canRecover)) enter(State.Unknown); // it is subscribed again when the buffer is empty
+    if (collector._overflow!(canRecover))
+      enter(State.Unknown); // it is subscribed again when the buffer is empty
     else drop([collector]);
   };
 

@@ -64,7 +64,7 @@ export class FakeTime {
   async pass(ms: number): Promise<void> {
     const end = this.now + ms;
     await settle();
-    for (let next; (next = this.next()) && next.due <= end; ) {
+    for (let next; (next = this.next()) && next.due <= end;) {
       this.now = Math.max(this.now, next.due);
       this.timers.delete(next.id);
       next.run();
