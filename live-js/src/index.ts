@@ -1,0 +1,17 @@
+export { LiveClient, type RequestOptions } from "./live-client.js";
+export type { ClientTopic, ReceiveOptions, TopicOptions } from "./client-topic.js";
+export type { Codec, Message, OutgoingMessage } from "./codec/message.js";
+export { json } from "./codec/json.js";
+export type { ConnectionState, DisconnectCause, PauseReason } from "./connection/connection-state.js";
+export { LiveError, type ErrorCode } from "./errors.js";
+export { bearer, type Auth } from "./features/bearer.js";
+export { messages, updates, type IterateOptions, type TopicUpdate } from "./features/iterate.js";
+export { onPresence, type Presence } from "./features/presence.js";
+export { probeUpgrade } from "./features/probe-upgrade.js";
+export { onRequest, type RequestHandler } from "./features/request-handlers.js";
+export type { Overflow } from "./features/update-queue.js";
+export { raw, validated, type StandardSchema } from "./features/validated.js";
+export { exponentialBackoff } from "./connection/exponential-backoff.js";
+export type { LiveOptions } from "./options.js";
+export type { Recovery, TopicListener } from "./topic/collector.js";
+export type { SendOptions } from "./topic/request-sender.js";
