@@ -63,6 +63,8 @@ public class RedisBrokerConfig internal constructor() {
      */
     public var probeTimeout: Duration by setting(2.seconds, ::checkPositive)
 
+    private var tls: RedisTlsConfig? = null
+
     /** Maximum delay before the next attempt to connect; the delays start at 50 ms and double. Default: 1 s. */
     public var maxReconnectDelay: Duration by setting(1.seconds) { label, value ->
         require(value >= MIN_RECONNECT_DELAY && value.isFinite()) {
@@ -70,12 +72,30 @@ public class RedisBrokerConfig internal constructor() {
         }
     }
 
+    /**
+     * TLS settings, for a URL that starts with `rediss`:
+     *
+     * ```
+     * tls { caFile = Path("/etc/redis/ca.pem") }
+     * ```
+     */
+    public fun tls(configure: RedisTlsConfig.() -> Unit) {
+        tls = (tls ?: RedisTlsConfig()).apply(configure)
+    }
+
     internal fun build(url: String): RedisSettings {
         require(namespace.isNotEmpty()) {
             "namespace is missing. Name the application: RedisBroker(url) { namespace = \"chat\" }."
         }
+        val servers = RedisAddress.parse(url)
+        require(tls == null || servers.hasTls) {
+            "tls is set, but the Redis URL has no TLS. Use the scheme " +
+                servers.topology.scheme.replaceFirst("redis", "rediss") + "."
+        }
         return RedisSettings(
-            redisUri(url, probeTimeout),
+            servers,
+            tls?.build() ?: RedisTls(),
+            isSharded = false,
             namespace,
             timeout,
             outboxMessages,

@@ -81,11 +81,15 @@ internal class RedisConnections(
             .autoReconnect(false) // RedisLink reconnects
             .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
             .timeoutOptions(TimeoutOptions.builder().timeoutCommands(false).build()) // RedisLink checks the connection
+            .sslOptions(settings.tls.options(handshakeTimeout = settings.probeTimeout * HANDSHAKE))
             .socketOptions(SocketOptions.builder().connectTimeout(settings.probeTimeout.toJavaDuration()).build())
             .build()
 
     private companion object {
         const val THREADS = 2 // Lettuce's minimum; one thread serves both connections of a node
         const val SHUTDOWN_SECONDS = 2L
+
+        /** Part of the time for a connection: a handshake without an answer needs a reason of its own. */
+        const val HANDSHAKE = 0.75
     }
 }

@@ -11,13 +11,16 @@ import java.nio.file.Files
 import java.nio.file.Path
 import java.util.concurrent.TimeUnit
 
+/** A port of the loopback interface that nothing listens on. */
+fun freePort(): Int = ServerSocket(0, 1, InetAddress.getLoopbackAddress()).use { it.localPort }
+
 /**
  * A real Redis, started as a process of its own on a free port of the loopback interface.
  *
  * @param isPersistent whether it writes every change to an append-only file before it answers
  */
 class RedisServer(private val isPersistent: Boolean = false, private vararg val options: String) : AutoCloseable {
-    val port: Int = ServerSocket(0, 1, InetAddress.getLoopbackAddress()).use { it.localPort }
+    val port: Int = freePort()
     val url: String get() = "redis://127.0.0.1:$port"
     private val directory: File = Files.createTempDirectory("live-redis").toFile()
     private lateinit var process: Process
