@@ -33,6 +33,9 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
     private val topics = HashMap<String, TopicOutbox>()
     private val ready = ArrayDeque<TopicOutbox>()
     private val plain = ArrayDeque<PendingPublication>()
+
+    /** Publications of [plain] that could not be sent, because their server is not connected. */
+    private val parked = ArrayDeque<PendingPublication>()
     private var created = 0L
     private var isClosed = false
 
@@ -128,12 +131,15 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
 
     /** The oldest ones give up first, so that this is fast. The queue of the topic is the shorter one. */
     private fun remove(publication: PendingPublication) {
-        if (topics[publication.topic]?.waiting?.remove(publication) != true) plain.remove(publication)
+        if (topics[publication.topic]?.waiting?.remove(publication) == true) return
+        if (!plain.remove(publication)) parked.remove(publication)
     }
 
-    /** A new connection is ready: batches without an answer are sent again. */
+    /** A new connection is ready: batches without an answer are sent again, also those of other connections. */
     fun connected() {
         synchronized(this) {
+            plain.addAll(0, parked)
+            parked.clear()
             for (outbox in topics.values) {
                 outbox.batch?.isSent = false
                 makeReady(outbox)
@@ -142,14 +148,14 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         wake.trySend(Unit)
     }
 
-    /** Removes the batches to send, at most [max]. */
-    fun takeBatches(max: Int): List<TopicBatch> =
+    /** Removes the batches to send, at most [max]. Others than those of [canSend] wait for [connected]. */
+    fun takeBatches(max: Int, canSend: (String) -> Boolean = { true }): List<TopicBatch> =
         synchronized(this) {
             val taken = ArrayList<TopicBatch>(minOf(ready.size, max))
             while (taken.size < max) {
                 val outbox = ready.removeFirstOrNull() ?: break
                 outbox.isReady = false
-                nextBatch(outbox)?.let { taken += it }
+                if (canSend(outbox.topic)) nextBatch(outbox)?.let { taken += it }
             }
             taken
         }
@@ -181,17 +187,42 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         return batch
     }
 
-    /** Removes the publications of topics without a history to send, at most [max]. */
-    fun takePlain(max: Int): List<PendingPublication> =
+    /** Removes the publications of topics without a history to send, at most [max]; see [takeBatches]. */
+    fun takePlain(max: Int, canSend: (String) -> Boolean = { true }): List<PendingPublication> =
         synchronized(this) {
             val taken = ArrayList<PendingPublication>(minOf(plain.size, max))
             while (taken.size < max) {
                 val next = plain.removeFirstOrNull() ?: break
-                next.wasSent = true
-                taken += next
+                if (canSend(next.topic)) {
+                    next.wasSent = true
+                    taken += next
+                } else {
+                    parked += next
+                }
             }
             taken
         }
+
+    /** [batch] was not executed, and is sent again. */
+    fun again(batch: TopicBatch) {
+        synchronized(this) {
+            if (batch.outbox.batch !== batch) return
+            batch.isSent = false
+            makeReady(batch.outbox)
+        }
+        wake.trySend(Unit)
+    }
+
+    /** [publication], of a topic without a history, was not executed, and is sent again if its caller still waits. */
+    fun again(publication: PendingPublication) {
+        val isAbandoned =
+            synchronized(this) {
+                publication.wasSent = false
+                if (!publication.isAbandoned) plain.addFirst(publication)
+                publication.isAbandoned
+            }
+        if (isAbandoned) release(publication) else wake.trySend(Unit)
+    }
 
     /** Redis has stored [batch] from [first] on. */
     fun confirmed(batch: TopicBatch, first: Position) {
@@ -272,7 +303,7 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         val all =
             synchronized(this) {
                 isClosed = true
-                plain + topics.values.flatMap { it.waiting + it.batch?.publications.orEmpty() }
+                plain + parked + topics.values.flatMap { it.waiting + it.batch?.publications.orEmpty() }
             }
         for (publication in all) {
             val reason = "the broker has ended, because the server has"

@@ -19,7 +19,7 @@ internal data class HostPort(val host: String, val port: Int) {
 }
 
 /** A user and a password. Not a data class: a log must not contain the password. */
-internal class RedisCredentials(val user: String?, val password: String)
+internal class UserInfo(val user: String?, val password: String)
 
 /**
  * The URL of a [RedisBroker].
@@ -31,19 +31,24 @@ internal class RedisAddress(
     val topology: Topology,
     val hasTls: Boolean,
     val servers: List<HostPort>,
-    val credentials: RedisCredentials?,
+    val credentials: UserInfo?,
     val database: Int,
     val masterName: String?,
 ) {
     /** The servers for logs, without user and password. */
     val label: String get() = servers.joinToString(",")
 
-    /** For connections to [server], which holds data. */
-    fun uri(server: HostPort, verifiesHost: Boolean): RedisURI {
+    /** For connections to [server]. */
+    fun uri(
+        server: HostPort,
+        verifiesHost: Boolean,
+        database: Int = this.database,
+        login: UserInfo? = credentials,
+    ): RedisURI {
         val builder = RedisURI.builder().withHost(server.host).withPort(server.port).withDatabase(database)
         builder.withSsl(hasTls).withVerifyPeer(if (verifiesHost) SslVerifyMode.FULL else SslVerifyMode.CA)
-        if (credentials?.user != null) builder.withAuthentication(credentials.user, credentials.password)
-        if (credentials != null && credentials.user == null) builder.withPassword(credentials.password.toCharArray())
+        if (login?.user != null) builder.withAuthentication(login.user, login.password)
+        if (login != null && login.user == null) builder.withPassword(login.password.toCharArray())
         return builder.build()
     }
 
@@ -107,9 +112,9 @@ internal class RedisAddress(
             return if (host == null || port == null || port !in 1..65_535) null else HostPort(host, port)
         }
 
-        private fun credentials(userInfo: String): RedisCredentials {
+        private fun credentials(userInfo: String): UserInfo {
             val user = if (':' in userInfo) decode(userInfo.substringBefore(':')) else ""
-            return RedisCredentials(user.ifEmpty { null }, decode(userInfo.substringAfter(':')))
+            return UserInfo(user.ifEmpty { null }, decode(userInfo.substringAfter(':')))
         }
 
         /** Percent-encoded text; a plus is a plus. */

@@ -63,6 +63,15 @@ public class RedisBrokerConfig internal constructor() {
      */
     public var probeTimeout: Duration by setting(2.seconds, ::checkPositive)
 
+    /**
+     * Whether each topic of a cluster uses a sharded channel (`SPUBLISH`, `SSUBSCRIBE`), which only the servers of its slot
+     * receive. Saves traffic between the servers of a large cluster. Needs Redis 7.0. All nodes must have the same
+     * setting: those with another one do not receive each other's publications. Default: false.
+     */
+    public var sharded: Boolean = false
+
+    /** Password of the sentinels, if they require one; user and password in the URL are those of the master. */
+    public var sentinelPassword: String? = null
     private var tls: RedisTlsConfig? = null
 
     /** Maximum delay before the next attempt to connect; the delays start at 50 ms and double. Default: 1 s. */
@@ -92,10 +101,17 @@ public class RedisBrokerConfig internal constructor() {
             "tls is set, but the Redis URL has no TLS. Use the scheme " +
                 servers.topology.scheme.replaceFirst("redis", "rediss") + "."
         }
+        require(!sharded || servers.topology == Topology.Cluster) {
+            "sharded is true, but the Redis URL is not that of a cluster. Use the scheme redis-cluster."
+        }
+        require(sentinelPassword == null || servers.topology == Topology.Sentinel) {
+            "sentinelPassword is set, but the Redis URL has no sentinels. Use the scheme redis-sentinel."
+        }
         return RedisSettings(
             servers,
             tls?.build() ?: RedisTls(),
-            isSharded = false,
+            sharded,
+            sentinelPassword,
             namespace,
             timeout,
             outboxMessages,

@@ -78,7 +78,7 @@ private fun describeReply(address: String, reply: String): String {
             "NOAUTH" -> "requires a password" to "Add it to the URL: redis://user:password@host:port."
             "NOPERM" ->
                 "denies a permission" to "The user needs the keys ~live:* and the channels &live:*, and the commands " +
-                    "of live: ACL SETUSER name ~live:* &live:* +@all -@dangerous +info."
+                    "of live: ACL SETUSER name ~live:* &live:* +@all -@dangerous +info +cluster|slots +cluster|info."
             "READONLY" -> "is a replica" to "Use the address of its master."
             "OOM" -> "has reached its maxmemory" to "Raise it, or shorten the histories of the topics."
             "MISCONF" -> "cannot write its snapshot" to "Repair its disk, or set stop-writes-on-bgsave-error no."

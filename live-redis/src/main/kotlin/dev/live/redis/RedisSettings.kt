@@ -9,6 +9,7 @@ internal class RedisSettings(
     val servers: RedisAddress,
     val tls: RedisTls,
     val isSharded: Boolean,
+    val sentinelPassword: String?,
     val namespace: String,
     val timeout: Duration,
     val outboxMessages: Int,
@@ -28,4 +29,11 @@ internal class RedisSettings(
 
     fun uri(server: HostPort): RedisURI =
         servers.uri(server, tls.verifiesHost).apply { timeout = probeTimeout.toJavaDuration() }
+
+    /** Sentinels have passwords of their own, and no databases. */
+    fun sentinelUri(server: HostPort): RedisURI {
+        val login = sentinelPassword?.let { UserInfo(user = null, it) }
+        val uri = servers.uri(server, tls.verifiesHost, database = 0, login)
+        return uri.apply { timeout = probeTimeout.toJavaDuration() }
+    }
 }

@@ -7,8 +7,8 @@ class InterestsTest : FunSpec({
 
     test("without a connection, a topic that is no longer used is removed at once") {
         val settings = RedisBrokerConfig().apply { namespace = "n" }.build("redis://localhost")
-        val link = RedisLink<Channels>("subscription", settings, setUp = {}, probe = {})
-        val interests = Interests(link, RedisKeys("n", database = 0), settings)
+        val keys = RedisKeys("n", database = 0)
+        val interests = Interests(SingleServer(settings, keys) { emptyList() }, keys, settings)
 
         for (topic in listOf("a", "b")) interests.add(topic, history = null)
         interests.remove("a")

@@ -6,6 +6,7 @@ import io.kotest.inspectors.forAll
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldContain
 import io.kotest.matchers.string.shouldNotContain
+import io.lettuce.core.cluster.SlotHash
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
@@ -107,6 +108,18 @@ class RedisBrokerConfigTest : FunSpec({
         keys.topic(keys.channel("é:{}")) shouldBe "é:{}"
         keys.topic("live:other:2/room".encodeToByteArray()) shouldBe null
         keys.topic(byteArrayOf()) shouldBe null
+    }
+
+    test("a sharded channel is in the slot of the keys of its topic, whatever characters the topic contains") {
+        val keys = RedisKeys("chat", database = 0, isSharded = true)
+
+        for (topic in listOf("", "room/1", "a}b", "{a}", "}", "é{x", "a{b}c")) {
+            val slot = keys.slot(topic)
+            for (key in keys.keys(topic)) SlotHash.getSlot(key) shouldBe slot
+            SlotHash.getSlot(keys.channel(topic)) shouldBe slot
+            keys.topic(keys.channel(topic)) shouldBe topic
+        }
+        keys.topic("live:chat:0/room".encodeToByteArray()) shouldBe null
     }
 })
 
