@@ -1,6 +1,8 @@
 package dev.live.redis
 
+import io.lettuce.core.RedisException
 import io.lettuce.core.RedisFuture
+import kotlinx.coroutines.future.await
 
 /** Subscribes to the channels of interests, sharded or not. Callers are in one coroutine for each connection. */
 internal class ChannelCommands(private val keys: RedisKeys) {
@@ -15,6 +17,16 @@ internal class ChannelCommands(private val keys: RedisKeys) {
     fun unsubscribe(connection: Channels, interests: List<Interest>): List<Call> =
         call(connection, interests) { channels ->
             if (keys.isSharded) async().sunsubscribe(*channels) else async().unsubscribe(*channels)
+        }
+
+    /** Number of channels that Redis has for [connection]; null if it does not answer that. */
+    suspend fun count(connection: Channels): Int? =
+        try {
+            val info = connection.async().clientInfo().await()
+            (if (keys.isSharded) SHARDED_COUNT else COUNT).find(info)?.groupValues?.get(1)?.toInt()
+        } catch (_: RedisException) {
+            // the permission is missing, or the connection is lost, which its probe notices
+            null
         }
 
     /** Sharded channels of different slots need a command each; all of them go out in one write. */
@@ -35,4 +47,9 @@ internal class ChannelCommands(private val keys: RedisKeys) {
     }
 
     private fun channels(interests: List<Interest>) = Array(interests.size) { keys.channel(interests[it].topic) }
+
+    private companion object {
+        val COUNT = Regex(" sub=(\\d+)")
+        val SHARDED_COUNT = Regex(" ssub=(\\d+)")
+    }
 }

@@ -2,7 +2,6 @@ package dev.live.redis
 
 import io.lettuce.core.RedisClient
 import io.lettuce.core.codec.ByteArrayCodec
-import io.lettuce.core.pubsub.RedisPubSubListener
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
@@ -14,6 +13,7 @@ import kotlinx.coroutines.delay
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.supervisorScope
@@ -31,16 +31,18 @@ import kotlin.time.TimeSource
 internal class ClusterServers(
     private val settings: RedisSettings,
     private val keys: RedisKeys,
-    private val listeners: (Channels) -> List<RedisPubSubListener<ByteArray, ByteArray>>,
+    private val events: ChannelEvents,
 ) : Servers() {
     private inner class Master(val server: HostPort) {
-        val links = ServerLinks(settings, keys, server.toString(), listeners, ::changed)
+        val links = ServerLinks(settings, keys, server.toString(), events, ::changed)
 
         /** Runs [links]; null before. Only accessed by [run]. */
         var job: Job? = null
 
         /** When a redirection named it; null if none did. Guarded by the servers. */
         var namedAt: TimeSource.Monotonic.ValueTimeMark? = null
+
+        fun wasNamed(): Boolean = namedAt?.let { it.elapsedNow() < GRACE } == true
     }
 
     /** Guarded by this object, like the next two. */
@@ -90,8 +92,8 @@ internal class ClusterServers(
 
     private fun moved(to: Redirection.Moved) {
         val before = owners[to.slot]
-        val server = if (to.server.host.isEmpty()) HostPort(before?.server?.host.orEmpty(), to.server.port) else to.server
-        owners[to.slot] = named(server) ?: return
+        val host = to.server.host.ifEmpty { before?.server?.host.orEmpty() }
+        owners[to.slot] = named(HostPort(host, to.server.port)) ?: return
     }
 
     private fun named(server: HostPort): Master? {
@@ -174,7 +176,7 @@ internal class ClusterServers(
 
     private fun ownersChanged() {
         publishMasters()
-        ownerChanges.value++
+        ownerChanges.update { it + 1 }
         changed()
     }
 
@@ -183,7 +185,7 @@ internal class ClusterServers(
         val stopped = ArrayList<Master>()
         synchronized(this@ClusterServers) {
             val used = owners.filterNotNullTo(HashSet())
-            stopped += masters.values.filter { it !in used && it.namedAt?.let { at -> at.elapsedNow() < GRACE } != true }
+            stopped += masters.values.filter { it !in used && !it.wasNamed() }
             masters.values.removeAll(stopped.toSet())
             started += masters.values.filter { it.job == null }
         }
@@ -207,14 +209,14 @@ internal class ClusterServers(
     }
 
     private fun publishMasters() {
-        current.value = synchronized(this) { masters.values.map { it.links } }
+        synchronized(this) { current.value = masters.values.map { it.links } }
     }
 
     private companion object {
         /** Nodes to ask for the masters when none is connected. */
         const val MAX_CANDIDATES = 5
 
-        /** How long a server without slots stays connected after a redirection to it: its first slot is moving there. */
+        /** How long a server without slots stays connected after a redirection: its first slot is moving there. */
         val GRACE = 10.seconds
 
         /** Between two questions for the masters. */

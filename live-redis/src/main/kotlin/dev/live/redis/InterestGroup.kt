@@ -23,6 +23,15 @@ internal class Interest(val topic: String) {
 
     /** Completed with the next subscription; null if nobody waits. */
     var subscribed: CompletableDeferred<Unit>? = null
+
+    /** Leaves its group. Returns the group if it has subscribed to the channel. */
+    fun detach(): InterestGroup? {
+        val former = group.takeIf { subscribedOn != null }
+        group?.remove(this)
+        group = null
+        subscribedOn = null
+        return former
+    }
 }
 
 /** The interests whose channels belong to one server. Its state is guarded by the [Interests]. */

@@ -33,6 +33,9 @@ internal class Interests(
     private val interests = HashMap<String, Interest>()
     private val groups = HashMap<ServerLinks, InterestGroup>()
 
+    /** Number of changes of the subscriptions. */
+    private var changes = 0L
+
     /** The node uses [topic] from now on. */
     fun add(topic: String, history: HistoryBounds?) {
         val group =
@@ -98,10 +101,24 @@ internal class Interests(
                 val interest = interests[topic] ?: return
                 if (interest.subscribedOn !== connection) return
                 interest.subscribedOn = null
+                changes++
                 interest.group?.also { it.added += interest }
             }
         servers.recheck()
         group?.wake?.trySend(Unit)
+    }
+
+    /**
+     * Checks that Redis has all channels of [connection]: a connection stays open although subscriptions are lost.
+     *
+     * @throws RedisSetupException if some are missing
+     */
+    suspend fun check(connection: Channels) {
+        val (expected, version) =
+            synchronized(this) { interests.values.count { it.subscribedOn === connection } to changes }
+        val actual = if (expected == 0) null else commands.count(connection)
+        if (actual == null || actual >= expected || synchronized(this) { changes != version }) return
+        throw RedisSetupException("Redis has lost ${expected - actual} of $expected channels of this node.")
     }
 
     /** Topics with a history that are in use. */
@@ -199,9 +216,9 @@ internal class Interests(
         val former = ArrayList<Interest>()
         val waiting =
             synchronized(this) {
+                changes++
                 batch.mapNotNull { interest ->
-                    if (interest.group !== group) former += interest
-                    if (interest.group !== group) return@mapNotNull null
+                    if (interest.group !== group) return@mapNotNull null.also { former += interest }
                     if (interest.wasSubscribed) late += interest.topic
                     interest.wasSubscribed = true
                     interest.subscribedOn = connection
@@ -217,6 +234,7 @@ internal class Interests(
         while (true) {
             val batch =
                 synchronized(this) {
+                    changes++
                     val due = group.idle.asSequence().takeWhile { it.idleSince!!.elapsedNow() >= settings.linger }
                     due.take(MAX_BATCH).toList().onEach {
                         group.remove(it)
@@ -241,23 +259,21 @@ internal class Interests(
     /** Moves the interests whose topics belong to other servers now. */
     private suspend fun move() {
         val moving =
-            synchronized(this) { interests.values.filter { it.group?.links !== servers.ofTopic(it.topic) } }
-        if (moving.isEmpty()) return
-        // awaited: two subscriptions at the same time would deliver publications without a position twice
-        val subscribed = synchronized(this) { moving.filter { it.subscribedOn != null && it.group != null } }
-        for ((group, part) in subscribed.groupBy { it.group!! }) leave(group, part)
-        val changed =
             synchronized(this) {
-                moving.mapNotNullTo(HashSet()) { interest ->
-                    interest.group?.remove(interest)
-                    interest.subscribedOn = null
-                    val isUsed = interests[interest.topic] === interest && interest.idleSince == null
-                    if (!isUsed && interests[interest.topic] === interest) interests -= interest.topic
-                    interest.group = if (isUsed) groupOf(interest.topic) else null
-                    interest.group?.also { it.added += interest }
-                }
+                changes++
+                val outdated = interests.values.filter { it.group?.links !== servers.ofTopic(it.topic) }
+                outdated.map { it to it.detach() }
             }
+        // awaited: two subscriptions at the same time would deliver publications without a position twice
+        for ((group, part) in moving.groupBy({ it.second }, { it.first })) if (group != null) leave(group, part)
+        val changed = synchronized(this) { moving.mapNotNullTo(HashSet()) { (interest, _) -> assign(interest) } }
         for (group in changed) group.wake.trySend(Unit)
+    }
+
+    private fun assign(interest: Interest): InterestGroup? {
+        if (interests[interest.topic] !== interest) return null
+        if (interest.idleSince != null) interests -= interest.topic else interest.group = groupOf(interest.topic)
+        return interest.group?.also { it.added += interest }
     }
 
     private suspend fun leave(group: InterestGroup, moving: List<Interest>) {

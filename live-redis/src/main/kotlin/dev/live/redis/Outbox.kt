@@ -32,10 +32,7 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
     /** Guarded by this object, like the next fields and the state of all publications. */
     private val topics = HashMap<String, TopicOutbox>()
     private val ready = ArrayDeque<TopicOutbox>()
-    private val plain = ArrayDeque<PendingPublication>()
-
-    /** Publications of [plain] that could not be sent, because their server is not connected. */
-    private val parked = ArrayDeque<PendingPublication>()
+    private val plain = PlainQueue()
     private var created = 0L
     private var isClosed = false
 
@@ -94,7 +91,7 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
             synchronized(this) {
                 when {
                     isClosed -> Unit
-                    bounds == null -> plain += publication
+                    bounds == null -> plain.add(publication)
                     else -> {
                         val outbox = topics.getOrPut(topic) { TopicOutbox(topic, "$node.${created++}") }
                         outbox.bounds = bounds
@@ -131,15 +128,13 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
 
     /** The oldest ones give up first, so that this is fast. The queue of the topic is the shorter one. */
     private fun remove(publication: PendingPublication) {
-        if (topics[publication.topic]?.waiting?.remove(publication) == true) return
-        if (!plain.remove(publication)) parked.remove(publication)
+        if (topics[publication.topic]?.waiting?.remove(publication) != true) plain.remove(publication)
     }
 
     /** A new connection is ready: batches without an answer are sent again, also those of other connections. */
     fun connected() {
         synchronized(this) {
-            plain.addAll(0, parked)
-            parked.clear()
+            plain.connected()
             for (outbox in topics.values) {
                 outbox.batch?.isSent = false
                 makeReady(outbox)
@@ -189,25 +184,12 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
 
     /** Removes the publications of topics without a history to send, at most [max]; see [takeBatches]. */
     fun takePlain(max: Int, canSend: (String) -> Boolean = { true }): List<PendingPublication> =
-        synchronized(this) {
-            val taken = ArrayList<PendingPublication>(minOf(plain.size, max))
-            while (taken.size < max) {
-                val next = plain.removeFirstOrNull() ?: break
-                if (canSend(next.topic)) {
-                    next.wasSent = true
-                    taken += next
-                } else {
-                    parked += next
-                }
-            }
-            taken
-        }
+        synchronized(this) { plain.take(max, canSend) }
 
     /** [batch] was not executed, and is sent again. */
     fun again(batch: TopicBatch) {
         synchronized(this) {
-            if (batch.outbox.batch !== batch) return
-            batch.isSent = false
+            if (batch.outbox.batch === batch) batch.isSent = false
             makeReady(batch.outbox)
         }
         wake.trySend(Unit)
@@ -215,13 +197,8 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
 
     /** [publication], of a topic without a history, was not executed, and is sent again if its caller still waits. */
     fun again(publication: PendingPublication) {
-        val isAbandoned =
-            synchronized(this) {
-                publication.wasSent = false
-                if (!publication.isAbandoned) plain.addFirst(publication)
-                publication.isAbandoned
-            }
-        if (isAbandoned) release(publication) else wake.trySend(Unit)
+        val isWaiting = synchronized(this) { plain.again(publication) }
+        if (isWaiting) wake.trySend(Unit) else release(publication)
     }
 
     /** Redis has stored [batch] from [first] on. */
@@ -303,7 +280,7 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         val all =
             synchronized(this) {
                 isClosed = true
-                plain + parked + topics.values.flatMap { it.waiting + it.batch?.publications.orEmpty() }
+                plain.all + topics.values.flatMap { it.waiting + it.batch?.publications.orEmpty() }
             }
         for (publication in all) {
             val reason = "the broker has ended, because the server has"

@@ -104,11 +104,10 @@ internal class RedisAddress(
 
         private fun server(text: String, topology: Topology): HostPort? {
             val isIpv6 = text.startsWith('[')
-            val hostEnd = if (isIpv6) text.indexOf(']') + 1 else text.indexOf(':').let { if (it < 0) text.length else it }
-            val name = text.take(hostEnd)
+            val name = if (isIpv6) text.substringBefore(']') + ']' else text.substringBefore(':')
             val host = if (isIpv6) IPV6.matchEntire(name)?.groupValues?.get(1) else name.takeIf(HOST::matches)
-            val rest = text.drop(hostEnd)
-            val port = if (rest.isEmpty()) topology.defaultPort else rest.removePrefix(":").toIntOrNull()
+            val rest = text.removePrefix(name)
+            val port = if (rest.isEmpty()) topology.defaultPort else rest.takeIf { it[0] == ':' }?.drop(1)?.toIntOrNull()
             return if (host == null || port == null || port !in 1..65_535) null else HostPort(host, port)
         }
 

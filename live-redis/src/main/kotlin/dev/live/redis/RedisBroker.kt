@@ -8,7 +8,6 @@ import dev.live.server.broker.BrokerStatus
 import dev.live.server.broker.HistoryBounds
 import dev.live.server.broker.Publication
 import dev.live.server.broker.StoredHistory
-import io.lettuce.core.pubsub.RedisPubSubAdapter
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.currentCoroutineContext
@@ -23,8 +22,8 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * A broker on Redis 6.2 or later, a single server, a master of sentinels or a cluster: all nodes with the same Redis and
- * namespace share their topics.
+ * A broker on Redis 6.2 or later, a single server, a master of sentinels or a cluster: all nodes with the same Redis
+ * and namespace share their topics.
  *
  * ```
  * install(Live) {
@@ -43,7 +42,7 @@ import kotlin.time.Duration.Companion.seconds
 public class RedisBroker internal constructor(private val settings: RedisSettings) : Broker {
     private val keys = RedisKeys(settings.namespace, settings.servers.database, settings.isSharded)
     private val inbox = Inbox(settings, keys)
-    private val connections: RedisConnections = RedisConnections(settings, keys) { listOf(inbox, lostChannels(it)) }
+    private val connections: RedisConnections = RedisConnections(settings, keys, ChannelEvents(inbox) { interests })
     private val servers = connections.servers
     private val outbox = Outbox(settings, connections::reason)
     private val sender = Sender(outbox, servers, keys, settings)
@@ -51,7 +50,8 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
     private val interests: Interests = Interests(servers, keys, settings)
 
     /**
-     * @param url one of these, all parts optional but a host and the name of a master; `rediss` instead of `redis` for TLS:
+     * @param url one of these, all parts optional but a host and the name of a master; `rediss` instead of `redis` for
+     *   TLS:
      *   - `redis://user:password@host:port/database`
      *   - `redis-sentinel://user:password@host:port,host:port/database#master`, with the hosts of the sentinels
      *   - `redis-cluster://user:password@host:port,host:port`, with some or all nodes of the cluster
@@ -138,14 +138,6 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
                 reconnects = connections.reconnects,
                 dropped = inbox.droppedMessages,
             )
-        }
-
-    /** Notices sharded channels that Redis unsubscribes from, because their slot has moved. */
-    private fun lostChannels(connection: Channels) =
-        object : RedisPubSubAdapter<ByteArray, ByteArray>() {
-            override fun sunsubscribed(shardChannel: ByteArray, count: Long) {
-                interests.unsubscribed(connection, shardChannel)
-            }
         }
 
     /** Forgets unused topics, and keeps the epochs of those that are used although nothing is published to them. */

@@ -64,8 +64,8 @@ public class RedisBrokerConfig internal constructor() {
     public var probeTimeout: Duration by setting(2.seconds, ::checkPositive)
 
     /**
-     * Whether each topic of a cluster uses a sharded channel (`SPUBLISH`, `SSUBSCRIBE`), which only the servers of its slot
-     * receive. Saves traffic between the servers of a large cluster. Needs Redis 7.0. All nodes must have the same
+     * Whether each topic of a cluster uses a sharded channel (`SPUBLISH`, `SSUBSCRIBE`), which only the servers of its
+     * slot receive. Saves traffic between the servers of a large cluster. Needs Redis 7.0. All nodes must have the same
      * setting: those with another one do not receive each other's publications. Default: false.
      */
     public var sharded: Boolean = false

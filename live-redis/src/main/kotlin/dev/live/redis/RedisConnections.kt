@@ -4,7 +4,6 @@ import io.lettuce.core.ClientOptions
 import io.lettuce.core.RedisClient
 import io.lettuce.core.SocketOptions
 import io.lettuce.core.TimeoutOptions
-import io.lettuce.core.pubsub.RedisPubSubListener
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection
 import io.lettuce.core.resource.ClientResources
 import kotlinx.coroutines.Dispatchers
@@ -17,21 +16,17 @@ import kotlin.time.toJavaDuration
 
 internal typealias Channels = StatefulRedisPubSubConnection<ByteArray, ByteArray>
 
-/**
- * The connections of this node: two to each server.
- *
- * @param listeners of the channels of a connection
- */
+/** The connections of this node: two to each server. */
 internal class RedisConnections(
     private val settings: RedisSettings,
     keys: RedisKeys,
-    listeners: (Channels) -> List<RedisPubSubListener<ByteArray, ByteArray>>,
+    events: ChannelEvents,
 ) {
     val servers: Servers =
         when (settings.servers.topology) {
-            Topology.Cluster -> ClusterServers(settings, keys, listeners)
-            Topology.Sentinel -> SentinelServer(settings, keys, listeners)
-            Topology.Single -> SingleServer(settings, keys, listeners)
+            Topology.Cluster -> ClusterServers(settings, keys, events)
+            Topology.Sentinel -> SentinelServer(settings, keys, events)
+            Topology.Single -> SingleServer(settings, keys, events)
         }
 
     private val links: List<RedisLink<*>> get() = servers.all.value.flatMap { it.links }
@@ -54,7 +49,7 @@ internal class RedisConnections(
 
     /** A sentence that says why a publication or a read has no answer. */
     fun reason(): String {
-        servers.failure?.let { return describeFailure(settings.address, it) }
+        servers.failure?.let { if (servers.unknownSince != null) return describeFailure(settings.address, it) }
         val lost = servers.all.value.firstOrNull { server -> server.links.any { it.connection.value == null } }
         val link = lost?.links?.first { it.connection.value == null }
         if (link == null) return "Redis at ${settings.address} is slow."

@@ -32,8 +32,8 @@ internal fun describeFailure(address: String, failure: Throwable): String {
         causes.any { it is TimeoutException || it is TimeoutCancellationException } ->
             "Redis at $address does not answer."
         causes.any { it.message.orEmpty().contains("reset") } ->
-            "The connection to Redis at $address was reset. If every attempt fails, its port may require TLS: use the " +
-                "scheme rediss."
+            "The connection to Redis at $address was reset. If every attempt fails, its port may require TLS: use " +
+                "the scheme rediss."
         causes.any { it is ClosedChannelException || CLOSED.containsMatchIn(it.message.orEmpty()) } ->
             "The connection to Redis at $address was closed by Redis or the network."
         else -> "The connection to Redis at $address failed: ${causes.last().message ?: causes.last()}"
@@ -51,8 +51,8 @@ private fun describeTls(address: String, causes: List<Throwable>): String? {
             "Redis at $address does not answer to the TLS handshake. If every attempt fails, its port may be one " +
                 "without TLS: use the scheme redis instead of rediss, or the port of tls-port."
         certificate is CertificateExpiredException || certificate is CertificateNotYetValidException ->
-            "The certificate of Redis at $address is not valid at this time (${certificate.message}). Renew it, or set " +
-                "the clock."
+            "The certificate of Redis at $address is not valid at this time (${certificate.message}). Renew it, or " +
+                "set the clock."
         HOST_MISMATCH.containsMatchIn(text) ->
             "The certificate of Redis at $address is for another host (${certificate?.message}). Use a host of the " +
                 "certificate in the URL, or issue one with this host as a subject alternative name."

@@ -8,8 +8,8 @@ import kotlin.time.Duration
 import kotlin.time.toJavaDuration
 
 /**
- * TLS settings of a [RedisBroker] whose URL starts with `rediss`. All are optional: by default, the certificate of Redis
- * must be signed by an authority that the JVM trusts, and contain the host of the URL.
+ * TLS settings of a [RedisBroker] with a URL that starts with `rediss`. All are optional: by default, the certificate
+ * of Redis must be signed by an authority that the JVM trusts, and contain the host of the URL.
  *
  * Files are in PEM format. They are read for each connection, so that replaced files are used from the next one on.
  */
@@ -28,8 +28,8 @@ public class RedisTlsConfig internal constructor() {
     public var keyPassword: String? = null
 
     /**
-     * Whether the certificate must contain the host that this node connects to. Set it to false only if the certificates
-     * of a private [caFile] contain no addresses. Default: true.
+     * Whether the certificate must contain the host that this node connects to. Set it to false only if the
+     * certificates of a private [caFile] contain no addresses. Default: true.
      */
     public var verifyHost: Boolean = true
 

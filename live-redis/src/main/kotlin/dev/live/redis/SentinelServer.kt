@@ -5,7 +5,6 @@ import io.lettuce.core.RedisCommandExecutionException
 import io.lettuce.core.RedisURI
 import io.lettuce.core.codec.ByteArrayCodec
 import io.lettuce.core.codec.StringCodec
-import io.lettuce.core.pubsub.RedisPubSubListener
 import io.lettuce.core.sentinel.api.StatefulRedisSentinelConnection
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.async
@@ -32,13 +31,13 @@ import kotlin.time.TimeSource
 internal class SentinelServer(
     private val settings: RedisSettings,
     keys: RedisKeys,
-    listeners: (Channels) -> List<RedisPubSubListener<ByteArray, ByteArray>>,
+    events: ChannelEvents,
 ) : Servers() {
     /** The master as one sentinel sees it; a failover increases [epoch]. */
     private class View(val master: HostPort, val epoch: Long)
 
     private val name = settings.servers.masterName.orEmpty()
-    private val links = ServerLinks(settings, keys, "$name (sentinels ${settings.address})", listeners, ::changed)
+    private val links = ServerLinks(settings, keys, "$name (sentinels ${settings.address})", events, ::changed)
     private val master = MutableStateFlow<HostPort?>(null)
     private val failures = RateLimitedLog()
 
@@ -110,7 +109,7 @@ internal class SentinelServer(
         master.value = view.master
         // also one that was opened at the same time as the master was replaced
         val former = listOfNotNull(commandTarget, channelTarget).firstOrNull { it != view.master } ?: return
-        links.replace(RedisSetupException("The sentinels have replaced the master $former of $name by ${view.master}."))
+        links.replace(RedisSetupException("The sentinels have replaced the master $former by ${view.master}."))
     }
 
     private suspend fun newest(sentinels: List<Sentinel>): View {
@@ -142,7 +141,8 @@ internal class SentinelServer(
                 withContext(NonCancellable) { withTimeoutOrNull(settings.probeTimeout) { close() } }
                 if (e is RedisCommandExecutionException && "No such master" in e.message.orEmpty()) {
                     throw RedisSetupException(
-                        "The sentinel at $server has no master with the name '$name'. Check the name after '#' in the URL.",
+                        "The sentinel at $server has no master with the name '$name'. Check the name after '#' in the " +
+                            "URL.",
                     )
                 }
                 throw e

@@ -28,8 +28,8 @@ internal class ServerCheck(
         checkServer(info)
         awaitPermission { connection.await(commands.exists(keys.probe)) }
         awaitPermission {
-            val publish = if (keys.isSharded) commands.spublish(keys.probe, EMPTY) else commands.publish(keys.probe, EMPTY)
-            connection.await(publish)
+            val channel = keys.probe
+            connection.await(if (keys.isSharded) commands.spublish(channel, EMPTY) else commands.publish(channel, EMPTY))
         }
         for (script in listOf(RedisScript.publish(keys.isSharded), RedisScript.History)) {
             val loaded = script.load(connection)

@@ -1,6 +1,5 @@
 package dev.live.redis
 
-import io.lettuce.core.pubsub.RedisPubSubListener
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.launch
@@ -11,14 +10,13 @@ import java.util.concurrent.CompletionStage
  * channels.
  *
  * @property address of the server, for logs
- * @param listeners of the channels of a connection
  * @param changed called after each change of a connection
  */
 internal class ServerLinks(
     settings: RedisSettings,
     keys: RedisKeys,
     val address: String,
-    private val listeners: (Channels) -> List<RedisPubSubListener<ByteArray, ByteArray>>,
+    private val events: ChannelEvents,
     changed: () -> Unit,
 ) {
     private val check = ServerCheck(keys, settings.servers.topology, address)
@@ -43,13 +41,14 @@ internal class ServerLinks(
             "subscription",
             settings,
             { connection ->
-                for (listener in listeners(connection)) connection.addListener(listener)
+                for (listener in events.listeners(connection)) connection.addListener(listener)
                 servers.connected(channelEnd, check.channels(connection))
             },
             address,
             changed,
         ) { connection ->
             connection.async().ping().await()
+            events.check(connection)
             servers.check(channelEnd)
         }
 

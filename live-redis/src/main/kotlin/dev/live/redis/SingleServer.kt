@@ -2,7 +2,6 @@ package dev.live.redis
 
 import io.lettuce.core.RedisClient
 import io.lettuce.core.codec.ByteArrayCodec
-import io.lettuce.core.pubsub.RedisPubSubListener
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlin.time.TimeSource
@@ -11,9 +10,9 @@ import kotlin.time.TimeSource
 internal class SingleServer(
     private val settings: RedisSettings,
     keys: RedisKeys,
-    listeners: (Channels) -> List<RedisPubSubListener<ByteArray, ByteArray>>,
+    events: ChannelEvents,
 ) : Servers() {
-    private val links = ServerLinks(settings, keys, settings.address, listeners, ::changed)
+    private val links = ServerLinks(settings, keys, settings.address, events, ::changed)
 
     override val all: StateFlow<List<ServerLinks>> = MutableStateFlow(listOf(links))
     override val ownership: StateFlow<Long> = MutableStateFlow(0L)

@@ -43,7 +43,9 @@ class ClusterViewTest : FunSpec({
     }
 
     test("other failures are no redirections") {
-        for (text in listOf("MOVED", "MOVED x y", "ASK 1", "ERR MOVED 1 a:1", "")) redirection(reply(text)).shouldBeNull()
+        for (text in listOf("MOVED", "MOVED x y", "ASK 1", "ERR MOVED 1 a:1", "")) {
+            redirection(reply(text)).shouldBeNull()
+        }
         redirection(RedisException("MOVED 42 10.0.0.1:7000")).shouldBeNull()
     }
 })

@@ -50,7 +50,7 @@ class RedisClusterTest : FunSpec({
     }
 
     test("a cluster that has lost a master without a replica is down, and its publishers receive that reason") {
-        RedisCluster().use { cluster ->
+        RedisCluster(failsFast = true).use { cluster ->
             val node = TestNode(cluster.url, newNamespace()) { timeout = 1.seconds }
             withNodes(node) {
                 eventually(HANG_TIMEOUT) { node.publish("a", "x") }
@@ -210,7 +210,7 @@ private fun FunSpec.clusterTests(name: String, isSharded: Boolean) {
         }
 
         test("a promoted replica serves the topics of a lost master, and other topics are not interrupted") {
-            RedisCluster(replicas = 1).use { replicated ->
+            RedisCluster(replicas = 1, failsFast = true).use { replicated ->
                 val namespace = newNamespace()
                 val nodes = List(2) { TestNode(replicated.url, namespace) { sharded = isSharded } }
                 withNodes(*nodes.toTypedArray()) {

@@ -20,7 +20,7 @@ import kotlinx.coroutines.async
 class RedisSentinelTest : FunSpec({
 
     test("publications during a failover wait for the promoted replica, and what was replicated is not lost") {
-        RedisSentinels().use { redis ->
+        RedisSentinels(failsFast = true).use { redis ->
             val namespace = newNamespace()
             val publisher = TestNode(redis.url, namespace)
             val subscriber = TestNode(redis.url, namespace)

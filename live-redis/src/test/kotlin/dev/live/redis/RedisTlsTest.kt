@@ -83,8 +83,8 @@ class RedisTlsTest : FunSpec({
         val handshake = SSLHandshakeException("failed").initCause(CertificateExpiredException("NotAfter: yesterday"))
 
         describeFailure("host:1", RedisConnectionException("failed", handshake)) shouldBe
-            "The certificate of Redis at host:1 is not valid at this time (NotAfter: yesterday). Renew it, or set the " +
-            "clock."
+            "The certificate of Redis at host:1 is not valid at this time (NotAfter: yesterday). Renew it, or set " +
+            "the clock."
     }
 
     test("TLS to a port without TLS, and the reverse") {

@@ -9,9 +9,9 @@ import java.util.concurrent.TimeUnit
 /**
  * A Redis Cluster of three masters, each with [replicas] replicas.
  *
- * @param options of each server
+ * @param failsFast whether a server without an answer counts as lost soon, which a busy machine may cause as well
  */
-class RedisCluster(private val replicas: Int = 0, vararg options: String) : AutoCloseable {
+class RedisCluster(private val replicas: Int = 0, failsFast: Boolean = false) : AutoCloseable {
     /** A node of the cluster. */
     class Node(val server: RedisServer, val busPort: Int) {
         val id: String by lazy { server.command("CLUSTER", "MYID").toString() }
@@ -21,8 +21,9 @@ class RedisCluster(private val replicas: Int = 0, vararg options: String) : Auto
         List(MASTERS * (1 + replicas)) {
             val busPort = freePort()
             val cluster = arrayOf("--cluster-enabled", "yes", "--cluster-port", "$busPort")
-            val timing = arrayOf("--cluster-node-timeout", "$NODE_TIMEOUT_MILLIS", "--repl-diskless-sync-delay", "0")
-            Node(RedisServer(isPersistent = false, *cluster, *timing, *options), busPort)
+            val timeout = if (failsFast) "2000" else "5000"
+            val timing = arrayOf("--cluster-node-timeout", timeout, "--repl-diskless-sync-delay", "0")
+            Node(RedisServer(isPersistent = false, *cluster, *timing), busPort)
         }
     val masters: List<Node> get() = nodes.take(MASTERS)
 
@@ -70,7 +71,10 @@ class RedisCluster(private val replicas: Int = 0, vararg options: String) : Auto
     private fun running(): Node = nodes.first { it.server.isRunning }
 
     /** Moves the slot of [topic] with its keys to [target], as redis-cli --cluster reshard does. */
-    suspend fun move(topic: String, target: Node, between: suspend () -> Unit = {}): Unit = withContext(Dispatchers.IO) {
+    suspend fun move(topic: String, target: Node, between: suspend () -> Unit = {}): Unit =
+        withContext(Dispatchers.IO) { moveBlocking(topic, target, between) }
+
+    private suspend fun moveBlocking(topic: String, target: Node, between: suspend () -> Unit) {
         val slot = "${slot(topic)}"
         val source = masterOf(topic)
         target.server.command("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
@@ -102,7 +106,6 @@ class RedisCluster(private val replicas: Int = 0, vararg options: String) : Auto
 
     private companion object {
         const val MASTERS = 3
-        const val NODE_TIMEOUT_MILLIS = 1_000
         const val POLL_MILLIS = 20L
 
         fun slot(topic: String): Int = RedisKeys("any", database = 0).slot(topic)

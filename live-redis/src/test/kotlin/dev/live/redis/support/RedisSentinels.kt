@@ -2,8 +2,12 @@ package dev.live.redis.support
 
 import java.util.concurrent.TimeUnit
 
-/** A master named `main`, a replica, and three sentinels that replace one by the other. */
-class RedisSentinels : AutoCloseable {
+/**
+ * A master named `main`, a replica, and three sentinels that replace one by the other.
+ *
+ * @param failsFast whether a master without an answer is replaced soon, which a busy machine may cause as well
+ */
+class RedisSentinels(failsFast: Boolean = false) : AutoCloseable {
     private val servers = ArrayList<RedisServer>()
     val master: RedisServer = RedisServer(isPersistent = false, *FAST).also { servers += it }
     val replica: RedisServer =
@@ -16,7 +20,7 @@ class RedisSentinels : AutoCloseable {
         val configuration =
             """
             sentinel monitor main 127.0.0.1 ${master.port} 2
-            sentinel down-after-milliseconds main 1000
+            sentinel down-after-milliseconds main ${if (failsFast) 2_000 else 30_000}
             sentinel failover-timeout main 5000
             """.trimIndent()
         sentinels = List(3) { RedisServer(sentinel = configuration).also { servers += it } }
