@@ -107,7 +107,12 @@ internal class RedisAddress(
             val name = if (isIpv6) text.substringBefore(']') + ']' else text.substringBefore(':')
             val host = if (isIpv6) IPV6.matchEntire(name)?.groupValues?.get(1) else name.takeIf(HOST::matches)
             val rest = text.removePrefix(name)
-            val port = if (rest.isEmpty()) topology.defaultPort else rest.takeIf { it[0] == ':' }?.drop(1)?.toIntOrNull()
+            val port =
+                when {
+                    rest.isEmpty() -> topology.defaultPort
+                    rest.startsWith(':') -> rest.drop(1).toIntOrNull()
+                    else -> null
+                }
             return if (host == null || port == null || port !in 1..65_535) null else HostPort(host, port)
         }
 

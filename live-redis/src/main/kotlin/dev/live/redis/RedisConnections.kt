@@ -50,10 +50,16 @@ internal class RedisConnections(
     /** A sentence that says why a publication or a read has no answer. */
     fun reason(): String {
         servers.failure?.let { if (servers.unknownSince != null) return describeFailure(settings.address, it) }
-        val lost = servers.all.value.firstOrNull { server -> server.links.any { it.connection.value == null } }
-        val link = lost?.links?.first { it.connection.value == null }
-        if (link == null) return "Redis at ${settings.address} is slow."
-        return link.failure?.let { describeFailure(lost.address, it) } ?: "Redis at ${lost.address} is not connected."
+        val lost =
+            servers.all.value.flatMap { server ->
+                server.links.filter { it.connection.value == null }.map { server.address to it.failure }
+            }
+        // a server that answers knows more than a connection that fails
+        val (address, failure) =
+            lost.firstOrNull { (_, failure) -> failure is RedisSetupException }
+                ?: lost.firstOrNull()
+                ?: return "Redis at ${settings.address} is slow."
+        return failure?.let { describeFailure(address, it) } ?: "Redis at $address is not connected."
     }
 
     /** Keeps the connections open until it is cancelled. */

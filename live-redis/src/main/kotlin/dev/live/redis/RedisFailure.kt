@@ -57,11 +57,11 @@ private fun describeTls(address: String, causes: List<Throwable>): String? {
             "The certificate of Redis at $address is for another host (${certificate?.message}). Use a host of the " +
                 "certificate in the URL, or issue one with this host as a subject alternative name."
         certificate != null && causes.any { it is SSLException } ->
-            "The certificate of Redis at $address is not trusted (${certificate.message}). Set the certificate of its " +
-                "authority: tls { caFile = ... }."
+            "The certificate of Redis at $address is not trusted (${certificate.message}). Set the certificate of " +
+                "its authority: tls { caFile = ... }."
         CLIENT_CERTIFICATE.containsMatchIn(text) ->
-            "Redis at $address rejects the client certificate, or requires one (${causes.last().message}). Set tls { certificateFile; " +
-                "keyFile } to a certificate that its tls-ca-cert-file has signed, or tls-auth-clients no in Redis."
+            "Redis at $address rejects the client certificate, or requires one (${causes.last().message}). Set " +
+                "tls { certificateFile; keyFile } to a certificate that its tls-ca-cert-file has signed, or tls-auth-clients no in Redis."
         else -> null
     }
 }

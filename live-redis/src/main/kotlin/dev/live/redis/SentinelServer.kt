@@ -99,7 +99,9 @@ internal class SentinelServer(
                 withTimeoutOrNull(settings.probeInterval) { refresh.receive() }
             }
         } finally {
-            withContext(NonCancellable) { withTimeoutOrNull(settings.probeTimeout) { sentinels.forEach { it.close() } } }
+            withContext(NonCancellable) {
+                withTimeoutOrNull(settings.probeTimeout) { sentinels.forEach { it.close() } }
+            }
         }
     }
 
@@ -141,8 +143,8 @@ internal class SentinelServer(
                 withContext(NonCancellable) { withTimeoutOrNull(settings.probeTimeout) { close() } }
                 if (e is RedisCommandExecutionException && "No such master" in e.message.orEmpty()) {
                     throw RedisSetupException(
-                        "The sentinel at $server has no master with the name '$name'. Check the name after '#' in the " +
-                            "URL.",
+                        "The sentinel at $server has no master with the name '$name'. Check the name after '#' in " +
+                            "the URL.",
                     )
                 }
                 throw e

@@ -26,10 +26,12 @@ internal class ServerCheck(
         val commands = connection.async()
         val info = connection.await(commands.info()).fields()
         checkServer(info)
+        if (topology == Topology.Cluster) checkState(connection)
         awaitPermission { connection.await(commands.exists(keys.probe)) }
         awaitPermission {
             val channel = keys.probe
-            connection.await(if (keys.isSharded) commands.spublish(channel, EMPTY) else commands.publish(channel, EMPTY))
+            val call = if (keys.isSharded) commands.spublish(channel, EMPTY) else commands.publish(channel, EMPTY)
+            connection.await(call)
         }
         for (script in listOf(RedisScript.publish(keys.isSharded), RedisScript.History)) {
             val loaded = script.load(connection)

@@ -64,9 +64,13 @@ class RedisBrokerConfigTest : FunSpec({
     }
 
     test("errors do not contain the password") {
-        listOf("redis://:secret@", "redis://:sec ret@host", "rediss://:secret@", "redis-sentinel://:secret@a,b", "redis://:secret@h/x").forAll {
-            messageOf { broker(it) } shouldNotContain "ret"
-        }
+        listOf(
+            "redis://:secret@",
+            "redis://:sec ret@host",
+            "rediss://:secret@",
+            "redis-sentinel://:secret@a,b",
+            "redis://:secret@h/x",
+        ).forAll { messageOf { broker(it) } shouldNotContain "ret" }
     }
 
     test("a password with a slash is not part of the error: it looks like a database") {

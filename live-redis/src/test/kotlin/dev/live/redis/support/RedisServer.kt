@@ -49,7 +49,10 @@ class RedisServer(
         // a file must be the first argument
         val arguments = if (sentinel == null) listening + kind else kind + listening
         process =
-            ProcessBuilder(EXECUTABLE.toString(), *arguments, *options).redirectErrorStream(true).redirectOutput(File(directory, "log")).start()
+            ProcessBuilder(EXECUTABLE.toString(), *arguments, *options)
+                .redirectErrorStream(true)
+                .redirectOutput(File(directory, "log"))
+                .start()
         awaitReady()
     }
 
