@@ -61,7 +61,8 @@ private fun describeTls(address: String, causes: List<Throwable>): String? {
                 "its authority: tls { caFile = ... }."
         CLIENT_CERTIFICATE.containsMatchIn(text) ->
             "Redis at $address rejects the client certificate, or requires one (${causes.last().message}). Set " +
-                "tls { certificateFile; keyFile } to a certificate that its tls-ca-cert-file has signed, or tls-auth-clients no in Redis."
+                "tls { certificateFile; keyFile } to a certificate that its tls-ca-cert-file has signed, or " +
+                "tls-auth-clients no in Redis."
         else -> null
     }
 }
