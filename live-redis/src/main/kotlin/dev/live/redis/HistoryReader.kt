@@ -6,19 +6,18 @@ import dev.live.server.broker.StoredHistory
 import dev.live.server.broker.StoredPublication
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.ensureActive
-import kotlinx.coroutines.flow.StateFlow
-import kotlinx.coroutines.flow.filterNotNull
-import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.withContext
 import java.nio.ByteBuffer
+import kotlin.time.Duration.Companion.milliseconds
 
 /**
  * Reads histories from Redis. Every read waits for a connection, and is repeated on the next one if it is lost. Only
  * the caller limits the time.
  */
-internal class HistoryReader(private val connection: StateFlow<Commands?>, private val keys: RedisKeys) {
+internal class HistoryReader(private val servers: Servers, private val keys: RedisKeys) {
     private val invalid = RateLimitedLog()
 
     /** The position of the newest publication of [topic]. */
@@ -88,22 +87,30 @@ internal class HistoryReader(private val connection: StateFlow<Commands?>, priva
                 arg(bounds.retentionMillis),
                 arg(if (isPositionOnly) "1" else ""),
             )
+        var lost: Commands? = null
+        var asking: Commands? = null
         while (true) {
-            val connection = connection.filterNotNull().first()
+            val connection = asking ?: servers.awaitCommands(topic, lost)
             try {
-                val call = RedisScript.History.call(connection, keys.keys(topic), args)
+                val call = RedisScript.History.call(connection, keys.keys(topic), args, isAsking = asking != null)
                 connection.flushCommands()
                 return call.await()
             } catch (e: Throwable) {
                 currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
-                if (isReply(e)) throw e
+                val redirect = servers.redirect(topic, e)
+                if (redirect == null && isReply(e)) throw e
+                lost = if (redirect == null && asking == null) connection else null
+                asking = (redirect as? Redirect.Ask)?.connection
+                if (redirect == Redirect.Again) delay(REDIRECT_DELAY)
             }
-            this.connection.first { it !== connection }
         }
     }
 
     private companion object {
         /** Index of the first entry in the script's reply. */
         const val FIRST_ENTRY = 4
+
+        /** Before another attempt: a slot that moves is not available for a while. */
+        val REDIRECT_DELAY = 20.milliseconds
     }
 }

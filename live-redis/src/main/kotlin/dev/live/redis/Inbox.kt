@@ -47,6 +47,8 @@ internal class Inbox(private val settings: RedisSettings, private val keys: Redi
         }
     }
 
+    override fun smessage(channel: ByteArray, message: ByteArray): Unit = message(channel, message)
+
     /** Delivers to [sink] until it is cancelled. */
     suspend fun run(sink: BrokerSink) {
         for (received in queue) {

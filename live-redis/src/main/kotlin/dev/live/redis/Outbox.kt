@@ -32,7 +32,7 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
     /** Guarded by this object, like the next fields and the state of all publications. */
     private val topics = HashMap<String, TopicOutbox>()
     private val ready = ArrayDeque<TopicOutbox>()
-    private val plain = ArrayDeque<PendingPublication>()
+    private val plain = PlainQueue()
     private var created = 0L
     private var isClosed = false
 
@@ -91,7 +91,7 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
             synchronized(this) {
                 when {
                     isClosed -> Unit
-                    bounds == null -> plain += publication
+                    bounds == null -> plain.add(publication)
                     else -> {
                         val outbox = topics.getOrPut(topic) { TopicOutbox(topic, "$node.${created++}") }
                         outbox.bounds = bounds
@@ -131,9 +131,10 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         if (topics[publication.topic]?.waiting?.remove(publication) != true) plain.remove(publication)
     }
 
-    /** A new connection is ready: batches without an answer are sent again. */
+    /** A new connection is ready: batches without an answer are sent again, also those of other connections. */
     fun connected() {
         synchronized(this) {
+            plain.connected()
             for (outbox in topics.values) {
                 outbox.batch?.isSent = false
                 makeReady(outbox)
@@ -142,14 +143,14 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         wake.trySend(Unit)
     }
 
-    /** Removes the batches to send, at most [max]. */
-    fun takeBatches(max: Int): List<TopicBatch> =
+    /** Removes the batches to send, at most [max]. Others than those of [canSend] wait for [connected]. */
+    fun takeBatches(max: Int, canSend: (String) -> Boolean = { true }): List<TopicBatch> =
         synchronized(this) {
             val taken = ArrayList<TopicBatch>(minOf(ready.size, max))
             while (taken.size < max) {
                 val outbox = ready.removeFirstOrNull() ?: break
                 outbox.isReady = false
-                nextBatch(outbox)?.let { taken += it }
+                if (canSend(outbox.topic)) nextBatch(outbox)?.let { taken += it }
             }
             taken
         }
@@ -181,17 +182,24 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         return batch
     }
 
-    /** Removes the publications of topics without a history to send, at most [max]. */
-    fun takePlain(max: Int): List<PendingPublication> =
+    /** Removes the publications of topics without a history to send, at most [max]; see [takeBatches]. */
+    fun takePlain(max: Int, canSend: (String) -> Boolean = { true }): List<PendingPublication> =
+        synchronized(this) { plain.take(max, canSend) }
+
+    /** [batch] was not executed, and is sent again. */
+    fun again(batch: TopicBatch) {
         synchronized(this) {
-            val taken = ArrayList<PendingPublication>(minOf(plain.size, max))
-            while (taken.size < max) {
-                val next = plain.removeFirstOrNull() ?: break
-                next.wasSent = true
-                taken += next
-            }
-            taken
+            if (batch.outbox.batch === batch) batch.isSent = false
+            makeReady(batch.outbox)
         }
+        wake.trySend(Unit)
+    }
+
+    /** [publication], of a topic without a history, was not executed, and is sent again if its caller still waits. */
+    fun again(publication: PendingPublication) {
+        val isWaiting = synchronized(this) { plain.again(publication) }
+        if (isWaiting) wake.trySend(Unit) else release(publication)
+    }
 
     /** Redis has stored [batch] from [first] on. */
     fun confirmed(batch: TopicBatch, first: Position) {
@@ -272,7 +280,7 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         val all =
             synchronized(this) {
                 isClosed = true
-                plain + topics.values.flatMap { it.waiting + it.batch?.publications.orEmpty() }
+                plain.all + topics.values.flatMap { it.waiting + it.batch?.publications.orEmpty() }
             }
         for (publication in all) {
             val reason = "the broker has ended, because the server has"

@@ -22,7 +22,8 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * A broker on one Redis server, 6.2 or later: all nodes with the same Redis and namespace share their topics.
+ * A broker on Redis 6.2 or later, a single server, a master of sentinels or a cluster: all nodes with the same Redis
+ * and namespace share their topics.
  *
  * ```
  * install(Live) {
@@ -39,17 +40,21 @@ import kotlin.time.Duration.Companion.seconds
  * Use one instance for each server. The connections open when the server starts.
  */
 public class RedisBroker internal constructor(private val settings: RedisSettings) : Broker {
-    private val keys = RedisKeys(settings.namespace, settings.uri.database)
+    private val keys = RedisKeys(settings.namespace, settings.servers.database, settings.isSharded)
     private val inbox = Inbox(settings, keys)
-    private val connections = RedisConnections(settings, keys, inbox)
-    private val outbox = Outbox(settings, ::reason)
-    private val sender = Sender(outbox, connections.commands, keys, settings)
-    private val reader = HistoryReader(connections.commands.connection, keys)
-    private val interests = Interests(connections.channels, keys, settings)
+    private val connections: RedisConnections = RedisConnections(settings, keys, ChannelEvents(inbox) { interests })
+    private val servers = connections.servers
+    private val outbox = Outbox(settings, connections::reason)
+    private val sender = Sender(outbox, servers, keys, settings)
+    private val reader = HistoryReader(servers, keys)
+    private val interests: Interests = Interests(servers, keys, settings)
 
     /**
-     * @param url `redis://user:password@host:port/database`; all parts but the host are optional. Not supported yet:
-     *   TLS, Sentinel and Cluster
+     * @param url one of these, all parts optional but a host and the name of a master; `rediss` instead of `redis` for
+     *   TLS:
+     *   - `redis://user:password@host:port/database`
+     *   - `redis-sentinel://user:password@host:port,host:port/database#master`, with the hosts of the sentinels
+     *   - `redis-cluster://user:password@host:port,host:port`, with some or all nodes of the cluster
      * @throws IllegalArgumentException if the URL or a setting is invalid, or `namespace` is missing. The message
      *   contains no password
      */
@@ -110,7 +115,7 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
     override suspend fun history(topic: String, since: Position?, history: HistoryBounds): StoredHistory =
         withTimeoutOrNull(settings.timeout) { reader.read(topic, since, history) }
             ?: throw RedisBrokerException.Unavailable(
-                "the history was not read from Redis within ${settings.timeout}. ${reason()}",
+                "the history was not read from Redis within ${settings.timeout}. ${connections.reason()}",
             )
 
     /**
@@ -119,19 +124,18 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
      */
     override val status: BrokerStatus
         get() {
-            val links = listOf(connections.commands, connections.channels)
-            val awaySince = links.mapNotNull { it.awaySince }.minOrNull()
+            val awaySince = connections.awaySince
             val state =
                 when {
                     awaySince == null -> BrokerState.Connected
-                    links.any { it.connects == 0L } -> BrokerState.Connecting
-                    else -> BrokerState.Away
+                    connections.wasConnected() -> BrokerState.Away
+                    else -> BrokerState.Connecting
                 }
             return BrokerStatus(
                 state,
                 away = awaySince?.elapsedNow() ?: Duration.ZERO,
                 outbox = outbox.size,
-                reconnects = links.sumOf { (it.connects - 1).coerceAtLeast(0) },
+                reconnects = connections.reconnects,
                 dropped = inbox.droppedMessages,
             )
         }
@@ -155,13 +159,6 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
             currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
             log.debug("The epoch of topic {} was not extended.", topic, e) // the next round tries again
         }
-    }
-
-    private fun reason(): String {
-        val link = if (connections.commands.connection.value == null) connections.commands else connections.channels
-        if (link.connection.value != null) return "Redis at ${settings.address} is slow."
-        return link.failure?.let { describeFailure(settings.address, it) }
-            ?: "Redis at ${settings.address} is not connected."
     }
 
     private companion object {

@@ -63,6 +63,17 @@ public class RedisBrokerConfig internal constructor() {
      */
     public var probeTimeout: Duration by setting(2.seconds, ::checkPositive)
 
+    /**
+     * Whether each topic of a cluster uses a sharded channel (`SPUBLISH`, `SSUBSCRIBE`), which only the servers of its
+     * slot receive. Saves traffic between the servers of a large cluster. Needs Redis 7.0. All nodes must have the same
+     * setting: those with another one do not receive each other's publications. Default: false.
+     */
+    public var sharded: Boolean = false
+
+    /** Password of the sentinels, if they require one; user and password in the URL are those of the master. */
+    public var sentinelPassword: String? = null
+    private var tls: RedisTlsConfig? = null
+
     /** Maximum delay before the next attempt to connect; the delays start at 50 ms and double. Default: 1 s. */
     public var maxReconnectDelay: Duration by setting(1.seconds) { label, value ->
         require(value >= MIN_RECONNECT_DELAY && value.isFinite()) {
@@ -70,12 +81,37 @@ public class RedisBrokerConfig internal constructor() {
         }
     }
 
+    /**
+     * TLS settings, for a URL that starts with `rediss`:
+     *
+     * ```
+     * tls { caFile = Path("/etc/redis/ca.pem") }
+     * ```
+     */
+    public fun tls(configure: RedisTlsConfig.() -> Unit) {
+        tls = (tls ?: RedisTlsConfig()).apply(configure)
+    }
+
     internal fun build(url: String): RedisSettings {
         require(namespace.isNotEmpty()) {
             "namespace is missing. Name the application: RedisBroker(url) { namespace = \"chat\" }."
         }
+        val servers = RedisAddress.parse(url)
+        require(tls == null || servers.hasTls) {
+            "tls is set, but the Redis URL has no TLS. Use the scheme " +
+                servers.topology.scheme.replaceFirst("redis", "rediss") + "."
+        }
+        require(!sharded || servers.topology == Topology.Cluster) {
+            "sharded is true, but the Redis URL is not that of a cluster. Use the scheme redis-cluster."
+        }
+        require(sentinelPassword == null || servers.topology == Topology.Sentinel) {
+            "sentinelPassword is set, but the Redis URL has no sentinels. Use the scheme redis-sentinel."
+        }
         return RedisSettings(
-            redisUri(url, probeTimeout),
+            servers,
+            tls?.build() ?: RedisTls(),
+            sharded,
+            sentinelPassword,
             namespace,
             timeout,
             outboxMessages,

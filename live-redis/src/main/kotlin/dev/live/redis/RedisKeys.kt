@@ -1,12 +1,15 @@
 package dev.live.redis
 
+import io.lettuce.core.cluster.SlotHash
+
 /**
  * Names of keys and channels. The braces put the keys of one topic into one slot of a cluster, whatever characters its
  * name contains. Channels contain the number of the database: Redis delivers them to clients of all databases.
  */
-internal class RedisKeys(namespace: String, database: Int) {
+internal class RedisKeys(namespace: String, database: Int, val isSharded: Boolean = false) {
     private val prefix = "live:$namespace:"
-    private val channelPrefix = "$prefix$database/"
+    private val channelPrefix = "$prefix$database/" + if (isSharded) "{$TAG" else ""
+    private val channelSuffix = if (isSharded) "}" else ""
     private val channelPrefixSize = channelPrefix.encodeToByteArray().size
 
     /** A channel and a key that no topic uses, to check permissions. */
@@ -16,15 +19,27 @@ internal class RedisKeys(namespace: String, database: Int) {
     fun keys(topic: String): Array<ByteArray> =
         arrayOf(key(topic, "meta"), key(topic, "stream"), key(topic, "publishers"))
 
-    fun channel(topic: String): ByteArray = (channelPrefix + topic).encodeToByteArray()
+    /** In the slot of the keys if channels are sharded. */
+    fun channel(topic: String): ByteArray = (channelPrefix + topic + channelSuffix).encodeToByteArray()
+
+    /** The slot of the keys of [topic] in a cluster. */
+    fun slot(topic: String): Int = SlotHash.getSlot((TAG + topic.substringBefore('}')).encodeToByteArray())
 
     /** The topic of [channel], one of [channel]'s results; null if it is another channel. */
     fun topic(channel: ByteArray): String? =
-        if (channel.size < channelPrefixSize) {
+        if (channel.size < channelPrefixSize + channelSuffix.length) {
             null
         } else {
-            channel.decodeToString().takeIf { it.startsWith(channelPrefix) }?.substring(channelPrefix.length)
+            channel
+                .decodeToString()
+                .takeIf { it.startsWith(channelPrefix) && it.endsWith(channelSuffix) }
+                ?.let { it.substring(channelPrefix.length, it.length - channelSuffix.length) }
         }
 
-    private fun key(topic: String, kind: String) = "$prefix{t:$topic}:$kind".encodeToByteArray()
+    private fun key(topic: String, kind: String) = "$prefix{$TAG$topic}:$kind".encodeToByteArray()
+
+    private companion object {
+        /** A hash tag must not be empty, as the name of a topic may be. */
+        const val TAG = "t:"
+    }
 }

@@ -17,7 +17,6 @@ import kotlinx.coroutines.withTimeoutOrNull
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 import java.nio.channels.ClosedChannelException
-import java.util.concurrent.CompletableFuture
 import java.util.concurrent.CompletionStage
 import kotlin.random.Random
 import kotlin.time.Duration
@@ -30,6 +29,8 @@ import kotlin.time.TimeSource
  * restores subscriptions without a notice, and may wait for 30 s.
  *
  * @param name of the connection, for the log
+ * @param address of the server, for the log
+ * @param changed called after each change of [connection]
  * @param setUp prepares a new connection. It fails if Redis cannot be used
  * @param probe checks the connection in use. It fails if Redis can no longer be used
  */
@@ -37,6 +38,8 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
     private val name: String,
     private val settings: RedisSettings,
     private val setUp: suspend (C) -> Unit,
+    private val address: String = settings.address,
+    private val changed: () -> Unit = {},
     private val probe: suspend (C) -> Unit,
 ) {
     private val current = MutableStateFlow<C?>(null)
@@ -76,7 +79,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
      *
      * @param connect opens a connection that does not reconnect by itself
      */
-    suspend fun run(connect: () -> CompletionStage<C>) {
+    suspend fun run(connect: suspend () -> CompletionStage<C>) {
         while (true) {
             try {
                 use(open(connect))
@@ -89,15 +92,9 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
         }
     }
 
-    private suspend fun open(connect: () -> CompletionStage<C>): C {
-        val future = connect().toCompletableFuture()
-        // a copy: cancelling the wait must not cancel the attempt, whose result has to be closed
-        val copy = CompletableFuture<C>()
-        future.whenComplete { connection, failure ->
-            if (failure != null) copy.completeExceptionally(failure)
-            if (connection != null && !copy.complete(connection)) connection.closeAsync()
-        }
-        return withTimeout(settings.probeTimeout) { copy.await() }
+    private suspend fun open(connect: suspend () -> CompletionStage<C>): C {
+        val opening = withTimeout(settings.probeTimeout) { connect() }
+        return opening.awaitConnection(settings.probeTimeout)
     }
 
     private suspend fun use(connection: C) {
@@ -117,6 +114,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
             connects++
             awaySince = null
             current.value = connection
+            changed()
             while (connection.isOpen && withTimeoutOrNull(settings.probeInterval) { closed.await() } == null) {
                 withTimeout(settings.probeTimeout) { probe(connection) }
                 if (!isStable) onStable()
@@ -125,6 +123,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
             throw ClosedChannelException()
         } finally {
             current.value = null
+            changed()
             // a series of connections that fail early is one loss: its duration must grow
             awaySince = if (isStable) TimeSource.Monotonic.markNow() else before
             withContext(NonCancellable) { withTimeoutOrNull(settings.probeTimeout) { closeQuietly(connection) } }
@@ -135,14 +134,16 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
     private fun onStable() {
         attempts = 0
         logged = null
-        log.info("The {} connection to Redis at {} is open.", name, settings.address)
+        log.info("The {} connection to Redis at {} is open.", name, address)
     }
 
     /** Replaces [failed], which cannot be used because of [cause]. Does nothing if it was replaced already. */
     fun replace(failed: C, cause: Throwable) {
         val closed = lost
         // at once: nothing more is sent on it
-        if (current.compareAndSet(failed, null)) closed.completeExceptionally(cause)
+        if (!current.compareAndSet(failed, null)) return
+        changed()
+        closed.completeExceptionally(cause)
     }
 
     private suspend fun closeQuietly(connection: C) {
@@ -160,7 +161,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
     }
 
     private fun report(e: Throwable) {
-        val sentence = describeFailure(settings.address, e)
+        val sentence = describeFailure(address, e)
         val last = logged
         if (last != null && last.first == sentence && last.second.elapsedNow() < LOG_PERIOD) return
         logged = sentence to TimeSource.Monotonic.markNow()

@@ -13,15 +13,26 @@ internal typealias Commands = StatefulRedisConnection<ByteArray, ByteArray>
 internal class RedisScript private constructor(private val source: ByteArray) {
     private val hash = MessageDigest.getInstance("SHA-1").digest(source).joinToString("") { "%02x".format(it) }
 
-    /** Calls the script. The caller flushes the connection. */
-    fun call(connection: Commands, keys: Array<ByteArray>, args: Array<ByteArray>): CompletableFuture<List<Any?>> {
+    /**
+     * Calls the script. The caller flushes the connection.
+     *
+     * @param isAsking whether the slot of the keys is moving to this server, which accepts them only after ASKING
+     */
+    fun call(
+        connection: Commands,
+        keys: Array<ByteArray>,
+        args: Array<ByteArray>,
+        isAsking: Boolean = false,
+    ): CompletableFuture<List<Any?>> {
         val commands = connection.async()
+        if (isAsking) commands.asking()
         return commands
             .evalsha<List<Any?>>(hash, ScriptOutputType.MULTI, keys, *args)
             .toCompletableFuture()
             .exceptionallyCompose { failure ->
                 val cause = if (failure is CompletionException) failure.cause ?: failure else failure
                 if (cause !is RedisNoScriptException) return@exceptionallyCompose CompletableFuture.failedFuture(cause)
+                if (isAsking) commands.asking()
                 val call = commands.eval<List<Any?>>(source, ScriptOutputType.MULTI, keys, *args)
                 connection.flushCommands()
                 call.toCompletableFuture()
@@ -33,8 +44,17 @@ internal class RedisScript private constructor(private val source: ByteArray) {
         connection.async().scriptLoad(source).toCompletableFuture()
 
     companion object {
-        val Publish = RedisScript(resource("head.lua") + resource("publish.lua"))
+        private val Publish = publishBy("PUBLISH")
+        private val PublishSharded = publishBy("SPUBLISH")
         val History = RedisScript(resource("head.lua") + resource("history.lua"))
+
+        /** The script that stores and publishes, in a sharded channel or not. */
+        fun publish(isSharded: Boolean): RedisScript = if (isSharded) PublishSharded else Publish
+
+        private fun publishBy(command: String): RedisScript {
+            val variable = "local send = '$command'\n".encodeToByteArray()
+            return RedisScript(variable + resource("head.lua") + resource("publish.lua"))
+        }
 
         private fun resource(name: String): ByteArray =
             RedisScript::class.java.getResourceAsStream(name)?.use { it.readBytes() }

@@ -1,12 +1,17 @@
 package dev.live.redis
 
+import io.lettuce.core.RedisCommandExecutionException
 import io.lettuce.core.RedisFuture
 import kotlinx.coroutines.future.await
 import org.slf4j.Logger
 import org.slf4j.LoggerFactory
 
 /** Checks on each new connection that Redis can be used, so that problems are reported before the first message. */
-internal class ServerCheck(private val keys: RedisKeys, private val address: String) {
+internal class ServerCheck(
+    private val keys: RedisKeys,
+    private val topology: Topology,
+    private val address: String,
+) {
     /** Whether the memory policy was reported. Only accessed by the connection's coroutine. */
     private var isPolicyReported = false
 
@@ -21,9 +26,14 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
         val commands = connection.async()
         val info = connection.await(commands.info()).fields()
         checkServer(info)
-        connection.await(commands.exists(keys.probe))
-        connection.await(commands.publish(keys.probe, EMPTY))
-        for (script in listOf(RedisScript.Publish, RedisScript.History)) {
+        if (topology == Topology.Cluster) checkState(connection)
+        awaitPermission { connection.await(commands.exists(keys.probe)) }
+        awaitPermission {
+            val channel = keys.probe
+            val call = if (keys.isSharded) commands.spublish(channel, EMPTY) else commands.publish(channel, EMPTY)
+            connection.await(call)
+        }
+        for (script in listOf(RedisScript.publish(keys.isSharded), RedisScript.History)) {
             val loaded = script.load(connection)
             connection.flushCommands()
             loaded.await()
@@ -36,10 +46,19 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
     /**
      * Checks a connection in use.
      *
-     * @throws RedisSetupException if the master has become a replica
+     * @throws RedisSetupException if the master has become a replica, or a cluster does not serve all of its slots
      */
     suspend fun probe(connection: Commands) {
         checkRole(connection.await(connection.async().info("replication")).fields())
+        if (topology == Topology.Cluster) checkState(connection)
+    }
+
+    private suspend fun checkState(connection: Commands) {
+        if (connection.await(connection.async().clusterInfo()).fields()["cluster_state"] == "ok") return
+        throw RedisSetupException(
+            "The cluster of Redis at $address is down: the majority of its masters or the master of a slot is not " +
+                "available. A replica of each master takes over after cluster-node-timeout.",
+        )
     }
 
     /**
@@ -49,24 +68,65 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
      */
     suspend fun channels(connection: Channels): String {
         val info = connection.async().info("server").await().fields()
-        connection.async().subscribe(keys.probe).await()
-        connection.async().unsubscribe(keys.probe).await()
+        awaitPermission {
+            if (keys.isSharded) {
+                connection.async().ssubscribe(keys.probe).await()
+                connection.async().sunsubscribe(keys.probe).await()
+            } else {
+                connection.async().subscribe(keys.probe).await()
+                connection.async().unsubscribe(keys.probe).await()
+            }
+        }
         return info["run_id"].orEmpty()
+    }
+
+    /** In a cluster, the key may belong to another server: the answer follows the check of the permission. */
+    private suspend fun awaitPermission(call: suspend () -> Unit) {
+        try {
+            call()
+        } catch (e: RedisCommandExecutionException) {
+            if (topology != Topology.Cluster || redirection(e) == null) throw e
+        }
     }
 
     private fun checkServer(info: Map<String, String>) {
         if (info["loading"] == "1") throw RedisSetupException("Redis at $address is loading its data.")
+        checkMode(info["redis_mode"])
         checkRole(info)
         val version = info["redis_version"].orEmpty()
         if (!isSupported(version)) {
             throw RedisSetupException("Redis at $address has the version $version. Version 6.2 or later is required.")
         }
+        if (keys.isSharded && !isSupported(version, SHARDED)) {
+            throw RedisSetupException(
+                "Redis at $address has the version $version. Sharded channels require 7.0: set sharded = false.",
+            )
+        }
+    }
+
+    private fun checkMode(mode: String?) {
+        val isCluster = mode == "cluster"
+        val advice =
+            when {
+                mode == "sentinel" -> "is a sentinel. Use the scheme redis-sentinel: redis-sentinel://host:port#master."
+                isCluster && topology != Topology.Cluster -> "is a node of a cluster. Use the scheme redis-cluster."
+                mode != null && !isCluster && topology == Topology.Cluster ->
+                    "is not a node of a cluster. Use the scheme redis instead of redis-cluster."
+                else -> return
+            }
+        throw RedisSetupException("Redis at $address $advice")
     }
 
     private fun checkRole(info: Map<String, String>) {
         if (info["role"] != "slave") return
         val master = "${info["master_host"]}:${info["master_port"]}"
-        throw RedisSetupException("Redis at $address is a replica. Use the address of its master: $master.")
+        throw RedisSetupException(
+            when (topology) {
+                Topology.Single -> "Redis at $address is a replica. Use the address of its master: $master."
+                Topology.Sentinel, Topology.Cluster ->
+                    "Redis at $address is a replica of $master: a failover is under way, or has just ended."
+            },
+        )
     }
 
     private fun checkMemory(info: Map<String, String>) {
@@ -100,11 +160,13 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
                     "gaps. Set maxmemory-policy noeviction."
             }
 
-        /** Whether Redis [version] has the commands that live uses: 6.2 or later. An unknown form is accepted. */
-        fun isSupported(version: String): Boolean {
+        /** Whether Redis [version] has the commands that live uses: [minimum] or later. An unknown form is accepted. */
+        fun isSupported(version: String, minimum: Pair<Int, Int> = 6 to 2): Boolean {
             val parts = version.split('.').map { it.toIntOrNull() ?: return true }
             val (major, minor) = parts.takeIf { it.size >= 2 } ?: return true
-            return major > 6 || (major == 6 && minor >= 2)
+            return major > minimum.first || (major == minimum.first && minor >= minimum.second)
         }
+
+        private val SHARDED = 7 to 0
     }
 }

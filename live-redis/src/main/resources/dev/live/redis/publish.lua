@@ -1,3 +1,4 @@
+-- The local variable send is the command for the channel: PUBLISH, or SPUBLISH for sharded channels.
 -- ARGV: 2 publisher, 3 sequence of the first payload, 4 maximum entries, 5 maximum age (ms), 6 maximum bytes,
 -- 7 retention of the topic (ms), 8 channel, 9 and 10 newest position that the publisher has received, 11... payloads.
 -- Returns the epoch, the offset of the first payload, and an error of PUBLISH or ''.
@@ -77,7 +78,7 @@ redis.call('PEXPIRE', KEYS[3], ARGV[7])
 
 local failure = ''
 for index = 1, count do
-  local sent = redis.pcall('PUBLISH', ARGV[8], epoch .. ':' .. text(offset + index) .. '\n' .. ARGV[10 + index])
+  local sent = redis.pcall(send, ARGV[8], epoch .. ':' .. text(offset + index) .. '\n' .. ARGV[10 + index])
   if type(sent) == 'table' and sent.err then failure = sent.err end
 end
 return { epoch, offset + 1, failure }

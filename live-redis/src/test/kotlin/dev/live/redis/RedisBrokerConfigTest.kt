@@ -6,6 +6,7 @@ import io.kotest.inspectors.forAll
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldContain
 import io.kotest.matchers.string.shouldNotContain
+import io.lettuce.core.cluster.SlotHash
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
@@ -46,20 +47,30 @@ class RedisBrokerConfigTest : FunSpec({
             "unknown scheme 'http'. Expected: redis://user:password@host:port/database"
         messageOf { broker("redis://") } shouldContain "the Redis URL is invalid at character 8"
         messageOf { broker("redis:///1") } shouldContain "has no valid host"
-        messageOf { broker("redis://local_host:x") } shouldContain "has no valid host"
+        for (host in listOf("localhost:x", "localhost:0", "localhost:70000", "a,,b", "[::1", "a b", "a:1:2")) {
+            messageOf { broker("redis-cluster://$host") } shouldContain "the Redis URL"
+        }
+        messageOf { broker("redis://localhost:x") } shouldContain "has no valid host or port"
+        messageOf { broker("redis+tls://localhost") } shouldContain "For TLS, use rediss://."
+        messageOf { broker("redis://a,b") } shouldContain "several hosts. Use redis-cluster:// for a cluster"
         messageOf { broker("redis://localhost/one") } shouldContain "the database is not a number"
         messageOf { broker("redis://localhost?timeout=1s") } shouldContain "Use the settings of RedisBroker instead"
     }
 
-    test("a URL for TLS or Sentinel is an error, because they are not supported yet") {
-        messageOf { broker("rediss://localhost") } shouldContain "TLS is not supported yet"
-        messageOf { broker("redis-sentinel://localhost") } shouldContain "unknown scheme 'redis-sentinel'"
+    test("a URL of sentinels needs the name of a master, and a URL of a cluster no database") {
+        messageOf { broker("redis-sentinel://a,b") } shouldContain "has no name of a master after '#'"
+        messageOf { broker("redis-cluster://a/1") } shouldContain "a cluster has only the database 0"
+        messageOf { broker("redis-cluster://a#x") } shouldContain "has parameters"
     }
 
     test("errors do not contain the password") {
-        listOf("redis://:secret@", "redis://:sec ret@host", "rediss://:secret@host", "redis://:secret@h/x").forAll {
-            messageOf { broker(it) } shouldNotContain "ret"
-        }
+        listOf(
+            "redis://:secret@",
+            "redis://:sec ret@host",
+            "rediss://:secret@",
+            "redis-sentinel://:secret@a,b",
+            "redis://:secret@h/x",
+        ).forAll { messageOf { broker(it) } shouldNotContain "ret" }
     }
 
     test("a password with a slash is not part of the error: it looks like a database") {
@@ -70,12 +81,25 @@ class RedisBrokerConfigTest : FunSpec({
         }
     }
 
-    test("host, port, database, user and password are read from the URL") {
-        val settings = RedisBrokerConfig().apply { namespace = "n" }.build("redis://ann:secret@host:7000/3")
+    test("hosts, ports, database, user and password are read from the URL") {
+        val single = RedisAddress.parse("redis://ann:s%2Fe%40+c@local_host:7000/3")
+        val tls = RedisAddress.parse("rediss://secret@[::1]")
+        val sentinels = RedisAddress.parse("rediss-sentinel://:secret@a,b:7000/2#main")
+        val cluster = RedisAddress.parse("redis-cluster://a:1,b")
 
-        settings.address shouldBe "host:7000"
-        settings.uri.database shouldBe 3
-        settings.uri.credentialsProvider.resolveCredentials().block()!!.username shouldBe "ann"
+        single.label shouldBe "local_host:7000"
+        single.database shouldBe 3
+        single.credentials!!.user shouldBe "ann"
+        single.credentials.password shouldBe "s/e@+c"
+        tls.hasTls shouldBe true
+        tls.label shouldBe "[::1]:6379"
+        tls.credentials!!.run { user to password } shouldBe (null to "secret")
+        sentinels.topology shouldBe Topology.Sentinel
+        sentinels.label shouldBe "a:26379,b:7000"
+        sentinels.run { Triple(hasTls, database, masterName) } shouldBe Triple(true, 2, "main")
+        cluster.topology shouldBe Topology.Cluster
+        cluster.servers shouldBe listOf(HostPort("a", 1), HostPort("b", 6379))
+        cluster.credentials shouldBe null
     }
 
     test("the keys of a topic share a hash tag, and a channel contains the topic and the database") {
@@ -88,6 +112,18 @@ class RedisBrokerConfigTest : FunSpec({
         keys.topic(keys.channel("é:{}")) shouldBe "é:{}"
         keys.topic("live:other:2/room".encodeToByteArray()) shouldBe null
         keys.topic(byteArrayOf()) shouldBe null
+    }
+
+    test("a sharded channel is in the slot of the keys of its topic, whatever characters the topic contains") {
+        val keys = RedisKeys("chat", database = 0, isSharded = true)
+
+        for (topic in listOf("", "room/1", "a}b", "{a}", "}", "é{x", "a{b}c")) {
+            val slot = keys.slot(topic)
+            for (key in keys.keys(topic)) SlotHash.getSlot(key) shouldBe slot
+            SlotHash.getSlot(keys.channel(topic)) shouldBe slot
+            keys.topic(keys.channel(topic)) shouldBe topic
+        }
+        keys.topic("live:chat:0/room".encodeToByteArray()) shouldBe null
     }
 })
 

@@ -3,11 +3,10 @@ package dev.live.redis
 import dev.live.redis.support.HANG_TIMEOUT
 import dev.live.redis.support.RedisServer
 import dev.live.redis.support.TestNode
+import dev.live.redis.support.awaitReason
 import dev.live.redis.support.newNamespace
 import dev.live.redis.support.withNodes
 import io.kotest.assertions.nondeterministic.eventually
-import io.kotest.assertions.throwables.shouldThrow
-import io.kotest.assertions.withClue
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.ints.shouldBeGreaterThan
 import io.kotest.matchers.longs.shouldBeGreaterThan
@@ -21,7 +20,6 @@ import io.lettuce.core.codec.ByteArrayCodec
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.withTimeoutOrNull
 import java.io.IOException
 import java.net.ServerSocket
 import kotlin.concurrent.thread
@@ -134,22 +132,3 @@ class RedisSetupTest : FunSpec({
         for (version in listOf("6.0.16", "5.0.14", "2.8")) ServerCheck.isSupported(version) shouldBe false
     }
 })
-
-/** Publishes until the reason of the failure contains [expected], and returns it. */
-private suspend fun awaitReason(url: String, expected: String): String {
-    val node = TestNode(url, newNamespace()) {
-        timeout = 200.milliseconds
-        probeTimeout = 500.milliseconds
-    }
-    var reason = ""
-    withNodes(node) {
-        val isFound =
-            withTimeoutOrNull(HANG_TIMEOUT) {
-                while (expected !in reason) {
-                    reason = shouldThrow<RedisBrokerException> { node.publish("t", "x") }.reason
-                }
-            }
-        withClue(reason) { isFound.shouldNotBeNull() }
-    }
-    return reason
-}

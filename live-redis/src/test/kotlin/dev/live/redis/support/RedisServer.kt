@@ -11,13 +11,21 @@ import java.nio.file.Files
 import java.nio.file.Path
 import java.util.concurrent.TimeUnit
 
+/** A port of the loopback interface that nothing listens on. */
+fun freePort(): Int = ServerSocket(0, 1, InetAddress.getLoopbackAddress()).use { it.localPort }
+
 /**
  * A real Redis, started as a process of its own on a free port of the loopback interface.
  *
  * @param isPersistent whether it writes every change to an append-only file before it answers
+ * @param sentinel the configuration of a sentinel; null for a server with data
  */
-class RedisServer(private val isPersistent: Boolean = false, private vararg val options: String) : AutoCloseable {
-    val port: Int = ServerSocket(0, 1, InetAddress.getLoopbackAddress()).use { it.localPort }
+class RedisServer(
+    private val isPersistent: Boolean = false,
+    private vararg val options: String,
+    private val sentinel: String? = null,
+) : AutoCloseable {
+    val port: Int = freePort()
     val url: String get() = "redis://127.0.0.1:$port"
     private val directory: File = Files.createTempDirectory("live-redis").toFile()
     private lateinit var process: Process
@@ -26,15 +34,25 @@ class RedisServer(private val isPersistent: Boolean = false, private vararg val 
         start()
     }
 
+    val isRunning: Boolean get() = process.isAlive
+
     fun start() {
         val persistence = if (isPersistent) arrayOf("--appendonly", "yes", "--appendfsync", "always") else emptyArray()
+        val listening = arrayOf("--port", "$port", "--bind", "127.0.0.1", "--dir", directory.path)
+        val kind =
+            if (sentinel == null) {
+                arrayOf("--save", "", *persistence)
+            } else {
+                val file = File(directory, "sentinel.conf").apply { if (!exists()) writeText(sentinel) }
+                arrayOf(file.path, "--sentinel")
+            }
+        // a file must be the first argument
+        val arguments = if (sentinel == null) listening + kind else kind + listening
         process =
-            ProcessBuilder(
-                EXECUTABLE.toString(),
-                *arrayOf("--port", "$port", "--bind", "127.0.0.1", "--save", "", "--dir", directory.path),
-                *persistence,
-                *options,
-            ).redirectErrorStream(true).redirectOutput(File(directory, "log")).start()
+            ProcessBuilder(EXECUTABLE.toString(), *arguments, *options)
+                .redirectErrorStream(true)
+                .redirectOutput(File(directory, "log"))
+                .start()
         awaitReady()
     }
 

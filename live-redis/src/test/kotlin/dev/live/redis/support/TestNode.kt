@@ -4,10 +4,14 @@ import dev.live.protocol.Body
 import dev.live.protocol.Position
 import dev.live.redis.RedisBroker
 import dev.live.redis.RedisBrokerConfig
+import dev.live.redis.RedisBrokerException
 import dev.live.server.broker.BrokerSink
 import dev.live.server.broker.HistoryBounds
 import dev.live.server.broker.Publication
 import dev.live.server.broker.StoredHistory
+import io.kotest.assertions.throwables.shouldThrow
+import io.kotest.assertions.withClue
+import io.kotest.matchers.nulls.shouldNotBeNull
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.cancelAndJoin
@@ -15,6 +19,7 @@ import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
+import kotlinx.coroutines.withTimeoutOrNull
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.hours
@@ -84,3 +89,24 @@ suspend fun withNodes(vararg nodes: TestNode, test: suspend CoroutineScope.() ->
         test()
         running.forEach { it.cancelAndJoin() }
     }
+
+/** Publishes until the reason of the failure contains [expected], and returns it. */
+suspend fun awaitReason(url: String, expected: String, configure: RedisBrokerConfig.() -> Unit = {}): String {
+    val node =
+        TestNode(url, newNamespace()) {
+            timeout = 200.milliseconds
+            probeTimeout = 500.milliseconds
+            configure()
+        }
+    var reason = ""
+    withNodes(node) {
+        val isFound =
+            withTimeoutOrNull(HANG_TIMEOUT) {
+                while (expected !in reason) {
+                    reason = shouldThrow<RedisBrokerException> { node.publish("t", "x") }.reason
+                }
+            }
+        withClue(reason) { isFound.shouldNotBeNull() }
+    }
+    return reason
+}
