@@ -6,6 +6,7 @@ import dev.live.server.broker.BrokerSink
 import dev.live.server.broker.BrokerState
 import dev.live.server.broker.BrokerStatus
 import dev.live.server.broker.HistoryBounds
+import dev.live.server.broker.PresenceDirectory
 import dev.live.server.broker.Publication
 import dev.live.server.broker.StoredHistory
 import kotlinx.coroutines.Dispatchers
@@ -46,6 +47,10 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
     private val sender = Sender(outbox, connections.commands, keys, settings)
     private val reader = HistoryReader(connections.commands.connection, keys)
     private val interests = Interests(connections.channels, keys, settings)
+    private val directory =
+        RedisPresence(connections.commands.connection, keys, settings) {
+            outbox.publish(it.topic, bounds = null, Envelope.encode(it))
+        }
 
     /**
      * @param url `redis://user:password@host:port/database`; all parts but the host are optional. Not supported yet:
@@ -56,7 +61,9 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
     public constructor(url: String, configure: RedisBrokerConfig.() -> Unit) :
         this(RedisBrokerConfig().apply(configure).build(url))
 
-    override suspend fun run(sink: BrokerSink): Unit =
+    override suspend fun run(sink: BrokerSink): Unit = runWith(directory.open(sink))
+
+    private suspend fun runWith(sink: BrokerSink): Unit =
         withContext(Dispatchers.Default) {
             try {
                 coroutineScope {
@@ -64,6 +71,7 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
                     launch { sender.run() }
                     launch { interests.run(sink) }
                     launch { inbox.run(sink) }
+                    launch { directory.run() }
                     launch { maintain() }
                 }
             } finally {
@@ -135,6 +143,12 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
                 dropped = inbox.droppedMessages,
             )
         }
+
+    /**
+     * The members of topics on all nodes, stored in Redis; see [PresenceDirectory]. Other nodes report the members of a
+     * node that has crashed as lost, after at most three heartbeats.
+     */
+    override val presence: PresenceDirectory get() = directory
 
     /** Forgets unused topics, and keeps the epochs of those that are used although nothing is published to them. */
     private suspend fun maintain() {

@@ -16,6 +16,12 @@ internal class RedisKeys(namespace: String, database: Int) {
     fun keys(topic: String): Array<ByteArray> =
         arrayOf(key(topic, "meta"), key(topic, "stream"), key(topic, "publishers"))
 
+    /** The presence of [topic] on [node]: one hash, as a crash of a node must remove only its own members. */
+    fun presence(topic: String, node: String): ByteArray = key(topic, "presence:$node")
+
+    /** The heartbeats of all nodes. */
+    val nodes: ByteArray = "${prefix}nodes".encodeToByteArray()
+
     fun channel(topic: String): ByteArray = (channelPrefix + topic).encodeToByteArray()
 
     /** The topic of [channel], one of [channel]'s results; null if it is another channel. */

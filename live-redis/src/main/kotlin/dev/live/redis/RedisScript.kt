@@ -36,6 +36,8 @@ internal class RedisScript private constructor(private val source: ByteArray) {
         val Publish = RedisScript(resource("head.lua") + resource("publish.lua"))
         val History = RedisScript(resource("head.lua") + resource("history.lua"))
 
+        val Presence = RedisScript(resource("presence.lua"))
+
         private fun resource(name: String): ByteArray =
             RedisScript::class.java.getResourceAsStream(name)?.use { it.readBytes() }
                 ?: error("$name is missing next to RedisScript: was the jar repackaged without resources?")

@@ -68,6 +68,12 @@ public interface Broker {
      */
     public val status: BrokerStatus get() = BrokerStatus()
 
+    /**
+     * Shares the presence of topics between all nodes. Always the same object. Null, the default: each node shows the
+     * members of its own sessions only.
+     */
+    public val presence: PresenceDirectory? get() = null
+
     /** Payload bytes stored for [topic] on this node, for operators; null if they are unknown. Fast. */
     public fun storedBytes(topic: String): Long? = null
 }
@@ -90,4 +96,10 @@ public interface BrokerSink {
      * @param topic the topic concerned; null for all topics
      */
     public suspend fun interrupted(topic: String? = null)
+
+    /**
+     * The members of [topic] on other nodes have changed; see [PresenceDirectory]. Suspends like [deliver]. Ignored if
+     * the topic is not in use on this node.
+     */
+    public suspend fun presence(topic: String, change: PresenceChange) {}
 }

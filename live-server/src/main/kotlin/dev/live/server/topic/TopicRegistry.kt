@@ -5,6 +5,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.server.broker.BrokerSink
+import dev.live.server.broker.PresenceChange
 import dev.live.server.broker.Publication
 import dev.live.server.dialect.DialectTable
 import dev.live.server.dialect.ServerEvent
@@ -175,6 +176,10 @@ internal class TopicRegistry(
     override suspend fun interrupted(topic: String?) {
         val affected = if (topic == null) snapshot() else listOfNotNull(find(topic))
         for (active in affected) active.interrupted()
+    }
+
+    override suspend fun presence(topic: String, change: PresenceChange) {
+        topics[topic]?.presenceChanged(change)
     }
 
     /** Removes topics that have been unused for [linger] and hold no state. */
