@@ -150,6 +150,9 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
      */
     override val presence: PresenceDirectory get() = directory
 
+    /** The reports of all nodes, which they store in Redis with each heartbeat; see [Broker.nodeReports]. */
+    override val nodeReports: Map<String, String> get() = directory.reports
+
     /** Forgets unused topics, and keeps the epochs of those that are used although nothing is published to them. */
     private suspend fun maintain() {
         val rounds = (TOPIC_RETENTION / SWEEP_PERIOD / 4).toInt()

@@ -42,16 +42,21 @@ internal class RedisPresence(
     private val reads = PendingReads()
     private val rejected = RateLimitedLog()
 
-    /** Orders the changes of [copies] and their reports. */
-    private val reports = Mutex()
+    /** Orders the changes of [copies] and their reports to [sink]. */
+    private val order = Mutex()
 
-    /** Guarded by [reports], like [nodes]. */
+    /** Guarded by [order], like [nodes]. */
     private val copies = RemotePresence()
     private val nodes = NodeTable(node)
     private val areNodesKnown = CompletableDeferred<Unit>()
 
     @Volatile
     private lateinit var sink: BrokerSink
+
+    /** The reports of this node and of those that are not lost. */
+    @Volatile
+    var reports: Map<String, String> = emptyMap()
+        private set
 
     /** Reports to [sink] from now on. Returns the sink for publications, of which it takes those of the presence. */
     fun open(sink: BrokerSink): BrokerSink {
@@ -83,7 +88,7 @@ internal class RedisPresence(
 
     override suspend fun watch(topic: String): Unit =
         withContext(Dispatchers.Default) {
-            reports.withLock { copies.watch(topic) }
+            order.withLock { copies.watch(topic) }
             var isDone = false
             try {
                 areNodesKnown.await()
@@ -97,7 +102,7 @@ internal class RedisPresence(
 
     override suspend fun unwatch(topic: String) {
         own.unwatch(topic)
-        reports.withLock { copies.unwatch(topic) }
+        order.withLock { copies.unwatch(topic) }
     }
 
     override fun join(topic: String, member: PresenceMember): Unit = own.join(topic, member)
@@ -109,7 +114,7 @@ internal class RedisPresence(
         var number = 0L
         while (true) {
             try {
-                round(store.beat("${++number}"))
+                round(store.beat("${++number} ${sink.nodeReport.take(MAX_REPORT)}"))
             } catch (e: Throwable) {
                 currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
                 log.debug("A heartbeat was not stored.", e) // the others are not judged in such a round
@@ -120,7 +125,7 @@ internal class RedisPresence(
 
     private suspend fun round(beats: PresenceStore.Beats) {
         val changes =
-            reports.withLock {
+            order.withLock {
                 val changes = nodes.update(beats.byNode, isJudging = beats.isStored)
                 for (lost in changes.lost) {
                     val lostFor = settings.heartbeat * NodeTable.MAX_MISSED
@@ -132,6 +137,7 @@ internal class RedisPresence(
                 for ((topic, change) in givenUp) report(topic, change)
                 changes
             }
+        reports = beats.byNode.filterKeys { it == node || it in nodes.alive }.mapValues { it.value.substringAfter(' ') }
         areNodesKnown.complete(Unit)
         if (changes.stale.isNotEmpty()) store.forget(changes.stale)
     }
@@ -210,14 +216,14 @@ internal class RedisPresence(
         if (origin == node) return
         val message = PresenceMessage.decode(publication) ?: return store.reportInvalid()
         val at = NodeTopic(publication.topic, origin)
-        reports.withLock {
+        order.withLock {
             val change = copies.apply(at, message)
             if (change == null) reads.add(listOf(at)) else report(at.topic, change)
         }
     }
 
     private suspend fun readAgain(topic: String?) {
-        reports.withLock {
+        order.withLock {
             for (watched in if (topic == null) copies.watched else setOf(topic) intersect copies.watched) {
                 reads.add((nodes.alive + copies.nodesOf(watched)).map { NodeTopic(watched, it) })
             }
@@ -234,7 +240,7 @@ internal class RedisPresence(
     private suspend fun tryRead(at: List<NodeTopic>): Boolean {
         try {
             val stored = store.read(at)
-            reports.withLock {
+            order.withLock {
                 for ((index, one) in at.withIndex()) report(one.topic, copies.read(one, stored[index]))
             }
             return true
@@ -252,6 +258,9 @@ internal class RedisPresence(
     }
 
     private companion object {
+        /** Characters of a node's report. */
+        const val MAX_REPORT = 1_000
+
         /** Topics in one write to Redis. */
         const val MAX_BATCH = 500
 

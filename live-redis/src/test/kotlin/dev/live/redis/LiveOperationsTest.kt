@@ -9,6 +9,7 @@ import dev.live.redis.support.RedisServer
 import dev.live.redis.support.newNamespace
 import dev.live.server.Live
 import dev.live.server.live
+import dev.live.server.nodes
 import dev.live.server.sendToSessionOnAllNodes
 import dev.live.server.session.publish
 import dev.live.test.LiveTest
@@ -54,6 +55,25 @@ class LiveOperationsTest : FunSpec({
                 cause.shouldBeInstanceOf<DisconnectCause.ClosedByServer>().code shouldBe CloseCode.Kicked
             }
             bob.state.value.shouldBeInstanceOf<ConnectionState.Connected>()
+        }
+    }
+
+    test("every node has the status of all nodes, without those that have ended") {
+        val namespace = newNamespace()
+        node(redis, namespace) {
+            val a = this
+            node(redis, namespace) {
+                val b = this
+                a.connect("/live?name=ann")
+                b.connect("/live?name=ann")
+                b.connect("/live?name=bob")
+
+                for (node in listOf(a, b)) {
+                    eventually(HANG_TIMEOUT) { node.live.nodes.map { it.sessions }.sorted() shouldBe listOf(1, 2) }
+                }
+                a.live.nodes.map { it.id } shouldBe b.live.nodes.map { it.id }
+            }
+            eventually(HANG_TIMEOUT) { a.live.nodes.map { it.sessions } shouldBe listOf(1) }
         }
     }
 

@@ -64,7 +64,7 @@ public class LiveServer internal constructor(
     private val registry = SessionRegistry()
     private val counters = ServerCounters(settings.observer)
     internal val declared = DeclaredTopics()
-    private val broker: Broker = settings.broker ?: LocalBroker(settings.idleHistoryBytes, now = now)
+    internal val broker: Broker = settings.broker ?: LocalBroker(settings.idleHistoryBytes, now = now)
     private val monitor = BrokerMonitor(broker)
     private val topics =
         TopicRegistry(
@@ -79,6 +79,7 @@ public class LiveServer internal constructor(
             settings.topicLinger,
             declared,
             ::onControl,
+            this::nodeReport,
         )
 
     /** Runs readers with handlers that may block. Null if the application has its own dispatcher. */

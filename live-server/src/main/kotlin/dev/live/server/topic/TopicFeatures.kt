@@ -29,7 +29,9 @@ internal class TopicFeatures(
 
     /** Null without presence. */
     val presenceTracker: PresenceTracker? =
-        policy.presence?.let { PresenceTracker(name, it, runtime.dialects, runtime.broker.presence, timer, runtime.now) }
+        policy.presence?.let { settings ->
+            PresenceTracker(name, settings, runtime.dialects, runtime.broker.presence, timer, runtime.now)
+        }
 
     /** The overflow setting of a lossy topic; null if the topic is lossless. Thread-safe. */
     val lossy: LossyOverflow? = policy.delivery?.overflow

@@ -35,6 +35,7 @@ internal class TopicRegistry(
     private val linger: Duration,
     private val policies: TopicPolicies = TopicPolicies { TopicPolicy.None },
     private val onControl: (Publication) -> Unit = {},
+    private val report: () -> String = { "" },
 ) : BrokerSink {
     private val topics = ConcurrentHashMap<String, ActiveTopic>()
 
@@ -181,6 +182,8 @@ internal class TopicRegistry(
     override suspend fun presence(topic: String, change: PresenceChange) {
         topics[topic]?.presenceChanged(change)
     }
+
+    override val nodeReport: String get() = report()
 
     /** Removes topics that have been unused for [linger] and hold no state. */
     fun sweep() {
