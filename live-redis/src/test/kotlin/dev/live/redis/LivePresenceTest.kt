@@ -62,7 +62,7 @@ class LivePresenceTest : FunSpec({
             presenceServer(redis.url, namespace, grace = 1.minutes) {
                 coroutineScope {
                     val ann = a.member(this, "ann", "phone")
-                    val client = connect()
+                    val client = connect { linger = Duration.ZERO }
                     val before = Member(this, client, "bob", "laptop")
                     ann.awaitPresence("ann" to listOf("phone"), "bob" to listOf("laptop"))
 
@@ -84,7 +84,7 @@ class LivePresenceTest : FunSpec({
             presenceServer(redis.url, namespace, GRACE) {
                 coroutineScope {
                     val ann = a.member(this, "ann", "phone")
-                    val client = connect()
+                    val client = connect { linger = Duration.ZERO }
                     val before = Member(this, client, "bob", "laptop")
                     ann.awaitPresence("ann" to listOf("phone"), "bob" to listOf("laptop"))
 
@@ -177,8 +177,8 @@ class LivePresenceTest : FunSpec({
         }
     }
 
-    for ((name, fault) in FAULTS) {
-        test("after $name all nodes have all members, nobody was reported as left, and changes arrive") {
+    for (fault in FAULTS) {
+        test("after ${fault.name} all nodes have all members, nobody was reported as left, and changes arrive") {
             val namespace = newNamespace()
             RedisServer().use { own ->
                 presenceServer(own.url, namespace, GRACE) {
@@ -192,7 +192,7 @@ class LivePresenceTest : FunSpec({
                             for (one in listOf(ann, bob)) one.awaitPresence(*both)
                             val before = own.presenceKeys(namespace)
 
-                            own.fault()
+                            fault.cause(own)
                             val cid = b.member(this, "cid", "desk")
 
                             for (one in listOf(ann, bob, cid)) one.awaitPresence(*both, "cid" to listOf("desk"))
@@ -217,22 +217,24 @@ class LivePresenceTest : FunSpec({
 
 private val GRACE: Duration = 10.seconds
 
-private val FAULTS: Map<String, RedisServer.() -> Unit> =
-    mapOf(
-        "FLUSHALL" to { command("FLUSHALL") },
-        "a restart of Redis without persistence" to {
-            kill()
-            start()
+private class Fault(val name: String, val cause: (RedisServer) -> Unit)
+
+private val FAULTS =
+    listOf(
+        Fault("FLUSHALL") { it.command("FLUSHALL") },
+        Fault("a restart of Redis without persistence") {
+            it.kill()
+            it.start()
         },
-        "the end of all connections" to {
-            command("CLIENT", "KILL", "TYPE", "pubsub")
-            command("CLIENT", "KILL", "TYPE", "normal")
+        Fault("the end of all connections") {
+            it.command("CLIENT", "KILL", "TYPE", "pubsub")
+            it.command("CLIENT", "KILL", "TYPE", "normal")
         },
-        "an older state of the members in Redis" to {
-            for (key in keys().filter { ":presence:" in it }) command("HSET", key, "version", "0")
+        Fault("an older state of the members in Redis") { redis ->
+            for (key in redis.keys().filter { ":presence:" in it }) redis.command("HSET", key, "version", "0")
         },
-        "the deletion of the members in Redis" to {
-            for (key in keys().filter { ":presence:" in it }) command("DEL", key)
+        Fault("the deletion of the members in Redis") { redis ->
+            for (key in redis.keys().filter { ":presence:" in it }) redis.command("DEL", key)
         },
     )
 
@@ -243,4 +245,4 @@ private fun RedisServer.presenceKeys(namespace: String): List<String> =
 private fun Application.drain() = monitor.raise(ApplicationStopPreparing, environment)
 
 private suspend fun LiveTest.member(scope: CoroutineScope, user: String, device: String): Member =
-    Member(scope, connect(), user, device)
+    Member(scope, connect { linger = Duration.ZERO }, user, device)

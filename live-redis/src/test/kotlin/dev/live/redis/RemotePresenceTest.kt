@@ -51,7 +51,7 @@ class RemotePresenceTest : FunSpec({
             listOf("cid")
     }
 
-    test("members that Redis has lost are read again for three rounds, and then lost") {
+    test("members that Redis does not store are read again, and lost after three rounds") {
         val copies = RemotePresence().apply { watch("t") }
         copies.apply(AT, joins(0, 1, 1L to "ann"))
 

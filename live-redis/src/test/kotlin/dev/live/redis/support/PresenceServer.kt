@@ -11,6 +11,7 @@ import io.kotest.matchers.shouldBe
 import io.ktor.server.application.install
 import io.ktor.server.routing.routing
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.launch
 import kotlinx.serialization.Serializable
@@ -58,7 +59,8 @@ fun presenceServer(url: String, application: String, grace: Duration = Duration.
 class Member(scope: CoroutineScope, client: LiveClient, user: String, device: String) {
     private val states = CopyOnWriteArrayList<Map<String, List<String>>>()
     private val job: Job =
-        scope.launch {
+        // not in the thread of the test, which a test of another node inside it blocks
+        scope.launch(Dispatchers.Default) {
             client.topic<String>("room").withParams(Device(user, device)).presence<String>().collect { people ->
                 states += people.mapValues { it.value.sorted() }
             }
