@@ -104,8 +104,8 @@ public interface BrokerSink {
     public suspend fun interrupted(topic: String? = null)
 
     /**
-     * A short text about this node for operators, which the broker transmits to the other nodes about once a second; see
-     * [Broker.nodeReports]. At most 1,000 characters. Never fails.
+     * A short text about this node for operators, which the broker transmits to the other nodes about once a second;
+     * see [Broker.nodeReports]. At most 1,000 characters. Never fails.
      */
     public val nodeReport: String get() = ""
 

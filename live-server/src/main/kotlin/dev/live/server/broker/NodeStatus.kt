@@ -42,7 +42,9 @@ public class NodeStatus internal constructor(
     internal companion object {
         /** The status in the [report] of the node [id]. Missing and invalid numbers are 0. */
         fun of(id: String, report: String): NodeStatus {
-            val fields = report.split(' ').associate { it.substringBefore('=') to it.substringAfter('=').toLongOrNull() }
+            val fields = report.split(' ').associate {
+                it.substringBefore('=') to it.substringAfter('=').toLongOrNull()
+            }
 
             fun field(name: String): Long = fields[name] ?: 0
             return NodeStatus(

@@ -47,7 +47,9 @@ internal class Admin(
         call.respondText(page.html, ContentType.Text.Html)
     }
 
-    suspend fun overview(call: ApplicationCall) = respond(call) { overview(context, stats(), nodes(), sessions, topics) }
+    suspend fun overview(call: ApplicationCall) = respond(call) {
+        overview(context, stats(), nodes(), sessions, topics)
+    }
 
     suspend fun sessions(call: ApplicationCall) =
         respond(call) {
