@@ -1,8 +1,8 @@
 package dev.live.redis
 
 /**
- * The other nodes, as seen by this one. A node is lost when its heartbeat has not changed in several rounds in a row, by
- * the clock of this node: neither the clocks of the machines matter, nor a time in which Redis was away for all.
+ * The other nodes, as seen by this one. A node is lost when its heartbeat has not changed in several rounds in a row,
+ * by the clock of this node: neither the clocks of the machines matter, nor a time in which Redis was away for all.
  *
  * Not thread-safe, except for [alive].
  */

@@ -76,7 +76,8 @@ internal class PresenceMessage(
         fun encodeMember(member: PresenceMember): ByteArray {
             val key = member.key.encodeToByteArray()
             val info = member.info.encodeToByteArray()
-            return ByteBuffer.allocate(Int.SIZE_BYTES + key.size + info.size).putInt(key.size).put(key).put(info).array()
+            val buffer = ByteBuffer.allocate(Int.SIZE_BYTES + key.size + info.size)
+            return buffer.putInt(key.size).put(key).put(info).array()
         }
 
         /** Null if [bytes] are no member. Clients receive the info as it is, so that it must be valid JSON. */

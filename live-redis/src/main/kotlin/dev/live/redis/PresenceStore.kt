@@ -83,7 +83,8 @@ internal class PresenceStore(
                 val commands = connection.async()
                 val beat = commands.hset(keys.nodes, arg(node), arg(value)).handle { _, failure -> failure == null }
                 commands.pexpire(keys.nodes, PRESENCE_EXPIRY.inWholeMilliseconds)
-                listOf(beat.thenCombine(commands.hgetall(keys.nodes)) { stored, all -> all.also { isStored = stored } })
+                val all = commands.hgetall(keys.nodes)
+                listOf(beat.thenCombine(all) { stored, beats -> beats.also { isStored = stored } })
             }.single()
         val byNode = beats.entries.associate { (other, beat) -> other.decodeToString() to beat.decodeToString() }
         return Beats(byNode, isStored)

@@ -106,7 +106,8 @@ internal class RemotePresence {
     fun lost(node: String, lostFor: Duration): List<Pair<String, PresenceChange>> =
         topics.mapNotNull { (topic, copies) ->
             val members = copies.remove(node)?.members?.values.orEmpty()
-            if (members.isEmpty()) null else topic to PresenceChange(emptyList(), emptyList(), members.toList(), lostFor)
+            if (members.isEmpty()) return@mapNotNull null
+            topic to PresenceChange(emptyList(), emptyList(), members.toList(), lostFor)
         }
 
     companion object {

@@ -25,7 +25,12 @@ import kotlin.time.Duration.Companion.seconds
 class Device(val user: String, val name: String)
 
 /** Runs a node with the topic `room`, of which the presence is shared through Redis at [url]. */
-fun presenceServer(url: String, application: String, grace: Duration = Duration.ZERO, test: suspend LiveTest.() -> Unit) =
+fun presenceServer(
+    url: String,
+    application: String,
+    grace: Duration = Duration.ZERO,
+    test: suspend LiveTest.() -> Unit,
+): Unit =
     testLive(
         {
             install(Live) {
