@@ -6,6 +6,7 @@ import dev.live.server.broker.BrokerSink
 import dev.live.server.broker.BrokerState
 import dev.live.server.broker.BrokerStatus
 import dev.live.server.broker.HistoryBounds
+import dev.live.server.broker.PresenceDirectory
 import dev.live.server.broker.Publication
 import dev.live.server.broker.StoredHistory
 import kotlinx.coroutines.Dispatchers
@@ -48,6 +49,8 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
     private val sender = Sender(outbox, servers, keys, settings)
     private val reader = HistoryReader(servers, keys)
     private val interests: Interests = Interests(servers, keys, settings)
+    private val directory =
+        RedisPresence(servers, keys, settings) { outbox.publish(it.topic, bounds = null, Envelope.encode(it)) }
 
     /**
      * @param url one of these, all parts optional but a host and the name of a master; `rediss` instead of `redis` for
@@ -61,7 +64,9 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
     public constructor(url: String, configure: RedisBrokerConfig.() -> Unit) :
         this(RedisBrokerConfig().apply(configure).build(url))
 
-    override suspend fun run(sink: BrokerSink): Unit =
+    override suspend fun run(sink: BrokerSink): Unit = runWith(directory.open(sink))
+
+    private suspend fun runWith(sink: BrokerSink): Unit =
         withContext(Dispatchers.Default) {
             try {
                 coroutineScope {
@@ -69,6 +74,7 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
                     launch { sender.run() }
                     launch { interests.run(sink) }
                     launch { inbox.run(sink) }
+                    launch { directory.run() }
                     launch { maintain() }
                 }
             } finally {
@@ -139,6 +145,15 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
                 dropped = inbox.droppedMessages,
             )
         }
+
+    /**
+     * The members of topics on all nodes, stored in Redis; see [PresenceDirectory]. Other nodes report the members of a
+     * node that has crashed as lost, after at most three heartbeats.
+     */
+    override val presence: PresenceDirectory get() = directory
+
+    /** The reports of all nodes, which they store in Redis with each heartbeat; see [Broker.nodeReports]. */
+    override val nodeReports: Map<String, String> get() = directory.reports
 
     /** Forgets unused topics, and keeps the epochs of those that are used although nothing is published to them. */
     private suspend fun maintain() {

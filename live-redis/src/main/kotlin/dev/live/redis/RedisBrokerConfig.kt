@@ -92,6 +92,16 @@ public class RedisBrokerConfig internal constructor() {
         tls = (tls ?: RedisTlsConfig()).apply(configure)
     }
 
+    /**
+     * Time between two heartbeats of this node, at most 20 s. The other nodes regard a node without a heartbeat for
+     * three times as long as crashed, and its members as disconnected. Set the same on all nodes. Default: 1 s.
+     */
+    public var heartbeat: Duration by setting(1.seconds) { label, value ->
+        require(value.isPositive() && value <= MAX_HEARTBEAT) {
+            "$label must be positive and at most $MAX_HEARTBEAT, was $value"
+        }
+    }
+
     internal fun build(url: String): RedisSettings {
         require(namespace.isNotEmpty()) {
             "namespace is missing. Name the application: RedisBroker(url) { namespace = \"chat\" }."
@@ -122,10 +132,13 @@ public class RedisBrokerConfig internal constructor() {
             probeInterval,
             probeTimeout,
             maxReconnectDelay,
+            heartbeat,
         )
     }
 
     private companion object {
+        /** A third of the time for which Redis keeps the members of a node. */
+        val MAX_HEARTBEAT = PRESENCE_EXPIRY / 3
         val NAMESPACE = Regex("[A-Za-z0-9._-]{1,64}")
 
         fun <T> setting(default: T, check: (String, T) -> Unit): ReadWriteProperty<Any?, T> =

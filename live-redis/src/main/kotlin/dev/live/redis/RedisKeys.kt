@@ -25,6 +25,12 @@ internal class RedisKeys(namespace: String, database: Int, val isSharded: Boolea
     /** The slot of the keys of [topic] in a cluster. */
     fun slot(topic: String): Int = SlotHash.getSlot((TAG + topic.substringBefore('}')).encodeToByteArray())
 
+    /** The presence of [topic] on [node]: one hash, as a crash of a node must remove only its own members. */
+    fun presence(topic: String, node: String): ByteArray = key(topic, "presence:$node")
+
+    /** The heartbeats of all nodes, in the slot of the topic [NODES]. */
+    val nodes: ByteArray get() = key(NODES, "nodes")
+
     /** The topic of [channel], one of [channel]'s results; null if it is another channel. */
     fun topic(channel: ByteArray): String? =
         if (channel.size < channelPrefixSize + channelSuffix.length) {
@@ -38,8 +44,11 @@ internal class RedisKeys(namespace: String, database: Int, val isSharded: Boolea
 
     private fun key(topic: String, kind: String) = "$prefix{$TAG$topic}:$kind".encodeToByteArray()
 
-    private companion object {
+    companion object {
         /** A hash tag must not be empty, as the name of a topic may be. */
-        const val TAG = "t:"
+        private const val TAG = "t:"
+
+        /** The topic with the slot of [nodes]. No topic has an empty name. */
+        const val NODES = ""
     }
 }

@@ -48,6 +48,8 @@ internal class RedisScript private constructor(private val source: ByteArray) {
         private val PublishSharded = publishBy("SPUBLISH")
         val History = RedisScript(resource("head.lua") + resource("history.lua"))
 
+        val Presence = RedisScript(resource("presence.lua"))
+
         /** The script that stores and publishes, in a sharded channel or not. */
         fun publish(isSharded: Boolean): RedisScript = if (isSharded) PublishSharded else Publish
 

@@ -20,6 +20,7 @@ internal class RedisSettings(
     val probeInterval: Duration,
     val probeTimeout: Duration,
     val maxReconnectDelay: Duration,
+    val heartbeat: Duration,
 ) {
     /** The address for logs, without user and password. */
     val address: String = servers.label

@@ -50,27 +50,33 @@ internal class ControlPublications(
     suspend fun send(user: String?, message: Message): Unit =
         publish(SEND, user, Body.bytes(CborCodec.encode(message)))
 
+    /** Sends [message] to the session with this [id]. */
+    suspend fun sendToSession(id: String, message: Message): Unit =
+        publish(SESSION, id, Body.bytes(CborCodec.encode(message)))
+
     suspend fun kick(user: String, reason: String): Unit = publish(KICK, user, Body.bytes(reason.encodeToByteArray()))
 
     /** Publishes a test publication, which only this node executes. */
     suspend fun probe(number: Long): Unit =
         topics.publishControl(Publication(topic = "", Body.bytes("$number".encodeToByteArray()), PROBE, key = node))
 
-    private suspend fun publish(type: String, user: String?, body: Body) =
-        topics.publishControl(Publication(topic = "", body, type, except = node, key = user))
+    private suspend fun publish(type: String, receiver: String?, body: Body) =
+        topics.publishControl(Publication(topic = "", body, type, except = node, key = receiver))
 
     /** Executes the operation of another node in [publication]. Never fails: a broker may deliver any data. */
     fun execute(publication: Publication) {
         if (publication.except == node) return
-        val user = publication.key
+        val receiver = publication.key
         val bytes = (publication.body as? Body.Bytes)?.toByteArray()
         try {
             when {
                 bytes == null -> Unit
                 publication.type == PROBE ->
                     if (publication.key == node) bytes.decodeToString().toLongOrNull()?.let(onProbe)
-                publication.type == SEND -> sessions.send(user, CborCodec.decode(bytes, ANY_DEPTH))
-                publication.type == KICK && user != null -> sessions.kick(user, bytes.decodeToString())
+                publication.type == SEND -> sessions.send(receiver, CborCodec.decode(bytes, ANY_DEPTH))
+                publication.type == SESSION && receiver != null ->
+                    sessions.sendToSession(receiver, CborCodec.decode(bytes, ANY_DEPTH))
+                publication.type == KICK && receiver != null -> sessions.kick(receiver, bytes.decodeToString())
                 else -> log.warn("An operation of another node is unknown. Is it of a newer version?")
             }
         } catch (e: MalformedMessageException) {
@@ -80,6 +86,7 @@ internal class ControlPublications(
 
     private companion object {
         const val SEND = "send"
+        const val SESSION = "session"
         const val KICK = "kick"
         const val PROBE = "probe"
         val RETRY = 5.seconds
@@ -92,6 +99,9 @@ internal class ControlPublications(
 internal interface SessionOperations {
     /** Sends [message] to the sessions of [user], or to all sessions if it is null. */
     fun send(user: String?, message: Message): Int
+
+    /** Sends [message] to the session with this [id], if it is open on this node. */
+    fun sendToSession(id: String, message: Message): Int
 
     fun kick(user: String, reason: String): Int
 }

@@ -106,8 +106,8 @@ public class LimitsConfig internal constructor(private val maxTopics: () -> Int)
     )
 
     /**
-     * Messages that all sessions of one user may send at once, at least 1. A session with the same number of rejected
-     * messages is closed (4429). Default 400.
+     * Messages that all sessions of one user on this node may send at once, at least 1. A session with the same number
+     * of rejected messages is closed (4429). Default 400.
      */
     public var burstPerUser: Int by settings.setting(
         Notation.Count,

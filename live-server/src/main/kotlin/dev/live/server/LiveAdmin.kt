@@ -29,7 +29,7 @@ public fun Route.liveAdmin(path: String, unprotected: Boolean = false) {
             "inside, or use liveAdmin(\"$path\", unprotected = true) if access is restricted in another way."
     }
     val server = application.live
-    val admin = Admin(server.context, server.declared) { server.stats }
+    val admin = Admin(server.context, server.declared, { server.nodes }) { server.stats }
 
     suspend fun ApplicationCall.guarded(handle: suspend (ApplicationCall) -> Unit) {
         if (unprotected || KtorAuth.hasPrincipal(this)) return handle(this)

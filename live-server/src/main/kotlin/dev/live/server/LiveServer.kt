@@ -64,7 +64,7 @@ public class LiveServer internal constructor(
     private val registry = SessionRegistry()
     private val counters = ServerCounters(settings.observer)
     internal val declared = DeclaredTopics()
-    private val broker: Broker = settings.broker ?: LocalBroker(settings.idleHistoryBytes, now = now)
+    internal val broker: Broker = settings.broker ?: LocalBroker(settings.idleHistoryBytes, now = now)
     private val monitor = BrokerMonitor(broker)
     private val topics =
         TopicRegistry(
@@ -79,6 +79,7 @@ public class LiveServer internal constructor(
             settings.topicLinger,
             declared,
             ::onControl,
+            this::nodeReport,
         )
 
     /** Runs readers with handlers that may block. Null if the application has its own dispatcher. */
@@ -86,7 +87,7 @@ public class LiveServer internal constructor(
         if (settings.handlers == null) scope.readersOnWorkers(settings.handlerThreads) else null
     private val nodeSessions = NodeSessions(registry, settings.dialects, counters)
     private val lagProbe: LagProbe = LagProbe(time, ::probeLag, counters::lagMeasured)
-    private val control: ControlPublications = ControlPublications(topics, nodeSessions, lagProbe::arrived)
+    internal val control: ControlPublications = ControlPublications(topics, nodeSessions, lagProbe::arrived)
 
     /** Whether there may be other nodes. */
     private val hasOwnBroker = settings.broker != null
@@ -148,7 +149,7 @@ public class LiveServer internal constructor(
     /** A snapshot of the open sessions of this node. */
     public val sessions: List<Session<*>> get() = registry.snapshot()
 
-    /** Counters since the server started, and current gauges. */
+    /** Counters of this node since the server started, and current gauges. */
     public val stats: LiveStats
         get() =
             counters.snapshot(
@@ -167,7 +168,7 @@ public class LiveServer internal constructor(
      */
     public val health: LiveHealth get() = if (drainStarted.get()) LiveHealth.Draining else monitor.health
 
-    /** Number of active topics, including topics kept by their linger time. */
+    /** Number of active topics on this node, including topics kept by their linger time. */
     public val topicCount: Int get() = topics.size
 
     /**
@@ -197,7 +198,7 @@ public class LiveServer internal constructor(
      * @return false if there is no such session, or the message was not accepted
      */
     public fun sendToSession(id: String, message: Message): Boolean =
-        nodeSessions.send(listOfNotNull(registry.find(id)), message) == 1
+        nodeSessions.sendToSession(id, message) == 1
 
     /**
      * Sends [message] to every session of [user] on this node, like [sendToSession]. Returns the number of sessions

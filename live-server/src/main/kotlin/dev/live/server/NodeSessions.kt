@@ -16,6 +16,8 @@ internal class NodeSessions(
     override fun send(user: String?, message: Message): Int =
         send(if (user == null) registry.all else registry.ofUser(user), message)
 
+    override fun sendToSession(id: String, message: Message): Int = send(listOfNotNull(registry.find(id)), message)
+
     override fun kick(user: String, reason: String): Int = registry.ofUser(user).onEach { it.kick(reason) }.size
 
     /** Sends [message] to [sessions], without suspending. Returns how many accepted it. */

@@ -58,6 +58,20 @@ class ControlPublicationsTest : FunSpec({
         }
     }
 
+    test("a message to a session reaches the node of the session") {
+        runTest {
+            val broker = SharedBroker()
+            val a = Node(backgroundScope, broker)
+            val b = Node(backgroundScope, broker)
+            runCurrent()
+
+            a.control.sendToSession("id", Message("notice"))
+
+            b.sentToSessions shouldContainExactly listOf("id" to Message("notice"))
+            a.sentToSessions.shouldBeEmpty()
+        }
+    }
+
     test("a node subscribes again after a failure of the broker") {
         runTest {
             val broker = SharedBroker().apply { isFailing = true }
@@ -92,7 +106,7 @@ class ControlPublicationsTest : FunSpec({
             runCurrent()
 
             for (body in listOf(null, Body.json("1"), Body.bytes(byteArrayOf(1, 2)))) {
-                for (type in listOf("send", "kick", "probe", "new")) {
+                for (type in listOf("send", "session", "kick", "probe", "new")) {
                     broker.publish(Publication("", body, type))
                 }
             }
@@ -133,6 +147,7 @@ private class SharedBroker : Broker {
 @OptIn(ExperimentalCoroutinesApi::class)
 private class Node(scope: CoroutineScope, broker: Broker) : SessionOperations {
     val sent = ArrayList<Pair<String?, Message>>()
+    val sentToSessions = ArrayList<Pair<String, Message>>()
     val kicked = ArrayList<Pair<String, String>>()
     val probed = ArrayList<Long>()
     var isSubscribed = false
@@ -156,6 +171,11 @@ private class Node(scope: CoroutineScope, broker: Broker) : SessionOperations {
 
     override fun send(user: String?, message: Message): Int {
         sent += user to message
+        return 1
+    }
+
+    override fun sendToSession(id: String, message: Message): Int {
+        sentToSessions += id to message
         return 1
     }
 

@@ -68,6 +68,18 @@ public interface Broker {
      */
     public val status: BrokerStatus get() = BrokerStatus()
 
+    /**
+     * Shares the presence of topics between all nodes. Always the same object. Null, the default: each node shows the
+     * members of its own sessions only.
+     */
+    public val presence: PresenceDirectory? get() = null
+
+    /**
+     * The [BrokerSink.nodeReport] of each node at its last heartbeat, this one included, by a name of the node. Without
+     * nodes that have ended. Empty, the default, if the broker does not transmit reports. Fast.
+     */
+    public val nodeReports: Map<String, String> get() = emptyMap()
+
     /** Payload bytes stored for [topic] on this node, for operators; null if they are unknown. Fast. */
     public fun storedBytes(topic: String): Long? = null
 }
@@ -90,4 +102,16 @@ public interface BrokerSink {
      * @param topic the topic concerned; null for all topics
      */
     public suspend fun interrupted(topic: String? = null)
+
+    /**
+     * A short text about this node for operators, which the broker transmits to the other nodes about once a second;
+     * see [Broker.nodeReports]. At most 1,000 characters. Never fails.
+     */
+    public val nodeReport: String get() = ""
+
+    /**
+     * The members of [topic] on other nodes have changed; see [PresenceDirectory]. Suspends like [deliver]. Ignored if
+     * the topic is not in use on this node.
+     */
+    public suspend fun presence(topic: String, change: PresenceChange) {}
 }

@@ -6,6 +6,7 @@ import dev.live.protocol.LiveException
 import dev.live.protocol.Message
 import dev.live.protocol.RefPrefix
 import dev.live.protocol.WelcomeData
+import dev.live.server.broker.PresenceMember
 import dev.live.server.endpoint.IdempotentReplies
 import dev.live.server.endpoint.PresenceScope
 import dev.live.server.endpoint.PublishScope
@@ -17,7 +18,6 @@ import dev.live.server.session.HandlerCaller
 import dev.live.server.session.Session
 import dev.live.server.session.Subscription
 import dev.live.server.session.TopicHandlers
-import dev.live.server.topic.Member
 import dev.live.server.topic.TopicPattern
 import dev.live.server.topic.TopicRegistry
 import kotlinx.serialization.json.JsonElement
@@ -53,11 +53,11 @@ internal class DeclaredHandlers<Meta : Any, T>(
         topic: String,
         params: JsonElement?,
         caller: HandlerCaller,
-    ): Member? {
+    ): PresenceMember? {
         val key = spec.member ?: return null
         val scope = PresenceScope(session, topic, pattern.parametersOf(topic), params)
         if (caller == HandlerCaller.Reader) return guard.callHandler(session) { scope.member(scope.key()) }
-        var member: Member? = null
+        var member: PresenceMember? = null
         guard.run("presence") { member = scope.member(scope.key()) }?.let { throw it }
         return member
     }

@@ -110,7 +110,8 @@ public class LiveEndpoint<Meta : Any> internal constructor(private val path: Str
      * Declares a request: the result of [handler] is sent as the `reply` to each message of [type].
      *
      * @param idempotent how long the reply to a request with a key is stored. A repeated request of the same user and
-     *   key receives the stored reply, and [handler] does not run again. Null runs every request. Positive and finite.
+     *   key on this node receives the stored reply, and [handler] does not run again; on another node it runs again.
+     *   Null runs every request. Positive and finite.
      *   The handler completes even if its session ends before. See docs/requests.md for the limits and their errors.
      * @throws IllegalArgumentException if [type] is a type of the protocol, or already has a handler
      */

@@ -5,9 +5,9 @@ import dev.live.protocol.DecodeLimits
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.MalformedMessageException
 import dev.live.protocol.of
+import dev.live.server.broker.PresenceMember
 import dev.live.server.frame.wellFormed
 import dev.live.server.session.Session
-import dev.live.server.topic.Member
 import dev.live.server.topic.TopicParameters
 import kotlinx.serialization.KSerializer
 import kotlinx.serialization.json.JsonElement
@@ -46,7 +46,7 @@ public class PresenceScope<Meta : Any> internal constructor(
         info = body.text
     }
 
-    internal fun member(key: String): Member {
+    internal fun member(key: String): PresenceMember {
         if (key.length > MAX_KEY_LENGTH) {
             reject("a presence key must be at most $MAX_KEY_LENGTH characters, was ${key.length}", ErrorCode.TooLarge)
         }
@@ -54,7 +54,7 @@ public class PresenceScope<Meta : Any> internal constructor(
             "a presence key must be valid Unicode. A key on topic '$topic' contains an unpaired surrogate; " +
                 "it was probably truncated inside a character."
         }
-        return Member(key, info)
+        return PresenceMember(key, info)
     }
 
     private companion object {

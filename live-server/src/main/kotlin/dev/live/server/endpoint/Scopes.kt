@@ -114,7 +114,7 @@ public class PublishScope<Meta : Any, T> internal constructor(
     private val publish: suspend (Body?) -> Unit,
 ) : TopicScope<Meta>(session, topic, parameters, subscription?.params) {
     /**
-     * Publishes [value] to all subscribers of the topic. The publisher is included unless the topic sets
+     * Publishes [value] to all subscribers of the topic, on all nodes. The publisher is included unless the topic sets
      * `deliverToPublisher` to false.
      */
     public suspend fun broadcast(value: T): Unit = publish(payload.write(value))

@@ -151,8 +151,9 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
      * connection. The first publish of a user with a key is executed; repeated publishes within [window] are acked and
      * not executed.
      *
-     * Keys belong to the user returned by the endpoint's `user`, across all connections to this node. Sessions without
-     * a user cannot use keys. See docs/requests.md for the limits.
+     * Keys belong to the user returned by the endpoint's `user`, across all connections to this node. Another node does
+     * not know them, and executes the publish again. Sessions without a user cannot use keys. See docs/requests.md for
+     * the limits.
      *
      * @param window how long a key is stored, positive and finite. Default 2 minutes
      * @throws IllegalArgumentException if [window] is not positive and finite

@@ -3,6 +3,7 @@ package dev.live.server.operate
 import dev.live.protocol.Body
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.server.broker.NodeStatus
 import dev.live.server.dispatch.HandlerGuard
 import dev.live.server.endpoint.DeclaredTopics
 import dev.live.server.http.EndpointContext
@@ -29,6 +30,7 @@ import org.slf4j.LoggerFactory
 internal class Admin(
     private val context: EndpointContext,
     declared: DeclaredTopics,
+    private val nodes: () -> List<NodeStatus>,
     private val stats: () -> LiveStats,
 ) {
     private val sessions = SessionRows(context)
@@ -45,7 +47,9 @@ internal class Admin(
         call.respondText(page.html, ContentType.Text.Html)
     }
 
-    suspend fun overview(call: ApplicationCall) = respond(call) { overview(context, stats(), sessions, topics) }
+    suspend fun overview(call: ApplicationCall) = respond(call) {
+        overview(context, stats(), nodes(), sessions, topics)
+    }
 
     suspend fun sessions(call: ApplicationCall) =
         respond(call) {

@@ -1,6 +1,7 @@
 package dev.live.server.operate
 
 import dev.live.server.broker.BrokerStatus
+import dev.live.server.broker.NodeStatus
 import dev.live.server.http.EndpointContext
 import dev.live.server.observe.LiveStats
 import kotlinx.serialization.json.JsonArray
@@ -19,6 +20,7 @@ import kotlin.time.DurationUnit
 internal fun overview(
     context: EndpointContext,
     stats: LiveStats,
+    nodes: List<NodeStatus>,
     sessions: SessionRows,
     topics: TopicRows,
 ): JsonObject {
@@ -41,8 +43,21 @@ internal fun overview(
         }
         put("slowest", JsonArray(queues.slowest.map { it.toJson() }))
         put("mostLost", JsonArray(topics.mostLost(SHOWN).map { it.toJson() }))
+        put("nodes", JsonArray(nodes.map { it.toJson() }))
     }
 }
+
+private fun NodeStatus.toJson() =
+    buildJsonObject {
+        put("id", id)
+        put("sessions", sessions)
+        put("topics", topics)
+        put("draining", isDraining)
+        put("lagMs", lag?.toDouble(DurationUnit.MILLISECONDS))
+        put("reconnects", reconnects)
+        put("dropped", dropped)
+        put("gaps", gaps)
+    }
 
 private fun JsonObjectBuilder.totals(stats: LiveStats) {
     put("connections", stats.connections)

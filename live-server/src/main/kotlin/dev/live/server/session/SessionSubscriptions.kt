@@ -9,9 +9,9 @@ import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.protocol.UnsubscribeData
 import dev.live.protocol.of
+import dev.live.server.broker.PresenceMember
 import dev.live.server.dialect.ServerEvent
 import dev.live.server.frame.wellFormed
-import dev.live.server.topic.Member
 import dev.live.server.topic.SubscribeResult
 import dev.live.server.topic.TopicActor
 import kotlinx.coroutines.CancellationException
@@ -63,7 +63,7 @@ internal class SessionSubscriptions<Meta : Any>(
         ack: Message,
         params: JsonElement? = null,
         since: Position? = null,
-        member: Member? = null,
+        member: PresenceMember? = null,
     ): TopicSubscription<Meta> {
         val active = runtime.topics.retain(topic)
         val slot = runtime.slotFor(topic)
@@ -140,7 +140,7 @@ internal class SessionSubscriptions<Meta : Any>(
     private suspend fun catchUp(
         subscription: TopicSubscription<Meta>,
         first: SubscribeResult.CatchUp,
-        member: Member?,
+        member: PresenceMember?,
     ) {
         val queue = session.state.queue
         // a recovery after a restart of the server would otherwise compress each message once per session

@@ -5,10 +5,10 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.decode
 import dev.live.protocol.of
+import dev.live.server.broker.PresenceMember
 import dev.live.server.topic.ActiveTopic
 import dev.live.server.topic.DropCounters
 import dev.live.server.topic.LossyOverflow
-import dev.live.server.topic.Member
 import dev.live.server.topic.MessageBatch
 import dev.live.server.topic.PreparedMessage
 import dev.live.server.topic.Subscriber
@@ -119,7 +119,12 @@ internal interface TopicHandlers<Meta : Any> {
      *
      * @throws dev.live.protocol.LiveException if the application rejects the subscribe, or its code fails
      */
-    suspend fun member(session: Session<Meta>, topic: String, params: JsonElement?, caller: HandlerCaller): Member?
+    suspend fun member(
+        session: Session<Meta>,
+        topic: String,
+        params: JsonElement?,
+        caller: HandlerCaller,
+    ): PresenceMember?
 
     /** Calls `onSubscribe`. Its failures are logged. */
     suspend fun subscribed(subscription: Subscription<Meta>, welcome: JsonElement?, caller: HandlerCaller)

@@ -3,6 +3,8 @@ package dev.live.server.topic
 import dev.live.protocol.Message
 import dev.live.protocol.Position
 import dev.live.server.broker.HistoryBounds
+import dev.live.server.broker.PresenceChange
+import dev.live.server.broker.PresenceMember
 import dev.live.server.dialect.ServerEvent
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Deferred
@@ -79,6 +81,9 @@ internal class ActiveTopic(
     /** Publications may have been lost since the last one that was delivered. */
     suspend fun interrupted(): Unit = emit(Interrupted)
 
+    /** The members of other nodes have changed. Suspends while the topic's buffer is full. */
+    suspend fun presenceChanged(change: PresenceChange): Unit = emit(PresenceChanged(change))
+
     /** Suspends while the topic's buffer is full. */
     suspend fun publish(message: PreparedMessage) {
         if (tryEmit(message)) return
@@ -102,7 +107,7 @@ internal class ActiveTopic(
         ack: Message?,
         since: Position? = null,
         capacity: Int = 0,
-        member: Member? = null,
+        member: PresenceMember? = null,
     ): SubscribeResult {
         ReadLoop.current?.let { readLoop = it }
         val missed = since?.let { features?.history?.read(it) }

@@ -2,6 +2,7 @@ package dev.live.server.topic
 
 import dev.live.protocol.ErrorCode
 import dev.live.protocol.LiveException
+import dev.live.server.broker.PresenceDirectory
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Deferred
@@ -53,8 +54,19 @@ internal class BrokerInterests(private val runtime: TopicRuntime) {
         runtime.scope.async(Dispatchers.Unconfined, CoroutineStart.LAZY) {
             endings[topic.name]?.join()
             runtime.broker.subscribe(topic.name, topic.history)?.let { topic.opened(it) }
+            if (topic.presence != null) runtime.broker.presence?.let { watch(topic.name, it) }
             topic.opening = OPEN
         }
+
+    private suspend fun watch(topic: String, directory: PresenceDirectory) {
+        try {
+            directory.watch(topic)
+        } catch (e: Throwable) {
+            currentCoroutineContext().ensureActive() // the end of a cancelled attempt unsubscribes
+            unsubscribe(topic) // the next attempt subscribes again
+            throw e
+        }
+    }
 
     /**
      * Returns the job that ends the subscription to [topic]. The caller starts it. A new topic with the same name waits
@@ -65,11 +77,21 @@ internal class BrokerInterests(private val runtime: TopicRuntime) {
         val ending = runtime.scope.launch(Dispatchers.Unconfined, CoroutineStart.LAZY) {
             topic.opening?.cancelAndJoin()
             previous?.join()
+            if (topic.presence != null) unwatch(topic.name)
             unsubscribe(topic.name)
         }
         endings[topic.name] = ending
         ending.invokeOnCompletion { endings.remove(topic.name, ending) }
         return ending
+    }
+
+    private suspend fun unwatch(topic: String) {
+        try {
+            runtime.broker.presence?.unwatch(topic)
+        } catch (e: Throwable) {
+            currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
+            log.warn("The broker has not ended the presence of topic {} on this node.", topic, e)
+        }
     }
 
     private suspend fun unsubscribe(topic: String) {

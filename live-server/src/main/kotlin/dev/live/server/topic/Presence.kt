@@ -1,7 +1,7 @@
 package dev.live.server.topic
 
-import kotlinx.serialization.json.Json
-import kotlinx.serialization.json.JsonElement
+import dev.live.server.broker.PresenceMember
+import java.util.TreeSet
 import kotlin.time.Duration
 
 /**
@@ -14,23 +14,7 @@ import kotlin.time.Duration
 internal data class PresenceSettings(val grace: Duration, val interval: Duration, val maxListed: Int)
 
 /**
- * One session's presence on a topic. Compared by identity: two devices of one [key] may have the same [info].
- *
- * @property info compact JSON
- */
-internal class Member(val key: String, val info: String) {
-    /**
-     * Approximate upper bound of its bytes in the list of all members: quotes and escapes rarely double the size of a
-     * key.
-     */
-    val size: Int = 2 * utf8Bytes(key) + utf8Bytes(info) + PUNCTUATION
-
-    /** [info], parsed once: the whole list is published again with every change. */
-    val parsedInfo: JsonElement by lazy(LazyThreadSafetyMode.NONE) { Json.parseToJsonElement(info) }
-}
-
-/**
- * The members present on one topic, and the changes that were not sent yet.
+ * The members present on one topic on all nodes, and the changes that were not sent yet.
  *
  * A disconnected member stays for the grace period. A member that reconnects with the same key replaces it; with the
  * same info, nothing has changed.
@@ -38,15 +22,19 @@ internal class Member(val key: String, val info: String) {
  * Only accessed by the topic's actor.
  */
 internal class Presence(private val settings: PresenceSettings) {
-    private val members = LinkedHashMap<String, ArrayList<Member>>()
+    private val members = LinkedHashMap<String, ArrayList<PresenceMember>>()
 
-    /**
-     * Disconnected members and when their grace period ends, in the order of disconnection, which is also the order of
-     * the end times.
-     */
-    private val disconnectedUntil = LinkedHashMap<Member, Long>()
-    private val joins = LinkedHashSet<Member>()
-    private val leaves = LinkedHashSet<Member>()
+    /** The end of a grace period; [order] keeps two with the same time apart. */
+    private class GraceEnd(val member: PresenceMember, val time: Long, val order: Long)
+
+    /** Disconnected members. */
+    private val disconnected = HashMap<PresenceMember, GraceEnd>()
+
+    /** Their grace periods, the one that ends first in front. */
+    private val graceEnds = TreeSet(compareBy<GraceEnd>({ it.time }, { it.order }))
+    private var graceCount = 0L
+    private val joins = LinkedHashSet<PresenceMember>()
+    private val leaves = LinkedHashSet<PresenceMember>()
 
     /** When changes were last sent, or null if never. */
     private var notifiedAt: Long? = null
@@ -56,16 +44,21 @@ internal class Presence(private val settings: PresenceSettings) {
     var count = 0
         private set
 
+    /** Whether members are in their grace period. Read by any thread. */
+    @Volatile
+    var hasDisconnected = false
+        private set
+
     private var bytes = 0L
 
     val isListed: Boolean get() = count <= settings.maxListed && bytes <= MAX_LISTED_BYTES
 
     val hasChanged: Boolean get() = joins.isNotEmpty() || leaves.isNotEmpty()
 
-    fun join(member: Member) {
-        val disconnected = members[member.key].orEmpty().filter { it in disconnectedUntil }
-        val previous = disconnected.find { it.info == member.info } ?: disconnected.firstOrNull()
-        if (previous != null) disconnectedUntil -= previous
+    fun join(member: PresenceMember) {
+        val candidates = members[member.key].orEmpty().filter { it in disconnected }
+        val previous = candidates.find { it.info == member.info } ?: candidates.firstOrNull()
+        if (previous != null) endGrace(previous)
         if (previous != null && previous.info == member.info && previous !in joins) return replace(previous, member)
         if (previous != null) drop(previous)
         members.getOrPut(member.key) { ArrayList(1) } += member
@@ -74,12 +67,20 @@ internal class Presence(private val settings: PresenceSettings) {
         joins += member
     }
 
-    /** @param isConnectionLost true if the member may reconnect within the grace period, false if it unsubscribed */
-    fun leave(member: Member, isConnectionLost: Boolean, now: Long) {
+    /**
+     * @param isConnectionLost true if the member may reconnect within the grace period, false if it unsubscribed
+     * @param lostFor how much of the grace period is over
+     */
+    fun leave(member: PresenceMember, isConnectionLost: Boolean, now: Long, lostFor: Duration = Duration.ZERO) {
         if (members[member.key]?.any { it === member } != true) return
-        if (isConnectionLost && settings.grace.isPositive()) {
-            disconnectedUntil[member] = now + settings.grace.inWholeMilliseconds
+        val grace = settings.grace - lostFor
+        if (isConnectionLost && grace.isPositive()) {
+            val end = GraceEnd(member, now + grace.inWholeMilliseconds, graceCount++)
+            disconnected.put(member, end)?.let(graceEnds::remove)
+            graceEnds += end
+            hasDisconnected = true
         } else {
+            endGrace(member)
             drop(member)
         }
     }
@@ -87,18 +88,17 @@ internal class Presence(private val settings: PresenceSettings) {
     /** Removes members whose grace period has ended. */
     fun expire(now: Long) {
         while (true) {
-            val (member, due) = disconnectedUntil.entries.firstOrNull() ?: return
-            if (due > now) return
-            disconnectedUntil -= member
-            drop(member)
+            val end = graceEnds.firstOrNull() ?: return
+            if (end.time > now) return
+            endGrace(end.member)
+            drop(end.member)
         }
     }
 
     /** When the next step is due: sending changes or ending a grace period; null if there is none. */
     fun nextAt(now: Long, isAwaited: Boolean): Long? {
         val notifyAt = if (hasChanged || isAwaited) maxOf(now, (notifiedAt ?: now) + intervalFrom(notifiedAt)) else null
-        val grace = disconnectedUntil.values.firstOrNull()
-        return listOfNotNull(notifyAt, grace).minOrNull()
+        return listOfNotNull(notifyAt, graceEnds.firstOrNull()?.time).minOrNull()
     }
 
     /** Whether changes may be sent at [now]. */
@@ -115,16 +115,22 @@ internal class Presence(private val settings: PresenceSettings) {
     }
 
     /** All members by key, each converted by [transform]. */
-    fun <T> all(transform: (Member) -> T): Map<String, List<T>> = members.mapValues { (_, of) -> of.map(transform) }
+    fun <T> all(transform: (PresenceMember) -> T): Map<String, List<T>> =
+        members.mapValues { (_, of) -> of.map(transform) }
 
     private fun intervalFrom(last: Long?) = if (last == null) 0 else settings.interval.inWholeMilliseconds
 
-    private fun replace(previous: Member, after: Member) {
+    private fun endGrace(member: PresenceMember) {
+        graceEnds -= disconnected.remove(member) ?: return
+        hasDisconnected = disconnected.isNotEmpty()
+    }
+
+    private fun replace(previous: PresenceMember, after: PresenceMember) {
         val devices = members.getValue(previous.key)
         devices[devices.indexOfFirst { it === previous }] = after
     }
 
-    private fun drop(member: Member) {
+    private fun drop(member: PresenceMember) {
         val devices = members.getValue(member.key)
         devices.removeAt(devices.indexOfFirst { it === member })
         if (devices.isEmpty()) members -= member.key
@@ -133,7 +139,7 @@ internal class Presence(private val settings: PresenceSettings) {
         if (!joins.remove(member)) leaves += member // the subscribers were never notified of this member
     }
 
-    private fun Set<Member>.grouped(): Map<String, List<String>> = groupBy({ it.key }, { it.info })
+    private fun Set<PresenceMember>.grouped(): Map<String, List<String>> = groupBy({ it.key }, { it.info })
 
     companion object {
         /**
@@ -146,7 +152,3 @@ internal class Presence(private val settings: PresenceSettings) {
     /** The members added and removed since the last notification, by key. */
     class Changes(val joins: Map<String, List<String>>, val leaves: Map<String, List<String>>)
 }
-
-private fun utf8Bytes(text: String): Int = text.encodeToByteArray().size
-
-private const val PUNCTUATION = 8

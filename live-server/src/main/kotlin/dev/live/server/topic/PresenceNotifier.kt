@@ -24,7 +24,7 @@ internal class PresenceNotifier(
     private var wasListed = true
     private val mutableState = MutableStateFlow<Map<String, List<JsonElement>>>(emptyMap())
 
-    /** The members on this node, as last sent to the subscribers. Thread-safe. */
+    /** The members on all nodes, as last sent to the subscribers. Thread-safe. */
     val state: StateFlow<Map<String, List<JsonElement>>> get() = mutableState
 
     /** The message for new subscribers and the one for the others; null if there is none. */

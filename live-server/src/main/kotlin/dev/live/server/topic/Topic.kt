@@ -72,9 +72,10 @@ public class Topic internal constructor(
     public val drops: TopicDrops get() = registry.find(name)?.drops?.snapshot() ?: TopicDrops(0, 0)
 
     /**
-     * The members present on this node, as last sent to the subscribers: the info of each session, by member key. Empty
-     * without members, and while the topic is not in use. A collector keeps the topic active. Collecting throws an
-     * [IllegalStateException] if the topic declares no presence.
+     * The members present on all nodes, as last sent to the subscribers of this node: the info of each session, by
+     * member key. With a broker that does not share presence ([dev.live.server.broker.Broker.presence]), the members on
+     * this node. Empty without members, and while the topic is not in use on this node. A collector keeps the topic
+     * active. Collecting throws an [IllegalStateException] if the topic declares no presence.
      */
     public val presence: StateFlow<Map<String, List<JsonElement>>> = TopicPresence(name, registry)
 

@@ -107,6 +107,7 @@ internal class TopicActor(
                         history.repaired()
                     }
                 }
+                is PresenceChanged -> features?.presenceTracker?.changed(event.change)
                 is TimerFired -> {
                     flush()
                     features?.timerFired(subscribers) { message ->

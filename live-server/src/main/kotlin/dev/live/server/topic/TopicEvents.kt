@@ -2,6 +2,8 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import dev.live.protocol.Position
+import dev.live.server.broker.PresenceChange
+import dev.live.server.broker.PresenceMember
 import dev.live.server.broker.StoredHistory
 import dev.live.server.dialect.ServerEvent
 import kotlinx.coroutines.CompletableDeferred
@@ -21,7 +23,7 @@ internal class Subscribe(
     val since: Position? = null,
     val missed: StoredHistory? = null,
     val capacity: Int = 0,
-    val member: Member? = null,
+    val member: PresenceMember? = null,
 ) : TopicEvent {
     override val done = CompletableDeferred<SubscribeResult>()
 }
@@ -41,6 +43,9 @@ internal data object Interrupted : TopicEvent
 
 /** The publications after a hole were read from the [history]. */
 internal class Repaired(val history: StoredHistory) : TopicEvent
+
+/** The members of other nodes have changed. */
+internal class PresenceChanged(val change: PresenceChange) : TopicEvent
 
 /** The topic's timer fired. */
 internal data object TimerFired : TopicEvent

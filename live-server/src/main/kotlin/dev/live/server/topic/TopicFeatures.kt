@@ -29,12 +29,14 @@ internal class TopicFeatures(
 
     /** Null without presence. */
     val presenceTracker: PresenceTracker? =
-        policy.presence?.let { PresenceTracker(name, it, runtime.dialects, timer, runtime.now) }
+        policy.presence?.let { settings ->
+            PresenceTracker(name, settings, runtime.dialects, runtime.broker.presence, timer, runtime.now)
+        }
 
     /** The overflow setting of a lossy topic; null if the topic is lossless. Thread-safe. */
     val lossy: LossyOverflow? = policy.delivery?.overflow
 
-    /** Whether the topic holds no state but its settings: no presence. Thread-safe. */
+    /** Whether the topic holds no state but its settings: no presence of this node. Thread-safe. */
     val isRemovable: Boolean get() = presenceTracker?.isEmpty != false
 
     /** The position after which a throttle holds messages back; null if it holds none. Thread-safe. */

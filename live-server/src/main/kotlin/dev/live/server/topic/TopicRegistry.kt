@@ -5,6 +5,7 @@ import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.protocol.Position
 import dev.live.server.broker.BrokerSink
+import dev.live.server.broker.PresenceChange
 import dev.live.server.broker.Publication
 import dev.live.server.dialect.DialectTable
 import dev.live.server.dialect.ServerEvent
@@ -34,6 +35,7 @@ internal class TopicRegistry(
     private val linger: Duration,
     private val policies: TopicPolicies = TopicPolicies { TopicPolicy.None },
     private val onControl: (Publication) -> Unit = {},
+    private val report: () -> String = { "" },
 ) : BrokerSink {
     private val topics = ConcurrentHashMap<String, ActiveTopic>()
 
@@ -176,6 +178,12 @@ internal class TopicRegistry(
         val affected = if (topic == null) snapshot() else listOfNotNull(find(topic))
         for (active in affected) active.interrupted()
     }
+
+    override suspend fun presence(topic: String, change: PresenceChange) {
+        topics[topic]?.presenceChanged(change)
+    }
+
+    override val nodeReport: String get() = report()
 
     /** Removes topics that have been unused for [linger] and hold no state. */
     fun sweep() {

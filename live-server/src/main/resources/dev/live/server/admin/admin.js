@@ -174,6 +174,7 @@ function show(overview) {
   showSlow(overview);
   showLosses(overview);
   showCloses(overview);
+  showNodes(overview);
   byId("attention").className = queues.slow || lossRates().length ? "alarmed" : "";
   plot(perSecond((it) => it.deliveries));
 }
@@ -189,6 +190,26 @@ function brokerTotals({ broker, recoveries, gaps }, total) {
     total("Outbox", count(broker.outbox), lag, broker.lagMs >= 1000 ? "warn" : ""),
     total("Gaps", count(gaps), `${count(recoveries)} recovered, ${count(broker.dropped)} dropped`, gaps ? "warn" : ""),
   ];
+}
+
+/** The nodes of the application; hidden without a broker that connects several. */
+function showNodes({ nodes }) {
+  byId("nodes-section").hidden = nodes.length === 0;
+  const number = (text) => make("td", { text, className: "number" });
+  const rows = nodes.map((node) =>
+    make(
+      "tr",
+      {},
+      make("td", { text: node.draining ? `${node.id} (draining)` : node.id }),
+      number(count(node.sessions)),
+      number(count(node.topics)),
+      number(node.lagMs === null ? "" : milliseconds(node.lagMs)),
+      number(count(node.reconnects)),
+      number(count(node.dropped)),
+      number(count(node.gaps)),
+    ),
+  );
+  byId("nodes").tBodies[0].replaceChildren(...rows);
 }
 
 function emptyItem(text) {

@@ -1,11 +1,11 @@
 package dev.live.server.support
 
 import dev.live.protocol.Message
+import dev.live.server.broker.PresenceMember
 import dev.live.server.session.HandlerCaller
 import dev.live.server.session.Session
 import dev.live.server.session.Subscription
 import dev.live.server.session.TopicHandlers
-import dev.live.server.topic.Member
 import dev.live.server.topic.TopicPattern
 import kotlinx.serialization.json.JsonElement
 
@@ -22,7 +22,7 @@ internal class FakeHandlers : TopicHandlers<Unit> {
         topic: String,
         params: JsonElement?,
         caller: HandlerCaller,
-    ): Member? = null
+    ): PresenceMember? = null
 
     override suspend fun subscribed(subscription: Subscription<Unit>, welcome: JsonElement?, caller: HandlerCaller) =
         onSubscribe(subscription)

@@ -2,6 +2,7 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.server.broker.Broker
 import dev.live.server.broker.LocalBroker
 import dev.live.server.dialect.DialectTable
 import dev.live.server.support.FakeCodec
@@ -36,9 +37,9 @@ internal fun hub(
 
 /** One active topic with [policy] in the time of [test]; publishers deliver. */
 @OptIn(ExperimentalCoroutinesApi::class)
-internal fun hub(test: TestScope, policy: TopicPolicy) = ActiveTopic(
+internal fun hub(test: TestScope, policy: TopicPolicy, broker: Broker = LocalBroker { 0 }) = ActiveTopic(
     "t",
-    TopicRuntime(test.backgroundScope, DialectTable(listOf(FakeCodec())), buffer = 64, broker = LocalBroker { 0 }) {
+    TopicRuntime(test.backgroundScope, DialectTable(listOf(FakeCodec())), buffer = 64, broker = broker) {
         test.currentTime
     },
     policy,

@@ -5,6 +5,8 @@ package dev.live.server.topic
 import dev.live.protocol.Body
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
+import dev.live.server.broker.PresenceMember
+import dev.live.server.support.PresenceNodes
 import dev.live.server.support.amount
 import io.kotest.core.spec.style.FunSpec
 import io.kotest.matchers.ints.shouldBeGreaterThan
@@ -50,6 +52,18 @@ class PresenceModelTest : FunSpec({
             }
         }
     }
+
+    for (seed in 1..amount(2, 6)) {
+        test("three nodes with crashes and reconnects to other nodes: every client has the state of all, seed $seed") {
+            runTest {
+                val model = PresenceModel(this, Random(seed), members = 60, steps = 4_000, maxListed = 60, nodes = 3)
+
+                model.run(settleEvery = 100)
+
+                model.crashes shouldBeGreaterThan 5
+            }
+        }
+    }
 })
 
 private class PresenceModel(
@@ -58,10 +72,20 @@ private class PresenceModel(
     private val members: Int,
     private val steps: Int,
     private val maxListed: Int = 10_000,
+    nodes: Int = 1,
 ) {
     private val settings = PresenceSettings(grace = 5.seconds, interval = 500.milliseconds, maxListed)
-    private val hub = hub(test, TopicPolicy(presence = settings))
-    private val watchers = LinkedHashMap<Watcher, Member>()
+    private val application = PresenceNodes(test.backgroundScope)
+    private val nodes = MutableList(nodes) { Node() }
+    private val watchers = LinkedHashMap<Watcher, PresenceMember>()
+
+    var crashes = 0
+        private set
+
+    private inner class Node {
+        val directory: PresenceNodes.Node = application.node { hub.presenceChanged(it) }
+        val hub: ActiveTopic = hub(test, TopicPolicy(presence = settings), directory.broker)
+    }
 
     /** How often the model settled with all members listed, and with only the count. */
     var settledListed = 0
@@ -72,10 +96,11 @@ private class PresenceModel(
         repeat(steps) { step ->
             val (watcher, member) = watchers.entries.random(random)
             when {
+                nodes.size > 1 && random.nextInt(200) == 0 -> crash(nodes.random(random))
                 random.nextInt(10) < 4 -> { // a reconnect within the grace period
                     drop(watcher)
                     test.advanceTimeBy(random.nextInt(50).milliseconds)
-                    join(Watcher(), Member(member.key, member.info))
+                    join(Watcher(), PresenceMember(member.key, member.info))
                 }
                 // joins get rarer as members increase, so the number of members stays about the same
                 random.nextInt(2 * members) >= watchers.size -> join(Watcher(), member(random.nextInt(members)))
@@ -101,29 +126,48 @@ private class PresenceModel(
         }
         val busiest = watchers.keys.maxOf { it.mostWithin(1.seconds.inWholeMilliseconds) }
         busiest shouldBeLessThanOrEqual 2
-        hub.presence!!.value.mapValues { (_, infos) -> infos.map { it.toString() }.sorted() } shouldBe expected
+        for (node in nodes) {
+            node.hub.presence!!.value.mapValues { (_, infos) -> infos.map { it.toString() }.sorted() } shouldBe expected
+        }
     }
 
     /** Some keys have several devices, some of them with equal info. */
-    private fun member(number: Int) = Member("user-${number % (members * 4 / 5)}", """{"device":${number % 3}}""")
+    private fun member(number: Int) =
+        PresenceMember("user-${number % (members * 4 / 5)}", """{"device":${number % 3}}""")
 
-    private suspend fun join(watcher: Watcher, member: Member) {
-        hub.subscribe(watcher, Message(MessageType.ACK), member = member)
+    private suspend fun join(watcher: Watcher, member: PresenceMember) {
+        watcher.node.hub.subscribe(watcher, Message(MessageType.ACK), member = member)
         watchers[watcher] = member
     }
 
     private suspend fun drop(watcher: Watcher) {
-        hub.unsubscribe(watcher)
+        watcher.node.hub.unsubscribe(watcher)
         watchers -= watcher
     }
 
     private suspend fun leave(watcher: Watcher) {
-        hub.unsubscribe(watcher, Message(MessageType.ACK))
+        watcher.node.hub.unsubscribe(watcher, Message(MessageType.ACK))
         watchers -= watcher
+    }
+
+    /** All clients of [node] connect to other nodes, some of them before the crash is noticed. */
+    private suspend fun crash(node: Node) {
+        crashes++
+        nodes -= node
+        node.directory.crash(lostFor = 2.seconds)
+        val affected = watchers.filterKeys { it.node === node }
+        watchers -= affected.keys
+        nodes += Node().also { it.directory.reportPresent() }
+        for (member in affected.values) {
+            if (random.nextInt(4) > 0) join(Watcher(), PresenceMember(member.key, member.info))
+            test.advanceTimeBy(random.nextInt(200).milliseconds)
+        }
     }
 
     /** A client that records its presence messages and their times. */
     private inner class Watcher : Subscriber("watcher") {
+        val node = nodes.random(random)
+
         /** Null while only the [count] is sent. */
         private var listed: HashMap<String, MutableList<String>>? = null
         private val times = ArrayList<Long>()
