@@ -36,7 +36,7 @@ export interface LiveOptions {
 
 type Optional = "auth" | "diagnose" | "WebSocket";
 
-/** @internal */
+/** The options of a client with their defaults. */
 export type Settings = Required<Omit<LiveOptions, Optional>> & Pick<LiveOptions, Optional>;
 
 /** @internal Throws if a number is not positive. */
