@@ -8,6 +8,7 @@ import dev.live.server.broker.BrokerStatus
 import dev.live.server.broker.HistoryBounds
 import dev.live.server.broker.Publication
 import dev.live.server.broker.StoredHistory
+import dev.live.server.broker.WhileBrokerAway
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.currentCoroutineContext
@@ -33,8 +34,9 @@ import kotlin.time.Duration.Companion.seconds
  * Histories are stored in Redis, and follow its persistence. Their bounds are approximate: up to 100 messages and an
  * eighth of the bytes more. A topic that is not used keeps its epoch for one day longer than its messages.
  *
- * While Redis is away, publications and reads wait for `timeout`, then fail with [RedisBrokerException]; the broker
- * reconnects by itself. After a reconnect, missed publications are read from the histories.
+ * While Redis is away, publications and reads wait for `timeout`, then fail with [RedisBrokerException], unless the
+ * topic declares another [WhileBrokerAway]. The broker reconnects by itself. After a reconnect, missed publications are
+ * read from the histories.
  *
  * Use one instance for each server. The connections open when the server starts.
  */
@@ -43,7 +45,8 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
     private val inbox = Inbox(settings, keys)
     private val connections = RedisConnections(settings, keys, inbox)
     private val outbox = Outbox(settings, ::reason)
-    private val sender = Sender(outbox, connections.commands, keys, settings)
+    private val localDeliveries = LocalDeliveries(outbox, keys, settings, ::away)
+    private val sender = Sender(outbox, connections.commands, keys, settings, localDeliveries)
     private val reader = HistoryReader(connections.commands.connection, keys)
     private val interests = Interests(connections.channels, keys, settings)
 
@@ -58,6 +61,7 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
 
     override suspend fun run(sink: BrokerSink): Unit =
         withContext(Dispatchers.Default) {
+            localDeliveries.sink = sink
             try {
                 coroutineScope {
                     launch { connections.run() }
@@ -72,14 +76,22 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
         }
 
     /**
-     * Publishes [publication]; see [Broker.publish]. Returns when Redis has confirmed it.
+     * Publishes [publication]; see [Broker.publish]. Returns when Redis has confirmed it, or with
+     * [WhileBrokerAway.DeliverLocally], null when it was delivered on this node only.
      *
      * @throws RedisBrokerException.Unavailable if nothing was published
      * @throws RedisBrokerException.Unknown if no answer arrived in time: it may be delivered, at most once
      * @throws dev.live.protocol.LiveException with `too_large` if it exceeds `outboxBytes`
      */
     override suspend fun publish(publication: Publication): Position? =
-        outbox.publish(publication.topic, publication.history, Envelope.encode(publication))
+        when (publication.whileBrokerAway) {
+            WhileBrokerAway.Fail -> publish(publication, settings.timeout)
+            WhileBrokerAway.Wait -> publish(publication, Duration.INFINITE)
+            WhileBrokerAway.DeliverLocally -> localDeliveries.publish(publication)
+        }
+
+    private suspend fun publish(publication: Publication, limit: Duration): Position? =
+        outbox.publish(publication.topic, publication.history, Envelope.encode(publication), limit)
 
     /** Subscribes to [topic]; see [Broker.subscribe]. Waits for Redis until it is cancelled. */
     override suspend fun subscribe(topic: String, history: HistoryBounds?): Position? {
@@ -142,6 +154,7 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
         while (true) {
             repeat(rounds) {
                 delay(SWEEP_PERIOD)
+                outbox.wake.trySend(Unit) // reports of local deliveries that Redis has rejected are repeated
                 outbox.sweep(used = interests.histories().mapTo(HashSet()) { it.first })
             }
             for ((topic, bounds) in interests.histories()) keepEpoch(topic, bounds)
@@ -156,6 +169,9 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
             log.debug("The epoch of topic {} was not extended.", topic, e) // the next round tries again
         }
     }
+
+    /** How long nothing can be published. */
+    private fun away(): Duration = connections.commands.awaySince?.elapsedNow() ?: Duration.ZERO
 
     private fun reason(): String {
         val link = if (connections.commands.connection.value == null) connections.commands else connections.channels

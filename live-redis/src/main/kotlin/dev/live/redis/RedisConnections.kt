@@ -57,21 +57,43 @@ internal class RedisConnections(
     suspend fun run() {
         val resources = ClientResources.builder().ioThreadPoolSize(THREADS).computationThreadPoolSize(THREADS).build()
         try {
+            coroutineScope {
+                launch {
+                    withClient(resources, commands.traffic) { client ->
+                        commands.run { client.connectAsync(ByteArrayCodec.INSTANCE, settings.uri) }
+                    }
+                }
+                launch {
+                    withClient(resources, channels.traffic) { client ->
+                        channels.run { client.connectPubSubAsync(ByteArrayCodec.INSTANCE, settings.uri) }
+                    }
+                }
+            }
+        } finally {
+            shutDown(resources)
+        }
+    }
+
+    /** A client for each link, with the threads of [shared]: Lettuce customizes the connections of a whole client. */
+    private suspend fun withClient(shared: ClientResources, traffic: Traffic, use: suspend (RedisClient) -> Unit) {
+        val resources = shared.mutate().nettyCustomizer(traffic).build()
+        try {
             val client = RedisClient.create(resources, settings.uri)
             client.options = options()
             try {
-                coroutineScope {
-                    launch { commands.run { client.connectAsync(ByteArrayCodec.INSTANCE, settings.uri) } }
-                    launch { channels.run { client.connectPubSubAsync(ByteArrayCodec.INSTANCE, settings.uri) } }
-                }
+                use(client)
             } finally {
                 withContext(NonCancellable) { client.shutdownAsync(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await() }
             }
         } finally {
-            // blocks: the future of Netty has no stage to await
-            withContext(NonCancellable + Dispatchers.IO) {
-                resources.shutdown(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await(SHUTDOWN_SECONDS, TimeUnit.SECONDS)
-            }
+            shutDown(resources)
+        }
+    }
+
+    private suspend fun shutDown(resources: ClientResources) {
+        // blocks: the future of Netty has no stage to await
+        withContext(NonCancellable + Dispatchers.IO) {
+            resources.shutdown(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await(SHUTDOWN_SECONDS, TimeUnit.SECONDS)
         }
     }
 

@@ -41,6 +41,9 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
 ) {
     private val current = MutableStateFlow<C?>(null)
 
+    /** The bytes of the connections. Each of them must be opened with this customizer. */
+    val traffic = Traffic()
+
     /** The connection in use; null while there is none. */
     val connection: StateFlow<C?> get() = current
 
@@ -118,7 +121,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
             awaySince = null
             current.value = connection
             while (connection.isOpen && withTimeoutOrNull(settings.probeInterval) { closed.await() } == null) {
-                withTimeout(settings.probeTimeout) { probe(connection) }
+                traffic.await(settings.probeTimeout) { probe(connection) }
                 if (!isStable) onStable()
                 isStable = true
             }

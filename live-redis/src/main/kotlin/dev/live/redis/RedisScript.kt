@@ -35,6 +35,7 @@ internal class RedisScript private constructor(private val source: ByteArray) {
     companion object {
         val Publish = RedisScript(resource("head.lua") + resource("publish.lua"))
         val History = RedisScript(resource("head.lua") + resource("history.lua"))
+        val EndEpoch = RedisScript(resource("head.lua") + resource("end.lua"))
 
         private fun resource(name: String): ByteArray =
             RedisScript::class.java.getResourceAsStream(name)?.use { it.readBytes() }

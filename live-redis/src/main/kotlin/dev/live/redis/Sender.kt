@@ -17,6 +17,7 @@ internal class Sender(
     private val link: RedisLink<Commands>,
     private val keys: RedisKeys,
     private val settings: RedisSettings,
+    private val localDeliveries: LocalDeliveries,
 ) {
     private val rejected = RateLimitedLog()
     private val notPublished = RateLimitedLog()
@@ -28,6 +29,7 @@ internal class Sender(
             outbox.connected()
             while (true) {
                 outbox.wake.receive()
+                localDeliveries.report(connection) // first: what follows must belong to the new epoch
                 send(connection)
             }
         }

@@ -23,7 +23,7 @@ internal class ServerCheck(private val keys: RedisKeys, private val address: Str
         checkServer(info)
         connection.await(commands.exists(keys.probe))
         connection.await(commands.publish(keys.probe, EMPTY))
-        for (script in listOf(RedisScript.Publish, RedisScript.History)) {
+        for (script in listOf(RedisScript.Publish, RedisScript.History, RedisScript.EndEpoch)) {
             val loaded = script.load(connection)
             connection.flushCommands()
             loaded.await()
