@@ -13,7 +13,6 @@ import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.collectLatest
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
@@ -138,7 +137,7 @@ internal class Interests(
             if (batch.isEmpty()) return
             try {
                 val channels = Array(batch.size) { keys.channel(batch[it].topic) }
-                withTimeout(settings.timeout) { connection.async().subscribe(*channels).await() }
+                link.traffic.await(settings.timeout) { connection.async().subscribe(*channels).await() }
             } catch (e: Throwable) {
                 synchronized(this) { added += batch.filter { interests[it.topic] === it } }
                 currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine

@@ -24,10 +24,13 @@ class SlowLinkTest : FunSpec({
 
     afterSpec { redis.close() }
 
-    test("messages that delay the answer to a probe do not make the connection look dead") {
+    test("messages that delay the answers of Redis do not make the connection look dead") {
         TcpProxy(redis.port).use { proxy ->
             val namespace = newNamespace()
-            val slow = TestNode(proxy.url, namespace) { probeTimeout = PROBE_TIMEOUT }
+            val slow = TestNode(proxy.url, namespace) {
+                probeTimeout = PROBE_TIMEOUT
+                timeout = PROBE_TIMEOUT
+            }
             val other = TestNode(redis.url, namespace)
             withNodes(slow, other) {
                 slow.broker.subscribe("t", history = null)
@@ -37,6 +40,7 @@ class SlowLinkTest : FunSpec({
 
                 val texts = List(MESSAGES) { "$it".padEnd(MESSAGE_BYTES) }
                 texts.map { async { other.publish("t", it, history = null) } }.awaitAll()
+                slow.broker.subscribe("subscribed behind the messages", history = null)
 
                 List(MESSAGES) { slow.nextText() }.sorted() shouldContainExactly texts.sorted()
                 slow.broker.status.reconnects shouldBe 0

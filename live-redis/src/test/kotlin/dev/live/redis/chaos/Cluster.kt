@@ -1,6 +1,5 @@
 package dev.live.redis.chaos
 
-import dev.live.redis.support.HANG_TIMEOUT
 import dev.live.redis.support.RedisServer
 import dev.live.redis.support.TcpProxy
 import dev.live.redis.support.newNamespace
@@ -17,6 +16,7 @@ import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeout
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
 
 /** Three nodes on one Redis, and clients of all topics behind a load balancer. Publishers on all nodes. */
 internal class Cluster(val redis: RedisServer, clientCount: Int, scope: CoroutineScope) {
@@ -35,26 +35,26 @@ internal class Cluster(val redis: RedisServer, clientCount: Int, scope: Coroutin
 
     suspend fun start() {
         nodes.forEach { it.start() }
-        withTimeout(HANG_TIMEOUT) { while (!clients.all { it.isSubscribed }) delay(10.milliseconds) }
+        withTimeout(WAIT) { while (!clients.all { it.isSubscribed }) delay(10.milliseconds) }
         nodes.forEach { it.startPublishers() }
     }
 
     /** Starts a node that was stopped. It is in service when it has reached Redis. */
     suspend fun restart(node: ClusterNode) {
         node.start()
-        withTimeout(HANG_TIMEOUT) { while (!node.isConnected) delay(10.milliseconds) }
+        withTimeout(WAIT) { while (!node.isConnected) delay(10.milliseconds) }
         node.startPublishers()
     }
 
     /** Ends all publishers, and compares the messages at the clients with those that were published. */
     suspend fun check() {
         withClue("publishers that wait without an end") {
-            withTimeout(HANG_TIMEOUT) { nodes.forEach { it.endPublishers() } }
+            withTimeout(WAIT) { nodes.forEach { it.endPublishers() } }
         }
-        withTimeout(HANG_TIMEOUT) { while (!nodes.all { it.isConnected }) delay(10.milliseconds) }
+        withTimeout(WAIT) { while (!nodes.all { it.isConnected }) delay(10.milliseconds) }
         nodes.forEach { it.publishLast() }
         val last = ledger.publishers.filter { it.endsWith("last") }
-        eventually(HANG_TIMEOUT) {
+        eventually(WAIT) {
             withClue("clients without the last messages") { clients.count { !it.hasAll(last) } shouldBe 0 }
         }
         nodes.sumOf { it.outbox } shouldBe 0
@@ -66,7 +66,7 @@ internal class Cluster(val redis: RedisServer, clientCount: Int, scope: Coroutin
         nodes.forEach { it.drain() }
         balancer.close()
         nodes.forEach { it.close() }
-        eventually(HANG_TIMEOUT) { redis.command("PUBSUB", "CHANNELS", "*") shouldBe emptyList<String>() }
+        eventually(WAIT) { redis.command("PUBSUB", "CHANNELS", "*") shouldBe emptyList<String>() }
         val expected =
             ClusterNode.TOPICS.flatMap { topic ->
                 listOf("meta", "stream", "publishers").map { "live:$namespace:{t:$topic}:$it" }
@@ -80,6 +80,9 @@ internal class Cluster(val redis: RedisServer, clientCount: Int, scope: Coroutin
     }
 }
 
+/** Only a hang reaches it, although many clients reconnect at the same time. */
+private val WAIT = 5.minutes
+
 /** Runs [test] with a cluster, checks its messages, and that it leaves no threads. */
 internal suspend fun withCluster(redis: RedisServer, clients: Int, test: suspend Cluster.() -> Unit) {
     withContext(Dispatchers.Default) {
@@ -92,7 +95,7 @@ internal suspend fun withCluster(redis: RedisServer, clients: Int, test: suspend
             coroutineContext.cancelChildren()
         }
     }
-    eventually(HANG_TIMEOUT) {
+    eventually(WAIT) {
         Thread.getAllStackTraces().keys.map { it.name }.filter { it.startsWith("lettuce") }.shouldBeEmpty()
     }
 }

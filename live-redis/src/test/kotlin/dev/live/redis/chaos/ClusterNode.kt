@@ -13,7 +13,6 @@ import io.ktor.server.engine.EmbeddedServer
 import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
 import io.ktor.server.routing.routing
-import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
@@ -42,6 +41,7 @@ internal class ClusterNode(
 ) : AutoCloseable {
     val link = TcpProxy(redisPort)
     private lateinit var running: EmbeddedServer<*, *>
+    private lateinit var broker: RedisBroker
     private var publishers: List<Job> = emptyList()
     private var starts = 0
 
@@ -59,14 +59,15 @@ internal class ClusterNode(
 
     private val application: Application get() = running.application
 
-    val isConnected: Boolean get() = application.live.stats.broker.state == BrokerState.Connected
+    val isConnected: Boolean get() = broker.status.state == BrokerState.Connected
 
-    val outbox: Int get() = application.live.stats.broker.outbox
+    val outbox: Int get() = broker.status.outbox
 
     suspend fun start() {
+        broker = broker(link.url, namespace)
         running =
             withContext(Dispatchers.IO) {
-                embeddedServer(Netty, port = port, host = "127.0.0.1") { node(link.url, namespace) }.start(wait = false)
+                embeddedServer(Netty, port = port, host = "127.0.0.1") { node(broker) }.start(wait = false)
             }
         port = running.engine.resolvedConnectors().single().port
         starts++
@@ -108,9 +109,9 @@ internal class ClusterNode(
             Outcome.NotPublished
         } catch (_: RedisBrokerException.Unknown) {
             Outcome.Unknown
-        } catch (_: CancellationException) {
-            currentCoroutineContext().ensureActive() // the server has ended, and not this test
-            Outcome.Unknown
+        } catch (_: Exception) {
+            currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
+            Outcome.Unknown // the server is ending
         }
 
     suspend fun endPublishers() {
@@ -146,16 +147,17 @@ internal class ClusterNode(
     }
 }
 
-private fun Application.node(url: String, namespace: String) {
+private fun broker(url: String, namespace: String) =
+    RedisBroker(url) {
+        this.namespace = namespace
+        probeInterval = 200.milliseconds
+        probeTimeout = 1.seconds
+        maxReconnectDelay = 300.milliseconds
+    }
+
+private fun Application.node(broker: RedisBroker) {
     install(Live) {
-        broker(
-            RedisBroker(url) {
-                this.namespace = namespace
-                probeInterval = 200.milliseconds
-                probeTimeout = 1.seconds
-                maxReconnectDelay = 300.milliseconds
-            },
-        )
+        broker(broker)
         drain {
             timeout = 1.seconds
             reconnectWindow = Duration.ZERO..300.milliseconds
