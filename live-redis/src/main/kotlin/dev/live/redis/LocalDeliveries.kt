@@ -18,8 +18,8 @@ import kotlin.time.TimeSource
 
 /**
  * The publications of topics with [WhileBrokerAway.DeliverLocally] while Redis is away: the subscribers of this node
- * receive them at once, and nobody else. When Redis is back, the epochs of their topics end, and all nodes report a gap.
- * Thread-safe.
+ * receive them at once, and nobody else. When Redis is back, the epochs of their topics end, and all nodes report a
+ * gap. Thread-safe.
  *
  * @param away how long Redis has not been available to this node; zero while it is
  */
@@ -64,8 +64,8 @@ internal class LocalDeliveries(
         val sink = sink ?: error("unreachable: the broker runs before it is used")
         add(publication, settings.outboxMessages)
         delivered.warn {
-            "Redis at ${settings.address} is away. Publications are delivered on this node only ($it so far). When it " +
-                "is back, the clients of their topics receive a gap."
+            "Redis at ${settings.address} is away. Publications are delivered on this node only ($it so far). When " +
+                "it is back, the clients of their topics receive a gap."
         }
         try {
             sink.deliver(publication, position = null)

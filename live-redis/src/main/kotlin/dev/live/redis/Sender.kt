@@ -29,7 +29,7 @@ internal class Sender(
             outbox.connected()
             while (true) {
                 outbox.wake.receive()
-                localDeliveries.report(connection) // first: what follows must belong to the new epoch
+                localDeliveries.report(connection) // first: later publications must be in the new epoch
                 send(connection)
             }
         }

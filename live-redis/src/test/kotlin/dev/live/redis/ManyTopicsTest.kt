@@ -56,9 +56,9 @@ class ManyTopicsTest : FunSpec({
                 node.publish("topic/${count - 1}", "last", history = null)
                 node.nextText() shouldBe "last"
                 println(
-                    "$count topics: subscribed again $again after the loss of the connection, longest PING of another " +
-                        "client meanwhile $longestPing (idle $idlePing), bytes per topic: node $heapOfTopic, " +
-                        "Redis $memoryOfTopic",
+                    "$count topics: subscribed again $again after the loss of the connection, longest PING of " +
+                        "another client meanwhile $longestPing (idle $idlePing), bytes per topic: " +
+                        "node $heapOfTopic, Redis $memoryOfTopic",
                 )
             }
         }

@@ -64,8 +64,8 @@ class ClusterChaosTest : FunSpec({
                 this.clients.sumOf { it.gaps } shouldBe 0
                 val silences = this.clients.map { it.longestSilence }.sorted()
                 println(
-                    "rolling restart, $rounds rounds of ${nodes.size} nodes: ${ledger.count(Outcome.Acked)} messages, " +
-                        "longest silence of a topic at a client ${silences.last()}, " +
+                    "rolling restart, $rounds rounds of ${nodes.size} nodes: ${ledger.count(Outcome.Acked)} " +
+                        "messages, longest silence of a topic at a client ${silences.last()}, " +
                         "99th percentile ${silences[(silences.size * 99 + 99) / 100 - 1]}",
                 )
             }

@@ -65,10 +65,7 @@ internal class ClusterNode(
 
     suspend fun start() {
         broker = broker(link.url, namespace)
-        running =
-            withContext(Dispatchers.IO) {
-                embeddedServer(Netty, port = port, host = "127.0.0.1") { node(broker) }.start(wait = false)
-            }
+        running = withContext(Dispatchers.IO) { newServer(port, broker).start(wait = false) }
         port = running.engine.resolvedConnectors().single().port
         starts++
         isServing = true
@@ -146,6 +143,10 @@ internal class ClusterNode(
         val TOPICS = List(3) { "history/$it" }
     }
 }
+
+/** A function of its own: in a coroutine scope, the server would be a child of that scope. */
+private fun newServer(port: Int, broker: RedisBroker) =
+    embeddedServer(Netty, port = port, host = "127.0.0.1") { node(broker) }
 
 private fun broker(url: String, namespace: String) =
     RedisBroker(url) {

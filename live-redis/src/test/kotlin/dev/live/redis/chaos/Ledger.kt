@@ -10,7 +10,7 @@ internal enum class Outcome { Acked, Unknown, NotPublished }
 internal class Ledger {
     private val outcomes = ConcurrentHashMap<String, MutableList<Outcome>>()
 
-    /** What is published at each offset of each topic, from the clients' view. */
+    /** The text at each offset of each topic, as the first client has received it. */
     private val order = ConcurrentHashMap<Pair<String, Long>, String>()
 
     val publishers: Set<String> get() = outcomes.keys
@@ -26,7 +26,8 @@ internal class Ledger {
 
     fun size(publisher: String): Int = of(publisher).size
 
-    fun count(outcome: Outcome): Int = outcomes.values.sumOf { all -> synchronized(all) { all.count { it == outcome } } }
+    fun count(outcome: Outcome): Int =
+        outcomes.values.sumOf { all -> synchronized(all) { all.count { it == outcome } } }
 
     /** Returns the text that another client has received at this place, if it differs. */
     fun different(topic: String, offset: Long, text: String): String? =
