@@ -105,7 +105,10 @@ internal class ClusterServers(
         refresh.trySend(Unit)
     }
 
-    override suspend fun run(client: RedisClient): Unit = coroutineScope {
+    override suspend fun run(clients: RedisClients): Unit = clients.use { run(it, clients) }
+
+    /** [client] asks servers without a link. */
+    private suspend fun run(client: RedisClient, clients: RedisClients): Unit = coroutineScope {
         while (true) {
             try {
                 use(read(client))
@@ -116,7 +119,7 @@ internal class ClusterServers(
                 failure = e
                 failures.warn { "The masters of the cluster are not known. ${describeFailure(settings.address, e)}" }
             }
-            startAndStop(client)
+            startAndStop(clients)
             withTimeoutOrNull(settings.probeInterval) { refresh.receive() }
             delay(MIN_PERIOD)
         }
@@ -180,7 +183,7 @@ internal class ClusterServers(
         changed()
     }
 
-    private fun CoroutineScope.startAndStop(client: RedisClient) {
+    private fun CoroutineScope.startAndStop(clients: RedisClients) {
         val started = ArrayList<Master>()
         val stopped = ArrayList<Master>()
         synchronized(this@ClusterServers) {
@@ -195,12 +198,7 @@ internal class ClusterServers(
         }
         for (master in started) {
             val uri = settings.uri(master.server)
-            master.job = launch {
-                master.links.run(
-                    { client.connectAsync(ByteArrayCodec.INSTANCE, uri) },
-                    { client.connectPubSubAsync(ByteArrayCodec.INSTANCE, uri) },
-                )
-            }
+            master.job = launch { master.links.run(clients, { uri }, { uri }) }
         }
         if (stopped.isNotEmpty()) {
             publishMasters()

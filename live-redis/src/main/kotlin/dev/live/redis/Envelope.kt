@@ -97,7 +97,12 @@ internal class ChannelMessage(val publication: Publication, val position: Positi
         /** The message of a publication without a position. */
         fun withoutPosition(envelope: ByteArray): ByteArray = byteArrayOf(LINE_FEED) + envelope
 
-        /** Returns null if [bytes] is not such a message. */
+        /** The message that reports lost publications of a topic: without a position and without an envelope. */
+        val interruption: ByteArray = byteArrayOf(LINE_FEED)
+
+        fun isInterruption(bytes: ByteArray): Boolean = bytes.contentEquals(interruption)
+
+        /** Returns null if [bytes] is not a publication. */
         fun decode(topic: String, bytes: ByteArray): ChannelMessage? {
             var end = 0
             while (end < bytes.size && bytes[end] != LINE_FEED) if (++end > MAX_HEADER) return null

@@ -53,14 +53,10 @@ internal class Inbox(private val settings: RedisSettings, private val keys: Redi
     suspend fun run(sink: BrokerSink) {
         for (received in queue) {
             queuedBytes.addAndGet(-received.bytes.size.toLong())
-            val message = decode(received)
-            if (message == null) {
-                invalid.warn {
-                    "A message on a channel is no publication of this version of live ($it so far). " +
-                        "Does another application use this namespace?"
-                }
+            if (ChannelMessage.isInterruption(received.bytes)) {
+                interrupted += received.topic
             } else {
-                deliver(sink, message)
+                deliver(sink, received)
             }
             // after the delivery, when there is room again
             if (interrupted.isNotEmpty()) reportInterrupted(sink)
@@ -77,7 +73,12 @@ internal class Inbox(private val settings: RedisSettings, private val keys: Redi
         }
 
     /** A failure of one delivery must not end those of all topics. */
-    private suspend fun deliver(sink: BrokerSink, message: ChannelMessage) {
+    private suspend fun deliver(sink: BrokerSink, received: Received) {
+        val message =
+            decode(received) ?: return invalid.warn {
+                "A message on a channel is no publication of this version of live ($it so far). " +
+                    "Does another application use this namespace?"
+            }
         try {
             sink.deliver(message.publication, message.position)
         } catch (e: Exception) {

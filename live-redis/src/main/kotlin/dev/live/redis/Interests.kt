@@ -12,7 +12,6 @@ import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.collectLatest
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
@@ -183,7 +182,7 @@ internal class Interests(
             if (batch.isEmpty()) return late
             val redirected =
                 try {
-                    withTimeout(settings.timeout) { subscribe(connection, batch) }
+                    group.links.channels.traffic.await(settings.timeout) { subscribe(connection, batch) }
                 } catch (e: Throwable) {
                     synchronized(this) { group.added += batch.filter { interests[it.topic] === it } }
                     currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
@@ -279,7 +278,7 @@ internal class Interests(
     private suspend fun leave(group: InterestGroup, moving: List<Interest>) {
         val connection = group.connection ?: return
         try {
-            withTimeout(settings.probeTimeout) {
+            group.links.channels.traffic.await(settings.probeTimeout) {
                 for (call in commands.unsubscribe(connection, moving)) call.result.await()
             }
         } catch (e: Throwable) {

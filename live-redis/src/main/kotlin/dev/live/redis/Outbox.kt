@@ -1,13 +1,12 @@
 package dev.live.redis
 
-import dev.live.protocol.ErrorCode
-import dev.live.protocol.LiveException
 import dev.live.protocol.Position
 import dev.live.server.broker.HistoryBounds
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
+import kotlin.time.Duration
 import kotlin.time.TimeSource
 
 /**
@@ -39,38 +38,38 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
     /** Number of publications in the outbox. */
     val size: Int get() = capacity.size
 
-    /** Returns when Redis has confirmed: the position, or null without a history. */
-    suspend fun publish(topic: String, bounds: HistoryBounds?, envelope: ByteArray): Position? {
-        if (envelope.size > settings.outboxBytes) {
-            throw LiveException(
-                ErrorCode.TooLarge,
-                "the message has ${envelope.size} bytes, more than outboxBytes (${settings.outboxBytes})",
-            )
-        }
+    /** Returns when Redis has confirmed, within [limit]: the position, or null without a history. */
+    suspend fun publish(
+        topic: String,
+        bounds: HistoryBounds?,
+        envelope: ByteArray,
+        limit: Duration = settings.timeout,
+    ): Position? {
+        settings.checkSize(envelope)
         val start = TimeSource.Monotonic.markNow()
-        if (!capacity.tryAcquire(envelope.size)) acquire(envelope.size)
+        if (!capacity.tryAcquire(envelope.size)) acquire(envelope.size, limit)
         val publication = add(topic, bounds, envelope)
         var isDone = false
         try {
             // in a dispatcher of its own: the continuation of an unconfined caller must not run in Redis's event loop
             val isConfirmed =
                 withContext(Dispatchers.Default) {
-                    withTimeoutOrNull(settings.timeout - start.elapsedNow()) { publication.done.join() } != null
+                    withTimeoutOrNull(limit - start.elapsedNow()) { publication.done.join() } != null
                 }
             isDone = isConfirmed
-            if (!isConfirmed) throw giveUp(publication).also { isDone = true }
+            if (!isConfirmed) throw giveUp(publication, limit).also { isDone = true }
             return publication.done.await()
         } finally {
-            if (!isDone) giveUp(publication)
+            if (!isDone) giveUp(publication, limit)
         }
     }
 
-    private suspend fun acquire(bytes: Int) {
+    private suspend fun acquire(bytes: Int, limit: Duration) {
         var isAcquired = false
         var isInTime = false
         try {
             isInTime =
-                withTimeoutOrNull(settings.timeout) {
+                withTimeoutOrNull(limit) {
                     capacity.acquire(bytes)
                     isAcquired = true
                 } != null
@@ -80,8 +79,9 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         }
         if (isInTime) return
         throw RedisBrokerException.Unavailable(
-            "the outbox for Redis was full for ${settings.timeout} (${settings.outboxMessages} messages or " +
+            "the outbox for Redis was full for $limit (${settings.outboxMessages} messages or " +
                 "${settings.outboxBytes} bytes). ${why()}",
+            wasTooLate = true,
         )
     }
 
@@ -110,7 +110,7 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
     }
 
     /** The caller of [publication] no longer waits. Returns its failure. */
-    private fun giveUp(publication: PendingPublication): RedisBrokerException {
+    private fun giveUp(publication: PendingPublication, limit: Duration): RedisBrokerException {
         val wasSent =
             synchronized(this) {
                 publication.isAbandoned = true
@@ -119,11 +119,11 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
             }
         if (wasSent) {
             return RedisBrokerException.Unknown(
-                "Redis did not answer within ${settings.timeout}; the message may be delivered. ${why()}",
+                "Redis did not answer within $limit; the message may be delivered. ${why()}",
             )
         }
         if (publication.isReleased.compareAndSet(false, true)) capacity.release(publication.envelope.size)
-        return RedisBrokerException.Unavailable("Redis was not available for ${settings.timeout}. ${why()}")
+        return RedisBrokerException.Unavailable("Redis was not available for $limit. ${why()}", wasTooLate = true)
     }
 
     /** The oldest ones give up first, so that this is fast. The queue of the topic is the shorter one. */
@@ -252,9 +252,7 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
     }
 
     private fun makeReady(outbox: TopicOutbox) {
-        val batch = outbox.batch
-        val hasWork = if (batch == null) outbox.waiting.isNotEmpty() else !batch.isSent
-        if (outbox.isReady || !hasWork) return
+        if (outbox.isReady || !outbox.hasWork) return
         outbox.isReady = true
         ready += outbox
     }

@@ -1,5 +1,7 @@
 package dev.live.redis
 
+import dev.live.protocol.ErrorCode
+import dev.live.protocol.LiveException
 import dev.live.protocol.Position
 import dev.live.server.broker.HistoryBounds
 import kotlinx.coroutines.CompletableDeferred
@@ -35,6 +37,9 @@ internal class TopicOutbox(val topic: String, val publisher: String) {
     /** Whether it is in the list of topics to send. */
     var isReady = false
 
+    /** Whether something can be sent now. */
+    val hasWork: Boolean get() = batch.let { if (it == null) waiting.isNotEmpty() else !it.isSent }
+
     /** [nextSequence] at the last sweep. */
     var swept = 0L
 }
@@ -52,4 +57,11 @@ internal class TopicBatch(
 
     /** Whether it was sent on an earlier connection as well, which may have stored it. Guarded by the [Outbox]. */
     var isRepeated = false
+}
+
+/** @throws LiveException with `too_large` if [envelope] exceeds the outbox alone */
+internal fun RedisSettings.checkSize(envelope: ByteArray) {
+    if (envelope.size <= outboxBytes) return
+    val reason = "the message has ${envelope.size} bytes, more than outboxBytes ($outboxBytes)"
+    throw LiveException(ErrorCode.TooLarge, reason)
 }

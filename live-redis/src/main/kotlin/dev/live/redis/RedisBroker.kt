@@ -9,6 +9,7 @@ import dev.live.server.broker.HistoryBounds
 import dev.live.server.broker.PresenceDirectory
 import dev.live.server.broker.Publication
 import dev.live.server.broker.StoredHistory
+import dev.live.server.broker.WhileBrokerAway
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.currentCoroutineContext
@@ -35,8 +36,9 @@ import kotlin.time.Duration.Companion.seconds
  * Histories are stored in Redis, and follow its persistence. Their bounds are approximate: up to 100 messages and an
  * eighth of the bytes more. A topic that is not used keeps its epoch for one day longer than its messages.
  *
- * While Redis is away, publications and reads wait for `timeout`, then fail with [RedisBrokerException]; the broker
- * reconnects by itself. After a reconnect, missed publications are read from the histories.
+ * While Redis is away, publications and reads wait for `timeout`, then fail with [RedisBrokerException], unless the
+ * topic declares another [WhileBrokerAway]. The broker reconnects by itself. After a reconnect, missed publications are
+ * read from the histories.
  *
  * Use one instance for each server. The connections open when the server starts.
  */
@@ -46,7 +48,8 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
     private val connections: RedisConnections = RedisConnections(settings, keys, ChannelEvents(inbox) { interests })
     private val servers = connections.servers
     private val outbox = Outbox(settings, connections::reason)
-    private val sender = Sender(outbox, servers, keys, settings)
+    private val localDeliveries = LocalDeliveries(outbox, servers, keys, settings)
+    private val sender = Sender(outbox, servers, keys, settings, localDeliveries)
     private val reader = HistoryReader(servers, keys)
     private val interests: Interests = Interests(servers, keys, settings)
     private val directory =
@@ -68,6 +71,7 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
 
     private suspend fun runWith(sink: BrokerSink): Unit =
         withContext(Dispatchers.Default) {
+            localDeliveries.sink = sink
             try {
                 coroutineScope {
                     launch { connections.run() }
@@ -83,14 +87,22 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
         }
 
     /**
-     * Publishes [publication]; see [Broker.publish]. Returns when Redis has confirmed it.
+     * Publishes [publication]; see [Broker.publish]. Returns when Redis has confirmed it, or with
+     * [WhileBrokerAway.DeliverLocally], null when it was delivered on this node only.
      *
      * @throws RedisBrokerException.Unavailable if nothing was published
      * @throws RedisBrokerException.Unknown if no answer arrived in time: it may be delivered, at most once
      * @throws dev.live.protocol.LiveException with `too_large` if it exceeds `outboxBytes`
      */
     override suspend fun publish(publication: Publication): Position? =
-        outbox.publish(publication.topic, publication.history, Envelope.encode(publication))
+        when (publication.whileBrokerAway) {
+            WhileBrokerAway.Fail -> publish(publication, settings.timeout)
+            WhileBrokerAway.Wait -> publish(publication, Duration.INFINITE)
+            WhileBrokerAway.DeliverLocally -> localDeliveries.publish(publication)
+        }
+
+    private suspend fun publish(publication: Publication, limit: Duration): Position? =
+        outbox.publish(publication.topic, publication.history, Envelope.encode(publication), limit)
 
     /** Subscribes to [topic]; see [Broker.subscribe]. Waits for Redis until it is cancelled. */
     override suspend fun subscribe(topic: String, history: HistoryBounds?): Position? {
@@ -161,6 +173,7 @@ public class RedisBroker internal constructor(private val settings: RedisSetting
         while (true) {
             repeat(rounds) {
                 delay(SWEEP_PERIOD)
+                outbox.wake.trySend(Unit) // reports of local deliveries that Redis has rejected are repeated
                 outbox.sweep(used = interests.histories().mapTo(HashSet()) { it.first })
             }
             for ((topic, bounds) in interests.histories()) keepEpoch(topic, bounds)

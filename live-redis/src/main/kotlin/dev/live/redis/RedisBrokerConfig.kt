@@ -27,7 +27,7 @@ public class RedisBrokerConfig internal constructor() {
 
     /**
      * How long `publish` and reads of histories wait for Redis, reconnects included. Then they fail with
-     * [RedisBrokerException]. Default: 5 s.
+     * [RedisBrokerException]; a topic may declare another [dev.live.server.broker.WhileBrokerAway]. Default: 5 s.
      */
     public var timeout: Duration by setting(5.seconds, ::checkPositive)
 
@@ -58,8 +58,9 @@ public class RedisBrokerConfig internal constructor() {
     public var probeInterval: Duration by setting(1.seconds, ::checkPositive)
 
     /**
-     * How long Redis may take to answer a check or to accept a connection. Then the connection is replaced. A socket
-     * stays open although Redis has stopped, so that only this check detects it. Default: 2 s.
+     * How long Redis may take to accept a connection, or send nothing while it has not answered a check. Then the
+     * connection is replaced. A socket stays open although Redis has stopped, so that only this check detects it.
+     * Default: 2 s.
      */
     public var probeTimeout: Duration by setting(2.seconds, ::checkPositive)
 

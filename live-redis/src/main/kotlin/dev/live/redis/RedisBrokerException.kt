@@ -7,8 +7,12 @@ import dev.live.protocol.LiveException
 public sealed class RedisBrokerException(code: ErrorCode, reason: String, cause: Throwable?) :
     LiveException(code, reason, cause = cause) {
     /** The call has no effect: the publication is not delivered to anyone, and a retry cannot duplicate it. */
-    public class Unavailable internal constructor(reason: String, cause: Throwable? = null) :
-        RedisBrokerException(ErrorCode.Internal, reason, cause)
+    public class Unavailable internal constructor(
+        reason: String,
+        cause: Throwable? = null,
+        /** Whether it was not sent in time, as opposed to rejected. */
+        internal val wasTooLate: Boolean = false,
+    ) : RedisBrokerException(ErrorCode.Internal, reason, cause)
 
     /**
      * The publication was sent, and no answer arrived in time: it may be delivered, now or later, at most once. A retry

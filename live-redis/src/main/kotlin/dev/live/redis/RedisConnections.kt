@@ -1,18 +1,7 @@
 package dev.live.redis
 
-import io.lettuce.core.ClientOptions
-import io.lettuce.core.RedisClient
-import io.lettuce.core.SocketOptions
-import io.lettuce.core.TimeoutOptions
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection
-import io.lettuce.core.resource.ClientResources
-import kotlinx.coroutines.Dispatchers
-import kotlinx.coroutines.NonCancellable
-import kotlinx.coroutines.future.await
-import kotlinx.coroutines.withContext
-import java.util.concurrent.TimeUnit
 import kotlin.time.TimeSource
-import kotlin.time.toJavaDuration
 
 internal typealias Channels = StatefulRedisPubSubConnection<ByteArray, ByteArray>
 
@@ -63,39 +52,5 @@ internal class RedisConnections(
     }
 
     /** Keeps the connections open until it is cancelled. */
-    suspend fun run() {
-        val resources = ClientResources.builder().ioThreadPoolSize(THREADS).computationThreadPoolSize(THREADS).build()
-        try {
-            val client = RedisClient.create(resources, settings.uri)
-            client.options = options()
-            try {
-                servers.run(client)
-            } finally {
-                withContext(NonCancellable) { client.shutdownAsync(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await() }
-            }
-        } finally {
-            // blocks: the future of Netty has no stage to await
-            withContext(NonCancellable + Dispatchers.IO) {
-                resources.shutdown(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await(SHUTDOWN_SECONDS, TimeUnit.SECONDS)
-            }
-        }
-    }
-
-    private fun options(): ClientOptions =
-        ClientOptions
-            .builder()
-            .autoReconnect(false) // RedisLink reconnects
-            .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
-            .timeoutOptions(TimeoutOptions.builder().timeoutCommands(false).build()) // RedisLink checks the connection
-            .sslOptions(settings.tls.options(handshakeTimeout = settings.probeTimeout * HANDSHAKE))
-            .socketOptions(SocketOptions.builder().connectTimeout(settings.probeTimeout.toJavaDuration()).build())
-            .build()
-
-    private companion object {
-        const val THREADS = 2 // Lettuce's minimum; one thread serves both connections of a node
-        const val SHUTDOWN_SECONDS = 2L
-
-        /** Part of the time for a connection: a handshake without an answer needs a reason of its own. */
-        const val HANDSHAKE = 0.75
-    }
+    suspend fun run(): Unit = RedisClients.run(settings) { servers.run(it) }
 }

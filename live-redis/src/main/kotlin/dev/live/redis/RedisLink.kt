@@ -44,6 +44,9 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
 ) {
     private val current = MutableStateFlow<C?>(null)
 
+    /** The bytes of the connections. Each of them must be opened with this customizer. */
+    val traffic = Traffic()
+
     /** The connection in use; null while there is none. */
     val connection: StateFlow<C?> get() = current
 
@@ -116,7 +119,7 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
             current.value = connection
             changed()
             while (connection.isOpen && withTimeoutOrNull(settings.probeInterval) { closed.await() } == null) {
-                withTimeout(settings.probeTimeout) { probe(connection) }
+                traffic.await(settings.probeTimeout) { probe(connection) }
                 if (!isStable) onStable()
                 isStable = true
             }

@@ -44,18 +44,25 @@ internal class RedisScript private constructor(private val source: ByteArray) {
         connection.async().scriptLoad(source).toCompletableFuture()
 
     companion object {
-        private val Publish = publishBy("PUBLISH")
-        private val PublishSharded = publishBy("SPUBLISH")
+        private val Publish = sendBy("PUBLISH", "publish.lua")
+        private val PublishSharded = sendBy("SPUBLISH", "publish.lua")
+        private val EndEpoch = sendBy("PUBLISH", "end.lua")
+        private val EndEpochSharded = sendBy("SPUBLISH", "end.lua")
         val History = RedisScript(resource("head.lua") + resource("history.lua"))
-
         val Presence = RedisScript(resource("presence.lua"))
 
         /** The script that stores and publishes, in a sharded channel or not. */
         fun publish(isSharded: Boolean): RedisScript = if (isSharded) PublishSharded else Publish
 
-        private fun publishBy(command: String): RedisScript {
+        /** The script that ends the epoch of a topic, and reports that in a sharded channel or not. */
+        fun endEpoch(isSharded: Boolean): RedisScript = if (isSharded) EndEpochSharded else EndEpoch
+
+        /** The scripts of topics. */
+        fun all(isSharded: Boolean): List<RedisScript> = listOf(publish(isSharded), History, endEpoch(isSharded))
+
+        private fun sendBy(command: String, name: String): RedisScript {
             val variable = "local send = '$command'\n".encodeToByteArray()
-            return RedisScript(variable + resource("head.lua") + resource("publish.lua"))
+            return RedisScript(variable + resource("head.lua") + resource(name))
         }
 
         private fun resource(name: String): ByteArray =

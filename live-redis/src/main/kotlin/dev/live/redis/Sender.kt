@@ -22,6 +22,7 @@ internal class Sender(
     private val servers: Servers,
     private val keys: RedisKeys,
     private val settings: RedisSettings,
+    private val localDeliveries: LocalDeliveries,
 ) {
     private val script = RedisScript.publish(keys.isSharded)
     private val rejected = RateLimitedLog()
@@ -38,6 +39,8 @@ internal class Sender(
             outbox.connected()
             while (true) {
                 outbox.wake.receive()
+                // first: later publications must be in the new epochs
+                localDeliveries.report(onRedirect = { later { outbox.wake.trySend(Unit) } })
                 send()
             }
         }

@@ -3,7 +3,6 @@ package dev.live.redis
 import io.lettuce.core.RedisClient
 import io.lettuce.core.RedisCommandExecutionException
 import io.lettuce.core.RedisURI
-import io.lettuce.core.codec.ByteArrayCodec
 import io.lettuce.core.codec.StringCodec
 import io.lettuce.core.sentinel.api.StatefulRedisSentinelConnection
 import kotlinx.coroutines.NonCancellable
@@ -71,12 +70,9 @@ internal class SentinelServer(
         refresh.trySend(Unit)
     }
 
-    override suspend fun run(client: RedisClient): Unit = coroutineScope {
-        launch { watch(client) }
-        links.run(
-            { client.connectAsync(ByteArrayCodec.INSTANCE, awaitMaster { commandTarget = it }) },
-            { client.connectPubSubAsync(ByteArrayCodec.INSTANCE, awaitMaster { channelTarget = it }) },
-        )
+    override suspend fun run(clients: RedisClients): Unit = coroutineScope {
+        launch { clients.use(::watch) }
+        links.run(clients, { awaitMaster { commandTarget = it } }, { awaitMaster { channelTarget = it } })
     }
 
     private suspend fun awaitMaster(target: (HostPort) -> Unit): RedisURI {

@@ -33,7 +33,7 @@ internal class ServerCheck(
             val call = if (keys.isSharded) commands.spublish(channel, EMPTY) else commands.publish(channel, EMPTY)
             connection.await(call)
         }
-        for (script in listOf(RedisScript.publish(keys.isSharded), RedisScript.History)) {
+        for (script in RedisScript.all(keys.isSharded)) {
             val loaded = script.load(connection)
             connection.flushCommands()
             loaded.await()

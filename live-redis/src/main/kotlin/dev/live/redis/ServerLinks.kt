@@ -1,9 +1,10 @@
 package dev.live.redis
 
+import io.lettuce.core.RedisURI
+import io.lettuce.core.codec.ByteArrayCodec
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.launch
-import java.util.concurrent.CompletionStage
 
 /**
  * The two connections of this node to one server: Redis allows few commands on a connection that is subscribed to
@@ -71,12 +72,21 @@ internal class ServerLinks(
         channels.connection.value?.let { channels.replace(it, reason) }
     }
 
-    /** Keeps both connections open until it is cancelled. */
+    /** Keeps both connections open until it is cancelled. Each attempt to connect asks for the address. */
     suspend fun run(
-        connectCommands: suspend () -> CompletionStage<Commands>,
-        connectChannels: suspend () -> CompletionStage<Channels>,
+        clients: RedisClients,
+        commandUri: suspend () -> RedisURI,
+        channelUri: suspend () -> RedisURI,
     ): Unit = coroutineScope {
-        launch { commands.run(connectCommands) }
-        launch { channels.run(connectChannels) }
+        launch {
+            clients.use(commands.traffic) { client ->
+                commands.run { client.connectAsync(ByteArrayCodec.INSTANCE, commandUri()) }
+            }
+        }
+        launch {
+            clients.use(channels.traffic) { client ->
+                channels.run { client.connectPubSubAsync(ByteArrayCodec.INSTANCE, channelUri()) }
+            }
+        }
     }
 }

@@ -1,10 +1,10 @@
 package dev.live.redis
 
-import io.lettuce.core.RedisClient
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.update
+import kotlin.time.Duration
 import kotlin.time.TimeSource
 
 /**
@@ -45,10 +45,17 @@ internal abstract class Servers {
     abstract fun recheck()
 
     /** Keeps the connections open until it is cancelled. */
-    abstract suspend fun run(client: RedisClient)
+    abstract suspend fun run(clients: RedisClients)
 
     /** The connection for commands of [topic]; null while there is none. */
     fun commands(topic: String): Commands? = ofTopic(topic)?.commands?.connection?.value
+
+    /** How long nothing can be published to [topic]; zero while it can. */
+    fun away(topic: String): Duration {
+        val server = ofTopic(topic)
+        val since = if (server == null) unknownSince else server.commands.awaySince
+        return since?.elapsedNow() ?: Duration.ZERO
+    }
 
     /** Returns a connection for commands of [topic], other than [lost]. Suspends until there is one. */
     suspend fun awaitCommands(topic: String, lost: Commands?): Commands {

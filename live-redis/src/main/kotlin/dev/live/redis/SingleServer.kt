@@ -1,7 +1,5 @@
 package dev.live.redis
 
-import io.lettuce.core.RedisClient
-import io.lettuce.core.codec.ByteArrayCodec
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlin.time.TimeSource
@@ -26,10 +24,5 @@ internal class SingleServer(
 
     override fun recheck(): Unit = Unit
 
-    override suspend fun run(client: RedisClient) {
-        links.run(
-            { client.connectAsync(ByteArrayCodec.INSTANCE, settings.uri) },
-            { client.connectPubSubAsync(ByteArrayCodec.INSTANCE, settings.uri) },
-        )
-    }
+    override suspend fun run(clients: RedisClients): Unit = links.run(clients, { settings.uri }, { settings.uri })
 }

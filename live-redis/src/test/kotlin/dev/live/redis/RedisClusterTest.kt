@@ -11,6 +11,7 @@ import dev.live.redis.support.newNamespace
 import dev.live.redis.support.texts
 import dev.live.redis.support.withNodes
 import dev.live.server.broker.BrokerState
+import dev.live.server.broker.WhileBrokerAway
 import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
@@ -207,6 +208,28 @@ private fun FunSpec.clusterTests(name: String, isSharded: Boolean) {
 
                 node.publish("b", "x", history = null)
                 node.nextText() shouldBe "x"
+            }
+        }
+
+        test("local deliveries while a master is away end the epochs of its topics when it is back") {
+            val namespace = newNamespace()
+            val cut = node(namespace) { timeout = 300.milliseconds }
+            val other = node(namespace)
+            withNodes(cut, other) {
+                cut.broker.subscribe("t", BOUNDS)
+                val before = eventually(HANG_TIMEOUT) { cut.publish("t", "before").shouldNotBeNull() }
+                val master = cluster.masterOf("t").server
+                master.pause()
+                // Unknown while the connection for commands is not lost yet
+                eventually(HANG_TIMEOUT) {
+                    cut.publish("t", "local", whileBrokerAway = WhileBrokerAway.DeliverLocally).shouldBeNull()
+                }
+                eventually(HANG_TIMEOUT) { cut.tryNextText() shouldBe "local" }
+
+                master.resume()
+
+                eventually(HANG_TIMEOUT) { other.history("t", before).isComplete shouldBe false }
+                (other.publish("t", "after").shouldNotBeNull().epoch == before.epoch) shouldBe false
             }
         }
 

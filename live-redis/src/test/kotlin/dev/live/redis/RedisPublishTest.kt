@@ -223,7 +223,7 @@ class RedisPublishTest : FunSpec({
             node.publish("t", "a", history = null)
 
             node.nextText() shouldBe "a"
-            redis.keys().filter { "$namespace:{t:" in it }.shouldBeEmpty()
+            redis.keys().filter { ":$namespace:{t:t}" in it }.shouldBeEmpty()
         }
     }
 
@@ -233,7 +233,7 @@ class RedisPublishTest : FunSpec({
         withNodes(node) {
             node.publish("t", "a")
 
-            val keys = redis.keys().filter { ":$namespace:{t:" in it }
+            val keys = redis.keys().filter { ":$namespace:{t:t}" in it }
             keys shouldHaveSize 3
             keys.count { redis.command("PTTL", it) == -1L } shouldBe 0
         }

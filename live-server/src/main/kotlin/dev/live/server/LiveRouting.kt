@@ -16,8 +16,8 @@ import io.ktor.server.routing.route
  * @return the endpoint, for other routes that serve the same clients
  * @throws IllegalStateException if [Live] is not installed, or if [Meta] is not [Unit] and the endpoint declares
  *   neither `authenticate` nor `authenticateByMessage`
- * @throws IllegalArgumentException if another endpoint declares the same topic pattern with different history, presence
- *   or delivery settings
+ * @throws IllegalArgumentException if another endpoint declares the same topic pattern with different history,
+ *   presence, delivery or `whileBrokerAway` settings
  */
 public inline fun <reified Meta : Any> Route.live(
     path: String,

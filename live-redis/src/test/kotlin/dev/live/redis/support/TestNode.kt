@@ -9,6 +9,7 @@ import dev.live.server.broker.BrokerSink
 import dev.live.server.broker.HistoryBounds
 import dev.live.server.broker.Publication
 import dev.live.server.broker.StoredHistory
+import dev.live.server.broker.WhileBrokerAway
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.assertions.withClue
 import io.kotest.matchers.nulls.shouldNotBeNull
@@ -68,8 +69,15 @@ class TestNode(url: String, namespace: String, configure: RedisBrokerConfig.() -
     /** The topic that may have lost publications, or [ALL]. */
     suspend fun nextInterruption(): String = withTimeout(HANG_TIMEOUT) { interruptions.receive() }
 
-    suspend fun publish(topic: String, text: String, history: HistoryBounds? = BOUNDS): Position? =
-        broker.publish(Publication(topic, Body.bytes(text.encodeToByteArray()), history = history))
+    suspend fun publish(
+        topic: String,
+        text: String,
+        history: HistoryBounds? = BOUNDS,
+        whileBrokerAway: WhileBrokerAway = WhileBrokerAway.Fail,
+    ): Position? {
+        val body = Body.bytes(text.encodeToByteArray())
+        return broker.publish(Publication(topic, body, history = history, whileBrokerAway = whileBrokerAway))
+    }
 
     suspend fun history(topic: String, since: Position?): StoredHistory = broker.history(topic, since, BOUNDS)
 

@@ -33,7 +33,8 @@ public interface Broker {
      * Publishes [publication] on all nodes, this one included, and stores it if it has [Publication.history]. Returns
      * when its order is fixed, perhaps before it is delivered. Suspends while it cannot accept more.
      *
-     * @return its position; null if the topic keeps no history
+     * @return its position; null if the topic keeps no history, or if it was delivered on this node only
+     *   ([WhileBrokerAway.DeliverLocally])
      */
     public suspend fun publish(publication: Publication): Position?
 

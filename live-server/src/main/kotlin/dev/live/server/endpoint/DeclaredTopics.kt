@@ -27,8 +27,9 @@ internal class DeclaredTopics : TopicPolicies {
             val existing = declared.find { it.pattern.shape == new.pattern.shape } ?: continue
             // Functions cannot be compared. The key function of the first declaration is used.
             require(existing.policy.copy(key = null) == new.policy.copy(key = null)) {
-                "topic pattern '${new.pattern}' is declared by two endpoints with different history, presence or " +
-                    "delivery. Declare the same settings in both, because endpoints share their topics."
+                "topic pattern '${new.pattern}' is declared by two endpoints with different history, presence, " +
+                    "delivery or whileBrokerAway. Declare the same settings in both, because endpoints share their " +
+                    "topics."
             }
         }
         val all = (declared + added).sortedBy { it.pattern.specificity }

@@ -3,6 +3,7 @@ package dev.live.server.endpoint
 import dev.live.protocol.Message
 import dev.live.protocol.MessageType
 import dev.live.server.broker.HistoryBounds
+import dev.live.server.broker.WhileBrokerAway
 import dev.live.server.config.atLeast
 import dev.live.server.config.checked
 import dev.live.server.config.positiveAndFinite
@@ -58,6 +59,9 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
 
     /** Whether a subscribed session also receives the messages that it publishes itself. Default true. */
     public var deliverToPublisher: Boolean = true
+
+    /** How `publish` handles messages while the broker is away. Default: [WhileBrokerAway.Fail] */
+    public var whileBrokerAway: WhileBrokerAway = WhileBrokerAway.Fail
 
     /**
      * Keeps the newest messages of each matching topic, in memory unless the application sets another broker. A client
@@ -279,7 +283,7 @@ public class TopicDeclaration<Meta : Any, T> internal constructor(
 
     private fun policy(): TopicPolicy {
         val delivery = if (overflow != null || throttle != null) DeliverySettings(overflow, throttle) else null
-        return TopicPolicy(history, presence, delivery, key?.let(payload::keyOf))
+        return TopicPolicy(history, presence, delivery, key?.let(payload::keyOf), whileBrokerAway)
     }
 
     private companion object {

@@ -42,6 +42,9 @@ internal class ActiveTopic(
     /** Messages published since the topic became active. */
     val published: Long get() = actor.published
 
+    /** The settings from the topic's declarations. */
+    val policy: TopicPolicy get() = features?.policy ?: TopicPolicy.None
+
     /** The bounds of its history; null if it keeps none. */
     val history: HistoryBounds? get() = features?.history?.bounds
 

@@ -11,7 +11,7 @@ import dev.live.server.broker.StoredHistory
  */
 internal class TopicFeatures(
     name: String,
-    policy: TopicPolicy,
+    val policy: TopicPolicy,
     runtime: TopicRuntime,
     onTimer: suspend () -> Unit,
     onRepaired: suspend (StoredHistory) -> Unit,

@@ -2,6 +2,7 @@ package dev.live.server.topic
 
 import dev.live.protocol.Message
 import dev.live.server.broker.HistoryBounds
+import dev.live.server.broker.WhileBrokerAway
 
 /**
  * The settings of a topic, from the declarations of all endpoints.
@@ -16,6 +17,7 @@ internal data class TopicPolicy(
     val presence: PresenceSettings? = null,
     val delivery: DeliverySettings? = null,
     val key: ((Message) -> String)? = null,
+    val whileBrokerAway: WhileBrokerAway = WhileBrokerAway.Fail,
 ) {
     companion object {
         val None = TopicPolicy()

@@ -105,8 +105,10 @@ internal class TopicRegistry(
         key: String? = keyOf(topic, body, type),
     ): Position? {
         val active = topics[topic]
-        val history = if (active == null) policies.of(topic).history else active.history
-        val publication = Publication(topic, body, type, except, key, trace().ifEmpty { trace }, history)
+        val policy = active?.policy ?: policies.of(topic)
+        val context = trace().ifEmpty { trace }
+        val publication =
+            Publication(topic, body, type, except, key, context, policy.history, policy.whileBrokerAway)
         counters.published(topic, active?.size ?: 0, body?.size ?: 0)
         // two tail calls: without an observer, this function needs no continuation
         return if (counters.isObserved) publishObserved(publication) else runtime.broker.publish(publication)
