@@ -92,7 +92,9 @@ internal class PresenceStore(
 
     /** Removes the heartbeats of [lost] nodes. */
     suspend fun forget(lost: Set<String>) {
-        call { connection -> listOf(connection.async().hdel(keys.nodes, *Array(lost.size) { arg(lost.elementAt(it)) })) }
+        call { connection ->
+            listOf(connection.async().hdel(keys.nodes, *Array(lost.size) { arg(lost.elementAt(it)) }))
+        }
     }
 
     /** Extends the expiry of this node's members. Returns which of [topics] are not stored with their version. */
