@@ -6,7 +6,8 @@ import kotlinx.coroutines.channels.Channel
 /**
  * A change of this node's members on [topic] that is being stored and published, one of a topic at a time.
  *
- * @property isRewrite whether [joins] are all members, and replace the stored ones
+ * @property isRewrite whether other nodes must read all members
+ * @property replaces whether [joins] are all members, and replace those that Redis stores
  * @property isEmpty whether no member is left
  */
 internal class OwnChange(
@@ -14,6 +15,7 @@ internal class OwnChange(
     val previous: Long,
     val version: Long,
     val isRewrite: Boolean,
+    val replaces: Boolean,
     val isEmpty: Boolean,
     val joins: Map<Long, PresenceMember>,
     val leaves: Map<Long, Boolean>,
@@ -30,6 +32,9 @@ internal class OwnPresence {
 
         /** The version that other nodes have; 0 before the first one. */
         var version = 0L
+
+        /** Whether Redis stores none of the members. */
+        var isStoredEmpty = true
         var mustRewrite = false
         var isReady = false
         var isBusy = false
@@ -104,7 +109,9 @@ internal class OwnPresence {
             entry.joined.moveTo(joins)
             entry.left.moveTo(leaves)
         }
-        return OwnChange(entry.topic, entry.version, ++lastVersion, isRewrite, entry.ids.isEmpty(), joins, leaves)
+        val isEmpty = entry.ids.isEmpty()
+        val replaces = isRewrite || isEmpty || entry.isStoredEmpty
+        return OwnChange(entry.topic, entry.version, ++lastVersion, isRewrite, replaces, isEmpty, joins, leaves)
     }
 
     private fun <V> MutableMap<Long, V>.moveTo(target: MutableMap<Long, V>) {
@@ -122,6 +129,7 @@ internal class OwnPresence {
             val entry = entries.getValue(change.topic)
             entry.isBusy = false
             entry.version = change.version
+            entry.isStoredEmpty = change.isEmpty
             if (!isStored) entry.mustRewrite = true
             if (isStored && entry.hasChanged) makeReady(entry)
             removeIfIdle(entry)
@@ -136,6 +144,15 @@ internal class OwnPresence {
             entry.isBusy = false
             entry.mustRewrite = true
         }
+    }
+
+    /** Redis has other members than before [change], so that all of them are stored at once. */
+    fun outdated(change: OwnChange) {
+        synchronized(this) {
+            failed(change)
+            makeReady(entries.getValue(change.topic))
+        }
+        wake.trySend(Unit)
     }
 
     /** The topics with stored members, and the versions that should be stored. */

@@ -21,19 +21,23 @@ internal class PresenceStore(
 ) {
     private val invalid = RateLimitedLog()
 
-    /** Stores [change], in one step if it has few members. */
-    suspend fun write(change: OwnChange) {
+    /**
+     * Stores [change], in one step if it has few members. Returns false if Redis does not have the members that it
+     * changes.
+     */
+    suspend fun write(change: OwnChange): Boolean {
         val key = arrayOf(keys.presence(change.topic, node))
         val chunks = change.joins.entries.chunked(MAX_MEMBERS).ifEmpty { listOf(emptyList()) }
-        call(change.topic) { connection ->
+        val replies = call(change.topic) { connection ->
             chunks.mapIndexed { index, members ->
                 val leaves = if (index == 0) change.leaves.keys else emptySet()
-                val replaces = index == 0 && (change.isRewrite || change.isEmpty)
+                val replaces = index == 0 && change.replaces
                 // without members nothing is stored
                 val version = if (index == chunks.lastIndex && !change.isEmpty) "${change.version}" else ""
                 val args = ArrayList<ByteArray>()
                 args += arg(PRESENCE_EXPIRY.inWholeMilliseconds)
                 args += arg(if (replaces) "1" else "")
+                args += arg(if (change.replaces) "" else "${change.previous}")
                 args += arg(version)
                 args += arg(leaves.size.toLong())
                 leaves.mapTo(args, ::arg)
@@ -44,6 +48,7 @@ internal class PresenceStore(
                 RedisScript.Presence.call(connection, key, args.toTypedArray())
             }
         }
+        return replies.all { it[0].long() == 1L }
     }
 
     /** The members of each of [at]; null if Redis does not store them. */

@@ -174,10 +174,18 @@ internal class RedisPresence(
 
     private suspend fun write(change: OwnChange, permits: Semaphore) {
         try {
-            val isStored = tryStore(change)
-            // a change that is not stored is right nevertheless; all members can only be read
-            if (isStored || !change.isRewrite) publish(message(change).publication(change.topic, node))
-            own.done(change, isStored)
+            when (tryStore(change)) {
+                Outcome.Outdated -> own.outdated(change)
+                Outcome.Stored -> {
+                    publish(message(change).publication(change.topic, node))
+                    own.done(change, isStored = true)
+                }
+                Outcome.Rejected -> {
+                    // a change that is not stored is right nevertheless; all members can only be read
+                    if (!change.isRewrite) publish(message(change).publication(change.topic, node))
+                    own.done(change, isStored = false)
+                }
+            }
         } catch (e: Throwable) {
             own.failed(change)
             currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
@@ -187,11 +195,12 @@ internal class RedisPresence(
         }
     }
 
-    /** Returns false if Redis has rejected it. */
-    private suspend fun tryStore(change: OwnChange): Boolean {
+    /** [Outdated]: Redis does not have the members that were changed. [Rejected]: it has answered with an error. */
+    private enum class Outcome { Stored, Outdated, Rejected }
+
+    private suspend fun tryStore(change: OwnChange): Outcome {
         try {
-            store.write(change)
-            return true
+            return if (store.write(change)) Outcome.Stored else Outcome.Outdated
         } catch (e: Throwable) {
             currentCoroutineContext().ensureActive() // rethrows only a cancellation of this coroutine
             if (!isReply(e)) throw e
@@ -199,7 +208,7 @@ internal class RedisPresence(
                 "The presence of a topic was not stored ($it so far), and is repeated. " +
                     describeFailure(settings.address, e)
             }
-            return false
+            return Outcome.Rejected
         }
     }
 

@@ -68,6 +68,24 @@ class OwnPresenceTest : FunSpec({
         again.joins.values.map { it.key } shouldContainExactlyInAnyOrder listOf("ann", "bob")
     }
 
+    test("only a change of stored members depends on them, and all members follow at once if Redis has others") {
+        val own = OwnPresence()
+        own.join("t", member("ann"))
+        val first = own.take().shouldNotBeNull()
+        first.replaces shouldBe true
+        own.done(first, isStored = true)
+        own.join("t", member("bob"))
+        val second = own.take().shouldNotBeNull()
+        second.replaces shouldBe false
+
+        own.outdated(second)
+
+        val all = own.take().shouldNotBeNull()
+        all.replaces shouldBe true
+        all.isRewrite shouldBe true
+        all.joins.values.map { it.key } shouldContainExactlyInAnyOrder listOf("ann", "bob")
+    }
+
     test("a version that is missing in Redis is stored again, unless it has changed since") {
         val own = OwnPresence()
         own.join("t", member("ann"))

@@ -27,6 +27,7 @@ import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import kotlin.random.Random
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
 /** Model test of presence: members join, leave and reconnect within the grace period, around the list limit. */
@@ -55,8 +56,8 @@ class PresenceModelTest : FunSpec({
 
     for (seed in 1..amount(2, 6)) {
         test("three nodes with crashes and reconnects to other nodes: every client has the state of all, seed $seed") {
-            runTest {
-                val model = PresenceModel(this, Random(seed), members = 60, steps = 4_000, maxListed = 60, nodes = 3)
+            runTest(timeout = 10.minutes) {
+                val model = PresenceModel(this, Random(seed), members = 60, steps = 1_500, maxListed = 60, nodes = 3)
 
                 model.run(settleEvery = 100)
 
@@ -96,7 +97,7 @@ private class PresenceModel(
         repeat(steps) { step ->
             val (watcher, member) = watchers.entries.random(random)
             when {
-                nodes.size > 1 && random.nextInt(200) == 0 -> crash(nodes.random(random))
+                nodes.size > 1 && random.nextInt(60) == 0 -> crash(nodes.random(random))
                 random.nextInt(10) < 4 -> { // a reconnect within the grace period
                     drop(watcher)
                     test.advanceTimeBy(random.nextInt(50).milliseconds)
