@@ -70,7 +70,7 @@ internal class Cluster(val redis: RedisServer, clientCount: Int, scope: Coroutin
         val expected =
             ClusterNode.TOPICS.flatMap { topic ->
                 listOf("meta", "stream", "publishers").map { "live:$namespace:{t:$topic}:$it" }
-            }
+            } + "live:$namespace:{t:}:nodes" // the heartbeats, which expire
         redis.keys().filterNot { it in expected }.shouldBeEmpty()
     }
 
