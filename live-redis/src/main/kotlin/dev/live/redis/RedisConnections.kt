@@ -20,9 +20,13 @@ internal class RedisConnections(
 
     private val links: List<RedisLink<*>> get() = servers.all.value.flatMap { it.links }
 
-    /** Since when a connection is missing; null if there is none. */
+    /** Since when a connection is missing; null if none is. A new master counts after its first attempt to connect. */
     val awaySince: TimeSource.Monotonic.ValueTimeMark?
-        get() = (links.mapNotNull { it.awaySince } + listOfNotNull(servers.unknownSince)).minOrNull()
+        get() {
+            val isAnyReady = servers.all.value.any { server -> server.links.all { it.connects > 0 } }
+            val counted = if (isAnyReady) links.filterNot { it.isNew } else links
+            return (counted.mapNotNull { it.awaySince } + listOfNotNull(servers.unknownSince)).minOrNull()
+        }
 
     @Volatile
     private var wasConnected = false

@@ -60,6 +60,9 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
     var connects: Long = 0
         private set
 
+    /** Whether the first attempt to connect has no result yet. */
+    val isNew: Boolean get() = connects == 0L && failure == null
+
     /** Number of attempts since a connection has passed its first probe. */
     @Volatile
     var attempts: Int = 0
@@ -114,8 +117,8 @@ internal class RedisLink<C : StatefulConnection<*, *>>(
                 },
             )
             withTimeout(settings.probeTimeout * SETUP_PROBES) { setUp(connection) }
-            connects++
             awaySince = null
+            connects++
             current.value = connection
             changed()
             while (connection.isOpen && withTimeoutOrNull(settings.probeInterval) { closed.await() } == null) {

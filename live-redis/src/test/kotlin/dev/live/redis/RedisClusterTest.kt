@@ -55,7 +55,7 @@ class RedisClusterTest : FunSpec({
         RedisCluster(failsFast = true).use { cluster ->
             val node = TestNode(cluster.url, newNamespace()) { timeout = 1.seconds }
             withNodes(node) {
-                eventually(HANG_TIMEOUT) { node.publish("a", "x") }
+                eventually(HANG_TIMEOUT) { node.broker.status.state shouldBe BrokerState.Connected }
                 cluster.masters[2].server.kill()
 
                 eventually(HANG_TIMEOUT) {
