@@ -131,12 +131,12 @@ internal class Outbox(private val settings: RedisSettings, private val why: () -
         if (topics[publication.topic]?.waiting?.remove(publication) != true) plain.remove(publication)
     }
 
-    /** A new connection is ready: batches without an answer are sent again, also those of other connections. */
-    fun connected() {
+    /** A connection is new or lost: batches without an answer are sent again if [isLost] is true for them. */
+    fun connected(isLost: (TopicBatch) -> Boolean = { true }) {
         synchronized(this) {
             plain.connected()
             for (outbox in topics.values) {
-                outbox.batch?.isSent = false
+                outbox.batch?.let { if (isLost(it)) it.isSent = false }
                 makeReady(outbox)
             }
         }

@@ -55,6 +55,10 @@ internal class TopicBatch(
     /** Whether it was sent on the current connection. Guarded by the [Outbox]. */
     var isSent = false
 
+    /** The connection that it was sent on last; null before. */
+    @Volatile
+    var connection: Commands? = null
+
     /** Whether it was sent on an earlier connection as well, which may have stored it. Guarded by the [Outbox]. */
     var isRepeated = false
 }

@@ -36,7 +36,7 @@ internal class Sender(
     suspend fun run(): Unit = coroutineScope {
         launch { sendRedirected() }
         servers.changes.collectLatest {
-            outbox.connected()
+            outbox.connected { it.connection !== servers.commands(it.outbox.topic) }
             while (true) {
                 outbox.wake.receive()
                 // first: later publications must be in the new epochs
@@ -103,6 +103,7 @@ internal class Sender(
 
     private fun send(connection: Commands, batch: TopicBatch, isAsking: Boolean) {
         val topic = batch.outbox.topic
+        batch.connection = connection
         orFail({ fail(connection, batch, it) }) {
             script.call(connection, keys.keys(topic), args(batch), isAsking).whenComplete { reply, failure ->
                 if (failure == null) confirm(batch, reply) else fail(connection, batch, failure)

@@ -6,6 +6,7 @@ import dev.live.redis.support.HANG_TIMEOUT
 import io.kotest.assertions.nondeterministic.eventually
 import io.kotest.assertions.throwables.shouldThrow
 import io.kotest.core.spec.style.FunSpec
+import io.kotest.matchers.collections.shouldBeEmpty
 import io.kotest.matchers.shouldBe
 import io.kotest.matchers.string.shouldContain
 import io.kotest.matchers.types.shouldBeInstanceOf
@@ -68,6 +69,39 @@ class OutboxTest : FunSpec({
 
                 shouldThrow<RedisBrokerException.Unknown> { publishing.await() }.reason shouldContain "Redis is full."
             }
+        }
+    }
+
+    test("a batch is not sent again when another connection has changed") {
+        runTest {
+            val outbox = outbox {}
+            val publishing = async(start = CoroutineStart.UNDISPATCHED) { outbox.publish("t", BOUNDS, byteArrayOf(1)) }
+            val batch = outbox.takeBatches(1).single()
+
+            outbox.connected { false }
+
+            outbox.takeBatches(1).shouldBeEmpty()
+            outbox.confirmed(batch, Position("e", 1))
+            publishing.await() shouldBe Position("e", 1)
+        }
+    }
+
+    test("publications of a topic that cannot be sent wait for the next change of a connection, and were not sent") {
+        runTest {
+            val outbox = outbox {}
+            val stored = async(start = CoroutineStart.UNDISPATCHED) { outbox.publish("t", BOUNDS, byteArrayOf(1)) }
+            val plain = async(start = CoroutineStart.UNDISPATCHED) { outbox.publish("p", null, byteArrayOf(2)) }
+
+            outbox.takeBatches(1) { false }.shouldBeEmpty()
+            outbox.takePlain(1) { false }.shouldBeEmpty()
+            outbox.takeBatches(1).shouldBeEmpty()
+            outbox.takePlain(1).shouldBeEmpty()
+            outbox.connected()
+
+            outbox.confirmed(outbox.takeBatches(1).single(), Position("e", 1))
+            outbox.done(outbox.takePlain(1).single(), failure = null)
+            stored.await() shouldBe Position("e", 1)
+            plain.await() shouldBe null
         }
     }
 
