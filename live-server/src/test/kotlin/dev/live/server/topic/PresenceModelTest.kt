@@ -37,13 +37,15 @@ class PresenceModelTest : FunSpec({
         test(
             "2,000 random members: every client ends with the correct state, at most two messages a second, seed $seed",
         ) {
-            runTest { PresenceModel(this, Random(seed), members = 2_000, steps = amount(1_000, 1_500)).run() }
+            runTest(timeout = 10.minutes) {
+                PresenceModel(this, Random(seed), members = 2_000, steps = amount(1_000, 1_500)).run()
+            }
         }
     }
 
     for (seed in 1..amount(1, 3)) {
         test("above maxListed only the count is sent, below it the full state again, with seed $seed") {
-            runTest {
+            runTest(timeout = 10.minutes) {
                 val model = PresenceModel(this, Random(seed), members = 40, steps = 6_000, maxListed = 40)
 
                 model.run(settleEvery = 25)
