@@ -213,7 +213,11 @@ class WhileBrokerAwayTest : FunSpec({
     }
 })
 
-/** Until then, a publication may be sent on a connection that has just been lost. */
+/** Until then, a publication may be sent on a connection that has just been lost, which is `Unknown`. */
 private suspend fun TestNode.awaitAway() {
     eventually(HANG_TIMEOUT) { broker.status.state shouldBe BrokerState.Away }
+    // the state is also that if only the connection for channels was lost so far
+    eventually(HANG_TIMEOUT) {
+        shouldThrow<RedisBrokerException.Unavailable> { publish("away", "not published", history = null) }
+    }
 }
