@@ -16,9 +16,9 @@ import kotlin.time.Duration
  */
 public interface PresenceDirectory {
     /**
-     * Starts to report the members of [topic] on other nodes. Returns after they have been delivered to the sink once.
-     * Called after [Broker.subscribe], and again only after [unwatch] or a failure. Cancelled if the topic is no longer
-     * used.
+     * Starts to report the members of [topic] on other nodes. Returns after they have been delivered to the sink once;
+     * those of a node that has just started may follow. Called after [Broker.subscribe], and again only after [unwatch]
+     * or a failure. Cancelled if the topic is no longer used.
      */
     public suspend fun watch(topic: String)
 
