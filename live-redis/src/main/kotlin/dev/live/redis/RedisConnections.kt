@@ -25,13 +25,15 @@ internal class RedisConnections(
         get() {
             val isAnyReady = servers.all.value.any { server -> server.links.all { it.connects > 0 } }
             val counted = if (isAnyReady) links.filterNot { it.isNew } else links
-            return (counted.mapNotNull { it.awaySince } + listOfNotNull(servers.unknownSince)).minOrNull()
+            val since = (counted.mapNotNull { it.awaySince } + listOfNotNull(servers.unknownSince)).minOrNull()
+            if (since == null) wasConnected = true
+            return since
         }
 
     @Volatile
     private var wasConnected = false
 
-    /** Whether this node was connected to each server before, as far as the servers were known. */
+    /** Whether nothing was missing before ([awaySince]), or this node was connected to each server that it knew. */
     fun wasConnected(): Boolean {
         if (!wasConnected) wasConnected = servers.unknownSince == null && links.all { it.connects > 0 }
         return wasConnected
