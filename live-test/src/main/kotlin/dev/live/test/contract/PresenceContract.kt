@@ -69,7 +69,8 @@ private fun FunSpecRootScope.members(newApplication: () -> (() -> Broker)) {
             b.watch("room")
             b.awaitMembers("room", "ann null")
 
-            eventually(TIMEOUT) { // the members of a node that has just started may follow
+            eventually(TIMEOUT) {
+                // the members of a node that has just started may follow
                 b.directory.unwatch("room")
                 b.forget("room")
                 b.watch("room")
