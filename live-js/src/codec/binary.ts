@@ -1,6 +1,6 @@
 import { type Message, type OutgoingMessage, checked } from "./message.js";
 
-/** What the head of an encoded value starts. */
+/** The kind of value that a head announces. */
 export type Kind = "map" | "text" | "bytes";
 
 /** An encoded map, as the pairs of its names and values. */

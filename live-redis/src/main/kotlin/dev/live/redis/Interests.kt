@@ -19,7 +19,8 @@ import kotlin.time.TimeSource
 
 /**
  * The topics whose channels this node is subscribed to, each at the server of the topic. There it misses nothing while
- * the connection is open: the nodes of a cluster forward messages without a notice of losses. Thread-safe.
+ * the connection is open: the nodes of a cluster forward messages without a notice of losses.
+ * Thread-safe. One file, because topics and the groups of each server share one lock.
  */
 internal class Interests(
     private val servers: Servers,

@@ -27,6 +27,8 @@ import kotlin.time.Duration.Companion.milliseconds
  * The presence of topics on all nodes. Each node stores its own members, one hash for each topic, and publishes each
  * change on the topic's channel. The others apply the change to their copy, or read the hash if they missed one.
  *
+ * One file, because all changes of the copies and their reports have one order.
+ *
  * @param publish publishes to the other nodes
  */
 internal class RedisPresence(

@@ -39,6 +39,8 @@ import kotlin.time.Duration.Companion.minutes
  * })
  * ```
  *
+ * One file, so that the whole contract can be read in one place.
+ *
  * @param newApplication prepares an application for one test. The result creates the broker of one of its nodes. A node
  *   that has crashed must be noticed within a minute
  */
